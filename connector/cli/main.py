@@ -1,0 +1,65 @@
+"""`sms-connector`: one group; each command lives in a module of its own and is imported when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from connector import __version__
+from connector.errors import ConnectorError
+
+# command → (module:attribute, one line for the list of commands). Kept here so that `--help` imports nothing else.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("connector.cli.run:run", "Consume message events, send them, write results."),
+    "topics": ("connector.cli.topics:topics", "Create or check the topics on the cluster."),
+    "config": ("connector.cli.config:config", "Show the settings and where each came from."),
+    "check": ("connector.cli.check:check", "Check provider definitions; print each batch key."),
+    "render": ("connector.cli.render:render", "Show the exact requests for events, without sending."),
+    "simulate": ("connector.cli.simulate:simulate", "Serve fake SMS providers on one port."),
+    "demo": ("connector.cli.demo:demo", "Watch events become requests and results, audited."),
+    "schemas": ("connector.cli.schemas:schemas", "Write or check the JSON Schemas and the AsyncAPI document."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="sms-connector")
+def group() -> None:
+    """Kafka to HTTP SMS: message events in, provider requests out, one delivery result per message."""
+
+
+def main(argv: list[str] | None = None) -> Any:
+    """Run the command line and exit: 0 done, 1 failed, 2 usage, 78 configuration (restarting does not help)."""
+    try:
+        code = group.main(args=argv, prog_name="sms-connector", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("aborted", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except ConnectorError as error:
+        click.echo(str(error), err=True)
+        sys.exit(error.exit_code)
+    sys.exit(code if isinstance(code, int) else 0)

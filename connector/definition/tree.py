@@ -1,0 +1,295 @@
+"""A definition after loading: what request, response and delivery compile from.
+
+Everything is frozen and resolved: `extends` merged, operations inheriting what they leave out, `${NAME}` replaced by its
+value (or by `${NAME}` itself where a definition is loaded for showing), replacements parsed. Nothing here does any work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from connector.definition.expression import Expression
+
+# ---- values ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Literal_:
+    """A constant JSON value. `text` keeps a number's own spelling (`1.10`) for encoders that write text."""
+
+    value: str | int | float | bool | None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A whole string that is one replacement: keeps the JSON type of its value."""
+
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Longer text with replacements inside: always text."""
+
+    parts: tuple[str | Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One key and its value. A key may hold replacements (`$$To: {...}` makes a map keyed by phone)."""
+
+    key: str | Replacement | Text
+    value: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """`"...": $$TemplateVariables`: the members of a map stand here."""
+
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    members: tuple[Member | Spread, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """`{$json: …}`, `{$form: …}`, `{$xml: …}`: encoded, and stands as text. Key paths pass through it."""
+
+    encoding: Literal["json", "form", "xml"]
+    node: Node
+
+
+Node = Literal_ | Replacement | Text | Object | Array | Encoded
+
+
+# ---- authentication -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NoAuth:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth2:
+    """Client credentials (RFC 6749, 4.4). `pairs` are extra parameters of the token request."""
+
+    url: str
+    client_id: str
+    secret: str = field(repr=False)
+    pairs: Mapping[str, str] = field(default_factory=dict, repr=False)
+    send: Literal["body", "basic"] = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class SigV4:
+    """AWS Signature Version 4; credentials come from the environment as botocore finds them."""
+
+    service: str
+    region: str
+
+
+Auth = NoAuth | BasicAuth | OAuth2 | SigV4
+
+
+# ---- batching, reply, limits ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How messages share a request.
+
+    Attributes:
+        keys: paths into the body (or query, for GET pairs) where each message renders its own value; `()` is the whole
+            body (`.` in the file).
+        min_records, max_records: 1 to 1,000.
+        join: text between merged strings.
+        wait: seconds a window may stay open; None for the setting.
+        max_bytes: bound on the encoded body, or on the URL for a query; None for no bound.
+    """
+
+    keys: tuple[tuple[str, ...], ...]
+    min_records: int = 1
+    max_records: int = 1
+    join: str = ","
+    wait: float | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line of `response.rules` or of an entry source's `rules`. All conditions that are present must hold.
+
+    Attributes:
+        path: where it stands, for messages (`response.rules[0]`).
+        status: `((200, 200), (500, 599))`: inclusive ranges.
+        header: name in lower case to regular expression.
+        text: regular expression searched in the reply's text; its named groups are the document for the fields below.
+        when: JMESPath source.
+        then: an outcome, or `entries`.
+        id, code, reason, after, until: JMESPath sources (or time texts for `until`), None where absent.
+    """
+
+    path: str
+    then: str
+    status: tuple[tuple[int, int], ...] = ()
+    header: tuple[tuple[str, str], ...] = ()
+    text: str | None = None
+    when: str | None = None
+    id: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    after: str | None = None
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How an entry finds its message.
+
+    Attributes:
+        kind: `expressions` (all pairs must agree), `rest`, or `index`.
+        pairs: message expression and JMESPath source of the reply's value, which goes through the same filters.
+    """
+
+    kind: Literal["expressions", "rest", "index"]
+    pairs: tuple[tuple[Expression, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySource:
+    """Where the entries of a reply stand and what they mean. Exactly one of `each` and `text`."""
+
+    path: str
+    match: Match
+    each: str | None = None
+    text: str | None = None
+    rules: tuple[Rule, ...] = ()
+    then: str | None = None
+    id: str | None = None
+    code: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    decode: tuple[Literal["json", "xml", "none"], ...] = ("json",)
+    rules: tuple[Rule, ...] = ()
+    entries: tuple[EntrySource, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`300/5s`: at most `amount` in any window of `seconds`."""
+
+    amount: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    requests: tuple[Rate, ...] = ()
+    records: tuple[Rate, ...] = ()
+    concurrency: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Send window, in the zone's local time, minutes after midnight; `end` < `start` passes midnight."""
+
+    start: int
+    end: int
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """Transport options. Times in seconds, sizes in bytes."""
+
+    connect: float = 10.0
+    total: float = 30.0
+    reply_bytes: int = 4 * 1024 * 1024
+    verify: bool = True
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    private_hosts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Attempts for what was refused with `retry`, or is uncertain under `resend`. Times in seconds."""
+
+    attempts: int = 5
+    base: float = 1.0
+    cap: float = 60.0
+
+
+# ---- the whole ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One way to call the provider. `when` (JMESPath over the message) chooses; None fits every message."""
+
+    name: str
+    path: str
+    method: Literal["GET", "POST"]
+    url: Text | Literal_
+    query: Object
+    headers: Object
+    auth: Auth
+    kind: Literal["none", "pairs", "json", "xml", "text"]
+    body: Node | None
+    batching: Batching | None
+    response: Response | None
+    when: str | None = None
+    idempotent: float | None = None
+    on_uncertain: Literal["resend", "report"] = "resend"
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One provider, loaded.
+
+    Attributes:
+        name: what events say in `provider`.
+        file: where it was read.
+        operations: at least one, in order of preference.
+        account: definitions with the same account share limits and breaker; None is its own.
+        failover: names of other definitions.
+        secrets: `${NAME}` → value, for redaction of anything a provider echoes.
+        about: free data for the provider table.
+        receipts: reserved.
+    """
+
+    name: str
+    file: str
+    operations: tuple[Operation, ...]
+    limits: Limits = Limits()
+    retry: Retry = Retry()
+    http: Http = Http()
+    account: str | None = None
+    hours: Hours | None = None
+    failover: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    about: Mapping[str, Any] = field(default_factory=dict)
+    receipts: Any = None

@@ -1,0 +1,189 @@
+"""The words everything else is written in: message, result, outcome, and what an HTTP attempt looks like.
+
+Events are msgspec structs: they are decoded and encoded once per message, on the hot path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+class Priority(StrEnum):
+    """`high` goes first within its lane."""
+
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class Message(msgspec.Struct, gc=False):
+    """One SMS to one recipient, as a service produces it to the messages topic. Unknown fields are ignored."""
+
+    message_id: Annotated[
+        str, Meta(min_length=1, max_length=128, description="Unique per message; comes back in the result.")
+    ]
+    to: Annotated[
+        str,
+        Meta(pattern=r"^\+?[1-9][0-9]{4,18}$", description="Recipient's phone number, E.164.", examples=["+919812345678"]),
+    ]
+    provider: Annotated[
+        str | None, Meta(description="Name of the provider definition. A campaign may supply it.")
+    ] = None
+    campaign_id: Annotated[
+        str | None, Meta(max_length=256, description="Messages of one campaign share values and batches.")
+    ] = None
+    body: Annotated[str | None, Meta(description="The text. Either this or `template_id`.")] = None
+    template_id: Annotated[str | None, Meta(description="Id of a template at the provider.")] = None
+    template_variables: Annotated[
+        dict[str, Any] | list[Any] | None, Meta(description="Values for the provider's template.")
+    ] = None
+    custom: Annotated[
+        dict[str, Any] | None, Meta(description="Values for the definition's custom replacements, by name.")
+    ] = None
+    expires_at: Annotated[
+        datetime | None, Meta(tz=True, description="Not sent after this instant (RFC 3339): it ends `expired`.")
+    ] = None
+    priority: Annotated[Priority, Meta(description="`high` goes first within its provider.")] = Priority.NORMAL
+
+
+class Status(StrEnum):
+    """What became of a message: final, one per message."""
+
+    ACCEPTED = "accepted"  # the provider took it
+    REJECTED = "rejected"  # refused for good by the provider
+    FAILED = "failed"  # gave up after retries
+    EXPIRED = "expired"  # not sent in time
+    CANCELLED = "cancelled"
+    INVALID = "invalid"  # never sent: the event itself is at fault
+    UNKNOWN = "unknown"  # may have been sent; the outcome is not known
+    DUPLICATE = "duplicate"  # `duplicate_of` names the earlier one
+
+
+class Source(msgspec.Struct, frozen=True, gc=False):
+    """Where the event stands in Kafka: the identity of its result."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Result(msgspec.Struct, omit_defaults=True, gc=False):
+    """The final record of one message, written to the results topic. Absent fields are unknown or do not apply."""
+
+    status: Annotated[Status, Meta(description="What became of the message.")]
+    source: Annotated[Source, Meta(description="Where the event stands in Kafka: the identity of this result.")]
+    completed_at: Annotated[datetime, Meta(tz=True, description="When the outcome was known (RFC 3339, UTC).")]
+    message_id: Annotated[
+        str | None, Meta(description="The event's message_id; absent where the event could not be read.")
+    ] = None
+    provider: str | None = None
+    campaign_id: str | None = None
+    to: Annotated[
+        str | None, Meta(description="Recipient as in the event; masked or hashed under `results.to`.")
+    ] = None
+    provider_message_id: Annotated[str | None, Meta(description="The provider's id of this message.")] = None
+    provider_batch_id: Annotated[str | None, Meta(description="The provider's id of the whole request.")] = None
+    code: Annotated[str | None, Meta(description="The provider's code, as text.")] = None
+    reason: Annotated[str | None, Meta(description="Why, in words.")] = None
+    http_status: int | None = None
+    batch_id: Annotated[str | None, Meta(description="Our id of the request the message was last in.")] = None
+    batch_size: Annotated[int, Meta(description="Messages in that request.")] = 0
+    attempts: Annotated[int, Meta(description="Requests this message was in.")] = 0
+    segments: Annotated[int | None, Meta(description="SMS parts of the body, by GSM 03.38 or UCS-2.")] = None
+    received_at: Annotated[datetime | None, Meta(tz=True, description="When the connector read the event.")] = None
+    dry_run: Annotated[bool, Meta(description="True when `delivery: dry-run` kept it from being sent.")] = False
+    duplicate_of: Annotated[Source | None, Meta(description="The earlier event with the same message_id.")] = None
+
+
+Then = Literal[
+    "accept",  # the provider took it
+    "reject",  # refused for good
+    "retry",  # the provider says it did not take it: send again, counted
+    "throttle",  # again, not counted; the lane slows
+    "pause",  # again, not counted; the breaker opens (credentials, credit, account)
+    "defer",  # again at a time, not counted
+    "uncertain",  # it may have been taken: follows `on_uncertain`
+    "unknown",  # it may have been taken: final, never sent again
+    "split",  # only of a whole request: bisect it; of a single message it is `reject`
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one attempt meant for one message. One object may stand for many messages of a request.
+
+    Attributes:
+        then: what to do now.
+        code, reason: the provider's words, for the result.
+        provider_message_id: the provider's id of this message.
+        provider_batch_id: the provider's id of the whole request.
+        after: seconds to wait at least (Retry-After), relative to the reply.
+        until: wall time in seconds since the epoch before which it is not to be sent again (`defer`).
+        rule: which rule decided, as a path into the definition (`response.rules[1]`) or `built-in ...`.
+    """
+
+    then: Then
+    code: str | None = None
+    reason: str | None = None
+    provider_message_id: str | None = None
+    provider_batch_id: str | None = None
+    after: float | None = None
+    until: float | None = None
+    rule: str = ""
+
+
+@dataclass(slots=True)
+class Batch:
+    """What belongs to a request and not to its messages.
+
+    Attributes:
+        id: our id of the request: 32 lower-case hexadecimal digits.
+        now: when it was rendered, seconds since the epoch.
+        count: messages in it; set by the renderer.
+        seq: position of the record being rendered, from 1; moved by the renderer.
+    """
+
+    id: str
+    now: float
+    count: int = 0
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request, ready to send.
+
+    Attributes:
+        method: GET or POST.
+        url: absolute, fully encoded; must be sent as it is (no re-quoting).
+        headers: in the order of the definition; includes Content-Type and static authorization.
+        body: the encoded body, or None.
+    """
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP reply, read to its end or to the size limit.
+
+    Attributes:
+        status: HTTP status.
+        headers: names in lower case; of repeated ones the last.
+        body: at most the definition's reply limit.
+        truncated: True when the provider sent more than that.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+    truncated: bool = False
