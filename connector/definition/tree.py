@@ -16,7 +16,7 @@ from connector.definition.expression import Expression
 
 
 @dataclass(frozen=True, slots=True)
-class Literal_:
+class Constant:
     """A constant JSON value. `text` keeps a number's own spelling (`1.10`) for encoders that write text."""
 
     value: str | int | float | bool | None
@@ -70,7 +70,7 @@ class Encoded:
     node: Node
 
 
-Node = Literal_ | Replacement | Text | Object | Array | Encoded
+Node = Constant | Replacement | Text | Object | Array | Encoded
 
 
 # ---- authentication -------------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ class Operation:
     name: str
     path: str
     method: Literal["GET", "POST"]
-    url: Text | Literal_
+    url: Text | Constant
     query: Object
     headers: Object
     auth: Auth
