@@ -114,9 +114,10 @@ Then = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What one attempt meant for one message. One object may stand for many messages of a request.
+
+    A struct, because a batch reply makes one per entry: 0.1 µs, where a frozen dataclass takes 2 µs.
 
     Attributes:
         then: what to do now.
