@@ -1,0 +1,126 @@
+"""What a filter is, what arguments it takes, and how they are checked when a definition is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from connector.errors import ConnectorError
+
+
+class ExpressionError(ConnectorError):
+    """A replacement is wrongly written.
+
+    Attributes:
+        message: what is wrong.
+        remedy: what to write instead.
+        position: where, as an index into the text given to `split` or `parse`.
+    """
+
+    def __init__(self, message: str, remedy: str = "", position: int = 0) -> None:
+        self.message = message
+        self.remedy = remedy
+        self.position = position
+        super().__init__(f"{message}; {remedy}" if remedy else message)
+
+
+class _Missing:
+    """The type of MISSING: one value, false, comparable by identity only."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = _Missing()
+
+Step = Callable[[Any], Any]
+_REQUIRED: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One argument a filter takes.
+
+    Attributes:
+        name: for messages.
+        kind: `whole` (a number from `low` to `high`), `text`, `constant` (any), `value` (any, or an expression).
+        default: used where it is left out; without one it is required.
+    """
+
+    name: str
+    kind: Literal["whole", "text", "constant", "value"]
+    low: int = 0
+    high: int = 0
+    default: Any = _REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter, before its arguments.
+
+    Attributes:
+        name: as written.
+        build: arguments → the function applied to each value; raises ExpressionError for arguments it cannot take.
+        parameters: the arguments in order; `keyed` filters take `key=constant` pairs instead.
+        normalises: applying it twice gives what applying it once does, so it may stand in a `match`.
+        about: one line for the reference.
+    """
+
+    name: str
+    build: Callable[..., Step]
+    parameters: tuple[Parameter, ...] = ()
+    keyed: bool = False
+    normalises: bool = False
+    about: str = ""
+
+    @property
+    def signature(self) -> str:
+        """`last(n)`, `map(a=1, …)`: for messages and the reference."""
+        if self.keyed:
+            return f"{self.name}(a=1, …)"
+        return f"{self.name}({', '.join(p.name for p in self.parameters)})" if self.parameters else self.name
+
+
+def bind(filter_: Filter, positional: Sequence[Any], keyed: Mapping[str, Any], expression: type) -> tuple[Any, ...]:
+    """The arguments as `filter_.build` takes them, checked; `expression` is the type of arguments read per message.
+
+    Raises ExpressionError.
+    """
+    usage = f"write {filter_.signature}"
+    if filter_.keyed:
+        if positional or not keyed:
+            raise ExpressionError(f"`{filter_.name}` takes pairs", usage)
+        return (dict(keyed),)
+    if keyed:
+        raise ExpressionError(f"`{filter_.name}` takes no `{next(iter(keyed))}=`", usage)
+    if len(positional) > len(filter_.parameters):
+        count = len(filter_.parameters) or "no"
+        raise ExpressionError(f"`{filter_.name}` takes {count} argument{'s' * (count != 1)}", usage)
+    bound = []
+    for index, parameter in enumerate(filter_.parameters):
+        value = positional[index] if index < len(positional) else parameter.default
+        if value is _REQUIRED:
+            raise ExpressionError(f"`{filter_.name}` lacks its argument `{parameter.name}`", usage)
+        _check(filter_.name, parameter, value, expression)
+        bound.append(value)
+    if not any(isinstance(value, expression) for value in bound):
+        filter_.build(*bound)  # refuses what only it can know: an unknown zone, an empty text
+    return tuple(bound)
+
+
+def _check(name: str, parameter: Parameter, value: Any, expression: type) -> None:
+    place = f"`{parameter.name}` of `{name}`"
+    if isinstance(value, expression):
+        if parameter.kind != "value":
+            raise ExpressionError(f"{place} must be a constant", "a text stands in quotes: 'text'")
+    elif parameter.kind == "whole":
+        if type(value) is not int or not parameter.low <= value <= parameter.high:
+            raise ExpressionError(f"{place} must be a whole number from {parameter.low} to {parameter.high}")
+    elif parameter.kind == "text" and not isinstance(value, str):
+        raise ExpressionError(f"{place} must be a text", "a text stands in quotes: 'text'")

@@ -1,0 +1,341 @@
+"""What can stand after `|` in a replacement: each filter, its arguments, and what it refuses.
+
+A filter is built once from its arguments and then applied to one value per message. It never sees a missing value
+(except `default`), raises MessageError where it cannot take one, and never names the value in the reason.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from connector.definition.arguments import MISSING, ExpressionError, Filter, Parameter, Step
+from connector.definition.gsm import is_gsm
+from connector.errors import MessageError
+
+FILTERS: Final[dict[str, Filter]] = {}
+
+
+# ---- conversions ---------------------------------------------------------------------------------------------------
+
+
+def as_text(value: Any) -> str:
+    """A value as it stands inside longer text: text as it is, everything else as compact JSON."""
+    if type(value) is str:
+        return value
+    if type(value) is int:
+        return str(value)
+    return as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON text; raises MessageError for what JSON cannot hold."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+    except (TypeError, orjson.JSONEncodeError):
+        raise MessageError("the value cannot be written as JSON") from None
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, dict | list):
+        raise MessageError("takes a text or a number, not an object or a list")
+    return as_text(value)
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise MessageError("takes an object")
+    return value
+
+
+# ---- phone numbers -------------------------------------------------------------------------------------------------
+
+_not_digit = re.compile("[^0-9]+")
+_international = re.compile("[1-9][0-9]{4,18}").fullmatch  # the same bounds as Message.to
+
+
+def digits(value: Any) -> str:
+    """The digits 0 to 9 of a value, nothing else."""
+    text = value if type(value) is str else _scalar(value)
+    bare = text[1:] if text[:1] == "+" else text
+    if bare.isdecimal() and bare.isascii():
+        return bare
+    return _not_digit.sub("", text)
+
+
+def _e164(value: Any) -> str:
+    number = digits(value)
+    if _international(number) is None:
+        raise MessageError("not an international number")
+    return "+" + number
+
+
+def _national(code: Any) -> Step:
+    prefix = str(code)
+    if not re.fullmatch("[1-9][0-9]{0,3}", prefix):
+        raise ExpressionError("`cc` of `national` must be a country code", "write national(91)")
+
+    def national(value: Any) -> str:
+        number = digits(value)
+        if not number.startswith(prefix) or len(number) == len(prefix):
+            raise MessageError(f"not a number of country code {prefix}")
+        return number[len(prefix) :]
+
+    return national
+
+
+# ---- types ---------------------------------------------------------------------------------------------------------
+
+_whole = re.compile(r"\s*[+-]?[0-9]{1,20}\s*").fullmatch
+_LOWEST, _HIGHEST = -(2**63), 2**64 - 1  # what the JSON encoder can write
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, bool | dict | list):
+        raise MessageError("takes a number or a text of digits")
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise MessageError("not a whole number")
+        number = int(value)
+    elif isinstance(value, str):
+        if not (value.isascii() and _whole(value)):
+            raise MessageError("not a whole number")
+        number = int(value)
+    else:
+        number = int(value)
+    if not _LOWEST <= number <= _HIGHEST:
+        raise MessageError("the number is too large")
+    return number
+
+
+_TRUTH = {"true": 1, "1": 1, "yes": 1, "false": 0, "0": 0, "no": 0}
+
+
+def _bool01(value: Any) -> int:
+    truth = _TRUTH.get(_scalar(value).strip().lower())
+    if truth is None:
+        raise MessageError("takes true, false, 1, 0, yes or no")
+    return truth
+
+
+# ---- structure -----------------------------------------------------------------------------------------------------
+
+
+def _join(separator: str) -> Step:
+    def join(value: Any) -> str:
+        if isinstance(value, dict):
+            raise MessageError("takes a list")
+        if not isinstance(value, list):
+            return as_text(value)
+        return separator.join("" if item is None else as_text(item) for item in value)
+
+    return join
+
+
+def _lists(value: Any) -> dict[str, Any]:
+    return {
+        key: [as_text(each) for each in item] if isinstance(item, list) else [as_text(item)]
+        for key, item in _object(value).items()
+        if item is not None
+    }
+
+
+def _under(key: Any) -> Step:
+    text = _scalar(key)
+    return lambda value: {name: {text: item} for name, item in _object(value).items()}
+
+
+def _get(name: Any) -> Step:
+    def get(value: Any) -> Any:
+        if isinstance(value, list) and type(name) is int:
+            return value[name] if name < len(value) else None
+        return _object(value).get(str(name))
+
+    if type(name) not in (str, int) or (type(name) is int and name < 0):
+        raise ExpressionError("`name` of `get` must be a text or a position from 0", "write get('name')")
+    return get
+
+
+def _default(fallback: Any) -> Step:
+    return lambda value: fallback if value is MISSING or value is None or value == "" else value
+
+
+# ---- text ----------------------------------------------------------------------------------------------------------
+
+
+def _replace(old: str, new: str) -> Step:
+    if not old:
+        raise ExpressionError("`a` of `replace` is empty", "name the text to replace")
+    return lambda value: _scalar(value).replace(old, new)
+
+
+def _map(pairs: dict[str, Any]) -> Step:
+    return lambda value: pairs.get(_scalar(value), MISSING)
+
+
+def _gsm(yes: Any, no: Any) -> Step:
+    return lambda value: yes if is_gsm(_scalar(value)) else no
+
+
+def _base64(value: Any) -> str:
+    return base64.b64encode(_scalar(value).encode()).decode()
+
+
+# ---- time ----------------------------------------------------------------------------------------------------------
+
+_FORMATS: Final[dict[str, Callable[[datetime], Any]]] = {
+    "unix": lambda instant: int(instant.timestamp()),
+    "unix_ms": lambda instant: int(instant.timestamp() * 1000),
+    "iso": lambda instant: instant.isoformat(timespec="seconds"),
+}
+_directive = re.compile(r"%(?![aAbBdHIjmMpSyYzZf%])").search
+
+
+def _date(format_: str, zone: str) -> Step:
+    if format_ not in _FORMATS and (_directive(format_) or "%" not in format_):
+        raise ExpressionError(
+            f"`format` of `date` is not understood: '{format_}'",
+            "use 'unix', 'unix_ms', 'iso' or strftime marks: '%Y-%m-%d %H:%M:%S'",
+        )
+    try:
+        place = ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise ExpressionError(f"the time zone '{zone}' is not known", "write one like 'Asia/Kolkata'") from None
+    named = _FORMATS.get(format_)
+
+    def date(value: Any) -> Any:
+        instant = _instant(value, place)
+        return instant.strftime(format_) if named is None else named(instant)
+
+    return date
+
+
+def _instant(value: Any, zone: tzinfo) -> datetime:
+    """Seconds since the epoch, or an RFC 3339 text (without an offset: local to `zone`)."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC).astimezone(zone)
+        if isinstance(value, str):
+            instant = datetime.fromisoformat(value)
+            return instant.replace(tzinfo=zone) if instant.tzinfo is None else instant.astimezone(zone)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise MessageError("takes seconds since 1970 or an RFC 3339 time")
+
+
+# ---- identifiers ---------------------------------------------------------------------------------------------------
+
+
+def _hash32(value: Any) -> int:
+    digest = hashlib.blake2b(_scalar(value).encode(), digest_size=4).digest()
+    return int.from_bytes(digest) & 0x7FFF_FFFF
+
+
+def _ref(length: int) -> Step:
+    fits = re.compile(f"[A-Za-z0-9_-]{{1,{length}}}").fullmatch
+
+    def ref(value: Any) -> str:
+        text = _scalar(value)
+        if fits(text):
+            return text
+        digest = hashlib.blake2b(text.encode(), digest_size=30).digest()
+        return base64.b64encode(digest, altchars=b"AB")[:length].decode()
+
+    return ref
+
+
+# ---- the table -----------------------------------------------------------------------------------------------------
+
+
+def _plain(step: Step) -> Callable[[], Step]:
+    return lambda: step
+
+
+def _whole_parameter(low: int, high: int) -> Parameter:
+    return Parameter("n", "whole", low, high)
+
+
+def _add(
+    name: str,
+    build: Callable[..., Step],
+    about: str,
+    *parameters: Parameter,
+    keyed: bool = False,
+    normalises: bool = False,
+) -> None:
+    FILTERS[name] = Filter(name, build, parameters, keyed, normalises, about)
+
+
+_add("digits", _plain(digits), "Only the digits 0 to 9: `+91 98…` becomes `9198…`.", normalises=True)
+_add(
+    "last",
+    lambda n: lambda value: _scalar(value)[-n:],
+    "The last n characters.",
+    _whole_parameter(1, 1000),
+    normalises=True,
+)
+_add("e164", _plain(_e164), "`+` and the digits; refuses what is no international number.", normalises=True)
+_add(
+    "national",
+    _national,
+    "The digits without the country code `cc`; refuses numbers of other countries.",
+    Parameter("cc", "constant"),
+)
+_add("int", _plain(_int), "A whole number, as a JSON number.", normalises=True)
+_add("str", _plain(as_text), "Text; objects and lists become JSON text.", normalises=True)
+_add("bool01", _plain(_bool01), "true, yes, 1 become 1; false, no, 0 become 0.", normalises=True)
+_add("upper", _plain(lambda value: _scalar(value).upper()), "Upper case.", normalises=True)
+_add("lower", _plain(lambda value: _scalar(value).lower()), "Lower case.", normalises=True)
+_add(
+    "truncate",
+    lambda n: lambda value: _scalar(value)[:n],
+    "The first n characters.",
+    _whole_parameter(1, 100_000),
+    normalises=True,
+)
+_add("urlencode", _plain(lambda value: quote(_scalar(value), safe="")), "Percent-encoded once more; a space is `%20`.")
+_add("json", _plain(as_json), "JSON text of the value.")
+_add("base64", _plain(_base64), "Base64 of the UTF-8 text.")
+_add("join", _join, "The elements of a list as text, with `sep` between them.", Parameter("sep", "text"))
+_add("lists", _plain(_lists), "Every value of an object becomes a list of texts: `{a: 1}` becomes `{a: ['1']}`.")
+_add(
+    "under",
+    _under,
+    "Every value of an object goes under the key `x`: `{a: 1}|under(To)` becomes `{a: {'+91…': 1}}`.",
+    Parameter("x", "value"),
+)
+_add("get", _get, "One member of an object by name, or of a list by position.", Parameter("name", "constant"))
+_add("default", _default, "`x` where there is no value; `default('')` keeps the empty text.", Parameter("x", "value"))
+_add("replace", _replace, "Every `a` becomes `b`.", Parameter("a", "text"), Parameter("b", "text"))
+_add("map", _map, "Looked up in the pairs; no value where none fits.", keyed=True)
+_add(
+    "date",
+    _date,
+    "A time in `format` ('iso', 'unix', 'unix_ms' or strftime marks), in the zone `tz`.",
+    Parameter("format", "text"),
+    Parameter("tz", "text", default="UTC"),
+)
+_add("hash32", _plain(_hash32), "A whole number from 0 to 2^31 - 1 that stands for the text.")
+_add(
+    "ref",
+    _ref,
+    "A reference of at most n letters and digits that stands for the text; a text that fits is kept.",
+    _whole_parameter(12, 40),
+    normalises=True,
+)
+_add(
+    "gsm",
+    _gsm,
+    "`a` where the text fits the GSM 7-bit alphabet, else `b`.",
+    Parameter("a", "constant"),
+    Parameter("b", "constant"),
+)
+_add("raw", _plain(as_text), "Inserted as it is, not encoded for where it lands. Must be last.")
