@@ -1,0 +1,147 @@
+"""Settings that do not fit each other. Each says which of them to change, and to what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from connector.settings.kafka import KafkaSettings
+from connector.settings.model import Settings, Timeouts, Topics
+from connector.settings.origin import Path
+from connector.settings.units import format_duration
+
+LEAVE_SECONDS = 10.0
+"""After the drain results are written and offsets committed, still inside the rebalance time-out."""
+FINISH_SECONDS = 5.0
+"""After a request in flight has ended its results are still to be written within the drain."""
+SALT_CHARACTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Values that are right by themselves and wrong together.
+
+    Attributes:
+        paths: the settings involved; the first is the one to change.
+    """
+
+    paths: tuple[Path, ...]
+    message: str
+    remedy: str
+
+
+def cross_check(settings: Settings) -> list[Clash]:
+    """Every clash, in the order of the file."""
+    return [
+        *_kafka(settings.kafka),
+        *_topics(settings.topics),
+        *_results(settings),
+        *_windows(settings),
+        *_timeouts(settings.timeouts),
+    ]
+
+
+def _kafka(kafka: KafkaSettings) -> Iterator[Clash]:
+    protocol = ("kafka", "security.protocol")
+    for name, value in (
+        ("sasl.mechanism", kafka.sasl_mechanism),
+        ("sasl.username", kafka.sasl_username),
+        ("sasl.password", kafka.sasl_password),
+    ):
+        path = ("kafka", name)
+        if kafka.sasl and value is None:
+            yield Clash((path, protocol), f"is needed with {kafka.security_protocol}", f"set kafka.{name}")
+        if not kafka.sasl and value is not None:
+            other = "SASL_SSL" if kafka.tls else "SASL_SSL or SASL_PLAINTEXT"
+            yield Clash(
+                (protocol, path),
+                f"{kafka.security_protocol} sends no credentials, but {name} is set",
+                f"write {other}, or remove it",
+            )
+    for name, value in (
+        ("ssl.ca.location", kafka.ssl_ca_location),
+        ("ssl.certificate.location", kafka.ssl_certificate_location),
+        ("ssl.key.location", kafka.ssl_key_location),
+    ):
+        if not kafka.tls and value is not None:
+            other = "SASL_SSL" if kafka.sasl else "SSL"
+            yield Clash(
+                (protocol, ("kafka", name)),
+                f"{kafka.security_protocol} does not encrypt, but {name} is set",
+                f"write {other}, or remove it",
+            )
+    certificate, key = ("kafka", "ssl.certificate.location"), ("kafka", "ssl.key.location")
+    if kafka.ssl_key_location and not kafka.ssl_certificate_location:
+        yield Clash((certificate, key), "is needed with ssl.key.location", "set kafka.ssl.certificate.location")
+
+
+def _topics(topics: Topics) -> Iterator[Clash]:
+    tiers, sources = ("topics", "retry_tiers"), ("topics", "sources")
+    if list(topics.retry_tiers) != sorted(set(topics.retry_tiers)):
+        right = ", ".join(format_duration(tier) for tier in sorted(set(topics.retry_tiers)))
+        yield Clash((tiers,), "are not in ascending order", f"write [{right}]")
+    total = sum(source.share for source in topics.sources)
+    if total > 1 or (total == 1 and any(source.share == 0 for source in topics.sources)):
+        yield Clash((sources,), f"the shares add up to {total:g}", "leave some memory to share: less than 1 together")
+    used: dict[str, Path] = {}
+    named: list[tuple[Path, str]] = [((*sources, index, "topic"), s.topic) for index, s in enumerate(topics.sources)]
+    named += [
+        (("topics", field), getattr(topics, field))
+        for field in ("results", "dead_letters", "journal", "control", "receipts")
+    ]
+    named += [(("topics", "retry_prefix"), name) for name in topics.retry.values()]
+    for path, name in named:
+        if name in used:
+            yield Clash((path, used[name]), f"{name} is used twice", "give each topic a name of its own")
+        used.setdefault(name, path)
+
+
+def _results(settings: Settings) -> Iterator[Clash]:
+    path, salt = ("results", "salt"), settings.results.salt
+    if settings.results.to == "hashed" and (salt is None or len(salt.get_secret_value()) < SALT_CHARACTERS):
+        yield Clash(
+            (path, ("results", "to")),
+            f"needs at least {SALT_CHARACTERS} characters with `to: hashed`: phone numbers are few enough to try all",
+            "set SMS_CONNECTOR_RESULTS__SALT_FILE",
+        )
+
+
+def _windows(settings: Settings) -> Iterator[Clash]:
+    if settings.wait > settings.wait_max:
+        yield Clash(
+            (("wait",), ("wait_max",)),
+            f"{format_duration(settings.wait)} is longer than wait_max {format_duration(settings.wait_max)}",
+            "lower wait or raise wait_max",
+        )
+
+
+def _timeouts(timeouts: Timeouts) -> Iterator[Clash]:
+    t = timeouts
+    for low, least, high, text in (
+        ("heartbeat", 3 * t.heartbeat, "session", "at least three heartbeats must fit in session"),
+        (
+            "drain",
+            t.drain + LEAVE_SECONDS,
+            "rebalance",
+            "drain must end 10s before rebalance does, or the group goes on without it",
+        ),
+        (
+            "http_total",
+            t.http_total + FINISH_SECONDS,
+            "drain",
+            "http_total must end 5s before drain does, or requests are cut off",
+        ),
+        ("session", t.session, "broker_request", "broker_request must not be shorter than session"),
+        ("rebalance", t.rebalance + t.drain, "stuck", "stuck must be longer than rebalance + drain"),
+    ):
+        there: float = getattr(t, high)
+        if least > there:
+            here = format_duration(getattr(t, low))
+            yield Clash(
+                (("timeouts", low), ("timeouts", high)),
+                f"{low} {here} does not fit {high} {format_duration(there)}: {text}",
+                f"raise timeouts.{high} to {format_duration(least)} or lower timeouts.{low}",
+            )
+    for name in ("session", "heartbeat", "rebalance", "drain", "http_total", "producer", "commit_interval"):
+        if getattr(t, name) <= 0:
+            yield Clash((("timeouts", name),), "must be longer than nothing", "write 1s or more")

@@ -1,0 +1,120 @@
+"""The `kafka` section: connection settings under the names Kafka users know.
+
+A closed list: a name that is not here is an error, because a misspelt `ssl.ca.location` that is ignored means a
+connection nobody meant. Names that exist elsewhere in Kafka get a remedy of their own (`ELSEWHERE`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from connector.settings.units import RefusedError
+
+
+def _addresses(value: Any) -> Any:
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+
+def _check_addresses(value: str) -> str:
+    for address in value.split(","):
+        host, _, port = address.strip().rpartition(":")
+        if not host or not port.isdecimal() or "/" in address:
+            raise RefusedError(f"{address.strip()!r} is not host:port", "write host:port, several separated by commas")
+    return value
+
+
+def _mechanism(value: Any) -> Any:
+    if value in {"GSSAPI", "OAUTHBEARER", "AWS_MSK_IAM"}:
+        raise RefusedError(
+            "is not supported", "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN, or mutual TLS (ssl.certificate.location)"
+        )
+    return value
+
+
+class KafkaSettings(BaseModel):
+    """How to reach the cluster. The same values serve every client: consumer group, producer and admin."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    bootstrap_servers: Annotated[str, BeforeValidator(_addresses), AfterValidator(_check_addresses)] = Field(
+        default="localhost:9092", alias="bootstrap.servers"
+    )
+    """Brokers to ask first: `host:port`, several separated by commas (or a list)."""
+
+    client_id: str = Field(default="sms-connector", alias="client.id", min_length=1)
+    """How this program names itself to the brokers: quotas and broker logs use it."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", alias="security.protocol"
+    )
+    """Transport and authentication."""
+
+    sasl_mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, BeforeValidator(_mechanism)
+    ] = Field(default=None, alias="sasl.mechanism")
+    """Needed with a SASL protocol."""
+
+    sasl_username: str | None = Field(default=None, alias="sasl.username")
+    """User name, or API key."""
+
+    sasl_password: SecretStr | None = Field(default=None, alias="sasl.password")
+    """Password, or API secret."""
+
+    ssl_ca_location: str | None = Field(default=None, alias="ssl.ca.location")
+    """PEM file of the authorities to trust; without it, those of the system."""
+
+    ssl_certificate_location: str | None = Field(default=None, alias="ssl.certificate.location")
+    """PEM file of this client's certificate (chain), for mutual TLS."""
+
+    ssl_key_location: str | None = Field(default=None, alias="ssl.key.location")
+    """PEM file of this client's private key."""
+
+    ssl_key_password: SecretStr | None = Field(default=None, alias="ssl.key.password")
+    """Password of the private key."""
+
+    ssl_endpoint_identification_algorithm: Literal["https", "none"] = Field(
+        default="https", alias="ssl.endpoint.identification.algorithm"
+    )
+    """`https` compares the broker's certificate with its host name; `none` only verifies its chain."""
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The bootstrap addresses, one by one."""
+        return tuple(address.strip() for address in self.bootstrap_servers.split(","))
+
+    @property
+    def tls(self) -> bool:
+        return self.security_protocol in {"SSL", "SASL_SSL"}
+
+    @property
+    def sasl(self) -> bool:
+        return self.security_protocol in {"SASL_PLAINTEXT", "SASL_SSL"}
+
+
+ELSEWHERE: dict[str, str] = {
+    # Java and librdkafka names → what to do instead.
+    "group.id": "use `group`",
+    "group.instance.id": "use `static_membership`",
+    "auto.offset.reset": "use `start_from`",
+    "enable.auto.commit": "leave it out: offsets are committed when results are durable",
+    "auto.commit.interval.ms": "use `timeouts.commit_interval`",
+    "session.timeout.ms": "use `timeouts.session`",
+    "heartbeat.interval.ms": "use `timeouts.heartbeat`",
+    "max.poll.interval.ms": "use `timeouts.rebalance` (a rebalance) or `timeouts.stuck` (a worker that does nothing)",
+    "rebalance.timeout.ms": "use `timeouts.rebalance`",
+    "request.timeout.ms": "use `timeouts.broker_request`, or `timeouts.producer` for results",
+    "delivery.timeout.ms": "use `timeouts.producer`",
+    "isolation.level": "leave it out: it is always read_uncommitted",
+    "acks": "leave it out: it is always `all`",
+    "enable.idempotence": "leave it out: it is always on",
+    "sasl.mechanisms": "write `sasl.mechanism`",
+    "sasl.jaas.config": "write `sasl.username` and `sasl.password`",
+    "ssl.truststore.location": "write `ssl.ca.location` with a PEM file",
+    "ssl.truststore.password": "write `ssl.ca.location` with a PEM file; it needs no password",
+    "ssl.keystore.location": "write `ssl.certificate.location` and `ssl.key.location` with PEM files",
+    "ssl.keystore.password": "write `ssl.key.password`",
+    "enable.ssl.certificate.verification": "leave it out: certificates are always verified; use `ssl.ca.location`",
+    "metadata.broker.list": "write `bootstrap.servers`",
+}

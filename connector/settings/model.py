@@ -1,0 +1,286 @@
+"""Every setting, with its default and its meaning. `docs/configuration.md` and the JSON Schema are made from here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    WithJsonSchema,
+)
+
+from connector.settings.kafka import KafkaSettings
+from connector.settings.units import Count, Duration, RefusedError, Size, format_duration
+
+TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+# ---- topics ---------------------------------------------------------------------------------------------------------
+
+
+class SourceTopic(Section):
+    """One input topic."""
+
+    topic: TopicName
+    """Topic of message events."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Fraction of `memory` kept free for this topic: a backlog elsewhere cannot take it. 0 reserves nothing."""
+
+
+def _source(value: Any) -> Any:
+    return {"topic": value} if isinstance(value, str) else value
+
+
+class Topics(Section):
+    """Names of the topics. `sms-connector topics create` makes them, `topics check` compares them."""
+
+    sources: Annotated[tuple[Annotated[SourceTopic, BeforeValidator(_source)], ...], Field(min_length=1)] = (
+        SourceTopic(topic="sms.messages"),
+    )
+    """Where message events are read: a list of `{topic, share}`, or of names."""
+
+    results: TopicName = "sms.results"
+    """One final result per message."""
+
+    dead_letters: TopicName = "sms.dead-letters"
+    """Raw bytes of events that never became a message, and of failed ones."""
+
+    journal: TopicName = "sms.journal"
+    """What is about to be sent, for providers with `on_uncertain: report`."""
+
+    control: TopicName = "sms.control"
+    """Campaign values and states, paused providers (compacted)."""
+
+    receipts: TopicName = "sms.receipts"
+    """Delivery reports (reserved)."""
+
+    retry_prefix: TopicName = "sms.retry"
+    """Retry topics are named `<retry_prefix>.<delay>`, such as `sms.retry.30s`."""
+
+    retry_tiers: Annotated[tuple[Annotated[Duration, Field(gt=0)], ...], Field(min_length=1)] = (
+        5.0,
+        30.0,
+        300.0,
+        3600.0,
+    )
+    """Delays of the retry topics, shortest first. Each is a topic of its own, so that offset order is due order."""
+
+    @property
+    def retry(self) -> dict[float, str]:
+        """Delay in seconds → topic, shortest first."""
+        return {delay: f"{self.retry_prefix}.{format_duration(delay)}" for delay in sorted(self.retry_tiers)}
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        return tuple(source.topic for source in self.sources)
+
+
+# ---- who is texted, and what the result says ------------------------------------------------------------------------
+
+PATTERN = re.compile(r"^\+?[1-9][0-9]{0,18}\*?$")
+
+
+def _pattern(value: str) -> str:
+    if not PATTERN.fullmatch(value):
+        raise RefusedError("not a number or prefix", "write +919812345678, or a prefix as +91*")
+    return value
+
+
+class Recipients(Section):
+    """Who may be texted."""
+
+    allow: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
+    """Numbers (`+919812345678`) and prefixes (`+91*`). Empty allows everyone; others end `cancelled`, never sent."""
+
+    def matcher(self) -> Callable[[str], bool]:
+        """A test of one number against `allow`, with or without the leading plus sign."""
+        if not self.allow:
+            return lambda _to: True
+        numbers = frozenset(entry.lstrip("+") for entry in self.allow if not entry.endswith("*"))
+        prefixes = tuple(entry.lstrip("+").rstrip("*") for entry in self.allow if entry.endswith("*"))
+
+        def allowed(to: str) -> bool:
+            digits = to.lstrip("+")
+            return digits in numbers or digits.startswith(prefixes)
+
+        return allowed
+
+
+class Results(Section):
+    """What a result says about the recipient."""
+
+    to: Literal["plain", "masked", "hashed"] = "plain"
+    """`plain` as in the event; `masked` keeps the last digits; `hashed` is HMAC-SHA-256 of the digits with `salt`, in
+    hexadecimal."""
+
+    salt: SecretStr | None = None
+    """Secret key of `to: hashed`, at least 16 characters. The same salt gives the same hash for the same number."""
+
+
+# ---- bounds ---------------------------------------------------------------------------------------------------------
+
+
+class Memory(Section):
+    """How much one worker holds: whatever the backlog or the outage, not more."""
+
+    # 300 campaigns whose windows fill to 1,000 records hold 300,000 messages; a third on top lets full ones be sent.
+    messages: Annotated[Count, Field(ge=1000)] = 400_000
+    """Open messages: read and without a result yet."""
+
+    bytes: Annotated[Size, Field(ge=1024**2)] = 256 * 1024**2
+    """Bytes of their events. 400,000 messages of 650 bytes reach it too."""
+
+
+class Timeouts(Section):
+    """Deadlines. Several depend on each other; the start-up says which one to change."""
+
+    session: Duration = 12.0
+    """A worker that is silent for so long has died: its partitions go to others. Until then the group waits for it."""
+
+    heartbeat: Duration = 3.0
+    """Between heartbeats; at most a third of `session`."""
+
+    rebalance: Duration = 60.0
+    """How long the group waits in a rebalance for a worker to finish what is in flight."""
+
+    drain: Duration = 40.0
+    """How long a worker waits for its requests in flight at a rebalance or stop; at least 10s less than `rebalance`."""
+
+    http_total: Duration = 30.0
+    """One HTTP request, where its definition says nothing; at least 5s less than `drain`."""
+
+    broker_request: Duration = 45.0
+    """One request to a broker; not less than `session`."""
+
+    producer: Duration = 300.0
+    """How long results wait for a broker that is away before they are queued again. Short values crash in outages."""
+
+    commit_interval: Duration = 1.0
+    """Between offset commits."""
+
+    stuck: Duration = 180.0
+    """A worker without progress for so long ends itself (exit code 71); more than `rebalance` + `drain`."""
+
+
+# ---- the rest -------------------------------------------------------------------------------------------------------
+
+
+class Log(Section):
+    """Logs go to standard error."""
+
+    format: Literal["auto", "human", "json"] = "auto"
+    """`auto`: for people on a terminal, JSON lines elsewhere."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least severe level that is written."""
+
+
+class Console(Section):
+    """Health, metrics and console over HTTP."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. The console shows no numbers and no texts, but has no login: think before 0.0.0.0."""
+
+    port: Annotated[Count, Field(ge=0, le=65535)] | None = 8080
+    """Port; 0 takes a free one, null serves nothing."""
+
+
+def _start_from(value: Any) -> Any:
+    if value is None or value in {"earliest", "latest"}:
+        return value
+    try:
+        instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    except ValueError:
+        raise RefusedError(
+            "neither earliest, latest nor a time", "write earliest, latest, or a time as 2025-01-31T08:00:00Z"
+        ) from None
+    if instant.tzinfo is None:
+        raise RefusedError("a time without a zone", "add Z or an offset, as in 2025-01-31T08:00:00+05:30")
+    return instant.astimezone(UTC)
+
+
+def _write_start_from(value: Any) -> Any:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
+StartFrom = Annotated[
+    Literal["earliest", "latest"] | datetime | None,
+    BeforeValidator(_start_from),
+    PlainSerializer(_write_start_from),
+    WithJsonSchema(
+        {"anyOf": [{"enum": ["earliest", "latest"]}, {"type": "string", "format": "date-time"}, {"type": "null"}]}
+    ),
+]
+
+
+class Settings(Section):
+    """Everything that can be set. Every value has a default, but `start_from` is asked for where it matters."""
+
+    kafka: KafkaSettings = KafkaSettings()
+    """How to reach the cluster, under the names Kafka users know."""
+
+    group: Annotated[str, Field(min_length=1, max_length=249)] = "sms-connector"
+    """Consumer group. Workers of one group share the partitions; a new name starts from `start_from`."""
+
+    topics: Topics = Topics()
+    """Names of the topics."""
+
+    providers: tuple[str, ...] = ()
+    """Provider definitions: files, folders, or names of the built-in catalogue."""
+
+    start_from: StartFrom = None
+    """Where to begin where the group has committed nothing: `earliest`, `latest` or a time. No default: an old event
+    sent by mistake is a real SMS."""
+
+    max_age: Duration | None = 86400.0
+    """Events older than this (by their Kafka timestamp) end `expired`; null keeps them."""
+
+    delivery: Literal["live", "dry-run"] = "live"
+    """`dry-run` does everything but the HTTP request; its results say so."""
+
+    recipients: Recipients = Recipients()
+    """Who may be texted."""
+
+    results: Results = Results()
+    """What a result says about the recipient."""
+
+    memory: Memory = Memory()
+    """How much one worker holds."""
+
+    span: Annotated[Count, Field(ge=1000, le=10_000_000)] = 100_000
+    """Offsets of one partition between the oldest open event and the newest admitted one. Costs a bit each, and bounds
+    what a restart reads."""
+
+    wait: Duration = 1.0
+    """How long a window may collect messages once its partitions are caught up. A bound, not a duty: an idle provider
+    is used at once."""
+
+    wait_max: Duration = 5.0
+    """After this a window goes before fuller ones, so that small campaigns do not starve."""
+
+    timeouts: Timeouts = Timeouts()
+    """Deadlines."""
+
+    static_membership: Annotated[str, Field(min_length=1, max_length=249)] | None = None
+    """Instance id of this worker (`${HOSTNAME}` in a StatefulSet): a restart within `timeouts.session` causes no
+    rebalance."""
+
+    log: Log = Log()
+    """Logs."""
+
+    console: Console = Console()
+    """Health, metrics and console."""
