@@ -1,0 +1,108 @@
+"""Asking the cluster about topics, and creating them: thin shells around the admin client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    IncompatibleBrokerVersion,
+    KafkaError,
+    TopicAlreadyExistsError,
+    UnsupportedVersionError,
+    for_code,
+)
+
+from connector.errors import ConnectorError, Problem, TopicError
+from connector.kafka.clients import admin
+from connector.kafka.topics import ActualTopic, Topic
+from connector.settings.model import Settings
+
+UNSUPPORTED = (IncompatibleBrokerVersion, UnsupportedVersionError, NotImplementedError)
+"""How aiokafka says that a broker does not know a request (librdkafka's mock cluster knows few)."""
+
+
+@asynccontextmanager
+async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client. Raises ConnectorError when no broker answers."""
+    client = admin(settings)
+    try:
+        await client.start()
+        yield client
+    except KafkaError as error:
+        servers = settings.kafka.bootstrap_servers
+        raise ConnectorError(f"kafka.bootstrap.servers {servers}: {error.__class__.__name__}: {error}") from error
+    finally:
+        await client.close()
+
+
+async def describe_topics(client: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, ActualTopic]:
+    """The topics of these names that are there.
+
+    All topics are listed and then chosen from: asking for a missing one by name creates it on brokers with
+    `auto.create.topics.enable`, with the wrong number of partitions.
+    """
+    wanted = set(names)
+    listed = [topic for topic in await client.describe_topics() if topic["topic"] in wanted and not topic["error_code"]]
+    configs = await _configs(client, [topic["topic"] for topic in listed])
+    return {
+        topic["topic"]: ActualTopic(
+            name=topic["topic"],
+            partitions=len(topic["partitions"]),
+            replication=min((len(partition["replicas"]) for partition in topic["partitions"]), default=0),
+            configs=configs.get(topic["topic"]),
+        )
+        for topic in listed
+    }
+
+
+async def count_brokers(client: AIOKafkaAdminClient) -> int:
+    """Brokers of the cluster."""
+    return len((await client.describe_cluster())["brokers"])
+
+
+async def create_topics(client: AIOKafkaAdminClient, topics: Iterable[Topic], *, replication: int) -> list[str]:
+    """Create topics; those that are there already are left as they are. Returns the names created.
+
+    Raises:
+        TopicError: the broker refused, with one problem per topic.
+    """
+    wanted = [NewTopic(t.name, t.partitions, replication, topic_configs=dict(t.configs)) for t in topics]
+    if not wanted:
+        return []
+    try:
+        response = await client.create_topics(wanted)
+    except UNSUPPORTED as error:
+        message = "this broker cannot create topics on request"
+        raise TopicError([Problem(message, "an embedded mock broker makes them when they are first used")]) from error
+    created, problems = [], []
+    for name, code, *text in response.topic_errors:
+        if code == 0:
+            created.append(name)
+        elif for_code(code) is not TopicAlreadyExistsError:
+            reason = next((part for part in text if part), for_code(code).__name__)
+            problems.append(
+                Problem(f"cannot be created: {reason}", "see `sms-connector topics create --help`", path=name)
+            )
+    if problems:
+        raise TopicError(problems)
+    return created
+
+
+async def _configs(client: AIOKafkaAdminClient, names: list[str]) -> Mapping[str, Mapping[str, str]]:
+    """Configuration by topic, without topics whose configuration we may not read."""
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+    try:
+        responses = await client.describe_configs(resources)
+    except UNSUPPORTED:
+        return {}
+    found: dict[str, Mapping[str, str]] = {}
+    for response in responses:
+        for code, _message, _type, name, entries in response.resources:
+            if code == 0:
+                found[name] = {entry[0]: entry[1] for entry in entries if entry[1] is not None}
+    return found

@@ -1,0 +1,220 @@
+"""The topics as they should be, and what is wrong with those that are there. Pure: `admin.py` asks the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from connector.errors import Problem
+from connector.kafka.clients import BROKER_MESSAGE_BYTES, HEADROOM_BYTES
+from connector.settings.model import Topics
+
+Role = Literal["source", "results", "retry", "journal", "dead_letters", "control", "receipts"]
+
+DEFAULT_PARTITIONS = 12
+DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
+DURABLE_REPLICATION = 3
+"""From here on two in-sync replicas can be asked for without losing availability when one broker is away."""
+FOREVER = "-1"
+
+
+@dataclass(frozen=True, slots=True)
+class ActualTopic:
+    """A topic on the cluster.
+
+    Attributes:
+        configs: as far as the cluster tells; None where it does not (no permission, or a broker without the request).
+    """
+
+    name: str
+    partitions: int
+    replication: int
+    configs: Mapping[str, str] | None = None
+
+    def number(self, name: str, default: int) -> int:
+        value = (self.configs or {}).get(name)
+        return int(value) if value is not None else default
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic as it should be.
+
+    Attributes:
+        partitions: how many it needs.
+        configs: what it is created with.
+        required: the connector does not start without it.
+    """
+
+    name: str
+    role: Role
+    partitions: int
+    configs: Mapping[str, str] = field(default_factory=dict)
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """All topics of one connector.
+
+    Attributes:
+        topics: sources first.
+        replication: replicas of each.
+        retention_ms: how long the sources keep events; -1 for ever.
+        message_bytes: the largest event the sources take.
+    """
+
+    topics: tuple[Topic, ...]
+    replication: int
+    retention_ms: int
+    message_bytes: int
+
+    def of(self, *roles: Role) -> list[Topic]:
+        return [topic for topic in self.topics if topic.role in roles]
+
+
+def plan(
+    topics: Topics,
+    actual: Mapping[str, ActualTopic],
+    *,
+    journal: bool = False,
+    partitions: int | None = None,
+    replication: int = 1,
+) -> TopicPlan:
+    """What the connector needs, derived from the source topics that are there.
+
+    Args:
+        topics: names from the settings.
+        actual: topics on the cluster, by name.
+        journal: a provider says `on_uncertain: report`, so the journal is required.
+        partitions: for sources that are not there yet; default: as the other sources, else 12.
+        replication: for topics to be created.
+    """
+    sources = [actual[name] for name in topics.source_names if name in actual]
+    count = max((source.partitions for source in sources), default=partitions or DEFAULT_PARTITIONS)
+    retentions = [source.number("retention.ms", DEFAULT_RETENTION_MS) for source in sources] or [DEFAULT_RETENTION_MS]
+    retention = -1 if -1 in retentions else max(retentions)
+    message_bytes = max(
+        (s.number("max.message.bytes", BROKER_MESSAGE_BYTES) for s in sources), default=BROKER_MESSAGE_BYTES
+    )
+    insync = {"min.insync.replicas": "2" if replication >= DURABLE_REPLICATION else "1"}
+    keep = insync | {"cleanup.policy": "delete", "retention.ms": str(retention)}
+    # An event inside a retry record or a dead letter is larger by its headers.
+    carry = {"max.message.bytes": str(message_bytes + HEADROOM_BYTES)}
+    wait = insync | carry | {"cleanup.policy": "delete", "retention.ms": FOREVER, "retention.bytes": FOREVER}
+    fresh = insync | {"cleanup.policy": "delete", "retention.ms": str(DEFAULT_RETENTION_MS)}
+    return TopicPlan(
+        topics=(
+            *(Topic(name, "source", count, fresh) for name in topics.source_names),
+            Topic(topics.results, "results", count, keep),
+            *(Topic(name, "retry", count, wait) for name in topics.retry.values()),
+            Topic(topics.dead_letters, "dead_letters", count, fresh | carry),
+            Topic(topics.journal, "journal", count, keep, required=journal),
+            Topic(topics.control, "control", 1, insync | {"cleanup.policy": "compact"}),
+            Topic(topics.receipts, "receipts", count, fresh, required=False),
+        ),
+        replication=replication,
+        retention_ms=retention,
+        message_bytes=message_bytes,
+    )
+
+
+def check(plan: TopicPlan, actual: Mapping[str, ActualTopic]) -> list[Problem]:
+    """Everything that must be mended before the connector can keep its promises on these topics."""
+    problems: list[Problem] = []
+    for topic in plan.topics:
+        there = actual.get(topic.name)
+        if there is not None:
+            problems += _check_topic(plan, topic, there)
+        elif topic.required:
+            remedy = "run `sms-connector topics create`, or correct the name in `topics`"
+            problems.append(Problem("is not on the cluster", remedy, path=topic.name))
+    return problems
+
+
+def missing(plan: TopicPlan, actual: Iterable[str]) -> list[Topic]:
+    """Topics that are still to be created."""
+    there = set(actual)
+    return [topic for topic in plan.topics if topic.name not in there]
+
+
+def _check_topic(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    yield from _check_partitions(topic, there)
+    if there.configs is None:
+        return
+    yield from _check_policy(topic, there)
+    if topic.role in {"results", "journal"}:
+        yield from _check_retention(plan, topic, there)
+    if topic.role == "retry":
+        yield from _check_forever(topic, there)
+    if topic.role in {"retry", "dead_letters"}:
+        yield from _check_size(plan, topic, there)
+    if topic.role != "source":
+        yield from _check_replicas(topic, there)
+
+
+def _check_partitions(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    if topic.role in {"dead_letters", "control", "receipts"} or there.partitions == topic.partitions:
+        return
+    # A result stands in the partition of its event: that is what makes "already done?" answerable after a crash.
+    message = f"has {there.partitions} partitions, but the source topics have {topic.partitions}"
+    if topic.role == "source":
+        message = f"has {there.partitions} partitions, but another source topic has {topic.partitions}"
+    if there.partitions < topic.partitions:
+        remedy = f"kafka-topics.sh --alter --topic {topic.name} --partitions {topic.partitions}"
+    else:
+        remedy = f"give the source topics {there.partitions} partitions too, or choose another topic"
+    yield Problem(message, remedy, path=topic.name)
+
+
+def _check_policy(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    policy = (there.configs or {}).get("cleanup.policy", "delete")
+    compacts = "compact" in policy
+    if topic.role == "control" and policy != "compact":
+        message = f"cleanup.policy is {policy}: campaigns and pauses would be forgotten"
+        yield Problem(message, _alter(topic, "cleanup.policy=compact"), path=topic.name)
+    if topic.role != "control" and compacts:
+        message = f"cleanup.policy is {policy}: of records with one key all but the last would be lost"
+        yield Problem(message, _alter(topic, "cleanup.policy=delete"), path=topic.name)
+
+
+def _check_retention(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    kept = there.number("retention.ms", DEFAULT_RETENTION_MS)
+    if kept != -1 and (plan.retention_ms == -1 or kept < plan.retention_ms):
+        message = (
+            f"retention.ms is {kept}, shorter than the source topics' {plan.retention_ms}: "
+            "an event could outlive its result and be sent twice"
+        )
+        yield Problem(message, _alter(topic, f"retention.ms={plan.retention_ms}"), path=topic.name)
+
+
+def _check_forever(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    for name in ("retention.ms", "retention.bytes"):
+        kept = there.number(name, -1 if name == "retention.bytes" else DEFAULT_RETENTION_MS)
+        if kept != -1:
+            message = f"{name} is {kept}: messages that wait longer would be lost"
+            yield Problem(message, _alter(topic, f"{name}=-1"), path=topic.name)
+
+
+def _check_size(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    needed, most = plan.message_bytes + HEADROOM_BYTES, there.number("max.message.bytes", BROKER_MESSAGE_BYTES)
+    if most < needed:
+        message = (
+            f"max.message.bytes is {most}, but events of up to {plan.message_bytes} bytes must fit with their headers"
+        )
+        yield Problem(message, _alter(topic, f"max.message.bytes={needed}"), path=topic.name)
+
+
+def _check_replicas(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    insync = there.number("min.insync.replicas", 1)
+    if insync > there.replication:
+        message = f"min.insync.replicas is {insync} with {there.replication} replicas: nothing could be written"
+        yield Problem(message, _alter(topic, f"min.insync.replicas={there.replication}"), path=topic.name)
+    elif there.replication >= DURABLE_REPLICATION and insync < 2:
+        message = "min.insync.replicas is 1: what one broker alone has acknowledged can be lost with it"
+        yield Problem(message, _alter(topic, "min.insync.replicas=2"), path=topic.name)
+
+
+def _alter(topic: Topic, config: str) -> str:
+    return f"kafka-configs.sh --alter --entity-type topics --entity-name {topic.name} --add-config {config}"
