@@ -72,11 +72,16 @@ async def create_topics(client: AIOKafkaAdminClient, topics: Iterable[Topic], *,
     wanted = [NewTopic(t.name, t.partitions, replication, topic_configs=dict(t.configs)) for t in topics]
     if not wanted:
         return []
+    no_such_request = Problem(
+        "this broker cannot create topics on request", "an embedded mock broker makes them when they are first used"
+    )
+    cluster = await client.describe_cluster()
+    if cluster["controller_id"] not in {broker["node_id"] for broker in cluster["brokers"]}:
+        raise TopicError([no_such_request])  # librdkafka's mock cluster: no controller, and aiokafka would trip over it
     try:
         response = await client.create_topics(wanted)
     except UNSUPPORTED as error:
-        message = "this broker cannot create topics on request"
-        raise TopicError([Problem(message, "an embedded mock broker makes them when they are first used")]) from error
+        raise TopicError([no_such_request]) from error
     created, problems = [], []
     for name, code, *text in response.topic_errors:
         if code == 0:

@@ -183,9 +183,9 @@ def _meant(name: str, siblings: list[str]) -> str:
 
 def _shown(merged: Layer, path: Path, value: Any) -> str:
     """The value as it may be shown: secrets by their name or not at all."""
-    origin = merged.origins.get(path)
-    if origin is not None and origin.written is not None:
-        return origin.written
+    origin = merged.origins.get(path, DEFAULT)
     if any(leaf.secret and leaf.path == path for leaf in leaves()):
-        return MASK
+        return origin.placeholder or MASK
+    if origin.written is not None:
+        return origin.written
     return "null" if value is None else repr(value) if isinstance(value, str) else str(value)

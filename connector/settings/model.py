@@ -284,3 +284,8 @@ class Settings(Section):
 
     console: Console = Console()
     """Health, metrics and console."""
+
+    def secrets(self) -> list[str]:
+        """The values that nothing may show."""
+        hidden = (self.kafka.sasl_password, self.kafka.ssl_key_password, self.results.salt)
+        return [value.get_secret_value() for value in hidden if value is not None]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
+
+# Without `:-default`: a default may be the secret itself.
+PLACEHOLDER_ONLY = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*|file:[^}]*)\}")
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the root: `("topics", "sources", 0, "topic")`."""
@@ -33,6 +37,11 @@ class Origin:
     line: int | None = None
     column: int | None = None
     written: str | None = None
+
+    @property
+    def placeholder(self) -> str | None:
+        """The whole value as `${NAME}` or `${file:path}`, where that is all that stands in the file."""
+        return self.written if self.written and PLACEHOLDER_ONLY.fullmatch(self.written) else None
 
     def __str__(self) -> str:
         if self.kind == "file":
