@@ -1,0 +1,37 @@
+"""`sms-connector run`: one worker."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from connector import logs
+from connector.cli.options import config_option, load, set_option
+
+
+@click.command()
+@config_option
+@set_option
+def run(config: Path | None, overrides: tuple[str, ...]) -> int:
+    r"""Consume message events, send them to their providers, write one result per message.
+
+    Start more of it to scale: workers of one group share the partitions. SIGTERM finishes what is in flight and leaves.
+
+    Exit codes: 0 stopped, 1 crash, 2 usage, 70 a deadline passed, 71 no progress (watchdog), 78 configuration: do not
+    restart on 78, a person has to mend it.
+
+    \b
+    Examples:
+      sms-connector run --config connector.yaml
+      sms-connector run --set delivery=dry-run --set start_from=latest
+    """
+    from connector.definition.environment import Environment
+    from connector.definition.load import load_all
+    from connector.stream.process import run_worker
+
+    settings = load(config, overrides).settings
+    logs.configure(settings.log)
+    definitions = load_all([*settings.providers], environment=Environment(os.environ))
+    return run_worker(settings, definitions)

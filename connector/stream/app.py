@@ -1,0 +1,147 @@
+"""The Faust app: membership, fetching and life cycle. Nothing of Faust's per-event path or acknowledgement is used.
+
+Faust hands every record to its agents by itself (about 100 µs each) and its acknowledgement bookkeeping can commit past
+an unfinished event. Here its scheduler yields one whole fetched batch per partition, the topic has acks off, and the
+ledger decides what is committed. Each private name this relies on has a test in tests/contract.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import faust
+import mode
+from aiokafka import ConsumerRecord
+from faust.transport.utils import DefaultSchedulingStrategy
+from faust.types import TP
+
+from connector.kafka.clients import Connection
+from connector.settings.model import Settings
+
+# Chunks waiting between Faust's fetcher and the agent. Faust sleeps for a second when every partition is full, so this
+# must hold more than the agent does in a second: 64 chunks of up to POLL_RECORDS.
+BUFFERED_CHUNKS = 64
+# Records per fetch over all partitions: bounds what lies in the buffers above.
+POLL_RECORDS = 2_000
+# Heartbeats detect a dead process and the watchdog a stuck one; leaving the group because the providers are slow helps
+# nobody, and aiokafka does not come back from it.
+MAX_POLL_INTERVAL_SECONDS = 86_400.0
+
+
+class Chunk:
+    """One fetched batch of a partition, dressed as one record; `value` holds the records."""
+
+    __slots__ = (
+        "checksum",
+        "headers",
+        "key",
+        "offset",
+        "partition",
+        "serialized_key_size",
+        "serialized_value_size",
+        "timestamp",
+        "timestamp_type",
+        "topic",
+        "value",
+    )
+
+    def __init__(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
+        last = records[-1]
+        self.topic, self.partition = tp
+        self.offset = last.offset
+        self.timestamp = last.timestamp
+        self.value = records
+        self.timestamp_type = self.serialized_key_size = self.serialized_value_size = 0
+        self.headers: tuple[()] = ()
+        self.key = None
+        self.checksum = None
+
+
+class ChunkScheduler(DefaultSchedulingStrategy):
+    """Yields each partition's fetched records at once instead of one by one."""
+
+    def iterate(self, records: Mapping[TP, list[ConsumerRecord]]) -> Iterator[tuple[TP, Any]]:
+        for tp, batch in records.items():
+            if batch:
+                yield tp, Chunk(tp, batch)
+
+
+class PassThrough(faust.Schema):  # type: ignore[misc]
+    """Faust never decodes: an event it cannot read would be acknowledged and gone."""
+
+    def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:
+        return message.key
+
+    def loads_value(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:
+        return message.value
+
+
+def create_app(settings: Settings, connection: Connection) -> faust.App:
+    """The app, configured by arguments only.
+
+    Faust lets unprefixed environment variables (BROKER_URL, WEB_PORT, CONSUMER_AUTO_OFFSET_RESET, …) beat its
+    arguments; `env={}` gives it an environment without any.
+    """
+    timeouts = settings.timeouts
+    return faust.App(
+        settings.group,
+        env={},
+        broker=[f"kafka://{host}" for host in connection.servers],
+        broker_credentials=_credentials(connection),
+        broker_client_id=connection.client_id,
+        datadir=tempfile.mkdtemp(prefix="sms-connector-"),
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=BUFFERED_CHUNKS,
+        cython_optimizations=True,
+        agent_supervisor=mode.CrashingSupervisor,
+        ConsumerScheduler=ChunkScheduler,
+        # Where to start is decided in start.py; an offset that is out of range must stop us, not restart the topic.
+        consumer_auto_offset_reset="none",
+        consumer_group_instance_id=settings.static_membership,
+        broker_max_poll_records=POLL_RECORDS,
+        broker_max_poll_interval=MAX_POLL_INTERVAL_SECONDS,
+        broker_session_timeout=timeouts.session,
+        broker_heartbeat_interval=timeouts.heartbeat,
+        broker_rebalance_timeout=timeouts.rebalance,
+        broker_request_timeout=timeouts.broker_request,
+        producer_request_timeout=timeouts.producer,
+        worker_redirect_stdouts=False,
+    )
+
+
+def _credentials(connection: Connection) -> Any:
+    if connection.sasl_mechanism is not None:
+        return faust.SASLCredentials(
+            username=connection.username,
+            password=connection.password,
+            ssl_context=connection.ssl_context,
+            mechanism=connection.sasl_mechanism,
+        )
+    if connection.ssl_context is not None:
+        return faust.SSLCredentials(context=connection.ssl_context)
+    return None
+
+
+def attach_agent(
+    app: faust.App,
+    topics: Sequence[str],
+    take: Callable[[Any], Awaitable[None]],
+    failed: Callable[[BaseException], Awaitable[None]],
+) -> None:
+    """The agent: hands each chunk's message to `take`. An exception there closes the epoch before Faust hears of it."""
+    source = app.topic(*topics, acks=False, schema=PassThrough())
+
+    @app.agent(source, name="intake")
+    async def intake(stream: Any) -> None:
+        async for event in stream.noack().events():
+            try:
+                await take(event.message)
+            except Exception as error:
+                await failed(error)
+                raise

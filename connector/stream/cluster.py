@@ -1,0 +1,122 @@
+"""What is asked of Kafka when partitions are opened: committed offsets, log bounds, the results already written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from connector.clock import Clock
+from connector.stream.tail import SETTLES, Settled, read_tail
+
+
+class Bounds(NamedTuple):
+    """The log of a partition holds offsets `begin` to `end` - 1."""
+
+    begin: int
+    end: int
+
+
+class Committed(NamedTuple):
+    offset: int
+    metadata: str
+
+
+class Cluster:
+    """An admin client and a consumer without a group, started when first needed and kept.
+
+    Args:
+        options: client options for aiokafka (hosts, security).
+    """
+
+    def __init__(self, options: Mapping[str, Any], *, clock: Clock) -> None:
+        self._options = dict(options)
+        self._clock = clock
+        self._admin: AIOKafkaAdminClient | None = None
+        self._reader: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        """Connect. Raises aiokafka.errors.KafkaConnectionError where no broker answers."""
+        if self._admin is None:
+            admin = AIOKafkaAdminClient(**self._options)
+            await admin.start()
+            self._admin = admin
+        if self._reader is None:
+            reader = AIOKafkaConsumer(
+                **self._options,
+                group_id=None,
+                enable_auto_commit=False,
+                fetch_max_wait_ms=50,
+                auto_offset_reset="earliest",
+            )
+            await reader.start()
+            self._reader = reader
+
+    async def stop(self) -> None:
+        reader, self._reader = self._reader, None
+        admin, self._admin = self._admin, None
+        if reader is not None:
+            await reader.stop()
+        if admin is not None:
+            await admin.close()
+
+    async def partitions(self, topic: str) -> set[int]:
+        """Partition numbers of a topic; empty where it does not exist."""
+        reader = await self._ready()
+        await reader._client.fetch_all_metadata()  # noqa: SLF001 - the public call answers from a cache minutes old
+        return set(reader.partitions_for_topic(topic) or ())
+
+    async def committed(self, group: str) -> dict[TopicPartition, Committed]:
+        """The group's offsets with their metadata."""
+        await self.start()
+        assert self._admin is not None
+        offsets = await self._admin.list_consumer_group_offsets(group)
+        return {tp: Committed(found.offset, found.metadata or "") for tp, found in offsets.items() if found.offset >= 0}
+
+    async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
+        """The logs' bounds now."""
+        if not partitions:
+            return {}
+        reader = await self._ready()
+        begins = await reader.beginning_offsets(list(partitions))
+        ends = await reader.end_offsets(list(partitions))
+        return {tp: Bounds(begins[tp], ends[tp]) for tp in partitions}
+
+    async def offsets_at(self, partitions: Collection[TopicPartition], instant: datetime) -> dict[TopicPartition, int]:
+        """Per partition the offset of the first record at or after `instant`, or the end."""
+        reader = await self._ready()
+        millis = int(instant.timestamp() * 1000)
+        found = await reader.offsets_for_times(dict.fromkeys(partitions, millis))
+        bounds = await self.bounds(partitions)
+        return {tp: at.offset if (at := found.get(tp)) is not None else bounds[tp].end for tp in partitions}
+
+    async def read_settled(
+        self,
+        starts: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
+        settled: Mapping[str, Settled],
+        *,
+        wanted: Callable[[], bool],
+    ) -> int:
+        """Read our records from `starts` to `ends`, noting each `settles` header in `settled["topic/partition"]`.
+
+        Returns the number of records read; `wanted` ends it early.
+        """
+
+        def seen(_: TopicPartition, record: Any) -> None:
+            for name, value in record.headers:
+                if name == SETTLES and value is not None:
+                    place, _, offset = value.decode("utf-8", "replace").rpartition("/")
+                    found = settled.get(place)
+                    if found is not None and offset.isdecimal():
+                        found.add(int(offset))
+
+        return await read_tail(await self._ready(), starts, ends, seen, clock=self._clock, wanted=wanted)
+
+    async def _ready(self) -> AIOKafkaConsumer:
+        await self.start()
+        assert self._reader is not None
+        return self._reader

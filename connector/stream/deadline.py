@@ -1,0 +1,80 @@
+"""Deadlines outside the event loop: Faust and aiokafka wait for ever in several outages, and a stuck loop cannot time
+itself out. A thread of its own ends the process instead; what is not committed is read again by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import NoReturn
+
+import structlog
+
+from connector.clock import Clock
+
+log = structlog.get_logger(__name__)
+
+EXIT_DEADLINE = 70
+EXIT_WATCHDOG = 71
+LOOK_SECONDS = 1.0
+
+
+def end_process(code: int, why: str) -> NoReturn:
+    """End now, without cleaning up: cleaning up is what hangs."""
+    log.critical("ending the process", exit_code=code, why=why)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+class Deadline:
+    """Ends the process with EXIT_DEADLINE unless cancelled within `seconds`."""
+
+    def __init__(self, seconds: float, why: str) -> None:
+        self._timer = threading.Timer(seconds, end_process, (EXIT_DEADLINE, why))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        self._timer.cancel()
+
+
+class Watchdog:
+    """Ends the process with EXIT_WATCHDOG when `progress` stays the same for `seconds` although `idle` is False.
+
+    Both are called from a thread of its own and must only read.
+
+    Args:
+        progress: changes whenever an event is settled or moved, or the group gives us a generation.
+        idle: True while there is deliberately nothing to do.
+    """
+
+    def __init__(
+        self, clock: Clock, *, seconds: float, progress: Callable[[], object], idle: Callable[[], bool]
+    ) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._progress = progress
+        self._idle = idle
+        self._last: object = None
+        self._since = clock.monotonic()
+        self._stop = threading.Event()
+
+    def look(self) -> bool:
+        """One look; False when the process is stuck."""
+        now, progress = self._clock.monotonic(), self._progress()
+        if progress != self._last or self._idle():
+            self._last, self._since = progress, now
+        return now - self._since < self._seconds
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.wait(LOOK_SECONDS):
+            if not self.look():
+                end_process(EXIT_WATCHDOG, f"no progress for {self._seconds:g} s")

@@ -1,0 +1,54 @@
+"""The worker's side of the consumer group, through Faust's consumer: the only place that touches its inside.
+
+Faust runs its aiokafka consumer on a thread of its own; every call goes there with `call_thread`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import faust
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+from faust.types import TP
+
+
+class Group:
+    """Assignment, generation, commits."""
+
+    def __init__(self, app: faust.App) -> None:
+        self._app = app
+
+    @property
+    def generation(self) -> int:
+        """The generation of the current assignment; changes at the next assignment, not at a revocation."""
+        generation: int = self._app.consumer_generation_id
+        return generation
+
+    def assignment(self) -> set[TopicPartition]:
+        return {TopicPartition(tp.topic, tp.partition) for tp in self._app.consumer.assignment()}
+
+    def end(self, topic: str, partition: int) -> int | None:
+        """The log's end as of the last fetch; None before the first."""
+        end: int | None = self._app.consumer.highwater(TP(topic, partition))
+        return end
+
+    async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit with metadata, which Faust's own commit leaves out. Raises what aiokafka raises."""
+        thread, consumer = self._thread()
+        await thread.call_thread(consumer.commit, dict(offsets))
+
+    async def seek(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Set positions. Only before the flow of events is resumed: later, Faust drops a rewound range silently."""
+        thread, consumer = self._thread()
+
+        async def seek() -> None:
+            for tp, offset in offsets.items():
+                consumer.seek(tp, offset)
+
+        await thread.call_thread(seek)
+
+    def _thread(self) -> tuple[Any, AIOKafkaConsumer]:
+        thread = self._app.consumer._thread  # noqa: SLF001
+        return thread, thread._ensure_consumer()  # noqa: SLF001

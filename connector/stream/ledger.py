@@ -1,0 +1,125 @@
+"""Progress of one partition in one epoch: which offset may be committed, and from where results must be read back.
+
+A flag per offset past the committed position, in a bytearray: `find` walks it at C speed, gaps in the log (compaction,
+transaction markers) are simply flagged, and the memory is the span, whatever the number of open messages.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+# Flags before the position are dropped when there are this many of them: seldom enough to cost nothing per message.
+TRIM = 1 << 16
+
+
+class Ledger:
+    """Contiguous progress of one partition.
+
+    Attributes:
+        high: one past the newest admitted offset.
+    """
+
+    __slots__ = ("_base", "_cursor", "_flags", "_open", "high")
+
+    def __init__(self, start: int, settled: Iterable[int] = ()) -> None:
+        """Start at the committed offset; `settled` are later offsets that have a durable result already."""
+        self._base = start  # the offset of _flags[0]
+        self._flags = bytearray()  # 1: needs nothing more
+        self._cursor = 0  # every flag before it is 1
+        self._open = 0
+        self.high = start
+        for offset in settled:
+            if offset >= start:
+                self._flag(offset)
+
+    def admit(self, offset: int) -> bool:
+        """Take an offset read from the log. False where it is settled already or was admitted before."""
+        if offset < self.high:
+            return False
+        index = offset - self._base
+        flags = self._flags
+        if offset > self.high:  # the log has a gap: nothing there will ever need a result
+            self._fill(self.high - self._base, index)
+        self.high = offset + 1
+        if index < len(flags):
+            if flags[index]:
+                return False
+        else:
+            flags.append(0)
+        self._open += 1
+        return True
+
+    def settle(self, offset: int) -> None:
+        """The event at `offset` has a durable result. Settling twice, or an offset never admitted, changes nothing."""
+        index = offset - self._base
+        if offset < self.high and index >= self._cursor and not self._flags[index]:
+            self._flags[index] = 1
+            self._open -= 1
+
+    @property
+    def open(self) -> int:
+        """Admitted and not settled."""
+        return self._open
+
+    @property
+    def position(self) -> int:
+        """The oldest open offset, or `high` where none is open: everything before it may be committed."""
+        admitted = self.high - self._base
+        found = self._flags.find(0, self._cursor, admitted)
+        self._cursor = admitted if found < 0 else found
+        if self._cursor >= TRIM:
+            del self._flags[: self._cursor]
+            self._base += self._cursor
+            self._cursor = 0
+        return self._base + self._cursor
+
+    @property
+    def span(self) -> int:
+        """Offsets from the oldest open one to the newest admitted one: what a new owner has to read back."""
+        return self.high - self.position
+
+    def _flag(self, offset: int) -> None:
+        index = offset - self._base
+        if index >= len(self._flags):
+            self._flags.extend(bytes(index + 1 - len(self._flags)))
+        self._flags[index] = 1
+
+    def _fill(self, start: int, end: int) -> None:
+        if end > len(self._flags):
+            self._flags.extend(bytes(end - len(self._flags)))
+        self._flags[start:end] = b"\x01" * (end - start)
+
+
+class Marks:
+    """Where the records that settle a partition's events may begin, per event.
+
+    A commit carries the end offsets of `results`, `retry` and `journal` as they were when the oldest open event was
+    admitted: no record that settles it or a later event can stand before them. `at` answers for a position.
+    """
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, start: int, ends: Mapping[str, int]) -> None:
+        self._entries: deque[tuple[int, Mapping[str, int]]] = deque([(start, dict(ends))])
+
+    def add(self, offset: int, ends: Mapping[str, int]) -> None:
+        """Events from `offset` on are admitted from now; whatever settles them is written at or after `ends`."""
+        last_offset, last_ends = self._entries[-1]
+        if offset > last_offset and ends != last_ends:
+            self._entries.append((offset, dict(ends)))
+
+    def at(self, position: int) -> Mapping[str, int]:
+        """The ends that go with a commit of `position`."""
+        found = self._entries[0][1]
+        for offset, ends in self._entries:
+            if offset > position:
+                break
+            found = ends
+        return found
+
+    def trim(self, committed: int) -> None:
+        """Forget what no commit can need any more: `committed` is durable, later commits lie after it."""
+        entries = self._entries
+        while len(entries) > 1 and entries[1][0] <= committed:
+            entries.popleft()

@@ -1,0 +1,162 @@
+"""Opening partitions: from an assignment to ledgers that know exactly what is settled.
+
+For each partition, in this order: what is committed and with which ends; the bounds of its log and of the topics we
+write to; the tail of those from the committed ends; from all of it where to start (`start.decide`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import structlog
+from aiokafka import TopicPartition
+
+from connector.errors import ConfigurationError, Problem
+from connector.settings.model import Settings
+from connector.stream.cluster import Bounds, Cluster, Committed
+from connector.stream.ledger import Ledger, Marks
+from connector.stream.partition import Partition
+from connector.stream.start import Situation, Start, decide
+from connector.stream.tail import Settled, decode_metadata
+
+log = structlog.get_logger(__name__)
+
+
+class Opening:
+    """Opens the partitions of one assignment.
+
+    Args:
+        settles_in: topics whose records settle events (results; journal where it is used).
+    """
+
+    def __init__(self, cluster: Cluster, settings: Settings, *, settles_in: Collection[str]) -> None:
+        self._cluster = cluster
+        self._settings = settings
+        self._settles_in = tuple(settles_in)
+
+    async def open(
+        self, assigned: Collection[TopicPartition], *, wanted: Callable[[], bool] = lambda: True
+    ) -> list[Partition]:
+        """The partitions, ready to admit events.
+
+        Raises:
+            ConfigurationError: one must not be started.
+        """
+        if not assigned:
+            return []
+        committed = await self._cluster.committed(self._settings.group)
+        bounds = await self._cluster.bounds(assigned)
+        twins = await self._twins(assigned)
+        twin_bounds = await self._cluster.bounds(sorted({twin for found in twins.values() for twin in found}))
+        starts = self._tail_starts(twins, committed, twin_bounds)
+        ends = {twin: bound.end for twin, bound in twin_bounds.items()}
+        settled = {_place(tp): Settled(self._settings.span) for tp in twins}
+        read = await self._cluster.read_settled(starts, ends, settled, wanted=wanted)
+        chosen = await self._chosen([tp for tp in twins if tp not in committed], bounds)
+
+        opened, problems = [], []
+        for tp in sorted(twins):
+            found = settled[_place(tp)]
+            situation = Situation(
+                tp.topic,
+                tp.partition,
+                committed=committed[tp].offset if tp in committed else None,
+                begin=bounds[tp].begin,
+                end=bounds[tp].end,
+                resume_at=found.resume_at(),
+                chosen=chosen.get(tp),
+            )
+            start = decide(situation, group=self._settings.group)
+            if isinstance(start, Problem):
+                problems.append(start)
+                continue
+            if start.note:
+                log.warning("start", topic=tp.topic, partition=tp.partition, offset=start.offset, why=start.note)
+            before = {twin.topic: starts[twin] for twin in twins[tp]}
+            now = {twin.topic: ends[twin] for twin in twins[tp]}
+            opened.append(self._partition(tp, start, found, before=before, now=now, is_committed=tp in committed))
+        if problems:
+            raise ConfigurationError(problems)
+        log.info("partitions opened", partitions=len(opened), settled_read=read)
+        return opened
+
+    async def _twins(self, assigned: Collection[TopicPartition]) -> dict[TopicPartition, tuple[TopicPartition, ...]]:
+        """Per source partition its same-numbered partitions in our topics; without them it is not admitted."""
+        numbers = {topic: await self._cluster.partitions(topic) for topic in self._settles_in}
+        twins = {}
+        for tp in assigned:
+            missing = [topic for topic in self._settles_in if tp.partition not in numbers[topic]]
+            if missing:
+                log.error(
+                    "partition not admitted, its twins are missing: add partitions to the topics named",
+                    topic=tp.topic,
+                    partition=tp.partition,
+                    missing_in=missing,
+                )
+                continue
+            twins[tp] = tuple(TopicPartition(topic, tp.partition) for topic in self._settles_in)
+        return twins
+
+    def _tail_starts(
+        self,
+        twins: Mapping[TopicPartition, tuple[TopicPartition, ...]],
+        committed: Mapping[TopicPartition, Committed],
+        bounds: Mapping[TopicPartition, Bounds],
+    ) -> dict[TopicPartition, int]:
+        """Where to begin to read each twin: at the committed ends, else at the start of its log.
+
+        Two source topics may share a twin: the earlier begin counts.
+        """
+        starts: dict[TopicPartition, int] = {}
+        for tp, found in twins.items():
+            ends = decode_metadata(committed[tp].metadata) if tp in committed else {}
+            for twin in found:
+                begin, end = bounds[twin]
+                start = min(max(ends.get(twin.topic, begin), begin), end)
+                starts[twin] = min(starts.get(twin, start), start)
+        return starts
+
+    async def _chosen(
+        self, fresh: Collection[TopicPartition], bounds: Mapping[TopicPartition, Bounds]
+    ) -> dict[TopicPartition, int]:
+        """The offsets that `start_from` means, for partitions without a committed one."""
+        start_from = self._settings.start_from
+        if start_from is None or not fresh:
+            return {}
+        if start_from == "earliest":
+            return {tp: bounds[tp].begin for tp in fresh}
+        if start_from == "latest":
+            return {tp: bounds[tp].end for tp in fresh}
+        return await self._cluster.offsets_at(fresh, start_from)
+
+    def _partition(
+        self,
+        tp: TopicPartition,
+        start: Start,
+        settled: Settled,
+        *,
+        before: Mapping[str, int],
+        now: Mapping[str, int],
+        is_committed: bool,
+    ) -> Partition:
+        """A partition from what was read: `before` and `now` are the ends where reading began and where it stopped."""
+        offset = start.offset
+        last_settled = max((found for found in settled if found >= offset), default=None)
+        if last_settled is None:
+            marks = Marks(offset, now)
+        else:  # until the position passes them, a new owner must read what we have just read
+            marks = Marks(offset, before)
+            marks.add(last_settled + 1, now)
+        return Partition(
+            topic=tp.topic,
+            partition=tp.partition,
+            ledger=Ledger(offset, settled),
+            marks=marks,
+            ends=dict(now),
+            # Not committed yet: the first commit writes it down, so that `start_from` is applied once and never again.
+            committed=offset if is_committed and not start.note else -1,
+        )
+
+
+def _place(tp: TopicPartition) -> str:
+    return f"{tp.topic}/{tp.partition}"

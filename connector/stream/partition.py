@@ -1,0 +1,39 @@
+"""One assigned source partition in one epoch: what Items point at as their origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from connector.stream.ledger import Ledger, Marks
+
+
+@dataclass(slots=True, eq=False)
+class Partition:
+    """A source partition while this worker owns it.
+
+    Attributes:
+        topic, partition: its place in Kafka.
+        ledger: what is settled.
+        marks: where the records that settle its events may begin.
+        ends: per topic we write to, one past the newest offset known to be acknowledged.
+        committed: the last offset known to be committed.
+        live: False once the epoch has closed; late completions are then ignored.
+        settles: the constant part of the header `settles`.
+    """
+
+    topic: str
+    partition: int
+    ledger: Ledger
+    marks: Marks
+    ends: dict[str, int]
+    committed: int
+    live: bool = True
+    settles: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settles = f"{self.topic}/{self.partition}/"
+
+    def note_end(self, topic: str, end: int) -> None:
+        """A batch of ours was acknowledged in `topic` up to `end`."""
+        if end > self.ends.get(topic, 0):
+            self.ends[topic] = end

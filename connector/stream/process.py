@@ -1,0 +1,196 @@
+"""One worker process: Faust's worker around ours, signals, exit code.
+
+Exit codes: 0 stopped, 1 crash, 70 a deadline passed, 71 the watchdog saw no progress, 78 configuration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import faust
+import structlog
+
+from connector.clock import SystemClock
+from connector.definition.tree import Definition
+from connector.errors import ConnectorError, TopicError
+from connector.kafka import clients
+from connector.kafka.admin import describe_topics, open_admin
+from connector.kafka.topics import check, plan
+from connector.settings.model import Settings
+from connector.stream.app import attach_agent, create_app
+from connector.stream.cluster import Cluster
+from connector.stream.deadline import Deadline, Watchdog
+from connector.stream.group import Group
+from connector.stream.lanes import lane_factory
+from connector.stream.present import presenter
+from connector.stream.worker import CLOSE_GRACE_SECONDS, Worker
+
+log = structlog.get_logger(__name__)
+
+# What Faust's own stop may take after our partitions are closed (it leaves the group, joins its threads: 1-3 s seen).
+STOP_GRACE_SECONDS = 10.0
+
+
+async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -> int:
+    """Refuse to start on topics that do not fit. Returns the largest event the sources take, in bytes.
+
+    Raises:
+        TopicError: with every problem.
+        ConnectorError: no broker answers.
+    """
+    journal = any(operation.on_uncertain == "report" for it in definitions.values() for operation in it.operations)
+    topics = settings.topics
+    names = {
+        *topics.source_names,
+        topics.results,
+        topics.dead_letters,
+        topics.journal,
+        topics.control,
+        *topics.retry.values(),
+    }
+    async with open_admin(settings) as admin:
+        actual = await describe_topics(admin, names)
+    wanted = plan(topics, actual, journal=journal)
+    if problems := check(wanted, actual):
+        raise TopicError(problems)
+    return wanted.message_bytes
+
+
+class Process:
+    """Runs a worker until it is told to stop or cannot go on."""
+
+    def __init__(self, settings: Settings, definitions: Mapping[str, Definition], *, message_bytes: int) -> None:
+        self._settings = settings
+        self._definitions = definitions
+        self._message_bytes = message_bytes
+        self._clock = SystemClock()
+        self._connection = clients.connect(settings.kafka)
+        self._worker: Worker | None = None
+        self._watchdog: Watchdog | None = None
+        self._stopping: asyncio.Future[None] | None = None
+        self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        self._app = create_app(settings, self._connection)
+        self._faust = faust.Worker(
+            self._app, loop=self._loop, quiet=True, override_logging=False, redirect_stdouts=False, loglevel="WARN"
+        )
+
+    def run(self) -> int:
+        """Run to the end; returns the exit code."""
+        app = self._app
+        attach_agent(app, self._settings.topics.source_names, self._take, self._failed)
+        app.task(on_leader=False)(self._boot)
+        app.on_rebalance_complete.connect(self._opened, weak=False)
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_before_shutdown.connect(self._shutdown, weak=False)
+        code = 0
+        try:
+            self._faust.execute_from_commandline()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+        except Exception:
+            log.exception("crashed")
+            code = 1
+        finally:
+            shutil.rmtree(app.conf.datadir, ignore_errors=True)
+        error = self._worker.error if self._worker is not None else None
+        if isinstance(error, ConnectorError):
+            log.error("stopped", why=str(error))
+            return error.exit_code
+        return code if error is None else 1
+
+    # ---- Faust's signals --------------------------------------------------------------------------------------------
+
+    async def _boot(self) -> None:
+        """Replaces Faust's signal handlers: it ignores a rebalance that comes while it is stopping, so partitions are
+        closed first, while this process is still a full member.
+        """
+        worker = await self._create()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._on_signal, number)
+        self._watchdog = Watchdog(
+            self._clock,
+            seconds=self._settings.timeouts.stuck,
+            progress=lambda: worker.progress,
+            idle=lambda: worker.idle or worker.stopping,
+        )
+        self._watchdog.start()
+        log.info("worker started", group=self._settings.group, providers=sorted(self._definitions))
+
+    async def _opened(self, *_: Any, **__: Any) -> None:
+        worker = await self._create()
+        try:
+            await worker.open()
+        except Exception as error:
+            if not isinstance(error, ConnectorError):
+                log.exception("partitions cannot be opened")
+            await worker.fail(error)
+
+    async def _revoked(self, *_: Any, **__: Any) -> None:
+        if self._worker is not None:
+            await self._worker.close("revoked", self._settings.timeouts.drain)
+
+    async def _shutdown(self, *_: Any, **__: Any) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+        if self._worker is not None:
+            self._worker.stopping = True
+            await self._worker.close("stop", self._settings.timeouts.drain)
+            await self._worker.stop()
+
+    async def _take(self, message: Any) -> None:
+        await (await self._create()).take(message)
+
+    async def _failed(self, error: BaseException) -> None:
+        log.error("intake failed", exc_info=error)
+        await (await self._create()).fail(error)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        worker = self._worker
+        if worker is None or worker.stopping:
+            return  # a second signal changes nothing: the first one's deadline stands
+        worker.stopping = True
+        log.info("stopping", signal=signal.Signals(number).name)
+        seconds = self._settings.timeouts.drain + CLOSE_GRACE_SECONDS + STOP_GRACE_SECONDS
+        Deadline(seconds, "stopping took too long")
+        self._stopping = asyncio.ensure_future(self._stop(worker, number))
+
+    async def _stop(self, worker: Worker, number: signal.Signals) -> None:
+        await worker.close("stop", self._settings.timeouts.drain)
+        self._faust._schedule_shutdown(number)  # noqa: SLF001 - what Faust's own signal handler does
+
+    async def _create(self) -> Worker:
+        """The worker, made on the running loop: the first assignment may come before Faust starts its tasks."""
+        if self._worker is None:
+            settings = self._settings
+            self._worker = Worker(
+                settings,
+                self._definitions,
+                group=Group(self._app),
+                cluster=Cluster(self._connection.options(), clock=self._clock),
+                producer=clients.producer(settings, message_bytes=self._message_bytes),
+                lane=lane_factory(settings, self._clock),
+                clock=self._clock,
+                crash=self._app.crash,
+                record_bytes=self._message_bytes + clients.HEADROOM_BYTES,
+                present=presenter(settings.results),
+                allowed=settings.recipients.matcher(),
+            )
+        return self._worker
+
+
+def run_worker(
+    settings: Settings, definitions: Mapping[str, Definition], *, ready: Callable[[], None] = lambda: None
+) -> int:
+    """Check the topics, then run one worker to its end. Returns the exit code.
+
+    Raises:
+        ConnectorError: before the start, when something has to be mended.
+    """
+    message_bytes = asyncio.run(preflight(settings, definitions))
+    ready()
+    return Process(settings, definitions, message_bytes=message_bytes).run()

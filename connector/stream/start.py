@@ -1,0 +1,84 @@
+"""Where a partition starts: decided from what Kafka and the results say, never by a client's default.
+
+`auto.offset.reset` is how other consumers text a whole topic's history by accident. Here nothing is sent from a
+partition without a committed offset unless its results say how far it was, or `start_from` was chosen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connector.errors import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is known of one source partition before it is opened.
+
+    Attributes:
+        committed: the group's offset, None where there is none.
+        begin, end: the log's bounds.
+        resume_at: where the results say to go on, None where no result settles an event of this partition.
+        chosen: the offset `start_from` means for this partition, None where `start_from` is not set.
+    """
+
+    topic: str
+    partition: int
+    committed: int | None
+    begin: int
+    end: int
+    resume_at: int | None = None
+    chosen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where to start, and what an operator should know about it (`note` is empty in the ordinary case)."""
+
+    offset: int
+    note: str = ""
+
+
+def decide(at: Situation, *, group: str) -> Start | Problem:
+    """The offset to start at, or why not."""
+    where = f"{at.topic}[{at.partition}]"
+    if at.committed is not None:
+        return _committed(at, where, group)
+    if at.resume_at is not None:
+        if at.resume_at > at.end:
+            return _behind(at, where, f"the results say events up to {at.resume_at} are settled", group)
+        offset = max(at.resume_at, at.begin)
+        return Start(offset, f"no offset is committed for group {group}; resumed from the results at {offset}")
+    if at.chosen is not None:
+        return Start(at.chosen, f"no offset is committed for group {group}; start_from says {at.chosen}")
+    if at.begin == at.end:  # never held an event that could be sent by accident
+        return Start(at.end)
+    return Problem(
+        f"{where} holds {at.end - at.begin} events, group {group!r} has no committed offset and there are no results",
+        "set start_from: latest (only new events), earliest (every event in the topic is sent) or a timestamp",
+        file="settings",
+        path="start_from",
+    )
+
+
+def _committed(at: Situation, where: str, group: str) -> Start | Problem:
+    assert at.committed is not None
+    if at.committed > at.end:
+        return _behind(at, where, f"group {group!r} has committed {at.committed}", group)
+    if at.committed < at.begin:
+        return Start(
+            at.begin,
+            f"retention deleted the events {at.committed} to {at.begin - 1} of {where} before they were read: "
+            "raise the topic's retention or add workers",
+        )
+    return Start(at.committed)
+
+
+def _behind(at: Situation, where: str, claim: str, group: str) -> Problem:
+    return Problem(
+        f"{where} ends at {at.end}, but {claim}: the topic was truncated or created anew",
+        f"delete the offsets of group {group!r} and use new results topics, or set another group, once you know which "
+        "events were sent",
+        file="kafka",
+        path=where,
+    )

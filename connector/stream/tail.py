@@ -1,0 +1,134 @@
+"""What a new owner of a partition reads before its first event: which events are settled already.
+
+Every record we write says in its header `settles` which event it finishes, and every commit says where such records
+began for the events after it. Reading from there to the end makes the hand-over exact: an event whose result is durable
+is never sent again, however far the committed offset lags behind it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import structlog
+from aiokafka import TopicPartition
+
+from connector.clock import Clock
+
+if TYPE_CHECKING:
+    from aiokafka import AIOKafkaConsumer
+
+log = structlog.get_logger(__name__)
+
+SETTLES = "settles"
+# How often a long read says how far it is.
+PROGRESS_SECONDS = 5.0
+# One poll of the reader; large enough that parsing, not polling, is the cost.
+POLL_RECORDS = 20_000
+
+
+def settles(topic: str, partition: int, offset: int) -> bytes:
+    """The value of the header `settles`: the event's place in Kafka."""
+    return f"{topic}/{partition}/{offset}".encode()
+
+
+def encode_metadata(ends: Mapping[str, int]) -> str:
+    """Commit metadata: `{"v":1,"ends":{"sms.results":123}}`. The broker keeps at most 4,096 bytes of it."""
+    return json.dumps({"v": 1, "ends": dict(ends)}, separators=(",", ":"))
+
+
+def decode_metadata(metadata: str) -> dict[str, int]:
+    """Read commit metadata; anything that is not ours (another client, an older version) reads as no ends at all."""
+    try:
+        document = json.loads(metadata)
+        ends = document["ends"] if document["v"] == 1 else {}
+        return {str(topic): int(end) for topic, end in ends.items()}
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}
+
+
+class Settled:
+    """Offsets of one source partition that are settled: a bitmap that slides along.
+
+    While nothing is committed the whole results log is read. An offset more than two spans behind the newest one seen
+    cannot be open any more (a worker never admits more than one span past its oldest open offset), so the bitmap holds
+    at most four spans.
+    """
+
+    def __init__(self, span: int) -> None:
+        self._span = span
+        self._base: int | None = None
+        self._flags = bytearray()
+        self._first: int | None = None
+
+    def add(self, offset: int) -> None:
+        if self._base is None:
+            self._base = max(0, offset - self._span)
+        if offset < self._base:
+            return
+        self._first = offset if self._first is None else min(self._first, offset)
+        index = offset - self._base
+        if index >= 4 * self._span:
+            drop = index - 2 * self._span
+            del self._flags[:drop]
+            self._base += drop
+            self._first = self._base
+            index = offset - self._base
+        if index >= len(self._flags):
+            self._flags.extend(bytes(index + 1 - len(self._flags)))
+        self._flags[index] = 1
+
+    def __bool__(self) -> bool:
+        return self._base is not None
+
+    def __iter__(self) -> Iterator[int]:
+        base, index = self._base or 0, self._flags.find(1)
+        while index >= 0:
+            yield base + index
+            index = self._flags.find(1, index + 1)
+
+    def resume_at(self) -> int | None:
+        """Where to go on when no offset is committed: the first unsettled offset after the first settled one."""
+        if self._base is None or self._first is None:
+            return None
+        hole = self._flags.find(0, self._first - self._base)
+        return self._base + (len(self._flags) if hole < 0 else hole)
+
+
+async def read_tail(
+    reader: AIOKafkaConsumer,
+    starts: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+    seen: Callable[[TopicPartition, object], None],
+    *,
+    clock: Clock,
+    wanted: Callable[[], bool],
+) -> int:
+    """Read every partition of `starts` forward to `ends`, calling `seen(partition, record)`.
+
+    `wanted` is asked between polls; when it says False (the assignment has gone) the read ends early.
+    Returns the number of records read.
+    """
+    todo = {tp for tp, start in starts.items() if start < ends[tp]}
+    if not todo:
+        return 0
+    total = sum(ends[tp] - starts[tp] for tp in todo)
+    reader.assign(list(todo))
+    for tp in todo:
+        reader.seek(tp, starts[tp])
+    read, said = 0, clock.monotonic()
+    while todo and wanted():
+        for tp, records in (await reader.getmany(timeout_ms=200, max_records=POLL_RECORDS)).items():
+            for record in records:
+                if record.offset < ends[tp]:
+                    read += 1
+                    seen(tp, record)
+        for tp in list(todo):
+            if await reader.position(tp) >= ends[tp]:
+                todo.discard(tp)
+                reader.pause(tp)
+        if clock.monotonic() - said >= PROGRESS_SECONDS:
+            said = clock.monotonic()
+            log.info("reading results back", read=read, of=total, partitions_left=len(todo))
+    return read

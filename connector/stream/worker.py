@@ -1,0 +1,326 @@
+"""The worker's life: epochs of owned partitions, opened and closed around intake, lanes and writer.
+
+An epoch opens when Faust's rebalance is complete, before its first event, and closes at a revocation, a stop or a
+crash, always by the same routine under one lock:
+
+    open    read what is settled → ledgers → commit the start → admit events
+    close   admit nothing → wait for the requests in flight → write their results → commit → forget
+
+Messages that were never attempted stay in Kafka: the next owner reads the results back and repeats nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from connector.clock import Clock
+from connector.definition.tree import Definition
+from connector.delivery.item import Item
+from connector.delivery.lane import Lane
+from connector.model import Result
+from connector.settings.model import Settings
+from connector.stream.budget import Budget
+from connector.stream.cluster import Cluster
+from connector.stream.committer import Committer
+from connector.stream.deadline import EXIT_DEADLINE, Deadline, end_process
+from connector.stream.group import Group
+from connector.stream.intake import Intake
+from connector.stream.opening import Opening
+from connector.stream.partition import Partition
+from connector.stream.pulse import TICK_SECONDS, Pulse
+from connector.stream.writer import ResultWriter
+
+log = structlog.get_logger(__name__)
+
+# Records admitted between two turns of the event loop: a millisecond of work.
+SLICE_RECORDS = 250
+# How long a commit may go unanswered before the next step no longer waits for it.
+COMMIT_SECONDS = 15.0
+# What closing may take beyond its drain: results and commit of what was in flight at the end of it.
+CLOSE_GRACE_SECONDS = 10.0
+
+LaneFactory = Callable[[Definition, Callable[[Sequence[Item], Sequence[Result]], None], "Worker"], Lane]
+
+
+class Worker:
+    """One process's share of the group.
+
+    Args:
+        group: membership and commits.
+        cluster: what is asked of Kafka at opening.
+        producer: idempotent; started and stopped by the worker.
+        lane: makes the lane of a definition.
+        crash: ends the app with an error, after the epoch was closed.
+        record_bytes: the largest record the results topic takes.
+        present: changes results before they leave.
+        allowed: whether a number may be texted.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        definitions: Mapping[str, Definition],
+        *,
+        group: Group,
+        cluster: Cluster,
+        producer: AIOKafkaProducer,
+        lane: LaneFactory,
+        clock: Clock,
+        crash: Callable[[BaseException], Awaitable[None]],
+        record_bytes: int,
+        present: Callable[[Result], None] | None,
+        allowed: Callable[[str], bool],
+    ) -> None:
+        self._settings = settings
+        self._group = group
+        self._cluster = cluster
+        self._producer = producer
+        self._clock = clock
+        self._crash = crash
+        self._budget = Budget(messages=settings.memory.messages, bytes_=settings.memory.bytes)
+        self._committer = Committer(group.commit)
+        self._opening = Opening(cluster, settings, settles_in=[settings.topics.results])
+        self.pulse = Pulse(clock, limit=settings.timeouts.session / 2)
+        self._writer = ResultWriter(
+            producer,
+            results=settings.topics.results,
+            dead_letters=settings.topics.dead_letters,
+            connector=settings.group,
+            record_bytes=record_bytes,
+            present=present,
+            durable=self._durable,
+            gate=self._may_write,
+            failed=self._fail,
+        )
+        self._lanes = {name: lane(definition, self._writer.add, self) for name, definition in definitions.items()}
+        self._intake = Intake(
+            self._lanes,
+            settle=self._writer.add,
+            budget=self._budget,
+            clock=clock,
+            allowed=allowed,
+            max_age=settings.max_age,
+        )
+        self._partitions: dict[tuple[str, int], Partition] = {}
+        self._epoch = 0
+        self._generation = -1
+        self._blocked = False
+        self._settled = 0
+        self._lifecycle = asyncio.Lock()
+        self._starting = asyncio.Lock()
+        self._started = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._failing: asyncio.Task[None] | None = None
+        self.live = False
+        self.stopping = False
+        self.error: BaseException | None = None
+
+    # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------
+
+    def caught_up(self) -> bool:
+        """True when no further messages are on their way: every log is read to its end, or intake is blocked."""
+        if self._blocked:
+            return True
+        for partition in self._partitions.values():
+            end = self._group.end(partition.topic, partition.partition)
+            # A transaction marker may be the last offset: it is never delivered.
+            if end is None or partition.ledger.high < end - 1:
+                return False
+        return True
+
+    def full(self) -> bool:
+        """True while nothing more can be read until something leaves."""
+        return self._blocked
+
+    @property
+    def progress(self) -> object:
+        """Changes whenever an event is settled or the group gives us a generation."""
+        return (self._settled, self._generation, self.live)
+
+    @property
+    def idle(self) -> bool:
+        """True while there is deliberately nothing to do: live, and every open message waits in a lane that waits."""
+        return self.live and self._writer.waiting == 0 and all(lane.waiting for lane in self._lanes.values())
+
+    # ---- events -----------------------------------------------------------------------------------------------------
+
+    async def take(self, message: Any) -> None:
+        """Take one chunk from the agent. Waits while memory or span is full: that is the backpressure."""
+        epoch, partition = self._epoch, self._partitions.get((message.topic, message.partition))
+        if not self.live or partition is None or message.generation_id != self._generation:
+            return  # of an earlier generation, or a partition without its twins
+        records = message.value
+        for start in range(0, len(records), SLICE_RECORDS):
+            while self._budget.full or partition.ledger.span >= self._settings.span:
+                self._blocked = True
+                for lane in self._lanes.values():
+                    lane.wake()
+                await self._budget.wait()
+                if epoch != self._epoch:
+                    return
+            self._blocked = False
+            partition.marks.add(records[start].offset, partition.ends)
+            self._intake.take(partition, records[start : start + SLICE_RECORDS])
+            for lane in self._lanes.values():
+                lane.wake()
+            await asyncio.sleep(0)
+            if epoch != self._epoch:
+                return
+
+    def _durable(self, partition: Partition, items: Sequence[Item]) -> None:
+        """The results of these items are acknowledged."""
+        settle, bytes_ = partition.ledger.settle, 0
+        for item in items:
+            settle(item.offset)
+            bytes_ += len(item.raw)
+        self._settled += len(items)
+        self._budget.release(len(items), bytes_)
+
+    # ---- gates ------------------------------------------------------------------------------------------------------
+
+    async def may_send(self) -> bool:
+        """Awaited before every request: False when this worker may no longer send."""
+        if not self.pulse.certain:
+            await self.pulse.wait()
+        return self.live
+
+    async def _may_write(self, partition: Partition) -> bool:
+        if not self.pulse.certain:
+            await self.pulse.wait()
+        return partition.live
+
+    # ---- life -------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect and start the loops. Idempotent: the first assignment may come before Faust starts its tasks."""
+        async with self._starting:
+            if self._started:
+                return
+            await self._cluster.start()
+            await self._producer.start()
+            self._started = True
+            loops: list[Awaitable[None]] = [self._ticking(), self._committing()]
+            loops += [lane.run() for lane in self._lanes.values()]
+            for loop in loops:
+                task = asyncio.ensure_future(loop)
+                task.add_done_callback(self._ended)
+                self._tasks.append(task)
+
+    async def open(self) -> None:
+        """Own what the group has assigned. Awaited before the first event of the generation."""
+        self._epoch += 1
+        epoch = self._epoch
+        async with self._lifecycle:
+            if self.stopping or epoch != self._epoch:
+                return
+            await self.start()
+            assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
+            opened = await self._opening.open(assigned, wanted=lambda: epoch == self._epoch)
+            if epoch != self._epoch:
+                return
+            await self._committer.commit(opened, seconds=COMMIT_SECONDS)
+            await self._group.seek({TopicPartition(it.topic, it.partition): it.ledger.position for it in opened})
+            self._partitions = {(it.topic, it.partition): it for it in opened}
+            self._generation = self._group.generation
+            self.pulse.confirm()
+            self.live = True
+            for lane in self._lanes.values():
+                lane.resume()
+
+    async def close(self, why: str, seconds: float) -> None:
+        """Give the partitions back: wait up to `seconds` for what is in flight, write its results, commit, forget.
+
+        Idempotent; a revocation during a stop waits for the stop's own closing.
+        """
+        self._epoch += 1
+        self.live = False
+        self._budget.changed()
+        async with self._lifecycle:
+            partitions = list(self._partitions.values())
+            if not partitions:
+                return
+            deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
+            started = self._clock.monotonic()
+            if not self.pulse.certain and not await self._committer.confirm(partitions, seconds=COMMIT_SECONDS):
+                self._disown(partitions)  # someone else owns them: nothing more may be written
+            until = started + seconds
+            left = sum(map(len, await asyncio.gather(*(lane.drain(until) for lane in self._lanes.values()))))
+            remaining = max(1.0, until + CLOSE_GRACE_SECONDS / 2 - self._clock.monotonic())
+            if not await self._writer.flush(remaining):
+                # Batches queued in an idempotent producer cannot be recalled: they would be written in another epoch.
+                end_process(EXIT_DEADLINE, "results were not acknowledged in time")
+            committed = await self._committer.commit(partitions, seconds=COMMIT_SECONDS)
+            self._disown(partitions)
+            deadline.cancel()
+            seconds_taken = round(self._clock.monotonic() - started, 3)
+            log.info(
+                "partitions closed",
+                why=why,
+                partitions=len(partitions),
+                left_in_kafka=left,
+                committed=committed,
+                seconds=seconds_taken,
+            )
+
+    def _disown(self, partitions: Sequence[Partition]) -> None:
+        for partition in partitions:
+            partition.live = False
+        self._writer.forget()
+        self._budget.clear()
+        self._partitions = {}
+        self.pulse.confirm()
+
+    async def stop(self) -> None:
+        """Disconnect, after the last epoch was closed."""
+        self.stopping = True
+        for task in self._tasks:
+            task.remove_done_callback(self._ended)
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
+        if self._started:
+            await self._producer.stop()
+            await self._cluster.stop()
+            self._started = False
+
+    # ---- loops ------------------------------------------------------------------------------------------------------
+
+    async def _ticking(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            if self.pulse.tick():
+                continue
+            if not self.live:
+                self.pulse.confirm()
+                continue
+            log.warning("this process stood still; asking the group whether the partitions are still ours")
+            if await self._committer.confirm(self._partitions.values(), seconds=COMMIT_SECONDS):
+                self.pulse.confirm()
+
+    async def _committing(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.timeouts.commit_interval)
+            if self.live:
+                await self._committer.commit(list(self._partitions.values()), seconds=COMMIT_SECONDS)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self._fail(task.exception() or RuntimeError("a loop of the worker ended"))
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failing is None and not self.stopping:
+            self._failing = asyncio.ensure_future(self.fail(error))
+
+    async def fail(self, error: BaseException) -> None:
+        """Something nothing here can mend: close the epoch while we are still a member, then end the app."""
+        if self.error is None:
+            self.error = error
+            self.stopping = True
+            await self.close("crash", self._settings.timeouts.drain)
+        await self._crash(error)

@@ -1,0 +1,116 @@
+"""The ledger against a model that is too simple to be wrong, and the marks that go into a commit."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from connector.stream import ledger as module
+from connector.stream.ledger import Ledger, Marks
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """Random admissions with gaps, completions in any order, repeated and late ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger: Ledger | None = None
+
+    @precondition(lambda self: self.ledger is None)
+    @rule(start=st.integers(0, 50), settled=st.sets(st.integers(0, 120), max_size=30))
+    def open(self, start: int, settled: set[int]) -> None:
+        self.ledger = Ledger(start, settled)
+        self.start, self.high = start, start
+        self.settled = {offset for offset in settled if offset >= start}
+        self.open_: set[int] = set()
+
+    @precondition(lambda self: self.ledger is not None)
+    @rule(gap=st.sampled_from([0, 0, 0, 1, 5, 40]), count=st.integers(1, 20))
+    def admit(self, gap: int, count: int) -> None:
+        self.high += gap
+        for _ in range(count):
+            expected = self.high not in self.settled
+            assert self.ledger.admit(self.high) is expected
+            if expected:
+                self.open_.add(self.high)
+            self.high += 1
+
+    @precondition(lambda self: self.ledger is not None)
+    @rule(back=st.integers(1, 60))
+    def read_again(self, back: int) -> None:
+        assert self.ledger.admit(self.high - back) is False
+
+    @precondition(lambda self: self.ledger is not None and self.open_)
+    @rule(data=st.data())
+    def settle(self, data: st.DataObject) -> None:
+        offset = data.draw(st.sampled_from(sorted(self.open_)))
+        self.ledger.settle(offset)
+        self.open_.discard(offset)
+
+    @precondition(lambda self: self.ledger is not None)
+    @rule(offset=st.integers(-5, 300))
+    def settle_what_is_not_open(self, offset: int) -> None:
+        if offset not in self.open_:
+            self.ledger.settle(offset)
+
+    @invariant()
+    def agrees_with_the_model(self) -> None:
+        if self.ledger is None:
+            return
+        position = min(self.open_, default=self.high)
+        assert self.ledger.position == position
+        assert self.ledger.span == self.high - position
+        assert self.ledger.open == len(self.open_)
+
+
+TestLedger = LedgerMachine.TestCase
+
+
+def test_trimming_changes_nothing_that_can_be_seen(monkeypatch):
+    """Dropping flags before the position keeps every later answer."""
+    monkeypatch.setattr(module, "TRIM", 8)
+    ledger = Ledger(100)
+    for offset in range(100, 160):
+        assert ledger.admit(offset)
+    for offset in [*range(100, 130), *range(131, 160)]:
+        ledger.settle(offset)
+        ledger.position  # noqa: B018 - walking the cursor is what trims
+    assert ledger.position == 130
+    ledger.settle(105)
+    ledger.settle(130)
+    assert ledger.position == 160
+    assert ledger.open == 0
+
+
+def test_a_settled_offset_behind_a_gap_holds_nothing_up():
+    """Compaction may remove offsets whose results exist: they are neither admitted nor waited for."""
+    ledger = Ledger(0, settled=[3, 4])
+    assert ledger.admit(0)
+    assert ledger.admit(5)
+    ledger.settle(0)
+    assert ledger.position == 5
+
+
+@given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 5)), max_size=30), st.data())
+def test_marks_never_say_later_than_when_the_event_was_admitted(steps, data):
+    """For every position the answer is the ends at the admission of the last chunk that began at or before it."""
+    offset, end = 0, 0
+    marks, history = Marks(0, {"results": 0}), [(0, 0)]
+    for chunk, written in steps:
+        offset, end = offset + chunk, end + written
+        marks.add(offset, {"results": end})
+        history.append((offset, end))
+    position = data.draw(st.integers(0, offset + 5))
+    expected = [ends for begin, ends in history if begin <= position][-1]
+    assert marks.at(position)["results"] == expected
+    marks.trim(position)
+    assert marks.at(position)["results"] == expected
+
+
+def test_marks_are_kept_until_the_commit_that_needs_no_more_of_them():
+    """An attempted commit that failed must find its ends again."""
+    marks = Marks(0, {"results": 1})
+    marks.add(10, {"results": 5})
+    assert marks.at(12) == {"results": 5}
+    assert marks.at(3) == {"results": 1}
