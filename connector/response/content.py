@@ -1,0 +1,94 @@
+"""One reply and the request it answers, opened as far as the rules ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from connector.model import Message, Reply
+from connector.response.document import decode, decode_text
+from connector.response.redact import Redactor
+from connector.response.values import bounded, retry_after, to_text
+
+
+class Content:
+    """A reply, decoded on first use and at most once.
+
+    Attributes:
+        reply: as it came.
+        now: when, seconds since the epoch.
+        messages: what the request held, in its order.
+    """
+
+    def __init__(
+        self,
+        reply: Reply,
+        messages: Sequence[Message],
+        now: float,
+        *,
+        decoders: Sequence[str],
+        keep_repeated: bool,
+        secrets: Mapping[str, str],
+    ) -> None:
+        self.reply = reply
+        self.now = now
+        self.messages = messages
+        self._decoders = decoders
+        self._keep_repeated = keep_repeated
+        self._secrets = secrets
+        self._words: dict[str, str | None] = {}
+
+    @property
+    def document(self) -> Any:
+        """What the body says; None where it cannot be decoded."""
+        return self._decoded[0]
+
+    @property
+    def undecodable(self) -> str | None:
+        """Why the body cannot be decoded; None where it can."""
+        return self._decoded[1]
+
+    @property
+    def text(self) -> str:
+        """The body as text, bounded."""
+        return self._text[0]
+
+    @property
+    def text_is_cut(self) -> bool:
+        """True when `text` is not the whole body."""
+        return self._text[1] or self.reply.truncated
+
+    @cached_property
+    def retry_after(self) -> float | None:
+        """Seconds the reply's Retry-After header asks to wait."""
+        headers = self.reply.headers
+        return retry_after(headers.get("retry-after"), headers.get("date"), self.now)
+
+    def words(self, value: Any) -> str | None:
+        """The provider's words for a result, bounded. Masked before that: a secret cut in two is not found any more."""
+        text = to_text(value)
+        if text is None:
+            return None
+        if text not in self._words:
+            self._words[text] = bounded(self._redact(text))
+        return self._words[text]
+
+    @cached_property
+    def _redact(self) -> Redactor:
+        return Redactor(self._secrets, (message.to for message in self.messages))
+
+    @cached_property
+    def _decoded(self) -> tuple[Any, str | None]:
+        if self._decoders == ("none",):
+            return None, None
+        if self.reply.truncated:  # what was cut off may still parse (`123` of `12345`), and then says something else
+            return None, "the reply is longer than the limit and was cut off"
+        try:
+            return decode(self.reply.body, self._decoders, keep_repeated=self._keep_repeated), None
+        except ValueError as error:
+            return None, f"the reply cannot be decoded: {error}"
+
+    @cached_property
+    def _text(self) -> tuple[str, bool]:
+        return decode_text(self.reply.body)

@@ -1,0 +1,266 @@
+"""`response.entries`: where a reply's entries stand, whose they are, and what they say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.definition.expression import ExpressionError
+from connector.definition.tree import EntrySource, Match
+from connector.errors import MessageError
+from connector.model import Batch, Message, Outcome
+from connector.response.claims import Claims
+from connector.response.content import Content
+from connector.response.fields import NO_WAIT, Give, Scope, Texts, outcome_of
+from connector.response.path import Get
+from connector.response.rules import NO, CompiledRule
+from connector.response.values import scalar_key
+
+# A match value of a message to its position in the request.
+Positions = dict[Any, int]
+
+
+@dataclass(slots=True)
+class _Turn:
+    """One reply being read.
+
+    Attributes:
+        batch: ours, as the messages were rendered with.
+        batch_id: the provider's id of the batch, for every outcome.
+        positions: by what a match reads of a message; sources that match alike share them.
+    """
+
+    content: Content
+    batch: Batch
+    batch_id: str | None
+    claims: Claims
+    positions: dict[tuple[str, ...], Positions] = field(default_factory=dict)
+
+
+class Entries:
+    """The entry sources of a response, read in order."""
+
+    def __init__(self, sources: Sequence[EntrySource], scope: Scope) -> None:
+        self._sources = [_Source(source, scope) for source in sources]
+
+    def read(self, content: Content, batch: Batch, batch_id: str | None) -> list[Outcome]:
+        """One outcome per message of the request. `batch_id`: the provider's id of the batch, for every outcome."""
+        turn = _Turn(content, batch, batch_id, Claims(len(content.messages)))
+        for source in self._sources:
+            source.read(turn)
+        gap = "the reply has no entry for this message"
+        if content.undecodable is not None and any(source.reads_document for source in self._sources):
+            gap = content.undecodable
+        return turn.claims.settled(gap, batch_id)
+
+
+class _Source:
+    """One entry source.
+
+    Attributes:
+        reads_document: True for `each`, False for `text`.
+    """
+
+    def __init__(self, source: EntrySource, scope: Scope) -> None:
+        self.path = source.path
+        self._each = scope.path(source.each, f"{source.path}.each")
+        self._text = scope.regex(source.text, f"{source.path}.text") if source.text is not None else None
+        texts = Texts(source, scope, source.path)
+        rules = [CompiledRule(rule, scope, texts) for rule in source.rules]
+        self._rules = [(rule, rule.judges(), rule.gives()) for rule in rules]
+        self._otherwise = outcome_of(source.then, texts, NO_WAIT, source.path) if source.then is not None else None
+        self._match = source.match
+        self._values = _Values(source.match, scope, source.path) if source.match.kind == "expressions" else None
+
+    @property
+    def reads_document(self) -> bool:
+        return self._text is None
+
+    def read(self, turn: _Turn) -> None:
+        """Give each entry of this source to its message."""
+        entries = self._entries(turn) if self._text is None else self._entries_of_text(self._text, turn)
+        if not entries:
+            return
+        claims = turn.claims
+        judge = self._judge(turn.content, turn.batch_id)
+        if self._values is None:
+            self._claim_by_position(entries, judge, claims)
+            return
+        name = self._values.name
+        if name not in turn.positions:
+            turn.positions[name] = self._values.of_messages(turn.content.messages, turn.batch)
+        position = turn.positions[name].get
+        value_of = self._values.of_entry
+        outcomes = claims.outcomes
+        for entry in entries:
+            index = position(value_of(entry))
+            if index is None:
+                claims.strangers += 1
+            elif outcomes[index] is None:
+                outcomes[index] = judge(entry)
+            else:
+                claims.add(index, judge(entry))
+
+    def _entries(self, turn: _Turn) -> list[Any]:
+        """Where a list is expected one value is a list of one, and null is empty; "" is PHP's null."""
+        if self._each is None or turn.content.undecodable is not None:
+            return []
+        found = self._each(turn.content.document)
+        if isinstance(found, list):
+            return found
+        return [] if found is None or found == "" else [found]
+
+    def _entries_of_text(self, text: re.Pattern[str], turn: _Turn) -> list[Any]:
+        found = list(text.finditer(turn.content.text))
+        if turn.content.text_is_cut:
+            turn.claims.doubt_positions("the reply was cut off")
+            if found and found[-1].end() >= len(turn.content.text):  # may be half of an entry
+                found.pop()
+        return [each.groupdict() for each in found]
+
+    def _claim_by_position(self, entries: list[Any], judge: Callable[[Any], Outcome], claims: Claims) -> None:
+        free = claims.free()
+        if len(entries) != len(free):
+            claims.doubt_positions(f"{len(entries)} entries for {len(free)} messages")
+            return
+        outcomes = [judge(entry) for entry in entries]
+        if self._match.kind == "rest":
+            words = {outcome.then for outcome in outcomes}
+            if len(words) > 1:
+                claims.doubt_positions(f"entries of the rest disagree: {' and '.join(sorted(words))}")
+                return
+            outcomes = [_shared(outcomes)] * len(outcomes)
+        claims.add_by_position(free, outcomes)
+
+    def _judge(self, content: Content, batch_id: str | None) -> Callable[[Any], Outcome]:
+        """A function of an entry: its outcome, by the first rule that holds."""
+        rules = [(holds, give) for rule, holds, give in self._rules if rule.fits_head(content)]
+        otherwise = self._otherwise
+        if otherwise is None:
+            outcome = Outcome(
+                "unknown", reason="no rule fits its entry", provider_batch_id=batch_id, rule="built-in entries"
+            )
+
+            def otherwise(entry: Any, content: Content, batch_id: str | None) -> Outcome:
+                return outcome
+
+        give_otherwise: Give = otherwise
+        if not rules:
+            return lambda entry: give_otherwise(entry, content, batch_id)
+
+        def judge(entry: Any) -> Outcome:
+            for holds, give in rules:
+                document = holds(entry)
+                if document is not NO:
+                    return give(document, content, batch_id)
+            return give_otherwise(entry, content, batch_id)
+
+        return judge
+
+
+def _shared(outcomes: list[Outcome]) -> Outcome:
+    """What is true of every message of a `rest`: no id, and code and reason only where all have the same."""
+    first = outcomes[0]
+
+    def common(name: str) -> Any:
+        value = getattr(first, name)
+        return value if all(getattr(outcome, name) == value for outcome in outcomes) else None
+
+    return Outcome(
+        first.then,
+        common("code"),
+        common("reason"),
+        None,
+        first.provider_batch_id,
+        max((outcome.after for outcome in outcomes if outcome.after is not None), default=None),
+        max((outcome.until for outcome in outcomes if outcome.until is not None), default=None),
+        first.rule,
+    )
+
+
+class _Values:
+    """`match`: the value a message is known by, and the same value as an entry writes it.
+
+    Attributes:
+        name: equal for matches that read the same of a message.
+        of_entry: a function of an entry: its value; None where it has none.
+    """
+
+    def __init__(self, match: Match, scope: Scope, path: str) -> None:
+        self.name = tuple(expression.source for expression, _ in match.pairs)
+        self._of_message = [expression.compile() for expression, _ in match.pairs]
+        self._counts = any("seq" in expression.calls for expression, _ in match.pairs)
+        readers = []
+        for expression, source in match.pairs:
+            place = f"{path}.match"
+            try:
+                normalise = expression.normalise()
+            except ExpressionError as error:
+                scope.problem(error.message, error.remedy, place)
+                continue
+            readers.append(_entry_reader(scope.path(source, place), normalise))
+        self.of_entry: Get = readers[0] if len(readers) == 1 else _all_of(readers)
+
+    def of_messages(self, messages: Sequence[Message], batch: Batch) -> Positions:
+        """Value to position; messages whose values are equal, or that have none, are left out: no entry finds them."""
+        values = self._values(messages, batch)
+        positions = dict(zip(values, range(len(values)), strict=True))
+        if len(positions) == len(values) and None not in positions:
+            return positions
+        seen: set[Any] = set()
+        twins = {None}
+        for value in values:
+            (twins if value in seen else seen).add(value)
+        return {value: index for value, index in positions.items() if value not in twins}
+
+    def _values(self, messages: Sequence[Message], batch: Batch) -> list[Any]:
+        if len(self._of_message) == 1 and not self._counts:
+            (read,) = self._of_message
+            try:
+                values = [read(message, batch) for message in messages]
+            except MessageError:
+                values = [_read(read, message, batch) for message in messages]
+            return [value if value.__class__ is str else scalar_key(value) for value in values]
+        rows = []
+        seq = batch.seq
+        for number, message in enumerate(messages, 1):
+            batch.seq = number  # as the renderer moved it
+            row = tuple(scalar_key(_read(read, message, batch)) for read in self._of_message)
+            rows.append((row[0] if len(row) == 1 else row) if None not in row else None)
+        batch.seq = seq
+        return rows
+
+
+def _read(read: Callable[[Message, Batch], Any], message: Message, batch: Batch) -> Any:
+    try:
+        return read(message, batch)
+    except MessageError:
+        return None
+
+
+def _entry_reader(get: Get | None, normalise: Callable[[Any], Any]) -> Get:
+    if get is None:  # wrong in the definition, reported
+        return _nothing
+
+    def read(entry: Any) -> str | None:
+        value = get(entry)
+        if value.__class__ is not str:
+            value = scalar_key(value)
+        value = normalise(value)
+        return value if value.__class__ is str else scalar_key(value)
+
+    return read
+
+
+def _all_of(readers: list[Get]) -> Get:
+    def read(entry: Any) -> tuple[Any, ...] | None:
+        row = tuple(reader(entry) for reader in readers)
+        return row if None not in row else None
+
+    return read
+
+
+def _nothing(entry: Any) -> None:
+    return None

@@ -1,0 +1,169 @@
+"""What a rule or an entry source says beside its conditions: id, code, reason, and how long to wait."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final, Protocol, cast
+
+from connector.definition.tree import Rule
+from connector.errors import Problem
+from connector.model import Outcome, Then
+from connector.response.content import Content
+from connector.response.path import Get, PathError, compile_path
+from connector.response.values import (
+    bounded,
+    constant_after,
+    constant_until,
+    read_after,
+    read_until,
+    to_text,
+)
+
+# These send the message again, so a Retry-After that came with the reply counts.
+AGAIN: Final = frozenset({"retry", "throttle", "pause", "defer", "uncertain"})
+
+# A function of a document, the content and the batch's id: the outcome of one entry.
+Give = Callable[[Any, Content, str | None], Outcome]
+
+
+class Scope:
+    """What compiling a response shares.
+
+    Attributes:
+        faults: path of an expression → how often it failed on a reply.
+        problems: everything wrong in the definition.
+    """
+
+    def __init__(self) -> None:
+        self.faults: Counter[str] = Counter()
+        self.problems: list[Problem] = []
+
+    def problem(self, message: str, remedy: str, place: str) -> None:
+        self.problems.append(Problem(message, remedy, path=place))
+
+    def path(self, source: str | None, place: str) -> Get | None:
+        """A JMESPath expression compiled; None where there is none or it is wrong."""
+        if source is None:
+            return None
+        try:
+            return compile_path(source, self.faults, name=place)
+        except PathError as error:
+            self.problem(error.message, error.remedy, place)
+            return None
+
+    def regex(self, source: str, place: str) -> re.Pattern[str]:
+        """A regular expression compiled; one that is wrong never matches."""
+        try:
+            return re.compile(source)
+        except re.error as error:
+            self.problem(f"not a regular expression: `{source}`: {error}", "see Python's `re`", place)
+            return re.compile(r"(?!)")
+
+
+class _HasTexts(Protocol):
+    @property
+    def id(self) -> str | None: ...
+    @property
+    def code(self) -> str | None: ...
+    @property
+    def reason(self) -> str | None: ...
+
+
+class Texts:
+    """`id`, `code` and `reason` of a rule or an entry source, compiled; what is absent is taken from `other`."""
+
+    __slots__ = ("code", "id", "reason")
+
+    def __init__(self, source: _HasTexts, scope: Scope, path: str, other: Texts | None = None) -> None:
+        self.id: Get | None = scope.path(source.id, f"{path}.id")
+        self.code: Get | None = scope.path(source.code, f"{path}.code")
+        self.reason: Get | None = scope.path(source.reason, f"{path}.reason")
+        if other is not None:
+            self.id = self.id or other.id
+            self.code = self.code or other.code
+            self.reason = self.reason or other.reason
+
+    def identity(self, document: Any) -> str | None:
+        """The id, as text."""
+        return bounded(to_text(self.id(document))) if self.id is not None else None
+
+
+class Wait:
+    """`after` and `until` of a rule."""
+
+    __slots__ = ("_after", "_constant_after", "_next", "_until")
+
+    def __init__(self, rule: Rule | None, scope: Scope) -> None:
+        self._after = self._until = self._constant_after = self._next = None
+        if rule is None:
+            return
+        if rule.after is not None:
+            self._constant_after = constant_after(rule.after)
+            if self._constant_after is None:
+                self._after = scope.path(rule.after, f"{rule.path}.after")
+        if rule.until is not None:
+            try:
+                self._next = constant_until(rule.until)
+            except ValueError as error:
+                scope.problem(str(error), 'write a time and a zone, like "09:00 Asia/Kolkata"', f"{rule.path}.until")
+                return
+            if self._next is None:
+                self._until = scope.path(rule.until, f"{rule.path}.until")
+
+    def read(self, then: str, document: Any, content: Content) -> tuple[float | None, float | None]:
+        """Seconds to wait and the instant to wait for, each None where nothing asks for it."""
+        if then not in AGAIN:
+            return None, None
+        after = self._constant_after
+        if self._after is not None:
+            after = read_after(self._after(document), content.now)
+        if after is None:
+            after = content.retry_after
+        if self._next is not None:
+            return after, self._next(content.now)
+        if self._until is not None:
+            return after, read_until(self._until(document), content.now)
+        if then == "defer":
+            return after, read_until(content.now + after if after is not None else None, content.now)
+        return after, None
+
+
+NO_WAIT: Final = Wait(None, Scope())
+
+
+def outcome_of(then: str, texts: Texts, wait: Wait, path: str) -> Give:
+    """How one entry becomes an outcome. Accepted entries with nothing but an id are nearly all there are: they have a
+    way of their own.
+    """
+    word = cast(Then, then)
+    identity, code, reason = texts.id, texts.code, texts.reason
+    if then in AGAIN or code is not None or reason is not None:
+
+        def full(document: Any, content: Content, batch: str | None) -> Outcome:
+            after, until = wait.read(then, document, content)
+            return Outcome(
+                word,
+                words(code, document, content),
+                words(reason, document, content),
+                texts.identity(document),
+                batch,
+                after,
+                until,
+                path,
+            )
+
+        return full
+    if identity is None:
+        return lambda document, content, batch: Outcome(word, None, None, None, batch, None, None, path)
+    read = identity
+
+    def short(document: Any, content: Content, batch: str | None) -> Outcome:
+        return Outcome(word, None, None, bounded(to_text(read(document))), batch, None, None, path)
+
+    return short
+
+
+def words(get: Get | None, document: Any, content: Content) -> str | None:
+    return content.words(get(document)) if get is not None else None

@@ -1,0 +1,109 @@
+"""A rule, compiled: when it holds, and the outcome it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+from connector.definition.tree import Rule
+from connector.model import Outcome, Then
+from connector.response.content import Content
+from connector.response.document import TEXT_LIMIT
+from connector.response.fields import Give, Scope, Texts, Wait, outcome_of, words
+from connector.response.path import truthy
+from connector.response.values import to_text
+
+# What a rule that does not hold answers, where one that holds answers the document its fields are read from.
+NO: Final = object()
+
+
+class CompiledRule:
+    """One rule.
+
+    Attributes:
+        path: where it stands in the definition.
+        then: an outcome, or `entries`.
+    """
+
+    def __init__(self, rule: Rule, scope: Scope, fallback: Texts | None = None) -> None:
+        self.path = rule.path
+        self.then = rule.then
+        self._status = rule.status
+        self._headers = [
+            (name.lower(), scope.regex(pattern, f"{rule.path}.header.{name}")) for name, pattern in rule.header
+        ]
+        self._text = scope.regex(rule.text, f"{rule.path}.text") if rule.text is not None else None
+        self._when = scope.path(rule.when, f"{rule.path}.when")
+        self._texts = Texts(rule, scope, rule.path, fallback)
+        self._wait = Wait(rule, scope)
+
+    def fits_head(self, content: Content) -> bool:
+        """Whether status and headers of the reply are as the rule wants them."""
+        reply = content.reply
+        if self._status and not any(low <= reply.status <= high for low, high in self._status):
+            return False
+        return all(
+            (value := reply.headers.get(name)) is not None and pattern.search(value[:TEXT_LIMIT]) is not None
+            for name, pattern in self._headers
+        )
+
+    def decides(self, content: Content) -> Any:
+        """The document for the rule's fields when it holds for the reply, else NO."""
+        if not self.fits_head(content):
+            return NO
+        groups = None
+        if self._text is not None:
+            found = self._text.search(content.text)
+            if found is None:
+                return NO
+            groups = found.groupdict()
+        if groups:  # without named groups the document stays what was decoded
+            return groups if self._when is None or truthy(self._when(groups)) else NO
+        if self._when is None:
+            return content.document
+        if content.undecodable is not None or not truthy(self._when(content.document)):
+            return NO
+        return content.document
+
+    def whole(self, document: Any, content: Content, *, batched: bool) -> Outcome:
+        """The outcome for all messages of the request."""
+        after, until = self._wait.read(self.then, document, content)
+        identity = self._texts.identity(document)
+        return Outcome(
+            then=cast(Then, self.then),
+            code=words(self._texts.code, document, content),
+            reason=words(self._texts.reason, document, content),
+            provider_message_id=None if batched else identity,
+            provider_batch_id=identity if batched else None,
+            after=after,
+            until=until,
+            rule=self.path,
+        )
+
+    def identity(self, document: Any) -> str | None:
+        """The rule's `id`, out of the document it holds with."""
+        return self._texts.identity(document)
+
+    def judges(self) -> Callable[[Any], Any]:
+        """A function of an entry: the document for the rule's fields when it holds for it, else NO.
+
+        Status and headers are not asked again: `fits_head` answers for all entries of a reply.
+        """
+        when, text = self._when, self._text
+        if text is None:
+            if when is None:
+                return lambda entry: entry
+            return lambda entry: entry if truthy(when(entry)) else NO
+
+        def judge_text(entry: Any) -> Any:
+            found = text.search((to_text(entry) or "")[:TEXT_LIMIT])
+            if found is None:
+                return NO
+            document = found.groupdict() or entry
+            return document if when is None or truthy(when(document)) else NO
+
+        return judge_text
+
+    def gives(self) -> Give:
+        """How a document becomes the outcome of one entry."""
+        return outcome_of(self.then, self._texts, self._wait, self.path)
