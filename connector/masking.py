@@ -1,12 +1,9 @@
-"""Hiding what logs, errors, pages and results must not show: phone numbers, texts and secrets. Pure."""
+"""Hiding what logs, errors and pages must not show: phone numbers, texts and secrets. Pure."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Iterable
 
 MASK = "***"
 NUMBER_DIGITS = 7
@@ -30,21 +27,6 @@ def mask_phone(text: str) -> str:
 def mask_number(to: str) -> str:
     """A value that is a phone number, whatever it looks like, reduced to its last two digits."""
     return _mask_digits(to)
-
-
-def hash_number(to: str, salt: str) -> str:
-    """HMAC-SHA-256 of the digits, in hexadecimal: equal for `+91…` and `91…`, and for every run with the same salt."""
-    digits = "".join(character for character in to if character.isdigit())
-    return hmac.new(salt.encode(), digits.encode(), hashlib.sha256).hexdigest()
-
-
-def recipient(to: Literal["plain", "masked", "hashed"], salt: str = "") -> Callable[[str], str]:
-    """What a result says in `to`, by the setting `results.to`."""
-    if to == "masked":
-        return mask_number
-    if to == "hashed":
-        return lambda number: hash_number(number, salt)
-    return lambda number: number
 
 
 class Secrets:

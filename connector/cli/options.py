@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,48 +18,51 @@ from connector.settings.names import FILE_VARIABLE
 DEFAULT_FILE = Path("connector.yaml")
 
 
-def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--config` and `--set` to a command; it gets the settings as its argument `loaded`."""
+config_option = click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar=FILE_VARIABLE,
+    help="Settings file; default: connector.yaml in this folder, where there is one.",
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A setting, such as group=test; wins over file and environment.",
+)
 
-    @click.option(
-        "-c",
-        "--config",
-        "file",
-        type=click.Path(path_type=Path, dir_okay=False),
-        envvar=FILE_VARIABLE,
-        help="Settings file; default: connector.yaml in this folder, where there is one.",
-    )
-    @click.option(
-        "--set",
-        "assignments",
-        multiple=True,
-        metavar="NAME=VALUE",
-        help="A setting, such as group=test; wins over all.",
-    )
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Both options; the command gets the settings as its argument `loaded`."""
+
+    @config_option
+    @set_option
     @functools.wraps(command)
-    def wrapped(*args: Any, file: Path | None, assignments: tuple[str, ...], **kwargs: Any) -> Any:
-        return command(*args, loaded=load(file, assignments), **kwargs)
+    def wrapped(*args: Any, config: Path | None, overrides: tuple[str, ...], **kwargs: Any) -> Any:
+        return command(*args, loaded=load(config, overrides), **kwargs)
 
     return wrapped
 
 
-def load(file: Path | None, assignments: tuple[str, ...] = (), **overrides: Any) -> Loaded:
-    """Settings of this process: `file` or `connector.yaml`, the environment, `--set`, and options as `overrides`.
+def load(config: Path | None, overrides: Sequence[str] = ()) -> Loaded:
+    """Settings of this process: `config` or else `connector.yaml`, the environment, and `--set NAME=VALUE`.
 
     From then on no log line shows the secrets in them.
 
     Raises:
-        UsageError: an assignment is not NAME=VALUE.
+        UsageError: an override is not NAME=VALUE.
         SettingsError: with every problem at once.
     """
-    given = dict(overrides)
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
+    given = {}
+    for override in overrides:
+        name, equals, value = override.partition("=")
         if not equals:
-            raise UsageError(f"--set {assignment}: write NAME=VALUE, such as --set group=test")
+            raise UsageError(f"--set {override}: write NAME=VALUE, such as --set group=test")
         given[name] = value
-    if file is None and DEFAULT_FILE.exists():
-        file = DEFAULT_FILE
-    loaded = load_settings(file=file, environ=os.environ, overrides=given)
+    if config is None and DEFAULT_FILE.exists():
+        config = DEFAULT_FILE
+    loaded = load_settings(file=config, environ=os.environ, overrides=given)
     SECRETS.add(loaded.settings.secrets())
     return loaded

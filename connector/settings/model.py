@@ -124,7 +124,7 @@ class Results(Section):
     """What a result says about the recipient."""
 
     to: Literal["plain", "masked", "hashed"] = "plain"
-    """`plain` as in the event; `masked` keeps the last digits; `hashed` is HMAC-SHA-256 of the digits with `salt`, in
+    """`plain` as in the event; `masked` keeps the last three digits; `hashed` is HMAC-SHA-256 of the digits with `salt`, in
     hexadecimal."""
 
     salt: SecretStr | None = None
