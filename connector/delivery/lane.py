@@ -1,0 +1,417 @@
+"""One provider's way out: messages wait in windows, free request slots pull them, every message ends in one result.
+
+The way of a message: `offer` files it → a free slot takes its window (`_pull`) → it is decoded and rendered with the
+others (`_prepare`) → the request is under way (`_fly`) → its outcomes are settled (`_settle`): final results go out at
+once, the rest goes back to the windows, waits for its time, or is handed to `park` when that is long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from connector.clock import Clock
+from connector.definition.tree import Definition, Operation
+from connector.delivery.attempt import Attempt, Part, Sealed
+from connector.delivery.backlog import Backlog
+from connector.delivery.breaker import BreakerSettings
+from connector.delivery.gate import Account, Gate
+from connector.delivery.item import Item
+from connector.delivery.retry import Backoff
+from connector.delivery.route import Route, compile_routes
+from connector.delivery.settlement import Settlement, Settler
+from connector.delivery.transport import Transport
+from connector.delivery.windows import Key, Shape
+from connector.errors import MessageError, RequestError
+from connector.model import Batch, Message, Outcome, Reply, Result, Status
+
+TURN = 16
+"""Requests prepared before other tasks get their turn: a full one takes milliseconds."""
+
+NAP_SECONDS = 1.0
+"""Longest sleep: what else the lane depends on (`caught_up`, a shared breaker, hours) is looked at this often."""
+
+CANCEL_SECONDS = 1.0
+"""Given to abandoned requests to end; one that does not is left behind."""
+
+GRAVITY = {"pause": 5, "throttle": 4, "uncertain": 3, "unknown": 2, "retry": 1}
+"""Of several outcomes in a reply the gravest decides what it means for the account."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSettings:
+    """How a lane waits. Times in seconds.
+
+    Attributes:
+        wait: a window may collect for so long once its partitions are caught up; an operation's `wait` goes before.
+        wait_max: afterwards it goes before full ones.
+        park_after: a message that has to wait longer is given to `park`.
+        dry_run: replies are not read; every message ends `accepted`, marked as not sent.
+        breaker: when to stop sending.
+    """
+
+    wait: float = 1.0
+    wait_max: float = 5.0
+    park_after: float = 30.0
+    dry_run: bool = False
+    breaker: BreakerSettings = BreakerSettings()
+
+
+class Lane:
+    """Everything open for one provider.
+
+    Args:
+        definition: the provider.
+        decode: an item's message; raises MessageError when it has none any more.
+        settle: takes final results, at most one per item, one call per reply; must not wait.
+        transport: sends requests.
+        clock: time.
+        settings: waits.
+        caught_up: True when no event is waiting in the partitions that feed this lane.
+        memory_full: True when no further event can be read until something leaves.
+        park: takes over messages that have to wait until a wall time beyond `park_after`; without it they wait here.
+        before_send: awaited before each request leaves, with operation, batch id and items (the journal, the check for
+            zombies). False: it does not leave, and its items wait on.
+        account: limits and breaker shared with other lanes; its own by default.
+        routes: compiled operations; compiled from the definition by default.
+        uniform: a random number in [0, 1), for jitter.
+
+    Attributes:
+        open_count, open_bytes: messages offered and neither settled, parked nor returned by `drain`.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        *,
+        decode: Callable[[Item], Message],
+        settle: Callable[[Sequence[Item], Sequence[Result]], None],
+        transport: Transport,
+        clock: Clock,
+        settings: LaneSettings,
+        caught_up: Callable[[], bool],
+        memory_full: Callable[[], bool] = lambda: False,
+        park: Callable[[Sequence[Item], float], None] | None = None,
+        before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
+        account: Account | None = None,
+        routes: Sequence[Route] | None = None,
+        uniform: Callable[[], float] = random.random,
+    ) -> None:
+        self.name = definition.name
+        self.open_count = 0
+        self.open_bytes = 0
+        self._decode = decode
+        self._settle_with = settle
+        self._transport = transport
+        self._clock = clock
+        self._settings = settings
+        self._caught_up = caught_up
+        self._memory_full = memory_full
+        self._park = park
+        self._before_send = before_send
+        self._routes = compile_routes(definition) if routes is None else routes
+        backoff = Backoff(definition.retry, uniform)
+        self._settler = Settler(definition, backoff=backoff, clock=clock, dry_run=settings.dry_run)
+        account = account or Account(definition, settings.breaker, clock.monotonic(), uniform)
+        self._gate = Gate(definition, account, clock=clock, backoff=backoff, redact=self._settler.redact)
+        self._backlog = Backlog([_shape(route, settings) for route in self._routes], settings.wait_max)
+        self._flights: dict[asyncio.Task[None], Attempt] = {}
+        self._awake = asyncio.Event()
+        self._error: Exception | None = None
+        self._pulling = True
+        self._closed = False
+        self._delay = 0.0
+
+    # ---- in ---------------------------------------------------------------------------------------------------------
+
+    def offer(self, item: Item, message: Message) -> None:
+        """File a message. Call `wake` after the last one of a chunk.
+
+        Raises:
+            MessageError: no operation fits it, or its batch cannot be determined; it is not taken.
+        """
+        self._backlog.add(self._key(message, priority=item.priority), item, self._clock.monotonic())
+        self.open_count += 1
+        self.open_bytes += len(item.raw)
+
+    def wake(self) -> None:
+        """Something may have changed: messages were offered, partitions caught up, time has passed."""
+        self._awake.set()
+
+    @property
+    def waiting(self) -> bool:
+        """True while it deliberately sends nothing: no messages, or limits, breaker, hours or retries say later."""
+        return not self._flights and self._delay > 0
+
+    def share(self, fraction: float) -> None:
+        """This worker's part of the provider's limits and slots: its fraction of the partitions."""
+        self._gate.share(fraction)
+
+    def _key(self, message: Message, *, priority: bool, first: int = 0) -> Key:
+        for index in range(first, len(self._routes)):
+            route = self._routes[index]
+            if route.operation.when is None or route.renderer.fits(message):
+                group = route.renderer.batch_key(message) if route.renderer.max_records > 1 else None
+                return (index, message.campaign_id, group, priority)
+        raise MessageError(f"no operation of provider {self.name!r} fits this message")
+
+    # ---- out --------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Send until `close`. Raises what went wrong unexpectedly, after its messages were put back."""
+        while not self._closed:
+            self._awake.clear()
+            self._delay = delay = self._pull()
+            if self._error is not None:
+                error, self._error = self._error, None
+                raise error
+            await self._sleep(delay)
+
+    def close(self) -> None:
+        """Let `run` end. Requests under way go on; `drain` waits for them."""
+        self._closed = True
+        self.wake()
+
+    async def drain(self, deadline: float) -> list[Item]:
+        """Stop pulling, wait for the requests under way until `deadline` (monotonic seconds), forget everything.
+
+        Returns every item that is not settled: never attempted ones have `attempts` 0, those whose request was given up
+        at the deadline are marked `uncertain` (under `report` they are settled as `unknown` instead).
+        """
+        self._pulling = False
+        if self._flights:
+            await asyncio.wait(self._flights, timeout=max(deadline - self._clock.monotonic(), 0.0))
+        if self._flights:
+            abandoned = list(self._flights)
+            for task in abandoned:
+                task.cancel()
+            await asyncio.wait(abandoned, timeout=CANCEL_SECONDS)
+            for task in [task for task in abandoned if task in self._flights]:
+                self._ended(self._flights.pop(task))
+        items = self._backlog.clear()
+        self._forget(items)
+        return items
+
+    def reopen(self) -> None:
+        """Pull again after `drain`: a new epoch begins."""
+        self._pulling = True
+        self.wake()
+
+    async def _sleep(self, delay: float) -> None:
+        if delay <= 0:
+            await asyncio.sleep(0)
+            return
+        timer = asyncio.get_running_loop().call_later(min(delay, NAP_SECONDS), self._awake.set)
+        try:
+            await self._awake.wait()
+        finally:
+            timer.cancel()
+
+    def _pull(self) -> float:
+        """Fill free slots. Seconds until it is worth looking again though nothing wakes the lane."""
+        now = self._clock.monotonic()
+        self._backlog.release(now)
+        if not self._pulling:
+            return NAP_SECONDS
+        caught_up = self._caught_up()
+        for _ in range(TURN):
+            if len(self._flights) >= self._gate.concurrency.slots:
+                return NAP_SECONDS
+            choice = self._backlog.choose(
+                now, idle=not self._flights, caught_up=caught_up, memory_full=self._memory_full()
+            )
+            if choice is None:
+                change = self._backlog.next_change(caught_up=caught_up)
+                return NAP_SECONDS if change is None else change - now
+            smallest = self._routes[choice.key[0]].renderer.min_records
+            records = self._gate.largest(self._backlog.records(choice), smallest)
+            delay = self._gate.delay(records, now)
+            if delay > 0:
+                return delay
+            self._depart(self._backlog.take(choice, records, now), now)
+        return 0.0
+
+    def _depart(self, part: Part, now: float) -> None:
+        try:
+            attempt = self._prepare(part, now)
+        except Exception:
+            self._backlog.untouched(part)
+            raise
+        if attempt is None:
+            return
+        attempt.probe = self._gate.departed(len(attempt.items), now)
+        task = asyncio.create_task(self._fly(attempt), name=f"request {self.name} {attempt.batch.id}")
+        self._flights[task] = attempt
+        task.add_done_callback(self._landed)
+
+    # ---- before a request -------------------------------------------------------------------------------------------
+
+    def _prepare(self, part: Part, now: float) -> Attempt | None:
+        """Make a request of a part; None when none of its messages is to be sent now."""
+        route = self._routes[part.key[0]]
+        settlement = Settlement()
+        items, messages = self._sendable(part, settlement)
+        sealed = part.sealed if len(items) == len(part.items) and part.sealed and now < part.sealed.until else None
+        attempt: Attempt | None = None
+        if part.split is not None and part.split.budget <= 0:
+            for item, message in zip(items, messages, strict=True):
+                settlement.add(item, self._settler.spent(item, message, part.split))
+        elif sealed is None and len(items) < route.renderer.min_records:
+            self._refile(part, items, messages, settlement)
+        elif items:
+            attempt = self._request(part, route, items, messages, sealed, settlement, now)
+        self._settle(settlement)
+        return attempt
+
+    def _sendable(self, part: Part, settlement: Settlement) -> tuple[list[Item], list[Message]]:
+        """Decode; messages that came too late, or have none, end here."""
+        wall = self._clock.wall()
+        items: list[Item] = []
+        messages: list[Message] = []
+        for item in part.items:
+            try:
+                message = self._decode(item)
+            except MessageError as error:
+                blank = Message(message_id="", to="")
+                settlement.add(item, self._settler.unsent(item, blank, Status.INVALID, error.reason))
+                continue
+            if item.deadline is not None and item.deadline <= wall:
+                settlement.add(item, self._settler.expired(item, message))
+            else:
+                items.append(item)
+                messages.append(message)
+        return items, messages
+
+    def _refile(self, part: Part, items: list[Item], messages: list[Message], settlement: Settlement) -> None:
+        """Too few for their operation: message by message to the next one that fits."""
+        index, _, _, priority = part.key
+        for item, message in zip(items, messages, strict=True):
+            try:
+                key = self._key(message, priority=priority, first=index + 1)
+            except MessageError as error:
+                settlement.add(item, self._settler.unsent(item, message, Status.INVALID, error.reason))
+            else:
+                self._backlog.untouched(Part(key, [item]))
+
+    def _request(
+        self,
+        part: Part,
+        route: Route,
+        items: list[Item],
+        messages: list[Message],
+        sealed: Sealed | None,
+        settlement: Settlement,
+        now: float,
+    ) -> Attempt | None:
+        if sealed is not None:
+            return Attempt(part, route, items, messages, sealed.request, sealed.batch, now)
+        batch = Batch(secrets.token_hex(16), self._clock.wall())
+        rendered = route.renderer.render(messages, batch)
+        for index, error in rendered.invalid:
+            settlement.add(
+                items[index], self._settler.unsent(items[index], messages[index], Status.INVALID, error.reason)
+            )
+        if rendered.left:
+            self._backlog.untouched(Part(part.key, [items[index] for index in rendered.left], None, part.split))
+        if rendered.request is None:
+            return None
+        if part.split is not None:
+            part.split.budget -= 1
+        if len(rendered.sent) < len(messages):
+            items = [items[index] for index in rendered.sent]
+            messages = [messages[index] for index in rendered.sent]
+        return Attempt(Part(part.key, items, None, part.split), route, items, messages, rendered.request, batch, now)
+
+    # ---- the request and after it -----------------------------------------------------------------------------------
+
+    async def _fly(self, attempt: Attempt) -> None:
+        operation = attempt.route.operation
+        if self._before_send is not None and not await self._before_send(operation, attempt.batch.id, attempt.items):
+            return  # `_landed` puts its items back
+        attempt.at_transport = True
+        try:
+            reply = await self._transport.send(attempt.request, operation.auth)
+        except RequestError as error:
+            if not attempt.done:
+                self._gate.failed(error, started=attempt.started, probe=attempt.probe)
+                attempt.done = True
+                self._settle(self._settler.failed(attempt, error))
+        else:
+            if not attempt.done:
+                self._read(attempt, reply)
+
+    def _read(self, attempt: Attempt, reply: Reply) -> None:
+        if self._settings.dry_run:
+            whole: Outcome | None = Outcome("accept")
+            outcomes: Sequence[Outcome] = [whole] * len(attempt.items)
+        else:
+            reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
+            whole, outcomes = reading.whole, reading.outcomes
+        assert len(outcomes) == len(attempt.items), "a reader gives one outcome per message"
+        self._gate.replied(
+            reply.status,
+            whole or _gravest(outcomes),
+            records=len(outcomes),
+            started=attempt.started,
+            probe=attempt.probe,
+        )
+        settlement = self._settler.replied(attempt, None if self._settings.dry_run else reply.status, outcomes, whole)
+        attempt.done = True
+        self._settle(settlement)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        """A slot is free. Whatever its request left undone is put back, whatever went wrong surfaces from `run`."""
+        attempt = self._flights.pop(task, None)
+        error = None if task.cancelled() else task.exception()
+        try:
+            if attempt is not None:
+                self._ended(attempt)
+        except Exception as also:
+            error = error or also
+        if isinstance(error, Exception) and self._error is None:
+            self._error = error
+        self.wake()
+
+    def _ended(self, attempt: Attempt) -> None:
+        if attempt.done:
+            return
+        attempt.done = True
+        self._gate.vanished(probe=attempt.probe)
+        self._settle(self._settler.abandoned(attempt, "given up while the provider had it"))
+
+    # ---- what becomes of messages -----------------------------------------------------------------------------------
+
+    def _settle(self, settlement: Settlement) -> None:
+        now = self._clock.monotonic()
+        for part in settlement.again:
+            self._backlog.again(part, now)
+        for delay, part in settlement.later:
+            if self._park is not None and delay > self._settings.park_after:
+                self._park(part.items, self._clock.wall() + delay)
+                self._forget(part.items)
+            else:
+                self._backlog.later(part, now + delay)
+        if settlement.items:
+            self._settle_with(settlement.items, settlement.results)
+            self._forget(settlement.items)
+
+    def _forget(self, items: Sequence[Item]) -> None:
+        self.open_count -= len(items)
+        self.open_bytes -= sum([len(item.raw) for item in items])
+
+
+def _shape(route: Route, settings: LaneSettings) -> Shape:
+    batching = route.operation.batching
+    wait = settings.wait if batching is None or batching.wait is None else batching.wait
+    return Shape(route.renderer.max_records, wait)
+
+
+def _gravest(outcomes: Sequence[Outcome]) -> Outcome:
+    """What a reply with an outcome per message says about the account: one success shows that it works."""
+    gravest = max(outcomes, key=lambda outcome: GRAVITY.get(outcome.then, 0))
+    if gravest.then in {"pause", "throttle"} or all(outcome.then in GRAVITY for outcome in outcomes):
+        return gravest
+    return next(outcome for outcome in outcomes if outcome.then not in GRAVITY)
