@@ -1,0 +1,156 @@
+"""Which Kafka the tests use: the first of four that can be had here."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from connector.simulator.broker import Broker
+from tests.kafka.jars import KAFKA_3, JarsUnavailableError, jars, java
+from tests.kafka.local import LocalKafka
+
+VARIABLE = "KAFKA_BOOTSTRAP"
+IMAGE = "confluentinc/cp-kafka:7.9.1"  # Apache Kafka 3.9
+ENGINE_SECONDS = 3
+
+
+class Kafka(Protocol):
+    """Brokers somewhere.
+
+    Attributes:
+        bootstrap: `host:port,…`
+        real: False for the embedded broker, which has no transactions, no DeleteRecords and no topic creation.
+    """
+
+    @property
+    def bootstrap(self) -> str: ...
+    @property
+    def real(self) -> bool: ...
+
+
+class UnavailableError(Exception):
+    """Why that Kafka cannot be had here."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The Kafka of this run and, as text, why each better one was skipped."""
+
+    kafka: Kafka
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A Kafka this run did not start."""
+
+    bootstrap: str
+    about: str
+    real: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.about}, {self.bootstrap}"
+
+
+@contextmanager
+def find(folder: Path) -> Iterator[Found]:
+    """Yield the first Kafka that can be had; it is stopped afterwards if this run started it."""
+    skipped: list[str] = []
+    for name, start in CHOICES.items():
+        try:
+            kafka, stop = start(folder)
+        except UnavailableError as reason:
+            skipped.append(f"{name}: {reason}")
+            continue
+        try:
+            yield Found(kafka, tuple(skipped))
+        finally:
+            stop()
+        return
+    raise AssertionError(f"no Kafka at all: {skipped}")
+
+
+def required() -> bool:
+    """Whether this run must not be content with the embedded broker (continuous integration sets CI)."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def local_unavailable() -> str:
+    """Why brokers on local Java cannot be had here; empty when they can."""
+    try:
+        java()
+        jars(KAFKA_3)
+    except JarsUnavailableError as reason:
+        return str(reason)
+    return ""
+
+
+Started = tuple[Kafka, Callable[[], None]]
+
+
+def _given(_: Path) -> Started:
+    bootstrap = os.environ.get(VARIABLE)
+    if not bootstrap:
+        raise UnavailableError(f"{VARIABLE} is not set")
+    return Elsewhere(bootstrap, f"the Kafka of {VARIABLE}"), lambda: None
+
+
+def _container(_: Path) -> Started:
+    if reason := _engine_silent():
+        raise UnavailableError(f"no Docker engine answers ({reason})")
+    from testcontainers.community.kafka import KafkaContainer
+
+    container = KafkaContainer(IMAGE).with_kraft().with_env("KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS", "1000")
+    container.start()
+    return Elsewhere(container.get_bootstrap_server(), f"a container of {IMAGE}"), container.stop
+
+
+def _engine_silent() -> str:
+    """Why no Docker engine answers; empty when one does. Asked, not looked up: a client without an engine is common."""
+    import docker
+    from docker.errors import DockerException
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # the client forgets the socket it could not connect
+        try:
+            with contextlib.closing(docker.from_env(timeout=ENGINE_SECONDS)) as client:
+                client.ping()
+        except DockerException as error:
+            reason = str(error).splitlines()[0][:80]
+        else:
+            reason = ""
+        gc.collect()
+    return reason
+
+
+def _local(folder: Path) -> Started:
+    if reason := local_unavailable():
+        raise UnavailableError(reason)
+    kafka = LocalKafka(folder)
+    try:
+        kafka.start()
+    except BaseException:
+        kafka.stop()
+        raise
+    return kafka, kafka.stop
+
+
+def _embedded(_: Path) -> Started:
+    broker = Broker()
+    bootstrap = broker.start()
+    return Elsewhere(bootstrap, "EMBEDDED BROKER (librdkafka's mock)", real=False), broker.stop
+
+
+CHOICES: dict[str, Callable[[Path], Started]] = {
+    "a Kafka that runs already": _given,
+    "a container": _container,
+    "local Java": _local,
+    "the embedded broker": _embedded,
+}

@@ -1,0 +1,192 @@
+"""What tests do with a Kafka from outside the connector: topics, records in, records out, offsets of groups.
+
+With confluent-kafka, so that nothing here shares code with what is tested (aiokafka).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A record to produce; without a partition the key decides, or chance."""
+
+    value: bytes | None
+    key: bytes | None = None
+    partition: int = -1
+    headers: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record that was read. Headers keep the last of equal names; timestamps are milliseconds since 1970."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Mapping[str, bytes]
+    timestamp: int
+
+
+def create_topics(
+    bootstrap: str,
+    *names: str,
+    partitions: int = 4,
+    replication: int = 1,
+    settings: Mapping[str, str] | None = None,
+) -> None:
+    """Create the topics and return when the cluster has them."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    topics = [NewTopic(name, partitions, replication, config=dict(settings or {})) for name in names]
+    for future in admin.create_topics(topics, operation_timeout=SECONDS).values():
+        future.result(SECONDS)
+
+
+def produce(bootstrap: str, topic: str, events: Iterable[Event | bytes]) -> int:
+    """Write every event and return their number when all are durable (some 100,000 a second)."""
+    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "acks": "all"})
+    failed: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, _: object) -> None:
+        if error is not None:
+            failed.append(error)
+
+    count = 0
+    for event in events:
+        record = Event(event) if isinstance(event, bytes) else event
+        while True:
+            try:
+                producer.produce(
+                    topic,
+                    record.value,
+                    record.key,
+                    record.partition,
+                    on_delivery=delivered,
+                    headers=list(record.headers.items()),
+                )
+            except BufferError:  # the local queue is full: let some of it leave
+                producer.poll(0.1)
+            else:
+                break
+        count += 1
+        if count % 1000 == 0:
+            producer.poll(0)
+    assert producer.flush(SECONDS) == 0, f"{len(producer)} records of {topic} were not acknowledged in {SECONDS:g} s"
+    assert not failed, f"{len(failed)} of {count} records of {topic} failed: {failed[0]}"
+    return count
+
+
+def read_all(bootstrap: str, topic: str) -> list[Record]:
+    """Every record the topic holds now, partition by partition in offset order (committed transactions only)."""
+    consumer = _consumer(bootstrap)
+    try:
+        waiting = set(_partitions(consumer, topic))
+        consumer.assign([TopicPartition(topic, number, 0) for number in waiting])
+        records: list[Record] = []
+        deadline = time.monotonic() + SECONDS
+        while waiting:
+            assert time.monotonic() < deadline, f"{topic}: partitions {waiting} had no end in {SECONDS:g} s"
+            for message in consumer.consume(10_000, timeout=0.2):
+                error = message.error()
+                if error is None:
+                    records.append(_record(message))
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    waiting.discard(message.partition() or 0)
+                else:
+                    raise AssertionError(f"{topic}: {error}")
+    finally:
+        consumer.close()
+    return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+    """The next offset of each partition."""
+    return {number: high for number, (_, high) in _watermarks(bootstrap, topic).items()}
+
+
+def start_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+    """The first offset each partition still holds (DeleteRecords moves it)."""
+    return {number: low for number, (low, _) in _watermarks(bootstrap, topic).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A group's place in a partition, and the text committed with it."""
+
+    offset: int
+    metadata: str
+
+
+def committed(bootstrap: str, group: str, topic: str) -> dict[int, Committed]:
+    """What the group has committed, by partition; partitions without a commit are absent."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])[group]
+    places = future.result(SECONDS).topic_partitions or []
+    return {
+        place.partition: Committed(place.offset, place.metadata or "")
+        for place in places
+        if place.topic == topic and place.offset >= 0
+    }
+
+
+def members(bootstrap: str, group: str) -> dict[str, list[TopicPartition]]:
+    """The group's members and what each of them owns now; empty while it rebalances or does not exist."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    description = admin.describe_consumer_groups([group])[group].result(SECONDS)
+    return {
+        member.member_id: list(member.assignment.topic_partitions)
+        for member in description.members
+        if member.assignment is not None
+    }
+
+
+def _consumer(bootstrap: str) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "tests-read-only",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+    )
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    found = consumer.list_topics(topic, timeout=SECONDS).topics[topic]
+    assert found.error is None, f"{topic}: {found.error}"
+    return list(found.partitions)
+
+
+def _watermarks(bootstrap: str, topic: str) -> dict[int, tuple[int, int]]:
+    consumer = _consumer(bootstrap)
+    try:
+        return {
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=SECONDS)
+            for number in _partitions(consumer, topic)
+        }
+    finally:
+        consumer.close()
+
+
+def _record(message: Message) -> Record:
+    return Record(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        key=message.key(),
+        value=message.value(),
+        headers=dict(message.headers() or ()),
+        timestamp=message.timestamp()[1],
+    )

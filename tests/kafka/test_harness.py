@@ -1,0 +1,127 @@
+"""The harness itself: a broken harness proves nothing about the connector."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+from confluent_kafka import Producer
+
+from tests.kafka import find, records
+from tests.kafka.jars import KAFKA_4
+from tests.kafka.local import LocalKafka
+from tests.kafka.records import Event
+from tests.waiting import wait_until
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.kafka
+def test_what_is_produced_is_read_back_with_key_partition_and_headers(kafka: find.Kafka, unique: str) -> None:
+    records.create_topics(kafka.bootstrap, unique, partitions=3)
+    events = [Event(b"%d" % n, b"k%d" % n, n % 3, {"h": b"v"}) for n in range(5000)]
+    assert records.produce(kafka.bootstrap, unique, events) == 5000
+    found = records.read_all(kafka.bootstrap, unique)
+    assert sorted((r.value, r.key, r.partition, r.headers["h"]) for r in found) == sorted(
+        (e.value, e.key, e.partition, b"v") for e in events
+    )
+    assert sum(records.end_offsets(kafka.bootstrap, unique).values()) == 5000
+    assert records.committed(kafka.bootstrap, unique, unique) == {}
+
+
+def test_kafka_4_works_the_same_way(make_kafka: Callable[..., LocalKafka]) -> None:
+    cluster = make_kafka(version=KAFKA_4)
+    records.create_topics(cluster.bootstrap, "t")
+    records.produce(cluster.bootstrap, "t", [b"1", b"2"])
+    assert {r.value for r in records.read_all(cluster.bootstrap, "t")} == {b"1", b"2"}
+
+
+def test_records_survive_kill_and_restart_of_the_only_broker(own_kafka: LocalKafka) -> None:
+    records.create_topics(own_kafka.bootstrap, "t", partitions=1)
+    records.produce(own_kafka.bootstrap, "t", [b"%d" % n for n in range(100)])
+    own_kafka.kill()
+    own_kafka.restart()
+    assert len(records.read_all(own_kafka.bootstrap, "t")) == 100
+
+
+def test_a_paused_broker_answers_nobody_until_it_is_resumed(own_kafka: LocalKafka) -> None:
+    records.create_topics(own_kafka.bootstrap, "t", partitions=1)
+    producer = Producer({"bootstrap.servers": own_kafka.bootstrap})
+    own_kafka.pause()
+    producer.produce("t", b"x")
+    assert producer.flush(1) == 1
+    own_kafka.resume()
+    assert producer.flush(30) == 0
+
+
+def test_three_brokers_lose_one_and_go_on(make_kafka: Callable[..., LocalKafka]) -> None:
+    cluster = make_kafka(brokers=3)
+    records.create_topics(cluster.bootstrap, "t", partitions=6, replication=3, settings={"min.insync.replicas": "2"})
+    cluster.kill(1)
+    records.produce(cluster.bootstrap, "t", [b"x"] * 1000)
+    assert len(records.read_all(cluster.bootstrap, "t")) == 1000
+    cluster.restart(1)
+
+
+def test_scram_and_mutual_tls_let_the_right_client_in(secure_kafka: LocalKafka) -> None:
+    security = secure_kafka.security
+    assert security is not None
+    scram = {
+        "bootstrap.servers": secure_kafka.sasl_bootstrap,
+        "security.protocol": "SASL_SSL",
+        "sasl.username": security.user,
+        "sasl.password": security.password,
+        "ssl.ca.location": str(security.certificates.ca),
+        "log_level": 0,
+    }
+    tls = {
+        "bootstrap.servers": secure_kafka.tls_bootstrap,
+        "security.protocol": "SSL",
+        "ssl.ca.location": str(security.certificates.ca),
+        "ssl.certificate.location": str(security.certificates.client_certificate),
+        "ssl.key.location": str(security.certificates.client_key),
+    }
+    for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"):
+        assert Producer({**scram, "sasl.mechanism": mechanism}).list_topics(timeout=10).brokers
+    assert Producer(tls).list_topics(timeout=10).brokers
+    wrong = Producer({**scram, "sasl.mechanism": "SCRAM-SHA-512", "sasl.password": "guess", "log_level": 0})
+    with pytest.raises(Exception, match=r"Broker transport failure|[Aa]uthentication"):
+        wrong.list_topics(timeout=2)
+
+
+def test_children_end_when_the_test_run_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(
+        textwrap.dedent(f"""
+        import pathlib, signal, sys
+        from tests import guard
+        output = pathlib.Path({str(tmp_path / "out")!r})
+        child = guard.spawn([sys.executable, "-c", "import signal; signal.pause()"], output)
+        print(child.pid, flush=True)
+        signal.pause()
+        """)
+    )
+    run = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    assert run.stdout is not None
+    with run:
+        child = psutil.Process(int(run.stdout.readline()))
+        run.send_signal(signal.SIGKILL)
+    wait_until(lambda: not child.is_running(), "the child to be killed")
+
+
+def test_where_ci_requires_kafka_a_skip_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value, expected in {"": False, "false": False, "0": False, "true": True, "1": True}.items():
+        monkeypatch.setenv("CI", value)
+        assert find.required() is expected

@@ -1,0 +1,102 @@
+"""`python -m connector …` as real processes: started, signalled, waited for, and always ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests import guard
+from tests.waiting import wait_until
+
+
+class ConnectorProcess:
+    """One run of the command line; stdout and stderr go to one file."""
+
+    def __init__(self, output: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        self.path = output
+        command = [sys.executable, "-m", "connector", *arguments]
+        self._process = guard.spawn(command, output, env={**_environment(), **(env or {})})
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def output(self) -> str:
+        """Everything written so far."""
+        return self.path.read_text(errors="replace")
+
+    def send(self, number: signal.Signals) -> None:
+        """Signal the process (not its children)."""
+        self._process.send_signal(number)
+
+    def terminate(self) -> None:
+        self.send(signal.SIGTERM)
+
+    def pause(self) -> None:
+        self.send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.send(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        guard.end(self._process)
+
+    def wait(self, within: float = 60.0) -> int:
+        """The exit code; fails with the end of the output when it goes on for longer than `within` seconds."""
+        wait_until(lambda: not self.running, f"pid {self.pid} to end\n{self._end()}", within=within)
+        return guard.end(self._process)
+
+    def stop(self, within: float = 60.0) -> int:
+        """SIGTERM, and the exit code."""
+        self.terminate()
+        return self.wait(within)
+
+    def wait_for(self, text: str, within: float = 30.0) -> None:
+        """Return when the output contains `text`; a process that ended first fails with its output's end."""
+
+        def said() -> bool:
+            if text in self.output:
+                return True
+            assert self.running, f"ended with {self._process.returncode} before saying {text!r}\n{self._end()}"
+            return False
+
+        wait_until(said, f"the output to contain {text!r}", within=within)
+
+    def _end(self) -> str:
+        return "\n".join(self.output.splitlines()[-30:])
+
+
+StartConnector = Callable[..., ConnectorProcess]
+
+
+@pytest.fixture
+def start_connector(tmp_path: Path) -> Iterator[StartConnector]:
+    """Start a command: `start_connector("run", "--config", str(file), name="w0", env={…})`."""
+    started: list[ConnectorProcess] = []
+
+    def start(*arguments: str, name: str = "", env: Mapping[str, str] | None = None) -> ConnectorProcess:
+        output = tmp_path / f"{name or f'connector-{len(started)}'}.out"
+        process = ConnectorProcess(output, *arguments, env=env)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+
+
+def _environment() -> dict[str, str]:
+    """This run's environment without what would configure a connector by chance."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SMS_")}
+    return {**kept, "PYTHONUNBUFFERED": "1"}
