@@ -15,18 +15,23 @@ SECRET_CHARACTERS = 4
 # First what is certainly none: our ids, UUIDs and dates. Then digits with the separators people put between them.
 _NUMBER = re.compile(
     r"(?P<other>\b[0-9a-f]{32}\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9-]))"
-    r"|\+?[0-9](?:[ ()-]{0,2}[0-9]){6,}"
+    rf"|\+?[0-9](?:[ ()-]{{0,2}}[0-9]){{{NUMBER_DIGITS - 1},}}"
 )
 
 
 def mask_phone(text: str) -> str:
     """Every phone number in `text` reduced to its last two digits: `+919812345678` → `+**********78`."""
-    return _NUMBER.sub(lambda match: match["other"] or _mask_digits(match.group()), text)
+    return _NUMBER.sub(lambda match: match["other"] or mask_number(match.group()), text)
 
 
-def mask_number(to: str) -> str:
+def mask_number(text: str) -> str:
     """A value that is a phone number, whatever it looks like, reduced to its last two digits."""
-    return _mask_digits(to)
+    left = sum(character.isdigit() for character in text) - SHOWN_DIGITS
+    masked = []
+    for character in text:
+        masked.append("*" if character.isdigit() and left > 0 else character)
+        left -= character.isdigit()
+    return "".join(masked)
 
 
 class Secrets:
@@ -46,12 +51,3 @@ class Secrets:
     def hide(self, text: str) -> str:
         """`text` with every known secret replaced by `***`."""
         return self._pattern.sub(MASK, text) if self._pattern is not None else text
-
-
-def _mask_digits(text: str) -> str:
-    left = sum(character.isdigit() for character in text) - SHOWN_DIGITS
-    masked = []
-    for character in text:
-        masked.append("*" if character.isdigit() and left > 0 else character)
-        left -= character.isdigit()
-    return "".join(masked)

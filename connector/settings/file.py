@@ -21,6 +21,8 @@ from connector.settings.origin import Origin, Path, dotted
 
 PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
 NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?", re.DOTALL)
+# What YAML itself finds in untagged values; they are all read as text here.
+TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")}
 NULLS = {"", "~", "null", "Null", "NULL"}
 
 
@@ -106,7 +108,7 @@ class _Reader:
         self.layer.origins[path] = origin
         if id(node) in above:
             return self.problem("contains itself", "remove the alias", path, origin)
-        if node.tag and not str(node.tag).startswith("tag:yaml.org,2002:"):
+        if str(node.tag) not in TAGS:
             return self.problem(f"the tag {node.tag} means nothing here", "remove it", path, origin)
         if isinstance(node, ScalarNode):
             return self.scalar(node, path, origin)

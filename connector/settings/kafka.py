@@ -21,14 +21,14 @@ def _check_addresses(value: str) -> str:
     for address in value.split(","):
         host, _, port = address.strip().rpartition(":")
         if not host or not port.isdecimal() or "/" in address:
-            raise RefusedError(f"{address.strip()!r} is not host:port", "write host:port, several separated by commas")
+            raise RefusedError("not host:port", "write host:port, several separated by commas")
     return value
 
 
 def _mechanism(value: Any) -> Any:
     if value in {"GSSAPI", "OAUTHBEARER", "AWS_MSK_IAM"}:
         raise RefusedError(
-            "is not supported", "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN, or mutual TLS (ssl.certificate.location)"
+            "not supported", "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN, or mutual TLS (ssl.certificate.location)"
         )
     return value
 

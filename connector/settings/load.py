@@ -92,7 +92,9 @@ def _validate(merged: Layer) -> tuple[Settings | None, list[Problem]]:
         return Settings.model_validate(_without_empty_sections(merged.tree)), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-        problems = [_explain(merged, detail) for detail in details]
+        # A list whose elements are wrong is also reported as too short.
+        above = {detail["loc"][:length] for detail in details for length in range(len(detail["loc"]))}
+        problems = [_explain(merged, detail) for detail in details if detail["loc"] not in above]
     try:
         return Settings.model_validate(_without(merged.tree, [_top(detail["loc"]) for detail in details])), problems
     except ValidationError:
@@ -164,6 +166,8 @@ def _explain(merged: Layer, detail: ErrorDetails) -> Problem:
         message, remedy = "must be a list", f"write `{name}: [a, b]`"
     elif kind == "literal_error":
         message, remedy = f"{_shown(merged, path, detail['input'])} is not possible", f"write {context['expected']}"
+    elif kind in {"int_parsing", "int_from_float", "float_parsing", "int_type"}:
+        message, remedy = f"{_shown(merged, path, detail['input'])} is not a number", "write digits only"
     else:
         message, remedy = (
             f"{_shown(merged, path, detail['input'])} does not fit",
