@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector.clock import Clock
-from connector.stream.tail import SETTLES, Settled, read_tail
+from connector.stream.tail import read_tail
 
 
 class Bounds(NamedTuple):
@@ -69,6 +69,10 @@ class Cluster:
         await reader._client.fetch_all_metadata()  # noqa: SLF001 - the public call answers from a cache minutes old
         return set(reader.partitions_for_topic(topic) or ())
 
+    async def count_partitions(self, topics: Collection[str]) -> int:
+        """Partitions of these topics together."""
+        return sum([len(await self.partitions(topic)) for topic in topics])
+
     async def committed(self, group: str) -> dict[TopicPartition, Committed]:
         """The group's offsets with their metadata."""
         await self.start()
@@ -93,27 +97,15 @@ class Cluster:
         bounds = await self.bounds(partitions)
         return {tp: at.offset if (at := found.get(tp)) is not None else bounds[tp].end for tp in partitions}
 
-    async def read_settled(
+    async def read_tail(
         self,
         starts: Mapping[TopicPartition, int],
         ends: Mapping[TopicPartition, int],
-        settled: Mapping[str, Settled],
+        seen: Callable[[TopicPartition, ConsumerRecord], None],
         *,
         wanted: Callable[[], bool],
     ) -> int:
-        """Read our records from `starts` to `ends`, noting each `settles` header in `settled["topic/partition"]`.
-
-        Returns the number of records read; `wanted` ends it early.
-        """
-
-        def seen(_: TopicPartition, record: Any) -> None:
-            for name, value in record.headers:
-                if name == SETTLES and value is not None:
-                    place, _, offset = value.decode("utf-8", "replace").rpartition("/")
-                    found = settled.get(place)
-                    if found is not None and offset.isdecimal():
-                        found.add(int(offset))
-
+        """Read our own records from `starts` to `ends`; see `tail.read_tail`."""
         return await read_tail(await self._ready(), starts, ends, seen, clock=self._clock, wanted=wanted)
 
     async def _ready(self) -> AIOKafkaConsumer:

@@ -59,7 +59,7 @@ class Intake:
         """Admit these records of a partition. Offsets that are settled already are passed over."""
         now = self._clock.wall()
         received_at = datetime.fromtimestamp(now, UTC)
-        admit = partition.ledger.admit
+        admit, journalled = partition.ledger.admit, partition.journalled
         refused: list[tuple[Item, Result]] = []
         messages = bytes_ = 0
         for record in records:
@@ -70,7 +70,8 @@ class Intake:
             bytes_ += len(raw)
             item = Item(raw, partition, record.offset, record.key, received_at, self._stale_at(record))
             try:
-                result = self._file(item, now)
+                file = self._interrupted if record.offset in journalled else self._file
+                result = file(item, now)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 result = self._unreadable(item, str(error), now)
             except Exception as error:
@@ -109,6 +110,11 @@ class Intake:
         except MessageError as error:
             return self._result(item, message, Status.INVALID, error.reason, now)
         return None
+
+    def _interrupted(self, item: Item, now: float) -> Result:
+        """Journalled and without a result: a worker died while the provider may have had it. Never sent again."""
+        reason = "a worker stopped while this message may have been at the provider (on_uncertain: report)"
+        return self._result(item, decode_message(item.raw), Status.UNKNOWN, reason, now)
 
     def _result(self, item: Item, message: Message, status: Status, reason: str, now: float) -> Result:
         return Result(

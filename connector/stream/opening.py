@@ -6,33 +6,49 @@ write to; the tail of those from the committed ends; from all of it where to sta
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Mapping
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.errors import ConfigurationError, Problem
 from connector.settings.model import Settings
+from connector.stream import journal
 from connector.stream.cluster import Bounds, Cluster, Committed
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.partition import Partition
 from connector.stream.start import Situation, Start, decide
-from connector.stream.tail import Settled, decode_metadata
+from connector.stream.tail import Offsets, decode_metadata, settled_place
 
 log = structlog.get_logger(__name__)
+
+
+class Known:
+    """What the tail says of one source partition.
+
+    Attributes:
+        settled: events with a durable result.
+        journalled: events that were about to be sent, under `report`.
+    """
+
+    def __init__(self, span: int) -> None:
+        self.settled = Offsets(span)
+        self.journalled = Offsets(span)
 
 
 class Opening:
     """Opens the partitions of one assignment.
 
     Args:
-        settles_in: topics whose records settle events (results; journal where it is used).
+        journal: whether a provider uses the journal.
     """
 
-    def __init__(self, cluster: Cluster, settings: Settings, *, settles_in: Collection[str]) -> None:
+    def __init__(self, cluster: Cluster, settings: Settings, *, journal: bool) -> None:
         self._cluster = cluster
         self._settings = settings
-        self._settles_in = tuple(settles_in)
+        self._journal = settings.topics.journal if journal else None
+        self._read_back = (settings.topics.results, *([settings.topics.journal] if journal else []))
 
     async def open(
         self, assigned: Collection[TopicPartition], *, wanted: Callable[[], bool] = lambda: True
@@ -50,20 +66,20 @@ class Opening:
         twin_bounds = await self._cluster.bounds(sorted({twin for found in twins.values() for twin in found}))
         starts = self._tail_starts(twins, committed, twin_bounds)
         ends = {twin: bound.end for twin, bound in twin_bounds.items()}
-        settled = {_place(tp): Settled(self._settings.span) for tp in twins}
-        read = await self._cluster.read_settled(starts, ends, settled, wanted=wanted)
+        known = {_place(tp.topic, tp.partition): Known(self._settings.span) for tp in twins}
+        read = await self._cluster.read_tail(starts, ends, functools.partial(self._seen, known), wanted=wanted)
         chosen = await self._chosen([tp for tp in twins if tp not in committed], bounds)
 
         opened, problems = [], []
         for tp in sorted(twins):
-            found = settled[_place(tp)]
+            found = known[_place(tp.topic, tp.partition)]
             situation = Situation(
                 tp.topic,
                 tp.partition,
                 committed=committed[tp].offset if tp in committed else None,
                 begin=bounds[tp].begin,
                 end=bounds[tp].end,
-                resume_at=found.resume_at(),
+                resume_at=found.settled.resume_at(),
                 chosen=chosen.get(tp),
             )
             start = decide(situation, group=self._settings.group)
@@ -80,12 +96,20 @@ class Opening:
         log.info("partitions opened", partitions=len(opened), settled_read=read)
         return opened
 
+    def _seen(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord) -> None:
+        if tp.topic == self._journal:
+            entry = journal.decode(record.value)
+            if entry is not None and (found := known.get(_place(entry.topic, tp.partition))) is not None:
+                journal.apply(entry, found.journalled)
+        elif (place := settled_place(record.headers)) is not None and (found := known.get(place[0])) is not None:
+            found.settled.add(place[1])
+
     async def _twins(self, assigned: Collection[TopicPartition]) -> dict[TopicPartition, tuple[TopicPartition, ...]]:
         """Per source partition its same-numbered partitions in our topics; without them it is not admitted."""
-        numbers = {topic: await self._cluster.partitions(topic) for topic in self._settles_in}
+        numbers = {topic: await self._cluster.partitions(topic) for topic in self._read_back}
         twins = {}
         for tp in assigned:
-            missing = [topic for topic in self._settles_in if tp.partition not in numbers[topic]]
+            missing = [topic for topic in self._read_back if tp.partition not in numbers[topic]]
             if missing:
                 log.error(
                     "partition not admitted, its twins are missing: add partitions to the topics named",
@@ -94,7 +118,7 @@ class Opening:
                     missing_in=missing,
                 )
                 continue
-            twins[tp] = tuple(TopicPartition(topic, tp.partition) for topic in self._settles_in)
+            twins[tp] = tuple(TopicPartition(topic, tp.partition) for topic in self._read_back)
         return twins
 
     def _tail_starts(
@@ -133,7 +157,7 @@ class Opening:
         self,
         tp: TopicPartition,
         start: Start,
-        settled: Settled,
+        known: Known,
         *,
         before: Mapping[str, int],
         now: Mapping[str, int],
@@ -141,22 +165,23 @@ class Opening:
     ) -> Partition:
         """A partition from what was read: `before` and `now` are the ends where reading began and where it stopped."""
         offset = start.offset
-        last_settled = max((found for found in settled if found >= offset), default=None)
-        if last_settled is None:
+        last_known = max((found for it in (known.settled, known.journalled) for found in it), default=-1)
+        if last_known < offset:
             marks = Marks(offset, now)
         else:  # until the position passes them, a new owner must read what we have just read
             marks = Marks(offset, before)
-            marks.add(last_settled + 1, now)
+            marks.add(last_known + 1, now)
         return Partition(
             topic=tp.topic,
             partition=tp.partition,
-            ledger=Ledger(offset, settled),
+            ledger=Ledger(offset, known.settled),
             marks=marks,
             ends=dict(now),
+            journalled=known.journalled,
             # Not committed yet: the first commit writes it down, so that `start_from` is applied once and never again.
             committed=offset if is_committed and not start.note else -1,
         )
 
 
-def _place(tp: TopicPartition) -> str:
-    return f"{tp.topic}/{tp.partition}"
+def _place(topic: str, partition: int) -> str:
+    return f"{topic}/{partition}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.tail import Offsets
 
 
 @dataclass(slots=True, eq=False)
@@ -16,6 +17,7 @@ class Partition:
         ledger: what is settled.
         marks: where the records that settle its events may begin.
         ends: per topic we write to, one past the newest offset known to be acknowledged.
+        journalled: events that an earlier owner was about to send under `report`: without a result they end `unknown`.
         committed: the last offset known to be committed.
         live: False once the epoch has closed; late completions are then ignored.
         settles: the constant part of the header `settles`.
@@ -27,6 +29,7 @@ class Partition:
     marks: Marks
     ends: dict[str, int]
     committed: int
+    journalled: Offsets
     live: bool = True
     settles: str = field(init=False)
 

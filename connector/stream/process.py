@@ -25,7 +25,7 @@ from connector.stream.app import attach_agent, create_app
 from connector.stream.cluster import Cluster
 from connector.stream.deadline import Deadline, Watchdog
 from connector.stream.group import Group
-from connector.stream.lanes import lane_factory
+from connector.stream.lanes import Lanes
 from connector.stream.present import presenter
 from connector.stream.worker import CLOSE_GRACE_SECONDS, Worker
 
@@ -173,7 +173,7 @@ class Process:
                 group=Group(self._app),
                 cluster=Cluster(self._connection.options(), clock=self._clock),
                 producer=clients.producer(settings, message_bytes=self._message_bytes),
-                lane=lane_factory(settings, self._clock),
+                lanes=Lanes(settings, self._clock),
                 clock=self._clock,
                 crash=self._app.crash,
                 record_bytes=self._message_bytes + clients.HEADROOM_BYTES,

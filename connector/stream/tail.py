@@ -8,11 +8,11 @@ is never sent again, however far the committed offset lags behind it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import structlog
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.clock import Clock
 
@@ -33,6 +33,15 @@ def settles(topic: str, partition: int, offset: int) -> bytes:
     return f"{topic}/{partition}/{offset}".encode()
 
 
+def settled_place(headers: Iterable[tuple[str, bytes]]) -> tuple[str, int] | None:
+    """What a record with these headers finishes: `topic/partition` and offset. None where the header is not ours."""
+    for name, value in headers:
+        if name == SETTLES and value is not None:
+            place, _, offset = value.decode("utf-8", "replace").rpartition("/")
+            return (place, int(offset)) if offset.isdecimal() else None
+    return None
+
+
 def encode_metadata(ends: Mapping[str, int]) -> str:
     """Commit metadata: `{"v":1,"ends":{"sms.results":123}}`. The broker keeps at most 4,096 bytes of it."""
     return json.dumps({"v": 1, "ends": dict(ends)}, separators=(",", ":"))
@@ -48,8 +57,8 @@ def decode_metadata(metadata: str) -> dict[str, int]:
         return {}
 
 
-class Settled:
-    """Offsets of one source partition that are settled: a bitmap that slides along.
+class Offsets:
+    """A set of offsets of one source partition: a bitmap that slides along.
 
     While nothing is committed the whole results log is read. An offset more than two spans behind the newest one seen
     cannot be open any more (a worker never admits more than one span past its oldest open offset), so the bitmap holds
@@ -79,6 +88,15 @@ class Settled:
             self._flags.extend(bytes(index + 1 - len(self._flags)))
         self._flags[index] = 1
 
+    def discard(self, offset: int) -> None:
+        index = offset - (self._base or 0)
+        if 0 <= index < len(self._flags):
+            self._flags[index] = 0
+
+    def __contains__(self, offset: int) -> bool:
+        index = offset - (self._base or 0)
+        return 0 <= index < len(self._flags) and bool(self._flags[index])
+
     def __bool__(self) -> bool:
         return self._base is not None
 
@@ -100,7 +118,7 @@ async def read_tail(
     reader: AIOKafkaConsumer,
     starts: Mapping[TopicPartition, int],
     ends: Mapping[TopicPartition, int],
-    seen: Callable[[TopicPartition, object], None],
+    seen: Callable[[TopicPartition, ConsumerRecord], None],
     *,
     clock: Clock,
     wanted: Callable[[], bool],

@@ -19,9 +19,8 @@ import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from connector.clock import Clock
-from connector.definition.tree import Definition
+from connector.definition.tree import Definition, Operation
 from connector.delivery.item import Item
-from connector.delivery.lane import Lane
 from connector.model import Result
 from connector.settings.model import Settings
 from connector.stream.budget import Budget
@@ -30,6 +29,8 @@ from connector.stream.committer import Committer
 from connector.stream.deadline import EXIT_DEADLINE, Deadline, end_process
 from connector.stream.group import Group
 from connector.stream.intake import Intake
+from connector.stream.journal import Journal
+from connector.stream.lanes import Lanes
 from connector.stream.opening import Opening
 from connector.stream.partition import Partition
 from connector.stream.pulse import TICK_SECONDS, Pulse
@@ -44,8 +45,6 @@ COMMIT_SECONDS = 15.0
 # What closing may take beyond its drain: results and commit of what was in flight at the end of it.
 CLOSE_GRACE_SECONDS = 10.0
 
-LaneFactory = Callable[[Definition, Callable[[Sequence[Item], Sequence[Result]], None], "Worker"], Lane]
-
 
 class Worker:
     """One process's share of the group.
@@ -54,7 +53,7 @@ class Worker:
         group: membership and commits.
         cluster: what is asked of Kafka at opening.
         producer: idempotent; started and stopped by the worker.
-        lane: makes the lane of a definition.
+        lanes: makes the lane of a definition.
         crash: ends the app with an error, after the epoch was closed.
         record_bytes: the largest record the results topic takes.
         present: changes results before they leave.
@@ -69,7 +68,7 @@ class Worker:
         group: Group,
         cluster: Cluster,
         producer: AIOKafkaProducer,
-        lane: LaneFactory,
+        lanes: Lanes,
         clock: Clock,
         crash: Callable[[BaseException], Awaitable[None]],
         record_bytes: int,
@@ -84,7 +83,12 @@ class Worker:
         self._crash = crash
         self._budget = Budget(messages=settings.memory.messages, bytes_=settings.memory.bytes)
         self._committer = Committer(group.commit)
-        self._opening = Opening(cluster, settings, settles_in=[settings.topics.results])
+        self._journalling = {
+            name
+            for name, definition in definitions.items()
+            if any(operation.on_uncertain == "report" for operation in definition.operations)
+        }
+        self._opening = Opening(cluster, settings, journal=bool(self._journalling))
         self.pulse = Pulse(clock, limit=settings.timeouts.session / 2)
         self._writer = ResultWriter(
             producer,
@@ -97,7 +101,18 @@ class Worker:
             gate=self._may_write,
             failed=self._fail,
         )
-        self._lanes = {name: lane(definition, self._writer.add, self) for name, definition in definitions.items()}
+        self._journal = Journal(self._append_to_journal)
+        self._lane_maker = lanes
+        self._lanes = {
+            name: lanes.make(
+                definition,
+                settle=self._writer.add,
+                caught_up=self._caught_up,
+                memory_full=lambda: self._blocked,
+                before_send=self._may_send,
+            )
+            for name, definition in definitions.items()
+        }
         self._intake = Intake(
             self._lanes,
             settle=self._writer.add,
@@ -122,20 +137,14 @@ class Worker:
 
     # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------
 
-    def caught_up(self) -> bool:
-        """True when no further messages are on their way: every log is read to its end, or intake is blocked."""
-        if self._blocked:
-            return True
+    def _caught_up(self) -> bool:
+        """True when no further messages are on their way: every log is read to its end."""
         for partition in self._partitions.values():
             end = self._group.end(partition.topic, partition.partition)
             # A transaction marker may be the last offset: it is never delivered.
             if end is None or partition.ledger.high < end - 1:
                 return False
         return True
-
-    def full(self) -> bool:
-        """True while nothing more can be read until something leaves."""
-        return self._blocked
 
     @property
     def progress(self) -> object:
@@ -183,11 +192,22 @@ class Worker:
 
     # ---- gates ------------------------------------------------------------------------------------------------------
 
-    async def may_send(self) -> bool:
+    async def _may_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         """Awaited before every request: False when this worker may no longer send."""
+        if not await self._still_ours():
+            return False
+        if operation.on_uncertain == "report":
+            await self._journal.sending(batch_id, items)
+            return await self._still_ours()  # it took a while
+        return True
+
+    async def _still_ours(self) -> bool:
         if not self.pulse.certain:
             await self.pulse.wait()
         return self.live
+
+    async def _append_to_journal(self, partition: Partition, values: Sequence[bytes]) -> None:
+        await self._writer.append(partition, self._settings.topics.journal, values)
 
     async def _may_write(self, partition: Partition) -> bool:
         if not self.pulse.certain:
@@ -223,6 +243,7 @@ class Worker:
             opened = await self._opening.open(assigned, wanted=lambda: epoch == self._epoch)
             if epoch != self._epoch:
                 return
+            total = await self._cluster.count_partitions(self._settings.topics.source_names)
             await self._committer.commit(opened, seconds=COMMIT_SECONDS)
             await self._group.seek({TopicPartition(it.topic, it.partition): it.ledger.position for it in opened})
             self._partitions = {(it.topic, it.partition): it for it in opened}
@@ -230,7 +251,8 @@ class Worker:
             self.pulse.confirm()
             self.live = True
             for lane in self._lanes.values():
-                lane.resume()
+                lane.share(len(opened) / max(1, total))
+                lane.reopen()
 
     async def close(self, why: str, seconds: float) -> None:
         """Give the partitions back: wait up to `seconds` for what is in flight, write its results, commit, forget.
@@ -249,7 +271,10 @@ class Worker:
             if not self.pulse.certain and not await self._committer.confirm(partitions, seconds=COMMIT_SECONDS):
                 self._disown(partitions)  # someone else owns them: nothing more may be written
             until = started + seconds
-            left = sum(map(len, await asyncio.gather(*(lane.drain(until) for lane in self._lanes.values()))))
+            drained = await asyncio.gather(*(lane.drain(until) for lane in self._lanes.values()))
+            for name, items in zip(self._lanes, drained, strict=True):
+                if items and name in self._journalling:  # refused, or never sent: the next owner may send them
+                    await self._journal.release(items)
             remaining = max(1.0, until + CLOSE_GRACE_SECONDS / 2 - self._clock.monotonic())
             if not await self._writer.flush(remaining):
                 # Batches queued in an idempotent producer cannot be recalled: they would be written in another epoch.
@@ -262,7 +287,7 @@ class Worker:
                 "partitions closed",
                 why=why,
                 partitions=len(partitions),
-                left_in_kafka=left,
+                left_in_kafka=sum(map(len, drained)),
                 committed=committed,
                 seconds=seconds_taken,
             )
@@ -283,7 +308,7 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
+        await self._lane_maker.close()
         if self._started:
             await self._producer.stop()
             await self._cluster.stop()

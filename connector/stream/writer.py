@@ -112,6 +112,12 @@ class ResultWriter:
             if lot.task is None:
                 lot.task = asyncio.create_task(self._run(origin, lot))
 
+    async def append(self, origin: Partition, topic: str, values: Sequence[bytes]) -> None:
+        """Write plain values to the partition's number in `topic`; returns when they are acknowledged."""
+        if not await self._gate(origin):
+            return
+        await self._send(origin, topic, origin.partition, [_Record(None, value, []) for value in values])
+
     @property
     def waiting(self) -> int:
         """Results not yet handed to the producer."""

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.stream.tail import Settled, decode_metadata, encode_metadata, settles
+from connector.stream.tail import Offsets, decode_metadata, encode_metadata, settles
 
 
 @given(st.lists(st.integers(0, 400), max_size=80))
 def test_settled_holds_what_was_added(offsets):
     """Within one span of the first offset every offset is kept, in order and once."""
-    settled = Settled(span=500)
+    settled = Offsets(span=500)
     for offset in offsets:
         settled.add(offset)
     assert list(settled) == sorted(set(offsets))
@@ -22,7 +22,7 @@ def test_settled_holds_what_was_added(offsets):
 @given(st.sets(st.integers(1000, 1400), min_size=1))
 def test_resume_is_the_first_hole_after_the_first_settled(offsets):
     """With nothing committed, everything before the first settled event was none of ours to send."""
-    settled = Settled(span=500)
+    settled = Offsets(span=500)
     for offset in offsets:
         settled.add(offset)
     expected = min(offsets)
@@ -33,12 +33,12 @@ def test_resume_is_the_first_hole_after_the_first_settled(offsets):
 
 def test_nothing_settled_says_nothing():
     """An empty results log does not pretend to know a start."""
-    assert Settled(10).resume_at() is None
+    assert Offsets(10).resume_at() is None
 
 
 def test_the_bitmap_slides_and_stays_small():
     """A million results in order cost four spans, and the resume point is right behind them."""
-    settled = Settled(span=1000)
+    settled = Offsets(span=1000)
     for offset in range(1_000_000):
         settled.add(offset)
     assert settled.resume_at() == 1_000_000

@@ -1,0 +1,82 @@
+"""The journal: its records, and that a batch is durable there before it may leave."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from connector.delivery.item import Item
+from connector.stream import journal
+from connector.stream.journal import Entry, Journal
+from connector.stream.ledger import Ledger, Marks
+from connector.stream.partition import Partition
+from connector.stream.tail import Offsets
+
+
+def partition(number: int) -> Partition:
+    return Partition("sms.messages", number, Ledger(0), Marks(0, {}), {}, 0, Offsets(100))
+
+
+def items(origin: Partition, *offsets: int) -> list[Item]:
+    return [Item(b"{}", origin, offset, None, datetime.now(UTC)) for offset in offsets]
+
+
+def test_records_come_back():
+    """What one worker writes the next one reads."""
+    entry = Entry("sent", "sms.messages", [1, 2, 30])
+    assert journal.decode(journal.encode(entry, "abc")) == entry
+    released = Entry("released", "sms.messages", [2])
+    assert journal.decode(journal.encode(released)) == released
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"{", b"[]", b'{"sent":[1]}', b'{"topic":"t"}', b'{"topic":"t","sent":["x"]}']
+)
+def test_foreign_records_are_passed_over(value):
+    """A record of another writer cannot stop the opening of a partition."""
+    assert journal.decode(value) is None
+
+
+def test_what_was_released_may_be_sent_again():
+    """The log's order decides: sent, released, sent again."""
+    journalled = Offsets(100)
+    for word, offsets in [("sent", [1, 2]), ("released", [1, 2]), ("sent", [2])]:
+        journal.apply(Entry(word, "t", offsets), journalled)
+    assert 1 not in journalled
+    assert 2 in journalled
+
+
+async def test_batches_of_one_turn_share_a_record_batch_and_wait_for_it():
+    """Two lanes that send in the same turn cost one write per partition, and neither leaves before it is acknowledged."""
+    writes, acknowledged = [], asyncio.Event()
+
+    async def append(origin, values):
+        writes.append((origin.partition, [journal.decode(value) for value in values]))
+        await acknowledged.wait()
+
+    first, second = partition(0), partition(1)
+    log = Journal(append)
+    one = asyncio.create_task(log.sending("a", items(first, 1, 2)))
+    two = asyncio.create_task(log.sending("b", [*items(first, 3), *items(second, 9)]))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not one.done()
+    assert not two.done()
+    assert sorted((number, [entry.offsets for entry in entries]) for number, entries in writes) == [
+        (0, [[1, 2], [3]]),
+        (1, [[9]]),
+    ]
+    acknowledged.set()
+    await asyncio.gather(one, two)
+
+
+async def test_a_write_that_fails_stops_the_batch():
+    """Without the journal entry the batch must not leave."""
+
+    async def append(origin, values):
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await Journal(append).sending("a", items(partition(0), 1))
