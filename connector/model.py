@@ -30,13 +30,16 @@ class Message(msgspec.Struct, gc=False):
     ]
     to: Annotated[
         str,
-        Meta(pattern=r"^\+?[1-9][0-9]{4,18}$", description="Recipient's phone number, E.164.", examples=["+919812345678"]),
+        Meta(
+            pattern=r"^\+?[1-9][0-9]{4,18}$", description="Recipient's phone number, E.164.", examples=["+919812345678"]
+        ),
     ]
-    provider: Annotated[
-        str | None, Meta(description="Name of the provider definition. A campaign may supply it.")
-    ] = None
+    provider: Annotated[str | None, Meta(description="Name of the provider definition. A campaign may supply it.")] = (
+        None
+    )
     campaign_id: Annotated[
-        str | None, Meta(max_length=256, description="Messages of one campaign share values and batches.")
+        Annotated[str, Meta(max_length=256)] | None,
+        Meta(description="Messages of one campaign share values and batches."),
     ] = None
     body: Annotated[str | None, Meta(description="The text. Either this or `template_id`.")] = None
     template_id: Annotated[str | None, Meta(description="Id of a template at the provider.")] = None
@@ -47,7 +50,8 @@ class Message(msgspec.Struct, gc=False):
         dict[str, Any] | None, Meta(description="Values for the definition's custom replacements, by name.")
     ] = None
     expires_at: Annotated[
-        datetime | None, Meta(tz=True, description="Not sent after this instant (RFC 3339): it ends `expired`.")
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="Not sent after this instant (RFC 3339): it ends `expired`."),
     ] = None
     priority: Annotated[Priority, Meta(description="`high` goes first within its provider.")] = Priority.NORMAL
 
@@ -84,9 +88,9 @@ class Result(msgspec.Struct, omit_defaults=True, gc=False):
     ] = None
     provider: str | None = None
     campaign_id: str | None = None
-    to: Annotated[
-        str | None, Meta(description="Recipient as in the event; masked or hashed under `results.to`.")
-    ] = None
+    to: Annotated[str | None, Meta(description="Recipient as in the event; masked or hashed under `results.to`.")] = (
+        None
+    )
     provider_message_id: Annotated[str | None, Meta(description="The provider's id of this message.")] = None
     provider_batch_id: Annotated[str | None, Meta(description="The provider's id of the whole request.")] = None
     code: Annotated[str | None, Meta(description="The provider's code, as text.")] = None
@@ -96,7 +100,9 @@ class Result(msgspec.Struct, omit_defaults=True, gc=False):
     batch_size: Annotated[int, Meta(description="Messages in that request.")] = 0
     attempts: Annotated[int, Meta(description="Requests this message was in.")] = 0
     segments: Annotated[int | None, Meta(description="SMS parts of the body, by GSM 03.38 or UCS-2.")] = None
-    received_at: Annotated[datetime | None, Meta(tz=True, description="When the connector read the event.")] = None
+    received_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="When the connector read the event.")
+    ] = None
     dry_run: Annotated[bool, Meta(description="True when `delivery: dry-run` kept it from being sent.")] = False
     duplicate_of: Annotated[Source | None, Meta(description="The earlier event with the same message_id.")] = None
 
