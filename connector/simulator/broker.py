@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -26,14 +27,14 @@ class BrokerUnavailableError(RuntimeError):
 
 
 class Broker:
-    """The embedded cluster; a context manager. It ends with this process, however this process ends.
+    """The embedded cluster with `topics`; a context manager. It ends with this process, however this process ends.
 
     The child waits on its standard input: when the parent is gone, the pipe closes and the child leaves.
     """
 
-    def __init__(self, brokers: int = 1) -> None:
+    def __init__(self, topics: Iterable[str] = ()) -> None:
         self.bootstrap = ""
-        self._brokers = brokers
+        self._topics = list(topics)
         self._child: subprocess.Popen[str] | None = None
 
     @property
@@ -42,7 +43,7 @@ class Broker:
 
     def start(self) -> str:
         """Start it and return `host:port`; raises BrokerUnavailableError."""
-        command = [sys.executable, "-m", "connector.simulator.broker", str(self._brokers)]
+        command = [sys.executable, "-m", "connector.simulator.broker", *self._topics]
         # A session of its own: Ctrl-C in the terminal reaches the parent, which stops things in order.
         self._child = subprocess.Popen(  # noqa: S603  our own interpreter and module
             command,
@@ -86,13 +87,15 @@ class Broker:
         self.stop()
 
 
-def serve(brokers: int) -> None:
-    """Run the cluster in this process until standard input closes; prints its address as the first line."""
+def serve(topics: Iterable[str]) -> None:
+    """Run a cluster of one broker in this process until standard input closes; prints its address first."""
     try:
         from confluent_kafka import Producer
     except ImportError:
         sys.exit("confluent-kafka is not installed; install the extra: pip install 'kafka-sms-connector[demo]'")
-    producer = Producer({"test.mock.num.brokers": brokers, "log_level": 0})
+    producer = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    for topic in topics:
+        producer.list_topics(topic, timeout=START_SECONDS)  # asking for it makes it
     nodes = producer.list_topics(timeout=START_SECONDS).brokers.values()
     sys.stdout.write(",".join(f"{node.host}:{node.port}" for node in nodes) + "\n")
     sys.stdout.flush()
@@ -100,4 +103,4 @@ def serve(brokers: int) -> None:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    serve(sys.argv[1:])

@@ -1,0 +1,210 @@
+"""`sms-connector demo`: the whole way of the data on this machine, audited; with sample events or a user's own."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from connector.errors import ConnectorError, UsageError
+
+if TYPE_CHECKING:
+    from connector.cli.demo.children import Child, Children
+    from connector.cli.demo.events import Made
+    from connector.cli.demo.stage import Stage
+
+SAMPLE_EVENTS = 20_000
+LIVE_EVENTS = 10
+"""Real messages `--live` sends unless it is told twice."""
+WORKER_PATIENCE_SECONDS = 60.0  # longer than the worker's own drain
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do.
+
+    Attributes:
+        events: to produce.
+        count: how many they are.
+        definitions: the user's, or None for the demo's own.
+        live: send to the real provider.
+    """
+
+    events: Iterable[Made]
+    count: int
+    definitions: Path | None
+    live: bool
+
+
+@click.command()
+@click.option(
+    "--events",
+    default=str(SAMPLE_EVENTS),
+    show_default=True,
+    metavar="N|FILE",
+    help="How many sample events, or a file with events of your own, one JSON object per line.",
+)
+@click.option(
+    "--definitions",
+    type=click.Path(exists=True, path_type=Path),
+    help="Your definitions (folder or file); needs --events FILE.",
+)
+@click.option("--live", is_flag=True, help="Send to the real providers instead of the simulator.")
+@click.option("--max", "maximum", type=click.IntRange(1), help=f"With --live --yes: send more than {LIVE_EVENTS}.")
+@click.option("--yes", is_flag=True, help="With --live: do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def demo(*, events: str, definitions: Path | None, live: bool, maximum: int | None, yes: bool, as_json: bool) -> int:
+    """Watch events become requests and results, then compare the results with what the provider saw.
+
+    Starts an embedded Kafka broker, fake providers and a worker, and leaves nothing behind. Exit code 1 if the audit
+    does not hold.
+
+    \b
+    Examples:
+      sms-connector demo
+      sms-connector demo --definitions providers/ --events events.jsonl
+      sms-connector demo --definitions providers/ --events events.jsonl --live
+    """  # noqa: D301  click wants the character, not a backslash
+    try:
+        import confluent_kafka  # noqa: F401  asked for before anything is started
+    except ImportError:
+        raise UsageError(
+            "the demo's broker needs confluent-kafka; install it: pip install 'kafka-sms-connector[demo]'"
+        ) from None
+    plan = _plan(events, definitions, live=live, limit=maximum if yes and maximum else LIVE_EVENTS)
+    signal.signal(signal.SIGTERM, _terminated)
+    with tempfile.TemporaryDirectory(prefix="sms-demo-") as folder:
+        report, failures = _perform(plan, Path(folder), confirm=not yes)
+    return _finish(report, failures, as_json=as_json)
+
+
+def _plan(events: str, definitions: Path | None, *, live: bool, limit: int) -> Plan:
+    from connector.cli.demo.events import generate, read
+
+    if events.isdecimal():
+        count = int(events)
+        if definitions is not None or live:
+            raise UsageError(
+                "--definitions and --live need --events FILE: sample events fit the demo's definitions only"
+            )
+        if count == 0:
+            raise UsageError("--events 0: nothing to show; write 1 or more")
+        return Plan(generate(count), count, None, live=False)
+    if live and definitions is None:
+        raise UsageError("--live needs --definitions: the demo's own providers are fake")
+    made = read(Path(events), limit if live else None)
+    return Plan(made, len(made), definitions, live)
+
+
+def _perform(plan: Plan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any], list[str]]:
+    """Run it; returns the report, and what went wrong besides the audit."""
+    from connector.cli.demo import report
+    from connector.cli.demo.audit import audit
+    from connector.cli.demo.children import Children
+    from connector.cli.demo.flow import Flow
+    from connector.cli.demo.stage import clean_environment
+    from connector.kafka.topics import plan as plan_topics
+    from connector.settings.model import Topics
+    from connector.simulator import Broker
+
+    topics = Topics()
+    failures: list[str] = []
+    with contextlib.ExitStack() as stack:
+        broker = stack.enter_context(Broker(topic.name for topic in plan_topics(topics, {}).topics))
+        children = stack.enter_context(Children(folder, clean_environment()))
+        log = folder / "provider.jsonl"
+        simulator, stage = _set_up(plan, folder, broker.bootstrap, children, log)
+        _announce(plan, stage, confirm=confirm)
+        worker = children.start("worker", ["run", "--config", str(stage.config)], environ=stage.environ)
+        flow = stack.enter_context(contextlib.closing(Flow(broker.bootstrap, topics.source_names[0], topics.results)))
+        try:
+            with _progress(plan.count) as shown:
+                flow.run(plan.events, plan.count, alive=lambda: worker.exit_code is None, show=shown)
+        except ConnectorError as error:
+            failures.append(f"{error}\n{worker.tail()}")
+        code = worker.stop(WORKER_PATIENCE_SECONDS)
+        if code != 0 and not failures:
+            failures.append(f"the worker ended with exit code {code}\n{worker.tail()}")
+        flow.read_rest()
+        if simulator is None:
+            return report.document(flow.tally, None, None), failures
+        simulator.stop(WORKER_PATIENCE_SECONDS)
+        witness = report.read_log(log)
+        found = audit(flow.events, flow.tally.results, witness.seen)
+        return report.document(flow.tally, found, witness), failures
+
+
+def _set_up(plan: Plan, folder: Path, bootstrap: str, children: Children, log: Path) -> tuple[Child | None, Stage]:
+    """The simulator, unless the real providers are meant, and the worker's files."""
+    import orjson
+
+    from connector.cli.demo import stage
+
+    if plan.live:
+        assert plan.definitions is not None
+        return None, stage.set_live(folder, bootstrap, plan.definitions)
+    knobs = [argument for name, value in stage.SIMULATOR_KNOBS.items() for argument in ("--set", f"{name}={value}")]
+    simulator = children.start("simulator", ["simulate", "--port", "0", "--json", "--log", str(log), *knobs], pipe=True)
+    line = simulator.first_line()
+    if not line:
+        raise ConnectorError(f"the simulator did not start\n{simulator.tail()}")
+    url = orjson.loads(line)["url"]
+    if plan.definitions is None:
+        return simulator, stage.set_own(folder, bootstrap, url)
+    return simulator, stage.set_rehearsal(folder, bootstrap, plan.definitions, url)
+
+
+def _announce(plan: Plan, stage: Stage, *, confirm: bool) -> None:
+    """Say what will happen; ask before a real message."""
+    for line in stage.changed:
+        click.echo(f"note: {line}", err=True)
+    hosts = ", ".join(stage.hosts)
+    if plan.live:
+        click.echo(f"{plan.count} real messages to {hosts or 'hosts unknown before the start'}", err=True)
+        if confirm:
+            click.confirm("Send them?", abort=True, err=True)
+    elif hosts:
+        click.echo(f"{plan.count} events; the simulator stands in for {hosts}", err=True)
+
+
+@contextlib.contextmanager
+def _progress(count: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error where that is a terminal; yields what is to be told how far it is."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("results"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("results", total=count)
+        yield lambda done: progress.update(task, completed=done)
+
+
+def _finish(report: dict[str, Any], failures: list[str], *, as_json: bool) -> int:
+    from rich.console import Console
+
+    from connector.cli.demo.report import show
+
+    for failure in failures:
+        click.echo(failure, err=True)
+    if as_json:
+        import orjson
+
+        click.echo(orjson.dumps({**report, "failures": failures}, option=orjson.OPT_INDENT_2).decode())
+    else:
+        show(Console(), report)
+    return 1 if failures or not report.get("audit", {"holds": True})["holds"] else 0
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    """SIGTERM leaves like Ctrl-C does: through every `finally`."""
+    del frame
+    sys.exit(128 + number)
