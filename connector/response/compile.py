@@ -18,6 +18,7 @@ from connector.response.content import Content
 from connector.response.entries import Entries
 from connector.response.fields import Scope
 from connector.response.path import called
+from connector.response.redact import Redactor
 from connector.response.rules import NO, CompiledRule
 
 _NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -49,7 +50,7 @@ class Reader:
         self.faults: Counter[str] = scope.faults
         self._described = operation.response is not None
         self._batched = operation.batching is not None
-        self._secrets = secrets
+        self._redact = Redactor(secrets)
         self._decoders = tuple(response.decode)
         # A map of results that names a recipient twice says two things about one message.
         self._keep_repeated = any("items" in called(source.each) for source in response.entries if source.each)
@@ -68,7 +69,7 @@ class Reader:
             now,
             decoders=self._decoders,
             keep_repeated=self._keep_repeated,
-            secrets=self._secrets,
+            redact=self._redact,
         )
         try:
             return self._read(content, batch)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
+from connector.masking import mask_phone
 from connector.model import Message, Reply
 from connector.response.document import decode, decode_text
 from connector.response.redact import Redactor
 from connector.response.values import bounded, retry_after, to_text
+
+# Characters of a reason that are looked at before it is bounded: a whole page in place of a sentence costs no more.
+REASON_READ: Final = 4096
 
 
 class Content:
@@ -29,15 +33,15 @@ class Content:
         *,
         decoders: Sequence[str],
         keep_repeated: bool,
-        secrets: Mapping[str, str],
+        redact: Redactor,
     ) -> None:
         self.reply = reply
         self.now = now
         self.messages = messages
         self._decoders = decoders
         self._keep_repeated = keep_repeated
-        self._secrets = secrets
-        self._words: dict[str, str | None] = {}
+        self._redact = redact
+        self._reasons: dict[str, str | None] = {}
 
     @property
     def document(self) -> Any:
@@ -65,18 +69,19 @@ class Content:
         headers = self.reply.headers
         return retry_after(headers.get("retry-after"), headers.get("date"), self.now)
 
-    def words(self, value: Any) -> str | None:
+    def code(self, value: Any) -> str | None:
+        """The provider's code for a result, bounded."""
+        text = to_text(value)
+        return bounded(self._redact(text)) if text is not None else None
+
+    def reason(self, value: Any) -> str | None:
         """The provider's words for a result, bounded. Masked before that: a secret cut in two is not found any more."""
         text = to_text(value)
         if text is None:
             return None
-        if text not in self._words:
-            self._words[text] = bounded(self._redact(text))
-        return self._words[text]
-
-    @cached_property
-    def _redact(self) -> Redactor:
-        return Redactor(self._secrets, (message.to for message in self.messages))
+        if text not in self._reasons:  # most entries that are refused are refused in the same words
+            self._reasons[text] = bounded(mask_phone(self._redact(text[:REASON_READ])))
+        return self._reasons[text]
 
     @cached_property
     def _decoded(self) -> tuple[Any, str | None]:

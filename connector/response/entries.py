@@ -13,7 +13,7 @@ from connector.errors import MessageError
 from connector.model import Batch, Message, Outcome
 from connector.response.claims import Claims
 from connector.response.content import Content
-from connector.response.fields import NO_WAIT, Give, Scope, Texts, outcome_of
+from connector.response.fields import NO_WAIT, Scope, Texts, outcome_of
 from connector.response.path import Get
 from connector.response.rules import NO, CompiledRule
 from connector.response.values import scalar_key
@@ -84,7 +84,7 @@ class _Source:
         if not entries:
             return
         claims = turn.claims
-        judge = self._judge(turn.content, turn.batch_id)
+        judge = self._judge(turn)
         if self._values is None:
             self._claim_by_position(entries, judge, claims)
             return
@@ -134,30 +134,27 @@ class _Source:
             outcomes = [_shared(outcomes)] * len(outcomes)
         claims.add_by_position(free, outcomes)
 
-    def _judge(self, content: Content, batch_id: str | None) -> Callable[[Any], Outcome]:
+    def _judge(self, turn: _Turn) -> Callable[[Any], Outcome]:
         """A function of an entry: its outcome, by the first rule that holds."""
-        rules = [(holds, give) for rule, holds, give in self._rules if rule.fits_head(content)]
-        otherwise = self._otherwise
-        if otherwise is None:
-            outcome = Outcome(
-                "unknown", reason="no rule fits its entry", provider_batch_id=batch_id, rule="built-in entries"
-            )
-
-            def otherwise(entry: Any, content: Content, batch_id: str | None) -> Outcome:
-                return outcome
-
-        give_otherwise: Give = otherwise
+        content, batch_id = turn.content, turn.batch_id
+        rules = [(holds, give(content, batch_id)) for rule, holds, give in self._rules if rule.fits_head(content)]
+        otherwise = (self._otherwise or _no_rule)(content, batch_id)
         if not rules:
-            return lambda entry: give_otherwise(entry, content, batch_id)
+            return otherwise
 
         def judge(entry: Any) -> Outcome:
             for holds, give in rules:
                 document = holds(entry)
                 if document is not NO:
-                    return give(document, content, batch_id)
-            return give_otherwise(entry, content, batch_id)
+                    return give(document)
+            return otherwise(entry)
 
         return judge
+
+
+def _no_rule(content: Content, batch_id: str | None) -> Callable[[Any], Outcome]:
+    outcome = Outcome("unknown", reason="no rule fits its entry", provider_batch_id=batch_id, rule="built-in entries")
+    return lambda entry: outcome
 
 
 def _shared(outcomes: list[Outcome]) -> Outcome:

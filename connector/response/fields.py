@@ -11,21 +11,20 @@ from connector.definition.tree import Rule
 from connector.errors import Problem
 from connector.model import Outcome, Then
 from connector.response.content import Content
-from connector.response.path import Get, PathError, compile_path
+from connector.response.path import Get, PathError, compile_condition, compile_path
 from connector.response.values import (
-    bounded,
     constant_after,
     constant_until,
     read_after,
     read_until,
-    to_text,
+    short_text,
 )
 
 # These send the message again, so a Retry-After that came with the reply counts.
 AGAIN: Final = frozenset({"retry", "throttle", "pause", "defer", "uncertain"})
 
-# A function of a document, the content and the batch's id: the outcome of one entry.
-Give = Callable[[Any, Content, str | None], Outcome]
+# From the content and the provider's id of the batch to: from an entry's document to its outcome.
+Give = Callable[[Content, str | None], Callable[[Any], Outcome]]
 
 
 class Scope:
@@ -49,6 +48,16 @@ class Scope:
             return None
         try:
             return compile_path(source, self.faults, name=place)
+        except PathError as error:
+            self.problem(error.message, error.remedy, place)
+            return None
+
+    def condition(self, source: str | None, place: str) -> Callable[[Any], bool] | None:
+        """A JMESPath condition compiled; None where there is none or it is wrong."""
+        if source is None:
+            return None
+        try:
+            return compile_condition(source, self.faults, name=place)
         except PathError as error:
             self.problem(error.message, error.remedy, place)
             return None
@@ -87,7 +96,15 @@ class Texts:
 
     def identity(self, document: Any) -> str | None:
         """The id, as text."""
-        return bounded(to_text(self.id(document))) if self.id is not None else None
+        return short_text(self.id(document)) if self.id is not None else None
+
+    def coded(self, document: Any, content: Content) -> str | None:
+        """The code, as text for a result."""
+        return content.code(self.code(document)) if self.code is not None else None
+
+    def reasoned(self, document: Any, content: Content) -> str | None:
+        """The reason, as text for a result."""
+        return content.reason(self.reason(document)) if self.reason is not None else None
 
 
 class Wait:
@@ -138,15 +155,15 @@ def outcome_of(then: str, texts: Texts, wait: Wait, path: str) -> Give:
     way of their own.
     """
     word = cast(Then, then)
-    identity, code, reason = texts.id, texts.code, texts.reason
-    if then in AGAIN or code is not None or reason is not None:
+    identity = texts.id
 
-        def full(document: Any, content: Content, batch: str | None) -> Outcome:
+    def full(content: Content, batch: str | None) -> Callable[[Any], Outcome]:
+        def give(document: Any) -> Outcome:
             after, until = wait.read(then, document, content)
             return Outcome(
                 word,
-                words(code, document, content),
-                words(reason, document, content),
+                texts.coded(document, content),
+                texts.reasoned(document, content),
                 texts.identity(document),
                 batch,
                 after,
@@ -154,16 +171,12 @@ def outcome_of(then: str, texts: Texts, wait: Wait, path: str) -> Give:
                 path,
             )
 
-        return full
-    if identity is None:
-        return lambda document, content, batch: Outcome(word, None, None, None, batch, None, None, path)
-    read = identity
+        return give
 
-    def short(document: Any, content: Content, batch: str | None) -> Outcome:
-        return Outcome(word, None, None, bounded(to_text(read(document))), batch, None, None, path)
+    def short(content: Content, batch: str | None) -> Callable[[Any], Outcome]:
+        if identity is None:
+            same = Outcome(word, None, None, None, batch, None, None, path)
+            return lambda document: same
+        return lambda document: Outcome(word, None, None, short_text(identity(document)), batch, None, None, path)
 
-    return short
-
-
-def words(get: Get | None, document: Any, content: Content) -> str | None:
-    return content.words(get(document)) if get is not None else None
+    return full if then in AGAIN or texts.code is not None or texts.reason is not None else short

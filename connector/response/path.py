@@ -115,12 +115,15 @@ def compile_path(source: str, faults: Counter[str], *, name: str = "") -> Get:
     return _guarded(_closure(node), faults, name or source)
 
 
-def plain_names(source: str) -> tuple[str, ...] | None:
-    """`("error", "code")` for `error.code`; `()` for `@`; None for a real expression."""
-    try:
-        return _plain_names(jmespath.compile(source).parsed)
-    except JMESPathError:
-        return None
+def compile_condition(source: str, faults: Counter[str], *, name: str = "") -> Callable[[Any], bool]:
+    """A function from a document to whether the expression is true of it. Raises PathError as `compile_path` does."""
+    get = compile_path(source, faults, name=name)
+
+    def holds(document: Any) -> bool:
+        result = get(document)
+        return result is True or (result is not False and truthy(result))
+
+    return holds
 
 
 def called(source: str) -> frozenset[str]:
@@ -209,10 +212,15 @@ def _literal(node: Node) -> Get:
 
 
 def _list_of_literals(node: Node) -> Get | None:
-    if any(child["type"] != "literal" for child in node["children"]):
+    constants = _constants(node)
+    return None if constants is None else lambda value: None if value is None else constants
+
+
+def _constants(node: Node) -> list[Any] | None:
+    """The values of `['a', 'b']`; None for any other node."""
+    if node["type"] != "multi_select_list" or any(child["type"] != "literal" for child in node["children"]):
         return None
-    constants = [child["value"] for child in node["children"]]
-    return lambda value: None if value is None else constants
+    return [child["value"] for child in node["children"]]
 
 
 def _comparator(node: Node) -> Get | None:
@@ -259,6 +267,15 @@ def _call(node: Node) -> Get | None:
     arguments = [_closure(child) for child in node["children"]]
     if name == "contains":
         subject, search = arguments
+        constants = _constants(node["children"][0])
+        if constants is not None:
+
+            def among(value: Any) -> bool:
+                if value is None:  # a multi-select of null is null
+                    raise TypeError("contains() takes an array or a string")
+                return search(value) in constants
+
+            return among
 
         def contains(value: Any) -> bool:
             base = subject(value)

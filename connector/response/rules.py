@@ -9,8 +9,7 @@ from connector.definition.tree import Rule
 from connector.model import Outcome, Then
 from connector.response.content import Content
 from connector.response.document import TEXT_LIMIT
-from connector.response.fields import Give, Scope, Texts, Wait, outcome_of, words
-from connector.response.path import truthy
+from connector.response.fields import Give, Scope, Texts, Wait, outcome_of
 from connector.response.values import to_text
 
 # What a rule that does not hold answers, where one that holds answers the document its fields are read from.
@@ -33,7 +32,7 @@ class CompiledRule:
             (name.lower(), scope.regex(pattern, f"{rule.path}.header.{name}")) for name, pattern in rule.header
         ]
         self._text = scope.regex(rule.text, f"{rule.path}.text") if rule.text is not None else None
-        self._when = scope.path(rule.when, f"{rule.path}.when")
+        self._when = scope.condition(rule.when, f"{rule.path}.when")
         self._texts = Texts(rule, scope, rule.path, fallback)
         self._wait = Wait(rule, scope)
 
@@ -58,10 +57,10 @@ class CompiledRule:
                 return NO
             groups = found.groupdict()
         if groups:  # without named groups the document stays what was decoded
-            return groups if self._when is None or truthy(self._when(groups)) else NO
+            return groups if self._when is None or self._when(groups) else NO
         if self._when is None:
             return content.document
-        if content.undecodable is not None or not truthy(self._when(content.document)):
+        if content.undecodable is not None or not self._when(content.document):
             return NO
         return content.document
 
@@ -71,8 +70,8 @@ class CompiledRule:
         identity = self._texts.identity(document)
         return Outcome(
             then=cast(Then, self.then),
-            code=words(self._texts.code, document, content),
-            reason=words(self._texts.reason, document, content),
+            code=self._texts.coded(document, content),
+            reason=self._texts.reasoned(document, content),
             provider_message_id=None if batched else identity,
             provider_batch_id=identity if batched else None,
             after=after,
@@ -93,17 +92,17 @@ class CompiledRule:
         if text is None:
             if when is None:
                 return lambda entry: entry
-            return lambda entry: entry if truthy(when(entry)) else NO
+            return lambda entry: entry if when(entry) else NO
 
         def judge_text(entry: Any) -> Any:
             found = text.search((to_text(entry) or "")[:TEXT_LIMIT])
             if found is None:
                 return NO
             document = found.groupdict() or entry
-            return document if when is None or truthy(when(document)) else NO
+            return document if when is None or when(document) else NO
 
         return judge_text
 
     def gives(self) -> Give:
-        """How a document becomes the outcome of one entry."""
+        """How the document of an entry becomes its outcome."""
         return outcome_of(self.then, self._texts, self._wait, self.path)

@@ -58,6 +58,13 @@ def bounded(text: str | None) -> str | None:
     return text[: TEXT_LENGTH - 1] + "…"
 
 
+def short_text(value: Any) -> str | None:
+    """A value as bounded text: an id, mostly."""
+    if value.__class__ is str and len(value) <= TEXT_LENGTH and value.isascii() and value.isprintable():
+        return value.strip() or None
+    return bounded(to_text(value))
+
+
 def scalar_key(value: Any) -> str | None:
     """A value of a reply as what messages are matched by: text; None for what is no text and no whole number.
 
@@ -77,6 +84,8 @@ def _written(value: Any) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         value = int(value)
     try:
+        if value.__class__ is int:
+            return str(value)
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except (ValueError, RecursionError):  # more than 4,300 digits; nested too deeply
         return ""
