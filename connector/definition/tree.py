@@ -1,7 +1,8 @@
 """A definition after loading: what request, response and delivery compile from.
 
-Everything is frozen and resolved: `extends` merged, operations inheriting what they leave out, `${NAME}` replaced by its
-value (or by `${NAME}` itself where a definition is loaded for showing), replacements parsed. Nothing here does any work.
+Everything is frozen and resolved: `extends` merged, operations inheriting what they leave out, `${NAME}` replaced by
+its value (or by `${NAME}` itself where a definition is loaded for showing), replacements parsed. Nothing here does any
+work.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from connector.definition.expression import Expression
+from connector.errors import Problem
 
 # ---- values ---------------------------------------------------------------------------------------------------------
 
@@ -118,7 +120,7 @@ class Batching:
 
     Attributes:
         keys: paths into the body (or query, for GET pairs) where each message renders its own value; `()` is the whole
-            body (`.` in the file).
+            body (`.` in the file). A segment of digits is an index into an array.
         min_records, max_records: 1 to 1,000.
         join: text between merged strings.
         wait: seconds a window may stay open; None for the setting.
@@ -276,9 +278,11 @@ class Definition:
         operations: at least one, in order of preference.
         account: definitions with the same account share limits and breaker; None is its own.
         failover: names of other definitions.
-        secrets: `${NAME}` → value, for redaction of anything a provider echoes.
+        secrets: `${NAME}` → value, for redaction of anything a provider echoes. Not all of them are secret (a region
+            is one of them), and some are short.
         about: free data for the provider table.
         receipts: reserved.
+        warnings: what loads, but looks like a slip.
     """
 
     name: str
@@ -293,3 +297,4 @@ class Definition:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     about: Mapping[str, Any] = field(default_factory=dict)
     receipts: Any = None
+    warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)

@@ -1,0 +1,135 @@
+"""Checks of what replies mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from connector.definition.report import Report
+from connector.definition.source import Map
+from connector.definition.tree import EntrySource, Operation, Rule
+from connector.definition.walk import in_record, uses, where
+
+
+def entries_and_sources(operation: Operation, source: Map, report: Report) -> None:
+    """`then: entries` needs entry sources, and entry sources need a rule that asks for them."""
+    if operation.response is None:
+        return
+    asking = [index for index, rule in enumerate(operation.response.rules) if rule.then == "entries"]
+    if asking and not operation.response.entries:
+        place = where(source, ("response", "rules", str(asking[0]), "then"))
+        report.error(place, "`then: entries` without `entries`", "say under `response.entries` where they stand")
+    if operation.response.entries and not asking:
+        place = where(source, ("response", "entries"))
+        report.warn(
+            place, "no rule says `then: entries`: these are never read", "add one, like {status: 2xx, then: entries}"
+        )
+
+
+def reachable(operation: Operation, source: Map, report: Report) -> None:
+    """A rule is never met where an earlier one of the same list always holds when it does."""
+    if operation.response is None:
+        return
+    _reachable(operation.response.rules, ("response", "rules"), source, report)
+    for index, entries in enumerate(operation.response.entries):
+        _reachable(entries.rules, ("response", "entries", str(index), "rules"), source, report)
+
+
+def _reachable(rules: Sequence[Rule], path: tuple[str, ...], source: Map, report: Report) -> None:
+    for later, rule in enumerate(rules):
+        for earlier in rules[:later]:
+            if _list_of(earlier) == _list_of(rule) and _covers(earlier, rule):
+                place = where(source, (*path, str(later)))
+                report.warn(
+                    place, f"never met: {earlier.path} always holds first", "put it before that rule, or leave it out"
+                )
+                break
+
+
+def _list_of(rule: Rule) -> str:
+    """Where its list stands: nearer rules may hide inherited ones on purpose."""
+    return rule.path.rpartition("[")[0]
+
+
+def _covers(earlier: Rule, later: Rule) -> bool:
+    """True when `earlier` holds wherever `later` does."""
+    if earlier.status and not (later.status and all(_within(span, earlier.status) for span in later.status)):
+        return False
+    if not set(earlier.header) <= set(later.header):
+        return False
+    return earlier.text in (None, later.text) and earlier.when in (None, later.when)
+
+
+def _within(span: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:
+    return any(low <= span[0] and span[1] <= high for low, high in spans)
+
+
+def decoded(operation: Operation, source: Map, report: Report) -> None:
+    """Where nothing is decoded, JMESPath has nothing to read."""
+    response = operation.response
+    if response is None or any(decoder != "none" for decoder in response.decode):
+        return
+    for index, rule in enumerate(response.rules):
+        if rule.when is not None and rule.text is None:
+            place = where(source, ("response", "rules", str(index), "when"))
+            report.error(
+                place, "`when` reads a document, but `decode: none` makes none", "use `text`, or decode the reply"
+            )
+    for index, entries in enumerate(response.entries):
+        if entries.each is not None:
+            place = where(source, ("response", "entries", str(index), "each"))
+            report.error(
+                place, "`each` reads a document, but `decode: none` makes none", "use `text`, or decode the reply"
+            )
+
+
+def named_groups(operation: Operation, source: Map, report: Report) -> None:
+    """With `text`, fields are read from its named groups."""
+    if operation.response is None:
+        return
+    found: list[tuple[Rule | EntrySource, tuple[str, ...]]] = []
+    for index, rule in enumerate(operation.response.rules):
+        found.append((rule, ("response", "rules", str(index))))
+    for index, entries in enumerate(operation.response.entries):
+        found.append((entries, ("response", "entries", str(index))))
+    for each, path in found:
+        for key, name in _missing_groups(each):
+            place = where(source, (*path, key))
+            groups = ", ".join(re.compile(each.text or "").groupindex) or "none"
+            report.error(place, f"`text` has no group named `{name}`", f"write (?P<{name}>…) in it; it has: {groups}")
+
+
+def _missing_groups(each: Rule | EntrySource) -> Iterator[tuple[str, str]]:
+    if each.text is None:
+        return
+    groups = re.compile(each.text).groupindex
+    for key in ("id", "code", "reason"):
+        name = getattr(each, key)
+        if name is not None and re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) and name not in groups:
+            yield key, name
+
+
+def unique_matches(operation: Operation, source: Map, report: Report) -> None:
+    """With batching, a match must tell the messages of a batch apart, and the request must send what it compares."""
+    if operation.response is None or operation.batching is None:
+        return
+    sent: set[str] = set()
+    shared = {"CampaignID"}  # one campaign per batch
+    for use in uses(operation):
+        sent |= use.expression.names | use.expression.calls
+        if not in_record(operation, use) and not use.expression.filters:
+            shared |= use.expression.names
+    for index, entries in enumerate(operation.response.entries):
+        place = where(source, ("response", "entries", str(index), "match"))
+        if entries.match.kind != "expressions" or not entries.match.pairs:
+            continue
+        read = {name for expression, _ in entries.match.pairs for name in expression.names | expression.calls}
+        if not read - shared - {"batch_id", "count", "now"}:
+            written = ", ".join(f"`{expression.source}`" for expression, _ in entries.match.pairs)
+            report.error(
+                place,
+                f"{written} is the same for all messages of a batch",
+                "match something of the message: To|digits, message_id()|ref(20)",
+            )
+        for name in sorted(read - sent):
+            report.warn(place, f"`{name}` is compared with replies, but no request sends it", "send it in the record")

@@ -1,0 +1,199 @@
+"""Checks of what is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from connector.definition.report import Report
+from connector.definition.source import List, Map, Source, Value, children
+from connector.definition.tree import Constant, Member, NoAuth, Object, Operation, Text
+from connector.definition.walk import in_record, node_at, uses, where
+
+# ---- what must be there --------------------------------------------------------------------------------------------
+
+
+def required(operation: Operation, source: Map, report: Report) -> None:
+    """Method and URL have no default."""
+    for key, example in (("method", "POST"), ("url", "https://…")):
+        if key not in source.members:
+            report.error(source.place, f"the key `{key}` is missing", f"write {key}: {example}")
+
+
+def method_takes_parameters(operation: Operation, source: Map, report: Report) -> None:
+    """A GET has no body."""
+    if operation.method == "GET" and operation.kind not in ("none", "pairs"):
+        place = where(source, ("parameters", operation.kind))
+        report.error(place, f"a GET has no {operation.kind} body", "write method: POST, or `pairs` for the query")
+
+
+def recipient(operation: Operation, source: Map, report: Report) -> None:
+    """`$$To` is mandatory."""
+    if not any("To" in use.expression.names for use in uses(operation)):
+        place = where(source, ("parameters",))
+        report.error(place, "`$$To` is missing", "put it where the provider expects the phone number")
+
+
+def content(operation: Operation, source: Map, report: Report) -> None:
+    """`$$Body` or `$$TemplateID` is mandatory; a question about the body (`gsm`) does not send it."""
+    for use in uses(operation):
+        asks = any(call.filter.name == "gsm" for call in use.expression.filters)
+        if "TemplateID" in use.expression.names or ("Body" in use.expression.names and not asks):
+            return
+    place = where(source, ("parameters",))
+    report.error(place, "neither `$$Body` nor `$$TemplateID` is there", "put one where the provider expects it")
+
+
+# ---- URL and headers -----------------------------------------------------------------------------------------------
+
+_absolute = re.compile(r"(https?)://([^/?#]*)([/?#].*)?", re.DOTALL)
+_host = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?").fullmatch
+_loopback = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?").fullmatch
+_outside_url = re.compile(r"[^\x21-\x7e]").search
+
+
+def url(operation: Operation, source: Map, report: Report) -> None:
+    """Scheme and host are constant; what is written is a URL as it is sent."""
+    if "url" not in source.members:
+        return
+    place = where(source, ("url",))
+    parts = operation.url.parts if isinstance(operation.url, Text) else (str(operation.url.value),)
+    first = parts[0] if isinstance(parts[0], str) else ""
+    shown = report.environment.showing and "${" in first  # whatever the reference brings
+    match = _absolute.fullmatch(first)
+    host_ends = match is not None and (match[3] is not None or len(parts) == 1)
+    if not shown:
+        if len(parts) > 1 and not host_ends:
+            report.error(
+                place, "a replacement stands in scheme or host", "only what follows the host may change per message"
+            )
+        elif match is None:
+            report.error(place, "not an absolute URL", "write https://host/path")
+        elif "@" in match[2]:
+            report.error(place, "credentials stand in the URL", "write them under `auth: {basic: …}`")
+        elif not _host(match[2]):
+            report.error(place, f"`{match[2]}` is no host", "write https://host/path")
+        elif match[1] == "http" and not _loopback(match[2]):
+            report.warn(
+                place,
+                "http sends phone numbers, texts and credentials unencrypted",
+                "write https, if the provider has it",
+            )
+    texts = [part for part in parts if isinstance(part, str)]
+    if any("#" in text for text in texts):
+        report.error(
+            place, "a URL that is sent has no #fragment", "write %23 for a # that belongs to the path or query"
+        )
+    if any(_outside_url(text.replace("${", "")) for text in texts):
+        report.error(place, "a character that cannot stand in a URL", "percent-encode it: %20 for a space")
+
+
+_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+_OURS: Final = {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade"}
+
+
+def headers(operation: Operation, source: Map, report: Report) -> None:
+    """Names and constant values that HTTP can carry; no header that the client writes itself."""
+    seen: set[str] = set()
+    for member in operation.headers.members:
+        if not isinstance(member, Member) or not isinstance(member.key, str):
+            place = where(source, ("headers",))
+            report.error(place, "a replacement stands in a header's name", "names are constant")
+            continue
+        place, name = where(source, ("headers", member.key)), member.key.lower()
+        if not _token(member.key):
+            report.error(place, f"`{member.key}` is no name of a header", "letters, digits and -")
+        if name in _OURS:
+            report.error(place, f"the client writes `{member.key}` itself", "leave it out")
+        if name in seen:
+            report.error(place, f"the header `{member.key}` stands here twice", "case does not count; keep one")
+        if name == "authorization" and not isinstance(operation.auth, NoAuth):
+            report.error(place, "`auth` writes this header as well", "keep one of them")
+        if isinstance(member.value, Constant) and _control(str(member.value.value)):
+            report.error(place, "a line break or control character in a header", "one line of text")
+        seen.add(name)
+
+
+# ---- batching ------------------------------------------------------------------------------------------------------
+
+
+def batching_keys(operation: Operation, source: Map, report: Report) -> None:
+    """Every key names something, no key stands inside another, and the recipient stands in one of them."""
+    batching = operation.batching
+    if batching is None:
+        return
+    place = where(source, ("batching", "key"))
+    sound = True
+    for key in batching.keys:
+        if node_at(operation.body, key) is None:
+            sound = False
+            names = ", ".join(_names(operation)) or "nothing"
+            report.error(place, f"`{'.'.join(key) or '.'}` names nothing in the parameters", f"they hold: {names}")
+        if any(other != key and key[: len(other)] == other for other in batching.keys):
+            sound = False
+            report.error(place, f"`{'.'.join(key)}` stands inside another key", "name only one of them")
+    if len(set(batching.keys)) < len(batching.keys):
+        report.error(place, "a key is named twice", "name it once")
+    addressed = any("To" in use.expression.names and in_record(operation, use) for use in uses(operation))
+    if sound and not addressed and any("To" in use.expression.names for use in uses(operation)):
+        report.error(place, "`$$To` does not stand in a batching key", "name the key that holds the phone number")
+
+
+def _names(operation: Operation) -> list[str]:
+    if not isinstance(operation.body, Object):
+        return ["."] if operation.body is not None else []
+    return [m.key for m in operation.body.members if isinstance(m, Member) and isinstance(m.key, str)]
+
+
+def outside_records(operation: Operation, source: Map, report: Report) -> None:
+    """What differs per message cannot stand outside the records: no two messages could share a batch."""
+    if operation.batching is None or any(node_at(operation.body, key) is None for key in operation.batching.keys):
+        return
+    for use in uses(operation):
+        if in_record(operation, use):
+            continue
+        single = sorted(f"`{name}()`" for name in use.expression.calls & {"message_id", "seq"})
+        single += ["`$$To`"] if "To" in use.expression.names else []
+        for name in single:
+            report.error(
+                where(source, use.path),
+                f"{name} stands outside the batching key",
+                "move it into the record, name its key as well, or leave out `batching`",
+            )
+
+
+# ---- secrets -------------------------------------------------------------------------------------------------------
+
+_secret_name = re.compile(
+    r"(.*[-_. ])?(api|auth|access|license)?[-_]?key|.*(secret|passw(or)?d|passphrase|token|authorization)|pwd|pass",
+    re.IGNORECASE,
+).fullmatch
+_SHORTEST: Final = 6  # shorter ones are switches, not secrets
+
+
+def inline_secrets(operation: Operation, source: Map, report: Report) -> None:
+    """A secret typed into the file ends in the repository."""
+    for name in ("auth", "headers", "query", "parameters"):
+        if name in source.members:
+            for key, value in _scalars(source.members[name]):
+                if key not in ("url", "client_id") and _secret_name(key) and _typed(value):
+                    remedy = f"write ${{{re.sub('[^A-Za-z0-9]+', '_', key).upper()}}} and set it in the environment"
+                    report.warn(value.place, f"`{key}` looks like a secret typed into the file", remedy)
+
+
+def _typed(value: Value) -> bool:
+    text = value.data
+    return isinstance(text, str) and len(text) >= _SHORTEST and "${" not in text and "$$" not in text
+
+
+def _scalars(source: Source) -> Iterator[tuple[str, Value]]:
+    """Keys and scalar values at every depth."""
+    if isinstance(source, Map):
+        for key, value in source.members.items():
+            if isinstance(value, Value):
+                yield key, value
+    if isinstance(source, Map | List):
+        for child in children(source):
+            yield from _scalars(child)

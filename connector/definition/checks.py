@@ -1,0 +1,72 @@
+"""What a definition must hold beyond its shape: small functions over the tree, each for one mistake people make.
+
+A check runs only where the keys it looks at are sound, so that one fault is not named twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from connector.definition import check_replies, check_request
+from connector.definition.report import Report
+from connector.definition.source import Map
+from connector.definition.tree import Definition, Operation
+from connector.definition.walk import where
+
+Check = Callable[[Operation, Map, Report], None]
+
+# What must be sound → the check.
+OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
+    (frozenset(), check_request.required),
+    (frozenset({"method", "parameters"}), check_request.method_takes_parameters),
+    (frozenset({"url"}), check_request.url),
+    (frozenset({"headers", "auth"}), check_request.headers),
+    (frozenset({"url", "query", "headers", "parameters"}), check_request.recipient),
+    (frozenset({"url", "query", "headers", "parameters"}), check_request.content),
+    (frozenset({"parameters", "batching"}), check_request.batching_keys),
+    (frozenset({"url", "query", "headers", "parameters", "batching"}), check_request.outside_records),
+    (frozenset(), check_request.inline_secrets),
+    (frozenset({"response"}), check_replies.entries_and_sources),
+    (frozenset({"response"}), check_replies.reachable),
+    (frozenset({"response"}), check_replies.decoded),
+    (frozenset({"response"}), check_replies.named_groups),
+    (frozenset({"url", "query", "headers", "parameters", "batching", "response"}), check_replies.unique_matches),
+)
+
+
+def check_operation(operation: Operation, source: Map, broken: AbstractSet[str], report: Report) -> None:
+    """Check one operation against its merged source."""
+    for needs, check in OPERATION_CHECKS:
+        if not needs & broken:
+            check(operation, source, report)
+
+
+def check_definition(definition: Definition, source: Map, operations: Sequence[Map], report: Report) -> None:
+    """Check what holds for all operations together (`operations`: their merged sources), and the keys of the whole."""
+    last = len(definition.operations) - 1
+    seen: set[str] = set()
+    for index, (operation, merged) in enumerate(zip(definition.operations, operations, strict=True)):
+        least = operation.batching.min_records if operation.batching is not None else 1
+        if least > 1 and index == last:
+            report.error(
+                where(merged, ("batching", "records")),
+                f"a window that closes below {least} records has no operation to go to",
+                "add one that takes single messages after this one, or leave out `min`",
+            )
+        if operation.when is None and least == 1 and index < last:
+            report.warn(
+                merged.place,
+                f"`{operation.name}` takes every message: the operations after it are never chosen",
+                "give it a `when`, or put it last",
+            )
+        if operation.name in seen:
+            report.error(where(merged, ("name",)), f"two operations are called `{operation.name}`", "rename one")
+        seen.add(operation.name)
+    if definition.retry.cap < definition.retry.base:
+        report.error(where(source, ("retry", "cap")), "`cap` is below `base`", "make it at least as long")
+    if definition.http.key and not definition.http.certificate:
+        report.error(where(source, ("http", "key")), "a key without `certificate`", "name the file of the certificate")
+    if definition.name in definition.failover:
+        report.error(where(source, ("failover",)), "it fails over to itself", "name other definitions")

@@ -1,0 +1,149 @@
+"""`response`: rules and entry sources, read into the tree."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from connector.definition.jmes import Path, Predicate
+from connector.definition.report import Report
+from connector.definition.shape import Choice, Key, ListOf, MapOf, Record, Schema, Shape
+from connector.definition.source import Map, Place, Source
+from connector.definition.tree import EntrySource, Match, Response, Rule
+from connector.definition.words import After, MatchShape, Regex, Statuses, Until
+
+ENTRY_OUTCOMES: Final = ("accept", "reject", "retry", "throttle", "pause", "defer", "uncertain", "unknown")
+OUTCOMES: Final = (*ENTRY_OUTCOMES, "split", "entries")
+
+_SAID = (
+    Key("id", Path(), "Where the provider's id stands: the message's without batching, the batch's with it.", "api_id"),
+    Key("code", Path(), "Where the provider's code stands; goes into the result as text.", "error.code"),
+    Key("reason", Path(), "Where the provider's words stand; a constant is written `'in quotes'`.", "error.message"),
+    Key("after", After(), "Wait at least this long before sending again: a duration, or where it stands.", "30s"),
+    Key(
+        "until",
+        Until(),
+        "With `defer`: the time before which nothing is sent, or where it stands.",
+        "09:00 Asia/Kolkata",
+    ),
+)
+
+_CONDITIONS = (
+    Key("status", Statuses(), "HTTP statuses: `200`, `4xx`, `500-599`, or a list of them.", [200, "4xx"]),
+    Key("header", MapOf(Regex()), "Header names and regular expressions found in their values.", {"X-Error": "quota"}),
+    Key(
+        "text",
+        Regex(),
+        "A regular expression found in the reply; its named groups are what `id`, … read.",
+        "^OK (?P<id>.+)",
+    ),
+    Key("when", Predicate(), "JMESPath over the decoded reply, or over the entry.", "status == 'success'"),
+)
+
+
+class RuleShape(Shape):
+    """One rule of a request or, with `of_entry`, of an entry."""
+
+    def __init__(self, *, of_entry: bool) -> None:
+        outcomes = ENTRY_OUTCOMES if of_entry else OUTCOMES
+        conditions = _CONDITIONS[-1:] if of_entry else _CONDITIONS
+        about = "What it means."
+        self.record = Record(*conditions, Key("then", Choice(*outcomes), about, "accept", required=True), *_SAID)
+
+    def read(self, source: Source, report: Report) -> Rule | None:
+        read = self.record.read(source, report)
+        if read is None:
+            return None
+        if read.get("then") == "defer" and "until" not in read:
+            report.error(
+                source.place, "`defer` without `until`", "write until: 09:00 Asia/Kolkata, or where the time stands"
+            )
+        if "until" in read and read.get("then") not in ("defer", None) and isinstance(source, Map):
+            report.error(source.keys["until"], "`until` belongs to `defer`", "write then: defer, or `after`")
+        header = {name.lower(): pattern or "" for name, pattern in (read.pop("header", None) or {}).items()}
+        return Rule(
+            **{**read, "then": read.get("then") or "unknown", "status": read.get("status") or ()},
+            path=path_of(source.place, report),
+            header=tuple(header.items()),
+        )
+
+    def schema(self) -> Schema:
+        return self.record.schema()
+
+
+class EntryShape(Shape):
+    """One entry source."""
+
+    def __init__(self) -> None:
+        self.record = Record(
+            Key("each", Path(), "JMESPath of the list of entries.", "messages"),
+            Key(
+                "text",
+                Regex(),
+                "A regular expression; every place it is found is an entry with its named groups.",
+                "(?P<to>[0-9]+)=OK",
+            ),
+            Key("match", MatchShape(), "Which message an entry belongs to.", {"To|digits": "number"}, required=True),
+            Key("rules", ListOf(RuleShape(of_entry=True)), "What an entry means: the first rule that holds."),
+            Key("then", Choice(*ENTRY_OUTCOMES), "What every entry means that no rule met.", "accept"),
+            *_SAID[:3],
+        )
+
+    def read(self, source: Source, report: Report) -> EntrySource | None:
+        read = self.record.read(source, report)
+        if read is None:
+            return None
+        if ("each" in read) == ("text" in read):
+            report.error(
+                source.place, "an entry source has exactly one of `each` and `text`", "say where the entries stand"
+            )
+        if "rules" not in read and "then" not in read and not {"rules", "then"} & read.broken:
+            report.error(source.place, "nothing says what these entries mean", "write `then: accept`, or `rules`")
+        rules = tuple(rule for rule in read.pop("rules", None) or () if rule is not None)
+        match = read.pop("match", None) or Match("rest")
+        return EntrySource(path=path_of(source.place, report), match=match, rules=rules, **read)
+
+    def schema(self) -> Schema:
+        return self.record.schema()
+
+
+class ResponseShape(Shape):
+    """`response`."""
+
+    def __init__(self) -> None:
+        self.record = Record(
+            Key(
+                "decode",
+                ListOf(Choice("json", "xml", "none"), or_one=True),
+                "How replies are read; a list is tried in order.",
+                ["json", "xml"],
+            ),
+            Key("rules", ListOf(RuleShape(of_entry=False)), "What a reply means: the first rule that holds decides."),
+            Key(
+                "entries",
+                ListOf(EntryShape()),
+                "Where the reply speaks of single messages; read after `then: entries`.",
+            ),
+        )
+
+    def read(self, source: Source, report: Report) -> Response | None:
+        read = self.record.read(source, report)
+        if read is None:
+            return None
+        return Response(
+            decode=_kept(read.get("decode")) or ("json",),
+            rules=_kept(read.get("rules")),
+            entries=_kept(read.get("entries")),
+        )
+
+    def schema(self) -> Schema:
+        return self.record.schema()
+
+
+def path_of(place: Place, report: Report) -> str:
+    """Where a rule stands, for messages: `response.rules[0]`; of an inherited one with its file in front."""
+    return place.path if place.file == report.file else f"{FilePath(place.file).name}: {place.path}"
+
+
+def _kept(values: Any) -> tuple[Any, ...]:
+    return tuple(value for value in values or () if value is not None)

@@ -1,0 +1,102 @@
+"""Every replacement of an operation, and where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from connector.definition.expression import Expression
+from connector.definition.source import List, Map, Place, Source
+from connector.definition.tree import Array, Encoded, Member, Node, Object, Operation, Replacement, Spread, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One replacement in place.
+
+    Attributes:
+        expression: what stands there.
+        path: keys from the top of the operation.
+        inside: keys from the top of the body, encodings passed through; None outside the body.
+    """
+
+    expression: Expression
+    path: tuple[str, ...]
+    inside: tuple[str, ...] | None = None
+
+
+def uses(operation: Operation) -> Iterator[Use]:
+    """All replacements of the request, in the order of the file."""
+    if isinstance(operation.url, Text):
+        for part in operation.url.parts:
+            if isinstance(part, Expression):
+                yield Use(part, ("url",))
+    for name, fields in (("query", operation.query), ("headers", operation.headers)):
+        for use in _walk(fields, (name,), ()):
+            yield Use(use.expression, use.path)
+    if operation.body is not None:
+        yield from _walk(operation.body, ("parameters", operation.kind), ())
+
+
+def in_record(operation: Operation, use: Use) -> bool:
+    """True when it stands at or below a batching key."""
+    if operation.batching is None or use.inside is None:
+        return False
+    return any(use.inside[: len(key)] == key for key in operation.batching.keys)
+
+
+def node_at(body: Node | None, key: tuple[str, ...]) -> Node | None:
+    """The node a key path leads to, encodings passed through; None where it names nothing."""
+    node = body
+    for segment in key:
+        while isinstance(node, Encoded):
+            node = node.node
+        if isinstance(node, Object):
+            found = (m.value for m in node.members if isinstance(m, Member) and m.key == segment)
+            node = next(found, None)
+        elif isinstance(node, Array) and segment.isdecimal() and int(segment) < len(node.items):
+            node = node.items[int(segment)]
+        else:
+            return None
+    return node
+
+
+def where(source: Source, path: tuple[str, ...]) -> Place:
+    """The place of the value at `path`, or of the nearest thing around it that exists."""
+    current = source
+    for segment in path:
+        if isinstance(current, Map) and segment in current.members:
+            current = current.members[segment]
+        elif isinstance(current, List) and segment.isdecimal() and int(segment) < len(current.items):
+            current = current.items[int(segment)]
+        else:
+            break
+    return current.place
+
+
+def _walk(node: Node, path: tuple[str, ...], inside: tuple[str, ...]) -> Iterator[Use]:
+    if isinstance(node, Replacement):
+        yield Use(node.expression, path, inside)
+    elif isinstance(node, Text):
+        for part in node.parts:
+            if isinstance(part, Expression):
+                yield Use(part, path, inside)
+    elif isinstance(node, Encoded):
+        yield from _walk(node.node, (*path, f"${node.encoding}"), inside)
+    elif isinstance(node, Array):
+        for index, item in enumerate(node.items):
+            yield from _walk(item, (*path, str(index)), (*inside, str(index)))
+    elif isinstance(node, Object):
+        for member in node.members:
+            yield from _member(member, path, inside)
+
+
+def _member(member: Member | Spread, path: tuple[str, ...], inside: tuple[str, ...]) -> Iterator[Use]:
+    if isinstance(member, Spread):
+        yield Use(member.expression, (*path, "..."), inside)
+    elif isinstance(member.key, str):
+        yield from _walk(member.value, (*path, member.key), (*inside, member.key))
+    else:
+        below = (*inside, "*")  # no key path can name it
+        yield from _walk(member.key, path, inside)
+        yield from _walk(member.value, path, below)
