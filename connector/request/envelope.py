@@ -1,0 +1,217 @@
+"""Everything of a request but its records: URL, query, headers, authorization, and the body around them.
+
+Compiled once per operation; `build` is called once per request, with the records already merged into their keys.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Sequence
+from urllib.parse import quote
+
+from connector.definition.expression import MISSING
+from connector.definition.tree import BasicAuth, Constant, Member, Object, Operation, Replacement, Spread, Text
+from connector.errors import MessageError
+from connector.model import Batch, Message, Request
+from connector.request.auth import basic
+from connector.request.encoders import JsonEncoder, UrlEncoder, encoder_for, json_bytes
+from connector.request.textual import Build, constant_text, header_text, longer_text, whole_text
+from connector.request.values import Key, Keys, Value, compile_value, wrong
+
+CONTENT_TYPES = {
+    "json": "application/json",
+    "pairs": "application/x-www-form-urlencoded",
+    "xml": "application/xml; charset=utf-8",
+    "text": "text/plain; charset=utf-8",
+}
+"""Content type by body kind where the headers name none. JSON and forms are UTF-8 without saying so."""
+
+_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_charset = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE).search
+
+
+class Envelope:
+    """The compiled request of one operation, but for its records.
+
+    Attributes:
+        in_url: True when the parameters stand in the URL: GET with pairs.
+    """
+
+    def __init__(self, operation: Operation, keys: Sequence[Key]) -> None:
+        self.in_url = operation.kind == "pairs" and operation.method == "GET"
+        self._method = operation.method
+        self._headers = _headers(operation, has_body=operation.kind != "none" and not self.in_url)
+        by_path = {key.path: key for key in keys}
+        queries = [_query(operation.query, {}, f"{operation.path}.query")]
+        if self.in_url:
+            assert isinstance(operation.body, Object)
+            queries.append(_query(operation.body, by_path, f"{operation.path}.parameters.pairs"))
+        self._url = _url(operation, queries)
+        self._body: Callable[[Message, Batch], bytes] | None = None
+        if operation.kind != "none" and not self.in_url:
+            self._body = _body(operation, by_path)
+        for key in keys:
+            if key.value is None:
+                path = ".".join(key.path) or "."
+                raise wrong(f"{operation.path}.batching.key", f"`{path}` does not stand in the parameters")
+
+    def build(self, message: Message, batch: Batch) -> Request:
+        """The request of `batch`; `message` is any of it, since all give the same outside their records.
+
+        Raises MessageError when something outside has no value or cannot stand where it does, or when the merged
+        records cannot be written.
+        """
+        url = self._url(message, batch)
+        headers = self._headers(message, batch)
+        body = self._body
+        return Request(self._method, url, headers, None if body is None else body(message, batch))
+
+    def size(self, request: Request) -> int:
+        """What `batching.bytes` bounds: bytes of the URL for a query, else of the encoded body."""
+        return len(request.url) if self.in_url else len(request.body or b"")
+
+
+# ---- URL ------------------------------------------------------------------------------------------------------------
+
+_authority = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE).match
+
+# What a definition may write in a URL as it is: reserved and unreserved characters, and escapes already made.
+_WRITTEN = "!$%&'()*+,/:;=?@[]~"
+
+
+def _written_url(text: str) -> str:
+    """The definition's own text: spaces and letters beyond ASCII encoded, everything else (and the host) as written."""
+    host = _authority(text)
+    start = host.end() if host else 0
+    return text[:start] + quote(text[start:], safe=_WRITTEN)
+
+
+def _url(operation: Operation, queries: Sequence[Build]) -> Build:
+    """The whole URL: the definition's, then the pairs of each query."""
+    node = operation.url
+    encoder = UrlEncoder()
+    parts = node.parts if isinstance(node, Text) else (constant_text(node),)
+    if any(isinstance(part, str) and "#" in part for part in parts):
+        raise wrong(
+            f"{operation.path}.url", "a URL with `#`: what follows it is never sent", "leave it out, or write %23"
+        )
+    base_of = longer_text(parts, encoder.escape, encoder.check, _written_url)
+
+    def url(message: Message, batch: Batch) -> str:
+        base: str = base_of(message, batch)
+        if _moves(base):
+            raise MessageError("a value makes a segment of the URL's path `.` or `..`")
+        pairs = "&".join([pairs for query in queries if (pairs := query(message, batch))])
+        if not pairs:
+            return base
+        if base[-1] in "?&":
+            return base + pairs
+        return f"{base}{'&' if '?' in base else '?'}{pairs}"
+
+    return url
+
+
+_moves = re.compile(r"^[^?]*/\.\.?(?:[/?]|$)").match
+
+
+def _query(node: Object, keys: Keys, place: str) -> Build:
+    encoder = UrlEncoder()
+    build = compile_value(node, encoder, keys, place).required()
+
+    def query(message: Message, batch: Batch) -> str:
+        value = build(message, batch)
+        return "" if value is MISSING else encoder.document(value)
+
+    return query
+
+
+# ---- headers --------------------------------------------------------------------------------------------------------
+
+
+def _headers(operation: Operation, *, has_body: bool) -> Callable[[Message, Batch], tuple[tuple[str, str], ...]]:
+    """The definition's headers in their order; before them the content type and basic authorization it leaves to us."""
+    fields = [_header(member, f"{operation.path}.headers") for member in operation.headers.members]
+    named = {name.lower() for name, _ in fields}
+    ours: list[tuple[str, str]] = []
+    if has_body and "content-type" not in named:
+        ours.append(("Content-Type", CONTENT_TYPES[operation.kind]))
+    if isinstance(operation.auth, BasicAuth):
+        if "authorization" in named:
+            raise wrong(
+                f"{operation.path}.headers", "`Authorization` stands here and `auth` makes it", "keep one of them"
+            )
+        ours.append(("Authorization", basic(operation.auth)))
+    first = tuple(ours)
+
+    def headers(message: Message, batch: Batch) -> tuple[tuple[str, str], ...]:
+        if not fields:
+            return first
+        values = [(name, build(message, batch)) for name, build in fields]
+        return first + tuple([field for field in values if field[1] is not MISSING])
+
+    return headers
+
+
+def _header(member: Member | Spread, place: str) -> tuple[str, Build]:
+    if not isinstance(member, Member) or not isinstance(member.key, str):
+        raise wrong(place, "a header's name is fixed", "write the name out; its value may hold replacements")
+    place = f"{place}.{member.key}"
+    if not _token(member.key):
+        raise wrong(place, "not a header's name", "letters, digits and hyphens")
+    node = member.value
+    try:
+        if isinstance(node, Constant):
+            value = header_text(constant_text(node))
+            return member.key, lambda message, batch: value
+        if isinstance(node, Text):
+            return member.key, longer_text(node.parts, header_text, header_text)
+    except MessageError as error:
+        raise wrong(place, error.reason) from None
+    if not isinstance(node, Replacement):
+        raise wrong(place, "a header takes a text, not a structure")
+    absent = None if node.expression.optional else f"{node.expression.written} has no value"
+    return member.key, Value(whole_text(node.expression, header_text, header_text), absent).required()
+
+
+# ---- body -----------------------------------------------------------------------------------------------------------
+
+
+def _body(operation: Operation, keys: Keys) -> Callable[[Message, Batch], bytes]:
+    """The encoded body. The charset is the one the headers name, UTF-8 where they name none."""
+    assert operation.body is not None
+    charset = _charset_of(operation)
+    encoder = encoder_for(operation.kind, charset)
+    place = f"{operation.path}.parameters.{operation.kind}"
+    build = compile_value(operation.body, encoder, keys, place).required()
+    if isinstance(encoder, JsonEncoder) and charset == "utf-8":
+
+        def json_body(message: Message, batch: Batch) -> bytes:
+            value = build(message, batch)
+            return b"" if value is MISSING else json_bytes(value)
+
+        return json_body
+    declaration = f'<?xml version="1.0" encoding="{charset.upper()}"?>' if operation.kind == "xml" else ""
+
+    def body(message: Message, batch: Batch) -> bytes:
+        value = build(message, batch)
+        return b"" if value is MISSING else (declaration + encoder.document(value)).encode(charset)
+
+    return body
+
+
+def _charset_of(operation: Operation) -> str:
+    for member in operation.headers.members:
+        if (
+            isinstance(member, Member)
+            and str(member.key).lower() == "content-type"
+            and isinstance(member.value, Constant)
+        ):
+            if not (named := _charset(constant_text(member.value))):
+                continue
+            try:
+                return codecs.lookup(named.group(1)).name
+            except LookupError:
+                place = f"{operation.path}.headers.{member.key}"
+                raise wrong(place, f"the charset `{named.group(1)}` is not known", "UTF-8 is safe") from None
+    return "utf-8"

@@ -1,0 +1,153 @@
+"""The records of a batch: each message's own values, collected until something keeps a message out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.definition.expression import MISSING, Expression, Head
+from connector.definition.filters import as_text
+from connector.definition.tree import Batching, Constant, Operation, Replacement
+from connector.errors import MessageError
+from connector.model import Batch, Message
+from connector.request.encoders import JsonEncoder, json_bytes
+from connector.request.key import expressions_in
+from connector.request.merge import Merged, Several, merging
+from connector.request.textual import Build
+from connector.request.values import Key, wrong
+
+
+@dataclass(slots=True)
+class Collected:
+    """What became of the messages given to `collect`; the lists hold indexes into them, as in `Rendered`."""
+
+    merged: Merged
+    sent: list[int] = field(default_factory=list)
+    invalid: list[tuple[int, MessageError]] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+
+    def unwritable(self) -> list[tuple[int, MessageError]]:
+        """The sent messages whose own values cannot be written: JSON finds out only when it writes the batch."""
+        found = []
+        for index, value in zip(self.sent, self.merged.values, strict=True):
+            try:
+                for own in value if isinstance(self.merged, Several) else (value,):
+                    if own is not MISSING:
+                        json_bytes(own)
+            except MessageError as error:
+                found.append((index, error))
+        return found
+
+
+class Records:
+    """The keys of one operation, compiled."""
+
+    def __init__(self, operation: Operation, batching: Batching, keys: Sequence[Key]) -> None:
+        self._keys = keys
+        self._builds: list[Build] = []
+        self._merging: list[Callable[[], Merged]] = []
+        self._marks = _marks(operation)
+        for key in keys:
+            assert key.node is not None
+            assert key.encoder is not None
+            assert key.value is not None
+            if isinstance(key.node, Replacement) and key.node.expression.raw and isinstance(key.encoder, JsonEncoder):
+                raise wrong(f"{operation.path}.batching.key", "raw JSON cannot be merged", "leave `raw` out")
+            build = key.value.required()
+            recipient = any("To" in expression.names for expression in expressions_in(key.node))
+            self._builds.append(_present(build) if recipient and len(keys) > 1 else build)
+            self._merging.append(merging(key.node, key.encoder.constant(Constant(batching.join))))
+        builds = self._builds
+        self._build: Build = (
+            builds[0] if len(builds) == 1 else lambda message, batch: [build(message, batch) for build in builds]
+        )
+
+    def collect(self, messages: Sequence[Message], batch: Batch, limit: int) -> Collected:
+        """The values of the messages that can share a request, at most `limit` of them. Moves `batch.seq`."""
+        merged = self._merging[0]() if len(self._keys) == 1 else Several([make() for make in self._merging])
+        collected = Collected(merged)
+        build, fits, take, marks_of = self._build, merged.fits, merged.take, self._marks
+        sent, left = collected.sent, collected.left
+        marks: list[Mark] = []
+        phones, taken = set[str](), set[Mark]()
+        seq = 1
+        for index, message in enumerate(messages):
+            phone = message.to.removeprefix("+")
+            if phone in phones or seq > limit:
+                left.append(index)
+                continue
+            batch.seq = seq
+            try:
+                value = build(message, batch)
+                if value is MISSING:
+                    raise MessageError(_ABSENT)
+                if marks_of is not None:
+                    marks = marks_of(message, batch)
+            except MessageError as error:
+                collected.invalid.append((index, error))
+                continue
+            if (marks and not taken.isdisjoint(marks)) or (fits is not None and not fits(value)):
+                left.append(index)
+                continue
+            take(value)
+            if marks:
+                taken.update(marks)
+            phones.add(phone)
+            sent.append(index)
+            seq += 1
+        return collected
+
+    def place(self, collected: Collected, count: int) -> None:
+        """Put the first `count` records where the body is going to look for them."""
+        first = collected.merged.first(count)
+        for key, value in zip(self._keys, first if isinstance(collected.merged, Several) else [first], strict=True):
+            key.merged = value
+
+
+_ABSENT = "nothing of the message would stand in the request"
+
+
+def _present(build: Build) -> Build:
+    """A key that holds the recipient: a message that is not in it is not in the request."""
+
+    def present(message: Message, batch: Batch) -> Any:
+        value = build(message, batch)
+        if value is MISSING:
+            raise MessageError(_ABSENT)
+        return value
+
+    return present
+
+
+# ---- what two messages of a batch must not share --------------------------------------------------------------------
+
+Mark = tuple[int, tuple[str, ...]]
+
+
+def _marks(operation: Operation) -> Callable[[Message, Batch], list[Mark]] | None:
+    """By what the reply's entries will be told apart; None when recipients alone tell them apart."""
+    entries = operation.response.entries if operation.response else ()
+    sources = [
+        [expression.compile() for expression, _ in entry.match.pairs]
+        for entry in entries
+        if entry.match.pairs and not any(_tells_recipients_apart(expression) for expression, _ in entry.match.pairs)
+    ]
+    if not sources:
+        return None
+
+    def marks(message: Message, batch: Batch) -> list[Mark]:
+        found = []
+        for source, builds in enumerate(sources):
+            values = [build(message, batch) for build in builds]
+            if MISSING not in values:
+                found.append((source, tuple([as_text(value) for value in values])))
+        return found
+
+    return marks
+
+
+def _tells_recipients_apart(expression: Expression) -> bool:
+    """Different recipients give different values, and equal recipients never share a batch anyway."""
+    filters = [call.filter.name for call in expression.filters]
+    return expression.head == Head("name", "To") and filters in ([], ["digits"], ["e164"])
