@@ -11,6 +11,7 @@ from connector.cli.options import settings_options
 from connector.settings import Loaded
 from connector.settings.load import MASK
 from connector.settings.names import Leaf, leaves
+from connector.settings.reference import reference
 
 
 @click.group()
@@ -36,6 +37,12 @@ def show(loaded: Loaded, origin: bool, as_json: bool) -> None:
         text = value if isinstance(value, str) else orjson.dumps(value).decode()
         source = f"  # {loaded.origins[name]}" if origin else ""
         click.echo(f"{name:<{width}}  {text}{source}")
+
+
+@config.command("reference")
+def print_reference() -> None:
+    """All settings with defaults and meanings, as Markdown (docs/configuration.md)."""
+    click.echo(reference(), nl=False)
 
 
 def shown(loaded: Loaded) -> dict[str, Any]:

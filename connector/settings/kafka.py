@@ -33,14 +33,17 @@ def _mechanism(value: Any) -> Any:
     return value
 
 
+Addresses = Annotated[
+    str, BeforeValidator(_addresses, json_schema_input_type=str | list[str]), AfterValidator(_check_addresses)
+]
+
+
 class KafkaSettings(BaseModel):
     """How to reach the cluster. The same values serve every client: consumer group, producer and admin."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    bootstrap_servers: Annotated[str, BeforeValidator(_addresses), AfterValidator(_check_addresses)] = Field(
-        default="localhost:9092", alias="bootstrap.servers"
-    )
+    bootstrap_servers: Addresses = Field(default="localhost:9092", alias="bootstrap.servers")
     """Brokers to ask first: `host:port`, several separated by commas (or a list)."""
 
     client_id: str = Field(default="sms-connector", alias="client.id", min_length=1)

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from connector.settings.kafka import KafkaSettings
-from connector.settings.units import Count, Duration, RefusedError, Size, format_duration
+from connector.settings.units import Duration, RefusedError, Size, format_duration
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
@@ -45,12 +45,13 @@ def _source(value: Any) -> Any:
     return {"topic": value} if isinstance(value, str) else value
 
 
+SourceEntry = Annotated[SourceTopic, BeforeValidator(_source, json_schema_input_type=str | SourceTopic)]
+
+
 class Topics(Section):
     """Names of the topics. `sms-connector topics create` makes them, `topics check` compares them."""
 
-    sources: Annotated[tuple[Annotated[SourceTopic, BeforeValidator(_source)], ...], Field(min_length=1)] = (
-        SourceTopic(topic="sms.messages"),
-    )
+    sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1)] = (SourceTopic(topic="sms.messages"),)
     """Where message events are read: a list of `{topic, share}`, or of names."""
 
     results: TopicName = "sms.results"
@@ -124,8 +125,8 @@ class Results(Section):
     """What a result says about the recipient."""
 
     to: Literal["plain", "masked", "hashed"] = "plain"
-    """`plain` as in the event; `masked` keeps the last three digits; `hashed` is HMAC-SHA-256 of the digits with `salt`, in
-    hexadecimal."""
+    """`plain` as in the event; `masked` keeps the last three digits; `hashed` is HMAC-SHA-256 of the digits with
+    `salt`, in hexadecimal."""
 
     salt: SecretStr | None = None
     """Secret key of `to: hashed`, at least 16 characters. The same salt gives the same hash for the same number."""
@@ -138,7 +139,7 @@ class Memory(Section):
     """How much one worker holds: whatever the backlog or the outage, not more."""
 
     # 300 campaigns whose windows fill to 1,000 records hold 300,000 messages; a third on top lets full ones be sent.
-    messages: Annotated[Count, Field(ge=1000)] = 400_000
+    messages: Annotated[int, Field(ge=1000)] = 400_000
     """Open messages: read and without a result yet."""
 
     bytes: Annotated[Size, Field(ge=1024**2)] = 256 * 1024**2
@@ -195,7 +196,7 @@ class Console(Section):
     host: str = "127.0.0.1"
     """Address to listen on. The console shows no numbers and no texts, but has no login: think before 0.0.0.0."""
 
-    port: Annotated[Count, Field(ge=0, le=65535)] | None = 8080
+    port: Annotated[int, Field(ge=0, le=65535)] | None = 8080
     """Port; 0 takes a free one, null serves nothing."""
 
 
@@ -261,7 +262,7 @@ class Settings(Section):
     memory: Memory = Memory()
     """How much one worker holds."""
 
-    span: Annotated[Count, Field(ge=1000, le=10_000_000)] = 100_000
+    span: Annotated[int, Field(ge=1000, le=10_000_000)] = 100_000
     """Offsets of one partition between the oldest open event and the newest admitted one. Costs a bit each, and bounds
     what a restart reads."""
 

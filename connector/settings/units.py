@@ -80,13 +80,6 @@ def _read_size(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else size(str(value))
 
 
-def _read_count(value: Any) -> Any:
-    # pydantic would take `true` for 1.
-    if isinstance(value, bool):
-        raise RefusedError("not a number", "write a whole number")
-    return value
-
-
 Duration = Annotated[
     float,
     BeforeValidator(_read_duration),
@@ -102,6 +95,3 @@ Size = Annotated[
     WithJsonSchema({"type": "string", "pattern": SIZE_PATTERN, "examples": ["64KiB", "256MiB"]}),
 ]
 """Bytes in the program, `64MiB` in the file."""
-
-Count = Annotated[int, BeforeValidator(_read_count)]
-"""A whole number; `true` is not one."""

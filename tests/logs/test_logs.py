@@ -1,0 +1,159 @@
+"""Logs hold what happened and nothing private, whoever wrote them and in whichever format."""
+
+import io
+import json
+import logging
+import warnings
+
+import pytest
+import structlog
+
+from connector import logs
+from connector.clock import ManualClock
+from connector.logs import RepeatFilter, configure
+from connector.masking import Secrets
+from connector.settings.model import Log
+
+NUMBER = "919812345678"
+
+
+@pytest.fixture
+def stream(monkeypatch):
+    """A stream that logs are configured to; the process' own logging comes back afterwards."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in ("aiokafka", "faust", "mode", "aiohttp", "asyncio")}
+    monkeypatch.setattr(logs, "SECRETS", Secrets(["hunter2hunter2"]))
+    yield io.StringIO()
+    root.handlers[:], root.level = before
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_without_a_terminal_each_event_is_one_json_line(stream) -> None:
+    configure(Log(), stream=stream)
+    structlog.get_logger("connector.test").info("batch sent", size=3, batch_id="0123456789", took=0.25)
+    (line,) = lines(stream)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "batch sent",
+        "level": "info",
+        "logger": "connector.test",
+        "size": 3,
+        "batch_id": "0123456789",
+        "took": 0.25,
+    }
+
+
+@pytest.mark.parametrize("form", ["json", "human"])
+def test_nothing_private_is_written_in_either_format(stream, form) -> None:
+    configure(Log(format=form), stream=stream)
+    log = structlog.get_logger("connector.test")
+    log.info(
+        "to %s", NUMBER, to=NUMBER, msisdn=int(NUMBER), body="the text", url=f"http://x/?to={NUMBER}&k=hunter2hunter2"
+    )
+    log.info("nested", request={"to": [NUMBER], "token": "abc", NUMBER: {"body": "the text"}}, tried=(NUMBER,))
+    try:
+        raise ValueError(f"no route to {NUMBER} with hunter2hunter2")
+    except ValueError:
+        log.exception("failed")
+        logging.getLogger("aiohttp.client").exception("failed for %s", NUMBER)
+    logging.getLogger("library").warning("sent to %s", NUMBER, extra={"body": "the text"})
+    written = stream.getvalue()
+    assert "ValueError" in written
+    assert "**********78" in written
+    for private in (NUMBER, "hunter2", "the text", "abc"):
+        assert private not in written
+
+
+def test_ids_and_places_stay_readable(stream) -> None:
+    configure(Log(), stream=stream)
+    structlog.get_logger().info(
+        "x", message_id=NUMBER, topic="t-1234567", offset=123456789, count=123456789, error=None
+    )
+    line = lines(stream)[0]
+    assert (line["message_id"], line["topic"], line["offset"], line["count"]) == (
+        NUMBER,
+        "t-1234567",
+        123456789,
+        123456789,
+    )
+    assert line["error"] is None
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("debug", ["ours debug", "ours info", "theirs info", "theirs warning"]),
+        ("info", ["ours info", "theirs warning"]),
+        ("warning", ["theirs warning"]),
+        ("error", []),
+    ],
+)
+def test_the_level_is_ours_and_libraries_are_one_step_quieter(stream, level, written) -> None:
+    configure(Log(level=level), stream=stream)
+    ours, theirs = structlog.get_logger("connector.test"), logging.getLogger("aiokafka.conn")
+    ours.debug("ours debug")
+    ours.info("ours info")
+    theirs.info("theirs info")
+    theirs.warning("theirs warning")
+    assert [line["event"] for line in lines(stream)] == written
+
+
+def test_configuring_again_replaces_the_first(stream) -> None:
+    first = io.StringIO()
+    configure(Log(), stream=first)
+    configure(Log(), stream=stream)
+    structlog.get_logger().info("once")
+    assert first.getvalue() == ""
+    assert len(lines(stream)) == 1
+
+
+def test_warnings_are_logged(stream) -> None:
+    configure(Log(), stream=stream)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn(f"deprecated {NUMBER}", stacklevel=1)
+        logging.captureWarnings(capture=False)
+    assert "deprecated **********78" in lines(stream)[0]["event"]
+
+
+def record(place: int, *, name: str = "aiokafka.conn") -> logging.LogRecord:
+    return logging.LogRecord(name, logging.ERROR, "conn.py", place, "cannot connect to %s", ("a",), None)
+
+
+def test_of_an_outage_one_line_per_place_and_time_is_written_with_a_count() -> None:
+    clock = ManualClock()
+    repeat = RepeatFilter("aiokafka", clock, seconds=5)
+    assert [repeat.filter(record(1)) for _ in range(3)] == [True, False, False]
+    assert repeat.filter(record(2)), "another place"
+    clock.advance(4.9)
+    assert not repeat.filter(record(1))
+    clock.advance(0.2)
+    later = record(1)
+    assert repeat.filter(later)
+    assert later.getMessage() == "cannot connect to a (and 3 more like it)"
+    clock.advance(6)
+    calm = record(1)
+    assert repeat.filter(calm)
+    assert calm.getMessage() == "cannot connect to a"
+
+
+@pytest.mark.parametrize("name", ["connector.x", "aiokafkaesque"])
+def test_other_loggers_are_never_limited(name) -> None:
+    repeat = RepeatFilter("aiokafka", ManualClock())
+    assert all(repeat.filter(record(1, name=name)) for _ in range(10))
+
+
+def test_the_limit_is_in_force_for_everything_below_aiokafka(stream) -> None:
+    configure(Log(), stream=stream)
+    for _ in range(100):
+        logging.getLogger("aiokafka.consumer.fetcher").error("away")
+    assert len(lines(stream)) == 1
