@@ -13,16 +13,21 @@ from jmespath.functions import Functions
 from connector.definition.report import Report
 from connector.definition.shape import Schema, Shape, scalar_text
 from connector.definition.source import Source
+from connector.model import Message
 
-# The library's functions, and those the replies' reader adds.
-FUNCTIONS: Final = frozenset(Functions.FUNCTION_TABLE) | {"items", "json", "digits", "last", "trim"}
+STANDARD: Final = frozenset(Functions.FUNCTION_TABLE)
+FUNCTIONS: Final = STANDARD | {"items", "json", "digits", "last", "trim"}  # what the replies' reader adds
 
 _FIELDS: Final = ("field", "subexpression", "index_expression", "current")
+
+# Of these only the first child is read from the document itself; the others from what it gives.
+_LEFTMOST: Final = ("subexpression", "index_expression", "projection", "value_projection", "filter_projection", "pipe")
 
 
 class Path(Shape):
     """A JMESPath expression; gives its source."""
 
+    functions = FUNCTIONS
     predicate = False
 
     def read(self, source: Source, report: Report) -> str | None:
@@ -39,9 +44,9 @@ class Path(Shape):
             )
             return None
         for node in _walk(tree):
-            if node.get("type") == "function_expression" and node["value"] not in FUNCTIONS:
-                near = get_close_matches(node["value"], sorted(FUNCTIONS), n=1)
-                remedy = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(sorted(FUNCTIONS))}"
+            if node.get("type") == "function_expression" and node["value"] not in self.functions:
+                near = get_close_matches(node["value"], sorted(self.functions), n=1)
+                remedy = f"did you mean `{near[0]}`?" if near else f"known: {', '.join(sorted(self.functions))}"
                 report.error(source.place, f"the JMESPath function `{node['value']}` is not known", remedy)
                 return None
         if self.predicate and any(node["type"] in _FIELDS for node in _operands(tree)):
@@ -60,6 +65,35 @@ class Predicate(Path):
     """A JMESPath expression whose truth is asked."""
 
     predicate = True
+
+
+class OverMessage(Path):
+    """A JMESPath expression over a message: its fields are known, and the functions are the standard ones."""
+
+    functions = STANDARD
+
+    def read(self, source: Source, report: Report) -> str | None:
+        text = super().read(source, report)
+        for name in _roots(jmespath.compile(text).parsed) if text is not None else ():
+            if name not in Message.__struct_fields__:
+                near = get_close_matches(name.lower(), Message.__struct_fields__, n=1)
+                known = ", ".join(Message.__struct_fields__)
+                remedy = f"did you mean `{near[0]}`?" if near else f"custom values are custom.{name}; known: {known}"
+                report.error(source.place, f"a message has no field `{name}`", remedy)
+                return None
+        return text
+
+
+def _roots(node: Any) -> Iterator[str]:
+    """Names of the fields that are read from the message itself."""
+    if node["type"] == "field":
+        yield node["value"]
+    elif node["type"] in _LEFTMOST:
+        yield from _roots(node["children"][0])
+    elif node["type"] != "expref":
+        for child in node.get("children", ()):
+            if isinstance(child, dict):
+                yield from _roots(child)
 
 
 def _walk(node: Any) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from connector.definition.jmes import Predicate
+from connector.definition.jmes import OverMessage
 from connector.definition.replies import ResponseShape
 from connector.definition.shape import (
     Choice,
@@ -153,7 +153,10 @@ _WHOLE = (
 OPERATION: Final = Record(
     Key("name", _name, "Name of the operation.", "bulk"),
     Key(
-        "when", Predicate(), "JMESPath over the message; the first operation that fits takes it.", "template_id != null"
+        "when",
+        Predicate(),
+        "JMESPath over the message; the first operation that fits takes it.",
+        "custom.route == 'bulk'",
     ),
     *_OPERATION,
     elsewhere={key.name: "it belongs to the whole definition: move it to the top level" for key in _WHOLE},

@@ -21,7 +21,7 @@ from connector.definition.tree import Definition, Operation
 from connector.definition.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import DefinitionError, Problem
 
-__all__ = ["CATALOGUE", "Environment", "load", "load_all"]
+__all__ = ["CATALOGUE", "Environment", "definition_files", "find", "load", "load_all"]
 
 CATALOGUE: Final = Path(__file__).resolve().parent.parent / "providers"  # the shipped definitions
 SUFFIXES: Final = (".yaml", ".yml")
@@ -46,8 +46,12 @@ def load(path_or_name: str | Path, *, environment: Environment, folder: Path | N
         raise DefinitionError(report.errors)
     definition = _compile(source, file, report)
     if report.errors:
-        raise DefinitionError(sorted(report.errors, key=lambda problem: (problem.file != str(file), problem.line or 0)))
+        raise DefinitionError(sorted(report.errors, key=_order))
     return definition
+
+
+def _order(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line or 0, problem.column or 0
 
 
 def load_all(paths: Iterable[str | Path], environment: Environment) -> dict[str, Definition]:
@@ -58,14 +62,14 @@ def load_all(paths: Iterable[str | Path], environment: Environment) -> dict[str,
     definitions: dict[str, Definition] = {}
     problems: list[Problem] = []
     for path in paths:
-        for file in _files(path):
-            try:
-                definition = load(file, environment=environment)
-            except DefinitionError as error:
-                problems.extend(problem for problem in error.problems if problem not in problems)
-                continue
+        try:
+            loaded = _load_each(definition_files(path), environment)
+        except DefinitionError as error:
+            problems.extend(problem for problem in error.problems if problem not in problems)
+            continue
+        for definition in loaded:
             other = definitions.setdefault(definition.name, definition)
-            if other is not definition and other.file != definition.file:
+            if other.file != definition.file:
                 message = f"`{definition.name}` is defined in {other.file} as well"
                 problems.append(Problem(message, "give one of them another `name`", definition.file, "name"))
     for definition in definitions.values():
@@ -77,6 +81,20 @@ def load_all(paths: Iterable[str | Path], environment: Environment) -> dict[str,
     if problems:
         raise DefinitionError(problems)
     return definitions
+
+
+def _load_each(files: list[Path], environment: Environment) -> list[Definition]:
+    """All files of one path. Raises DefinitionError with the problems of every one."""
+    loaded: list[Definition] = []
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            loaded.append(load(file, environment=environment))
+        except DefinitionError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise DefinitionError(problems)
+    return loaded
 
 
 # ---- files ---------------------------------------------------------------------------------------------------------
@@ -101,11 +119,12 @@ def find(path_or_name: str | Path, folders: Iterable[Path]) -> Path:
     raise DefinitionError([Problem(f"no definition is called `{given}`", remedy)])
 
 
-def _files(path: str | Path) -> list[str | Path]:
-    folder = Path(path)
+def definition_files(path_or_name: str | Path) -> list[Path]:
+    """The files of a folder, or the one file of a path or bare name. Raises DefinitionError where there is none."""
+    folder = Path(path_or_name)
     if not folder.is_dir():
-        return [path]
-    found: list[str | Path] = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
+        return [find(path_or_name, [])]
+    found = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
     if not found:
         raise DefinitionError([Problem("the folder holds no definition", "files end in .yaml", str(folder))])
     return found

@@ -1,0 +1,169 @@
+"""`sms-connector check`: are these provider definitions right, and what shares a request?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import click
+import orjson
+
+from connector.definition.environment import Environment
+from connector.definition.load import definition_files, load
+from connector.definition.tree import Definition, Operation
+from connector.errors import ConfigurationError, DefinitionError, Problem
+from connector.request.compile import compile_operation
+from connector.response.compile import compile_response
+
+
+@dataclass(slots=True)
+class Checked:
+    """What is known about one file.
+
+    Attributes:
+        file: as given, or where a bare name was found.
+        definition: None when it cannot be loaded.
+        keys: operation → what its messages must have in common to share a request.
+        errors, warnings: every one.
+    """
+
+    file: str
+    definition: Definition | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    errors: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="FILES…")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per file.")
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--no-environment", is_flag=True, help="Leave every ${NAME} as it is: for places that have no secrets.")
+def check(paths: tuple[str, ...], *, as_json: bool, strict: bool, no_environment: bool) -> None:
+    r"""Check provider definitions: files, folders of files, or names of the catalogue.
+
+    Prints every error at once with file, line, path and remedy, and for each operation what messages must have in
+    common to share a request. Exit code 78 when something is wrong.
+
+    \b
+    Examples:
+      sms-connector check providers/acme.yaml
+      sms-connector check definitions/ --no-environment --strict
+    """
+    environment = Environment.placeholders() if no_environment else Environment(os.environ)
+    checked = list(check_paths(paths, environment))
+    for each in checked:
+        click.echo(orjson.dumps(as_document(each)).decode() if as_json else as_text(each))
+    if any(each.errors or (strict and each.warnings) for each in checked):
+        raise click.exceptions.Exit(ConfigurationError.exit_code)
+
+
+def check_paths(paths: Iterable[str], environment: Environment) -> Iterator[Checked]:
+    """Each file on its own, then what only shows when they are seen together."""
+    checked: list[Checked] = []
+    for path in paths:
+        try:
+            files = definition_files(path)
+        except DefinitionError as error:
+            checked.append(Checked(path, errors=list(error.problems)))
+            continue
+        checked.extend(check_file(str(file), environment) for file in files)
+    names: dict[str, str] = {}
+    for each in checked:
+        name = each.definition.name if each.definition is not None else each.file
+        if names.setdefault(name, each.file) != each.file:
+            message = f"`{name}` is defined in {names[name]} as well"
+            each.errors.append(Problem(message, "give one of them another `name`", each.file, "name"))
+    yield from checked
+
+
+def check_file(file: str, environment: Environment) -> Checked:
+    """Load one definition and compile all of it, as a worker would."""
+    checked = Checked(file)
+    try:
+        definition = load(file, environment=environment)
+    except DefinitionError as error:
+        checked.errors.extend(error.problems)
+        return checked
+    checked.definition = definition
+    checked.warnings.extend(definition.warnings)
+    for operation in definition.operations:
+        try:
+            checked.keys[operation.name] = compile_operation(operation).description
+        except DefinitionError as error:
+            checked.errors.extend(_placed(error, operation, file))
+        try:
+            compile_response(operation)
+        except DefinitionError as error:
+            checked.errors.extend(_placed(error, operation, file))
+    return checked
+
+
+def _placed(error: DefinitionError, operation: Operation, file: str) -> Iterator[Problem]:
+    """The problems of one operation's compilers, which know paths inside the operation and no file."""
+    for problem in error.problems:
+        path = problem.path if problem.path.startswith("operations[") else f"{operation.path}.{problem.path}".strip(".")
+        yield replace(problem, file=problem.file or file, path=path)
+
+
+# ---- output --------------------------------------------------------------------------------------------------------
+
+
+def as_text(checked: Checked) -> str:
+    """For people."""
+    definition = checked.definition
+    lines = [f"{checked.file}: " + (f"{len(checked.errors)} wrong" if checked.errors else "ok")]
+    if definition is not None and not checked.errors:
+        lines[0] += f" ({definition.name})"
+        for operation in definition.operations:
+            lines.append(f"  {operation.name}: {_way(operation)}")
+            lines.append(f"    {_batches(operation)}")
+            if operation.batching is not None:
+                lines.append(f"    share a request: {checked.keys[operation.name]}")
+    lines += [f"  error: {problem}" for problem in checked.errors]
+    lines += [f"  warning: {problem}" for problem in checked.warnings]
+    return "\n".join(lines)
+
+
+def as_document(checked: Checked) -> dict[str, Any]:
+    """For programs."""
+    definition = checked.definition
+    operations = [
+        {
+            "name": operation.name,
+            "method": operation.method,
+            "when": operation.when,
+            "records": [operation.batching.min_records, operation.batching.max_records]
+            if operation.batching
+            else [1, 1],
+            "key": checked.keys.get(operation.name),
+        }
+        for operation in (definition.operations if definition is not None else ())
+    ]
+    return {
+        "file": checked.file,
+        "name": definition.name if definition is not None else None,
+        "ok": not checked.errors,
+        "operations": operations,
+        "errors": [asdict(problem) for problem in checked.errors],
+        "warnings": [asdict(problem) for problem in checked.warnings],
+    }
+
+
+def _way(operation: Operation) -> str:
+    body = {"none": "", "pairs": " query" if operation.method == "GET" else " form"}.get(
+        operation.kind, f" {operation.kind}"
+    )
+    condition = f", when {operation.when}" if operation.when is not None else ""
+    return f"{operation.method}{body}{condition}"
+
+
+def _batches(operation: Operation) -> str:
+    batching = operation.batching
+    if batching is None:
+        return "each message is a request"
+    least = f"{batching.min_records} to " if batching.min_records > 1 else "up to "
+    size = f", at most {batching.max_bytes:,} bytes" if batching.max_bytes is not None else ""
+    return f"{least}{batching.max_records:,} messages in a request{size}"
