@@ -154,7 +154,7 @@ OPERATION: Final = Record(
     Key("name", _name, "Name of the operation.", "bulk"),
     Key(
         "when",
-        Predicate(),
+        OverMessage(),
         "JMESPath over the message; the first operation that fits takes it.",
         "custom.route == 'bulk'",
     ),
