@@ -115,11 +115,13 @@ class RequestError(ConnectorError):
     Attributes:
         phase: how far it had come.
         uncertain: True when bytes of the request may have reached the provider, so it may have been taken.
+        timed_out: True when it ended because a time limit was reached: the provider may be overloaded.
         reason: for logs and results; without secrets and phone numbers.
     """
 
-    def __init__(self, phase: Phase, reason: str, *, uncertain: bool) -> None:
+    def __init__(self, phase: Phase, reason: str, *, uncertain: bool, timed_out: bool = False) -> None:
         self.phase = phase
         self.uncertain = uncertain
+        self.timed_out = timed_out
         self.reason = reason
         super().__init__(f"{phase}: {reason}")
