@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connector.clock import Clock
 from connector.definition.tree import Definition, Operation
-from connector.delivery.attempt import Attempt, Part, Sealed
+from connector.delivery.attempt import Attempt, Part
 from connector.delivery.backlog import Backlog
 from connector.delivery.breaker import BreakerSettings
 from connector.delivery.gate import Account, Gate
 from connector.delivery.item import Item
+from connector.delivery.preparation import Preparation, Router
 from connector.delivery.retry import Backoff
 from connector.delivery.route import Route, compile_routes
 from connector.delivery.settlement import Settlement, Settler
 from connector.delivery.transport import Transport
-from connector.delivery.windows import Key, Shape
-from connector.errors import MessageError, RequestError
-from connector.model import Batch, Message, Outcome, Reply, Result, Status
+from connector.delivery.windows import Shape
+from connector.errors import RequestError
+from connector.model import Message, Outcome, Reply, Result
 
 TURN = 16
 """Requests prepared before other tasks get their turn: a full one takes milliseconds."""
@@ -57,7 +57,7 @@ class LaneSettings:
     wait_max: float = 5.0
     park_after: float = 30.0
     dry_run: bool = False
-    breaker: BreakerSettings = BreakerSettings()
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
 
 class Lane:
@@ -103,7 +103,6 @@ class Lane:
         self.name = definition.name
         self.open_count = 0
         self.open_bytes = 0
-        self._decode = decode
         self._settle_with = settle
         self._transport = transport
         self._clock = clock
@@ -117,6 +116,8 @@ class Lane:
         self._settler = Settler(definition, backoff=backoff, clock=clock, dry_run=settings.dry_run)
         account = account or Account(definition, settings.breaker, clock.monotonic(), uniform)
         self._gate = Gate(definition, account, clock=clock, backoff=backoff, redact=self._settler.redact)
+        self._router = Router(definition.name, self._routes)
+        self._preparation = Preparation(self._routes, self._router, decode=decode, settler=self._settler, clock=clock)
         self._backlog = Backlog([_shape(route, settings) for route in self._routes], settings.wait_max)
         self._flights: dict[asyncio.Task[None], Attempt] = {}
         self._awake = asyncio.Event()
@@ -133,7 +134,7 @@ class Lane:
         Raises:
             MessageError: no operation fits it, or its batch cannot be determined; it is not taken.
         """
-        self._backlog.add(self._key(message, priority=item.priority), item, self._clock.monotonic())
+        self._backlog.add(self._router.key(message, priority=item.priority), item, self._clock.monotonic())
         self.open_count += 1
         self.open_bytes += len(item.raw)
 
@@ -147,16 +148,8 @@ class Lane:
         return not self._flights and self._delay > 0
 
     def share(self, fraction: float) -> None:
-        """This worker's part of the provider's limits and slots: its fraction of the partitions."""
+        """Take part in the provider's limits and slots with this fraction: that of the partitions this worker owns."""
         self._gate.share(fraction)
-
-    def _key(self, message: Message, *, priority: bool, first: int = 0) -> Key:
-        for index in range(first, len(self._routes)):
-            route = self._routes[index]
-            if route.operation.when is None or route.renderer.fits(message):
-                group = route.renderer.batch_key(message) if route.renderer.max_records > 1 else None
-                return (index, message.campaign_id, group, priority)
-        raise MessageError(f"no operation of provider {self.name!r} fits this message")
 
     # ---- out --------------------------------------------------------------------------------------------------------
 
@@ -236,94 +229,16 @@ class Lane:
 
     def _depart(self, part: Part, now: float) -> None:
         try:
-            attempt = self._prepare(part, now)
+            attempt, settlement = self._preparation.prepare(part)
         except Exception:
             self._backlog.untouched(part)
             raise
-        if attempt is None:
-            return
-        attempt.probe = self._gate.departed(len(attempt.items), now)
-        task = asyncio.create_task(self._fly(attempt), name=f"request {self.name} {attempt.batch.id}")
-        self._flights[task] = attempt
-        task.add_done_callback(self._landed)
-
-    # ---- before a request -------------------------------------------------------------------------------------------
-
-    def _prepare(self, part: Part, now: float) -> Attempt | None:
-        """Make a request of a part; None when none of its messages is to be sent now."""
-        route = self._routes[part.key[0]]
-        settlement = Settlement()
-        items, messages = self._sendable(part, settlement)
-        sealed = part.sealed if len(items) == len(part.items) and part.sealed and now < part.sealed.until else None
-        attempt: Attempt | None = None
-        if part.split is not None and part.split.budget <= 0:
-            for item, message in zip(items, messages, strict=True):
-                settlement.add(item, self._settler.spent(item, message, part.split))
-        elif sealed is None and len(items) < route.renderer.min_records:
-            self._refile(part, items, messages, settlement)
-        elif items:
-            attempt = self._request(part, route, items, messages, sealed, settlement, now)
+        if attempt is not None:
+            attempt.probe = self._gate.departed(len(attempt.items), now)
+            task = asyncio.create_task(self._fly(attempt), name=f"request {self.name} {attempt.batch.id}")
+            self._flights[task] = attempt
+            task.add_done_callback(self._landed)
         self._settle(settlement)
-        return attempt
-
-    def _sendable(self, part: Part, settlement: Settlement) -> tuple[list[Item], list[Message]]:
-        """Decode; messages that came too late, or have none, end here."""
-        wall = self._clock.wall()
-        items: list[Item] = []
-        messages: list[Message] = []
-        for item in part.items:
-            try:
-                message = self._decode(item)
-            except MessageError as error:
-                blank = Message(message_id="", to="")
-                settlement.add(item, self._settler.unsent(item, blank, Status.INVALID, error.reason))
-                continue
-            if item.deadline is not None and item.deadline <= wall:
-                settlement.add(item, self._settler.expired(item, message))
-            else:
-                items.append(item)
-                messages.append(message)
-        return items, messages
-
-    def _refile(self, part: Part, items: list[Item], messages: list[Message], settlement: Settlement) -> None:
-        """Too few for their operation: message by message to the next one that fits."""
-        index, _, _, priority = part.key
-        for item, message in zip(items, messages, strict=True):
-            try:
-                key = self._key(message, priority=priority, first=index + 1)
-            except MessageError as error:
-                settlement.add(item, self._settler.unsent(item, message, Status.INVALID, error.reason))
-            else:
-                self._backlog.untouched(Part(key, [item]))
-
-    def _request(
-        self,
-        part: Part,
-        route: Route,
-        items: list[Item],
-        messages: list[Message],
-        sealed: Sealed | None,
-        settlement: Settlement,
-        now: float,
-    ) -> Attempt | None:
-        if sealed is not None:
-            return Attempt(part, route, items, messages, sealed.request, sealed.batch, now)
-        batch = Batch(secrets.token_hex(16), self._clock.wall())
-        rendered = route.renderer.render(messages, batch)
-        for index, error in rendered.invalid:
-            settlement.add(
-                items[index], self._settler.unsent(items[index], messages[index], Status.INVALID, error.reason)
-            )
-        if rendered.left:
-            self._backlog.untouched(Part(part.key, [items[index] for index in rendered.left], None, part.split))
-        if rendered.request is None:
-            return None
-        if part.split is not None:
-            part.split.budget -= 1
-        if len(rendered.sent) < len(messages):
-            items = [items[index] for index in rendered.sent]
-            messages = [messages[index] for index in rendered.sent]
-        return Attempt(Part(part.key, items, None, part.split), route, items, messages, rendered.request, batch, now)
 
     # ---- the request and after it -----------------------------------------------------------------------------------
 
@@ -337,16 +252,18 @@ class Lane:
         except RequestError as error:
             if not attempt.done:
                 self._gate.failed(error, started=attempt.started, probe=attempt.probe)
+                settlement = self._settler.failed(attempt, error)
                 attempt.done = True
-                self._settle(self._settler.failed(attempt, error))
+                self._settle(settlement)
         else:
             if not attempt.done:
                 self._read(attempt, reply)
 
     def _read(self, attempt: Attempt, reply: Reply) -> None:
         if self._settings.dry_run:
-            whole: Outcome | None = Outcome("accept")
-            outcomes: Sequence[Outcome] = [whole] * len(attempt.items)
+            accepted = Outcome("accept")
+            whole: Outcome | None = accepted
+            outcomes: Sequence[Outcome] = [accepted] * len(attempt.items)
         else:
             reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
             whole, outcomes = reading.whole, reading.outcomes
@@ -386,6 +303,8 @@ class Lane:
 
     def _settle(self, settlement: Settlement) -> None:
         now = self._clock.monotonic()
+        for part in settlement.untouched:
+            self._backlog.untouched(part)
         for part in settlement.again:
             self._backlog.again(part, now)
         for delay, part in settlement.later:

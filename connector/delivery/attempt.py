@@ -1,0 +1,79 @@
+"""Messages on their way: before, in and between requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, log2
+
+from connector.delivery.item import Item
+from connector.delivery.route import Route
+from connector.delivery.windows import Key
+from connector.model import Batch, Message, Outcome, Request
+
+
+@dataclass(slots=True, eq=False)
+class Split:
+    """A request that was refused as a whole and is bisected to find the message at fault.
+
+    Attributes:
+        outcome, http_status, batch_id, batch_size: of the request that was refused.
+        budget: requests that may still be spent; shared by all its parts.
+    """
+
+    outcome: Outcome
+    http_status: int | None
+    batch_id: str
+    batch_size: int
+    budget: int
+
+    @staticmethod
+    def requests(size: int) -> int:
+        """The budget for a batch of `size`: one message at fault takes 2·log2(size) requests, so two can be found."""
+        return ceil(4 * log2(size))
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A request that is repeated exactly as it was, because the provider suppresses the second one.
+
+    Attributes:
+        until: monotonic seconds; afterwards the provider would take it for a new one.
+    """
+
+    request: Request
+    batch: Batch
+    until: float
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """Messages of one window that belong together: just taken, or waiting to be sent again."""
+
+    key: Key
+    items: list[Item]
+    sealed: Sealed | None = None
+    split: Split | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """A request under way.
+
+    Attributes:
+        part: what was taken; `items` and `messages` are those of it that are in the request, in record order.
+        started: monotonic seconds.
+        probe: it finds out whether an open breaker may close.
+        at_transport: False until the transport has it: it can be put back as if nothing had been.
+        done: its items have been dealt with; whatever still comes is ignored.
+    """
+
+    part: Part
+    route: Route
+    items: list[Item]
+    messages: list[Message]
+    request: Request
+    batch: Batch
+    started: float
+    probe: bool = False
+    at_transport: bool = False
+    done: bool = False

@@ -1,0 +1,120 @@
+"""Everything a lane holds that is not in a request: windows, parts to be sent next, parts to be sent later."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from heapq import heapify, heappop, heappush
+
+from connector.delivery.attempt import Part
+from connector.delivery.item import Item
+from connector.delivery.windows import Key, Shape, Window, Windows
+
+
+class Backlog:
+    """What waits in a lane, and what of it leaves next.
+
+    Args:
+        shapes: per operation.
+        wait_max: seconds after which a window goes before full ones.
+    """
+
+    def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
+        self._shapes = shapes
+        self._windows = Windows(shapes, wait_max)
+        self._next: deque[Part] = deque()
+        self._later: list[tuple[float, int, Part]] = []
+        self._sequence = 0
+
+    @property
+    def windows(self) -> int:
+        """Open windows."""
+        return len(self._windows)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that could leave now as far as they themselves are concerned."""
+        return self._windows.count + sum(len(part.items) for part in self._next)
+
+    @property
+    def delayed(self) -> int:
+        """Messages that wait for their time to be sent again."""
+        return sum(len(part.items) for _, _, part in self._later)
+
+    def add(self, key: Key, item: Item, now: float) -> None:
+        """A message begins to wait."""
+        item.since = now
+        self._windows.add(key, item)
+
+    def again(self, part: Part, now: float) -> None:
+        """To be sent again as soon as the lane may: before the younger ones of its window, not before other windows."""
+        if part.sealed is not None or part.split is not None:
+            self._next.append(part)
+            return
+        for item in part.items:
+            item.since = now
+        self._windows.give_back(part.key, part.items)
+
+    def later(self, part: Part, due: float) -> None:
+        """To be sent again at `due` (monotonic seconds) or after."""
+        self._sequence += 1
+        heappush(self._later, (due, self._sequence, part))
+
+    def untouched(self, part: Part) -> None:
+        """Taken and not sent: put back where it stood."""
+        if part.sealed is not None or part.split is not None:
+            self._next.appendleft(part)
+        else:
+            self._windows.give_back(part.key, part.items)
+
+    def release(self, now: float) -> None:
+        """What was due by now no longer waits for its time."""
+        while self._later and self._later[0][0] <= now:
+            self.again(heappop(self._later)[2], now)
+
+    def choose(self, now: float, *, idle: bool, caught_up: bool, memory_full: bool) -> Window | Part | None:
+        """What leaves next, still in its place; None when everything should wait. See `Windows.choose`.
+
+        Parts are what remains of requests that left before: only high priority goes before them.
+        """
+        if self._next and not self._windows.urgent:
+            return self._next[0]
+        return self._windows.choose(now, idle=idle, caught_up=caught_up, memory_full=memory_full)
+
+    def records(self, choice: Window | Part) -> int:
+        """Messages of it that fit one request."""
+        return min(len(choice.items), self._shapes[choice.key[0]].records)
+
+    def take(self, choice: Window | Part, limit: int, now: float) -> Part:
+        """Take what `choose` just answered; of a window at most `limit` messages."""
+        if isinstance(choice, Part):
+            return self._next.popleft()
+        return Part(choice.key, self._windows.take(choice, limit, now))
+
+    def next_change(self, *, caught_up: bool) -> float | None:
+        """When `release` or `choose` may answer differently by the mere passing of time: monotonic seconds."""
+        change = self._windows.next_change(caught_up=caught_up)
+        if self._later and (change is None or self._later[0][0] < change):
+            return self._later[0][0]
+        return change
+
+    def remove(self, wanted: Callable[[Key, Item], bool]) -> list[Item]:
+        """Take out every message for which `wanted` holds; sealed requests stay whole. Costs a look at each message."""
+        removed = self._windows.remove(wanted)
+        for part in (*self._next, *(part for _, _, part in self._later)):
+            if part.sealed is None:
+                removed += [item for item in part.items if wanted(part.key, item)]
+                part.items = [item for item in part.items if not wanted(part.key, item)]
+        self._next = deque(part for part in self._next if part.items)
+        self._later = [entry for entry in self._later if entry[2].items]
+        heapify(self._later)
+        return removed
+
+    def clear(self) -> list[Item]:
+        """Forget everything; all that was waiting."""
+        items = self._windows.clear()
+        for part in (*self._next, *(part for _, _, part in self._later)):
+            items += part.items
+        self._next.clear()
+        self._later.clear()
+        return items

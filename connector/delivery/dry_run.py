@@ -1,0 +1,17 @@
+"""`delivery: dry-run`: everything but the HTTP request."""
+
+from __future__ import annotations
+
+from connector.definition.tree import Auth
+from connector.model import Reply, Request
+
+
+class DryRunTransport:
+    """Takes requests and sends none. Its replies say nothing: a lane with `LaneSettings.dry_run` does not read them."""
+
+    async def send(self, request: Request, auth: Auth) -> Reply:
+        """An empty reply, at once."""
+        return Reply(200, {})
+
+    async def close(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,208 @@
+"""Requests over HTTP with aiohttp: one session per provider, every failure told by how far the request had come.
+
+What failed before the connection stood has not reached the provider and is safe to repeat. After that it is uncertain,
+also when a kept-alive connection closes before the first byte of a reply: the provider may have read the request.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from aiohttp import hdrs
+from multidict import CIMultiDict
+from yarl import URL
+
+from connector import __version__
+from connector.clock import Clock, SystemClock
+from connector.definition.tree import Auth, Definition, NoAuth, OAuth2, SigV4
+from connector.delivery.addresses import PublicResolver, refuse_private_literal
+from connector.delivery.failures import Progress, explain
+from connector.delivery.oauth2 import OAuth2Middleware
+from connector.errors import DefinitionError, Phase, Problem
+from connector.model import Reply, Request
+
+USER_AGENT = f"kafka-sms-connector/{__version__}"
+
+KEEP_ALIVE_SECONDS = 15.0
+"""Shorter than the idle time after which servers and load balancers close: such a close makes a request uncertain."""
+
+DNS_SECONDS = 30
+"""A provider that moves its name is followed within this time."""
+
+SPARE_CONNECTIONS = 2
+"""Beyond the request slots: token requests."""
+
+
+class _Ended(Exception):  # noqa: N818
+    """Carries an error past aiohttp, which repeats GET requests by itself when a kept-alive connection has closed."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Send a request once and no more: whether it is sent again is the lane's decision."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Ended(error) from error
+
+
+class HttpTransport:
+    """HTTP to one provider. Must be used in one event loop and closed there.
+
+    Args:
+        definition: whose `http` options apply.
+        clock: token ages and signatures.
+
+    Raises:
+        DefinitionError: a certificate or key file cannot be used.
+    """
+
+    def __init__(self, definition: Definition, *, clock: Clock | None = None) -> None:
+        self._http = definition.http
+        self._connections = definition.limits.concurrency + SPARE_CONNECTIONS
+        self._clock = clock or SystemClock()
+        self._ssl = _ssl_context(definition)
+        self._session: aiohttp.ClientSession | None = None
+        self._tokens: dict[int, tuple[OAuth2, OAuth2Middleware]] = {}
+
+    async def send(self, request: Request, auth: Auth = NoAuth()) -> Reply:  # noqa: B008
+        """See `Transport.send`."""
+        if isinstance(auth, SigV4):
+            from connector.request.sigv4 import sign  # botocore is an extra
+
+            request = sign(request, auth, self._clock.wall())
+        middlewares = (self._token(auth), _once) if isinstance(auth, OAuth2) else (_once,)
+        return await self._exchange(request, middlewares, self._http.reply_bytes)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _token(self, auth: OAuth2) -> OAuth2Middleware:
+        # By identity: operations inherit one object where they share a token; its pairs make it unhashable.
+        if id(auth) not in self._tokens:
+            self._tokens[id(auth)] = (auth, OAuth2Middleware(auth, self._post_form, self._clock))
+        return self._tokens[id(auth)][1]
+
+    async def _post_form(self, url: str, pairs: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
+        content_type = (hdrs.CONTENT_TYPE, "application/x-www-form-urlencoded")
+        request = Request("POST", url, (content_type, *headers.items()), urlencode(pairs).encode())
+        return await self._exchange(request, (_once,), 64 * 1024)
+
+    async def _exchange(
+        self, request: Request, middlewares: tuple[aiohttp.ClientMiddlewareType, ...], limit: int
+    ) -> Reply:
+        progress = Progress()
+        url = URL(request.url, encoded=True)
+        try:
+            if not self._http.private_hosts:
+                refuse_private_literal(url.host or "")
+            async with self._open().request(
+                request.method,
+                url,
+                headers=CIMultiDict(request.headers),
+                data=request.body,
+                allow_redirects=False,
+                trace_request_ctx=progress,
+                middlewares=middlewares,
+            ) as response:
+                body, truncated = await _body(response, limit)
+                return Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, body, truncated)
+        except _Ended as ended:
+            raise explain(ended.error, progress, host=url.host or "", http=self._http) from None
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            # `from None`: see failures.py about texts.
+            raise explain(error, progress, host=url.host or "", http=self._http) from None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            http = self._http
+            proxy = URL(http.proxy) if http.proxy is not None else None
+            resolver = None if http.private_hosts else PublicResolver(exempt=proxy.host if proxy else None)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections,
+                    keepalive_timeout=KEEP_ALIVE_SECONDS,
+                    ttl_dns_cache=DNS_SECONDS,
+                    resolver=resolver,
+                    ssl=self._ssl,
+                ),
+                timeout=aiohttp.ClientTimeout(total=http.total, connect=http.connect),
+                headers={hdrs.USER_AGENT: USER_AGENT},
+                skip_auto_headers=(hdrs.CONTENT_TYPE,),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[_trace()],
+                trust_env=False,
+                proxy=proxy,
+            )
+        return self._session
+
+
+async def _body(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
+    """The body, at most `limit` bytes of it, and whether there was more."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_any():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            response.close()  # the rest is not worth reading, so the connection cannot be kept
+            return b"".join(chunks)[:limit], True
+    return b"".join(chunks), False
+
+
+def _trace() -> aiohttp.TraceConfig:
+    """Moves each request's Progress."""
+
+    def move(phase: Phase, *, connected: bool) -> Any:
+        async def callback(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+            progress: Progress = context.trace_request_ctx
+            progress.phase, progress.connected = phase, connected
+
+        return callback
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_queued_start.append(move(Phase.CONNECT, connected=False))
+    trace.on_dns_resolvehost_start.append(move(Phase.DNS, connected=False))
+    trace.on_dns_resolvehost_end.append(move(Phase.CONNECT, connected=False))
+    trace.on_connection_create_start.append(move(Phase.CONNECT, connected=False))
+    trace.on_connection_create_end.append(move(Phase.WRITE, connected=True))
+    trace.on_connection_reuseconn.append(move(Phase.WRITE, connected=True))
+    trace.on_request_headers_sent.append(move(Phase.READ, connected=True))
+    return trace
+
+
+def _ssl_context(definition: Definition) -> ssl.SSLContext:
+    http = definition.http
+    context = ssl.create_default_context()
+    problems: list[Problem] = []
+
+    def unusable(path: str, name: str, error: OSError) -> None:
+        remedy = "name a readable PEM file; `http.key` must belong to `http.certificate`"
+        problems.append(Problem(f"cannot use {path}: {error.strerror or error}", remedy, definition.file, name))
+
+    if http.ca is not None:
+        try:
+            context.load_verify_locations(http.ca)
+        except OSError as error:  # ssl.SSLError is one
+            unusable(http.ca, "http.ca", error)
+    if http.certificate is not None:
+        try:
+            context.load_cert_chain(http.certificate, http.key)
+        except OSError as error:
+            unusable(http.certificate, "http.certificate", error)
+    if problems:
+        raise DefinitionError(problems)
+    if not http.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

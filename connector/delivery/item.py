@@ -1,0 +1,36 @@
+"""What a lane holds for every message that waits: the event's bytes and where it came from, no decoded objects."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class Item(msgspec.Struct, gc=False, eq=False):
+    """One open message. Compared by identity: two events with equal bytes are two messages.
+
+    Attributes:
+        raw: the event as it stands in Kafka; decoded again when its request is built.
+        origin: opaque to the lane but for `.topic` and `.partition`.
+        offset: its offset there.
+        key: the event's key.
+        received_at: when the connector read it, UTC.
+        deadline: wall seconds since the epoch; not sent after it.
+        attempts: requests it was in that count towards the limit of attempts.
+        priority: goes before all others of its lane.
+        uncertain: an earlier request with it may have been taken by the provider (only under `on_uncertain: resend`).
+        since: monotonic seconds; when it began to wait in its window. Set by the lane.
+    """
+
+    raw: bytes
+    origin: Any
+    offset: int
+    key: bytes | None
+    received_at: datetime
+    deadline: float | None = None
+    attempts: int = 0
+    priority: bool = False
+    uncertain: bool = False
+    since: float = 0.0

@@ -1,0 +1,134 @@
+"""From a part to a request: decode, sort out what cannot be sent, render. Nothing happens until the lane acts on it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+
+from connector.clock import Clock
+from connector.delivery.attempt import Attempt, Part
+from connector.delivery.item import Item
+from connector.delivery.route import Route
+from connector.delivery.settlement import Settlement, Settler
+from connector.delivery.windows import Key
+from connector.errors import MessageError
+from connector.model import Batch, Message, Status
+
+
+class Router:
+    """Chooses the operation of a message and names its window.
+
+    Args:
+        provider: for errors.
+        routes: in order of preference.
+    """
+
+    def __init__(self, provider: str, routes: Sequence[Route]) -> None:
+        self._provider = provider
+        self._routes = routes
+
+    def key(self, message: Message, *, priority: bool, first: int = 0) -> Key:
+        """The window of a message: of the first operation it fits, from `first` on.
+
+        Raises:
+            MessageError: none fits, or the batch it belongs to cannot be determined.
+        """
+        for index in range(first, len(self._routes)):
+            route = self._routes[index]
+            if route.operation.when is None or route.renderer.fits(message):
+                group = route.renderer.batch_key(message) if route.renderer.max_records > 1 else None
+                return (index, message.campaign_id, group, priority)
+        raise MessageError(f"no operation of provider {self._provider!r} fits this message")
+
+
+class Preparation:
+    """Makes requests of parts.
+
+    Args:
+        decode: an item's message; raises MessageError when it has none any more.
+    """
+
+    def __init__(
+        self,
+        routes: Sequence[Route],
+        router: Router,
+        *,
+        decode: Callable[[Item], Message],
+        settler: Settler,
+        clock: Clock,
+    ) -> None:
+        self._routes = routes
+        self._router = router
+        self._decode = decode
+        self._settler = settler
+        self._clock = clock
+
+    def prepare(self, part: Part) -> tuple[Attempt | None, Settlement]:
+        """The request of a part, None when none of its messages is to be sent now; and what becomes of the others."""
+        route = self._routes[part.key[0]]
+        settlement = Settlement()
+        items, messages = self._sendable(part, settlement)
+        if not items:
+            return None, settlement
+        if part.split is not None and part.split.budget <= 0:
+            for item, message in zip(items, messages, strict=True):
+                settlement.add(item, self._settler.spent(item, message, part.split))
+            return None, settlement
+        now = self._clock.monotonic()
+        if part.sealed is not None and now < part.sealed.until and len(items) == len(part.items):
+            return Attempt(part, route, items, messages, part.sealed.request, part.sealed.batch, now), settlement
+        if len(items) < route.renderer.min_records:
+            self._pass_on(part, items, messages, settlement)
+            return None, settlement
+        return self._rendered(Part(part.key, items, None, part.split), messages, settlement), settlement
+
+    def _sendable(self, part: Part, settlement: Settlement) -> tuple[list[Item], list[Message]]:
+        """Decode; messages that came too late, or are none any more, end here."""
+        wall = self._clock.wall()
+        items: list[Item] = []
+        messages: list[Message] = []
+        for item in part.items:
+            try:
+                message = self._decode(item)
+            except MessageError as error:
+                settlement.add(item, self._settler.unsent(item, None, Status.INVALID, error.reason))
+                continue
+            if item.deadline is not None and item.deadline <= wall:
+                settlement.add(item, self._settler.expired(item, message))
+            else:
+                items.append(item)
+                messages.append(message)
+        return items, messages
+
+    def _pass_on(self, part: Part, items: list[Item], messages: list[Message], settlement: Settlement) -> None:
+        """Too few for their operation: message by message to the next one that fits."""
+        index, _, _, priority = part.key
+        passed: dict[Key, list[Item]] = {}
+        for item, message in zip(items, messages, strict=True):
+            try:
+                key = self._router.key(message, priority=priority, first=index + 1)
+            except MessageError as error:
+                settlement.add(item, self._settler.unsent(item, message, Status.INVALID, error.reason))
+            else:
+                passed.setdefault(key, []).append(item)
+        settlement.untouched += [Part(key, group) for key, group in passed.items()]
+
+    def _rendered(self, part: Part, messages: list[Message], settlement: Settlement) -> Attempt | None:
+        route = self._routes[part.key[0]]
+        items = part.items
+        batch = Batch(secrets.token_hex(16), self._clock.wall())
+        rendered = route.renderer.render(messages, batch)
+        for index, error in rendered.invalid:
+            result = self._settler.unsent(items[index], messages[index], Status.INVALID, error.reason)
+            settlement.add(items[index], result)
+        if rendered.left:
+            settlement.untouched.append(Part(part.key, [items[index] for index in rendered.left], None, part.split))
+        if rendered.request is None:
+            return None
+        if part.split is not None:
+            part.split.budget -= 1
+        if len(rendered.sent) < len(messages):
+            items = [items[index] for index in rendered.sent]
+            messages = [messages[index] for index in rendered.sent]
+        part = Part(part.key, items, None, part.split)
+        return Attempt(part, route, items, messages, rendered.request, batch, self._clock.monotonic())

@@ -1,0 +1,70 @@
+"""One operation of a definition, compiled: how a lane asks for requests and what replies mean."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from connector.definition.tree import Definition, Operation
+from connector.errors import MessageError
+from connector.model import Batch, Message, Outcome, Reply, Request
+from connector.request.compile import compile_operation
+from connector.response.compile import compile_response
+
+
+class Rendered(Protocol):
+    """Messages turned into one request; all are indexes into the messages given."""
+
+    @property
+    def request(self) -> Request | None: ...
+    @property
+    def sent(self) -> Sequence[int]: ...
+    @property
+    def invalid(self) -> Sequence[tuple[int, MessageError]]: ...
+    @property
+    def left(self) -> Sequence[int]: ...
+
+
+class Renderer(Protocol):
+    """connector.request.compile.Renderer, as far as a lane uses it."""
+
+    @property
+    def max_records(self) -> int: ...
+    @property
+    def min_records(self) -> int: ...
+    def fits(self, message: Message) -> bool: ...
+    def batch_key(self, message: Message) -> Hashable: ...
+    def render(self, messages: Sequence[Message], batch: Batch) -> Rendered: ...
+
+
+class Reading(Protocol):
+    """What a reply means: one outcome per message in order; `whole` where one rule decided for all."""
+
+    @property
+    def outcomes(self) -> Sequence[Outcome]: ...
+    @property
+    def whole(self) -> Outcome | None: ...
+
+
+class Reader(Protocol):
+    """connector.response.compile.Reader, as far as a lane uses it."""
+
+    def read(self, reply: Reply, messages: Sequence[Message], batch: Batch, now: float) -> Reading: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An operation with its compiled renderer and reader."""
+
+    operation: Operation
+    renderer: Renderer
+    reader: Reader
+
+
+def compile_routes(definition: Definition) -> tuple[Route, ...]:
+    """The operations of a definition, in order of preference."""
+    return tuple(
+        Route(operation, compile_operation(operation), compile_response(operation))
+        for operation in definition.operations
+    )

@@ -1,0 +1,262 @@
+"""What the outcomes of one request mean for its messages: final results, and what is to be sent again and when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from connector.clock import Clock
+from connector.definition.gsm import segments
+from connector.definition.tree import Definition
+from connector.delivery.attempt import Attempt, Part, Sealed, Split
+from connector.delivery.item import Item
+from connector.delivery.retry import Backoff
+from connector.errors import RequestError
+from connector.masking import mask_phone
+from connector.model import Message, Outcome, Result, Source, Status, Then
+from connector.response.redact import Redactor
+
+FINAL = {"accept": Status.ACCEPTED, "reject": Status.REJECTED, "unknown": Status.UNKNOWN}
+
+DEFER_SECONDS = 60.0
+"""For a `defer` whose reply does not say until when."""
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What becomes of the messages of one request, or of one part that was looked at before it became one.
+
+    Attributes:
+        items, results: final; in step.
+        untouched: not sent after all: back to where they stood.
+        again: to be sent again as soon as the lane may.
+        later: to be sent again after so many seconds.
+    """
+
+    items: list[Item] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    untouched: list[Part] = field(default_factory=list)
+    again: list[Part] = field(default_factory=list)
+    later: list[tuple[float, Part]] = field(default_factory=list)
+
+    def add(self, item: Item, result: Result) -> None:
+        self.items.append(item)
+        self.results.append(result)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """One reply being settled."""
+
+    attempt: Attempt
+    outcomes: Sequence[Outcome]
+    http_status: int | None
+    completed_at: datetime
+    settlement: Settlement
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def reason(self, text: str, redact: Callable[[str], str]) -> str:
+        """Redacted; once per text, as a reason is often that of the whole request."""
+        redacted = self.reasons.get(text)
+        if redacted is None:
+            redacted = self.reasons[text] = redact(text)
+        return redacted
+
+
+class Settler:
+    """Builds settlements for one provider.
+
+    Args:
+        dry_run: results say that nothing was sent.
+    """
+
+    def __init__(self, definition: Definition, *, backoff: Backoff, clock: Clock, dry_run: bool) -> None:
+        self._provider = definition.name
+        self._redact = Redactor(definition.secrets)
+        self._backoff = backoff
+        self._clock = clock
+        self._dry_run = dry_run
+
+    def redact(self, text: str) -> str:
+        """`text` without secrets and phone numbers."""
+        return mask_phone(self._redact(text))
+
+    def unsent(self, item: Item, message: Message | None, status: Status, reason: str) -> Result:
+        """The result of a message that ends without a request; `message` is None when it cannot be read any more."""
+        result = Result(
+            status,
+            _source(item),
+            self._now(),
+            provider=self._provider,
+            reason=self.redact(reason) or None,
+            attempts=item.attempts,
+            received_at=item.received_at,
+            dry_run=self._dry_run,
+        )
+        if message is not None:
+            result.message_id, result.campaign_id, result.to = message.message_id, message.campaign_id, message.to
+            result.segments = None if message.body is None else segments(message.body)
+        return result
+
+    def expired(self, item: Item, message: Message) -> Result:
+        """The result of a message whose deadline has passed. What may have been sent before is not called unsent."""
+        if item.uncertain:
+            return self.unsent(
+                item, message, Status.UNKNOWN, "expired after a request that the provider may have taken"
+            )
+        return self.unsent(item, message, Status.EXPIRED, "not sent before it expired")
+
+    def spent(self, item: Item, message: Message, split: Split) -> Result:
+        """The result of a message whose refused batch could not be bisected further."""
+        result = self.unsent(item, message, Status.REJECTED, split.outcome.reason or "")
+        result.code, result.provider_batch_id = split.outcome.code, split.outcome.provider_batch_id
+        result.http_status, result.batch_id, result.batch_size = split.http_status, split.batch_id, split.batch_size
+        result.attempts += 1  # the request that was refused
+        return result
+
+    def replied(
+        self, attempt: Attempt, http_status: int | None, outcomes: Sequence[Outcome], whole: Outcome | None
+    ) -> Settlement:
+        """The outcomes of a request, one per message in order; `whole` where one stands for all."""
+        if whole is not None and whole.then == "split" and len(attempt.items) > 1:
+            return self._bisected(attempt, http_status, whole)
+        reply = _Reply(attempt, outcomes, http_status, self._now(), Settlement())
+        waiting: dict[tuple[Then, float | None, float | None], list[int]] = {}
+        for index, outcome in enumerate(outcomes):
+            status = FINAL.get(outcome.then)
+            if status is None:
+                waiting.setdefault((outcome.then, outcome.after, outcome.until), []).append(index)
+            else:
+                self._finish(reply, index, status, outcome.reason)
+        for indexes in waiting.values():
+            self._wait(reply, indexes)
+        return reply.settlement
+
+    def failed(self, attempt: Attempt, error: RequestError) -> Settlement:
+        """There was no usable reply.
+
+        What never left is not counted as an attempt: an outage must not use attempts up. The breaker sees to the pause.
+        """
+        if error.uncertain:
+            outcome = Outcome("uncertain", reason=str(error), rule="no reply")
+            return self.replied(attempt, None, [outcome] * len(attempt.items), outcome)
+        return Settlement(again=[Part(attempt.part.key, attempt.items, attempt.part.sealed, attempt.part.split)])
+
+    def abandoned(self, attempt: Attempt, reason: str) -> Settlement:
+        """A request was given up while the provider may have had it: final under `report`, else to be sent again."""
+        if not attempt.at_transport:
+            return Settlement(untouched=[attempt.part])
+        if attempt.route.operation.on_uncertain == "report":
+            outcome = Outcome("uncertain", reason=reason)
+            return self.replied(attempt, None, [outcome] * len(attempt.items), None)
+        for item in attempt.items:
+            item.attempts += 1
+            item.uncertain = True
+        return Settlement(again=[Part(attempt.part.key, attempt.items)])
+
+    # ---- one outcome ------------------------------------------------------------------------------------------------
+
+    def _wait(self, reply: _Reply, indexes: list[int]) -> None:
+        """Messages whose outcomes are not final and alike but for their words."""
+        attempt = reply.attempt
+        outcome = reply.outcomes[indexes[0]]
+        items = [attempt.items[index] for index in indexes]
+        whole = len(items) == len(attempt.items)
+        key, split = attempt.part.key, attempt.part.split
+        match outcome.then:
+            case "throttle" | "pause":
+                reply.settlement.again.append(Part(key, items, attempt.part.sealed if whole else None, split))
+            case "defer":
+                reply.settlement.later.append((self._deferred(outcome), Part(key, items, None, split)))
+            case "split":  # of a single message
+                for index in indexes:
+                    self._finish(reply, index, Status.REJECTED, reply.outcomes[index].reason)
+            case "uncertain" if attempt.route.operation.on_uncertain == "report":
+                for index in indexes:
+                    reason = reply.outcomes[index].reason or "the provider may have taken it"
+                    self._finish(reply, index, Status.UNKNOWN, reason)
+            case _:
+                self._retry(reply, indexes, uncertain=outcome.then == "uncertain")
+
+    def _retry(self, reply: _Reply, indexes: list[int], *, uncertain: bool) -> None:
+        """Counted: refused with `retry`, or uncertain under `resend`."""
+        attempt = reply.attempt
+        rest: list[Item] = []
+        for index in indexes:
+            item = attempt.items[index]
+            if self._backoff.exhausted(item.attempts + 1):
+                self._finish(reply, index, Status.FAILED, _gave_up(reply.outcomes[index], uncertain=uncertain))
+                continue
+            item.attempts += 1
+            item.uncertain = item.uncertain or uncertain
+            rest.append(item)
+        if rest:
+            sealed = self._seal(attempt) if uncertain and len(rest) == len(attempt.items) else None
+            delay = self._backoff.delay(max(item.attempts for item in rest), reply.outcomes[indexes[0]].after)
+            reply.settlement.later.append((delay, Part(attempt.part.key, rest, sealed, attempt.part.split)))
+
+    def _finish(self, reply: _Reply, index: int, status: Status, reason: str | None) -> None:
+        attempt, outcome = reply.attempt, reply.outcomes[index]
+        item, message = attempt.items[index], attempt.messages[index]
+        item.attempts += 1
+        body = message.body
+        reply.settlement.items.append(item)
+        reply.settlement.results.append(
+            Result(  # by position: half the time, and this is once per message
+                status,
+                _source(item),
+                reply.completed_at,
+                message.message_id,
+                self._provider,
+                message.campaign_id,
+                message.to,
+                outcome.provider_message_id,
+                outcome.provider_batch_id,
+                outcome.code,
+                None if reason is None else reply.reason(reason, self.redact),
+                reply.http_status,
+                attempt.batch.id,
+                len(attempt.items),
+                item.attempts,
+                None if body is None else segments(body),
+                item.received_at,
+                self._dry_run,
+            )
+        )
+
+    def _bisected(self, attempt: Attempt, http_status: int | None, outcome: Outcome) -> Settlement:
+        split = attempt.part.split
+        size = len(attempt.items)
+        if split is None:
+            split = Split(outcome, http_status, attempt.batch.id, size, Split.requests(size))
+        half = size // 2
+        key = attempt.part.key
+        return Settlement(
+            again=[Part(key, attempt.items[:half], None, split), Part(key, attempt.items[half:], None, split)]
+        )
+
+    def _seal(self, attempt: Attempt) -> Sealed | None:
+        """The request as it was, while the provider still recognises it; None where it never does."""
+        period = attempt.route.operation.idempotent
+        if attempt.part.sealed is not None or period is None:
+            return attempt.part.sealed
+        return Sealed(attempt.request, attempt.batch, attempt.started + period)
+
+    def _deferred(self, outcome: Outcome) -> float:
+        until = 0.0 if outcome.until is None else outcome.until - self._clock.wall()
+        delay = max(until, outcome.after or 0.0)
+        return delay if delay > 0 else DEFER_SECONDS
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.wall(), UTC)
+
+
+def _source(item: Item) -> Source:
+    return Source(item.origin.topic, item.origin.partition, item.offset)
+
+
+def _gave_up(outcome: Outcome, *, uncertain: bool) -> str:
+    said = outcome.reason or outcome.code or outcome.rule
+    doubt = "; the provider may have taken it" if uncertain else ""
+    return f"gave up after too many attempts{doubt}: {said}"

@@ -1,0 +1,28 @@
+"""What a lane needs of HTTP."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from connector.definition.tree import Auth
+from connector.model import Reply, Request
+
+
+class Transport(Protocol):
+    """Sends one request and reads its reply."""
+
+    async def send(self, request: Request, auth: Auth) -> Reply:
+        """The provider's reply, whatever its status.
+
+        Args:
+            request: ready to send, with the static headers of its authentication.
+            auth: of its operation; fetched or signed while sending where it changes with time (`oauth2`, `sigv4`).
+
+        Raises:
+            RequestError: no usable reply; says how far it came and whether the provider may have taken the request.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close connections; nothing is sent afterwards."""
+        ...

@@ -1,0 +1,280 @@
+"""Open batches, and which of them leaves next. Windows are pulled by a free request slot, never pushed by a timer.
+
+The order, and why (design.md, "Providers' side"):
+ 1. high priority, the longest waiting first;
+ 2. any window older than `wait_max`: "full first" alone starves a small campaign for ever;
+ 3. full ones, the longest waiting first: no campaign gets ahead of another;
+ 4. when the partitions are caught up, the one longest past its `wait`: nothing that could fill it is known to come;
+ 5. when memory is full, the fullest: nothing more can be read until something leaves;
+ 6. when the lane is idle, the oldest: `wait` is a bound, not a duty.
+Nothing else leaves, so that windows fill exactly while the provider is the bottleneck.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush, heapreplace
+
+from connector.delivery.item import Item
+
+Key = tuple[int, str | None, Hashable, bool]
+"""Operation's index, campaign, the renderer's batch key, high priority."""
+
+LONE_STREAK = 3
+"""Windows of one message in a row after which a campaign no longer waits: two may be chance."""
+
+LONE_CAMPAIGNS = 10_000
+"""Campaigns remembered for that, so that memory is bounded: 2 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an operation's windows have in common.
+
+    Attributes:
+        records: messages of a full window.
+        wait: seconds a window may collect messages once its partitions are caught up.
+    """
+
+    records: int
+    wait: float
+
+
+@dataclass(slots=True, eq=False)
+class Window:
+    """Messages that may share a request, in order of arrival."""
+
+    key: Key
+    records: int
+    wait: float
+    items: deque[Item] = field(default_factory=deque)
+    threshold: int = 1  # the next size at which a rank changes
+    marks: dict[_Ranking, float] = field(default_factory=dict)  # the rank of this window's live entry in each ranking
+
+    @property
+    def since(self) -> float:
+        """When its first message began to wait."""
+        return self.items[0].since
+
+
+class _Ranking:
+    """Windows by rank, lowest first: a heap whose entries are corrected when they surface.
+
+    A rank may grow unnoticed (a window's head is taken); `add` must be called when it may have shrunk.
+    """
+
+    def __init__(self, rank: Callable[[Window], float | None]) -> None:
+        self._rank = rank
+        self._heap: list[tuple[float, int, Window]] = []
+        self._sequence = 0
+        self._live = 0
+
+    def add(self, window: Window) -> None:
+        """Enter a window, or move it up."""
+        rank = self._rank(window)
+        mark = window.marks.get(self)
+        if rank is None or (mark is not None and mark <= rank):
+            return
+        if mark is None:
+            self._live += 1
+        window.marks[self] = rank
+        self._sequence += 1
+        heappush(self._heap, (rank, self._sequence, window))
+        if len(self._heap) > 2 * self._live + 64:  # superseded entries stay until they surface; not for ever
+            self._heap = [entry for entry in self._heap if entry[2].marks.get(self) == entry[0]]
+            heapify(self._heap)
+
+    def forget(self, window: Window) -> None:
+        """The window has gone; its entry is dropped when it surfaces."""
+        if window.marks.pop(self, None) is not None:
+            self._live -= 1
+
+    def first(self) -> Window | None:
+        """The window of lowest rank."""
+        heap = self._heap
+        while heap:
+            entered, sequence, window = heap[0]
+            if window.marks.get(self) != entered:
+                heappop(heap)
+                continue
+            rank = self._rank(window)
+            if rank is None:
+                heappop(heap)
+                self.forget(window)
+            elif rank > entered:
+                window.marks[self] = rank
+                heapreplace(heap, (rank, sequence, window))
+            else:
+                return window
+        return None
+
+
+class Windows:
+    """All open windows of a lane.
+
+    Args:
+        shapes: per operation.
+        wait_max: seconds after which a window goes before full ones.
+    """
+
+    def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
+        self._shapes = shapes
+        self._wait_max = wait_max
+        self._windows: dict[Key, Window] = {}
+        self._high = _Ranking(lambda window: window.since if window.key[3] else None)
+        self._oldest = _Ranking(lambda window: None if window.key[3] else window.since)
+        self._full = _Ranking(
+            lambda window: window.since if len(window.items) >= window.records and not window.key[3] else None
+        )
+        self._ripe = _Ranking(lambda window: None if window.key[3] else window.since + window.wait)
+        # By powers of two, so that a growing window is entered log2(records) times and not once per message.
+        self._fullest = _Ranking(lambda window: None if window.key[3] else -len(window.items).bit_length())
+        self._rankings = (self._high, self._oldest, self._full, self._ripe, self._fullest)
+        self._lone: OrderedDict[tuple[int, str | None], tuple[int, Key, float]] = OrderedDict()
+        self.count = 0
+
+    def __len__(self) -> int:
+        """Open windows."""
+        return len(self._windows)
+
+    def __iter__(self) -> Iterator[Window]:
+        return iter(self._windows.values())
+
+    @property
+    def urgent(self) -> bool:
+        """A message of high priority is waiting."""
+        return self._high.first() is not None
+
+    def add(self, key: Key, item: Item) -> None:
+        """File a message; `item.since` is set."""
+        window = self._windows.get(key)
+        if window is None:
+            window = self._open(key, item.since)
+        window.items.append(item)
+        self.count += 1
+        if len(window.items) >= window.threshold:
+            self._grown(window)
+
+    def give_back(self, key: Key, items: Sequence[Item]) -> None:
+        """Put messages before all others of their window, in their order."""
+        if not items:
+            return
+        window = self._windows.get(key)
+        if window is None:
+            window = self._open(key, items[0].since)
+        window.items.extendleft(reversed(items))
+        self.count += len(items)
+        self._grown(window)
+
+    def choose(self, now: float, *, idle: bool, caught_up: bool, memory_full: bool) -> Window | None:
+        """The window that leaves next, or None when all of them should go on filling.
+
+        Args:
+            now: monotonic seconds.
+            idle: no request of the lane is under way.
+            caught_up: no event is waiting in the partitions that feed the lane.
+            memory_full: no further event can be read.
+        """
+        urgent = self._high.first()
+        oldest = self._oldest.first()
+        if urgent is not None or oldest is None:
+            return urgent
+        if now - oldest.since >= self._wait_max:
+            return oldest
+        full = self._full.first()
+        if full is not None:
+            return full
+        ripe = self._ripe.first() if caught_up else None
+        if ripe is not None and now >= ripe.since + ripe.wait:
+            return ripe
+        if memory_full:
+            return self._fullest.first()
+        return oldest if idle and (caught_up or self.count == 1) else None
+
+    def next_change(self, *, caught_up: bool) -> float | None:
+        """When `choose` may answer differently by the mere passing of time: monotonic seconds."""
+        oldest = self._oldest.first()
+        if oldest is None:
+            return None
+        due = oldest.since + self._wait_max
+        ripe = self._ripe.first() if caught_up else None
+        return due if ripe is None else min(due, ripe.since + ripe.wait)
+
+    def take(self, window: Window, limit: int, now: float) -> list[Item]:
+        """Take the first messages of a window: at most `limit`, at most a full request."""
+        items = window.items
+        self._note_size(window, now)
+        number = min(len(items), window.records, limit)
+        taken = [items.popleft() for _ in range(number)]
+        self.count -= number
+        if items:
+            self._grown(window)  # a message that was given back may have stood before older ones
+        else:
+            self._close(window)
+        return taken
+
+    def remove(self, wanted: Callable[[Key, Item], bool]) -> list[Item]:
+        """Take out every message for which `wanted` holds, wherever it stands. Costs a look at each message."""
+        removed: list[Item] = []
+        for window in list(self._windows.values()):
+            chosen = [item for item in window.items if wanted(window.key, item)]
+            if chosen:
+                gone = set(map(id, chosen))
+                window.items = deque(item for item in window.items if id(item) not in gone)
+                removed += chosen
+                self.count -= len(chosen)
+                if window.items:
+                    self._grown(window)
+                else:
+                    self._close(window)
+        return removed
+
+    def clear(self) -> list[Item]:
+        """Forget everything; what was waiting, window by window."""
+        items = [item for window in self._windows.values() for item in window.items]
+        for window in list(self._windows.values()):
+            self._close(window)
+        self.count = 0
+        return items
+
+    def _open(self, key: Key, now: float) -> Window:
+        shape = self._shapes[key[0]]
+        wait = min(shape.wait, self._wait_max)
+        if key[:2] in self._lone:
+            streak, last, closed = self._lone[key[:2]]
+            if last == key and now - closed < wait:  # these two would have met: waiting pays again
+                del self._lone[key[:2]]
+            elif streak >= LONE_STREAK:
+                wait = 0.0
+        window = self._windows[key] = Window(key, shape.records, wait)
+        return window
+
+    def _close(self, window: Window) -> None:
+        del self._windows[window.key]
+        for ranking in self._rankings:
+            ranking.forget(window)
+
+    def _grown(self, window: Window) -> None:
+        """The window's size or head has changed for the better: enter it where it now belongs."""
+        size = len(window.items)
+        threshold = 1 << size.bit_length()
+        window.threshold = min(threshold, window.records) if size < window.records else threshold
+        rankings: Iterable[_Ranking] = (self._high,) if window.key[3] else self._rankings[1:]
+        for ranking in rankings:
+            ranking.add(window)
+
+    def _note_size(self, window: Window, now: float) -> None:
+        """Remember campaigns whose windows close with a single message."""
+        if window.records == 1:
+            return
+        campaign = window.key[:2]
+        if len(window.items) > 1:
+            self._lone.pop(campaign, None)
+            return
+        streak = self._lone[campaign][0] if campaign in self._lone else 0
+        self._lone[campaign] = (streak + 1, window.key, now)
+        self._lone.move_to_end(campaign)
+        if len(self._lone) > LONE_CAMPAIGNS:
+            self._lone.popitem(last=False)

@@ -1,0 +1,430 @@
+"""The lane as a whole, in virtual time, against a provider that does as it is told."""
+
+import asyncio
+
+import pytest
+
+from connector.definition.tree import Batching, Limits, Retry
+from connector.delivery.lane import LaneSettings
+from connector.errors import Phase, RequestError
+from connector.model import Outcome
+
+from .virtual import simulate
+from .world import FakeRenderer, World, names, operation
+
+
+def test_every_message_ends_accepted_with_everything_known_about_it() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.provider.answer = lambda call: {
+            i: Outcome("accept", provider_message_id=f"p-{i}", provider_batch_id="b-1") for i in call.ids
+        }
+        world.offer(*names(3), body="x" * 161)
+        await world.run(1)
+        assert set(world.statuses.values()) == {"accepted"}
+        result = world.results["m1"]
+        assert (result.provider, result.campaign_id, result.to) == ("acme", "c1", "+919800000002")
+        assert (result.provider_message_id, result.provider_batch_id) == ("p-m1", "b-1")
+        assert (result.http_status, result.batch_size, result.attempts, result.segments) == (200, 3, 1, 2)
+        assert result.batch_id == world.provider.calls[0].batch
+        assert (result.source.topic, result.source.partition, result.source.offset) == ("sms.messages", 0, 2)
+        assert world.lane.open_count == world.lane.open_bytes == 0
+
+    simulate(scenario())
+
+
+def test_one_settle_call_per_reply() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.offer(*names(25))
+        await world.run(2)
+        assert sorted(map(len, world.settled)) == [5, 10, 10]
+
+    simulate(scenario())
+
+
+def test_an_idle_lane_does_not_wait_and_a_busy_one_collects() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.offer("first")
+        running = asyncio.create_task(world.run(2))
+        for message in names(5):
+            await asyncio.sleep(0.01)
+            world.offer(message)
+        await running
+        assert world.sent == [["first"], names(5)]
+        assert world.provider.calls[0].at == 1000.0
+        # while the first was under way the others waited for more; when it was back the lane was idle again
+        assert world.provider.calls[1].at == pytest.approx(1000.2)
+
+    simulate(scenario())
+
+
+def test_only_refused_messages_are_sent_again_after_a_delay() -> None:
+    async def scenario() -> None:
+        world = World(retry=Retry(attempts=3, base=2.0))
+        world.provider.answer = lambda call: {"m1": Outcome("retry")} if len(world.sent) == 1 else Outcome("accept")
+        world.offer(*names(3))
+        await world.run(10)
+        assert world.sent == [["m0", "m1", "m2"], ["m1"]]
+        # 0.2 s for the reply, then half (uniform is 0.5) of 2 s
+        assert world.provider.calls[1].at == pytest.approx(1001.2)
+        assert world.results["m1"].attempts == 2
+        assert world.results["m0"].attempts == 1
+
+    simulate(scenario())
+
+
+def test_attempts_are_capped() -> None:
+    async def scenario() -> None:
+        world = World(retry=Retry(attempts=3))
+        world.provider.answer = lambda call: Outcome("retry", reason="queue full")
+        world.offer("m0")
+        await world.run(300)
+        assert len(world.sent) == 3
+        assert world.statuses == {"m0": "failed"}
+        assert world.results["m0"].attempts == 3
+        assert "queue full" in (world.results["m0"].reason or "")
+
+    simulate(scenario())
+
+
+@pytest.mark.parametrize("then", ["throttle", "pause"])
+def test_throttle_and_pause_are_not_counted(then: str) -> None:
+    async def scenario() -> None:
+        world = World(retry=Retry(attempts=2))
+        world.provider.answer = lambda call: Outcome(then) if len(world.sent) < 6 else Outcome("accept")
+        world.offer("m0")
+        await world.run(900)
+        assert world.statuses == {"m0": "accepted"}
+        assert world.results["m0"].attempts == 1
+
+    simulate(scenario())
+
+
+def test_retry_after_holds_the_lane() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.provider.answer = lambda call: (
+            Outcome("throttle", after=7.0) if len(world.sent) == 1 else Outcome("accept")
+        )
+        world.offer("m0")
+        running = asyncio.create_task(world.run(20))
+        await asyncio.sleep(1)
+        world.offer("m1", campaign="c2")
+        await running
+        assert [call.at >= 1007.2 for call in world.provider.calls] == [False, True, True]
+
+    simulate(scenario())
+
+
+def test_a_deferred_message_is_sent_at_its_time() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.provider.answer = lambda call: (
+            Outcome("defer", until=world.clock.wall() + 20) if len(world.sent) == 1 else Outcome("accept")
+        )
+        world.offer("m0")
+        await world.run(60)
+        assert world.provider.calls[1].at == pytest.approx(1020.2, abs=0.01)
+        assert world.results["m0"].attempts == 1
+
+    simulate(scenario())
+
+
+def test_what_waits_long_is_parked_when_someone_takes_it() -> None:
+    async def scenario() -> None:
+        parked: list[tuple[list[str], float]] = []
+        world = World(park=lambda items, due: parked.append(([str(i.offset) for i in items], due)))
+        world.provider.answer = lambda call: Outcome("defer", until=world.clock.wall() + 3600)
+        world.offer("m0")
+        await world.run(5)
+        assert parked == [(["1"], pytest.approx(1_700_003_600.2))]
+        assert world.lane.open_count == 0
+
+    simulate(scenario())
+
+
+def uncertain() -> RequestError:
+    return RequestError(Phase.READ, "no complete reply within 30s", uncertain=True, timed_out=True)
+
+
+def test_an_uncertain_request_is_sent_again_under_resend() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.provider.answer = lambda call: uncertain() if len(world.sent) == 1 else Outcome("accept")
+        world.offer(*names(3))
+        await world.run(30)
+        assert world.statuses == dict.fromkeys(names(3), "accepted")
+        assert world.provider.calls[0].batch != world.provider.calls[1].batch
+        assert world.results["m0"].attempts == 2
+
+    simulate(scenario())
+
+
+def test_an_uncertain_request_is_unknown_under_report_and_never_sent_again() -> None:
+    async def scenario() -> None:
+        world = World(operations=[operation(on_uncertain="report")])
+        world.provider.answer = lambda call: uncertain()
+        world.offer(*names(3))
+        await world.run(30)
+        assert world.sent == [names(3)]
+        assert world.statuses == dict.fromkeys(names(3), "unknown")
+
+    simulate(scenario())
+
+
+def test_an_idempotent_request_is_repeated_as_it_was() -> None:
+    async def scenario() -> None:
+        world = World(operations=[operation(idempotent=3600.0)])
+        world.provider.answer = lambda call: (
+            uncertain() if "m0" in call.ids and sum("m0" in ids for ids in world.sent) < 3 else Outcome("accept")
+        )
+        world.offer(*names(3))
+        running = asyncio.create_task(world.run(60))
+        await asyncio.sleep(0.3)
+        world.offer("later")
+        await running
+        repeated = [call.request for call in world.provider.calls if "m0" in call.ids]
+        assert len(repeated) == 3
+        assert repeated[0] is repeated[1] is repeated[2]
+        assert world.results["m0"].batch_id == world.provider.calls[0].batch
+
+    simulate(scenario())
+
+
+def test_beyond_the_idempotent_period_a_request_is_made_anew() -> None:
+    async def scenario() -> None:
+        world = World(operations=[operation(idempotent=0.5)])
+        world.provider.answer = lambda call: uncertain() if len(world.sent) == 1 else Outcome("accept")
+        world.offer(*names(3))
+        await world.run(30)
+        assert world.provider.calls[0].batch != world.provider.calls[1].batch
+
+    simulate(scenario())
+
+
+def test_what_never_left_is_not_counted_and_waits_for_the_provider() -> None:
+    async def scenario() -> None:
+        world = World(retry=Retry(attempts=2))
+        down = RequestError(Phase.CONNECT, "cannot connect", uncertain=False)
+        world.provider.answer = lambda call: down if world.clock.monotonic() < 1600 else Outcome("accept")
+        world.offer(*names(30))
+        await world.run(900)
+        assert world.statuses == dict.fromkeys(names(30), "accepted")
+        assert {result.attempts for result in world.results.values()} == {1}
+        assert len(world.sent) < 40  # the breaker probes, it does not hammer
+
+    simulate(scenario())
+
+
+def test_a_refused_batch_is_bisected_to_the_message_at_fault() -> None:
+    async def scenario() -> None:
+        world = World(renderers=[FakeRenderer(max_records=64)], limits=Limits(concurrency=1))
+        refuse = Outcome("split", code="400", reason="bad number")
+        world.provider.answer = lambda call: refuse if "m37" in call.ids else Outcome("accept")
+        world.offer(*names(64))
+        await world.run(60)
+        assert {i for i, status in world.statuses.items() if status == "rejected"} == {"m37"}
+        assert world.results["m37"].code == "400"
+        assert len(world.sent) == 1 + 2 * 6
+
+    simulate(scenario())
+
+
+def test_bisecting_ends_with_its_budget() -> None:
+    async def scenario() -> None:
+        world = World(renderers=[FakeRenderer(max_records=64)])
+        world.provider.answer = lambda call: Outcome("split", code="E1", reason="malformed")
+        world.offer(*names(64))
+        await world.run(60)
+        assert set(world.statuses.values()) == {"rejected"}
+        assert {result.code for result in world.results.values()} == {"E1"}
+        assert len(world.sent) == 1 + 4 * 6
+
+    simulate(scenario())
+
+
+def test_an_expired_message_is_not_sent() -> None:
+    async def scenario() -> None:
+        world = World(limits=Limits(concurrency=1))
+        world.offer("slow", campaign="c0")
+        running = asyncio.create_task(world.run(5))
+        await asyncio.sleep(0.05)
+        world.offer("late", expires=0.1)
+        world.offer("in time", expires=60.0)
+        await running
+        assert world.statuses == {"slow": "accepted", "late": "expired", "in time": "accepted"}
+        assert ["late"] not in world.sent
+        assert world.results["late"].attempts == 0
+
+    simulate(scenario())
+
+
+def test_a_message_that_expires_after_an_uncertain_request_is_not_called_unsent() -> None:
+    async def scenario() -> None:
+        world = World(retry=Retry(base=10.0))
+        world.provider.answer = lambda call: uncertain()
+        world.offer("m0", expires=1.0)
+        await world.run(30)
+        assert world.statuses == {"m0": "unknown"}
+
+    simulate(scenario())
+
+
+def test_a_message_that_cannot_be_rendered_is_invalid_and_alone() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.offer("good")
+        world.offer("bad", body="bad")
+        world.offer("also good")
+        await world.run(5)
+        assert world.statuses == {"good": "accepted", "bad": "invalid", "also good": "accepted"}
+        assert world.results["bad"].reason == "body is bad"
+
+    simulate(scenario())
+
+
+def test_equal_recipients_go_into_different_requests() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.offer("m0", to="+919800000001")
+        world.offer("m1", to="+919800000001")
+        world.offer("m2", to="+919800000002")
+        await world.run(5)
+        assert world.sent == [["m0", "m2"], ["m1"]]
+
+    simulate(scenario())
+
+
+def test_a_window_below_the_minimum_goes_to_the_next_operation() -> None:
+    async def scenario() -> None:
+        bulk = operation("bulk", batching=Batching((("msgs",),), 2, 10))
+        world = World(
+            operations=[bulk, operation("single")],
+            renderers=[FakeRenderer(max_records=10, min_records=2), FakeRenderer(max_records=1)],
+        )
+        world.offer("alone", campaign="c1")
+        world.offer("m0", "m1", campaign="c2")
+        await world.run(5)
+        assert sorted(world.sent) == [["alone"], ["m0", "m1"]]
+        assert set(world.statuses.values()) == {"accepted"}
+
+    simulate(scenario())
+
+
+def test_high_priority_goes_first() -> None:
+    async def scenario() -> None:
+        world = World(limits=Limits(concurrency=1))
+        world.offer(*names(40))
+        world.offer("otp", priority=True)
+        await world.run(5)
+        assert world.sent[0] == ["otp"]
+
+    simulate(scenario())
+
+
+def test_drain_waits_for_requests_under_way_and_returns_the_rest_untouched() -> None:
+    async def scenario() -> None:
+        world = World(limits=Limits(concurrency=1))
+        world.offer(*names(25))
+        running = asyncio.create_task(world.lane.run())
+        await asyncio.sleep(0.1)
+        returned = await world.lane.drain(world.clock.monotonic() + 10)
+        assert len(world.sent) == 1
+        assert len(returned) == 15
+        assert all(item.attempts == 0 and not item.uncertain for item in returned)
+        assert len(world.results) == 10
+        assert world.lane.open_count == world.lane.open_bytes == 0
+        world.lane.close()
+        await running
+
+    simulate(scenario())
+
+
+def test_drain_abandons_requests_at_its_deadline() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.provider.latency = 60
+        world.offer(*names(3))
+        running = asyncio.create_task(world.lane.run())
+        await asyncio.sleep(0.1)
+        returned = await world.lane.drain(world.clock.monotonic() + 10)
+        assert world.clock.monotonic() == pytest.approx(1010.1)
+        assert [(item.attempts, item.uncertain) for item in returned] == [(1, True)] * 3
+        assert world.results == {}
+        world.lane.reopen()
+        world.offer("next")
+        world.provider.latency = 0.1
+        await asyncio.sleep(1)
+        assert world.statuses == {"next": "accepted"}
+        world.lane.close()
+        await running
+
+    simulate(scenario())
+
+
+def test_an_abandoned_request_under_report_is_unknown() -> None:
+    async def scenario() -> None:
+        world = World(operations=[operation(on_uncertain="report")])
+        world.provider.latency = 60
+        world.offer(*names(3))
+        running = asyncio.create_task(world.lane.run())
+        await asyncio.sleep(0.1)
+        assert await world.lane.drain(world.clock.monotonic() + 1) == []
+        assert world.statuses == dict.fromkeys(names(3), "unknown")
+        world.lane.close()
+        await running
+
+    simulate(scenario())
+
+
+@pytest.mark.parametrize("where", ["renderer", "transport", "reader"])
+def test_what_goes_wrong_unexpectedly_surfaces_and_loses_no_message(where: str) -> None:
+    async def scenario() -> None:
+        world = World()
+        if where == "transport":
+            world.provider.answer = lambda call: RuntimeError("boom")
+        if where == "reader":
+            world.provider.answer = lambda call: AssertionError("boom")
+        world.offer("m0", body="bug" if where == "renderer" else "fine")
+        world.offer("m1")
+        with pytest.raises((RuntimeError, AssertionError)):
+            await world.run(5)
+        returned = await world.lane.drain(world.clock.monotonic())
+        assert len(returned) == 2
+        assert all(item.uncertain == (where != "renderer") for item in returned)
+        assert world.lane.open_count == 0
+
+    simulate(scenario())
+
+
+def test_a_request_that_may_not_leave_keeps_its_messages() -> None:
+    async def scenario() -> None:
+        asked: list[int] = []
+
+        async def before_send(_operation: object, _batch: str, items: object) -> bool:
+            asked.append(len(items))  # type: ignore[arg-type]
+            return len(asked) > 1
+
+        world = World(before_send=before_send)
+        world.offer(*names(3))
+        await world.run(5)
+        assert asked == [3, 3]
+        assert world.results["m0"].attempts == 1
+
+    simulate(scenario())
+
+
+def test_dry_run_sends_nothing_and_says_so() -> None:
+    async def scenario() -> None:
+        from connector.delivery.dry_run import DryRunTransport
+
+        world = World(settings=LaneSettings(dry_run=True))
+        world.lane._transport = DryRunTransport()
+        world.offer(*names(3))
+        await world.run(5)
+        assert world.statuses == dict.fromkeys(names(3), "accepted")
+        assert all(result.dry_run and result.http_status is None for result in world.results.values())
+
+    simulate(scenario())

@@ -1,0 +1,223 @@
+"""A lane with everything around it faked: a provider that does as it is told, and a stream that keeps the results."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+
+from connector.definition.tree import Auth, Batching, Constant, Definition, Limits, NoAuth, Object, Operation, Retry
+from connector.delivery.item import Item
+from connector.delivery.lane import Lane, LaneSettings
+from connector.delivery.route import Route
+from connector.errors import MessageError, RequestError
+from connector.model import Batch, Message, Outcome, Reply, Request, Result, Status
+
+from .virtual import LoopClock
+
+ACCEPT = Outcome("accept", rule="fake")
+Answer = Outcome | RequestError | dict[str, Outcome]
+"""For a whole request, for each message by its id, or no reply at all."""
+
+decode_message = msgspec.json.Decoder(Message).decode
+
+
+def operation(name: str = "send", **changes: Any) -> Operation:
+    plain = Operation(
+        name=name,
+        path="",
+        method="POST",
+        url=Constant("https://sms.example.com/"),
+        query=Object(()),
+        headers=Object(()),
+        auth=NoAuth(),
+        kind="json",
+        body=None,
+        batching=None,
+        response=None,
+    )
+    return replace(plain, **changes)
+
+
+@dataclass
+class FakeRenderer:
+    """Requests whose body is the list of message ids. `body: "bad"` cannot be rendered; equal `to` never meet."""
+
+    max_records: int = 10
+    min_records: int = 1
+    wanted: Callable[[Message], bool] = lambda message: True
+
+    def fits(self, message: Message) -> bool:
+        return self.wanted(message)
+
+    def batch_key(self, message: Message) -> Any:
+        if message.template_id == "no key":
+            raise MessageError("the campaign has no template")
+        return message.template_id
+
+    def render(self, messages: Sequence[Message], batch: Batch) -> Any:
+        seen: set[str] = set()
+        sent, invalid, left = [], [], []
+        for index, message in enumerate(messages):
+            if message.body == "bug":
+                raise RuntimeError("a renderer never raises")
+            if message.body == "bad":
+                invalid.append((index, MessageError("body is bad")))
+            elif message.to in seen:
+                left.append(index)
+            else:
+                seen.add(message.to)
+                sent.append(index)
+        batch.count = len(sent)
+        body = json.dumps({"batch": batch.id, "ids": [messages[i].message_id for i in sent]}).encode()
+        request = Request("POST", "https://sms.example.com/", (), body) if sent else None
+        return SimpleNamespace(request=request, sent=sent, invalid=invalid, left=left)
+
+
+class FakeReader:
+    """Replies carry their meaning with them (`Call.answer`)."""
+
+    def read(self, reply: Any, messages: Sequence[Message], batch: Batch, now: float) -> Any:
+        answer = reply.answer
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, Outcome):
+            return SimpleNamespace(outcomes=[answer] * len(messages), whole=answer)
+        return SimpleNamespace(outcomes=[answer.get(m.message_id, ACCEPT) for m in messages], whole=None)
+
+
+@dataclass
+class Call:
+    """One request as the provider saw it."""
+
+    at: float
+    ids: list[str]
+    batch: str
+    request: Request
+
+
+@dataclass
+class FakeProvider:
+    """Answers requests after `latency` seconds, as `answer` says."""
+
+    clock: LoopClock
+    latency: float = 0.2
+    answer: Callable[[Call], Any] = lambda call: ACCEPT
+    calls: list[Call] = field(default_factory=list)
+    under_way: int = 0
+    most_under_way: int = 0
+
+    async def send(self, request: Request, auth: Auth) -> Any:
+        document = json.loads(request.body or b"")
+        call = Call(self.clock.monotonic(), document["ids"], document["batch"], request)
+        self.calls.append(call)
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            await asyncio.sleep(self.latency)
+        finally:
+            self.under_way -= 1
+        answer = self.answer(call)
+        if isinstance(answer, BaseException) and not isinstance(answer, AssertionError):
+            raise answer
+        return SimpleNamespace(status=200, headers={}, body=b"", truncated=False, answer=answer)
+
+    async def close(self) -> None: ...
+
+
+class World:
+    """A lane, its provider and what came of its messages. Made inside a virtual loop."""
+
+    def __init__(
+        self,
+        *,
+        operations: Sequence[Operation] = (),
+        renderers: Sequence[FakeRenderer] = (),
+        limits: Limits = Limits(concurrency=4),
+        retry: Retry = Retry(),
+        settings: LaneSettings = LaneSettings(),
+        caught_up: bool = True,
+        before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
+        **lane: Any,
+    ) -> None:
+        self.clock = LoopClock()
+        self.provider = FakeProvider(self.clock)
+        self.results: dict[str, Result] = {}
+        self.settled: list[list[str]] = []
+        self.parked: list[tuple[list[Item], float]] = []
+        self.caught_up = caught_up
+        self.memory_full = False
+        operations = operations or [operation(batching=Batching((("msgs",),), 1, 10))]
+        renderers = renderers or [FakeRenderer()]
+        self.definition = Definition("acme", "acme.yaml", tuple(operations), limits=limits, retry=retry)
+        reader = FakeReader()
+        self.lane = Lane(
+            self.definition,
+            decode=lambda item: decode_message(item.raw),
+            settle=self._settle,
+            transport=self.provider,
+            clock=self.clock,
+            settings=settings,
+            caught_up=lambda: self.caught_up,
+            memory_full=lambda: self.memory_full,
+            before_send=before_send,
+            routes=[Route(op, rend, reader) for op, rend in zip(operations, renderers, strict=True)],
+            uniform=lambda: 0.5,
+            **lane,
+        )
+        self._offset = 0
+        self.items: dict[str, Item] = {}
+
+    def _settle(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+        assert len(items) == len(results) > 0
+        for item, result in zip(items, results, strict=True):
+            message_id = decode_message(item.raw).message_id
+            assert message_id not in self.results, "one result per message"
+            assert result.source.offset == item.offset
+            self.results[message_id] = result
+        self.settled.append([result.message_id or "" for result in results])
+
+    def offer(
+        self, *ids: str, campaign: str = "c1", priority: bool = False, expires: float | None = None, **fields: Any
+    ) -> None:
+        for message_id in ids:
+            self._offset += 1
+            fields.setdefault("body", "Hello")
+            to = fields.pop("to", None) or f"+9198{self._offset:08d}"
+            message = Message(message_id=message_id, to=to, provider="acme", campaign_id=campaign, **fields)
+            deadline = None if expires is None else self.clock.wall() + expires
+            origin = SimpleNamespace(topic="sms.messages", partition=0)
+            item = Item(msgspec.json.encode(message), origin, self._offset, None, datetime.now(UTC), deadline)
+            item.priority = priority
+            self.items[message_id] = item
+            self.lane.offer(item, message)
+        self.lane.wake()
+
+    async def run(self, seconds: float) -> None:
+        """Let the lane run for a time; what goes wrong in it is raised here."""
+        running = asyncio.create_task(self.lane.run())
+        await asyncio.wait([running], timeout=seconds)
+        if not running.done():
+            running.cancel()
+            await asyncio.wait([running])
+            return
+        await running
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        return {message_id: str(result.status) for message_id, result in self.results.items()}
+
+    @property
+    def sent(self) -> list[list[str]]:
+        return [call.ids for call in self.provider.calls]
+
+
+def names(count: int, prefix: str = "m") -> list[str]:
+    return [f"{prefix}{number}" for number in range(count)]
+
+
+__all__ = ["ACCEPT", "Call", "FakeRenderer", "Reply", "Status", "World", "names", "operation"]
