@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from connector.clock import Clock
 from connector.definition.tree import Definition, Operation
+from connector.delivery.dry_run import DryRunTransport
 from connector.delivery.gate import Account
 from connector.delivery.http import HttpTransport
 from connector.delivery.item import Item
 from connector.delivery.lane import Lane, LaneSettings
-from connector.delivery.transport import DryRunTransport, Transport
+from connector.delivery.transport import Transport
 from connector.model import Result
 from connector.settings.model import Settings
 from connector.stream.intake import message_of
@@ -66,7 +67,7 @@ class Lanes:
     def _transport(self, definition: Definition, *, dry_run: bool) -> Transport:
         if dry_run:
             return DryRunTransport()
-        transport = HttpTransport(definition)
+        transport = HttpTransport(definition, clock=self._clock)
         self._transports.append(transport)
         return transport
 
