@@ -1,0 +1,48 @@
+# Each target makes what it needs first, and says what it is doing in one line. PYTHON=… chooses the interpreter.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Tests that start brokers or whole workers; `check` leaves them to `test`.
+SLOW := tests/kafka tests/contract tests/integration tests/crash
+
+.DEFAULT_GOAL := help
+.PHONY: help demo check test lint bench lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements/test.lock requirements/venv pyproject.toml
+	@echo "== installing into $(VENV) from requirements/test.lock (about a minute, once)"
+	@requirements/venv $(VENV) requirements/test.lock
+	@touch $@
+
+demo: $(READY) ## see events become requests and results, on this machine alone
+	@$(BIN)/sms-connector demo
+
+lint: $(READY) ## style, types, import directions
+	@echo "== ruff: style"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@echo "== mypy --strict: types"
+	@$(BIN)/mypy --no-error-summary
+	@echo "== import-linter: which room imports which"
+	@$(BIN)/lint-imports --no-logo 2>&1 > $(VENV)/imports.txt || { cat $(VENV)/imports.txt; exit 1; }
+
+check: lint ## lint, generated files, unit tests: under 90 seconds
+	@echo "== unit tests"
+	@$(BIN)/python -m pytest -q $(addprefix --ignore=,$(SLOW))
+
+test: check ## check, then everything against a real Kafka: contracts, integration, crashes
+	@echo "== tests with Kafka (KAFKA_BOOTSTRAP, a container, local Java or, with less proven, the embedded broker)"
+	@$(BIN)/python -m pytest $(wildcard $(SLOW))
+
+bench: $(READY) ## throughput on this machine
+	@$(BIN)/python -m bench
+
+lock: $(READY) ## resolve pyproject.toml into requirements/*.lock
+	@echo "== resolving requirements/*.lock"
+	@requirements/lock $(BIN)/python
+
+clean: ## remove what make has made, but for downloaded jars
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
