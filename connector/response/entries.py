@@ -131,7 +131,8 @@ class _Source:
             if len(words) > 1:
                 claims.doubt_positions(f"entries of the rest disagree: {' and '.join(sorted(words))}")
                 return
-            outcomes = [_shared(outcomes)] * len(outcomes)
+            if len(outcomes) > 1:  # of one message and one entry it is certain whose id it is
+                outcomes = [_shared(outcomes)] * len(outcomes)
         claims.add_by_position(free, outcomes)
 
     def _judge(self, turn: _Turn) -> Callable[[Any], Outcome]:

@@ -260,6 +260,12 @@ def test_rest_is_all_that_are_not_claimed_and_gets_no_ids() -> None:
     ]
 
 
+def test_a_rest_of_one_message_and_one_entry_has_its_id() -> None:
+    assert outcomes([BAD, REST], {"ids": ["x"]}, 1)[0].provider_message_id == "x"
+    found = outcomes([BAD, REST], {"bad": [phone(0)], "ids": ["x"]}, 2)
+    assert [outcome.provider_message_id for outcome in found] == [None, "x"]
+
+
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
