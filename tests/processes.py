@@ -15,11 +15,13 @@ from tests.waiting import wait_until
 
 
 class ConnectorProcess:
-    """One run of the command line; stdout and stderr go to one file."""
+    """One run of the command line; stdout and stderr go to one file. `module` is what `python -m` starts."""
 
-    def __init__(self, output: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, output: Path, *arguments: str, env: Mapping[str, str] | None = None, module: str = "connector"
+    ) -> None:
         self.path = output
-        command = [sys.executable, "-m", "connector", *arguments]
+        command = [sys.executable, "-m", module, *arguments]
         self._process = guard.spawn(command, output, env={**_environment(), **(env or {})})
 
     @property
