@@ -53,7 +53,7 @@ class Records:
             assert key.encoder is not None
             assert key.value is not None
             if isinstance(key.node, Replacement) and key.node.expression.raw and isinstance(key.encoder, JsonEncoder):
-                raise wrong(f"{operation.path}.batching.key", "raw JSON cannot be merged", "leave `raw` out")
+                raise wrong("batching.key", "raw JSON cannot be merged", "leave `raw` out")
             build = key.value.required()
             recipient = any("To" in expression.names for expression in expressions_in(key.node))
             self._builds.append(_present(build) if recipient and len(keys) > 1 else build)

@@ -1,0 +1,239 @@
+"""`sms-connector render`: the exact requests that events would become, without sending anything."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import orjson
+
+from connector.definition.environment import Environment
+from connector.definition.load import load
+from connector.definition.tree import Auth, Definition, OAuth2, SigV4
+from connector.delivery.preparation import Router
+from connector.delivery.route import Route, compile_routes
+from connector.errors import MessageError, UsageError
+from connector.model import Batch, Message, Priority, Request
+from connector.request.show import curl, legible, show
+
+
+@dataclass(slots=True)
+class Event:
+    """One event of a file. `name` says which, for people; `fault` is why it is no message."""
+
+    name: str
+    message: Message | None = None
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request, and the events in it."""
+
+    operation: str
+    auth: Auth
+    request: Request
+    batch: Batch
+    events: tuple[Event, ...]
+
+
+@dataclass(slots=True)
+class Plan:
+    """What would be sent; and what could not be, with the reason."""
+
+    requests: list[Sent] = field(default_factory=list)
+    invalid: list[tuple[Event, str]] = field(default_factory=list)
+
+
+@click.command()
+@click.argument("definition", metavar="FILE")
+@click.option(
+    "-e",
+    "--event",
+    "files",
+    multiple=True,
+    required=True,
+    metavar="EVENTS",
+    help="File of events; - is standard input.",
+)
+@click.option("--curl", "as_curl", is_flag=True, help="As curl commands.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+@click.option("--time", "at", metavar="ISO", help="Render as if it were this time (RFC 3339); default: now.")
+def render(definition: str, *, files: tuple[str, ...], as_curl: bool, as_json: bool, at: str | None) -> None:
+    r"""Show the exact requests that events become under a definition: a file, or a name of the catalogue.
+
+    An event file holds one JSON object, an array of them, or one per line. Events are grouped into requests as the
+    connector groups them: by operation, campaign and everything that stands outside the records. Secrets print as
+    ${NAME}. Nothing is sent. Exit code 1 when an event is invalid.
+
+    \b
+    Examples:
+      sms-connector render providers/acme.yaml --event event.json
+      sms-connector render plivo --event events.jsonl --curl
+    """
+    if as_curl and as_json:
+        raise UsageError("--curl and --json: choose one")
+    loaded = load(definition, environment=Environment.placeholders())
+    plan = plan_requests(loaded, list(_events(files)), _instant(at))
+    if as_json:
+        click.echo(orjson.dumps(_document(plan, loaded), option=orjson.OPT_INDENT_2))
+    else:
+        click.echo("\n\n".join(_texts(plan, loaded, as_curl=as_curl)))
+    if plan.invalid:
+        raise click.exceptions.Exit(1)
+
+
+# ---- events ---------------------------------------------------------------------------------------------------------
+
+
+def _events(files: Iterable[str]) -> Iterator[Event]:
+    for file in files:
+        try:
+            data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        except OSError as error:
+            raise UsageError(f"--event {file}: {error.strerror}") from None
+        found = list(read_events(data, "stdin" if file == "-" else file))
+        if not found:
+            raise UsageError(f"--event {file}: it holds no event")
+        yield from found
+
+
+def read_events(data: bytes, name: str) -> Iterator[Event]:
+    """The events of one file: an object, an array of objects, or lines of objects."""
+    try:
+        whole = msgspec.json.decode(data, type=msgspec.Raw | list[msgspec.Raw])
+    except msgspec.DecodeError:
+        lines = data.splitlines()
+        yield from (_event(line, f"{name}:{number}") for number, line in enumerate(lines, 1) if line.strip())
+        return
+    if isinstance(whole, list):
+        yield from (_event(bytes(raw), f"{name}[{index}]") for index, raw in enumerate(whole))
+    else:
+        yield _event(data, name)
+
+
+def _event(raw: bytes, name: str) -> Event:
+    try:
+        return Event(name, msgspec.json.decode(raw, type=Message))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return Event(name, fault=f"not a message: {error}")
+
+
+def _instant(at: str | None) -> float:
+    if at is None:
+        return time.time()
+    try:
+        return datetime.fromisoformat(at).astimezone().timestamp()
+    except ValueError:
+        raise UsageError(f"--time {at}: write it like 2026-01-31T09:00:00Z") from None
+
+
+# ---- the plan -------------------------------------------------------------------------------------------------------
+
+
+def plan_requests(definition: Definition, events: Sequence[Event], now: float) -> Plan:
+    """Group and render as a lane does when all events wait in their windows; ids of batches depend only on events."""
+    plan = Plan()
+    routes = compile_routes(definition)
+    router = Router(definition.name, routes)
+    windows: dict[Any, list[Event]] = {}
+
+    def offer(event: Event, first: int = 0) -> None:
+        if event.message is None:
+            plan.invalid.append((event, event.fault))
+            return
+        try:
+            key = router.key(event.message, priority=event.message.priority is Priority.HIGH, first=first)
+        except MessageError as error:
+            plan.invalid.append((event, error.reason))
+        else:
+            windows.setdefault(key, []).append(event)
+
+    for event in events:
+        offer(event)
+    while windows:
+        key = next(iter(windows))
+        waiting = windows.pop(key)
+        route = routes[key[0]]
+        while waiting:
+            if len(waiting) < route.renderer.min_records:
+                for event in waiting:
+                    offer(event, key[0] + 1)
+                break
+            waiting = _render(route, waiting, now, plan)
+    return plan
+
+
+def _render(route: Route, waiting: list[Event], now: float, plan: Plan) -> list[Event]:
+    """Render one request of the first of `waiting`; gives those that wait on."""
+    taken, later = waiting[: route.renderer.max_records], waiting[route.renderer.max_records :]
+    messages = [event.message for event in taken if event.message is not None]
+    batch = Batch(_batch_id(messages), now)
+    rendered = route.renderer.render(messages, batch)
+    plan.invalid += [(taken[index], error.reason) for index, error in rendered.invalid]
+    if rendered.request is not None:
+        sent = tuple(taken[index] for index in rendered.sent)
+        plan.requests.append(Sent(route.operation.name, route.operation.auth, rendered.request, batch, sent))
+    return [taken[index] for index in rendered.left] + later
+
+
+def _batch_id(messages: Sequence[Message]) -> str:
+    """The connector draws them at random; here the same events show the same request."""
+    names = "\n".join(message.message_id for message in messages)
+    return hashlib.blake2b(names.encode(errors="replace"), digest_size=16).hexdigest()
+
+
+# ---- output ---------------------------------------------------------------------------------------------------------
+
+
+def _texts(plan: Plan, definition: Definition, *, as_curl: bool) -> Iterator[str]:
+    count = len(plan.requests)
+    for number, sent in enumerate(plan.requests, 1):
+        ids = ", ".join(_id(event) for event in sent.events[:5])
+        more = f" and {len(sent.events) - 5} more" if len(sent.events) > 5 else ""
+        head = f"# {number}/{count} {definition.name}.{sent.operation}, {len(sent.events)} messages: {ids}{more}"
+        lines = [head.replace("1 messages", "1 message") if len(sent.events) == 1 else head, *_notes(sent.auth)]
+        text = curl(sent.request, definition.secrets) if as_curl else show(sent.request, definition.secrets)
+        yield "\n".join([*lines, text])
+    if plan.invalid:
+        yield "\n".join(["# invalid", *(f"# {_id(event)}: {reason}" for event, reason in plan.invalid)])
+
+
+def _notes(auth: Auth) -> Iterator[str]:
+    """What is added when it is sent."""
+    if isinstance(auth, OAuth2):
+        yield f"# when it is sent, a header `Authorization: Bearer …` is added, with a token from {auth.url}"
+    elif isinstance(auth, SigV4):
+        yield f"# when it is sent, it is signed for AWS ({auth.service}, {auth.region})"
+
+
+def _id(event: Event) -> str:
+    return event.message.message_id if event.message is not None else event.name
+
+
+def _document(plan: Plan, definition: Definition) -> dict[str, Any]:
+    requests = []
+    for sent in plan.requests:
+        request = legible(sent.request, definition.secrets)
+        body = None if request.body is None else request.body.decode(errors="backslashreplace")
+        requests.append(
+            {
+                "operation": sent.operation,
+                "method": request.method,
+                "url": request.url,
+                "headers": request.headers,
+                "body": body,
+                "batch_id": sent.batch.id,
+                "messages": [_id(event) for event in sent.events],
+            }
+        )
+    invalid = [{"message": _id(event), "reason": reason} for event, reason in plan.invalid]
+    return {"requests": requests, "invalid": invalid}
