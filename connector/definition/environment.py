@@ -107,7 +107,7 @@ class Environment:
             )
         key, suffix, default = name.groups()
         if self.showing:
-            return f"${{{key}}}"
+            return resolved.secrets.setdefault(f"${{{key}}}", f"${{{key}}}")
         value = self.values.get(key, "")
         if value:
             resolved.secrets[f"${{{key}}}"] = value
