@@ -6,6 +6,7 @@ also when a kept-alive connection closes before the first byte of a reply: the p
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -25,6 +26,7 @@ from connector.delivery.failures import Progress, explain
 from connector.delivery.oauth2 import OAuth2Middleware
 from connector.errors import DefinitionError, Phase, Problem
 from connector.model import Reply, Request
+from connector.request import sigv4
 
 USER_AGENT = f"kafka-sms-connector/{__version__}"
 
@@ -61,7 +63,7 @@ class HttpTransport:
         clock: token ages and signatures.
 
     Raises:
-        DefinitionError: a certificate or key file cannot be used.
+        DefinitionError: a certificate or key file cannot be used, or the extra for AWS signatures is missing.
     """
 
     def __init__(self, definition: Definition, *, clock: Clock | None = None) -> None:
@@ -69,15 +71,16 @@ class HttpTransport:
         self._connections = definition.limits.concurrency + SPARE_CONNECTIONS
         self._clock = clock or SystemClock()
         self._ssl = _ssl_context(definition)
+        if any(isinstance(operation.auth, SigV4) for operation in definition.operations):
+            sigv4.require(definition.file)
         self._session: aiohttp.ClientSession | None = None
         self._tokens: dict[int, tuple[OAuth2, OAuth2Middleware]] = {}
 
     async def send(self, request: Request, auth: Auth = NoAuth()) -> Reply:  # noqa: B008
         """See `Transport.send`."""
         if isinstance(auth, SigV4):
-            from connector.request.sigv4 import sign  # botocore is an extra
-
-            request = sign(request, auth, self._clock.wall())
+            # In a thread: finding credentials may ask a metadata service.
+            request = await asyncio.to_thread(sigv4.sign, request, auth, self._clock.wall())
         middlewares = (self._token(auth), _once) if isinstance(auth, OAuth2) else (_once,)
         return await self._exchange(request, middlewares, self._http.reply_bytes)
 

@@ -23,6 +23,10 @@ ACCEPT = Outcome("accept", rule="fake")
 Answer = Outcome | RequestError | dict[str, Outcome]
 """For a whole request, for each message by its id, or no reply at all."""
 
+FOUR_SLOTS = Limits(concurrency=4)
+FIVE_ATTEMPTS = Retry()
+USUAL = LaneSettings()
+
 decode_message = msgspec.json.Decoder(Message).decode
 
 
@@ -137,9 +141,9 @@ class World:
         *,
         operations: Sequence[Operation] = (),
         renderers: Sequence[FakeRenderer] = (),
-        limits: Limits = Limits(concurrency=4),
-        retry: Retry = Retry(),
-        settings: LaneSettings = LaneSettings(),
+        limits: Limits = FOUR_SLOTS,
+        retry: Retry = FIVE_ATTEMPTS,
+        settings: LaneSettings = USUAL,
         caught_up: bool = True,
         before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
         **lane: Any,
