@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("connector.cli.config:config", "Show the settings and where each came from."),
     "check": ("connector.cli.check:check", "Check provider definitions; print each batch key."),
     "render": ("connector.cli.render:render", "Show the exact requests for events, without sending."),
+    "reply": ("connector.cli.reply:reply", "Show what a provider's reply means for each message."),
     "simulate": ("connector.cli.simulate:simulate", "Serve fake SMS providers on one port."),
     "demo": ("connector.cli.demo:demo", "Watch events become requests and results, audited."),
     "schemas": ("connector.cli.schemas:schemas", "Write or check the JSON Schemas and the AsyncAPI document."),
