@@ -6,9 +6,13 @@ import os
 from pathlib import Path
 
 import click
+import structlog
 
 from connector import logs
 from connector.cli.options import config_option, load, set_option
+from connector.errors import Problem, SettingsError
+
+log = structlog.get_logger(__name__)
 
 
 @click.command()
@@ -33,5 +37,11 @@ def run(config: Path | None, overrides: tuple[str, ...]) -> int:
 
     settings = load(config, overrides).settings
     logs.configure(settings.log)
-    definitions = load_all([*settings.providers], environment=Environment(os.environ))
+    if not settings.providers:
+        remedy = "name definition files, a folder of them, or catalogue names: `providers: [definitions/]`"
+        raise SettingsError([Problem("no provider is configured", remedy, path="providers")])
+    definitions = load_all(settings.providers, Environment(os.environ))
+    for definition in definitions.values():
+        for warning in definition.warnings:
+            log.warning("definition", warning=str(warning))
     return run_worker(settings, definitions)

@@ -63,15 +63,18 @@ class Cluster:
         if admin is not None:
             await admin.close()
 
-    async def partitions(self, topic: str) -> set[int]:
-        """Partition numbers of a topic; empty where it does not exist."""
-        reader = await self._ready()
-        await reader._client.fetch_all_metadata()  # noqa: SLF001 - the public call answers from a cache minutes old
-        return set(reader.partitions_for_topic(topic) or ())
+    async def partitions(self, topics: Collection[str]) -> dict[str, set[int]]:
+        """Partition numbers of these topics; empty for one that does not exist.
 
-    async def count_partitions(self, topics: Collection[str]) -> int:
-        """Partitions of these topics together."""
-        return sum([len(await self.partitions(topic)) for topic in topics])
+        All topics are listed: asking for a missing one by name would create it where brokers do that by themselves.
+        """
+        await self.start()
+        assert self._admin is not None
+        found: dict[str, set[int]] = {topic: set() for topic in topics}
+        for topic in await self._admin.describe_topics():
+            if topic["topic"] in found:
+                found[topic["topic"]] = {partition["partition"] for partition in topic["partitions"]}
+        return found
 
     async def committed(self, group: str) -> dict[TopicPartition, Committed]:
         """The group's offsets with their metadata."""

@@ -4,7 +4,7 @@ A worker that is killed cannot say which requests had left. Under `resend` they 
 that may have been taken is, so the next owner has to know: an event that is journalled and has no result ends
 `unknown`.
 
-A record is `{"batch_id": …, "topic": …, "sent": [offsets]}`, in the partition with the number of the events'. At a clean
+A record is `{"batch_id": …, "topic": …, "sent": [offsets]}`, in the partition with the same number. At a clean
 close `{"topic": …, "released": [offsets]}` takes back what the provider refused and the next owner may send.
 """
 

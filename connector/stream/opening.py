@@ -70,6 +70,7 @@ class Opening:
         read = await self._cluster.read_tail(starts, ends, functools.partial(self._seen, known), wanted=wanted)
         chosen = await self._chosen([tp for tp in twins if tp not in committed], bounds)
 
+        established = {tp.topic for tp in committed}
         opened, problems = [], []
         for tp in sorted(twins):
             found = known[_place(tp.topic, tp.partition)]
@@ -81,6 +82,7 @@ class Opening:
                 end=bounds[tp].end,
                 resume_at=found.settled.resume_at(),
                 chosen=chosen.get(tp),
+                established=tp.topic in established,
             )
             start = decide(situation, group=self._settings.group)
             if isinstance(start, Problem):
@@ -106,13 +108,13 @@ class Opening:
 
     async def _twins(self, assigned: Collection[TopicPartition]) -> dict[TopicPartition, tuple[TopicPartition, ...]]:
         """Per source partition its same-numbered partitions in our topics; without them it is not admitted."""
-        numbers = {topic: await self._cluster.partitions(topic) for topic in self._read_back}
+        numbers = await self._cluster.partitions(self._read_back)
         twins = {}
         for tp in assigned:
             missing = [topic for topic in self._read_back if tp.partition not in numbers[topic]]
             if missing:
                 log.error(
-                    "partition not admitted, its twins are missing: add partitions to the topics named",
+                    "partition not admitted: add its number to the topics named, then restart the workers",
                     topic=tp.topic,
                     partition=tp.partition,
                     missing_in=missing,

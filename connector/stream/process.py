@@ -79,6 +79,8 @@ class Process:
             self._app, loop=self._loop, quiet=True, override_logging=False, redirect_stdouts=False, loglevel="WARN"
         )
 
+        self._faust.spinner = None  # it writes escape sequences into the log
+
     def run(self) -> int:
         """Run to the end; returns the exit code."""
         app = self._app

@@ -20,6 +20,7 @@ class Situation:
         begin, end: the log's bounds.
         resume_at: where the results say to go on, None where no result settles an event of this partition.
         chosen: the offset `start_from` means for this partition, None where `start_from` is not set.
+        established: the group has offsets in other partitions of the topic: this one was added later.
     """
 
     topic: str
@@ -29,6 +30,7 @@ class Situation:
     end: int
     resume_at: int | None = None
     chosen: int | None = None
+    established: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def decide(at: Situation, *, group: str) -> Start | Problem:
             return _behind(at, where, f"the results say events up to {at.resume_at} are settled", group)
         offset = max(at.resume_at, at.begin)
         return Start(offset, f"no offset is committed for group {group}; resumed from the results at {offset}")
+    if at.established:
+        return Start(at.begin, f"a partition new to group {group}: from its beginning")
     if at.chosen is not None:
         return Start(at.chosen, f"no offset is committed for group {group}; start_from says {at.chosen}")
     if at.begin == at.end:  # never held an event that could be sent by accident

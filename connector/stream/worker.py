@@ -243,9 +243,12 @@ class Worker:
             opened = await self._opening.open(assigned, wanted=lambda: epoch == self._epoch)
             if epoch != self._epoch:
                 return
-            total = await self._cluster.count_partitions(self._settings.topics.source_names)
             await self._committer.commit(opened, seconds=COMMIT_SECONDS)
-            await self._group.seek({TopicPartition(it.topic, it.partition): it.ledger.position for it in opened})
+            positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in opened}
+            left_out = await self._cluster.bounds(assigned - set(positions))
+            await self._group.seek(positions | {tp: bounds.end for tp, bounds in left_out.items()})
+            numbers = await self._cluster.partitions(self._settings.topics.source_names)
+            total = sum(map(len, numbers.values()))
             self._partitions = {(it.topic, it.partition): it for it in opened}
             self._generation = self._group.generation
             self.pulse.confirm()

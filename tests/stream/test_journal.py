@@ -49,7 +49,7 @@ def test_what_was_released_may_be_sent_again():
 
 
 async def test_batches_of_one_turn_share_a_record_batch_and_wait_for_it():
-    """Two lanes that send in the same turn cost one write per partition, and neither leaves before it is acknowledged."""
+    """Two lanes sending in one turn cost one write per partition; neither leaves before it is acknowledged."""
     writes, acknowledged = [], asyncio.Event()
 
     async def append(origin, values):

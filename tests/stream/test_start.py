@@ -25,6 +25,8 @@ def at(**facts):
         ({"resume_at": 60, "chosen": 0}, 60),  # offsets deleted: the results know better than start_from
         ({"resume_at": 20, "begin": 50}, 50),
         ({"chosen": 0}, 0),
+        ({"established": True, "begin": 5}, 5),  # a partition added to the topic
+        ({"established": True, "chosen": 100}, 0),  # start_from latest was for the first start: these are new events
         ({"chosen": 100}, 100),
         ({"begin": 0, "end": 0}, 0),
         ({"begin": 100, "end": 100}, 100),

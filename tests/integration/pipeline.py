@@ -1,0 +1,211 @@
+"""The whole way of the data for a test: topics on a real Kafka, a simulator, workers as processes, and the audit.
+
+What is audited comes from outside the connector: the events produced, the results topic, the simulator's own log.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.kafka.records import Event, Record, end_offsets, produce, read_all
+from tests.processes import ConnectorProcess, StartConnector
+from tests.waiting import wait_until
+
+# The seed's batched payload, served by the simulator's `json` provider. {0}: name, {1}: the simulator's address.
+BATCHED = """\
+name: {name}
+method: POST
+url: {simulator}/json/send
+parameters:
+  json: |
+    {{"hid": "$$hid", "tid": "$$TemplateID", "cid": "$$CampaignID", "type": "template",
+     "msgs": [{{"seq": 1, "to": "$$To", "uid": "$$uid", "variables": "$$TemplateVariables", "enc": "utf8"}}]}}
+batching: {{key: msgs, records: {records}}}
+response:
+  rules: [{{status: 200, when: "type(results) == 'array'", then: entries, id: batch}}]
+  entries:
+    - each: results
+      match: {{"uid": uid}}
+      id: id
+      rules:
+        - {{when: "status == 'queued'", then: accept}}
+        - {{when: "status == 'refused'", then: reject, code: code}}
+limits: {{concurrency: {concurrency}}}
+http: {{private_hosts: true}}
+{more}
+"""
+
+
+def event(number: int, *, provider: str = "batched", campaign: str = "c0", **fields: Any) -> dict[str, Any]:
+    """Event `number`; its uid is what the provider echoes and the simulator writes down."""
+    return {
+        "message_id": f"m{number}",
+        "provider": provider,
+        "campaign_id": campaign,
+        "to": f"+9198{number:07d}7",  # magic numbers end otherwise
+        "template_id": "t1",
+        "template_variables": {"name": "Zoë", "n": number},
+        "custom": {"hid": "h1", "uid": f"m{number}"},
+        **fields,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Counts that must be zero, and what was seen.
+
+    Attributes:
+        lost: events without a result.
+        duplicated: results beyond the first of an event.
+        sent_again: times the provider took a message beyond the first.
+        statuses: results by status.
+        fills: records per request, in the order of arrival.
+    """
+
+    lost: int
+    duplicated: int
+    sent_again: int
+    statuses: Mapping[str, int]
+    fills: list[int]
+
+
+class Pipeline:
+    """Topics, definitions, simulator and workers of one test."""
+
+    def __init__(
+        self, folder: Path, bootstrap: str, unique: str, start: StartConnector, *, partitions: int = 4
+    ) -> None:
+        self.folder = folder
+        self.bootstrap = bootstrap
+        self.unique = unique
+        self.partitions = partitions
+        self._start = start
+        self.source = f"{unique}.messages"
+        self.results = f"{unique}.results"
+        self.dead_letters = f"{unique}.dead-letters"
+        self.journal = f"{unique}.journal"
+        self.log = folder / "provider.jsonl"
+        self.workers: list[ConnectorProcess] = []
+        (folder / "definitions").mkdir(exist_ok=True)
+
+    # ---- setting up -------------------------------------------------------------------------------------------------
+
+    def simulate(self, *knobs: str) -> str:
+        """Start the simulator; returns its address."""
+        arguments = ["simulate", "--port", "0", "--json", "--log", str(self.log)]
+        for knob in knobs:
+            arguments += ["--set", knob]
+        self.simulator = self._start(*arguments, name="simulator")
+        self.simulator.wait_for('"url"')
+        line = next(line for line in self.simulator.output.splitlines() if line.startswith('{"url"'))
+        self.address: str = json.loads(line)["url"]
+        return self.address
+
+    def define(self, name: str = "batched", *, records: int = 100, concurrency: int = 8, more: str = "") -> None:
+        """A batched definition of the simulator's `json` provider."""
+        text = BATCHED.format(name=name, simulator=self.address, records=records, concurrency=concurrency, more=more)
+        (self.folder / "definitions" / f"{name}.yaml").write_text(text)
+
+    def configure(self, **settings: Any) -> Path:
+        """Write connector.yaml; `settings` go over those every test shares."""
+        document = {
+            "kafka": {"bootstrap.servers": self.bootstrap},
+            "group": self.unique,
+            "topics": {
+                "sources": [self.source],
+                "results": self.results,
+                "dead_letters": self.dead_letters,
+                "journal": self.journal,
+                "control": f"{self.unique}.control",
+                "receipts": f"{self.unique}.receipts",
+                "retry_prefix": f"{self.unique}.retry",
+            },
+            "providers": [str(self.folder / "definitions")],
+            "start_from": "earliest",
+            "timeouts": {"session": "6s", "heartbeat": "1s"},
+            "console": {"port": None},
+            "log": {"format": "json", "level": "info"},
+            **settings,
+        }
+        self.config = self.folder / "connector.yaml"
+        self.config.write_bytes(orjson.dumps(document))  # JSON is YAML
+        return self.config
+
+    def create_topics(self) -> None:
+        """Make them with the connector's own command."""
+        arguments = ["topics", "create", "--config", str(self.config), "--partitions", str(self.partitions)]
+        made = self._start(*arguments, "--replication", "1", name="topics")
+        assert made.wait() == 0, made.output
+
+    def worker(self, name: str = "w0", **env: str) -> ConnectorProcess:
+        started = self._start("run", "--config", str(self.config), name=name, env=env)
+        self.workers.append(started)
+        return started
+
+    # ---- events and what became of them -----------------------------------------------------------------------------
+
+    def produce(self, events: Iterable[dict[str, Any] | bytes], *, topic: str | None = None) -> int:
+        """Produce round-robin over the partitions."""
+        return produce(
+            self.bootstrap,
+            topic or self.source,
+            (
+                Event(it if isinstance(it, bytes) else orjson.dumps(it), partition=index % self.partitions)
+                for index, it in enumerate(events)
+            ),
+        )
+
+    def count_results(self) -> int:
+        return sum(end_offsets(self.bootstrap, self.results).values())
+
+    def wait_for_results(self, count: int, *, within: float = 90.0) -> None:
+        """Wait for as many; fail at once when every worker has ended."""
+
+        def there() -> bool:
+            if self.count_results() >= count:
+                return True
+            assert any(worker.running for worker in self.workers), self.workers[-1].output[-4000:]
+            return False
+
+        wait_until(there, f"{count} results", within=within)
+
+    def read_results(self) -> list[dict[str, Any]]:
+        return [orjson.loads(record.value or b"") for record in read_all(self.bootstrap, self.results)]
+
+    def read_result_records(self) -> list[Record]:
+        return read_all(self.bootstrap, self.results)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What the simulator says it got, request by request."""
+        return [orjson.loads(line) for line in self.log.read_bytes().splitlines()] if self.log.exists() else []
+
+    def audit(self) -> Audit:
+        """Compare events, results and the simulator's log."""
+        events = {(record.partition, record.offset) for record in read_all(self.bootstrap, self.source)}
+        results = Counter[tuple[int, int]]()
+        statuses = Counter[str]()
+        for record in self.read_result_records():
+            result = orjson.loads(record.value or b"")
+            source = result["source"]
+            place = (source["partition"], source["offset"])
+            assert source["topic"] == self.source
+            assert record.partition == source["partition"], "a result stands in the partition of its event"
+            assert record.headers["settles"] == f"{self.source}/{place[0]}/{place[1]}".encode()
+            results[place] += 1
+            statuses[result["status"]] += 1
+        requests = self.requests()
+        taken = Counter(record["ref"] for request in requests for record in request["taken"])
+        return Audit(
+            lost=len(events - set(results)),
+            duplicated=sum(results.values()) - len(results),
+            sent_again=sum(taken.values()) - len(taken),
+            statuses=dict(statuses),
+            fills=[request["count"] for request in requests],
+        )

@@ -1,0 +1,96 @@
+"""SASL and TLS on a real broker: each mechanism gets every client of ours in, and nobody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from connector.errors import ConnectorError
+from connector.kafka.admin import count_brokers, open_admin
+from connector.kafka.clients import consumer, producer
+from connector.settings.model import Settings
+from tests.kafka import records
+from tests.kafka.local import LocalKafka
+
+pytestmark = pytest.mark.kafka
+
+
+def sasl(kafka: LocalKafka, **changes: str) -> Settings:
+    security = kafka.security
+    assert security is not None
+    return settings(
+        {
+            "bootstrap.servers": kafka.sasl_bootstrap,
+            "security.protocol": "SASL_SSL",
+            "sasl.mechanism": "SCRAM-SHA-512",
+            "sasl.username": security.user,
+            "sasl.password": security.password,
+            "ssl.ca.location": str(security.certificates.ca),
+            **changes,
+        }
+    )
+
+
+def mutual(kafka: LocalKafka, **changes: str | None) -> Settings:
+    security = kafka.security
+    assert security is not None
+    return settings(
+        {
+            "bootstrap.servers": kafka.tls_bootstrap,
+            "security.protocol": "SSL",
+            "ssl.ca.location": str(security.certificates.ca),
+            "ssl.certificate.location": str(security.certificates.client_certificate),
+            "ssl.key.location": str(security.certificates.client_key),
+            **changes,
+        }
+    )
+
+
+def settings(kafka: dict[str, Any]) -> Settings:
+    # A broker that refuses lets the client wait for its answer: not for long here.
+    timeouts = {"broker_request": "5s", "session": "5s"}
+    return Settings.model_validate({"kafka": kafka, "timeouts": timeouts})
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"])
+async def test_admin_producer_and_consumer_get_in_with_each_mechanism(secure_kafka, unique, mechanism) -> None:
+    await roundtrip(secure_kafka, sasl(secure_kafka, **{"sasl.mechanism": mechanism}), unique)
+
+
+async def test_admin_producer_and_consumer_get_in_with_a_client_certificate(secure_kafka, unique) -> None:
+    await roundtrip(secure_kafka, mutual(secure_kafka), unique)
+
+
+async def roundtrip(kafka: LocalKafka, settings: Settings, topic: str) -> None:
+    records.create_topics(kafka.bootstrap, topic, partitions=1)
+    async with open_admin(settings) as client:
+        assert await count_brokers(client) == 1
+    async with producer(settings) as sender:
+        await sender.send_and_wait(topic, b"hello")
+    async with consumer(settings, group_id=topic) as reader:
+        reader.assign([TopicPartition(topic, 0)])
+        assert (await reader.getone()).value == b"hello"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"sasl.password": "guess"},
+        {"sasl.mechanism": "PLAIN", "sasl.username": "stranger"},
+        {"ssl.ca.location": "stranger"},
+    ],
+)
+async def test_wrong_credentials_or_an_unknown_authority_end_with_a_message(secure_kafka, wrong) -> None:
+    if "ssl.ca.location" in wrong:
+        wrong = {"ssl.ca.location": str(secure_kafka.security.certificates.stranger)}
+    with pytest.raises(ConnectorError, match=r"kafka\.bootstrap\.servers"):
+        async with open_admin(sasl(secure_kafka, **wrong)):
+            pass
+
+
+async def test_without_a_client_certificate_mutual_tls_lets_nobody_in(secure_kafka) -> None:
+    with pytest.raises(ConnectorError):
+        async with open_admin(mutual(secure_kafka, **{"ssl.certificate.location": None, "ssl.key.location": None})):
+            pass

@@ -1,0 +1,67 @@
+"""`sms-connector topics` on a real broker: what it creates passes its own check, and misfits are found."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions
+
+from connector.cli.main import group
+from connector.errors import TopicError
+from tests.kafka.find import Kafka
+
+pytestmark = pytest.mark.kafka
+
+SET = AlterConfigOpType.SET
+
+
+def topics(kafka: Kafka, unique: str, *arguments: str) -> Result:
+    names = {name: f"{unique}.{name}" for name in ("results", "dead_letters", "journal", "control", "receipts")}
+    names |= {"retry_prefix": f"{unique}.retry", "sources": f"{unique}.in", "retry_tiers": "5s,1m"}
+    settings = [f"topics.{name}={value}" for name, value in names.items()]
+    settings.append(f"kafka.bootstrap.servers={kafka.bootstrap}")
+    options = [part for setting in settings for part in ("--set", setting)]
+    return CliRunner().invoke(group, ["topics", *arguments, *options], catch_exceptions=False)
+
+
+def alter(kafka: Kafka, topic: str, configs: dict[str, str]) -> None:
+    entries = [ConfigEntry(name, value, incremental_operation=SET) for name, value in configs.items()]
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
+    client = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    for future in client.incremental_alter_configs([resource]).values():
+        future.result(20)
+
+
+def test_what_create_makes_check_accepts_and_creating_again_changes_nothing(kafka: Kafka, unique: str) -> None:
+    created = topics(kafka, unique, "create", "--partitions", "3", "--replication", "1").output
+    assert created.count("created") == 8
+    assert f"created  {unique}.retry.5s  (3 partitions, 1 replicas)" in created
+    assert topics(kafka, unique, "check").output == "8 topics fit\n"
+    assert topics(kafka, unique, "create").output.count("exists") == 8
+
+
+def test_check_finds_what_is_missing_and_what_does_not_fit(kafka: Kafka, unique: str) -> None:
+    with pytest.raises(TopicError) as missing:
+        topics(kafka, unique, "check")
+    assert len(missing.value.problems) == 6
+
+    topics(kafka, unique, "create", "--partitions", "2", "--replication", "1")
+    alter(kafka, f"{unique}.results", {"cleanup.policy": "compact", "retention.ms": "1000"})
+    alter(kafka, f"{unique}.in", {"max.message.bytes": "2000000"})
+    client = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    for future in client.create_partitions([NewPartitions(f"{unique}.in", 3)]).values():
+        future.result(20)
+    with pytest.raises(TopicError) as misfits:
+        topics(kafka, unique, "check")
+    told = [(problem.path.removeprefix(f"{unique}."), problem.message.split()[0]) for problem in misfits.value.problems]
+    assert sorted(told) == [
+        ("dead_letters", "max.message.bytes"),
+        ("journal", "has"),
+        ("results", "cleanup.policy"),
+        ("results", "has"),
+        ("results", "retention.ms"),
+        ("retry.1m", "has"),
+        ("retry.1m", "max.message.bytes"),
+        ("retry.5s", "has"),
+        ("retry.5s", "max.message.bytes"),
+    ]
