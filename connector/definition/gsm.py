@@ -14,6 +14,8 @@ BASIC = (
 )
 EXTENSION = "\f^{}\\[~]|€"  # each is an escape and a character: two septets
 
+_BASIC_ASCII = "".join(char for char in BASIC if char.isascii()).encode()
+
 SINGLE_SEPTETS, PART_SEPTETS = 160, 153
 SINGLE_UNITS, PART_UNITS = 70, 67
 
@@ -32,7 +34,9 @@ def segments(text: str) -> int:
     Neither an escape sequence nor a surrogate pair is divided between two parts.
     """
     length = len(text)
-    if _outside_basic(text) is None:  # nearly every ASCII text: one character is one septet
+    # One character is one septet. Nearly every text is ASCII, where deleting bytes takes a fifth of the search's time.
+    plain = not text.encode().translate(None, _BASIC_ASCII) if text.isascii() else _outside_basic(text) is None
+    if plain:
         return int(length > 0) if length <= SINGLE_SEPTETS else -(-length // PART_SEPTETS)
     if is_gsm(text):
         return _parts([2 if char in EXTENSION else 1 for char in text], SINGLE_SEPTETS, PART_SEPTETS)
