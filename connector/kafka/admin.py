@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -24,16 +26,23 @@ UNSUPPORTED = (IncompatibleBrokerVersion, UnsupportedVersionError, NotImplemente
 """How aiokafka says that a broker does not know a request (librdkafka's mock cluster knows few)."""
 
 
+CREATED_SECONDS = 15.0
+"""How long a broker may take to hear of a topic from its controller; a second is much."""
+
+
 @asynccontextmanager
 async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started admin client. Raises ConnectorError when no broker answers."""
+    """A started admin client. Raises ConnectorError, with what each broker answered, when none lets us in."""
     client = admin(settings)
     try:
-        await client.start()
+        with _listening() as heard:
+            try:
+                await client.start()
+            except KafkaError as error:
+                raise ConnectorError(_unreachable(settings, heard)) from error
         yield client
     except KafkaError as error:
-        servers = settings.kafka.bootstrap_servers
-        raise ConnectorError(f"kafka.bootstrap.servers {servers}: {error.__class__.__name__}: {error}") from error
+        raise ConnectorError(f"Kafka refused: {error.__class__.__name__}: {error}") from error
     finally:
         await client.close()
 
@@ -93,7 +102,44 @@ async def create_topics(client: AIOKafkaAdminClient, topics: Iterable[Topic], *,
             )
     if problems:
         raise TopicError(problems)
+    await _known(client, created)
     return created
+
+
+async def _known(client: AIOKafkaAdminClient, names: Iterable[str]) -> None:
+    """Wait until the brokers know these topics: the controller does first, and whoever asks at once would miss them."""
+    unknown = set(names)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CREATED_SECONDS):
+            while unknown := unknown - set(await client.list_topics()):  # noqa: ASYNC110  a broker gives no event
+                await asyncio.sleep(0.1)
+
+
+def _unreachable(settings: Settings, heard: list[str]) -> str:
+    reasons = "; ".join(heard) or "nothing answered"
+    return (
+        f"kafka.bootstrap.servers: none of {', '.join(settings.kafka.servers)} can be used ({reasons}); "
+        f"check the addresses, that security.protocol {settings.kafka.security_protocol} is what they speak, "
+        "and the credentials"
+    )
+
+
+@contextmanager
+def _listening() -> Iterator[list[str]]:
+    """What aiokafka logs meanwhile: why a connection failed stands in its log only, not in the error it raises."""
+    heard: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    ear = Ear(logging.WARNING)
+    logger = logging.getLogger("aiokafka")
+    logger.addHandler(ear)
+    try:
+        yield heard
+    finally:
+        logger.removeHandler(ear)
 
 
 async def _configs(client: AIOKafkaAdminClient, names: list[str]) -> Mapping[str, Mapping[str, str]]:

@@ -75,17 +75,19 @@ async def roundtrip(kafka: LocalKafka, settings: Settings, topic: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("wrong", "reason"),
     [
-        {"sasl.password": "guess"},
-        {"sasl.mechanism": "PLAIN", "sasl.username": "stranger"},
-        {"ssl.ca.location": "stranger"},
+        ({"sasl.password": "guess"}, "invalid credentials with SASL mechanism SCRAM-SHA-512"),
+        ({"sasl.mechanism": "PLAIN", "sasl.username": "stranger"}, "Invalid username or password"),
+        ({"ssl.ca.location": "stranger"}, "certificate verify failed"),
     ],
 )
-async def test_wrong_credentials_or_an_unknown_authority_end_with_a_message(secure_kafka, wrong) -> None:
+async def test_wrong_credentials_or_an_unknown_authority_are_told_as_the_broker_says(
+    secure_kafka, wrong, reason
+) -> None:
     if "ssl.ca.location" in wrong:
         wrong = {"ssl.ca.location": str(secure_kafka.security.certificates.stranger)}
-    with pytest.raises(ConnectorError, match=r"kafka\.bootstrap\.servers"):
+    with pytest.raises(ConnectorError, match=reason):
         async with open_admin(sasl(secure_kafka, **wrong)):
             pass
 
