@@ -76,11 +76,15 @@ class Cluster:
                 found[topic["topic"]] = {partition["partition"] for partition in topic["partitions"]}
         return found
 
-    async def committed(self, group: str) -> dict[TopicPartition, Committed]:
-        """The group's offsets with their metadata."""
-        await self.start()
+    async def committed(self, group: str, topics: Collection[str]) -> dict[TopicPartition, Committed]:
+        """The group's offsets in these topics with their metadata.
+
+        Partitions are asked for one by one: to "all of the group" the demo's embedded broker answers with null.
+        """
+        numbers = await self.partitions(topics)
         assert self._admin is not None
-        offsets = await self._admin.list_consumer_group_offsets(group)
+        partitions = [TopicPartition(topic, number) for topic in topics for number in sorted(numbers[topic])]
+        offsets = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
         return {tp: Committed(found.offset, found.metadata or "") for tp, found in offsets.items() if found.offset >= 0}
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:

@@ -60,7 +60,7 @@ class Opening:
         """
         if not assigned:
             return []
-        committed = await self._cluster.committed(self._settings.group)
+        committed = await self._cluster.committed(self._settings.group, {tp.topic for tp in assigned})
         bounds = await self._cluster.bounds(assigned)
         twins = await self._twins(assigned)
         twin_bounds = await self._cluster.bounds(sorted({twin for found in twins.values() for twin in found}))
