@@ -201,8 +201,8 @@ def _texts(plan: Plan, definition: Definition, *, as_curl: bool) -> Iterator[str
         more = f" and {len(sent.events) - 5} more" if len(sent.events) > 5 else ""
         head = f"# {number}/{count} {definition.name}.{sent.operation}, {len(sent.events)} messages: {ids}{more}"
         lines = [head.replace("1 messages", "1 message") if len(sent.events) == 1 else head, *_notes(sent.auth)]
-        text = curl(sent.request, definition.secrets) if as_curl else show(sent.request, definition.secrets)
-        yield "\n".join([*lines, text])
+        write = curl if as_curl else show
+        yield "\n".join([*lines, write(sent.request, _references(definition, sent.events))])
     if plan.invalid:
         yield "\n".join(["# invalid", *(f"# {_id(event)}: {reason}" for event, reason in plan.invalid)])
 
@@ -216,13 +216,21 @@ def _notes(auth: Auth) -> Iterator[str]:
 
 
 def _id(event: Event) -> str:
-    return event.message.message_id if event.message is not None else event.name
+    """On one line: what follows a `#` in a shell command must stay there."""
+    text = event.message.message_id if event.message is not None else event.name
+    return text if text.isprintable() else repr(text)
+
+
+def _references(definition: Definition, events: Iterable[Event]) -> list[str]:
+    """The definition's `${NAME}` that no event holds: a shell must never put a secret where a user wrote its name."""
+    texts = [orjson.dumps(msgspec.to_builtins(event.message)).decode() for event in events]
+    return [reference for reference in definition.secrets if not any(reference in text for text in texts)]
 
 
 def _document(plan: Plan, definition: Definition) -> dict[str, Any]:
     requests = []
     for sent in plan.requests:
-        request = legible(sent.request, definition.secrets)
+        request = legible(sent.request, _references(definition, sent.events))
         body = None if request.body is None else request.body.decode(errors="backslashreplace")
         requests.append(
             {

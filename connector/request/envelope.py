@@ -179,7 +179,7 @@ def _body(operation: Operation, keys: Keys) -> Callable[[Message, Batch], bytes]
             return b"" if value is MISSING else json_bytes(value)
 
         return json_body
-    declaration = f'<?xml version="1.0" encoding="{charset.upper()}"?>' if operation.kind == "xml" else ""
+    declaration = f'<?xml version="1.0" encoding="{charset}"?>' if operation.kind == "xml" else ""
 
     def body(message: Message, batch: Batch) -> bytes:
         value = build(message, batch)
@@ -189,6 +189,7 @@ def _body(operation: Operation, keys: Keys) -> Callable[[Message, Batch], bytes]
 
 
 def _charset_of(operation: Operation) -> str:
+    """As the headers write it; `utf-8` for all spellings of it."""
     for member in operation.headers.members:
         if (
             isinstance(member, Member)
@@ -198,7 +199,7 @@ def _charset_of(operation: Operation) -> str:
             if not (named := _charset(constant_text(member.value))):
                 continue
             try:
-                return codecs.lookup(named.group(1)).name
+                return "utf-8" if codecs.lookup(named.group(1)).name == "utf-8" else named.group(1)
             except LookupError:
                 place = f"headers.{member.key}"
                 raise wrong(place, f"the charset `{named.group(1)}` is not known", "UTF-8 is safe") from None

@@ -21,7 +21,7 @@ _ARGUMENT_BYTES = 100_000
 
 _any_reference = re.compile(r"(?:\$|%24)(?:\{|%7B)([A-Za-z_][A-Za-z0-9_]*)(?:\}|%7D)")
 _variable = re.compile(r"(\$\{[A-Za-z_][A-Za-z0-9_]*\})")
-_argument = re.compile(r"[^\x00-\x08\x0b-\x1f\x7f]*").fullmatch
+_control = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # would move the cursor, not show; a NUL ends an argument
 
 
 def show(request: Request, references: Collection[str] | None = None) -> str:
@@ -33,7 +33,8 @@ def show(request: Request, references: Collection[str] | None = None) -> str:
     request = legible(request, references)
     lines = [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in request.headers)]
     if request.body:
-        lines += ["", request.body.decode(errors="backslashreplace")]
+        text = request.body.decode(errors="backslashreplace")
+        lines += ["", _control.sub(lambda match: f"\\x{ord(match.group()):02x}", text)]
     return "\n".join(lines)
 
 
@@ -51,7 +52,7 @@ def curl(request: Request, references: Collection[str] | None = None) -> str:
     if not shown.body:
         return " \\\n  ".join(words)
     text = _decoded(shown.body)
-    if text is not None and len(shown.body) <= _ARGUMENT_BYTES and _argument(text):
+    if text is not None and len(shown.body) <= _ARGUMENT_BYTES and not _control.search(text):
         return " \\\n  ".join([*words, f"--data-raw {_word(text, references)}"])
     # What no argument can hold goes through a pipe.
     command = " \\\n  ".join(["base64 -d <<'END' | " + words[0], *words[1:], "--data-binary @-"])

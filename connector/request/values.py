@@ -118,9 +118,9 @@ def compile_value(node: Node, encoder: Encoder, keys: Keys, place: str) -> Value
     """Compile `node`; `place` is for errors. Raises DefinitionError for what the format cannot hold.
 
     `keys` are relative to `node`: what stands at one is compiled into the key, and its merged value
-    stands here instead.
+    stands here instead. They pass through encodings.
     """
-    if key := keys.get(()):
+    if (key := keys.get(())) and not isinstance(node, Encoded):
         key.node, key.encoder, key.value = node, encoder, compile_value(node, encoder, {}, place)
         return Value(lambda message, batch: key.merged)
     match node:
