@@ -51,6 +51,13 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     times: Annotated[int, Meta(ge=0)] | None = None
 
 
+class Account(Knobs, frozen=True, kw_only=True):
+    """Knobs of a fake that checks credentials: `account` is the user, id or key name, `secret` what must be kept."""
+
+    account: str = "demo"
+    secret: str = "demo-secret"  # noqa: S105  public on purpose: it opens nothing but the fake
+
+
 CALM = Knobs()
 """No fault at all."""
 

@@ -35,17 +35,17 @@ CAMPAIGNS = [
     Campaign("diwali-offer", "demo-batch", "SHOPIN", "1107160000000000101", "", 28),
     Campaign("order-shipped", "demo-batch", "SHOPIN", "1107160000000000102", "", 24),
     Campaign("cart-reminder", "demo-batch", "SHOPIN", "1107160000000000103", "", 16),
-    Campaign("payment-due", "demo-batch", "BANKIN", "1107160000000000104", "", 12),
-    Campaign("login-code", "demo-single", "BANKIN", "1107160000000000201", "", 10),
+    Campaign("payment-due", "demo-batch", "BANKIN", "1107160000000000104", "", 22),
+    Campaign("login-code", "demo-single", "BANKIN", "1107160000000000201", "", 5),
     Campaign(
         "delivery-slot",
         "demo-pairs",
         "",
         "",
         "Hi {name}, your parcel comes today at {hour}:00 📦 Reply STOP to end.",
-        6,
+        3,
     ),
-    Campaign("नमस्ते", "demo-pairs", "", "", "नमस्ते {name}, आपका ऑर्डर {hour}:00 बजे तक पहुँच जाएगा।", 4),
+    Campaign("नमस्ते", "demo-pairs", "", "", "नमस्ते {name}, आपका ऑर्डर {hour}:00 बजे तक पहुँच जाएगा।", 2),
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,23 @@ class Witness:
 
     Attributes:
         seen: every message in every request.
-        requests: per provider, those that carried messages.
+        requests: per fake, those that carried messages.
+        messages: per fake, how many they carried.
     """
 
-    seen: list[Seen]
-    requests: Counter[str]
+    seen: list[Seen] = field(default_factory=list)
+    requests: Counter[str] = field(default_factory=Counter)
+    messages: Counter[str] = field(default_factory=Counter)
 
 
 def read_log(file: Path) -> Witness:
-    witness = Witness([], Counter())
+    witness = Witness()
     for line in file.read_bytes().splitlines():
         entry = orjson.loads(line)
         provider = entry["provider"]
-        witness.requests[provider] += bool(entry["count"])
+        if entry["count"]:
+            witness.requests[provider] += 1
+            witness.messages[provider] += entry["count"]
         for taken in (True, False):
             for record in entry["taken" if taken else "refused"]:
                 witness.seen.append(Seen(str(record["to"]), record.get("ref"), taken, sure=provider != UNSURE))
@@ -56,11 +60,14 @@ def document(tally: Tally, report: Audit | None, witness: Witness | None) -> dic
         "samples": [_sample(result) for result in _samples(tally.samples.values())],
     }
     if witness is not None:
-        messages = Counter[str]()
-        requests = sum(witness.requests.values())
-        messages["all"] = report.seen if report else len(witness.seen)
-        answer["requests"] = dict(witness.requests)
-        answer["mean_fill"] = round(messages["all"] / requests, 1) if requests else None
+        answer["providers"] = {
+            name: {
+                "requests": requests,
+                "messages": witness.messages[name],
+                "mean_fill": round(witness.messages[name] / requests, 1),
+            }
+            for name, requests in witness.requests.most_common()
+        }
     if report is not None:
         answer["audit"] = {
             "holds": report.holds,
@@ -77,21 +84,36 @@ def document(tally: Tally, report: Audit | None, witness: Witness | None) -> dic
 
 def show(console: Console, report: dict[str, Any]) -> None:
     """Print it for people."""
-    table = Table("status", "messages", title="Results", title_justify="left", box=None, padding=(0, 2))
-    table.columns[1].justify = "right"
+    table = _table("status", "messages")
     for status, count in report["results"].items():
         table.add_row(status, f"{count:,}")
     console.print(table)
-    if report.get("requests"):
-        per = ", ".join(f"{name} {count:,}" for name, count in report["requests"].items())
-        console.print(f"\nRequests: {per}; {report['mean_fill']:,} messages per request on average")
+    if providers := report.get("providers"):
+        console.print()
+        console.print(_requests(providers))
     if report["messages_per_second"]:
-        console.print(f"Speed: {report['messages_per_second']:,} messages/s ({report['seconds']} s, read to result)")
-    console.print("\nThree of the results:")
+        console.print(f"\nSpeed: {report['messages_per_second']:,} messages/s ({report['seconds']} s, read to result)")
+    if report["samples"]:
+        console.print("\nSome of the results:")
     for sample in report["samples"]:
         console.print_json(data=sample, indent=None)
     for line in _audit_lines(report.get("audit")):
         console.print(line, highlight=False)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(*columns, box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    return table
+
+
+def _requests(providers: dict[str, Any]) -> Table:
+    table = _table("provider", "requests", "messages", "messages per request")
+    for name, counts in providers.items():
+        row = [f"{counts[column]:,}" for column in ("requests", "messages", "mean_fill")]
+        table.add_row(name, *row)
+    return table
 
 
 def _audit_lines(audit: dict[str, Any] | None) -> Iterator[str]:
