@@ -1,0 +1,201 @@
+"""What connector/stream relies on inside Faust 0.15.3, seen at work on a real broker.
+
+Each test names the private thing it holds. When a new release of Faust breaks one, that place in connector/stream is
+where to look.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError
+from aiokafka.structs import OffsetAndMetadata
+
+from connector.kafka.clients import connect
+from connector.settings import Settings
+from connector.stream.app import attach_agent, create_app
+from connector.stream.group import Group
+from tests.kafka import records
+from tests.kafka.find import Kafka
+from tests.kafka.records import Committed, Event
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.kafka
+
+PARTITIONS = 4
+
+
+@dataclass
+class Running:
+    """An app as connector/stream makes it, and what it saw in order."""
+
+    app: faust.App
+    group: Group
+    bootstrap: str
+    topic: str
+    name: str
+    seen: list[tuple[str, Any]] = field(default_factory=list)
+
+    @property
+    def chunks(self) -> list[Any]:
+        return [value for what, value in self.seen if what == "chunk"]
+
+    @property
+    def values(self) -> list[bytes | None]:
+        return [record.value for chunk in self.chunks for record in chunk.value]
+
+    async def committed(self) -> dict[int, Committed]:
+        return await asyncio.to_thread(records.committed, self.bootstrap, self.name, self.topic)
+
+
+Opened = Callable[[Running], Awaitable[None]]
+
+
+@asynccontextmanager
+async def running(kafka: Kafka, unique: str, *, opened: Opened | None = None) -> AsyncIterator[Running]:
+    """Run the app on this loop; `opened` is awaited in on_rebalance_complete."""
+    settings = Settings.model_validate(
+        {
+            "group": unique,
+            "kafka": {"bootstrap.servers": kafka.bootstrap},
+            "topics": {"sources": [{"topic": unique}]},
+        }
+    )
+    app = create_app(settings, connect(settings.kafka))
+    run = Running(app, Group(app), kafka.bootstrap, unique, unique)
+
+    async def take(message: Any) -> None:
+        run.seen.append(("chunk", message))
+
+    async def failed(error: BaseException) -> None:
+        run.seen.append(("failed", error))
+
+    async def on_open(*_: Any, **__: Any) -> None:
+        run.seen.append(("open", run.group.generation))
+        await run.group.seek(dict.fromkeys(run.group.assignment(), 0))
+        if opened is not None:
+            await opened(run)
+        run.seen.append(("opened", run.group.generation))
+
+    async def on_revoke(*_: Any, **__: Any) -> None:
+        run.seen.append(("revoked", run.group.generation))
+
+    attach_agent(app, [unique], take, failed)
+    app.on_rebalance_complete.connect(on_open, weak=False)
+    app.on_partitions_revoked.connect(on_revoke, weak=False)
+    await app.start()
+    try:
+        await eventually(lambda: any(what == "opened" and of > 0 for what, of in run.seen), "the assignment")
+        yield run
+    finally:
+        await app.stop()
+
+
+@pytest.fixture
+def topic(kafka: Kafka, unique: str) -> str:
+    records.create_topics(kafka.bootstrap, unique, partitions=PARTITIONS)
+    return unique
+
+
+async def test_the_scheduler_hands_over_whole_batches(kafka: Kafka, topic: str) -> None:
+    """DefaultSchedulingStrategy.iterate gets {TP: [ConsumerRecord]} and may yield anything shaped like a record."""
+    events = [Event(b"%d" % n, b"k", n % PARTITIONS) for n in range(2000)]
+    await asyncio.to_thread(records.produce, kafka.bootstrap, topic, events)
+    async with running(kafka, topic) as run:
+        await eventually(lambda: len(run.values) == 2000, "every record")
+        assert sorted(run.values, key=lambda value: int(value or b"")) == [event.value for event in events]
+        assert len(run.chunks) < 200
+        for chunk in run.chunks:
+            assert all(isinstance(record, ConsumerRecord) for record in chunk.value)
+            offsets = [record.offset for record in chunk.value]
+            assert offsets == list(range(offsets[0], offsets[0] + len(offsets)))
+            assert (chunk.topic, chunk.partition, chunk.offset) == (topic, chunk.value[0].partition, offsets[-1])
+
+
+async def test_a_message_carries_the_generation_it_was_fetched_in(kafka: Kafka, topic: str) -> None:
+    """Message.generation_id, app.consumer_generation_id."""
+    await asyncio.to_thread(records.produce, kafka.bootstrap, topic, [b"x"])
+    async with running(kafka, topic) as run:
+        await eventually(lambda: run.chunks, "the record")
+        assert run.chunks[0].generation_id == run.group.generation > 0
+
+
+async def test_no_event_comes_before_on_rebalance_complete_has_ended(kafka: Kafka, topic: str) -> None:
+    """app.on_rebalance_complete is awaited before events flow; on_partitions_assigned is not."""
+    await asyncio.to_thread(records.produce, kafka.bootstrap, topic, [b"x"] * 100)
+
+    async def slow(run: Running) -> None:
+        for _ in range(30):  # several polls of Faust's fetcher
+            await asyncio.sleep(0.05)
+
+    async with running(kafka, topic, opened=slow) as run:
+        await eventually(lambda: len(run.values) == 100, "every record")
+        kinds = [what for what, _ in run.seen]
+        assert kinds.index("opened") < kinds.index("chunk")
+        # Faust revokes (nothing, of generation 0) before the first assignment, too.
+        assert kinds.index("revoked") < kinds.index("open")
+
+
+async def test_nothing_is_committed_but_what_we_commit(kafka: Kafka, topic: str) -> None:
+    """acks=False: Faust's own bookkeeping commits nothing, not even when it stops."""
+    await asyncio.to_thread(records.produce, kafka.bootstrap, topic, [b"x"] * 100)
+    async with running(kafka, topic) as run:
+        await eventually(lambda: len(run.values) == 100, "every record")
+        await run.app.consumer.commit()
+    assert await run.committed() == {}
+
+
+async def test_a_commit_carries_metadata_and_says_what_it_refused(kafka: Kafka, topic: str) -> None:
+    """app.consumer._thread.call_thread, ._ensure_consumer(), AIOKafkaConsumer.commit with OffsetAndMetadata."""
+    await asyncio.to_thread(records.produce, kafka.bootstrap, topic, [Event(b"x", partition=0)] * 10)
+    async with running(kafka, topic) as run:
+        await run.group.commit({TopicPartition(topic, 0): OffsetAndMetadata(7, "results=41")})
+        assert await run.committed() == {0: Committed(7, "results=41")}
+        with pytest.raises(IllegalStateError):
+            await run.group.commit({TopicPartition("another-topic", 0): OffsetAndMetadata(1, "")})
+
+
+async def test_a_commit_works_while_partitions_are_being_revoked(kafka: Kafka, topic: str) -> None:
+    """on_partitions_revoked is awaited before the member leaves its generation."""
+    await asyncio.to_thread(records.produce, kafka.bootstrap, topic, [Event(b"x", partition=0)] * 10)
+    outcome: list[object] = []
+    async with running(kafka, topic) as first:
+
+        async def commit(*_: Any, **__: Any) -> None:
+            if not outcome:
+                outcome.append(await first.group.commit({TopicPartition(topic, 0): OffsetAndMetadata(10, "late")}))
+
+        first.app.on_partitions_revoked.connect(commit, weak=False)
+        async with running(kafka, topic):
+            await eventually(lambda: outcome, "the revocation")
+    assert outcome == [None]
+    assert (await first.committed())[0] == Committed(10, "late")
+
+
+async def test_the_consumer_knows_the_end_of_the_log(kafka: Kafka, topic: str) -> None:
+    """app.consumer.highwater: of the last fetch."""
+    await asyncio.to_thread(records.produce, kafka.bootstrap, topic, [Event(b"x", partition=1)] * 10)
+    async with running(kafka, topic) as run:
+        await eventually(lambda: run.group.end(topic, 1) == 10, "the log's end")
+        assert run.group.assignment() == {TopicPartition(topic, number) for number in range(PARTITIONS)}
+
+
+async def test_seeking_while_opening_decides_where_events_start(kafka: Kafka, topic: str) -> None:
+    """AIOKafkaConsumer.seek on Faust's consumer thread, inside on_rebalance_complete."""
+    await asyncio.to_thread(records.produce, kafka.bootstrap, topic, [Event(b"%d" % n, partition=0) for n in range(10)])
+
+    async def skip(run: Running) -> None:
+        await run.group.commit({TopicPartition(topic, 0): OffsetAndMetadata(4, "")})
+        await run.group.seek({TopicPartition(topic, 0): 4})
+
+    async with running(kafka, topic, opened=skip) as run:
+        await eventually(lambda: run.values, "records")
+        await eventually(lambda: b"9" in run.values, "the last record")
+        assert run.values == [b"%d" % n for n in range(4, 10)]

@@ -1,0 +1,69 @@
+"""Parts of Faust and mode that connector/stream relies on and that need no broker to be looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from types import SimpleNamespace
+
+import faust
+import faust.streams
+import faust.transport.utils
+import mode
+import pytest
+from faust.transport.drivers.aiokafka import Consumer
+from faust.types import TP
+
+from connector.stream.app import Chunk, ChunkScheduler
+
+
+def test_the_compiled_stream_is_loaded() -> None:
+    """The pure Python one acknowledges events it skips."""
+    assert faust.streams._CStreamIterator is not None
+
+
+def test_the_consumer_asks_its_scheduler_for_the_order_of_records() -> None:
+    """transport/consumer.py: `self.app.conf.ConsumerScheduler()`, then `.iterate({tp: [record, …]})`."""
+    strategy = faust.transport.utils.DefaultSchedulingStrategy()
+    records = {TP("t", 0): ["a", "b"], TP("t", 1): ["c"]}
+    assert sorted(strategy.iterate(records)) == [(TP("t", 0), "a"), (TP("t", 0), "b"), (TP("t", 1), "c")]
+
+
+def test_a_chunk_has_every_attribute_faust_reads_of_a_record() -> None:
+    """transport/drivers/aiokafka.py `_to_message` reads them one by one; an empty batch yields nothing."""
+
+    class Record:
+        offset, timestamp = 41, 1_700_000_000_000
+
+    chunks = list(ChunkScheduler().iterate({TP("t", 3): [Record()], TP("t", 4): []}))
+    assert [tp for tp, _ in chunks] == [TP("t", 3)]
+    consumer = SimpleNamespace(app=SimpleNamespace(consumer_generation_id=7))
+    message = Consumer._to_message(consumer, *chunks[0])
+    assert isinstance(chunks[0][1], Chunk)
+    assert (message.topic, message.partition, message.offset, message.timestamp) == ("t", 3, 41, 1_700_000_000.0)
+    assert (len(message.value), message.generation_id) == (1, 7)
+
+
+class Quiet(mode.Service):
+    """A service that runs until it is stopped."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_our_signal_handler_replaces_modes_and_may_call_it_later(number: signal.Signals) -> None:
+    """mode.Worker installs its handlers before it starts its services; `_schedule_shutdown` is what they call."""
+    loop = asyncio.get_running_loop()
+    worker = mode.Worker(Quiet(), loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
+    seen: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    await worker.default_on_first_start()
+    try:
+        loop.add_signal_handler(number, seen.put_nowait, number)
+        signal.raise_signal(number)
+        assert await seen.get() == number
+        assert not worker.should_stop
+        worker._schedule_shutdown(number)
+        assert worker._signal_stop_future is not None
+        await worker._signal_stop_future
+        assert worker.should_stop
+    finally:
+        for installed in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+            loop.remove_signal_handler(installed)
