@@ -17,11 +17,15 @@ class Backlog:
     Args:
         shapes: per operation.
         wait_max: seconds after which a window goes before full ones.
+
+    Attributes:
+        add: `Windows.add` itself: once per message.
     """
 
     def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
         self._shapes = shapes
         self._windows = Windows(shapes, wait_max)
+        self.add = self._windows.add
         self._next: deque[Part] = deque()
         self._later: list[tuple[float, int, Part]] = []
         self._sequence = 0
@@ -40,11 +44,6 @@ class Backlog:
     def delayed(self) -> int:
         """Messages that wait for their time to be sent again."""
         return sum(len(part.items) for _, _, part in self._later)
-
-    def add(self, key: Key, item: Item, now: float) -> None:
-        """A message begins to wait."""
-        item.since = now
-        self._windows.add(key, item)
 
     def again(self, part: Part, now: float) -> None:
         """To be sent again as soon as the lane may: before the younger ones of its window, not before other windows."""

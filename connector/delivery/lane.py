@@ -134,7 +134,9 @@ class Lane:
         Raises:
             MessageError: no operation fits it, or its batch cannot be determined; it is not taken.
         """
-        self._backlog.add(self._router.key(message, priority=item.priority), item, self._clock.monotonic())
+        key = self._router.key(message, item.priority)
+        item.since = self._clock.monotonic()
+        self._backlog.add(key, item)
         self.open_count += 1
         self.open_bytes += len(item.raw)
 

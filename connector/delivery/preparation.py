@@ -25,19 +25,25 @@ class Router:
 
     def __init__(self, provider: str, routes: Sequence[Route]) -> None:
         self._provider = provider
-        self._routes = routes
+        self._choices = [
+            (
+                index,
+                None if route.operation.when is None else route.renderer.fits,
+                # Without batching each message is a request: nothing to group by.
+                route.renderer.batch_key if route.renderer.max_records > 1 else None,
+            )
+            for index, route in enumerate(routes)
+        ]
 
-    def key(self, message: Message, *, priority: bool, first: int = 0) -> Key:
-        """The window of a message: of the first operation it fits, from `first` on.
+    def key(self, message: Message, priority: bool, after: int = -1) -> Key:
+        """The window of a message: of the first operation behind `after` that it fits.
 
         Raises:
             MessageError: none fits, or the batch it belongs to cannot be determined.
         """
-        for index in range(first, len(self._routes)):
-            route = self._routes[index]
-            if route.operation.when is None or route.renderer.fits(message):
-                group = route.renderer.batch_key(message) if route.renderer.max_records > 1 else None
-                return (index, message.campaign_id, group, priority)
+        for index, fits, batch_key in self._choices:
+            if index > after and (fits is None or fits(message)):
+                return (index, message.campaign_id, None if batch_key is None else batch_key(message), priority)
         raise MessageError(f"no operation of provider {self._provider!r} fits this message")
 
 
@@ -106,7 +112,7 @@ class Preparation:
         passed: dict[Key, list[Item]] = {}
         for item, message in zip(items, messages, strict=True):
             try:
-                key = self._router.key(message, priority=priority, first=index + 1)
+                key = self._router.key(message, priority, index)
             except MessageError as error:
                 settlement.add(item, self._settler.unsent(item, message, Status.INVALID, error.reason))
             else:

@@ -56,7 +56,7 @@ class _Reply:
     settlement: Settlement
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def reason(self, text: str, redact: Callable[[str], str]) -> str:
+    def redacted(self, text: str, redact: Callable[[str], str]) -> str:
         """Redacted; once per text, as a reason is often that of the whole request."""
         redacted = self.reasons.get(text)
         if redacted is None:
@@ -122,15 +122,15 @@ class Settler:
         if whole is not None and whole.then == "split" and len(attempt.items) > 1:
             return self._bisected(attempt, http_status, whole)
         reply = _Reply(attempt, outcomes, http_status, self._now(), Settlement())
-        waiting: dict[tuple[Then, float | None, float | None], list[int]] = {}
-        for index, outcome in enumerate(outcomes):
-            status = FINAL.get(outcome.then)
-            if status is None:
-                waiting.setdefault((outcome.then, outcome.after, outcome.until), []).append(index)
-            else:
-                self._finish(reply, index, status, outcome.reason)
-        for indexes in waiting.values():
-            self._wait(reply, indexes)
+        final = [index for index, outcome in enumerate(outcomes) if outcome.then in FINAL]
+        self._finish(reply, final)
+        if len(final) < len(outcomes):
+            waiting: dict[tuple[Then, float | None, float | None], list[int]] = {}
+            for index, outcome in enumerate(outcomes):
+                if outcome.then not in FINAL:
+                    waiting.setdefault((outcome.then, outcome.after, outcome.until), []).append(index)
+            for indexes in waiting.values():
+                self._wait(reply, indexes)
         return reply.settlement
 
     def failed(self, attempt: Attempt, error: RequestError) -> Settlement:
@@ -170,60 +170,71 @@ class Settler:
             case "defer":
                 reply.settlement.later.append((self._deferred(outcome), Part(key, items, None, split)))
             case "split":  # of a single message
-                for index in indexes:
-                    self._finish(reply, index, Status.REJECTED, reply.outcomes[index].reason)
+                self._finish(reply, indexes, Status.REJECTED)
             case "uncertain" if attempt.route.operation.on_uncertain == "report":
-                for index in indexes:
-                    reason = reply.outcomes[index].reason or "the provider may have taken it"
-                    self._finish(reply, index, Status.UNKNOWN, reason)
+                self._finish(reply, indexes, Status.UNKNOWN, _in_doubt)
             case _:
                 self._retry(reply, indexes, uncertain=outcome.then == "uncertain")
 
     def _retry(self, reply: _Reply, indexes: list[int], *, uncertain: bool) -> None:
         """Counted: refused with `retry`, or uncertain under `resend`."""
         attempt = reply.attempt
-        rest: list[Item] = []
-        for index in indexes:
-            item = attempt.items[index]
-            if self._backoff.exhausted(item.attempts + 1):
-                self._finish(reply, index, Status.FAILED, _gave_up(reply.outcomes[index], uncertain=uncertain))
-                continue
+        spent = [index for index in indexes if self._backoff.exhausted(attempt.items[index].attempts + 1)]
+        rest = [
+            item for item in map(attempt.items.__getitem__, indexes) if not self._backoff.exhausted(item.attempts + 1)
+        ]
+        self._finish(reply, spent, Status.FAILED, _gave_up)
+        if not rest:
+            return
+        for item in rest:
             item.attempts += 1
             item.uncertain = item.uncertain or uncertain
-            rest.append(item)
-        if rest:
-            sealed = self._seal(attempt) if uncertain and len(rest) == len(attempt.items) else None
-            delay = self._backoff.delay(max(item.attempts for item in rest), reply.outcomes[indexes[0]].after)
-            reply.settlement.later.append((delay, Part(attempt.part.key, rest, sealed, attempt.part.split)))
+        sealed = self._seal(attempt) if uncertain and len(rest) == len(attempt.items) else None
+        delay = self._backoff.delay(max(item.attempts for item in rest), reply.outcomes[indexes[0]].after)
+        reply.settlement.later.append((delay, Part(attempt.part.key, rest, sealed, attempt.part.split)))
 
-    def _finish(self, reply: _Reply, index: int, status: Status, reason: str | None) -> None:
-        attempt, outcome = reply.attempt, reply.outcomes[index]
-        item, message = attempt.items[index], attempt.messages[index]
-        item.attempts += 1
-        body = message.body
-        reply.settlement.items.append(item)
-        reply.settlement.results.append(
-            Result(  # by position: half the time, and this is once per message
-                status,
-                _source(item),
-                reply.completed_at,
-                message.message_id,
-                self._provider,
-                message.campaign_id,
-                message.to,
-                outcome.provider_message_id,
-                outcome.provider_batch_id,
-                outcome.code,
-                None if reason is None else reply.reason(reason, self.redact),
-                reply.http_status,
-                attempt.batch.id,
-                len(attempt.items),
-                item.attempts,
-                None if body is None else segments(body),
-                item.received_at,
-                self._dry_run,
+    def _finish(
+        self,
+        reply: _Reply,
+        indexes: Sequence[int],
+        status: Status | None = None,
+        reason: Callable[[Outcome], str] | None = None,
+    ) -> None:
+        """The results of these messages. The only loop over messages here that makes objects: the hot path."""
+        attempt = reply.attempt
+        items, messages, outcomes = attempt.items, attempt.messages, reply.outcomes
+        provider, dry_run = self._provider, self._dry_run
+        completed_at, http_status = reply.completed_at, reply.http_status
+        batch_id, batch_size = attempt.batch.id, len(items)
+        settled, results = reply.settlement.items.append, reply.settlement.results.append
+        for index in indexes:
+            item, message, outcome = items[index], messages[index], outcomes[index]
+            origin, body = item.origin, message.body
+            text = outcome.reason if reason is None else reason(outcome)
+            item.attempts += 1
+            settled(item)
+            results(
+                Result(  # by position: half the time
+                    status or FINAL[outcome.then],
+                    Source(origin.topic, origin.partition, item.offset),
+                    completed_at,
+                    message.message_id,
+                    provider,
+                    message.campaign_id,
+                    message.to,
+                    outcome.provider_message_id,
+                    outcome.provider_batch_id,
+                    outcome.code,
+                    None if text is None else reply.redacted(text, self.redact),
+                    http_status,
+                    batch_id,
+                    batch_size,
+                    item.attempts,
+                    None if body is None else segments(body),
+                    item.received_at,
+                    dry_run,
+                )
             )
-        )
 
     def _bisected(self, attempt: Attempt, http_status: int | None, outcome: Outcome) -> Settlement:
         split = attempt.part.split
@@ -256,7 +267,10 @@ def _source(item: Item) -> Source:
     return Source(item.origin.topic, item.origin.partition, item.offset)
 
 
-def _gave_up(outcome: Outcome, *, uncertain: bool) -> str:
-    said = outcome.reason or outcome.code or outcome.rule
-    doubt = "; the provider may have taken it" if uncertain else ""
-    return f"gave up after too many attempts{doubt}: {said}"
+def _in_doubt(outcome: Outcome) -> str:
+    return outcome.reason or "the provider may have taken it"
+
+
+def _gave_up(outcome: Outcome) -> str:
+    doubt = "; the provider may have taken it" if outcome.then == "uncertain" else ""
+    return f"gave up after too many attempts{doubt}: {outcome.reason or outcome.code or outcome.rule}"
