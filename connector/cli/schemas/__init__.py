@@ -1,0 +1,57 @@
+"""`sms-connector schemas`: what events, settings and definitions look like, for other programs and for editors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from connector.cli.schemas.asyncapi import asyncapi
+from connector.cli.schemas.events import event_schema
+from connector.definition.schema import json_schema as definition_schema
+from connector.model import Message, Result
+from connector.settings.schema import json_schema as settings_schema
+
+__all__ = ["documents", "schemas"]
+
+
+def documents() -> dict[str, dict[str, Any]]:
+    """File name → document. Made from the types, never written by hand."""
+    definition = {"$id": "urn:sms-connector:schema:provider", **definition_schema()}
+    return {
+        "message.schema.json": event_schema(Message),
+        "result.schema.json": event_schema(Result),
+        "connector.schema.json": settings_schema(),
+        "provider.schema.json": definition,
+        "asyncapi.json": asyncapi(),
+    }
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit code 1 when a file is missing or stale.")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default="schemas")
+def schemas(check: bool, folder: Path) -> int:
+    """Write the JSON Schemas and the AsyncAPI document into FOLDER (default: schemas), or check them.
+
+    For an editor, begin connector.yaml or a definition with a line such as:
+
+      # yaml-language-server: $schema=schemas/connector.schema.json
+    """
+    texts = {folder / name: encode(document) for name, document in documents().items()}
+    if check:
+        stale = [file for file, text in texts.items() if not file.is_file() or file.read_bytes() != text]
+        for file in stale:
+            click.echo(f"{file} is {'stale' if file.exists() else 'missing'}; run `sms-connector schemas {folder}`")
+        return 1 if stale else 0
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        file.write_bytes(text)
+        click.echo(f"wrote {file}")
+    return 0
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    """The file's content: stable, readable, with a line break at its end."""
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

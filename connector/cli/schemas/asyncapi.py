@@ -1,0 +1,166 @@
+"""The topics as an AsyncAPI 3 document: what is read, what is written, and what the headers say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector import __version__
+from connector.cli.schemas.events import EXAMPLES, components
+from connector.kafka.topics import DURABLE_REPLICATION, Topic, plan
+from connector.model import Message, Result
+from connector.settings.model import Topics
+from connector.stream.tail import SETTLES
+
+BINDING = {"bindingVersion": "0.5.0"}
+SETTLED = {
+    "type": "string",
+    "description": "The event this record finishes: topic/partition/offset. Nothing finishes an event twice.",
+    "pattern": "^[A-Za-z0-9._-]+/[0-9]+/[0-9]+$",
+    "examples": ["sms.messages/3/1042"],
+}
+# Kafka Connect's names, so that tools which read its dead letters read ours.
+ERRORS = {
+    "__connect.errors.topic": "The event's topic.",
+    "__connect.errors.partition": "The event's partition.",
+    "__connect.errors.offset": "The event's offset.",
+    "__connect.errors.connector.name": "The consumer group.",
+    "__connect.errors.stage": "VALUE_CONVERTER: it never became a message. TASK_PUT: it was one.",
+    "__connect.errors.exception.class.name": "`connector.` and the status of its result.",
+    "__connect.errors.exception.message": "The reason in its result.",
+}
+
+
+def asyncapi() -> dict[str, Any]:
+    """The document, for the default names of the topics."""
+    topics = Topics()
+    planned = {topic.role: topic for topic in plan(topics, {}, replication=DURABLE_REPLICATION).topics}
+    channels = {
+        "messages": _channel(planned["source"], "Message events, as services produce them.", "Message"),
+        "results": _channel(
+            planned["results"], "One final result per message, in the partition with its event's number.", "Result"
+        ),
+        "retry": _retry(topics, planned["retry"]),
+        "journal": _channel(
+            planned["journal"],
+            "What is about to be sent to providers with `on_uncertain: report`. Private to the connector.",
+            "Journal",
+        ),
+        "deadLetters": _channel(
+            planned["dead_letters"],
+            "Raw bytes of events that never became a message, and of failed ones. They hold numbers and texts.",
+            "DeadLetter",
+        ),
+    }
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Kafka SMS connector",
+            "version": __version__,
+            "description": "Message events in, provider requests out, one durable delivery result per message. "
+            "Names of topics are settings; these are the defaults.",
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": {
+            "receiveMessages": _operation("receive", "messages", "Each event ends in exactly one final result."),
+            "sendResults": _operation("send", "results", "Written and acknowledged before the event is committed."),
+            "sendRetries": _operation("send", "retry", "The retry record inherits the duty to end in a result."),
+            "receiveRetries": _operation("receive", "retry", "When their delay is over they are sent again."),
+            "sendJournal": _operation("send", "journal", "Acknowledged before the request leaves."),
+            "receiveJournal": _operation("receive", "journal", "Read by the partition's next owner."),
+            "sendDeadLetters": _operation("send", "deadLetters", "Written next to the result of the same event."),
+        },
+        "components": {"messages": _messages(), "schemas": _schemas()},
+    }
+
+
+def _channel(topic: Topic, description: str, message: str) -> dict[str, Any]:
+    return {
+        "address": topic.name,
+        "description": description,
+        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "bindings": {"kafka": {"topicConfiguration": _configuration(topic), **BINDING}},
+    }
+
+
+def _retry(topics: Topics, topic: Topic) -> dict[str, Any]:
+    delays = [name.removeprefix(f"{topics.retry_prefix}.") for name in topics.retry.values()]
+    return {
+        **_channel(topic, "Messages that wait longer than memory should hold them, a topic per delay.", "Retry"),
+        "address": f"{topics.retry_prefix}.{{delay}}",
+        "parameters": {"delay": {"description": "How long its messages wait.", "enum": delays, "default": delays[0]}},
+    }
+
+
+def _configuration(topic: Topic) -> dict[str, Any]:
+    """What `topics create` sets, in the types the binding asks for."""
+    policy = topic.configs["cleanup.policy"].split(",")
+    numbers = {name: int(value) for name, value in topic.configs.items() if name != "cleanup.policy"}
+    return {"cleanup.policy": policy, **numbers}
+
+
+def _operation(action: str, channel: str, summary: str) -> dict[str, Any]:
+    return {"action": action, "channel": {"$ref": f"#/channels/{channel}"}, "summary": summary}
+
+
+def _messages() -> dict[str, Any]:
+    key = {"type": "string", "description": "As the event's, else the message_id."}
+    return {
+        "Message": {
+            "summary": "One SMS to one recipient.",
+            "payload": {"$ref": "#/components/schemas/Message"},
+            "examples": [{"payload": example} for example in EXAMPLES[Message]],
+            "bindings": {"kafka": {"key": {"type": "string", "description": "Any; the recipient is best."}, **BINDING}},
+        },
+        "Result": {
+            "summary": "What became of one message.",
+            "headers": {"$ref": "#/components/schemas/SettlesHeaders"},
+            "payload": {"$ref": "#/components/schemas/Result"},
+            "examples": [{"payload": example} for example in EXAMPLES[Result]],
+            "bindings": {"kafka": {"key": key, **BINDING}},
+        },
+        "Retry": {
+            "summary": "A message event, unchanged.",
+            "headers": {"$ref": "#/components/schemas/SettlesHeaders"},
+            "payload": {"$ref": "#/components/schemas/Message"},
+            "bindings": {"kafka": {"key": key, **BINDING}},
+        },
+        "Journal": {
+            "summary": "Offsets of one source partition that are about to be sent, or were refused.",
+            "payload": {"$ref": "#/components/schemas/Journal"},
+        },
+        "DeadLetter": {
+            "summary": "An event as it came.",
+            "contentType": "application/octet-stream",
+            "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
+            "payload": {"type": "string", "format": "binary", "description": "The event's value, byte for byte."},
+        },
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    offsets = {"type": "array", "items": {"type": "integer", "minimum": 0}}
+    return {
+        **components("#/components/schemas/{name}"),
+        "SettlesHeaders": {"type": "object", "properties": {SETTLES: SETTLED}, "required": [SETTLES]},
+        "DeadLetterHeaders": {
+            "type": "object",
+            "properties": {
+                SETTLES: SETTLED,
+                **{name: {"type": "string", "description": text} for name, text in ERRORS.items()},
+            },
+            "required": [SETTLES, *ERRORS],
+        },
+        "Journal": {
+            "type": "object",
+            "properties": {
+                "topic": {"type": "string", "description": "The source topic; the partition is the record's."},
+                "batch_id": {"type": "string", "description": "The request that is about to leave."},
+                "sent": {**offsets, "description": "Offsets about to be sent."},
+                "released": {**offsets, "description": "Offsets the provider refused: the next owner may send them."},
+            },
+            "required": ["topic"],
+            "oneOf": [{"required": ["sent"]}, {"required": ["released"]}],
+        },
+    }

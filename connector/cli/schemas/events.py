@@ -1,0 +1,92 @@
+"""JSON Schemas of the events, from the msgspec types that read and write them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from connector.model import Message, Result
+
+EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
+    Message: [
+        {
+            "message_id": "order-4711-shipped",
+            "provider": "plivo",
+            "campaign_id": "shipping",
+            "to": "+919812345678",
+            "body": "Your parcel is on its way.",
+            "expires_at": "2025-01-31T18:00:00Z",
+        },
+        {
+            "message_id": "otp-0815",
+            "provider": "msg91",
+            "to": "+919812345678",
+            "template_id": "1107160000000000001",
+            "template_variables": {"code": "482913"},
+            "custom": {"hid": "77"},
+            "priority": "high",
+        },
+    ],
+    Result: [
+        {
+            "status": "accepted",
+            "source": {"topic": "sms.messages", "partition": 3, "offset": 1042},
+            "completed_at": "2025-01-31T08:00:01.250000Z",
+            "message_id": "order-4711-shipped",
+            "provider": "plivo",
+            "campaign_id": "shipping",
+            "to": "+919812345678",
+            "provider_message_id": "db3ce55a-7f1d-11e1-8ea7-1231380bc196",
+            "http_status": 202,
+            "batch_id": "0f8fad5bd9cb469fa16570867728950e",
+            "batch_size": 25,
+            "attempts": 1,
+            "segments": 1,
+            "received_at": "2025-01-31T08:00:01.100000Z",
+        },
+        {
+            "status": "invalid",
+            "source": {"topic": "sms.messages", "partition": 3, "offset": 1043},
+            "completed_at": "2025-01-31T08:00:01.101000Z",
+            "reason": "the event is not JSON",
+            "received_at": "2025-01-31T08:00:01.100000Z",
+        },
+    ],
+}
+
+
+def components(template: str) -> dict[str, dict[str, Any]]:
+    """Schema of each event and of the types in them, by name; references written as `template` says."""
+    _, found = msgspec.json.schema_components(list(EXAMPLES), ref_template=template)
+    for kind, examples in EXAMPLES.items():
+        found[kind.__name__]["examples"] = examples
+    return found
+
+
+def event_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """A document of its own for one event, Draft 2020-12."""
+    found = components("#/$defs/{name}")
+    event = found.pop(kind.__name__)
+    needed: set[str] = set()
+    _collect(event, found, needed)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:sms-connector:schema:{kind.__name__.lower()}",
+        **event,
+        "$defs": {name: found[name] for name in sorted(needed)},
+    }
+
+
+def _collect(node: Any, definitions: dict[str, Any], names: set[str]) -> None:
+    """Add the names of the definitions that `node` refers to, directly or through others."""
+    if isinstance(node, list):
+        for item in node:
+            _collect(item, definitions, names)
+    elif isinstance(node, dict):
+        name = str(node.get("$ref", "")).rpartition("/")[2]
+        if name and name not in names:
+            names.add(name)
+            _collect(definitions[name], definitions, names)
+        for item in node.values():
+            _collect(item, definitions, names)
