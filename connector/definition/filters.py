@@ -196,11 +196,11 @@ _FORMATS: Final[dict[str, Callable[[datetime], Any]]] = {
     "unix_ms": lambda instant: int(instant.timestamp() * 1000),
     "iso": lambda instant: instant.isoformat(timespec="seconds"),
 }
-_directive = re.compile(r"%(?![aAbBdHIjmMpSyYzZf%])").search
+_strftime = re.compile(r"(?:[^%]|%[aAbBdHIjmMpSyYzZf%])*", re.DOTALL).fullmatch
 
 
 def _date(format_: str, zone: str) -> Step:
-    if format_ not in _FORMATS and (_directive(format_) or "%" not in format_):
+    if format_ not in _FORMATS and ("%" not in format_ or _strftime(format_) is None):
         raise ExpressionError(
             f"`format` of `date` is not understood: '{format_}'",
             "use 'unix', 'unix_ms', 'iso' or strftime marks: '%Y-%m-%d %H:%M:%S'",

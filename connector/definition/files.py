@@ -1,0 +1,146 @@
+"""From names to files, and from a file to one map: what it says, merged over what it extends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from connector.definition.json_text import read_json
+from connector.definition.merge import merge, without
+from connector.definition.report import Report
+from connector.definition.source import List, Map, Place, Source, Value
+from connector.definition.yaml_text import YamlSyntaxError, read_yaml
+from connector.errors import DefinitionError, Problem
+
+CATALOGUE: Final = Path(__file__).resolve().parent.parent / "providers"  # the shipped definitions
+SUFFIXES: Final = (".yaml", ".yml")
+FILE_BYTES: Final = 4 * 1024 * 1024
+
+
+def find(path_or_name: str | Path, folders: Iterable[Path]) -> Path:
+    """The file of a path or a bare name. Raises DefinitionError where there is none."""
+    given = Path(path_or_name)
+    if given.suffix in SUFFIXES or len(given.parts) != 1:
+        if given.is_file():
+            return given
+        raise DefinitionError([Problem("there is no such file", "check the path", str(given))])
+    places = [*folders, CATALOGUE]
+    for folder in places:
+        for suffix in SUFFIXES:
+            file = folder / f"{given}{suffix}"
+            if file.is_file():
+                return file
+    known = sorted({file.stem for folder in places for suffix in SUFFIXES for file in folder.glob(f"*{suffix}")})
+    near = get_close_matches(str(given), known, n=1)
+    remedy = (
+        f"did you mean `{near[0]}`?" if near else "write a path" + (f", or one of: {', '.join(known)}" if known else "")
+    )
+    raise DefinitionError([Problem(f"no definition is called `{given}`", remedy)])
+
+
+def definition_files(path_or_name: str | Path) -> list[Path]:
+    """The files of a folder, or the one file of a path or bare name. Raises DefinitionError where there is none."""
+    folder = Path(path_or_name)
+    if not folder.is_dir():
+        return [find(path_or_name, [])]
+    found = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
+    if not found:
+        raise DefinitionError([Problem("the folder holds no definition", "files end in .yaml", str(folder))])
+    return found
+
+
+def read_extended(file: Path, report: Report, folders: list[Path], seen: tuple[Path, ...]) -> Map | None:
+    """The file merged over what it extends; None when something cannot be read."""
+    source = _read_file(file, report)
+    if source is None:
+        return None
+    named = source.members.get("extends")
+    if named is None:
+        return source
+    trail = (*seen, file.resolve())
+    try:
+        base_file = _base(named, [file.parent, *folders], file, trail)
+    except DefinitionError as error:
+        for problem in error.problems:
+            report.error(named.place, problem.message, problem.remedy)
+        return None
+    base = read_extended(base_file, report, folders, trail)
+    if base is None:
+        return None
+    merged = merge(without(base, "extends", "name"), source)
+    assert isinstance(merged, Map)
+    return merged
+
+
+def _base(named: Source, folders: list[Path], file: Path, trail: tuple[Path, ...]) -> Path:
+    """The file that `extends` names: never one that is being read already. Raises DefinitionError."""
+    name = named.text if isinstance(named, Value) else ""
+    if not name:
+        raise DefinitionError([Problem("`extends` names one definition", "write extends: NAME, or a path")])
+    path = Path(name)
+    if path.suffix in SUFFIXES or len(path.parts) != 1:
+        found = find(file.parent / path, [])
+    else:
+        # `extends: plivo` in a plivo.yaml means the catalogue's, not itself.
+        own = {(folder / f"{name}{suffix}").resolve(): folder for folder in folders for suffix in SUFFIXES}
+        found = find(name, [folder for folder in folders if folder != own.get(file.resolve())])
+    if found.resolve() in trail:
+        chain = " → ".join(each.name for each in (*trail, found))
+        raise DefinitionError([Problem(f"definitions extend each other: {chain}", "break the circle")])
+    return found
+
+
+def _read_file(file: Path, report: Report) -> Map | None:
+    """The map a file holds; None, and problems, where it cannot be read."""
+    place = Place(str(file))
+    try:
+        data = file.read_bytes()
+        text = data[: FILE_BYTES + 1].decode("utf-8-sig")
+    except OSError as error:
+        report.error(place, f"the file cannot be read: {error.strerror}", "check the path and its permissions")
+        return None
+    except UnicodeDecodeError as error:
+        report.error(place, f"not UTF-8 text (byte {error.start})", "save it as UTF-8")
+        return None
+    if len(data) > FILE_BYTES:
+        report.error(place, f"larger than {FILE_BYTES // 1024**2} MiB", "a definition is far smaller")
+        return None
+    problems: list[Problem] = []
+    try:
+        source = read_yaml(text, str(file), problems)
+    except YamlSyntaxError as error:
+        problems.append(error.problem)
+        source = None
+    for problem in problems:
+        report.add(problem)
+    if isinstance(source, Map):
+        return _pasted(source, report)
+    if not problems:
+        report.error(
+            place, "the file holds no map" if source is not None else "the file is empty", "write `key: value`"
+        )
+    return None
+
+
+def _pasted(source: Map, report: Report) -> Map:
+    """`parameters.json` texts as structures, here and in every operation, so that they can be merged."""
+    members = dict(source.members)
+    parameters = members.get("parameters")
+    if isinstance(parameters, Map):
+        text = parameters.members.get("json")
+        if isinstance(text, Value) and isinstance(text.data, str) and not text.text.lstrip().startswith("$$"):
+            problems: list[Problem] = []
+            structure = read_json(text, problems)
+            if structure is not None:  # a syntax error is reported where the key is read
+                for problem in problems:
+                    report.add(problem)
+                members["parameters"] = Map(
+                    {**parameters.members, "json": structure}, parameters.place, parameters.keys
+                )
+    operations = members.get("operations")
+    if isinstance(operations, List):
+        items = tuple(_pasted(item, report) if isinstance(item, Map) else item for item in operations.items)
+        members["operations"] = List(items, operations.place)
+    return Map(members, source.place, source.keys)
