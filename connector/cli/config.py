@@ -8,8 +8,8 @@ import click
 import orjson
 
 from connector.cli.options import settings_options
+from connector.masking import MASK
 from connector.settings import Loaded
-from connector.settings.load import MASK
 from connector.settings.names import Leaf, leaves
 from connector.settings.reference import reference
 

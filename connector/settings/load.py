@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from connector.errors import Problem, SettingsError
+from connector.masking import MASK
 from connector.settings.checks import cross_check
 from connector.settings.environment import read_environment, read_overrides
 from connector.settings.file import Layer, read_file
@@ -19,8 +20,6 @@ from connector.settings.model import Settings
 from connector.settings.names import did_you_mean, keys, leaves, sections
 from connector.settings.origin import DEFAULT, Origin, Path, dotted
 from connector.settings.units import RefusedError
-
-MASK = "******"
 
 
 @dataclass(frozen=True, slots=True)

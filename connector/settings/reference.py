@@ -37,7 +37,7 @@ problems are told at once, with file, line, path and remedy (exit code 78: resta
 `${file:path}` stands for the content of a file (relative to `connector.yaml`, without the line break at its end).
 Each setting marked *secret* can also be read from a file named by its variable with `_FILE` at the end, as in
 `SMS_CONNECTOR_KAFKA__SASL_PASSWORD_FILE=/run/secrets/kafka`. Secrets are never printed: `config show` writes
-`${NAME}` or `******`.
+`${NAME}` or `***`.
 
 **Units.** Durations are written `250ms`, `5s`, `10m`, `24h`, `7d`; sizes `512B`, `64KiB`, `256MiB`, `1GiB`. A bare
 number is refused.

@@ -34,7 +34,7 @@ def test_values_are_shown_and_secrets_are_not(invoke) -> None:
     shown = json.loads(invoke("--json"))
     assert shown["group"] == "from-file"
     assert shown["results.salt"] == "${SALT}"
-    assert shown["kafka.sasl.password"] == "******"
+    assert shown["kafka.sasl.password"] == "***"
     assert shown["timeouts.drain"] == "40s"
 
 
