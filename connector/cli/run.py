@@ -42,6 +42,7 @@ def run(config: Path | None, overrides: tuple[str, ...]) -> int:
         raise SettingsError([Problem("no provider is configured", remedy, path="providers")])
     definitions = load_all(settings.providers, Environment(os.environ))
     for definition in definitions.values():
+        logs.SECRETS.add(definition.secrets.values())
         for warning in definition.warnings:
             log.warning("definition", warning=str(warning))
     return run_worker(settings, definitions)
