@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from connector.definition.report import Report
 from connector.definition.source import Map
 from connector.definition.tree import EntrySource, Operation, Rule
-from connector.definition.walk import in_record, uses, where
+from connector.definition.walk import in_record, in_records, uses, where
 
 
 def entries_and_sources(operation: Operation, source: Map, report: Report) -> None:
@@ -111,7 +111,7 @@ def _missing_groups(each: Rule | EntrySource) -> Iterator[tuple[str, str]]:
 
 def unique_matches(operation: Operation, source: Map, report: Report) -> None:
     """With batching, a match must tell the messages of a batch apart, and the request must send what it compares."""
-    if operation.response is None or operation.batching is None:
+    if operation.response is None or operation.batching is None or not in_records(operation, "To"):
         return
     sent: set[str] = set()
     shared = {"CampaignID"}  # one campaign per batch

@@ -7,18 +7,23 @@ from collections.abc import Iterator
 from typing import Final
 
 from connector.definition.report import Report
-from connector.definition.source import List, Map, Source, Value, children
+from connector.definition.source import List, Map, Place, Source, Value, children
 from connector.definition.tree import Constant, Member, NoAuth, Object, Operation, Text
-from connector.definition.walk import in_record, node_at, uses, where
+from connector.definition.walk import in_record, in_records, node_at, uses, where
 
 # ---- what must be there --------------------------------------------------------------------------------------------
 
 
-def required(operation: Operation, source: Map, report: Report) -> None:
-    """Method and URL have no default."""
-    for key, example in (("method", "POST"), ("url", "https://…")):
-        if key not in source.members:
-            report.error(source.place, f"the key `{key}` is missing", f"write {key}: {example}")
+def has_method(operation: Operation, source: Map, report: Report) -> None:
+    """The method has no default."""
+    if "method" not in source.members:
+        report.error(source.place, "the key `method` is missing", "write method: POST")
+
+
+def has_url(operation: Operation, source: Map, report: Report) -> None:
+    """The URL has no default."""
+    if "url" not in source.members:
+        report.error(source.place, "the key `url` is missing", "write url: https://…")
 
 
 def method_takes_parameters(operation: Operation, source: Map, report: Report) -> None:
@@ -61,32 +66,36 @@ def url(operation: Operation, source: Map, report: Report) -> None:
     parts = operation.url.parts if isinstance(operation.url, Text) else (str(operation.url.value),)
     first = parts[0] if isinstance(parts[0], str) else ""
     shown = report.environment.showing and "${" in first  # whatever the reference brings
-    match = _absolute.fullmatch(first)
-    host_ends = match is not None and (match[3] is not None or len(parts) == 1)
-    if not shown:
-        if len(parts) > 1 and not host_ends:
-            report.error(
-                place, "a replacement stands in scheme or host", "only what follows the host may change per message"
-            )
-        elif match is None:
-            report.error(place, "not an absolute URL", "write https://host/path")
-        elif "@" in match[2]:
-            report.error(place, "credentials stand in the URL", "write them under `auth: {basic: …}`")
-        elif not _host(match[2]):
-            report.error(place, f"`{match[2]}` is no host", "write https://host/path")
-        elif match[1] == "http" and not _loopback(match[2]):
-            report.warn(
-                place,
-                "http sends phone numbers, texts and credentials unencrypted",
-                "write https, if the provider has it",
-            )
+    if not shown and not _origin(first, place, report, changes=len(parts) > 1 or not isinstance(parts[0], str)):
+        return
     texts = [part for part in parts if isinstance(part, str)]
     if any("#" in text for text in texts):
         report.error(
             place, "a URL that is sent has no #fragment", "write %23 for a # that belongs to the path or query"
         )
-    if any(_outside_url(text.replace("${", "")) for text in texts):
+    if any(_outside_url(text) for text in texts):
         report.error(place, "a character that cannot stand in a URL", "percent-encode it: %20 for a space")
+
+
+def _origin(first: str, place: Place, report: Report, *, changes: bool) -> bool:
+    """Check scheme and host; `changes`: a replacement follows `first`."""
+    match = _absolute.fullmatch(first)
+    if changes and (match is None or match[3] is None):
+        report.error(
+            place, "a replacement stands in scheme or host", "only what follows the host may change per message"
+        )
+    elif match is None:
+        report.error(place, "not an absolute URL", "write https://host/path")
+    elif "@" in match[2]:
+        report.error(place, "credentials stand in the URL", "write them under `auth: {basic: …}`")
+    elif not _host(match[2]):
+        report.error(place, f"`{match[2]}` is no host", "write https://host/path")
+    else:
+        if match[1] == "http" and not _loopback(match[2]):
+            remedy = "write https, if the provider has it"
+            report.warn(place, "http sends phone numbers, texts and credentials unencrypted", remedy)
+        return True
+    return False
 
 
 _token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
@@ -136,8 +145,7 @@ def batching_keys(operation: Operation, source: Map, report: Report) -> None:
             report.error(place, f"`{'.'.join(key)}` stands inside another key", "name only one of them")
     if len(set(batching.keys)) < len(batching.keys):
         report.error(place, "a key is named twice", "name it once")
-    addressed = any("To" in use.expression.names and in_record(operation, use) for use in uses(operation))
-    if sound and not addressed and any("To" in use.expression.names for use in uses(operation)):
+    if sound and not in_records(operation, "To") and any("To" in use.expression.names for use in uses(operation)):
         report.error(place, "`$$To` does not stand in a batching key", "name the key that holds the phone number")
 
 
@@ -149,7 +157,7 @@ def _names(operation: Operation) -> list[str]:
 
 def outside_records(operation: Operation, source: Map, report: Report) -> None:
     """What differs per message cannot stand outside the records: no two messages could share a batch."""
-    if operation.batching is None or any(node_at(operation.body, key) is None for key in operation.batching.keys):
+    if operation.batching is None or not in_records(operation, "To"):
         return
     for use in uses(operation):
         if in_record(operation, use):

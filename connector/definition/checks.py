@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Final
 
 from connector.definition import check_replies, check_request
@@ -19,7 +20,8 @@ Check = Callable[[Operation, Map, Report], None]
 
 # What must be sound → the check.
 OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
-    (frozenset(), check_request.required),
+    (frozenset({"method"}), check_request.has_method),
+    (frozenset({"url"}), check_request.has_url),
     (frozenset({"method", "parameters"}), check_request.method_takes_parameters),
     (frozenset({"url"}), check_request.url),
     (frozenset({"headers", "auth"}), check_request.headers),
@@ -36,33 +38,31 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
 )
 
 
-def check_operation(operation: Operation, source: Map, broken: AbstractSet[str], report: Report) -> None:
-    """Check one operation against its merged source."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """An operation, its merged source, and the keys that hold something wrong."""
+
+    operation: Operation
+    source: Map
+    broken: AbstractSet[str]
+
+
+def check_operation(checked: Checked, report: Report) -> None:
+    """Check one operation against its source."""
     for needs, check in OPERATION_CHECKS:
-        if not needs & broken:
-            check(operation, source, report)
+        if not needs & checked.broken:
+            check(checked.operation, checked.source, report)
 
 
-def check_definition(definition: Definition, source: Map, operations: Sequence[Map], report: Report) -> None:
-    """Check what holds for all operations together (`operations`: their merged sources), and the keys of the whole."""
-    last = len(definition.operations) - 1
+def check_definition(definition: Definition, source: Map, operations: Sequence[Checked], report: Report) -> None:
+    """Check what holds for all operations together, and the keys of the whole."""
     seen: set[str] = set()
-    for index, (operation, merged) in enumerate(zip(definition.operations, operations, strict=True)):
-        least = operation.batching.min_records if operation.batching is not None else 1
-        if least > 1 and index == last:
-            report.error(
-                where(merged, ("batching", "records")),
-                f"a window that closes below {least} records has no operation to go to",
-                "add one that takes single messages after this one, or leave out `min`",
-            )
-        if operation.when is None and least == 1 and index < last:
-            report.warn(
-                merged.place,
-                f"`{operation.name}` takes every message: the operations after it are never chosen",
-                "give it a `when`, or put it last",
-            )
+    for index, each in enumerate(operations):
+        operation = each.operation
+        if "batching" not in each.broken:
+            _way_on(each, report, last=index == len(operations) - 1)
         if operation.name in seen:
-            report.error(where(merged, ("name",)), f"two operations are called `{operation.name}`", "rename one")
+            report.error(where(each.source, ("name",)), f"two operations are called `{operation.name}`", "rename one")
         seen.add(operation.name)
     if definition.retry.cap < definition.retry.base:
         report.error(where(source, ("retry", "cap")), "`cap` is below `base`", "make it at least as long")
@@ -70,3 +70,21 @@ def check_definition(definition: Definition, source: Map, operations: Sequence[M
         report.error(where(source, ("http", "key")), "a key without `certificate`", "name the file of the certificate")
     if definition.name in definition.failover:
         report.error(where(source, ("failover",)), "it fails over to itself", "name other definitions")
+
+
+def _way_on(each: Checked, report: Report, *, last: bool) -> None:
+    """What an operation leaves goes to the next one: there must be one, and something must be left."""
+    operation = each.operation
+    least = operation.batching.min_records if operation.batching is not None else 1
+    if least > 1 and last:
+        report.error(
+            where(each.source, ("batching", "records")),
+            f"a window that closes below {least} records has no operation to go to",
+            "add one that takes single messages after this one, or leave out `min`",
+        )
+    if operation.when is None and least == 1 and not last:
+        report.warn(
+            each.source.place,
+            f"`{operation.name}` takes every message: the operations after it are never chosen",
+            "give it a `when`, or put it last",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any, Final
@@ -34,14 +35,8 @@ class Path(Shape):
         text = scalar_text(source, report)
         if text is None:
             return None
-        try:
-            tree = jmespath.compile(text).parsed
-        except JMESPathError as error:
-            position = getattr(error, "lex_position", None)
-            where = f" at character {position + 1}" if isinstance(position, int) and 0 <= position < len(text) else ""
-            report.error(
-                source.place, f"`{text}` is no JMESPath expression{where}", "texts stand in '…', numbers in `…`"
-            )
+        tree = _parsed(text, source, report)
+        if tree is None:
             return None
         for node in _walk(tree):
             if node.get("type") == "function_expression" and node["value"] not in self.functions:
@@ -59,6 +54,21 @@ class Path(Shape):
 
     def schema(self) -> Schema:
         return {"type": "string"}
+
+
+def _parsed(text: str, source: Source, report: Report) -> Any:
+    """The expression's tree; None, and an error, where it is none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a text in backticks: the library guesses, and warns
+            return jmespath.compile(text).parsed
+    except PendingDeprecationWarning:
+        report.error(source.place, f"`{text}`: what stands in backticks is JSON", "write texts in '…'")
+    except JMESPathError as error:
+        position = getattr(error, "lex_position", None)
+        where = f" at character {position + 1}" if isinstance(position, int) and 0 <= position < len(text) else ""
+        report.error(source.place, f"`{text}` is no JMESPath expression{where}", "texts stand in '…', numbers in `…`")
+    return None
 
 
 class Predicate(Path):

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from connector.definition.build import build_http, build_limits, build_operation, build_retry
-from connector.definition.checks import check_definition, check_operation
+from connector.definition.checks import Checked, check_definition, check_operation
 from connector.definition.environment import Environment
 from connector.definition.files import CATALOGUE, definition_files, find, read_extended
 from connector.definition.keys import DEFINITION, OPERATION
-from connector.definition.merge import merge, without
+from connector.definition.merge import merge, only, without
 from connector.definition.report import Report
-from connector.definition.shape import Read
 from connector.definition.source import List, Map, Source
-from connector.definition.tree import Definition, Operation
+from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem
+
+INHERITED: Final = tuple(name for name in OPERATION.keys if name not in ("name", "when"))
 
 __all__ = ["CATALOGUE", "Environment", "definition_files", "find", "load", "load_all"]
 
@@ -94,20 +96,22 @@ def _load_each(files: list[Path], environment: Environment) -> list[Definition]:
 
 
 def _compile(source: Map, file: Path, report: Report) -> Definition:
+    # What an operation can inherit is read where it is inherited, once per operation.
+    top = only(source, *INHERITED)
+    whole = DEFINITION.read_map(without(source, *INHERITED, "operations"), report)
     listed = source.members.get("operations")
-    operation_keys = [name for name in OPERATION.keys if name not in ("name", "when")]
-    if listed is None:
-        whole = DEFINITION.read(source, report) or Read()
-        sources: list[tuple[str, Map]] = [("", without(source, *_definition_only()))]
-    else:
-        # Operation keys of the top level are read where they are inherited, once per operation.
-        whole = DEFINITION.read(without(source, *operation_keys, "operations"), report) or Read()
-        sources = _operations(listed, without(source, *_definition_only()), report)
-    operations = [_compile_operation(path, merged, report) for path, merged in sources]
+    merged = [("", top)] if listed is None else _operations(listed, top, report)
+    checked: list[Checked] = []
+    for path, one in merged:
+        read = OPERATION.read_map(one, report)
+        read.broken |= whole.broken
+        default = "send" if not path else f"operation{path[len('operations[') : -1]}"
+        operation = build_operation(read, read.get("name") or default, path)
+        checked.append(Checked(operation, one, read.broken))
     definition = Definition(
         name=whole.get("name") or file.stem,
         file=str(file),
-        operations=tuple(operations),
+        operations=tuple(each.operation for each in checked),
         limits=build_limits(whole.get("limits")),
         retry=build_retry(whole.get("retry")),
         http=build_http(whole.get("http")),
@@ -118,12 +122,10 @@ def _compile(source: Map, file: Path, report: Report) -> Definition:
         about=whole.get("about") or {},
         receipts=whole.get("receipts"),
     )
-    check_definition(definition, source, [merged for _, merged in sources], report)
+    for each in checked:
+        check_operation(each, report)
+    check_definition(definition, source, checked, report)
     return replace(definition, warnings=tuple(report.warnings))
-
-
-def _definition_only() -> list[str]:
-    return [name for name in DEFINITION.keys if name not in OPERATION.keys or name == "name"]
 
 
 def _operations(listed: Source, top: Map, report: Report) -> list[tuple[str, Map]]:
@@ -140,11 +142,3 @@ def _operations(listed: Source, top: Map, report: Report) -> list[tuple[str, Map
         assert isinstance(one, Map)
         merged.append((f"operations[{index}]", one))
     return merged
-
-
-def _compile_operation(path: str, source: Map, report: Report) -> Operation:
-    read = OPERATION.read(source, report) or Read()
-    default = "send" if not path else f"operation{path[len('operations[') : -1]}"
-    operation = build_operation(read, read.get("name") or default, path)
-    check_operation(operation, source, read.broken, report)
-    return operation

@@ -40,6 +40,11 @@ def _other_kind(base: Map, patch: Map, path: tuple[str, ...]) -> bool:
     return {key for key in base.members if key in kinds} != {key for key in patch.members if key in kinds}
 
 
+def only(source: Map, *names: str) -> Map:
+    """The same map with no other keys than these."""
+    return Map({key: value for key, value in source.members.items() if key in names}, source.place, source.keys)
+
+
 def without(source: Map, *names: str) -> Map:
     """The same map without some keys."""
     members = {key: value for key, value in source.members.items() if key not in names}

@@ -67,28 +67,32 @@ class Record(Shape):
         if not isinstance(source, Map):
             report.error(source.place, f"{kind_of(source)} where a map belongs", f"keys: {', '.join(self.keys)}")
             return None
+        return self.read_map(source, report)
+
+    def read_map(self, source: Map, report: Report) -> Read:
+        """The same for what is known to be a map."""
         values = Read()
         for name, value in source.members.items():
             key = self.keys.get(name)
             if key is None:
-                report.error(source.keys[name], f"the key `{name}` is not known", self._suggest(name))
-                values.broken.add(name)
+                meant = get_close_matches(name.lower(), list(self.keys), n=1) if name not in self.elsewhere else []
+                report.error(source.keys[name], f"the key `{name}` is not known", self._remedy(name, meant))
+                values.broken.update(meant)
             elif not (isinstance(value, Value) and value.data is None):  # `key:` with nothing is as good as absent
                 before = report.faults
                 values[name] = key.shape.read(value, report)
                 if report.faults > before:
                     values.broken.add(name)
         for key in self.keys.values():
-            if key.required and key.name not in values:
+            if key.required and key.name not in values and key.name not in values.broken:
                 report.error(source.place, f"the key `{key.name}` is missing", key.about)
                 values.broken.add(key.name)
         return values
 
-    def _suggest(self, name: str) -> str:
+    def _remedy(self, name: str, meant: Sequence[str]) -> str:
         if name in self.elsewhere:
             return self.elsewhere[name]
-        near = get_close_matches(name.lower(), list(self.keys), n=1)
-        return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(self.keys)}"
+        return f"did you mean `{meant[0]}`?" if meant else f"known: {', '.join(self.keys)}"
 
     def schema(self) -> Schema:
         properties = {}

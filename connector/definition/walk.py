@@ -45,6 +45,11 @@ def in_record(operation: Operation, use: Use) -> bool:
     return any(use.inside[: len(key)] == key for key in operation.batching.keys)
 
 
+def in_records(operation: Operation, name: str) -> bool:
+    """True when a replacement that reads `name` stands in a record."""
+    return any(name in use.expression.names and in_record(operation, use) for use in uses(operation))
+
+
 def node_at(body: Node | None, key: tuple[str, ...]) -> Node | None:
     """The node a key path leads to, encodings passed through; None where it names nothing."""
     node = body

@@ -1,0 +1,270 @@
+# ruff: noqa: E501 - a table is read across
+"""Every check: a sound definition, changed in one place, is refused with line, column, path and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connector.definition.environment import Environment
+
+from .write import EMPTY, SOUND, problems_of
+
+# SOUND, line by line:
+#  1 method   2 url   3 parameters:   4   json:   5     sender   6     msgs:   7       - {to, text}
+#  8 batching   9 response:   10   rules:   11     - {200, entries}   12   entries:   13     - {each, match, then}
+URL = "https://sms.example.com/send"
+RULE = "- {status: 200, then: entries}"
+ENTRY = "- {each: results, match: {To: to}, then: accept}"
+RECORD = "{to: $$To, text: $$Body}"
+BATCHING = "{key: msgs, records: 100}"
+
+# (what is replaced, what stands there instead, where, a part of the message and of the remedy)
+ERRORS = [
+    # shape
+    ("method: POST", "methd: POST", "1:1: methd", "not known; did you mean `method`?"),
+    ("method: POST", "Method: POST", "1:1: Method", "did you mean `method`?"),
+    ("method: POST", "zzz: 1\nmethod: POST", "1:1: zzz", "the key `zzz` is not known; known: name, about"),
+    ("method: POST", "json: {}\nmethod: POST", "1:1: json", "write it under `parameters`"),
+    ("method: POST", "when: to\nmethod: POST", "1:1: when", "it belongs to an operation"),
+    ("method: POST", "method: PUT", "1:9: method", "`PUT` cannot stand here; write one of: GET, POST"),
+    ("method: POST", "method: post", "1:9: method", "did you mean `POST`?"),
+    ("method: POST", "method: [POST]", "1:9: method", "a list cannot stand here"),
+    ("method: POST\n", "", "1:1", "the key `method` is missing; write method: POST"),
+    (f"url: {URL}\n", "", "1:1", "the key `url` is missing"),
+    ("method: POST", "name: 'a b'\nmethod: POST", "1:7: name", "`a b` cannot stand here; write letters, digits"),
+    ("  json:\n", "  jsn:\n", "4:3: parameters.jsn", "did you mean `json`?"),
+    ("  json:\n", "  text: $$To\n  json:\n", "4:3: parameters", "2 of pairs, json, xml, text stand here; write exactly one"),
+    ("method: POST", "auth: basic\nmethod: POST", "1:7: auth", "a text cannot stand here; write one of: none, basic"),
+    ("method: POST", "auth: {basic: {username: u}}\nmethod: POST", "1:15: auth.basic", "the key `password` is missing"),
+    ("method: POST", "auth: {basic: {username: $$To, password: '${P:-x}'}}\nmethod: POST", "1:26: auth.basic.username", "a replacement cannot stand here"),
+    ("method: POST", "auth: {oauth2: {url: 'ftp://x', client_id: a, secret: '${S:-x}'}}\nmethod: POST", "1:22: auth.oauth2.url", "write https://"),
+    ("method: POST", "headers: [a]\nmethod: POST", "1:10: headers", "a list where a map belongs"),
+    ("method: POST", "headers: {a: {b: 1}}\nmethod: POST", "1:14: headers.a", "a map where a text belongs"),
+    ("sender: ACME", "sender: 040", "5:13: parameters.json.sender", 'quote it: "040"'),
+    ("sender: ACME", "sender: 9007199254740993", "5:13: parameters.json.sender", "over 2^53"),
+    ("sender: ACME", "sender: a\n    sender: b", "6:5: parameters.json.sender", "stands here twice; it stands in line 5"),
+    ("sender: ACME", "sender: $${nope", "5:13: parameters.json.sender", "`$${` is not closed"),
+    ("sender: ACME", "sender: $$to", "5:13: parameters.json.sender", "only in case; write $$To"),
+    ("sender: ACME", "sender: $${Body|trunc(3)}", "5:13: parameters.json.sender", "did you mean `truncate`?"),
+    ("sender: ACME", "sender: 'pay $$5'", "5:13: parameters.json.sender", "write $$$$ for a literal $$"),
+    ("sender: ACME", "sender: {$json: {a: 1}, b: 2}", "5:14: parameters.json.sender.$json", "has neighbours"),
+    ("sender: ACME", "sender: {$JSON: {a: 1}}", "5:14: parameters.json.sender.$JSON", "did you mean `$json`?"),
+    ("sender: ACME", "sender: {$form: 1}", "5:21: parameters.json.sender.$form", "`$form` takes a map"),
+    ("sender: ACME", "'...': abc", '5:12: parameters.json."..."', "spreads one replacement"),
+    ("method: POST", "receipt: {}\nmethod: POST", "1:1: receipt", "did you mean `receipts`?"),
+    # references
+    ("sender: ACME", "sender: ${SENDER}", "5:13: parameters.json.sender", "SENDER is not set; set it, or write ${SENDER:-default}"),
+    (URL, "https://a/${X}/${Y?}", "2:6: url", "X is not set"),
+    ("sender: ACME", "sender: ${a b}", "5:13: parameters.json.sender", "is not understood"),
+    # recipient and content
+    ("to: $$To, text: $$Body", "to: x, text: $$Body", "4:3: parameters", "`$$To` is missing"),
+    ("to: $$To, text: $$Body", "to: $$To, text: x", "4:3: parameters", "neither `$$Body` nor `$$TemplateID`"),
+    ("text: $$Body", 'type: "$${Body|gsm(0, 8)}"', "4:3: parameters", "neither `$$Body` nor `$$TemplateID`"),
+    # URL and headers
+    (URL, "sms.example.com/send", "2:6: url", "not an absolute URL; write https://host/path"),
+    (URL, "ftp://a/b", "2:6: url", "not an absolute URL"),
+    (URL, "https://$$host/x", "2:6: url", "a replacement stands in scheme or host"),
+    (URL, "https://a$$host", "2:6: url", "a replacement stands in scheme or host"),
+    (URL, "$$host", "2:6: url", "a replacement stands in scheme or host"),
+    (URL, "https://u:p@a/b", "2:6: url", "credentials stand in the URL; write them under `auth"),
+    (URL, "https://a b/c", "2:6: url", "`a b` is no host"),
+    (URL, "https:///c", "2:6: url", "`` is no host"),
+    (URL, "'https://a/b#c'", "2:6: url", "no #fragment"),
+    (URL, "https://a/b c", "2:6: url", "percent-encode it"),
+    (URL, "https://a/é", "2:6: url", "percent-encode it"),
+    ("method: POST", "method: GET", "5:5: parameters.json", "a GET has no json body"),
+    ("method: POST", "headers: {'a b': 1}\nmethod: POST", '1:18: headers."a b"', "is no name of a header"),
+    ("method: POST", "headers: {HOST: 1}\nmethod: POST", "1:17: headers.HOST", "the client writes `HOST` itself"),
+    ("method: POST", "headers: {A: 1, a: 2}\nmethod: POST", "1:20: headers.a", "stands here twice; case does not count"),
+    ("method: POST", "headers: {$$uid: 1}\nmethod: POST", "1:10: headers", "in a header's name"),
+    ("method: POST", 'headers: {A: "x\\ny"}\nmethod: POST', "1:14: headers.A", "a line break or control character"),
+    ("method: POST", "headers: {authorization: '${X?}y'}\nauth: {basic: {username: u, password: '${P:-x}'}}\nmethod: POST", "1:26: headers.authorization", "`auth` writes this header as well"),
+    # batching
+    (BATCHING, "{key: msgs, records: 1001}", "8:32: batching.records", "1001 cannot stand here; write a whole number from 1 to 1,000"),
+    (BATCHING, "{key: msgs, records: 0}", "8:32: batching.records", "from 1 to 1,000"),
+    (BATCHING, "{key: msgs, records: {min: 5, max: 2}}", "8:32: batching.records", "min 5 is above max 2"),
+    (BATCHING, "{key: msgs, records: {min: 5}}", "8:32: batching.records", "the key `max` is missing"),
+    (BATCHING, "{key: msgs, records: {max: 5, mim: 2}}", "8:41: batching.records.mim", "known: min, max"),
+    (BATCHING, "{key: msgs}", "8:11: batching", "the key `records` is missing"),
+    (BATCHING, "{records: 5}", "8:11: batching", "the key `key` is missing"),
+    (BATCHING, "{key: msg, records: 5}", "8:17: batching.key", "`msg` names nothing in the parameters; they hold: sender, msgs"),
+    (BATCHING, "{key: sender, records: 5}", "8:17: batching.key", "`$$To` does not stand in a batching key"),
+    (BATCHING, "{key: 'msgs[', records: 5}", "8:17: batching.key", "`msgs[` is no path"),
+    (BATCHING, "{key: ['.', msgs], records: 5}", "8:17: batching.key", "`msgs` stands inside another key"),
+    (BATCHING, "{key: [msgs, msgs], records: 5}", "8:17: batching.key", "named twice"),
+    (BATCHING, "{key: msgs, records: 5, wait: 10}", "8:41: batching.wait", "write a number and a unit"),
+    (BATCHING, "{key: msgs, records: 5, wait: 10m}", "8:41: batching.wait", "out of range; write up to 5m"),
+    (BATCHING, "{key: msgs, records: 5, bytes: 5}", "8:42: batching.bytes", "from 100 to"),
+    (BATCHING, "{key: msgs, records: 5, bytes: 5GB}", "8:42: batching.bytes", "write a number and a unit"),
+    (BATCHING, "{key: msgs, records: {min: 2, max: 5}}", "8:32: batching.records", "a window that closes below 2 records has no operation to go to"),
+    ("sender: ACME", "id: $${message_id()}", "5:9: parameters.json.id", "`message_id()` stands outside the batching key"),
+    ("sender: ACME", "id: $${seq()}", "5:9: parameters.json.id", "`seq()` stands outside"),
+    ("sender: ACME", "id: $${hid|default(To)}", "5:9: parameters.json.id", "`$$To` stands outside"),
+    (URL, "https://a/$${To|digits}", "2:6: url", "`$$To` stands outside"),
+    ("method: POST", "headers: {X-Id: '$${message_id()}'}\nmethod: POST", "1:17: headers.X-Id", "`message_id()` stands outside"),
+    # replies
+    (RULE, "- {status: 99, then: entries}", "11:16: response.rules[0].status", "`99` is no HTTP status; write 200, 4xx"),
+    (RULE, "- {status: [600], then: entries}", "11:17: response.rules[0].status[0]", "is no HTTP status"),
+    (RULE, "- {status: 300-200, then: entries}", "11:16: response.rules[0].status", "is no HTTP status"),
+    (RULE, "- {status: 200, then: entrys}", "11:27: response.rules[0].then", "did you mean `entries`?"),
+    (RULE, "- {status: 200}", "11:7: response.rules[0]", "the key `then` is missing"),
+    (RULE, f"{RULE}\n    - {{when: 'a =', then: reject}}", "12:14: response.rules[1].when", "`a =` is no JMESPath expression at character 3"),
+    (RULE, f"{RULE}\n    - {{when: 'nope(a)', then: reject}}", "12:14: response.rules[1].when", "the JMESPath function `nope` is not known"),
+    (RULE, f"{RULE}\n    - {{when: 'start_with(a, `1`)', then: reject}}", "12:14: response.rules[1].when", "did you mean `starts_with`?"),
+    (RULE, f"{RULE}\n    - {{when: 'a == `b`', then: reject}}", "12:14: response.rules[1].when", "what stands in backticks is JSON; write texts in '…'"),
+    (RULE, f"{RULE}\n    - {{text: '(', then: reject}}", "12:14: response.rules[1].text", "is no regular expression"),
+    (RULE, f"{RULE}\n    - {{text: '(?P<a>.)', then: reject, code: b}}", "12:46: response.rules[1].code", "`text` has no group named `b`; write (?P<b>…) in it; it has: a"),
+    (RULE, f"{RULE}\n    - {{status: 503, then: defer}}", "12:7: response.rules[1]", "`defer` without `until`"),
+    (RULE, f"{RULE}\n    - {{status: 503, then: retry, until: 09:00 UTC}}", "12:34: response.rules[1].until", "`until` belongs to `defer`"),
+    (RULE, f"{RULE}\n    - {{status: 503, then: defer, until: 09:00 Mars/X}}", "12:41: response.rules[1].until", "is no time with a zone"),
+    (RULE, f"{RULE}\n    - {{status: 503, then: defer, until: 24:00 UTC}}", "12:41: response.rules[1].until", "is no time with a zone"),
+    (RULE, f"{RULE}\n    - {{status: 503, then: retry, after: 5q}}", "12:41: response.rules[1].after", "is no JMESPath expression"),
+    (RULE, f"{RULE}\n    - {{header: x, then: retry}}", "12:16: response.rules[1].header", "a text where a map belongs"),
+    (f"  entries:\n    {ENTRY}\n", "", "11:27: response.rules[0].then", "`then: entries` without `entries`"),
+    (ENTRY, "- {match: {To: to}, then: accept}", "13:7: response.entries[0]", "exactly one of `each` and `text`"),
+    (ENTRY, "- {each: a, text: b, match: {To: to}, then: accept}", "13:7: response.entries[0]", "exactly one of `each` and `text`"),
+    (ENTRY, "- {each: a, then: accept}", "13:7: response.entries[0]", "the key `match` is missing"),
+    (ENTRY, "- {each: a, match: {To: to}}", "13:7: response.entries[0]", "nothing says what these entries mean"),
+    (ENTRY, "- {each: a, match: {To: to}, then: split}", "13:40: response.entries[0].then", "`split` cannot stand here"),
+    (ENTRY, "- {each: a, match: {To: to}, rules: [{status: 1, then: accept}]}", "13:43: response.entries[0].rules[0].status", "the key `status` is not known"),
+    (ENTRY, "- {each: a, match: reste, then: accept}", "13:24: response.entries[0].match", "`reste` cannot stand here"),
+    (ENTRY, "- {each: a, match: {$$To: to}, then: accept}", "13:25: response.entries[0].match.$$To", "write the bare expression"),
+    (ENTRY, "- {each: a, match: {To|dgts: to}, then: accept}", "13:25: response.entries[0].match.To|dgts", "did you mean `digits`?"),
+    (ENTRY, "- {each: a, match: {message_id()|hash32: x}, then: accept}", "13:25: response.entries[0].match.message_id()|hash32", "would change the reply's value once more"),
+    (ENTRY, "- {each: a, match: {batch_id(): x}, then: accept}", "13:24: response.entries[0].match", "the same for all messages of a batch"),
+    (ENTRY, "- {each: a, match: {CampaignID: x}, then: accept}", "13:24: response.entries[0].match", "the same for all messages of a batch"),
+    ("  rules:", "  decode: none\n  rules:", "14:14: response.entries[0].each", "`decode: none` makes none"),
+    ("  rules:", "  decode: yaml\n  rules:", "10:11: response.decode", "write one of: json, xml, none"),
+    # the whole
+    ("method: POST", "limits: {requests: 3}\nmethod: POST", "1:20: limits.requests", "`3` is no rate; write an amount and a time"),
+    ("method: POST", "limits: {requests: 0/s}\nmethod: POST", "1:20: limits.requests", "is no rate"),
+    ("method: POST", "limits: {concurrency: 1001}\nmethod: POST", "1:23: limits.concurrency", "from 1 to 1,000"),
+    ("method: POST", "limits: {concurrency: true}\nmethod: POST", "1:23: limits.concurrency", "from 1 to 1,000"),
+    ("method: POST", "retry: {base: 10s, cap: 1s}\nmethod: POST", "1:25: retry.cap", "`cap` is below `base`"),
+    ("method: POST", "http: {total: 1d}\nmethod: POST", "1:15: http.total", "out of range; write 100ms to 10m"),
+    ("method: POST", "http: {verify: 'no'}\nmethod: POST", "1:16: http.verify", "write true or false"),
+    ("method: POST", "http: {key: k}\nmethod: POST", "1:13: http.key", "a key without `certificate`"),
+    ("method: POST", "hours: 9-5\nmethod: POST", "1:8: hours", "write 09:00-21:00 Asia/Kolkata"),
+    ("method: POST", "hours: 09:00-09:00 UTC\nmethod: POST", "1:8: hours", "write two times and a zone"),
+    ("method: POST", "hours: 09:00-21:00 Mars/X\nmethod: POST", "1:8: hours", "write two times and a zone"),
+    ("method: POST", "failover: acme\nmethod: POST", "1:11: failover", "it fails over to itself"),
+    ("method: POST", "operations: []\nmethod: POST", "1:13: operations", "a list of at least one"),
+    ("method: POST", "operations: [1]\nmethod: POST", "1:14: operations[0]", "an operation is a map"),
+    ("method: POST", "operations: [{limits: {}}]\nmethod: POST", "1:15: operations[0].limits", "move it to the top level"),
+    ("method: POST", "operations: [{when: templateId}]\nmethod: POST", "1:21: operations[0].when", "a message has no field `templateId`; did you mean `template_id`?"),
+    ("method: POST", "operations: [{when: route == 'x'}]\nmethod: POST", "1:21: operations[0].when", "custom values are custom.route"),
+    ("method: POST", "operations: [{when: digits(to)}]\nmethod: POST", "1:21: operations[0].when", "`digits` is not known"),
+    ("method: POST", "operations: [{name: a, when: to}, {name: a}]\nmethod: POST", "1:42: operations[1].name", "two operations are called `a`"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "message"), ERRORS, ids=[f"{row[2]}-{n}" for n, row in enumerate(ERRORS)]
+)
+def test_a_mistake_is_the_only_error_and_says_where_and_what_to_write(
+    tmp_path: Path, old: str, new: str, place: str, message: str
+) -> None:
+    assert SOUND.count(old) == 1
+    errors, _ = problems_of(tmp_path, SOUND.replace(old, new), environment=EMPTY)
+    assert len(errors) == 1
+    assert errors[0].startswith(f"acme.yaml:{place}: ")
+    assert message in errors[0]
+
+
+WARNINGS = [
+    (URL, "http://sms.example.com/send", "2:6: url", "unencrypted"),
+    (RULE, f"{RULE}\n    - {{when: error, then: reject}}", "12:14: response.rules[1].when", "asks only whether a field is there"),
+    (RULE, f"{RULE}\n    - {{when: '!ok && a == `1`', then: reject}}", "12:14: response.rules[1].when", "asks only whether"),
+    (RULE, f"{RULE}\n    - {{status: 200, when: a == '1', then: reject}}", "12:7: response.rules[1]", "never met: response.rules[0] always holds first"),
+    (RULE, "- {then: entries}\n    - {status: 500, then: retry}", "12:7: response.rules[1]", "never met"),
+    (RULE, "- {status: 2xx, then: entries}\n    - {status: [200, 202], then: retry}", "12:7: response.rules[1]", "never met"),
+    (RULE, "- {status: 200, then: accept}", "13:5: response.entries", "no rule says `then: entries`: these are never read"),
+    (ENTRY, "- {each: a, match: {message_id(): x}, then: accept}", "13:24: response.entries[0].match", "`message_id` is compared with replies, but no request sends it"),
+    ("method: POST", "headers: {authkey: abcdef123}\nmethod: POST", "1:20: headers.authkey", "write ${AUTHKEY}"),
+    ("method: POST", "headers: {X-Api-Key: abcdef123}\nmethod: POST", "1:22: headers.X-Api-Key", "write ${X_API_KEY}"),
+    ("method: POST", "auth: {basic: {username: u, password: hunter22}}\nmethod: POST", "1:39: auth.basic.password", "looks like a secret"),
+    ("sender: ACME", "APIKey: abcdef123", "5:13: parameters.json.APIKey", "looks like a secret"),
+    ("method: POST", "query: {token: abcdef123}\nmethod: POST", "1:16: query.token", "looks like a secret"),
+    ("method: POST", "operations: [{name: a}, {name: b}]\nmethod: POST", "1:14: operations[0]", "`a` takes every message"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "message"), WARNINGS, ids=[f"{row[2]}-{n}" for n, row in enumerate(WARNINGS)]
+)
+def test_what_looks_like_a_slip_is_a_warning(tmp_path: Path, old: str, new: str, place: str, message: str) -> None:
+    assert SOUND.count(old) == 1
+    errors, warnings = problems_of(tmp_path, SOUND.replace(old, new), environment=EMPTY)
+    assert (errors, len(warnings)) == ([], 1)
+    assert warnings[0].startswith(f"acme.yaml:{place}: ")
+    assert message in warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("method: POST", "method: POST"),
+        (URL, "http://localhost:8080/x"),
+        (URL, "http://127.0.0.1/x"),
+        (URL, "https://[::1]:8443/x"),
+        (URL, "https://a/?to=$$hid&x=%23"),
+        ("sender: ACME", "id: $${batch_id()|hash32}"),
+        ("sender: ACME", "auth_scheme: plain-text\n    tokenise: abcdefgh\n    key: '${K:-abcdefgh}'"),
+        (RULE, f"{RULE}\n    - {{status: 200-201, then: reject}}\n    - {{then: retry}}"),
+        (RULE, f"- {{status: 200, when: a == 'b', then: reject}}\n    {RULE}"),
+        ("method: POST", "headers: {Authorization: 'Bearer ${T:-x}'}\nmethod: POST"),
+        ("method: POST", "operations: [{name: a, when: template_id}, {name: b}]\nmethod: POST"),
+        (
+            "method: POST",
+            "operations: [{when: \"length(custom.tags[?@ == 'x']) == `1` || starts_with(to, '+91')\"}]\nmethod: POST",
+        ),
+        (ENTRY, "- {each: a, match: {To|digits: to}, rules: [{when: code == '1', then: accept}]}"),
+        (ENTRY, "- {each: a, match: index, then: accept}\n    - {text: '(?P<to>x)', match: {To: to}, then: reject}"),
+    ],
+)
+def test_what_is_right_is_left_in_peace(tmp_path: Path, old: str, new: str) -> None:
+    assert problems_of(tmp_path, SOUND.replace(old, new), environment=EMPTY) == ([], [])
+
+
+def test_every_error_is_found_at_once(tmp_path: Path) -> None:
+    text = (
+        SOUND.replace("POST", "PUT").replace(BATCHING, "{key: msgs, records: 2000}").replace("ACME", "'${A} $${b|c}'")
+    )
+    text = text.replace("accept", "acept").replace("200", "999").replace("sms.example.com", "$$host")
+    errors, _ = problems_of(tmp_path, text, environment=EMPTY)
+    assert [error.split(": ")[0].split(":")[1] for error in errors] == ["1", "2", "5", "8", "11", "13"]
+
+
+def test_what_follows_from_a_mistake_is_not_named_as_well(tmp_path: Path) -> None:
+    errors, _ = problems_of(tmp_path, SOUND.replace("  json:\n", "  json: [\n"), environment=EMPTY)
+    assert len(errors) == 1
+    errors, _ = problems_of(tmp_path, SOUND.replace("to: $$To", "to: $$tO"), environment=EMPTY)
+    assert len(errors) == 1
+
+
+def test_a_fault_in_a_pasted_payload_has_its_own_line_and_column(tmp_path: Path) -> None:
+    text = """\
+method: POST
+url: https://a/b
+parameters:
+  json: |
+    {
+      "to": "$$To", // the recipient
+      "text": "say: $${Body|nope}"
+    }
+"""
+    errors, _ = problems_of(tmp_path, text)
+    assert [error.partition(";")[0] for error in errors] == [
+        "acme.yaml:7:15: parameters.json.text: the filter `nope` is not known"
+    ]
+    errors, _ = problems_of(tmp_path, text.replace('"$$To",', "$$To,"))
+    assert errors == ['acme.yaml:6:13: parameters.json: `$$To` is no JSON value; put it in quotes: "$$To"']
+
+
+def test_nothing_that_is_secret_stands_in_a_problem(tmp_path: Path) -> None:
+    text = SOUND.replace("method: POST", "auth: {basic: {username: u, password: hunter22}}\nmethod: POST")
+    text = text.replace(URL, "https://u:hunter22@a/b").replace("ACME", "'${KEY}$${x'")
+    errors, warnings = problems_of(tmp_path, text, environment=Environment({"KEY": "s3cr3t"}))
+    assert not any("hunter22" in each or "s3cr3t" in each for each in errors + warnings)
