@@ -109,13 +109,14 @@ def _events(files: Iterable[str]) -> Iterator[Event]:
 def read_events(data: bytes, name: str) -> Iterator[Event]:
     """The events of one file: an object, an array of objects, or lines of objects."""
     try:
-        whole = msgspec.json.decode(data, type=msgspec.Raw | list[msgspec.Raw])
+        whole = msgspec.json.decode(data)
     except msgspec.DecodeError:
         lines = data.splitlines()
         yield from (_event(line, f"{name}:{number}") for number, line in enumerate(lines, 1) if line.strip())
         return
     if isinstance(whole, list):
-        yield from (_event(bytes(raw), f"{name}[{index}]") for index, raw in enumerate(whole))
+        for index, raw in enumerate(msgspec.json.decode(data, type=list[msgspec.Raw])):
+            yield _event(bytes(raw), f"{name}[{index}]")
     else:
         yield _event(data, name)
 
@@ -146,12 +147,12 @@ def plan_requests(definition: Definition, events: Sequence[Event], now: float) -
     router = Router(definition.name, routes)
     windows: dict[Any, list[Event]] = {}
 
-    def offer(event: Event, first: int = 0) -> None:
+    def offer(event: Event, after: int = -1) -> None:
         if event.message is None:
             plan.invalid.append((event, event.fault))
             return
         try:
-            key = router.key(event.message, priority=event.message.priority is Priority.HIGH, first=first)
+            key = router.key(event.message, event.message.priority is Priority.HIGH, after)
         except MessageError as error:
             plan.invalid.append((event, error.reason))
         else:
@@ -166,7 +167,7 @@ def plan_requests(definition: Definition, events: Sequence[Event], now: float) -
         while waiting:
             if len(waiting) < route.renderer.min_records:
                 for event in waiting:
-                    offer(event, key[0] + 1)
+                    offer(event, key[0])
                 break
             waiting = _render(route, waiting, now, plan)
     return plan

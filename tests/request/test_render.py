@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from connector.definition.expression import parse
-from connector.definition.tree import BasicAuth, EntrySource, Match, Response
+from connector.definition.tree import BasicAuth, Constant, EntrySource, Match, Response
 from connector.errors import DefinitionError
 from tests.request.trees import batch, message, renderer
 
@@ -154,6 +154,13 @@ def test_equal_match_values_never_share_a_batch():
     rendered = send.render([message(1), message(2, to="+449800000001"), message(3)], batch())
 
     assert (rendered.sent, rendered.left) == ([0, 2], [1])
+
+
+def test_numbers_of_the_definition_keep_their_spelling():
+    numbers = {"a": Constant(1.1, "1.10"), "b": Constant(1, "1"), "c": Constant(1000.0, "1e3"), "to": "$$To"}
+
+    assert renderer(numbers).render([message()], batch()).request.body.startswith(b'{"a":1.10,"b":1,"c":1e3,')
+    assert renderer(numbers, kind="pairs").render([message()], batch()).request.body.startswith(b"a=1.10&b=1&c=1e3&")
 
 
 def test_no_more_than_the_definitions_records_go_in_one_request():
@@ -318,6 +325,14 @@ def test_the_largest_prefix_that_fits_is_sent_and_the_rest_waits():
 
     assert len(rendered.request.body) == len(b'{"msgs":[]}') + 5 * 15 + 4
     assert (rendered.sent, rendered.left) == ([0, 1, 2, 3, 4], list(range(5, 20)))
+
+
+def test_a_request_of_exactly_the_bound_fits():
+    whole = len(b'{"msgs":["+919800000001","+919800000002"]}')
+    messages = [message(1), message(2)]
+
+    assert renderer({"msgs": ["$$To"]}, key="msgs", max_bytes=whole).render(messages, batch()).sent == [0, 1]
+    assert renderer({"msgs": ["$$To"]}, key="msgs", max_bytes=whole - 1).render(messages, batch()).sent == [0]
 
 
 def test_a_message_alone_over_the_bound_is_invalid_and_the_others_go():

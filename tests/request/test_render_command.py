@@ -1,0 +1,213 @@
+"""`sms-connector render`: from a file and events to the requests a worker would send."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from connector.cli.main import group
+
+SEED_BATCHED = """\
+method: POST
+url: https://sms.example.com/send
+auth: {basic: {username: "${SMS_USER}", password: "${SMS_PASSWORD}"}}
+headers: {X-Source: clevertap}
+parameters:
+  json: |
+    {
+      "hid": "$$hid", //Global Key-Value pair
+      "tid": "$$TemplateID",
+      "cid": "$$CampaignID",
+      "type": "template",
+      "msgs": [
+        {
+          "seq": 1,
+          "to": "$$To",
+          "uid": "$$uid", //Message Body Key-Value pair
+          "variables": "$$TemplateVariables",
+          "enc": "utf8"
+        }
+      ]
+    }
+batching: {key: msgs, records: 1000}
+"""
+
+SEED_SINGLE = """\
+method: POST
+url: https://sms.example.com/send
+auth: {oauth2: {url: https://sms.example.com/token, client_id: "${SMS_ID}", secret: "${SMS_SECRET}"}}
+parameters:
+  json: |
+    {
+      "hid": "$$hid",//Message Body Key-Value pair
+      "tid": "$$TemplateID",
+      "cid": "$$CampaignID",
+      "type": "template",
+      "seq": 1,
+      "to": "$$To",
+      "uid": "$$uid",//Message Body Key-Value pair
+      "variables": "$$TemplateVariables",
+      "enc": "utf8"
+    }
+"""
+
+TWO_OPERATIONS = """\
+method: POST
+operations:
+  - name: bulk
+    url: https://x.example/bulk
+    parameters: {pairs: {From: $$sender, Messages: [{To: $$To, Body: $$Body}]}}
+    batching: {key: Messages, records: {min: 2, max: 3}}
+  - name: single
+    url: https://x.example/single
+    auth: {basic: {username: "${X_USER}", password: "${X_PASSWORD}"}}
+    parameters: {pairs: {From: $$sender, To: $$To, Body: "$${Body}", At: "$${now()|date('%H:%M')}"}}
+"""
+
+
+def event(number: int, **fields) -> dict:
+    given = {
+        "message_id": f"m{number}",
+        "to": f"+91980000000{number}",
+        "campaign_id": "c1",
+        "template_id": "t1",
+        "body": "hi",
+        "custom": {"hid": "h1", "uid": f"u{number}", "sender": "S"},
+        "template_variables": {"name": "Asha"},
+    }
+    return {**given, **fields}
+
+
+@pytest.fixture
+def render(tmp_path):
+    """Runs the command on a definition and events; gives its exit code and output."""
+
+    def render(definition: str, events, *options: str):
+        (tmp_path / "acme.yaml").write_text(definition)
+        text = events if isinstance(events, str) else "\n".join(json.dumps(each) for each in events)
+        arguments = ["render", str(tmp_path / "acme.yaml"), "--event", "-", *options]
+        result = CliRunner().invoke(group, arguments, input=text)
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result.exit_code, result.output
+
+    return render
+
+
+def test_the_seeds_batched_payload_is_one_request(render):
+    code, output = render(SEED_BATCHED, [event(1), event(2)])
+
+    assert code == 0
+    assert output == (
+        "# 1/1 acme.send, 2 messages: m1, m2\n"
+        "POST https://sms.example.com/send\n"
+        "Content-Type: application/json\n"
+        "Authorization: Basic base64(${SMS_USER}:${SMS_PASSWORD})\n"
+        "X-Source: clevertap\n"
+        "\n"
+        '{"hid":"h1","tid":"t1","cid":"c1","type":"template","msgs":['
+        '{"seq":1,"to":"+919800000001","uid":"u1","variables":{"name":"Asha"},"enc":"utf8"},'
+        '{"seq":1,"to":"+919800000002","uid":"u2","variables":{"name":"Asha"},"enc":"utf8"}]}\n'
+    )
+
+
+def test_the_seeds_single_payload_is_a_request_per_message_and_says_what_oauth_adds(render):
+    code, output = render(SEED_SINGLE, [event(1), event(2)])
+
+    body = (
+        '{"hid":"h1","tid":"t1","cid":"c1","type":"template","seq":1,"to":"+91980000000%d","uid":"u%d",'
+        '"variables":{"name":"Asha"},"enc":"utf8"}'
+    )
+    assert code == 0
+    assert output.splitlines()[1] == (
+        "# when it is sent, a header `Authorization: Bearer …` is added, with a token from https://sms.example.com/token"
+    )
+    assert [line for line in output.splitlines() if line.startswith("{")] == [body % (1, 1), body % (2, 2)]
+
+
+def test_campaigns_and_what_stands_outside_the_records_never_share_a_request(render):
+    events = [event(1), event(2, campaign_id="c2"), event(3), event(4, template_id="t2"), event(5, to="919800000001")]
+
+    _, output = render(SEED_BATCHED, events, "--json")
+
+    assert [each["messages"] for each in json.loads(output)["requests"]] == [["m1", "m3"], ["m5"], ["m2"], ["m4"]]
+
+
+def test_too_few_for_an_operation_go_one_by_one_to_the_next(render):
+    code, output = render(TWO_OPERATIONS, [event(n) for n in range(1, 5)], "--json", "--time", "2026-01-31T09:05:00Z")
+
+    requests = json.loads(output)["requests"]
+    assert code == 0
+    assert [(each["operation"], each["messages"]) for each in requests] == [
+        ("bulk", ["m1", "m2", "m3"]),
+        ("single", ["m4"]),
+    ]
+    assert requests[1] == {
+        "operation": "single",
+        "method": "POST",
+        "url": "https://x.example/single",
+        "headers": [
+            ["Content-Type", "application/x-www-form-urlencoded"],
+            ["Authorization", "Basic base64(${X_USER}:${X_PASSWORD})"],
+        ],
+        "body": "From=S&To=%2B919800000004&Body=hi&At=09%3A05",
+        "batch_id": requests[1]["batch_id"],
+        "messages": ["m4"],
+    }
+
+
+def test_invalid_events_are_named_with_the_reason_and_the_others_are_shown(render):
+    events = [event(1), event(2, custom={"hid": "h1"}), event(3, custom={"uid": "u"}), {"message_id": "m4"}]
+
+    code, output = render(SEED_BATCHED, events)
+
+    assert code == 1
+    assert "# 1/1 acme.send, 1 message: m1\n" in output
+    assert output.endswith(
+        "# invalid\n"
+        "# m3: $$hid has no value\n"
+        "# stdin:4: not a message: Object missing required field `to`\n"
+        "# m2: $$uid has no value\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["[{0}, {1}]", "{0}\n{1}\n", "{0}\n\n{1}"])
+def test_events_are_an_array_or_lines(render, text):
+    events = text.replace("{0}", json.dumps(event(1))).replace("{1}", json.dumps(event(2)))
+
+    assert "2 messages: m1, m2" in render(SEED_BATCHED, events)[1]
+
+
+def test_one_event_may_be_written_over_many_lines(render):
+    assert "1 message: m1" in render(SEED_BATCHED, json.dumps(event(1), indent=2))[1]
+
+
+def test_a_shell_never_puts_a_secret_where_a_user_wrote_its_name(render):
+    secret = event(1, custom={"hid": "${SMS_PASSWORD}", "uid": "u"})
+
+    _, output = render(SEED_BATCHED, [secret], "--curl")
+
+    assert "-u \"${SMS_USER}\":'${SMS_PASSWORD}'" in output
+    assert '"${SMS_PASSWORD}"' not in output.replace('"hid":"${SMS_PASSWORD}"', "")
+
+
+def test_an_id_never_leaves_the_comment_it_stands_in(render):
+    _, output = render(SEED_BATCHED, [event(1, message_id="x\nrm -rf ~")], "--curl")
+
+    assert output.splitlines()[0] == "# 1/1 acme.send, 1 message: 'x\\nrm -rf ~'"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--time", "noon"], "write it like 2026-01-31T09:00:00Z"), (["--curl", "--json"], "choose one")],
+)
+def test_wrong_options_are_named(render, options, words):
+    with pytest.raises(Exception, match=words):
+        render(SEED_BATCHED, [event(1)], *options)
+
+
+def test_no_event_is_an_error(render):
+    with pytest.raises(Exception, match="it holds no event"):
+        render(SEED_BATCHED, "\n")
