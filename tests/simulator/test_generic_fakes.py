@@ -188,6 +188,12 @@ def test_generic_survives_any_body(body: bytes) -> None:
     assert fake("generic").answer(call("POST", "/x", body)).status == 200
 
 
+def test_generic_gives_a_token_to_anyone() -> None:
+    answer = fake("generic").answer(call("POST", "/token", b"grant_type=client_credentials&client_id=12345678"))
+    assert reply(answer)["access_token"]
+    assert answer.taken == []
+
+
 def test_generic_answers_what_it_is_told_to() -> None:
     provider = fake("generic")
     provider.set(provider.options(reply={"ok": True}, reply_status=201))

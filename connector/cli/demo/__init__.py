@@ -35,12 +35,14 @@ class Plan:
         events: to produce.
         count: how many they are.
         definitions: the user's, or None for the demo's own.
+        reply: what the simulator answers to those, JSON or text; None for its usual reply.
         live: send to the real provider.
     """
 
     events: Iterable[Made]
     count: int
     definitions: Path | None
+    reply: str | None
     live: bool
 
 
@@ -57,11 +59,21 @@ class Plan:
     type=click.Path(exists=True, path_type=Path),
     help="Your definitions (folder or file); needs --events FILE.",
 )
+@click.option("--reply", metavar="TEXT", help="With --definitions: what the simulator answers, as the provider would.")
 @click.option("--live", is_flag=True, help="Send to the real providers instead of the simulator.")
 @click.option("--max", "maximum", type=click.IntRange(1), help=f"With --live --yes: send more than {LIVE_EVENTS}.")
 @click.option("--yes", is_flag=True, help="With --live: do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def demo(*, events: str, definitions: Path | None, live: bool, maximum: int | None, yes: bool, as_json: bool) -> int:
+def demo(
+    *,
+    events: str,
+    definitions: Path | None,
+    reply: str | None,
+    live: bool,
+    maximum: int | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
     """Watch events become requests and results, then compare the results with what the provider saw.
 
     Starts an embedded Kafka broker, fake providers and a worker, and leaves nothing behind. Exit code 1 if the audit
@@ -79,14 +91,14 @@ def demo(*, events: str, definitions: Path | None, live: bool, maximum: int | No
         raise UsageError(
             "the demo's broker needs confluent-kafka; install it: pip install 'kafka-sms-connector[demo]'"
         ) from None
-    plan = _plan(events, definitions, live=live, limit=maximum if yes and maximum else LIVE_EVENTS)
+    plan = _plan(events, definitions, reply, live=live, limit=maximum if yes and maximum else LIVE_EVENTS)
     signal.signal(signal.SIGTERM, _terminated)
     with tempfile.TemporaryDirectory(prefix="sms-demo-") as folder:
         report, failures = _perform(plan, Path(folder), confirm=not yes)
     return _finish(report, failures, as_json=as_json)
 
 
-def _plan(events: str, definitions: Path | None, *, live: bool, limit: int) -> Plan:
+def _plan(events: str, definitions: Path | None, reply: str | None, *, live: bool, limit: int) -> Plan:
     from connector.cli.demo.events import generate, read
 
     if events.isdecimal():
@@ -97,11 +109,11 @@ def _plan(events: str, definitions: Path | None, *, live: bool, limit: int) -> P
             )
         if count == 0:
             raise UsageError("--events 0: nothing to show; write 1 or more")
-        return Plan(generate(count), count, None, live=False)
+        return Plan(generate(count), count, None, None, live=False)
     if live and definitions is None:
         raise UsageError("--live needs --definitions: the demo's own providers are fake")
     made = read(Path(events), limit if live else None)
-    return Plan(made, len(made), definitions, live)
+    return Plan(made, len(made), definitions, reply, live)
 
 
 def _perform(plan: Plan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any], list[str]]:
@@ -151,7 +163,8 @@ def _set_up(plan: Plan, folder: Path, bootstrap: str, children: Children, log: P
     if plan.live:
         assert plan.definitions is not None
         return None, stage.set_live(folder, bootstrap, plan.definitions)
-    knobs = [argument for name, value in stage.SIMULATOR_KNOBS.items() for argument in ("--set", f"{name}={value}")]
+    settings = stage.SIMULATOR_KNOBS | ({} if plan.reply is None else {"generic.reply": plan.reply})
+    knobs = [argument for name, value in settings.items() for argument in ("--set", f"{name}={value}")]
     simulator = children.start("simulator", ["simulate", "--port", "0", "--json", "--log", str(log), *knobs], pipe=True)
     line = simulator.first_line()
     if not line:

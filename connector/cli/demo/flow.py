@@ -67,7 +67,9 @@ class Flow:
         self._bytes = 0
         common = {"bootstrap.servers": bootstrap, "log_level": 0}
         self._producer = Producer({**common, "linger.ms": 20, "enable.idempotence": True})
-        self._consumer = Consumer({**common, "group.id": "demo-reader", "enable.auto.commit": False})
+        # The embedded broker answers one request after the other: what waits for records delays every question behind.
+        reading = {"group.id": "demo-reader", "enable.auto.commit": False, "fetch.wait.max.ms": 20}
+        self._consumer = Consumer({**common, **reading})
         self._consumer.assign([TopicPartition(results, number, OFFSET_BEGINNING) for number in range(PARTITIONS)])
         self._decoder = msgspec.json.Decoder(Result)
 

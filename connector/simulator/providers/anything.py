@@ -31,6 +31,7 @@ class Options(Knobs, frozen=True, kw_only=True):
 class Anything(Fake):
     """Any method and path → 200 `{"status": "accepted", "id"}`, or the reply the knobs give.
 
+    A token request (RFC 6749, `grant_type=client_credentials`) gets a token, whatever the credentials.
     It cannot know which value is the recipient, so its log lists every value of the URL, the headers and the body that
     consists of phone numbers: an audit looks its own numbers up among them.
     """
@@ -41,6 +42,9 @@ class Anything(Fake):
     options = Options
 
     def answer(self, call: Call) -> Answer:
+        if b"client_credentials" in call.body and call.form.get("grant_type") == "client_credentials":
+            token = {"access_token": f"t{self.number():x}", "token_type": "Bearer", "expires_in": 3600}
+            return Answer(200, token, headers={"Cache-Control": "no-store"})
         taken: list[Record] = [{"to": phone} for phone in dict.fromkeys(_phones(call))]
         identifier = f"g{self.number():x}"
         values = {"id": identifier, "method": call.method, "bytes": len(call.body)}
