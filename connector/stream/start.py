@@ -51,11 +51,16 @@ def decide(at: Situation, *, group: str) -> Start | Problem:
             return _behind(at, where, f"the results say events up to {at.resume_at} are settled", group)
         offset = max(at.resume_at, at.begin)
         return Start(offset, f"no offset is committed for group {group}; resumed from the results at {offset}")
+    return _first(at, where, group)
+
+
+def _first(at: Situation, where: str, group: str) -> Start | Problem:
+    """Neither an offset nor a result: nothing of this partition was ever sent."""
     if at.established:
         return Start(at.begin, f"a partition new to group {group}: from its beginning")
     if at.chosen is not None:
         return Start(at.chosen, f"no offset is committed for group {group}; start_from says {at.chosen}")
-    if at.begin == at.end:  # never held an event that could be sent by accident
+    if at.begin == at.end:  # nothing there that could be sent by accident
         return Start(at.end)
     return Problem(
         f"{where} holds {at.end - at.begin} events, group {group!r} has no committed offset and there are no results",

@@ -49,7 +49,7 @@ def event(number: int, *, provider: str = "batched", campaign: str = "c0", **fie
         "message_id": f"m{number}",
         "provider": provider,
         "campaign_id": campaign,
-        "to": f"+9198{number:07d}7",  # magic numbers end otherwise
+        "to": f"+9198{number:07d}9",  # magic numbers end otherwise
         "template_id": "t1",
         "template_variables": {"name": "Zoë", "n": number},
         "custom": {"hid": "h1", "uid": f"m{number}"},
