@@ -189,7 +189,7 @@ def test_a_shell_never_puts_a_secret_where_a_user_wrote_its_name(render):
 
     _, output = render(SEED_BATCHED, [secret], "--curl")
 
-    assert "-u \"${SMS_USER}\":'${SMS_PASSWORD}'" in output
+    assert """-u "${SMS_USER}"':${SMS_PASSWORD}'""" in output
     assert '"${SMS_PASSWORD}"' not in output.replace('"hid":"${SMS_PASSWORD}"', "")
 
 
