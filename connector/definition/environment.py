@@ -63,7 +63,10 @@ class Environment:
 
     @classmethod
     def placeholders(cls) -> Environment:
-        """Every reference stands for itself: `${NAME}`, also where a default is given. For showing requests."""
+        """Every reference stands for itself, as `${NAME}` also where a default is given: for showing requests.
+
+        The `secrets` of what is loaded with it are its references.
+        """
         environment = cls({})
         environment.showing = True
         return environment

@@ -89,6 +89,7 @@ def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, data: bytes, mes
 def test_for_showing_every_reference_stands_for_itself(text: str, shown: str) -> None:
     found = Environment.placeholders().resolve(text)
     assert (found.text, found.faults, found.optional) == (shown, [], False)
+    assert found.secrets == {shown.removeprefix("a "): shown.removeprefix("a ")}
 
 
 @given(st.text(alphabet=st.sampled_from("${}AB:-?file/ ")))
