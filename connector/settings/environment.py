@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from connector.errors import Problem
-from connector.settings.file import NULLS, Layer, read_value
+from connector.settings.file import Layer, read_value
 from connector.settings.names import FILE_VARIABLE, PREFIX, Leaf, did_you_mean, leaves
 from connector.settings.origin import Origin
 
@@ -73,7 +73,7 @@ def _interpret(leaf: Leaf, text: str) -> Any:
             if text.lstrip().startswith("[")
             else [part.strip() for part in text.split(",") if part.strip()]
         )
-    return None if text in NULLS else text
+    return None if text in {"null", "~"} else text
 
 
 def _put_file(layer: Layer, leaf: Leaf, name: str, origin: Origin) -> None:

@@ -1,29 +1,25 @@
 """Reading `connector.yaml`: values as text, each with its place, `${NAME}` filled in.
 
-Only null is special. Everything else stays text until the model says what it is: `NO`, `040` or a password made of
-digits mean what was written, and `30` where a duration belongs can be refused.
+Only null is special. Everything else stays text until the model says what it is: a password made of digits is what was
+written, and `30` where a duration belongs can be refused.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-
+from connector.definition.environment import Environment
+from connector.definition.source import List, Map, Place, Source, Value
+from connector.definition.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import Problem
+from connector.settings.names import leaves
 from connector.settings.origin import Origin, Path, dotted
 
-PLACEHOLDER = re.compile(r"\$\{([^}]*)\}")
-NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(:-(.*))?", re.DOTALL)
-# What YAML itself finds in untagged values; they are all read as text here.
-TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")}
-NULLS = {"", "~", "null", "Null", "NULL"}
+NOTHING = object()
+"""`${NAME?}` without a value: as if the setting were not in the file."""
 
 
 @dataclass(slots=True)
@@ -52,125 +48,73 @@ def read_file(file: FilePath, environ: Mapping[str, str]) -> Layer:
     except UnicodeDecodeError as error:
         layer.problems.append(Problem(f"is not UTF-8 (byte {error.start})", "save it as UTF-8", str(file)))
         return layer
-    _Reader(str(file), file.parent, environ, layer).read(text)
+    source = _parse(text, str(file), layer)
+    if isinstance(source, Map):
+        layer.tree = _Filler(Environment(environ, file.parent), layer).map(source, ())
+    elif source is not None and not (isinstance(source, Value) and source.data is None):
+        layer.problems.append(
+            source.place.problem("must be a mapping of names to values", "write lines such as `group: sms-connector`")
+        )
     return layer
 
 
 def read_value(text: str) -> Any:
     """A list or mapping written in one line, as an environment variable holds it. Raises ValueError."""
     layer = Layer()
-    reader = _Reader("", FilePath(), {}, layer)
-    value = reader.document(f"value: {text}")
-    if layer.problems:
-        raise ValueError(layer.problems[0].message)
-    return value["value"]
+    source = _parse(text, "", layer)
+    if source is None or layer.problems:
+        raise ValueError(layer.problems[0].message if layer.problems else "it is empty")
+    return _Filler(Environment({}), layer).value(source, (), source.place)
 
 
-class _Reader:
-    def __init__(self, name: str, folder: FilePath, environ: Mapping[str, str], layer: Layer) -> None:
-        self.name = name
-        self.folder = folder
-        self.environ = environ
-        self.layer = layer
+def _parse(text: str, name: str, layer: Layer) -> Source | None:
+    problems: list[Problem] = []
+    source = None
+    try:
+        source = read_yaml(text, name, problems)
+    except YamlSyntaxError as error:
+        problems.append(error.problem)
+    secrets = {leaf.name for leaf in leaves() if leaf.secret}
+    for problem in problems:
+        path = problem.path.replace('"', "")  # `kafka."sasl.password"`
+        mended = replace(problem, path=path)
+        if path in secrets:  # the reader shows what it doubts
+            mended = replace(mended, message="is read differently by different programs", remedy="quote it")
+        layer.problems.append(mended)
+    return source
 
-    def read(self, text: str) -> None:
-        value = self.document(text)
-        if isinstance(value, dict):
-            self.layer.tree = value
-        elif value is not None:
-            self.problem("must be a mapping of names to values", "write lines such as `group: sms-connector`", (), None)
 
-    def document(self, text: str) -> Any:
-        try:
-            root = YAML(typ="safe", pure=True).compose(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = (None, None) if mark is None else (mark.line + 1, mark.column + 1)
-            what = ", ".join(str(part) for part in (error.context, error.problem) if part)
-            self.layer.problems.append(
-                Problem(
-                    f"is not YAML: {what}",
-                    "check indentation and quotes here and in the line above",
-                    self.name,
-                    "",
-                    *place,
-                )
+class _Filler:
+    """Turns what was read into a tree of text, fills in `${…}`, and notes where everything stood."""
+
+    def __init__(self, environment: Environment, layer: Layer) -> None:
+        self._environment = environment
+        self._layer = layer
+
+    def map(self, source: Map, path: Path) -> dict[str, Any]:
+        values = {name: self.value(member, (*path, name), source.keys[name]) for name, member in source.members.items()}
+        return {name: value for name, value in values.items() if value is not NOTHING}
+
+    def value(self, source: Source, path: Path, place: Place) -> Any:
+        """`place` is where a reader looks for it: at its key, where it has one."""
+        origin = Origin("file", place.file, place.line, place.column)
+        self._layer.origins[path] = origin
+        if isinstance(source, Map):
+            return self.map(source, path)
+        if isinstance(source, List):
+            items = [self.value(item, (*path, index), item.place) for index, item in enumerate(source.items)]
+            return [item for item in items if item is not NOTHING]
+        if source.data is None or "${" not in source.text:
+            return None if source.data is None else source.text
+        self._layer.origins[path] = replace(origin, written=source.text)
+        return self.fill(source, path)
+
+    def fill(self, source: Value, path: Path) -> Any:
+        resolved = self._environment.resolve(source.text)
+        for fault in resolved.faults:
+            place = source.at(fault.position)
+            remedy = fault.remedy.partition("; a literal")[0]  # definitions have a way to write one, settings need none
+            self._layer.problems.append(
+                Problem(fault.message, remedy, place.file, dotted(path), place.line, place.column)
             )
-            return None
-        except YAMLError as error:
-            self.layer.problems.append(Problem(f"is not YAML: {error}", "", self.name))
-            return None
-        return None if root is None else self.value(root, (), root, frozenset())
-
-    def value(self, node: Node, path: Path, place: Node, above: frozenset[int]) -> Any:
-        """`place` is the node a reader looks for: the key, where there is one."""
-        origin = Origin("file", self.name, place.start_mark.line + 1, place.start_mark.column + 1)
-        self.layer.origins[path] = origin
-        if id(node) in above:
-            return self.problem("contains itself", "remove the alias", path, origin)
-        if str(node.tag) not in TAGS:
-            return self.problem(f"the tag {node.tag} means nothing here", "remove it", path, origin)
-        if isinstance(node, ScalarNode):
-            return self.scalar(node, path, origin)
-        above |= {id(node)}
-        if isinstance(node, SequenceNode):
-            return [self.value(item, (*path, index), item, above) for index, item in enumerate(node.value)]
-        assert isinstance(node, MappingNode)
-        return self.mapping(node, path, above)
-
-    def mapping(self, node: MappingNode, path: Path, above: frozenset[int]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in node.value:
-            name = str(key.value) if isinstance(key, ScalarNode) else "?"
-            if name in found:
-                first = self.layer.origins[*path, name]
-                origin = Origin("file", self.name, key.start_mark.line + 1, key.start_mark.column + 1)
-                self.problem(
-                    f"stands here a second time (first in line {first.line})", "remove one", (*path, name), origin
-                )
-            else:
-                found[name] = self.value(value, (*path, name), key, above)
-        return found
-
-    def scalar(self, node: ScalarNode, path: Path, origin: Origin) -> str | None:
-        text = str(node.value)
-        if node.style is None and text in NULLS:
-            return None
-        if "${" not in text:
-            return text
-        self.layer.origins[path] = Origin("file", origin.name, origin.line, origin.column, written=text)
-        return PLACEHOLDER.sub(lambda match: self.fill(match.group(1), path, origin), text)
-
-    def fill(self, inside: str, path: Path, origin: Origin) -> str:
-        if inside.startswith("file:"):
-            return self.fill_file(inside.removeprefix("file:").strip(), path, origin)
-        match = NAME.fullmatch(inside)
-        if match is None:
-            self.problem(
-                f"${{{inside}}} is not a name", "write ${NAME}, ${NAME:-default} or ${file:path}", path, origin
-            )
-            return ""
-        name, has_default, default = match.groups()
-        value = self.environ.get(name)
-        if value:
-            return value
-        if has_default:
-            return str(default)
-        if value is None:
-            self.problem(
-                f"${{{name}}}: {name} is not in the environment", f"set it, or write ${{{name}:-default}}", path, origin
-            )
-        return ""
-
-    def fill_file(self, name: str, path: Path, origin: Origin) -> str:
-        try:
-            return (self.folder / name).read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            self.problem(
-                f"${{file:{name}}} cannot be read: {error.__class__.__name__}", "name a readable file", path, origin
-            )
-            return ""
-
-    def problem(self, message: str, remedy: str, path: Path, origin: Origin | None) -> None:
-        line, column = (origin.line, origin.column) if origin else (None, None)
-        self.layer.problems.append(Problem(message, remedy, self.name, dotted(path), line, column))
+        return NOTHING if resolved.optional else resolved.text

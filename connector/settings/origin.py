@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 # Without `:-default`: a default may be the secret itself.
-PLACEHOLDER_ONLY = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*|file:[^}]*)\}")
+PLACEHOLDER_ONLY = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*\??|file:[^}]*)\}")
 
 Path = tuple[str | int, ...]
 """Keys and list positions from the root: `("topics", "sources", 0, "topic")`."""

@@ -33,8 +33,9 @@ value with the place it came from.
 **Nothing is ignored.** An unknown name, in the file or in a variable with the prefix, stops the start-up, and all
 problems are told at once, with file, line, path and remedy (exit code 78: restarting does not help).
 
-**Secrets.** In the file, `${NAME}` stands for an environment variable, `${NAME:-default}` gives a default, and
-`${file:path}` stands for the content of a file (relative to `connector.yaml`, without the line break at its end).
+**Secrets.** In the file, `${NAME}` stands for an environment variable, `${NAME:-default}` gives a default, `${NAME?}`
+leaves the setting out where there is none, and `${file:path}` stands for the content of a file (relative to
+`connector.yaml`, without the line break at its end).
 Each setting marked *secret* can also be read from a file named by its variable with `_FILE` at the end, as in
 `SMS_CONNECTOR_KAFKA__SASL_PASSWORD_FILE=/run/secrets/kafka`. Secrets are never printed: `config show` writes
 `${NAME}` or `***`.

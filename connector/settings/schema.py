@@ -9,7 +9,7 @@ from connector.settings.origin import Path
 
 PLACEHOLDER = {
     "type": "string",
-    "pattern": r"\$\{([A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?|file:[^}]+)\}",
+    "pattern": r"\$\{([A-Za-z_][A-Za-z0-9_]*(:-[^}]*|\?)?|file:[^}]+)\}",
     "description": "Filled in from the environment or a file.",
 }
 

@@ -95,14 +95,21 @@ def test_placeholders_are_filled_from_environment_and_files(desk, tmp_path: Path
     assert loaded.origins["kafka.sasl.password"].placeholder == "${file:password}"
 
 
+def test_an_optional_placeholder_without_a_value_leaves_the_setting_out(desk) -> None:
+    text = "group: ${GROUP?}\nproviders: [a, '${MORE?}']\nstatic_membership: ${HOSTNAME?}\n"
+    loaded = desk.load(text, environ={"HOSTNAME": "worker-0"})
+    assert (loaded.settings.group, loaded.settings.providers) == ("sms-connector", ("a",))
+    assert loaded.settings.static_membership == "worker-0"
+
+
 def test_a_placeholder_with_a_default_is_not_shown_for_a_secret(desk) -> None:
     loaded = desk.load("results: {salt: '${SALT:-0123456789abcdef}'}")
     assert loaded.origins["results.salt"].placeholder is None
 
 
-@pytest.mark.parametrize("value", ["NO", "040", "21:00", "1e3", "true", "0x10", "2025-01-31"])
+@pytest.mark.parametrize("value", ["NO", "21:00", "1e3", "true", "1.10", "2025-01-31", "'040'"])
 def test_plain_text_stays_the_text_that_was_written(desk, value) -> None:
-    assert desk.load(f"group: {value}").settings.group == value
+    assert desk.load(f"group: {value}").settings.group == value.strip("'")
 
 
 @pytest.mark.parametrize(
