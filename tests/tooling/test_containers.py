@@ -1,0 +1,154 @@
+"""The container files, as far as they can be judged without a container engine; nothing here builds or starts them."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema.protocols import Validator
+from jsonschema.validators import validator_for
+from ruamel.yaml import YAML
+
+from connector.definition.environment import Environment
+from connector.definition.load import load_all
+from connector.model import Batch, Message
+from connector.request.compile import compile_operation
+from connector.settings import Settings, load_settings
+from connector.simulator import PROVIDERS
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "compose"
+# What the drain may be followed by: results, commit, leaving the group.
+GRACE_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def schema() -> Validator:
+    """The official schema, as the package check-jsonschema carries it (Apache-2.0).
+
+    Read as a file: the package itself wants click 8.4, which Faust does not.
+    """
+    spec = importlib.util.find_spec("check_jsonschema")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0]) / "builtin_schemas" / "vendor"
+    document = json.loads((folder / "compose-spec.json").read_text())
+    return validator_for(document)(document)
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    document: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    return document
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return load_settings(file=EXAMPLE / "connector.yaml", environ={}, overrides={}).settings
+
+
+@pytest.fixture(scope="module")
+def dockerfile() -> list[tuple[str, str]]:
+    """Instruction and arguments, line continuations joined."""
+    text = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text())
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in lines]
+
+
+def ours(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: service for name, service in compose["services"].items() if "build" in service}
+
+
+def test_the_compose_file_follows_the_official_schema(compose: dict[str, Any], schema: Validator) -> None:
+    assert list(schema.iter_errors(compose)) == []
+    wrong = {**compose, "services": {"connector": {"stop_grace": "75s"}}}
+    assert not schema.is_valid(wrong)
+
+
+def test_a_stopped_connector_has_time_to_drain(compose: dict[str, Any], settings: Settings) -> None:
+    grace = compose["services"]["connector"]["stop_grace_period"]
+    found = re.fullmatch(r"(\d+)s", grace)
+    assert found is not None, grace
+    assert int(found[1]) >= settings.timeouts.drain + GRACE_SECONDS
+
+
+def test_the_connector_can_be_scaled(compose: dict[str, Any], settings: Settings) -> None:
+    """Ports and names exist once; two workers with one static id throw each other out."""
+    assert not {"ports", "container_name", "hostname"} & compose["services"]["connector"].keys()
+    assert settings.static_membership is None
+
+
+def test_our_containers_write_nowhere_but_tmp_and_may_nothing(compose: dict[str, Any]) -> None:
+    assert set(ours(compose)) == {"topics", "simulator", "connector"}
+    for name, service in ours(compose).items():
+        assert service["read_only"] is True, name
+        assert service["tmpfs"] == ["/tmp"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert all(volume.endswith(":ro") for volume in service["volumes"]), name
+        assert "entrypoint" not in service
+        assert isinstance(service["command"], list), f"{name}: a shell would stand between signals and the connector"
+
+
+def test_commands_and_addresses_of_the_compose_file_fit_together(compose: dict[str, Any], settings: Settings) -> None:
+    """The connector reaches the broker and the simulator under the names and ports they have there."""
+    services = compose["services"]
+    listeners = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    assert f"PLAINTEXT://{settings.kafka.servers[0]}" in listeners
+    assert str(settings.console.port) in services["connector"]["expose"]
+    mounted = services["connector"]["volumes"][0].split(":")
+    assert (ROOT / mounted[0]).is_dir()
+    config = services["connector"]["command"][-1]
+    assert config.startswith(mounted[1])
+    assert (EXAMPLE / Path(config).relative_to(mounted[1])).is_file()
+    port = services["simulator"]["command"][-1]
+    assert f"://simulator:{port}/" in (EXAMPLE / "providers" / "simulated.yaml").read_text()
+    assert all(not image.endswith(":latest") and ":" in image for image in (s["image"] for s in services.values()))
+
+
+def test_the_examples_provider_understands_the_examples_definition() -> None:
+    (operation,) = load_all([str(EXAMPLE / "providers")], Environment({}))["simulated"].operations
+    renderer = compile_operation(operation)
+    texts = [f"Hello {number}" for number in range(3)]
+    messages = [
+        Message(message_id=f"m{number}", provider="simulated", campaign_id="c", to=f"+91980000010{number}", body=text)
+        for number, text in enumerate(texts)
+    ]
+    rendered = renderer.render(messages, Batch(id="0" * 32, now=0.0))
+    assert rendered.request is not None
+    fake = PROVIDERS["json"]()
+    document = json.loads(rendered.request.body or b"")
+    assert [message["uid"] for message in document["msgs"]] == ["m0", "m1", "m2"]
+    assert rendered.request.url.endswith(f"/{fake.name}/send")
+
+
+def test_the_image_is_not_root_and_gets_signals_itself(dockerfile: list[tuple[str, str]]) -> None:
+    last = dict(dockerfile)  # of repeated instructions the last, which is the final stage's
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last["USER"]), "a number, not 0: Kubernetes cannot look names up"
+    assert json.loads(last["ENTRYPOINT"]) == ["python", "-m", "connector"]
+    assert json.loads(last["CMD"])[0] == "run"
+    assert int(last["EXPOSE"]) == Settings().console.port
+
+
+def test_the_image_is_made_of_pinned_things(dockerfile: list[tuple[str, str]]) -> None:
+    stages = [shlex.split(arguments) for instruction, arguments in dockerfile if instruction == "FROM"]
+    for stage in stages:
+        image = next(word for word in stage if not word.startswith("--"))
+        assert re.fullmatch(r"python:3\.1[1-4]-slim-\w+", image), image
+    installs = [arguments for instruction, arguments in dockerfile if instruction == "RUN" and "install" in arguments]
+    assert len(installs) == 1
+    assert "--require-hashes" in installs[0]
+    assert "--only-binary :all:" in installs[0]
+
+
+def test_what_the_image_copies_exists_and_is_let_into_the_build(dockerfile: list[tuple[str, str]]) -> None:
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for instruction, arguments in dockerfile:
+        if instruction == "COPY" and "--from" not in arguments:
+            source = arguments.split()[0]
+            assert (ROOT / source).exists(), source
+            assert source in allowed
