@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import click
 
 from connector.cli.options import settings_options
-from connector.errors import TopicError
+from connector.errors import TopicError, UsageError
 from connector.kafka.admin import count_brokers, create_topics, describe_topics, open_admin
-from connector.kafka.topics import DURABLE_REPLICATION, TopicPlan, missing, plan
+from connector.kafka.topics import DURABLE_REPLICATION, ActualTopic, missing, plan
 from connector.kafka.topics import check as check_plan
 from connector.settings import Loaded, Settings
 
@@ -40,6 +41,7 @@ def check(loaded: Loaded) -> None:
 async def _create(settings: Settings, partitions: int | None, replication: int | None) -> None:
     async with open_admin(settings) as client:
         actual = await describe_topics(client, _names(settings))
+        _agree(settings, actual, partitions)
         replicas = replication or min(DURABLE_REPLICATION, await count_brokers(client))
         wanted = plan(settings.topics, actual, partitions=partitions, replication=replicas)
         created = set(await create_topics(client, missing(wanted, actual), replication=replicas))
@@ -65,6 +67,14 @@ async def _check(settings: Settings) -> None:
         click.echo(f"not compared, because their configuration may not be read: {', '.join(unread)}", err=True)
 
 
+def _agree(settings: Settings, actual: Mapping[str, ActualTopic], partitions: int | None) -> None:
+    for name in settings.topics.source_names:
+        if partitions is not None and name in actual and actual[name].partitions != partitions:
+            raise UsageError(
+                f"--partitions {partitions}: {name} has {actual[name].partitions}, and results stand in the partition "
+                "with their event's number; leave the option out"
+            )
+
+
 def _names(settings: Settings) -> list[str]:
-    everything: TopicPlan = plan(settings.topics, {})
-    return [topic.name for topic in everything.topics]
+    return [topic.name for topic in plan(settings.topics, {}).topics]

@@ -98,7 +98,11 @@ async def create_topics(client: AIOKafkaAdminClient, topics: Iterable[Topic], *,
         elif for_code(code) is not TopicAlreadyExistsError:
             reason = next((part for part in text if part), for_code(code).__name__)
             problems.append(
-                Problem(f"cannot be created: {reason}", "see `sms-connector topics create --help`", path=name)
+                Problem(
+                    f"cannot be created: {reason}",
+                    "choose --partitions and --replication that this cluster takes",
+                    path=name,
+                )
             )
     if problems:
         raise TopicError(problems)

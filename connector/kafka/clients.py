@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector.errors import Problem, SettingsError
@@ -81,11 +81,6 @@ def connect(kafka: KafkaSettings) -> Connection:
     )
 
 
-def client_options(settings: Settings) -> dict[str, Any]:
-    """Keyword arguments for an aiokafka client. Raises SettingsError."""
-    return connect(settings.kafka).options()
-
-
 def producer(settings: Settings, *, message_bytes: int = BROKER_MESSAGE_BYTES) -> AIOKafkaProducer:
     """The one producer: idempotent, acknowledged by all replicas, patient in an outage.
 
@@ -101,31 +96,13 @@ def producer(settings: Settings, *, message_bytes: int = BROKER_MESSAGE_BYTES) -
         "max_batch_size": min(BATCH_BYTES, message_bytes),
         "max_request_size": message_bytes + HEADROOM_BYTES,
     }
-    return AIOKafkaProducer(**client_options(settings), **options)
-
-
-def consumer(settings: Settings, *, message_bytes: int = BROKER_MESSAGE_BYTES, **options: Any) -> AIOKafkaConsumer:
-    """A consumer for `assign()`: never commits by itself, starts at the log start where nothing is committed.
-
-    Args:
-        settings: the connector's settings.
-        message_bytes: the largest `max.message.bytes` it may meet.
-        options: further keyword arguments of AIOKafkaConsumer; they win.
-    """
-    defaults = {
-        "enable_auto_commit": False,
-        "auto_offset_reset": "earliest",
-        "max_partition_fetch_bytes": message_bytes + HEADROOM_BYTES,
-        "session_timeout_ms": round(settings.timeouts.session * 1000),
-        "request_timeout_ms": round(settings.timeouts.broker_request * 1000),
-    }
-    return AIOKafkaConsumer(**(client_options(settings) | defaults | options))
+    return AIOKafkaProducer(**connect(settings.kafka).options(), **options)
 
 
 def admin(settings: Settings) -> AIOKafkaAdminClient:
     """A client for topics and their configuration."""
     return AIOKafkaAdminClient(
-        **client_options(settings), request_timeout_ms=round(settings.timeouts.broker_request * 1000)
+        **connect(settings.kafka).options(), request_timeout_ms=round(settings.timeouts.broker_request * 1000)
     )
 
 

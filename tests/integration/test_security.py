@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from connector.errors import ConnectorError
 from connector.kafka.admin import count_brokers, open_admin
-from connector.kafka.clients import consumer, producer
+from connector.kafka.clients import connect, producer
 from connector.settings.model import Settings
 from tests.kafka import records
 from tests.kafka.local import LocalKafka
@@ -69,7 +69,8 @@ async def roundtrip(kafka: LocalKafka, settings: Settings, topic: str) -> None:
         assert await count_brokers(client) == 1
     async with producer(settings) as sender:
         await sender.send_and_wait(topic, b"hello")
-    async with consumer(settings, group_id=topic) as reader:
+    options = connect(settings.kafka).options()
+    async with AIOKafkaConsumer(**options, group_id=topic, auto_offset_reset="earliest") as reader:
         reader.assign([TopicPartition(topic, 0)])
         assert (await reader.getone()).value == b"hello"
 

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions
 
 from connector.cli.main import group
-from connector.errors import TopicError
+from connector.errors import TopicError, UsageError
 from tests.kafka.find import Kafka
 from tests.waiting import wait_until
 
@@ -39,6 +39,14 @@ def test_what_create_makes_check_accepts_and_creating_again_changes_nothing(kafk
     assert f"created  {unique}.retry.5s  (3 partitions, 1 replicas)" in created
     assert topics(kafka, unique, "check").output == "8 topics fit\n"
     assert topics(kafka, unique, "create").output.count("exists") == 8
+
+
+def test_create_refuses_what_the_cluster_or_the_sources_do_not_allow(kafka: Kafka, unique: str) -> None:
+    with pytest.raises(TopicError, match="choose --partitions and --replication"):
+        topics(kafka, unique, "create", "--replication", "99")
+    topics(kafka, unique, "create", "--partitions", "2", "--replication", "1")
+    with pytest.raises(UsageError, match=r"--partitions 3: .*\.in has 2"):
+        topics(kafka, unique, "create", "--partitions", "3")
 
 
 def misfits(kafka: Kafka, unique: str) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from connector.errors import SettingsError
-from connector.kafka.clients import Connection, connect, consumer, producer
+from connector.kafka.clients import Connection, connect, producer
 from connector.settings.kafka import KafkaSettings
 from connector.settings.model import Settings
 from tests.kafka.certificates import Certificates, make_certificates
@@ -112,15 +112,6 @@ async def test_the_producer_is_idempotent_patient_and_takes_any_event_of_the_sou
         assert made._txn_manager.transactional_id is None
         assert made._request_timeout_ms == 300_000
         assert made._max_request_size == 3_000_000 + 16 * 1024
-    finally:
-        await made.stop()
-
-
-async def test_a_consumer_never_commits_by_itself() -> None:
-    made = consumer(Settings(), group_id="g")
-    try:
-        assert made._enable_auto_commit is False
-        assert made._group_id == "g"
     finally:
         await made.stop()
 
