@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,10 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
 def documents() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
-    return [ROOT / line for line in listed.splitlines()]
+    return [
+        *ROOT.glob("*.md"),
+        *(page for folder in ("docs", "examples", "requirements") for page in (ROOT / folder).rglob("*.md")),
+    ]
 
 
 def test_every_link_to_a_file_leads_to_one() -> None:
