@@ -1,13 +1,13 @@
 """Every error this package raises on purpose.
 
-    ConnectorError
-    ├── UsageError              the command line is wrong (exit code 2)
-    ├── ConfigurationError      something to mend before a start; carries every Problem at once (exit code 78)
-    │   ├── SettingsError       connector.yaml, environment, flags
-    │   ├── DefinitionError     a provider definition
-    │   └── TopicError          the topics on the cluster do not fit
-    ├── MessageError            one message cannot be sent; it becomes an `invalid` result and the stream goes on
-    └── RequestError            an HTTP attempt ended without a usable reply
+ConnectorError
+├── UsageError              the command line is wrong (exit code 2)
+├── ConfigurationError      something to mend before a start; carries every Problem at once (exit code 78)
+│   ├── SettingsError       connector.yaml, environment, flags
+│   ├── DefinitionError     a provider definition
+│   └── TopicError          the topics on the cluster do not fit
+├── MessageError            one message cannot be sent; it becomes an `invalid` result and the stream goes on
+└── RequestError            an HTTP attempt ended without a usable reply
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def built_in(content: Content, *, described: bool) -> Outcome:
     return Outcome(then, reason=reason, after=content.retry_after if then in AGAIN else None, rule=f"built-in {rule}")
 
 
-def _by_status(status: int, *, described: bool) -> tuple[Then, str]:  # noqa: PLR0911
+def _by_status(status: int, *, described: bool) -> tuple[Then, str]:
     if status == 429:
         return "throttle", "429"
     if 300 <= status <= 399:

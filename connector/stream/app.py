@@ -68,7 +68,7 @@ class ChunkScheduler(DefaultSchedulingStrategy):
                 yield tp, Chunk(tp, batch)
 
 
-class PassThrough(faust.Schema):  # type: ignore[misc]
+class PassThrough(faust.Schema):  # type: ignore[type-arg]
     """Faust never decodes: an event it cannot read would be acknowledged and gone."""
 
     def loads_key(self, app: Any, message: Any, *, loads: Any = None, serializer: Any = None) -> Any:

@@ -31,7 +31,7 @@ class Committer:
 
     def __init__(self, commit: Commit) -> None:
         self._commit = commit
-        self._outstanding: asyncio.Task[None] | None = None
+        self._outstanding: asyncio.Task[bool] | None = None
 
     async def commit(self, partitions: Iterable[Partition], *, seconds: float) -> bool:
         """Commit what has moved. True when every position is committed; False when refused or not answered in time.

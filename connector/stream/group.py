@@ -50,5 +50,6 @@ class Group:
         await thread.call_thread(seek)
 
     def _thread(self) -> tuple[Any, AIOKafkaConsumer]:
-        thread = self._app.consumer._thread  # noqa: SLF001
+        consumer: Any = self._app.consumer
+        thread = consumer._thread  # noqa: SLF001
         return thread, thread._ensure_consumer()  # noqa: SLF001
