@@ -11,6 +11,7 @@ from connector.errors import ConnectorError
 from connector.kafka.admin import count_brokers, open_admin
 from connector.kafka.clients import connect, producer
 from connector.settings.model import Settings
+from tests.integration.pipeline import Pipeline, event
 from tests.kafka import records
 from tests.kafka.local import LocalKafka
 
@@ -97,3 +98,25 @@ async def test_without_a_client_certificate_mutual_tls_lets_nobody_in(secure_kaf
     with pytest.raises(ConnectorError):
         async with open_admin(mutual(secure_kafka, **{"ssl.certificate.location": None, "ssl.key.location": None})):
             pass
+
+
+@pytest.mark.parametrize("way", ["SASL_SSL", "SSL"])
+def test_a_whole_worker_runs_over_sasl_and_over_mutual_tls(
+    secure_kafka, unique, tmp_path, start_connector, way
+) -> None:
+    pipeline = Pipeline(tmp_path, secure_kafka.bootstrap, unique, start_connector)
+    pipeline.simulate()
+    pipeline.define()
+    (tmp_path / "password").write_text(secure_kafka.security.password + "\n")
+    made = sasl(secure_kafka) if way == "SASL_SSL" else mutual(secure_kafka)
+    kafka = made.kafka.model_dump(by_alias=True, mode="json", exclude_none=True)
+    if way == "SASL_SSL":
+        kafka["sasl.password"] = "${file:password}"
+    pipeline.configure(kafka=kafka)
+    pipeline.create_topics()
+    pipeline.produce(event(n) for n in range(50))
+    worker = pipeline.worker()
+    pipeline.wait_for_results(50)
+    assert worker.stop() == 0, worker.output
+    assert pipeline.audit().statuses == {"accepted": 50}
+    assert secure_kafka.security.password not in worker.output
