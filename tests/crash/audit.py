@@ -1,0 +1,254 @@
+"""What a run with faults left behind, compared: events, results with their headers, the provider's log, offsets.
+
+Pure. The connector's own counters are not asked. What a fault may cost is computed from the provider's log as well: at
+a hard kill the messages of the requests that were at the provider, and the messages of every reply that got lost.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import orjson
+
+from connector.cli.demo.audit import Event, Seen
+from connector.cli.demo.audit import audit as compare
+from connector.model import Result, Source, Status
+
+GRACE_SECONDS = 0.1
+"""From the provider's answer to the acknowledged result: read, matched, written, acknowledged (10 ms when idle)."""
+
+CLOCK_SECONDS = 0.02
+"""Broker, simulator and connector share a clock; the broker's times are whole milliseconds."""
+
+EXAMPLES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """One request as the provider logged it on arrival.
+
+    Attributes:
+        time: of arrival, seconds since the epoch.
+        worker: which of ours sent it; empty where the provider read nothing of it.
+        seen: its messages.
+        ids: message id → the provider's id of it.
+        answered: the provider's answer left; False where the connection was cut or a gateway answered for it.
+    """
+
+    time: float
+    worker: str
+    seen: tuple[Seen, ...]
+    ids: dict[str, str]
+    answered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One record of the results topic.
+
+    Attributes:
+        settles: its header, `topic/partition/offset`; empty where it has none.
+        appended: when the broker took it, seconds since the epoch.
+        partition: where it stands.
+    """
+
+    result: Result
+    settles: str
+    appended: float
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A worker stopped without a chance to finish: killed, or frozen for longer than its session."""
+
+    worker: str
+    time: float
+    what: str
+
+
+@dataclass(slots=True)
+class Evidence:
+    """Everything that is compared.
+
+    Attributes:
+        uncommitted: events behind which no offset was committed when all was done.
+        answer_seconds: how long the provider takes to answer.
+        request_messages: at most so many messages are at the provider for one worker: slots × records.
+        moments: hard stops.
+        uncertain: messages of requests that were given up although the provider may have taken them.
+        doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
+        report: the definition says `on_uncertain: report`.
+    """
+
+    events: Sequence[Event]
+    results: Sequence[Recorded]
+    sends: Sequence[Send]
+    uncommitted: int
+    answer_seconds: float
+    request_messages: int
+    moments: Sequence[Moment] = ()
+    uncertain: int = 0
+    doubtful: int = 0
+    doubtful_least: int = 0
+    report: bool = False
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found. Numbers of messages.
+
+    Attributes:
+        lost: events without a result.
+        duplicated_results: results beyond the first of an event.
+        duplicated_sends: messages at the provider more often than once.
+        allowed: how many of those the faults account for: at the provider at a hard stop, or without an answer.
+        allowed_unknown: how many results may be `unknown`.
+        needless: messages sent although their result was durable; never right.
+        misplaced: results whose header, value, partition and provider's id do not belong together.
+        guessed: results that should be `unknown` and are not.
+        denied: results that say "not taken" of messages the provider took, or the other way round.
+        uncommitted: events without a committed offset at the end.
+        examples: of each, message ids or offsets.
+    """
+
+    messages: int = 0
+    lost: int = 0
+    duplicated_results: int = 0
+    duplicated_sends: int = 0
+    allowed: int = 0
+    unknown: int = 0
+    allowed_unknown: int = 0
+    guessed: int = 0
+    needless: int = 0
+    misplaced: int = 0
+    denied: int = 0
+    uncommitted: int = 0
+    statuses: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def complaints(self) -> Iterator[str]:
+        """What breaks a promise, one sentence each."""
+        for name, limit in (
+            ("lost", 0),
+            ("duplicated_results", 0),
+            ("duplicated_sends", self.allowed),
+            ("unknown", self.allowed_unknown),
+            ("guessed", 0),
+            ("needless", 0),
+            ("misplaced", 0),
+            ("denied", 0),
+            ("uncommitted", 0),
+        ):
+            count = getattr(self, name)
+            if count > limit:
+                examples = ", ".join(self.examples.get(name, ()))
+                yield f"{name.replace('_', ' ')}: {count}, at most {limit}" + (f" ({examples})" if examples else "")
+
+    def note(self, name: str, examples: Iterable[object]) -> None:
+        place = self.examples.setdefault(name, [])
+        for example in examples:
+            if len(place) < EXAMPLES:
+                place.append(str(example))
+
+
+def audit(evidence: Evidence) -> Findings:
+    """Compare everything."""
+    seen = [message for send in evidence.sends for message in send.seen]
+    report = compare(evidence.events, ((it.result.source, it.result.status) for it in evidence.results), seen)
+    found = Findings(messages=len(evidence.events), uncommitted=evidence.uncommitted)
+    found.statuses = dict(Counter(it.result.status.value for it in evidence.results))
+    found.unknown = found.statuses.get(Status.UNKNOWN.value, 0)
+    for name, names in {
+        "lost": ("lost",),
+        "duplicated_results": ("doubled",),
+        "duplicated_sends": ("repeated",),
+        "denied": ("denied", "unsent", "untaken", "unasked"),
+        "misplaced": ("strangers",),
+    }.items():
+        setattr(found, name, sum(report.findings[each] for each in names))
+        for each in names:
+            found.note(name, report.examples.get(each, ()))
+    found.guessed = max(0, evidence.doubtful_least - found.unknown)
+    strays = list(_misplaced(evidence))
+    found.misplaced += len(strays)
+    found.note("misplaced", strays)
+    needless = list(_needless(evidence))
+    found.needless = len(needless)
+    found.note("needless", needless)
+    found.allowed, found.allowed_unknown = _allowed(evidence)
+    return found
+
+
+def _allowed(evidence: Evidence) -> tuple[int, int]:
+    """What the faults account for: messages sent twice, and results `unknown`."""
+    cut = sum(len(send.seen) for send in evidence.sends if not send.answered)
+    stopped = sum(at_provider(evidence.sends, moment, evidence.answer_seconds) for moment in evidence.moments)
+    fated = evidence.uncertain + cut + stopped
+    if not evidence.report:
+        return fated, evidence.doubtful
+    # What stands in the journal and had not left yet is not known to have stayed either.
+    return 0, fated + evidence.doubtful + evidence.request_messages * len(evidence.moments)
+
+
+def at_provider(sends: Iterable[Send], moment: Moment, answer_seconds: float) -> int:
+    """Messages whose request was with the provider at that moment, or answered too late for a durable result."""
+    first, last = moment.time - answer_seconds - GRACE_SECONDS, moment.time + GRACE_SECONDS
+    return sum(len(send.seen) for send in sends if send.worker == moment.worker and first <= send.time <= last)
+
+
+def _misplaced(evidence: Evidence) -> Iterator[str]:
+    """Promise: a result stands in its event's partition, says in its header what it settles, and guesses no id."""
+    ids: defaultdict[str, set[str]] = defaultdict(set)
+    for send in evidence.sends:
+        for message_id, given in send.ids.items():
+            ids[message_id].add(given)
+    for it in evidence.results:
+        result = it.result
+        place = f"{result.source.topic}/{result.source.partition}/{result.source.offset}"
+        if it.settles != place:
+            yield f"header {it.settles!r} on the result of {place}"
+        elif it.partition != result.source.partition:
+            yield f"result of {place} in partition {it.partition}"
+        elif result.provider_message_id is not None and result.provider_message_id not in ids[result.message_id or ""]:
+            yield f"{result.message_id} has the provider's id {result.provider_message_id} of another message"
+
+
+def _needless(evidence: Evidence) -> Iterator[str]:
+    """Messages that arrived at the provider after their result was durable."""
+    durable: dict[str, float] = {}
+    for it in evidence.results:
+        if it.result.message_id is not None:
+            durable[it.result.message_id] = min(it.appended, durable.get(it.result.message_id, it.appended))
+    for send in evidence.sends:
+        for message in send.seen:
+            if message.ref is not None and send.time > durable.get(message.ref, float("inf")) + CLOCK_SECONDS:
+                yield message.ref
+
+
+# ---- readings -------------------------------------------------------------------------------------------------------
+
+decode_result = msgspec.json.Decoder(Result).decode
+
+
+def read_send(line: bytes) -> Send:
+    """A line of the simulator's log."""
+    entry: dict[str, Any] = orjson.loads(line)
+    seen = tuple(
+        Seen(record["to"], record.get("ref"), taken == "taken")
+        for taken in ("taken", "refused")
+        for record in entry[taken]
+    )
+    ids = {record["ref"]: record["id"] for record in entry["taken"] if record.get("ref")}
+    answered = entry["status"] is not None and entry["fault"] != "error"
+    return Send(entry["time"], entry["values"].get("worker", ""), seen, ids, answered)
+
+
+def read_event(source: Source, value: bytes) -> Event:
+    """An event as it was produced by the suite."""
+    document = orjson.loads(value)
+    return Event(source, document["message_id"], document["to"])

@@ -1,0 +1,182 @@
+"""The audit finds each thing that can go wrong, counts it once, and allows exactly what the faults account for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import orjson
+import pytest
+
+from connector.cli.demo.audit import Event, Seen
+from connector.model import Result, Source, Status
+from tests.crash.audit import Evidence, Moment, Recorded, Send, audit, read_event, read_send
+
+AT = datetime(2025, 1, 1, tzinfo=UTC)
+COUNT = 4
+
+
+def source(number: int) -> Source:
+    return Source("in", number % 2, number // 2)
+
+
+def event(number: int) -> Event:
+    return Event(source(number), f"m{number}", f"+91981{number:06d}")
+
+
+def record(number: int, status: Status = Status.ACCEPTED, *, appended: float = 102.0) -> Recorded:
+    at = source(number)
+    result = Result(status, at, AT, f"m{number}", provider_message_id=f"id{number}")
+    return Recorded(result, f"in/{at.partition}/{at.offset}", appended, at.partition)
+
+
+def send(*numbers: int, time: float = 100.0, worker: str = "w0", answered: bool = True, again: str = "") -> Send:
+    seen = tuple(Seen(f"+91981{number:06d}", f"m{number}", taken=True) for number in numbers)
+    return Send(time, worker, seen, {f"m{number}": f"id{number}{again}" for number in numbers}, answered)
+
+
+def evidence() -> Evidence:
+    """Four events, one request with all of them, four results."""
+    return Evidence(
+        [event(n) for n in range(COUNT)],
+        [record(n) for n in range(COUNT)],
+        [send(*range(COUNT))],
+        0,
+        answer_seconds=1.0,
+        request_messages=8,
+    )
+
+
+def test_a_run_without_faults_has_no_complaints() -> None:
+    found = audit(evidence())
+    assert list(found.complaints()) == []
+    assert (found.messages, found.statuses, found.allowed) == (COUNT, {"accepted": COUNT}, 0)
+
+
+def _lose(it: Evidence) -> None:
+    it.results = it.results[1:]
+
+
+def _double(it: Evidence) -> None:
+    it.results = [*it.results, record(2)]
+
+
+def _send_twice(it: Evidence) -> None:
+    it.sends = [*it.sends, send(1, 2, time=101.0, again="x")]
+
+
+def _send_after_result(it: Evidence) -> None:
+    it.sends = [*it.sends, send(3, time=103.0)]
+    it.moments = [Moment("w0", 100.5, "killed")]
+
+
+def _without_header(it: Evidence) -> None:
+    it.results = [replace(it.results[0], settles=""), *it.results[1:]]
+
+
+def _elsewhere(it: Evidence) -> None:
+    it.results = [replace(it.results[0], partition=1), *it.results[1:]]
+
+
+def _id_of_another(it: Evidence) -> None:
+    swapped = record(0)
+    swapped.result.provider_message_id = "id3"
+    it.results = [swapped, *it.results[1:]]
+
+
+def _accepted_unsent(it: Evidence) -> None:
+    it.sends = [send(0, 1, 2)]
+    it.results[3].result.provider_message_id = None
+
+
+def _rejected_but_taken(it: Evidence) -> None:
+    it.results = [record(0, Status.REJECTED), *it.results[1:]]
+
+
+def _unknown(it: Evidence) -> None:
+    it.results = [record(0, Status.UNKNOWN), *it.results[1:]]
+
+
+def _guess(it: Evidence) -> None:
+    it.doubtful = it.doubtful_least = 2
+    _unknown(it)
+
+
+def _behind(it: Evidence) -> None:
+    it.uncommitted = 3
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name", "count"),
+    [
+        (_lose, "lost", 1),
+        (_double, "duplicated_results", 1),
+        (_send_twice, "duplicated_sends", 2),
+        (_send_after_result, "needless", 1),
+        (_without_header, "misplaced", 1),
+        (_elsewhere, "misplaced", 1),
+        (_id_of_another, "misplaced", 1),
+        (_accepted_unsent, "denied", 1),
+        (_rejected_but_taken, "denied", 1),
+        (_unknown, "unknown", 1),
+        (_guess, "guessed", 1),
+        (_behind, "uncommitted", 3),
+    ],
+)
+def test_each_broken_promise_is_found_and_is_the_only_one(
+    spoil: Callable[[Evidence], None], name: str, count: int
+) -> None:
+    it = evidence()
+    spoil(it)
+    found = audit(it)
+    assert getattr(found, name) == count
+    assert [complaint.split(":")[0].replace(" ", "_") for complaint in found.complaints()] == [name]
+
+
+def test_a_hard_kill_allows_what_was_at_the_provider_and_no_more() -> None:
+    it = evidence()
+    it.sends = [send(0, time=98.0), send(1, 2, 3, time=100.0), send(0, time=99.95, worker="w1")]
+    it.sends += [send(1, 2, time=101.0, worker="w1")]
+    it.moments = [Moment("w0", 100.5, "killed")]
+    found = audit(it)
+    assert found.allowed == 3  # not the request answered at 99.0, not the other worker's
+    assert found.duplicated_sends == 3  # m0, m1, m2
+    assert list(found.complaints()) == []
+    it.sends += [send(3, 2, time=101.5, worker="w1")]
+    assert [complaint.split(",")[0] for complaint in audit(it).complaints()] == ["duplicated sends: 5"]
+
+
+def test_a_reply_that_got_lost_allows_its_messages_to_be_sent_again_only_under_resend() -> None:
+    it = evidence()
+    it.sends = [send(0, 1, 2, 3, answered=False), send(0, 1, 2, 3, time=101.0)]
+    assert list(audit(it).complaints()) == []
+    it.report = True
+    assert [complaint.split(":")[0] for complaint in audit(it).complaints()] == ["duplicated sends"]
+
+
+def test_under_report_what_was_at_the_provider_may_be_unknown_and_is_not_sent_again() -> None:
+    it = evidence()
+    it.report = True
+    it.results = [record(0, Status.UNKNOWN), *it.results[1:]]
+    assert [complaint.split(":")[0] for complaint in audit(it).complaints()] == ["unknown"]
+    it.moments = [Moment("w0", 100.5, "killed")]
+    found = audit(it)
+    assert list(found.complaints()) == []
+    assert (found.allowed, found.allowed_unknown) == (0, COUNT + 8)
+
+
+def test_a_line_of_the_simulators_log_is_read_with_worker_messages_and_whether_it_was_answered() -> None:
+    line = {
+        "n": 1, "time": 5.0, "provider": "json", "path": "/json/send", "status": 200, "fault": None, "count": 2,
+        "taken": [{"to": "+911", "ref": "m1", "id": "a"}], "refused": [{"to": "+912", "ref": "m2", "code": "x"}],
+        "values": {"worker": "w3"},
+    }  # fmt: skip
+    found = read_send(orjson.dumps(line))
+    assert found == Send(5.0, "w3", (Seen("+911", "m1", True), Seen("+912", "m2", False)), {"m1": "a"}, True)
+    assert not read_send(orjson.dumps(line | {"status": None, "fault": "drop after"})).answered
+    assert not read_send(orjson.dumps(line | {"status": 503, "fault": "error"})).answered
+
+
+def test_an_event_is_known_by_its_place() -> None:
+    assert read_event(source(3), b'{"message_id": "m3", "to": "+1"}') == Event(source(3), "m3", "+1")
