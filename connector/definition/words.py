@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from connector.definition.expression import ExpressionError, parse
 from connector.definition.jmes import Path
 from connector.definition.json_text import read_json
+from connector.definition.merge import without
 from connector.definition.payload import read_node, read_object, read_scalar
 from connector.definition.report import Report
 from connector.definition.shape import Schema, Shape, Whole, scalar_text
@@ -39,7 +40,7 @@ class Template(Shape):
 
 
 class Fields(Shape):
-    """A map of fields: query parameters, pairs; `flat`: scalars only (headers)."""
+    """A map of fields: query parameters, pairs; `flat`: scalars only (headers). A field that is null is not there."""
 
     def __init__(self, *, flat: bool = False) -> None:
         self.flat = flat
@@ -52,7 +53,8 @@ class Fields(Shape):
             for value in children(source):
                 if not isinstance(value, Value):
                     report.error(value.place, f"{kind_of(value)} where a text belongs", "write a text")
-        return read_object(source, report) or Object(())
+        empty = [key for key, value in source.members.items() if isinstance(value, Value) and value.data is None]
+        return read_object(without(source, *empty), report) or Object(())
 
     def schema(self) -> Schema:
         scalar = ["string", "number", "boolean", "null"]

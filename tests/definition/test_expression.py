@@ -227,7 +227,7 @@ def test_a_reply_cannot_be_normalised_with_values_of_a_message() -> None:
         parse("TemplateVariables|under(To)").normalise()
 
 
-@pytest.mark.parametrize("source", ["To", "message_id()|ref(20)", "To|digits"])
+@pytest.mark.parametrize("source", ["To", "To?", "message_id()|ref(20)", "To|digits"])
 def test_an_expression_knows_how_it_is_written(source: str) -> None:
     (again,) = split(parse(source).written)
     assert again == parse(source)

@@ -170,6 +170,20 @@ parameters:
     }  # fmt: skip
 
 
+def test_a_field_that_is_null_is_not_there_but_in_json_null_is_a_value(tmp_path: Path) -> None:
+    text = """
+method: POST
+url: https://a/b
+headers: {X-A: null, X-B: 1}
+query: {a: }
+parameters: {json: {to: $$To, text: $$Body, nothing: null}}
+"""
+    (operation,) = loaded(tmp_path, text).operations
+    assert shown(operation.headers) == {"X-B": 1}
+    assert shown(operation.query) == {}
+    assert shown(operation.body) == {"to": "$$To", "text": "$$Body", "nothing": None}
+
+
 def test_encodings_spreads_and_replaced_keys(tmp_path: Path) -> None:
     text = """
 method: POST

@@ -106,7 +106,6 @@ def test_a_number_that_others_would_round_is_refused(text: str) -> None:
         ("a: 1\nb: 2\na: 3", "3:1: a: the key `a` stands here twice; it stands in line 1 already"),
         ("a: \x01", "not YAML"),
         ("[" * 200, "too many levels"),
-        ("a: " + "[" * 5000, "too many levels"),
     ],
 )
 def test_a_syntax_error_says_where_and_what_to_write(text: str, problem: str) -> None:

@@ -1,0 +1,42 @@
+"""docs/definition.md: its examples do what they show, its tables are the code's, its definitions are sound."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from connector.definition.expression import CALLS, SYSTEM_NAMES
+from connector.definition.jmes import FUNCTIONS, STANDARD
+from connector.definition.reference import TABLES, filled
+from connector.definition.replies import OUTCOMES
+
+from .page import executed
+from .write import problems_of
+
+PAGE = (Path(__file__).parents[2] / "docs" / "definition.md").read_text("utf-8")
+REWRITE = "python -m tests.definition.page docs/definition.md"
+
+
+def test_every_command_prints_what_the_page_shows(tmp_path: Path) -> None:
+    assert executed(PAGE, tmp_path) == PAGE, REWRITE
+
+
+def test_every_table_is_the_one_of_the_code() -> None:
+    assert filled(PAGE) == PAGE, REWRITE
+    assert set(re.findall(r"<!-- table: ([a-z ]+) -->", PAGE)) == set(TABLES)
+
+
+@pytest.mark.parametrize("name", re.findall(r"^```yaml (\S+)$", PAGE, re.MULTILINE))
+def test_every_definition_of_the_page_loads_but_the_wrong_one(tmp_path: Path, name: str) -> None:
+    for each, text in re.findall(r"^```yaml (\S+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+        (tmp_path / each).write_text(text)
+    errors, warnings = problems_of(tmp_path, (tmp_path / name).read_text())
+    assert bool(errors) is (name == "wrong.yaml")
+    assert warnings == []
+
+
+@pytest.mark.parametrize("word", [*SYSTEM_NAMES, *(f"{call}()" for call in CALLS), *OUTCOMES, *(FUNCTIONS - STANDARD)])
+def test_every_word_of_the_language_is_explained(word: str) -> None:
+    assert re.search(rf"`[^`]*{re.escape(word.removesuffix('()'))}[^`]*`", PAGE)
