@@ -188,7 +188,7 @@ def _shown(merged: Layer, path: Path, value: Any) -> str:
     """The value as it may be shown: secrets by their name or not at all."""
     origin = merged.origins.get(path, DEFAULT)
     if any(leaf.secret and leaf.path == path for leaf in leaves()):
-        return origin.placeholder or MASK
+        return MASK
     if origin.written is not None:
         return origin.written
     return "null" if value is None else repr(value) if isinstance(value, str) else str(value)
