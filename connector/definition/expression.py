@@ -91,7 +91,8 @@ class Expression:
     @property
     def written(self) -> str:
         """As it stands in a definition: `$$To`, `$${Body|truncate(160)}`."""
-        return f"$${self.source}" if not self.filters and self.head.kind == "name" else f"$${{{self.source}}}"
+        bare = self.head.kind == "name" and not self.filters and not self.optional
+        return f"$${self.source}" if bare else f"$${{{self.source}}}"
 
     def compile(self) -> Read:
         """A function of (message, batch) that gives the value, or MISSING where there is none.
@@ -188,6 +189,8 @@ def _read_filtered(written: str, read: Read, call: Call, *, keep_empty: bool) ->
             value = (step or build(message, batch))(value)
         except MessageError as error:
             raise MessageError(f"{place}: {error.reason}") from None
+        except UnicodeEncodeError:
+            raise MessageError(f"{place}: the text holds half of a surrogate pair") from None
         if not keep_empty and (value is None or value == ""):
             return MISSING
         return value

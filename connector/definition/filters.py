@@ -45,6 +45,8 @@ def as_json(value: Any) -> str:
 
 
 def _scalar(value: Any) -> str:
+    if type(value) is str:  # once per filter and message
+        return value
     if isinstance(value, dict | list):
         raise MessageError("takes a text or a number, not an object or a list")
     return as_text(value)

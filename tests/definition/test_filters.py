@@ -220,4 +220,4 @@ def test_a_hash_is_the_same_in_every_process() -> None:
 @pytest.mark.parametrize("filters", ["urlencode", "hash32", "ref(20)", "base64"])
 def test_half_a_surrogate_pair_is_refused_with_a_reason(filters: str) -> None:
     with pytest.raises(MessageError, match="half of a surrogate pair"):
-        apply(filters, "a\ud800")
+        parse(f"Body|{filters}").compile()(Message("m1", "+919812345678", body="a\ud800"), BATCH)
