@@ -7,9 +7,8 @@ structures; XML 1.0, 2.2 (characters), 2.3 (names), 3.3.3 (white space in attrib
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import orjson
 
@@ -17,6 +16,7 @@ from connector.definition.expression import MISSING, Expression
 from connector.definition.tree import Constant
 from connector.errors import MessageError
 from connector.model import Batch, Message
+from connector.request.percent import Percent
 from connector.request.textual import Build, TextEncoder, longer_text, whole_text
 from connector.request.values import Encoder
 
@@ -27,7 +27,7 @@ def encoder_for(encoding: str, charset: str) -> Encoder:
         case "json":
             return JsonEncoder(charset)
         case "pairs" | "form":
-            return FormEncoder(charset, quote_plus)
+            return FormEncoder(charset, "+")
         case "xml":
             return XmlEncoder(charset)
         case _:
@@ -152,8 +152,6 @@ def _json_escape(match: re.Match[str]) -> str:
 
 # ---- form and query -------------------------------------------------------------------------------------------------
 
-Quote = Callable[..., str]
-
 _unsendable = re.compile(r"[^\x21-\x7e]").search
 _brackets = re.compile(r"[\[\]]").search
 
@@ -161,18 +159,16 @@ _brackets = re.compile(r"[\[\]]").search
 class FormEncoder(TextEncoder):
     """Pairs, percent-encoded. A structure becomes brackets: `Messages[0][To]=…`.
 
-    `quoting` is `quote_plus` for a form body (a space is `+`) and `quote` for a URL (a space is `%20`).
+    `space` is `+` in a form body and `%20` in a URL.
     """
 
-    def __init__(self, charset: str, quoting: Quote) -> None:
+    def __init__(self, charset: str, space: str) -> None:
         super().__init__(charset)
-        self.quoting = quoting
+        self._percent = Percent(charset, space)
 
     def escape(self, text: str) -> str:
-        if text.isascii() and text.isalnum():
-            return text
         try:
-            return self.quoting(text, safe="", encoding=self.charset, errors="strict")
+            return self._percent.encode(text)
         except UnicodeEncodeError:
             raise MessageError(f"a character that {self.charset} cannot hold") from None
 
@@ -225,7 +221,7 @@ class UrlEncoder(FormEncoder):
     """Pairs and path segments of a URL: UTF-8, a space is `%20`."""
 
     def __init__(self) -> None:
-        super().__init__("utf-8", quote)
+        super().__init__("utf-8", "%20")
 
     def check(self, text: str) -> str:
         if "#" in text:
@@ -237,10 +233,8 @@ class UrlEncoder(FormEncoder):
 
 _not_xml = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]").search
 _name = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*(:[A-Za-z_][A-Za-z0-9_.-]*)?").fullmatch
-_IN_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
-_IN_ATTRIBUTE = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
-)
+_IN_TEXT = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;"))
+_IN_ATTRIBUTE = (*_IN_TEXT, ('"', "&quot;"), ("\n", "&#10;"), ("\t", "&#9;"))
 
 
 class XmlEncoder(TextEncoder):
@@ -252,15 +246,16 @@ class XmlEncoder(TextEncoder):
     def __init__(self, charset: str, leaf: str = "") -> None:
         super().__init__(charset)
         self.leaf = leaf
-        self._table = _IN_ATTRIBUTE if leaf == "@" else _IN_TEXT
+        self._written = _IN_ATTRIBUTE if leaf == "@" else _IN_TEXT
 
     def escape(self, text: str) -> str:
         if _not_xml(text):
             raise MessageError("a character that XML cannot hold")
-        escaped = text.translate(self._table)
+        for char, written in self._written:
+            text = text.replace(char, written)
         if self.charset == "utf-8":
-            return escaped
-        return escaped.encode(self.charset, "xmlcharrefreplace").decode(self.charset)
+            return text
+        return text.encode(self.charset, "xmlcharrefreplace").decode(self.charset)
 
     def check(self, text: str) -> str:
         """`raw` may bring its own markup, but it must be whole: it cannot end what it stands in."""

@@ -27,6 +27,7 @@ CONTENT_TYPES = {
 }
 """Content type by body kind where the headers name none. JSON and forms are UTF-8 without saying so."""
 
+_ASCII = "".join(map(chr, range(128)))
 _charset = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE).search
 
 
@@ -198,9 +199,13 @@ def _charset_of(operation: Operation) -> str:
         ):
             if not (named := _charset(constant_text(member.value))):
                 continue
+            charset = named.group(1)
             try:
-                return "utf-8" if codecs.lookup(named.group(1)).name == "utf-8" else named.group(1)
+                ascii_kept = _ASCII.encode(charset) == _ASCII.encode()
             except LookupError:
+                ascii_kept = False
+            if not ascii_kept:
                 place = f"headers.{member.key}"
-                raise wrong(place, f"the charset `{named.group(1)}` is not known", "UTF-8 is safe") from None
+                raise wrong(place, f"the charset `{charset}` is not known or does not hold ASCII", "UTF-8 is safe")
+            return "utf-8" if codecs.lookup(charset).name == "utf-8" else charset
     return "utf-8"

@@ -114,7 +114,7 @@ class Key:
 Keys = Mapping[Path, Key]
 
 
-def compile_value(node: Node, encoder: Encoder, keys: Keys, place: str) -> Value:  # noqa: PLR0911 - one per kind of node
+def compile_value(node: Node, encoder: Encoder, keys: Keys, place: str) -> Value:
     """Compile `node`; `place` is for errors. Raises DefinitionError for what the format cannot hold.
 
     `keys` are relative to `node`: what stands at one is compiled into the key, and its merged value

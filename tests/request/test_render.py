@@ -369,6 +369,7 @@ def test_a_url_is_bounded_to_7500_bytes_unless_the_definition_says_otherwise():
         ({"a": "$$To"}, {"kind": "text"}, "no keys"),
         ({"to": "$$To"}, {"headers": {"X-A": "b\n"}}, "control character"),
         ({"r": "$$To"}, {"kind": "xml", "headers": {"Content-Type": "text/xml; charset=klingon"}}, "klingon"),
+        ({"r": "$$To"}, {"kind": "xml", "headers": {"Content-Type": "text/xml; charset=utf-16"}}, "utf-16"),
     ],
 )
 def test_what_cannot_be_rendered_at_all_is_an_error_when_the_definition_is_loaded(body, options, words):
