@@ -300,7 +300,7 @@ def test_nimbus_gives_one_id_for_all_numbers() -> None:
     "change",
     [
         {"authkey": "x"},
-        {"templateid": ""},
+        {"sender": ""},
         {"mobile": f"+{PHONE}"},
         {"mobile": "123"},
         {"mobile": number(Magic.INVALID)},
@@ -334,7 +334,7 @@ def test_nimbus_biz_joins_numbers_and_warns_in_a_200() -> None:
         ("SendBulkApi", {"Phno": PHONE}, "Invalid Mobile Number!"),
         ("SendBulkApi", {"Phno": ",".join(["9810012345"] * 5001)}, "Maximum 5000 numbers allowed!"),
         ("SendBulkApi", {"Phno": f"9810{Magic.CREDIT}"}, "Insufficient Credit!"),
-        ("SendBulkApi", {"EntityID": ""}, "EntityID is required!"),
+        ("SendBulkApi", {"SenderID": ""}, "SenderID is required!"),
     ],
 )
 def test_nimbus_biz_warns(kind: str, change: dict[str, str], message: str) -> None:

@@ -31,7 +31,7 @@ class Nimbus(Fake):
         query = call.query
         if (query.get("user"), query.get("authkey")) != (self.knobs.account, self.knobs.secret):
             return _error("401", "INVALID USER OR AUTHKEY")
-        for name in ("sender", "mobile", "text", "entityid", "templateid"):
+        for name in ("sender", "mobile", "text"):
             if not query.get(name):
                 return _error("402", f"{name.upper()} MISSING")
         records: list[Record] = [{"to": phone, "text": query["text"]} for phone in query["mobile"].split(",")]
@@ -46,7 +46,7 @@ class Nimbus(Fake):
         for record in good:
             record["id"] = uid
         refused = [record for record in records if "id" not in record]
-        values = {name: query[name] for name in ("sender", "entityid", "templateid")}
+        values = {name: query.get(name) for name in ("sender", "entityid", "templateid")}
         document = {"STATUS": "OK", "RESPONSE": {"CODE": "100", "INFO": "MESSAGE SUBMITTED", "UID": uid}}
         if self.knobs.plain or query.get("output") != "json":
             return Answer(200, uid, media="text/html", taken=good, refused=refused, values=values)

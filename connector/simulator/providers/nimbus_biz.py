@@ -31,7 +31,7 @@ class NimbusBiz(Fake):
         known = (pairs.get("UserID"), pairs.get("Password")) == (self.knobs.account, self.knobs.secret)
         if not known and pairs.get("apikey") != self.knobs.secret:
             return _warning("Invalid UserID And Password!")
-        for name in ("SenderID", "Phno", "Msg", "EntityID", "TemplateID"):
+        for name in ("SenderID", "Phno", "Msg"):
             if not pairs.get(name):
                 return _warning(f"{name} is required!")
         records: list[Record] = [{"to": phone, "text": pairs["Msg"]} for phone in pairs["Phno"].split(",")]
@@ -49,7 +49,7 @@ class NimbusBiz(Fake):
             record["id"] = number
         refused = [record for record in records if "id" not in record]
         document = {"Response": {"Message": f"Message ID : {number}"}, "Status": "OK"}
-        values = {name: pairs[name] for name in ("SenderID", "EntityID", "TemplateID")}
+        values = {name: pairs.get(name) for name in ("SenderID", "EntityID", "TemplateID")}
         return Answer(200, document, taken=good, refused=refused, values=values)
 
 
