@@ -181,7 +181,7 @@ class Windows:
         oldest = self._oldest.first()
         if urgent is not None or oldest is None:
             return urgent
-        if now - oldest.since >= self._wait_max:
+        if now >= oldest.since + self._wait_max:  # exactly as in next_change: rounding must not make a lane spin
             return oldest
         full = self._full.first()
         if full is not None:

@@ -14,7 +14,7 @@ class _Selector(selectors.DefaultSelector):
         if not events and timeout is None:
             raise RuntimeError("everything waits and nothing is left to happen")
         if not events and timeout:
-            self.loop.now += timeout
+            self.loop.now += max(timeout, 1e-6)  # beyond the clock's resolution, or rounding could stop time
         return events
 
 

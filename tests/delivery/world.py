@@ -201,6 +201,10 @@ class World:
             self.lane.offer(item, message)
         self.lane.wake()
 
+    def offer_again(self, item: Item) -> None:
+        self.lane.offer(item, decode_message(item.raw))
+        self.lane.wake()
+
     async def run(self, seconds: float) -> None:
         """Let the lane run for a time; what goes wrong in it is raised here."""
         running = asyncio.create_task(self.lane.run())
