@@ -194,11 +194,11 @@ def _progress(count: int) -> Iterator[Callable[[int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("results"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("results", total=count)
-        yield lambda done: progress.update(task, completed=done)
+        task = progress.add_task("the worker joins", total=count)
+        yield lambda done: progress.update(task, completed=done, description="results")
 
 
 def _finish(report: dict[str, Any], failures: list[str], *, as_json: bool) -> int:
@@ -213,7 +213,7 @@ def _finish(report: dict[str, Any], failures: list[str], *, as_json: bool) -> in
 
         click.echo(orjson.dumps({**report, "failures": failures}, option=orjson.OPT_INDENT_2).decode())
     else:
-        show(Console(), report)
+        show(Console(highlight=False), report)
     return 1 if failures or not report.get("audit", {"holds": True})["holds"] else 0
 
 

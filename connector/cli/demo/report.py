@@ -98,7 +98,7 @@ def show(console: Console, report: dict[str, Any]) -> None:
     for sample in report["samples"]:
         console.print_json(data=sample, indent=None)
     for line in _audit_lines(report.get("audit")):
-        console.print(line, highlight=False)
+        console.print(line, soft_wrap=True)
 
 
 def _table(*columns: str) -> Table:
