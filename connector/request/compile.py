@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
-import jmespath
-import msgspec
-from jmespath.exceptions import JMESPathError
-
 from connector.definition.tree import Auth, Batching, Constant, Operation, Text
 from connector.errors import MessageError
 from connector.model import Batch, Message, Request
 from connector.request.envelope import Envelope
 from connector.request.key import BatchKey
-from connector.request.records import Records
+from connector.request.records import Collected, Records
 from connector.request.values import Key
+from connector.request.when import compile_when
 
 URL_BYTES = 7_500
 """Bound on a URL where `batching.bytes` gives none: servers and proxies commonly refuse request lines of 8 KiB."""
@@ -36,6 +33,9 @@ class Rendered:
     sent: list[int]
     invalid: list[tuple[int, MessageError]]
     left: list[int]
+
+
+Guilty = Sequence[tuple[int, MessageError]]
 
 
 def compile_operation(operation: Operation) -> Renderer:
@@ -66,12 +66,12 @@ class Renderer:
             self._max_bytes = URL_BYTES
         self._records = Records(operation, batching, self._keys) if batching else None
         self._batch_key = _batch_key(operation, self._keys)
-        self._fits = _condition(operation.when)
+        self._fits = compile_when(operation.when) if operation.when is not None else None
         self.description = _describe(batching, self._batch_key)
 
     def fits(self, message: Message) -> bool:
         """Whether the operation's `when` holds for `message`; an expression that fails does not hold."""
-        return self._fits(message)
+        return self._fits is None or self._fits(message)
 
     def batch_key(self, message: Message) -> Hashable:
         """Equal exactly when everything outside the records renders to the same bytes.
@@ -85,28 +85,67 @@ class Renderer:
         """One request of as many of `messages` as fit; all of them have the same batch key. Sets `batch.count`."""
         if self._records is None:
             return self._render_one(messages, batch)
-        collected = self._records.collect(messages, batch, self.max_records)
-        sent, invalid, left = collected.sent, collected.invalid, collected.left
+        rendered, guilty = self._render_batch(self._records, messages, batch)
+        if not guilty:
+            return rendered
+        kept = list(range(len(messages)))
+        invalid: list[tuple[int, MessageError]] = []
+        while guilty:  # without them, until only messages are left that can be rendered together
+            invalid += [(kept[position], error) for position, error in guilty]
+            positions = {position for position, _ in guilty}
+            kept = [index for position, index in enumerate(kept) if position not in positions]
+            rendered, guilty = self._render_batch(self._records, [messages[index] for index in kept], batch)
+        invalid += [(kept[position], error) for position, error in rendered.invalid]
+        return Rendered(
+            rendered.request,
+            [kept[position] for position in rendered.sent],
+            sorted(invalid, key=lambda pair: pair[0]),
+            [kept[position] for position in rendered.left],
+        )
+
+    def _render_batch(self, records: Records, messages: Sequence[Message], batch: Batch) -> tuple[Rendered, Guilty]:
+        """The request; or the messages without which to try again: only writing them told that they are invalid."""
+        collected = records.collect(messages, batch, self.max_records)
+        sent, left = collected.sent, collected.left
+        nothing = Rendered(None, [], collected.invalid, left)
         if not sent:
-            return Rendered(None, sent, invalid, left)
-
-        def build(count: int) -> Request:
-            assert self._records is not None
-            self._records.place(collected, count)
-            batch.count = count
-            return self._envelope.build(messages[sent[0]], batch)
-
+            return nothing, ()
         try:
-            request, count = self._largest(build, len(sent))
-        except _TooLargeError as error:
-            return self._without([(sent[0], error)], messages, batch)
+            request, count = self._largest(self._builder(records, collected, messages, batch), len(sent))
+        except _TooLargeError:
+            return nothing, self._too_large(records, [(index, messages[index]) for index in sent], batch)
         except MessageError as error:
-            # One message's fault is only its own; what no message is guilty of stands outside and is all messages'.
-            return self._without(collected.unwritable() or [(index, error) for index in sent], messages, batch)
+            # What no message is guilty of stands outside the records, and is the fault of all.
+            return nothing, collected.unwritable() or [(index, error) for index in sent]
+        finally:
+            records.clear()
         if count < len(sent):
             left = sorted(left + sent[count:])
             sent = sent[:count]
-        return Rendered(request, sent, invalid, left)
+        return Rendered(request, sent, collected.invalid, left), ()
+
+    def _builder(
+        self, records: Records, collected: Collected, messages: Sequence[Message], batch: Batch
+    ) -> Callable[[int], Request]:
+        """Builds the request of the first so many records."""
+
+        def build(count: int) -> Request:
+            records.place(collected, count)
+            batch.count = count
+            return self._envelope.build(messages[collected.sent[0]], batch)
+
+        return build
+
+    def _too_large(self, records: Records, sent: Sequence[tuple[int, Message]], batch: Batch) -> Guilty:
+        """Those over the bound alone. The first is one, or nobody would ask."""
+        guilty = []
+        for index, message in sent:
+            alone = [message]
+            try:
+                self._largest(self._builder(records, records.collect(alone, batch, 1), alone, batch), 1)
+            except MessageError as error:
+                guilty.append((index, error))
+        return guilty
 
     def _render_one(self, messages: Sequence[Message], batch: Batch) -> Rendered:
         batch.count = batch.seq = 1
@@ -144,20 +183,6 @@ class Renderer:
             raise _TooLargeError(over_size, bound)
         return best, fits
 
-    def _without(
-        self, invalid: Sequence[tuple[int, MessageError]], messages: Sequence[Message], batch: Batch
-    ) -> Rendered:
-        """Render again without the messages that are `invalid`."""
-        out = dict(invalid)
-        kept = [index for index in range(len(messages)) if index not in out]
-        again = self.render([messages[index] for index in kept], batch)
-        return Rendered(
-            again.request,
-            [kept[index] for index in again.sent],
-            sorted([*invalid, *((kept[index], error) for index, error in again.invalid)], key=lambda pair: pair[0]),
-            [kept[index] for index in again.left],
-        )
-
 
 class _TooLargeError(MessageError):
     def __init__(self, size: int, bound: int) -> None:
@@ -178,19 +203,3 @@ def _describe(batching: Batching | None, key: BatchKey) -> str:
     if batching is None:
         return "each message is a request of its own"
     return "; ".join(["operation and campaign", *key.expressions])
-
-
-def _condition(when: str | None) -> Callable[[Message], bool]:
-    """`when`, compiled: JMESPath over the message as its event has it."""
-    if when is None:
-        return lambda message: True
-    expression = jmespath.compile(when)
-
-    def holds(message: Message) -> bool:
-        try:
-            value = expression.search(msgspec.to_builtins(message))
-        except JMESPathError:
-            return False
-        return value is not None and value is not False and value not in ("", [], {})
-
-    return holds

@@ -54,6 +54,9 @@ class Records:
             assert key.value is not None
             if isinstance(key.node, Replacement) and key.node.expression.raw and isinstance(key.encoder, JsonEncoder):
                 raise wrong("batching.key", "raw JSON cannot be merged", "leave `raw` out")
+            if any("count" in expression.calls for expression in expressions_in(key.node)):
+                remedy = "put it outside the batching key"
+                raise wrong("batching.key", "`count()` stands in a record, and is not known before the last", remedy)
             build = key.value.required()
             recipient = any("To" in expression.names for expression in expressions_in(key.node))
             self._builds.append(_present(build) if recipient and len(keys) > 1 else build)
@@ -103,6 +106,11 @@ class Records:
         first = collected.merged.first(count)
         for key, value in zip(self._keys, first if isinstance(collected.merged, Several) else [first], strict=True):
             key.merged = value
+
+    def clear(self) -> None:
+        """Let go of the records of the last request."""
+        for key in self._keys:
+            key.merged = MISSING
 
 
 _ABSENT = "nothing of the message would stand in the request"

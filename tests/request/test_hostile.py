@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.request.trees import batch, message, renderer
@@ -91,12 +91,14 @@ def test_hostile_text_comes_back_as_it_went_in(through, text):
     assert through(text) == text
 
 
+@settings(max_examples=50)
 @given(texts)
 def test_any_text_comes_back_as_it_went_in(text):
     for through in (through_json, through_form, through_query, through_json_in_a_form, through_text):
         assert through(text) == text
 
 
+@settings(max_examples=50)
 @given(xml_texts)
 def test_any_text_that_xml_can_hold_comes_back_as_it_went_in(text):
     send = renderer({"m": {"sms": [{"@t": "$$Body", "#text": "$$Body", "to": "$$To"}]}}, kind="xml", key="m.sms")
@@ -107,6 +109,7 @@ def test_any_text_that_xml_can_hold_comes_back_as_it_went_in(text):
     assert (sms.get("t"), sms.text, [child.tag for child in sms]) == (text, text, ["to"])
 
 
+@settings(max_examples=50)
 @given(st.lists(st.tuples(texts, json_values.filter(lambda value: value not in (None, ""))), min_size=1, max_size=6))
 def test_a_json_batch_holds_exactly_the_messages_that_went_in(given):
     send = renderer({"hid": "$$hid", "msgs": [{"to": "$$To", "text": "$$Body", "v": "$$v"}], "end": True}, key="msgs")
@@ -121,6 +124,7 @@ def test_a_json_batch_holds_exactly_the_messages_that_went_in(given):
     }
 
 
+@settings(max_examples=50)
 @given(st.dictionaries(texts, json_values, max_size=5))
 def test_a_spread_map_stands_in_its_record_or_makes_its_message_invalid(variables):
     send = renderer({"r": [{"mobiles": "$$To", "...": "$$TemplateVariables"}]}, key="r")
@@ -232,3 +236,16 @@ def test_raw_text_in_a_url_may_bring_pairs_but_never_ends_it(raw, invalid):
     )
 
     assert bool(rendered.invalid) == invalid
+
+
+@pytest.mark.parametrize("body", ["\ud800", "x" * 300], ids=["unwritable", "too large"])
+def test_a_thousand_bad_messages_are_invalid_one_by_one_and_cost_the_good_one_nothing(body):
+    send = renderer([{"to": "$$To", "text": "$$Body"}], key=".", max_bytes=200)
+    same_number = [message(n, to="+919800000001", body=body) for n in range(1000)]
+    other_numbers = [message(n, body=body) for n in range(1000)]
+
+    for messages in (same_number, other_numbers):
+        rendered = send.render([*messages, message(5000, body="good")], batch())
+
+        assert rendered.sent == [1000]
+        assert [index for index, _ in rendered.invalid] == list(range(1000))

@@ -340,8 +340,8 @@ def test_a_message_alone_over_the_bound_is_invalid_and_the_others_go():
 
     rendered = send.render([message(1, body="x" * 300), message(2, body="y"), message(3, body="z" * 300)], batch())
 
-    assert (rendered.sent, rendered.left) == ([1], [2])
-    assert rendered.invalid[0][0] == 0
+    assert (rendered.sent, rendered.left) == ([1], [])
+    assert [index for index, _ in rendered.invalid] == [0, 2]
     assert "`bytes` allows 200" in rendered.invalid[0][1].reason
 
 
@@ -363,6 +363,7 @@ def test_a_url_is_bounded_to_7500_bytes_unless_the_definition_says_otherwise():
     ("body", "options", "words"),
     [
         ({"to": "$$To"}, {"key": "msgs"}, "`msgs` does not stand in the parameters"),
+        ({"r": ["$$To"], "n": ["$${count()}"]}, {"key": ["r", "n"]}, "not known before the last"),
         ({"a b": "$$To"}, {"kind": "xml"}, "no XML name"),
         ({"r": {"@a": {"b": "$$To"}}}, {"kind": "xml"}, "not a structure"),
         ({"r": {"@a": ["$$To"]}}, {"kind": "xml"}, "not a structure"),
