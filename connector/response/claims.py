@@ -25,6 +25,7 @@ class Claims:
         self._contradictions: dict[int, str] = {}
         self._by_position: set[int] = set()
         self._shifted: str | None = None
+        self._refused: str | None = None
 
     def free(self) -> list[int]:
         """The messages no entry has claimed, in order."""
@@ -50,8 +51,14 @@ class Claims:
         """Something says that positions cannot be trusted in this reply."""
         self._shifted = self._shifted or reason
 
+    def refuse(self, reason: str) -> None:
+        """Something says that no entry of this reply can be trusted."""
+        self._refused = self._refused or reason
+
     def settled(self, gap: str, batch: str | None) -> list[Outcome]:
         """One outcome per message; `unknown` for exactly those in doubt. `gap`: why a message may have no entry."""
+        if self._refused is not None:
+            return [_unknown(self._refused, batch)] * len(self.outcomes)
         missing = gap
         shifted = self._shifted
         if self.strangers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from connector.definition.expression import ExpressionError
 from connector.definition.tree import EntrySource, Match
@@ -17,6 +17,12 @@ from connector.response.fields import NO_WAIT, Scope, Texts, outcome_of
 from connector.response.path import Get
 from connector.response.rules import NO, CompiledRule
 from connector.response.values import scalar_key
+
+# Entries one source may have beyond PARTS for each message. A reply can hold millions (`[0,0,…]`), and each is judged.
+SPARE_ENTRIES: Final = 1_000
+
+# Entries one message may have: parts of a long text.
+PARTS: Final = 50
 
 # A match value of a message to its position in the request.
 Positions = dict[Any, int]
@@ -84,6 +90,9 @@ class _Source:
         if not entries:
             return
         claims = turn.claims
+        if len(entries) > PARTS * len(turn.content.messages) + SPARE_ENTRIES:
+            claims.refuse(f"the reply has {len(entries):,} entries")
+            return
         judge = self._judge(turn)
         if self._values is None:
             self._claim_by_position(entries, judge, claims)

@@ -13,7 +13,7 @@ class Redactor:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self._forms = [
-            (form, f"${{{name}}}")
+            (form, name)
             for name, value in sorted(secrets.items(), key=lambda pair: -len(pair[1]))  # one may be part of another
             if len(value) >= SECRET_CHARACTERS
             for form in dict.fromkeys((value, quote(value, safe=""), quote_plus(value)))
@@ -29,7 +29,7 @@ class Redactor:
 def redact(text: str, secrets: Mapping[str, str]) -> str:
     """`text` with each secret as `${NAME}` and each phone number reduced to its last two digits.
 
-    `secrets` is name → value, as a definition holds them. Whatever looks like a phone number is masked: a reason
+    `secrets` is `${NAME}` → value, as a definition holds them. Whatever looks like a phone number is masked: a reason
     given for a whole request stands in the results of all its messages.
     """
     return mask_phone(Redactor(secrets)(text))

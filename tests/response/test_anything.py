@@ -46,7 +46,7 @@ ENTRIES: list[dict[str, Any]] = [
 def every_reader() -> list[Reader]:
     decoders: list[tuple[Any, ...]] = [("json",), ("xml",), ("json", "xml", "none"), ("none",)]
     made = [
-        reader(decode=decode, rules=RULES, entries=ENTRIES, batched=batched, secrets={"KEY": "s3cret"})
+        reader(decode=decode, rules=RULES, entries=ENTRIES, batched=batched, secrets={"${KEY}": "s3cret"})
         for decode in decoders
         for batched in (True, False)
     ]

@@ -102,6 +102,13 @@ def test_a_filter_that_refuses_a_message_leaves_the_others() -> None:
     assert [outcome.then for outcome in reading.outcomes] == ["unknown", "accept"]
 
 
+def test_true_is_no_value_to_match_by() -> None:
+    source = {**BY_PHONE, "match": {"flag": "flag"}, "then": "accept"}
+    given = [Message(message_id="a", to="+15550100", custom={"flag": "true"})]
+    by = reader(rules=ENTRIES, entries=[source])
+    assert by.read(reply({"list": [{"flag": True}]}), given, batch(), NOW).outcomes[0].then == "unknown"
+
+
 # ---- what entries say -----------------------------------------------------------------------------------------------
 
 
@@ -351,6 +358,12 @@ def test_a_reply_cut_off_at_the_limit_is_unknown_even_where_it_parses() -> None:
     by = reader(rules=ENTRIES, entries=[{**BY_PHONE, "then": "accept"}])
     (outcome,) = read(by, reply({"list": [{"to": phone(0)}]}, truncated=True)).outcomes
     assert (outcome.then, outcome.reason) == ("unknown", "the reply is longer than the limit and was cut off")
+
+
+def test_a_reply_with_far_too_many_entries_is_unknown_at_once() -> None:
+    body = {"list": [{"to": phone(0)}] + [0] * 1050}
+    assert thens([{**BY_PHONE, "then": "accept"}], body, 1) == ["unknown"]
+    assert thens([{**BY_PHONE, "then": "accept"}], {"list": body["list"][:1050]}, 1) == ["accept"]
 
 
 def test_an_expression_that_fails_is_no_match_and_counted() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from connector.response.redact import redact
 
-SECRETS = {"KEY": "ab/cd+ef", "LONG": "ab/cd+ef-gh", "PIN": "123"}
+SECRETS = {"${KEY}": "ab/cd+ef", "${LONG}": "ab/cd+ef-gh", "${PIN}": "123"}
 
 
 @pytest.mark.parametrize(
