@@ -65,6 +65,6 @@ class Route:
 def compile_routes(definition: Definition) -> tuple[Route, ...]:
     """The operations of a definition, in order of preference."""
     return tuple(
-        Route(operation, compile_operation(operation), compile_response(operation))
+        Route(operation, compile_operation(operation), compile_response(operation, definition.secrets))
         for operation in definition.operations
     )
