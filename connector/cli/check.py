@@ -42,7 +42,7 @@ class Checked:
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--no-environment", is_flag=True, help="Leave every ${NAME} as it is: for places that have no secrets.")
 def check(paths: tuple[str, ...], *, as_json: bool, strict: bool, no_environment: bool) -> None:
-    r"""Check provider definitions: files, folders of files, or names of the catalogue.
+    """Check provider definitions: files, folders of files, or names of the catalogue.
 
     Prints every error at once with file, line, path and remedy, and for each operation what messages must have in
     common to share a request. Exit code 78 when something is wrong.
@@ -51,7 +51,7 @@ def check(paths: tuple[str, ...], *, as_json: bool, strict: bool, no_environment
     Examples:
       sms-connector check providers/acme.yaml
       sms-connector check definitions/ --no-environment --strict
-    """
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     environment = Environment.placeholders() if no_environment else Environment(os.environ)
     checked = list(check_paths(paths, environment))
     for each in checked:

@@ -68,7 +68,7 @@ class Plan:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @click.option("--time", "at", metavar="ISO", help="Render as if it were this time (RFC 3339); default: now.")
 def render(definition: str, *, files: tuple[str, ...], as_curl: bool, as_json: bool, at: str | None) -> None:
-    r"""Show the exact requests that events become under a definition: a file, or a name of the catalogue.
+    """Show the exact requests that events become under a definition: a file, or a name of the catalogue.
 
     An event file holds one JSON object, an array of them, or one per line. Events are grouped into requests as the
     connector groups them: by operation, campaign and everything that stands outside the records. Secrets print as
@@ -78,7 +78,7 @@ def render(definition: str, *, files: tuple[str, ...], as_curl: bool, as_json: b
     Examples:
       sms-connector render providers/acme.yaml --event event.json
       sms-connector render plivo --event events.jsonl --curl
-    """
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     if as_curl and as_json:
         raise UsageError("--curl and --json: choose one")
     loaded = load(definition, environment=Environment.placeholders())

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 @config_option
 @set_option
 def run(config: Path | None, overrides: tuple[str, ...]) -> int:
-    r"""Consume message events, send them to their providers, write one result per message.
+    """Consume message events, send them to their providers, write one result per message.
 
     Start more of it to scale: workers of one group share the partitions. SIGTERM finishes what is in flight and leaves.
 
@@ -30,7 +30,7 @@ def run(config: Path | None, overrides: tuple[str, ...]) -> int:
     Examples:
       sms-connector run --config connector.yaml
       sms-connector run --set delivery=dry-run --set start_from=latest
-    """
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     from connector.definition.environment import Environment
     from connector.definition.load import load_all
     from connector.stream.process import run_worker
