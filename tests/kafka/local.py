@@ -147,7 +147,8 @@ class LocalKafka:
         self._node(number).mkdir(parents=True)
         self._properties(number).write_text(_properties_text(self._configuration(number)))
         command = [*self._java(), "kafka.tools.StorageTool", "format"]
-        command += ["--cluster-id", self._cluster, "--config", str(self._properties(number))]
+        # With an equals sign: one id in 64 begins with a dash, and would be read as an option.
+        command += [f"--cluster-id={self._cluster}", "--config", str(self._properties(number))]
         if self.security:
             command += self.security.storage_arguments()
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=START_SECONDS)
