@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SLOW := tests/kafka tests/contract tests/integration tests/crash
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint bench lock clean
+.PHONY: help demo check test crash lint bench lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: lint ## lint, generated files, unit tests: under 90 seconds
 test: check ## check, then everything against a real Kafka: contracts, integration, crashes
 	@echo "== tests with Kafka (KAFKA_BOOTSTRAP, a container, local Java or, with less proven, the embedded broker)"
 	@$(BIN)/python -m pytest $(wildcard $(SLOW))
+
+crash: $(READY) ## every fault and every mutation against real brokers: some minutes
+	@$(BIN)/python -m tests.crash
 
 bench: $(READY) ## throughput on this machine
 	@$(BIN)/python -m bench

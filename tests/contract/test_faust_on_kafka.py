@@ -15,7 +15,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
 from connector.kafka.clients import connect
@@ -199,3 +199,14 @@ async def test_seeking_while_opening_decides_where_events_start(kafka: Kafka, to
         await eventually(lambda: run.values, "records")
         await eventually(lambda: b"9" in run.values, "the last record")
         assert run.values == [b"%d" % n for n in range(4, 10)]
+
+
+async def test_an_offset_that_is_gone_crashes_the_app(kafka: Kafka, topic: str) -> None:
+    """auto_offset_reset="none" on Faust's consumer: never a silent restart at one end of the log or the other."""
+
+    async def beyond(run: Running) -> None:
+        await run.group.seek({TopicPartition(topic, 0): 1_000_000})
+
+    async with running(kafka, topic, opened=beyond) as run:
+        await eventually(lambda: run.app.crashed, "the crash")
+        assert isinstance(run.app.crash_reason, OffsetOutOfRangeError)
