@@ -44,6 +44,9 @@ SLICE_RECORDS = 250
 COMMIT_SECONDS = 15.0
 # What closing may take beyond its drain: results and commit of what was in flight at the end of it.
 CLOSE_GRACE_SECONDS = 10.0
+# Results that may wait for their acknowledgement before requests are held back; never less than can be at the providers
+# at once. More than 50 ms of unbatched requests: a broker that works is never waited for.
+UNACKNOWLEDGED_RESULTS = 500
 
 
 class Worker:
@@ -100,6 +103,7 @@ class Worker:
             durable=self._durable,
             gate=self._may_write,
             failed=self._fail,
+            most=max(UNACKNOWLEDGED_RESULTS, sum(map(_at_once, definitions.values()))),
         )
         self._journal = Journal(self._append_to_journal)
         self._lane_maker = lanes
@@ -194,6 +198,9 @@ class Worker:
 
     async def _may_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         """Awaited before every request: False when this worker may no longer send."""
+        if not self.live:
+            return False
+        await self._writer.room()
         if not await self._still_ours():
             return False
         if operation.on_uncertain == "report":
@@ -265,6 +272,7 @@ class Worker:
         self._epoch += 1
         self.live = False
         self._budget.changed()
+        self._writer.release()
         async with self._lifecycle:
             partitions = list(self._partitions.values())
             if not partitions:
@@ -352,3 +360,9 @@ class Worker:
             self.stopping = True
             await self.close("crash", self._settings.timeouts.drain)
         await self._crash(error)
+
+
+def _at_once(definition: Definition) -> int:
+    """Messages of this provider that can be under way at once."""
+    records = max(1 if it.batching is None else it.batching.max_records for it in definition.operations)
+    return definition.limits.concurrency * records

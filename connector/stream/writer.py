@@ -36,12 +36,13 @@ Headers = list[tuple[str, bytes]]
 
 
 class Lot:
-    """What waits to be written for one source partition."""
+    """What waits to be written for one source partition, and how many results of it are not acknowledged yet."""
 
-    __slots__ = ("pending", "task")
+    __slots__ = ("pending", "task", "unacknowledged")
 
     def __init__(self) -> None:
         self.pending: list[tuple[Item, Result]] = []
+        self.unacknowledged = 0
         self.task: asyncio.Task[None] | None = None
 
 
@@ -68,6 +69,7 @@ class ResultWriter:
         durable: called with a partition and its items once their results are acknowledged.
         gate: awaited before each write; returns False when this worker may no longer write for that partition.
         failed: called with an error nothing here can mend.
+        most: so many results may wait for their acknowledgement before `room` is gone.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class ResultWriter:
         durable: Callable[[Partition, Sequence[Item]], None],
         gate: Callable[[Partition], Awaitable[bool]],
         failed: Callable[[BaseException], None],
+        most: int,
     ) -> None:
         self._producer = producer
         self._results = results
@@ -94,6 +97,9 @@ class ResultWriter:
         self._failed = failed
         self._encode = msgspec.json.Encoder().encode
         self._lots: dict[Partition, Lot] = {}
+        self._most = most
+        self._room = asyncio.Event()
+        self._room.set()
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the final results of these items. They are settled when they are acknowledged, not before."""
@@ -106,7 +112,9 @@ class ResultWriter:
                     continue
                 lot = lots[origin] = Lot()
             lot.pending.append(pair)
+            lot.unacknowledged += 1
             touched.add(origin)
+        self._look()
         for origin in touched:
             lot = lots[origin]
             if lot.task is None:
@@ -122,6 +130,24 @@ class ResultWriter:
     def waiting(self) -> int:
         """Results not yet handed to the producer."""
         return sum(len(lot.pending) for lot in self._lots.values())
+
+    async def room(self) -> None:
+        """Wait while too many results are not acknowledged, or until `release`.
+
+        Whoever is killed then leaves no trace of them, and they are sent again: a broker that takes nothing must stop
+        the requests, not only the commits.
+        """
+        await self._room.wait()
+
+    def release(self) -> None:
+        """Let everybody go who waits for room: the epoch is closing."""
+        self._room.set()
+
+    def _look(self) -> None:
+        if sum(lot.unacknowledged for lot in self._lots.values()) < self._most:
+            self._room.set()
+        else:
+            self._room.clear()
 
     async def flush(self, seconds: float) -> bool:
         """Wait until everything added is acknowledged. False when `seconds` were not enough."""
@@ -140,6 +166,7 @@ class ResultWriter:
             task = self._lots.pop(origin).task
             if task is not None:
                 task.cancel()
+        self._look()
 
     async def _run(self, origin: Partition, lot: Lot) -> None:
         try:
@@ -148,6 +175,8 @@ class ResultWriter:
                 if not await self._gate(origin):
                     return
                 await self._write(origin, pending)
+                lot.unacknowledged -= len(pending)
+                self._look()
                 if origin.live:
                     self._durable(origin, [item for item, _ in pending])
         except Exception as error:

@@ -1,0 +1,124 @@
+"""The result writer: how far requests may run ahead of acknowledgements."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata, TopicPartition
+
+from connector.delivery.item import Item
+from connector.model import Result, Source, Status
+from connector.stream.ledger import Ledger, Marks
+from connector.stream.partition import Partition
+from connector.stream.tail import Offsets
+from connector.stream.writer import ResultWriter
+
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+MOST = 10
+
+
+class Builder:
+    def append(self, **_: Any) -> object:
+        return self
+
+    def close(self) -> None:
+        pass
+
+
+class Producer:
+    """Takes batches and acknowledges them when told to."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.Future[RecordMetadata]] = []
+
+    def create_batch(self) -> Builder:
+        return Builder()
+
+    async def send_batch(self, _: Builder, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:
+        future = asyncio.get_running_loop().create_future()
+        self.waiting.append(future)
+        return future
+
+    def acknowledge(self) -> None:
+        for future in self.waiting:
+            future.set_result(RecordMetadata("results", 0, TopicPartition("results", 0), 0, 0, 0, 0))
+        self.waiting.clear()
+
+
+class Bench:
+    """A writer with its producer and one partition."""
+
+    def __init__(self) -> None:
+        self.producer = Producer()
+        self.durable: list[int] = []
+        self.partition = Partition("messages", 0, Ledger(0), Marks(0, {}), {}, 0, Offsets(100))
+        self.writer = ResultWriter(
+            cast(AIOKafkaProducer, self.producer),
+            results="results",
+            dead_letters="dead",
+            connector="test",
+            record_bytes=1_000_000,
+            present=None,
+            durable=lambda _, items: self.durable.extend(item.offset for item in items),
+            gate=self._gate,
+            failed=lambda error: pytest.fail(str(error)),
+            most=MOST,
+        )
+
+    async def _gate(self, partition: Partition) -> bool:
+        return partition.live
+
+    def add(self, offsets: Sequence[int]) -> None:
+        items = [Item(b"{}", self.partition, offset, None, NOW) for offset in offsets]
+        results = [Result(Status.ACCEPTED, Source("messages", 0, offset), NOW, f"m{offset}") for offset in offsets]
+        self.writer.add(items, results)
+
+    async def turn(self) -> None:
+        """Let every task go as far as it can."""
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    async def has_room(self) -> bool:
+        waiting = asyncio.ensure_future(self.writer.room())
+        await self.turn()
+        done = waiting.done()
+        waiting.cancel()
+        return done
+
+
+async def test_room_is_gone_while_the_broker_acknowledges_nothing_and_comes_back_with_the_acknowledgements() -> None:
+    bench = Bench()
+    bench.add(range(MOST - 1))
+    assert await bench.has_room()
+    bench.add([MOST - 1])
+    assert not await bench.has_room()
+    assert bench.durable == []
+    bench.producer.acknowledge()
+    await bench.turn()
+    assert bench.durable == list(range(MOST - 1))
+    assert await bench.has_room()
+
+
+async def test_who_waits_for_room_is_let_go_when_the_epoch_closes() -> None:
+    bench = Bench()
+    bench.add(range(MOST))
+    waiting = asyncio.ensure_future(bench.writer.room())
+    await bench.turn()
+    assert not waiting.done()
+    bench.writer.release()
+    bench.add([MOST])  # a late reply of the closing epoch takes the room again
+    await waiting
+
+
+async def test_a_new_epoch_begins_with_room() -> None:
+    bench = Bench()
+    bench.add(range(MOST))
+    assert not await bench.has_room()
+    bench.partition.live = False
+    bench.writer.forget()
+    assert await bench.has_room()
