@@ -150,6 +150,8 @@ class Renderer:
     def _render_one(self, messages: Sequence[Message], batch: Batch) -> Rendered:
         batch.count = batch.seq = 1
         left = list(range(1, len(messages)))
+        if not messages:
+            return Rendered(None, [], [], left)
         try:
             request, _ = self._largest(lambda _: self._envelope.build(messages[0], batch), 1)
         except MessageError as error:

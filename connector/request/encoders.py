@@ -233,6 +233,7 @@ class UrlEncoder(FormEncoder):
 
 _not_xml = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]").search
 _name = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*(:[A-Za-z_][A-Za-z0-9_.-]*)?").fullmatch
+_plain_name = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*").fullmatch  # a prefix would have to be declared
 _IN_TEXT = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\r", "&#13;"))
 _IN_ATTRIBUTE = (*_IN_TEXT, ('"', "&quot;"), ("\n", "&#10;"), ("\t", "&#9;"))
 
@@ -276,7 +277,7 @@ class XmlEncoder(TextEncoder):
         return name
 
     def user_name(self, name: str) -> str:
-        if not _name(name):
+        if not _plain_name(name):
             raise MessageError("a variable's name that is no XML name")
         return name
 

@@ -191,21 +191,17 @@ def _body(operation: Operation, keys: Keys) -> Callable[[Message, Batch], bytes]
 
 def _charset_of(operation: Operation) -> str:
     """As the headers write it; `utf-8` for all spellings of it."""
-    for member in operation.headers.members:
-        if (
-            isinstance(member, Member)
-            and str(member.key).lower() == "content-type"
-            and isinstance(member.value, Constant)
-        ):
-            if not (named := _charset(constant_text(member.value))):
-                continue
-            charset = named.group(1)
-            try:
-                ascii_kept = _ASCII.encode(charset) == _ASCII.encode()
-            except LookupError:
-                ascii_kept = False
-            if not ascii_kept:
-                place = f"headers.{member.key}"
-                raise wrong(place, f"the charset `{charset}` is not known or does not hold ASCII", "UTF-8 is safe")
-            return "utf-8" if codecs.lookup(charset).name == "utf-8" else charset
-    return "utf-8"
+    members = (member for member in operation.headers.members if isinstance(member, Member))
+    written = next((member.value for member in members if str(member.key).lower() == "content-type"), None)
+    named = _charset(constant_text(written)) if isinstance(written, Constant) else None
+    if named is None:
+        return "utf-8"
+    charset = named.group(1)
+    try:
+        ascii_kept = _ASCII.encode(charset) == _ASCII.encode()
+    except LookupError:
+        ascii_kept = False
+    if not ascii_kept:
+        message = f"the charset `{charset}` is not known or does not hold ASCII"
+        raise wrong("headers.Content-Type", message, "UTF-8 is safe")
+    return "utf-8" if codecs.lookup(charset).name == "utf-8" else charset

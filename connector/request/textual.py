@@ -149,4 +149,4 @@ def header_text(text: str) -> str:
         text.encode()
     except UnicodeEncodeError:
         raise MessageError("a character that a header cannot hold") from None
-    return text.strip(" \t")
+    return text

@@ -123,20 +123,25 @@ def compile_value(node: Node, encoder: Encoder, keys: Keys, place: str) -> Value
     if (key := keys.get(())) and not isinstance(node, Encoded):
         key.node, key.encoder, key.value = node, encoder, compile_value(node, encoder, {}, place)
         return Value(lambda message, batch: key.merged)
-    match node:
-        case Constant():
-            return _constant(encoder.constant(node))
-        case Replacement(expression):
-            absent = None if expression.optional else f"{expression.written} has no value"
-            return Value(encoder.whole(expression), absent)
-        case Text(parts):
-            return Value(encoder.text(parts))
-        case Encoded(encoding, inner):
-            return _encoded(compile_value(inner, encoder.nested(encoding), keys, place), encoder, encoding)
-        case Array(items):
-            return _array(items, encoder, keys, place)
-        case Object(members):
-            return _object(members, encoder, keys, place)
+    try:
+        match node:
+            case Constant():
+                return _constant(encoder.constant(node))
+            case Replacement(expression):
+                absent = None if expression.optional else f"{expression.written} has no value"
+                return Value(encoder.whole(expression), absent)
+            case Text(parts):
+                return Value(encoder.text(parts))
+            case Encoded("xml", Object(members)) if len(members) != 1:
+                raise ValueError("an XML document has one root element")
+            case Encoded(encoding, inner):
+                return _encoded(compile_value(inner, encoder.nested(encoding), keys, place), encoder, encoding)
+            case Array(items):
+                return _array(items, encoder, keys, place)
+            case Object(members):
+                return _object(members, encoder, keys, place)
+    except (MessageError, ValueError) as error:  # what the definition itself writes there
+        raise wrong(place, str(error)) from None
 
 
 def wrong(place: str, message: str, remedy: str = "") -> DefinitionError:
@@ -171,10 +176,7 @@ def _encoded(inner: Value, encoder: Encoder, encoding: str) -> Value:
 
 
 def _array(nodes: Sequence[Node], encoder: Encoder, keys: Keys, place: str) -> Value:
-    try:
-        element = encoder.element()
-    except ValueError as error:
-        raise wrong(place, str(error)) from None
+    element = encoder.element()
     items = [
         compile_value(node, element, _below(keys, str(index)), f"{place}[{index}]") for index, node in enumerate(nodes)
     ]
@@ -207,12 +209,8 @@ def _object(members: Sequence[Member | Spread], encoder: Encoder, keys: Keys, pl
             value = compile_value(member.value, encoder, {}, f"{place}.*")
             steps.append(_named(member.key, value.required(), encoder, known))
             continue
-        inside = f"{place}.{member.key}"
-        try:
-            name = encoder.written_name(member.key)
-        except ValueError as error:
-            raise wrong(inside, str(error)) from None
-        value = compile_value(member.value, encoder.member(member.key), _below(keys, member.key), inside)
+        name, below = encoder.written_name(member.key), _below(keys, member.key)
+        value = compile_value(member.value, encoder.member(member.key), below, f"{place}.{member.key}")
         known[name] = value
         steps.append(_fixed(name, value.required()))
     if len(known) == len(members):

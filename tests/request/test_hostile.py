@@ -166,7 +166,7 @@ def test_a_variables_name_never_becomes_a_bracket_of_a_form(name):
     assert rendered.request is None
 
 
-@pytest.mark.parametrize("name", ["@TO", "#text", "a b", "a><b", "1", ""])
+@pytest.mark.parametrize("name", ["@TO", "#text", "a b", "a><b", "x:y", "1", ""])
 def test_a_variables_name_never_becomes_markup(name):
     rendered = renderer({"m": {"to": "$$To", "...": "$$TemplateVariables"}}, kind="xml").render(
         [message(template_variables={name: "1"})], batch()

@@ -289,11 +289,18 @@ def test_a_text_body_is_one_text():
 
 
 def test_headers_keep_their_order_and_leave_out_what_has_no_value():
-    send = renderer({"to": "$$To"}, headers={"X-A": "$$a", "X-B": "$${b?}", "content-type": "application/vnd.x+json"})
+    send = renderer(
+        {"to": "$$To"},
+        headers={"X-A": "$$a", "X-B": "$${b?}", "X-C": "Key $$a, $${b?} end", "content-type": "application/vnd.x+json"},
+    )
 
     headers = send.render([message(custom={"a": "1 $$To"})], batch()).request.headers
 
-    assert headers == (("X-A", "1 $$To"), ("content-type", "application/vnd.x+json"))
+    assert headers == (
+        ("X-A", "1 $$To"),
+        ("X-C", "Key 1 $$To,  end"),
+        ("content-type", "application/vnd.x+json"),
+    )
 
 
 @pytest.mark.parametrize("hostile", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\x00b", "a\x7fb", "\ud800"])
@@ -367,6 +374,9 @@ def test_a_url_is_bounded_to_7500_bytes_unless_the_definition_says_otherwise():
         ({"a b": "$$To"}, {"kind": "xml"}, "no XML name"),
         ({"r": {"@a": {"b": "$$To"}}}, {"kind": "xml"}, "not a structure"),
         ({"r": {"@a": ["$$To"]}}, {"kind": "xml"}, "not a structure"),
+        ({"r": {"a": "\x00"}}, {"kind": "xml"}, "parameters.xml.r.a: a character that XML cannot hold"),
+        ({"r": "$$To \x00"}, {"kind": "xml"}, "a character that XML cannot hold"),
+        ({"d": {"$xml": {"a": "$$To", "b": 2}}}, {"kind": "pairs"}, "one root element"),
         ({"a": "$$To"}, {"kind": "text"}, "no keys"),
         ({"to": "$$To"}, {"headers": {"X-A": "b\n"}}, "control character"),
         ({"r": "$$To"}, {"kind": "xml", "headers": {"Content-Type": "text/xml; charset=klingon"}}, "klingon"),
