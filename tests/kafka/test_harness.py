@@ -121,7 +121,18 @@ def test_children_end_when_the_test_run_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: not child.is_running(), "the child to be killed")
 
 
-def test_where_ci_requires_kafka_a_skip_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    for value, expected in {"": False, "false": False, "0": False, "true": True, "1": True}.items():
-        monkeypatch.setenv("CI", value)
-        assert find.required() is expected
+@pytest.mark.parametrize(("ci", "code", "outcome"), [("", 0, "2 skipped"), ("true", 1, "2 errors")])
+def test_without_a_real_kafka_tests_are_skipped_loudly_and_fail_where_ci_requires_one(
+    ci: str, code: int, outcome: str, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "CI": ci, "PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    environment.pop(find.VARIABLE, None)
+    names = "what_is_produced or a_paused_broker"  # on the shared brokers, and on brokers of its own
+    command = [sys.executable, "-m", "pytest", "-q", f"--basetemp={tmp_path / 'pytest'}", __file__, "-k", names]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout
+    assert outcome in done.stdout
+    assert "EMBEDDED BROKER" in done.stdout
+    assert "NOT PROVEN HERE" in done.stdout
+    for reason in (find.VARIABLE, "no Docker engine answers", "no `java` on the path"):
+        assert reason in done.stdout
