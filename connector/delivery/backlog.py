@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
+from itertools import compress
 
 from connector.delivery.attempt import Part
 from connector.delivery.item import Item
@@ -77,7 +78,9 @@ class Backlog:
         Parts are what remains of requests that left before: only high priority goes before them.
         """
         if self._next and not self._windows.urgent:
-            return self._next[0]
+            for part in self._next:
+                if not self._windows.is_held(part.key[1]):
+                    return part
         return self._windows.choose(now, idle=idle, caught_up=caught_up, memory_full=memory_full)
 
     def records(self, choice: Window | Part) -> int:
@@ -87,7 +90,8 @@ class Backlog:
     def take(self, choice: Window | Part, limit: int, now: float) -> Part:
         """Take what `choose` just answered; of a window at most `limit` messages."""
         if isinstance(choice, Part):
-            return self._next.popleft()
+            self._next.remove(choice)  # the first, but for campaigns on hold
+            return choice
         return Part(choice.key, self._windows.take(choice, limit, now))
 
     def next_change(self, *, caught_up: bool) -> float | None:
@@ -97,13 +101,25 @@ class Backlog:
             return self._later[0][0]
         return change
 
+    def hold(self, campaign: str | None) -> None:
+        """Let nothing of a campaign leave."""
+        self._windows.hold(campaign)
+
+    def unhold(self, campaign: str | None) -> None:
+        """End a hold."""
+        self._windows.release(campaign)
+
     def remove(self, wanted: Callable[[Key, Item], bool]) -> list[Item]:
-        """Take out every message for which `wanted` holds; sealed requests stay whole. Costs a look at each message."""
+        """Take out every message for which `wanted` holds. Costs a look at each message.
+
+        Sealed requests stay whole; they are looked at again when they are to leave.
+        """
         removed = self._windows.remove(wanted)
         for part in (*self._next, *(part for _, _, part in self._later)):
             if part.sealed is None:
-                removed += [item for item in part.items if wanted(part.key, item)]
-                part.items = [item for item in part.items if not wanted(part.key, item)]
+                wants = [wanted(part.key, item) for item in part.items]
+                removed += compress(part.items, wants)
+                part.items = [item for item, gone in zip(part.items, wants, strict=True) if not gone]
         self._next = deque(part for part in self._next if part.items)
         self._later = [entry for entry in self._later if entry[2].items]
         heapify(self._later)

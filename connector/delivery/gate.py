@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -17,6 +17,9 @@ from connector.errors import Phase, RequestError
 from connector.model import Outcome
 
 log = structlog.get_logger(__name__)
+
+GRAVITY = {"pause": 5, "throttle": 4, "uncertain": 3, "unknown": 2, "retry": 1}
+"""Outcomes that may say something about the account. Of several in a reply the gravest decides."""
 
 
 class Account:
@@ -113,8 +116,11 @@ class Gate:
             self.concurrency.overloaded(started, now)
         self._tell(before)
 
-    def replied(self, status: int, outcome: Outcome, *, records: int, started: float, probe: bool) -> None:
-        """A reply came. `outcome` is what it means for the account: that of all messages, or the gravest one."""
+    def replied(
+        self, status: int, outcomes: Sequence[Outcome], whole: Outcome | None, *, started: float, probe: bool
+    ) -> None:
+        """A reply came: the outcomes of its messages, and `whole` where one stands for all."""
+        outcome = whole or _decisive(outcomes)
         now = self._clock.monotonic()
         breaker = self.account.breaker
         before = breaker.state
@@ -128,7 +134,7 @@ class Gate:
         if outcome.then == "throttle" or status in {408, 504}:
             self.concurrency.overloaded(started, now)
         else:
-            self.concurrency.replied(records, now - started)
+            self.concurrency.replied(len(outcomes), now - started)
         if outcome.then == "pause":
             reason = outcome.reason or outcome.code or f"HTTP {status}"
             breaker.pause(now, self._redact(f"{outcome.rule}: {reason}"), probe=probe, after=outcome.after)
@@ -146,3 +152,12 @@ class Gate:
             log.warning("provider paused", provider=self._name, account=self.account.name, reason=breaker.reason)
         elif breaker.state is State.CLOSED:
             log.info("provider works again", provider=self._name, account=self.account.name)
+
+
+def _decisive(outcomes: Sequence[Outcome]) -> Outcome:
+    """What a reply with an outcome per message says about the account: one success shows that it works."""
+    thens = {outcome.then for outcome in outcomes}
+    decisive = max(thens, key=lambda then: GRAVITY.get(then, 0))
+    if decisive not in {"pause", "throttle"} and not thens <= GRAVITY.keys():
+        decisive = next(then for then in thens if then not in GRAVITY)
+    return next(outcome for outcome in outcomes if outcome.then == decisive)

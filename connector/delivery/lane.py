@@ -17,16 +17,18 @@ from connector.definition.tree import Definition, Operation
 from connector.delivery.attempt import Attempt, Part
 from connector.delivery.backlog import Backlog
 from connector.delivery.breaker import BreakerSettings
+from connector.delivery.dismissal import Dismissal
 from connector.delivery.gate import Account, Gate
 from connector.delivery.item import Item
 from connector.delivery.preparation import Preparation, Router
 from connector.delivery.retry import Backoff
 from connector.delivery.route import Route, compile_routes
 from connector.delivery.settlement import Settlement, Settler
+from connector.delivery.status import LaneStatus
 from connector.delivery.transport import Transport
 from connector.delivery.windows import Shape
 from connector.errors import RequestError
-from connector.model import Message, Outcome, Reply, Result
+from connector.model import Message, Outcome, Reply, Result, Status
 
 TURN = 16
 """Requests prepared before other tasks get their turn: a full one takes milliseconds."""
@@ -36,9 +38,6 @@ NAP_SECONDS = 1.0
 
 CANCEL_SECONDS = 1.0
 """Given to abandoned requests to end; one that does not is left behind."""
-
-GRAVITY = {"pause": 5, "throttle": 4, "uncertain": 3, "unknown": 2, "retry": 1}
-"""Of several outcomes in a reply the gravest decides what it means for the account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Lane:
         memory_full: True when no further event can be read until something leaves.
         park: takes over messages that have to wait until a wall time beyond `park_after`; without it they wait here.
         before_send: awaited before each request leaves, with operation, batch id and items (the journal, the check for
-            zombies). False: it does not leave, and its items wait on.
+            zombies). False: this worker may not send; the items wait on, and nothing is pulled until `reopen`.
         account: limits and breaker shared with other lanes; its own by default.
         routes: compiled operations; compiled from the definition by default.
         uniform: a random number in [0, 1), for jitter.
@@ -119,12 +118,14 @@ class Lane:
         self._router = Router(definition.name, self._routes)
         self._preparation = Preparation(self._routes, self._router, decode=decode, settler=self._settler, clock=clock)
         self._backlog = Backlog([_shape(route, settings) for route in self._routes], settings.wait_max)
+        self._dismissal = Dismissal(self._backlog, clock)
         self._flights: dict[asyncio.Task[None], Attempt] = {}
         self._awake = asyncio.Event()
         self._error: Exception | None = None
         self._pulling = True
         self._closed = False
         self._delay = 0.0
+        self._paused = False
 
     # ---- in ---------------------------------------------------------------------------------------------------------
 
@@ -137,6 +138,8 @@ class Lane:
         key = self._router.key(message, item.priority)
         item.since = self._clock.monotonic()
         self._backlog.add(key, item)
+        if item.deadline is not None and item.deadline < self._dismissal.earliest:
+            self._dismissal.earliest = item.deadline
         self.open_count += 1
         self.open_bytes += len(item.raw)
 
@@ -152,6 +155,51 @@ class Lane:
     def share(self, fraction: float) -> None:
         """Take part in the provider's limits and slots with this fraction: that of the partitions this worker owns."""
         self._gate.share(fraction)
+
+    # ---- control ----------------------------------------------------------------------------------------------------
+
+    @property
+    def paused(self) -> bool:
+        """An operator has stopped this provider: nothing leaves, messages wait."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        self._paused = paused
+        self.wake()
+
+    def hold(self, campaign: str | None) -> None:
+        """Let nothing of a campaign leave, from the next request on, until `release`."""
+        self._backlog.hold(campaign)
+
+    def cancel(self, campaign: str | None) -> None:
+        """Let every message of a campaign end `cancelled`, also those that come; not what is under way."""
+        self._backlog.unhold(campaign)
+        self._dismissal.cancel(campaign)
+        self.wake()
+
+    def release(self, campaign: str | None) -> None:
+        """End `hold` or `cancel`."""
+        self._backlog.unhold(campaign)
+        self._dismissal.uncancel(campaign)
+        self.wake()
+
+    @property
+    def status(self) -> LaneStatus:
+        """What the lane is doing, for metrics and pages."""
+        breaker = self._gate.account.breaker
+        return LaneStatus(
+            open_count=self.open_count,
+            windows=self._backlog.windows,
+            waiting=self._backlog.waiting,
+            delayed=self._backlog.delayed,
+            requests=len(self._flights),
+            slots=self._gate.concurrency.slots,
+            breaker=breaker.state,
+            reason=breaker.reason,
+            paused=self._paused,
+            opens_in=self._gate.closed(),
+        )
 
     # ---- out --------------------------------------------------------------------------------------------------------
 
@@ -186,7 +234,7 @@ class Lane:
             await asyncio.wait(abandoned, timeout=CANCEL_SECONDS)
             for task in [task for task in abandoned if task in self._flights]:
                 self._ended(self._flights.pop(task))
-        items = self._backlog.clear()
+        items = self._backlog.clear() + self._dismissal.clear()
         self._forget(items)
         return items
 
@@ -211,25 +259,35 @@ class Lane:
         self._backlog.release(now)
         if not self._pulling:
             return NAP_SECONDS
-        caught_up = self._caught_up()
+        if dismissed := self._dismissal.turn():
+            self._settle(self._preparation.dismiss(dismissed))
+            return 0.0
         for _ in range(TURN):
-            if len(self._flights) >= self._gate.concurrency.slots:
-                return NAP_SECONDS
-            choice = self._backlog.choose(
-                now, idle=not self._flights, caught_up=caught_up, memory_full=self._memory_full()
-            )
-            if choice is None:
-                change = self._backlog.next_change(caught_up=caught_up)
-                return NAP_SECONDS if change is None else change - now
-            smallest = self._routes[choice.key[0]].renderer.min_records
-            records = self._gate.largest(self._backlog.records(choice), smallest)
-            delay = self._gate.delay(records, now)
+            delay = self._pull_one(now)
             if delay > 0:
                 return delay
-            self._depart(self._backlog.take(choice, records, now), now)
         return 0.0
 
+    def _pull_one(self, now: float) -> float:
+        """Start the next request; seconds to wait when there is none to start now."""
+        if self._paused or len(self._flights) >= self._gate.concurrency.slots:
+            return NAP_SECONDS
+        caught_up = self._caught_up()
+        choice = self._backlog.choose(now, idle=not self._flights, caught_up=caught_up, memory_full=self._memory_full())
+        if choice is None:
+            change = self._backlog.next_change(caught_up=caught_up)
+            return NAP_SECONDS if change is None else max(change - now, 0.0)
+        smallest = self._routes[choice.key[0]].renderer.min_records
+        records = self._gate.largest(self._backlog.records(choice), smallest)
+        delay = self._gate.delay(records, now)
+        if delay == 0:
+            self._depart(self._backlog.take(choice, records, now), now)
+        return delay
+
     def _depart(self, part: Part, now: float) -> None:
+        if self._dismissal.is_cancelled(part.key[1]):
+            self._settle(self._preparation.dismiss([(item, Status.CANCELLED) for item in part.items]))
+            return
         try:
             attempt, settlement = self._preparation.prepare(part)
         except Exception:
@@ -247,6 +305,7 @@ class Lane:
     async def _fly(self, attempt: Attempt) -> None:
         operation = attempt.route.operation
         if self._before_send is not None and not await self._before_send(operation, attempt.batch.id, attempt.items):
+            self._pulling = False
             return  # `_landed` puts its items back
         attempt.at_transport = True
         try:
@@ -270,13 +329,7 @@ class Lane:
             reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
             whole, outcomes = reading.whole, reading.outcomes
         assert len(outcomes) == len(attempt.items), "a reader gives one outcome per message"
-        self._gate.replied(
-            reply.status,
-            whole or _gravest(outcomes),
-            records=len(outcomes),
-            started=attempt.started,
-            probe=attempt.probe,
-        )
+        self._gate.replied(reply.status, outcomes, whole, started=attempt.started, probe=attempt.probe)
         settlement = self._settler.replied(attempt, None if self._settings.dry_run else reply.status, outcomes, whole)
         attempt.done = True
         self._settle(settlement)
@@ -306,10 +359,13 @@ class Lane:
     def _settle(self, settlement: Settlement) -> None:
         now = self._clock.monotonic()
         for part in settlement.untouched:
+            self._dismissal.expect(part.items)
             self._backlog.untouched(part)
         for part in settlement.again:
+            self._dismissal.expect(part.items)
             self._backlog.again(part, now)
         for delay, part in settlement.later:
+            self._dismissal.expect(part.items)
             if self._park is not None and delay > self._settings.park_after:
                 self._park(part.items, self._clock.wall() + delay)
                 self._forget(part.items)
@@ -328,11 +384,3 @@ def _shape(route: Route, settings: LaneSettings) -> Shape:
     batching = route.operation.batching
     wait = settings.wait if batching is None or batching.wait is None else batching.wait
     return Shape(route.renderer.max_records, wait)
-
-
-def _gravest(outcomes: Sequence[Outcome]) -> Outcome:
-    """What a reply with an outcome per message says about the account: one success shows that it works."""
-    gravest = max(outcomes, key=lambda outcome: GRAVITY.get(outcome.then, 0))
-    if gravest.then in {"pause", "throttle"} or all(outcome.then in GRAVITY for outcome in outcomes):
-        return gravest
-    return next(outcome for outcome in outcomes if outcome.then not in GRAVITY)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
 from connector.delivery.attempt import Attempt, Part
+from connector.delivery.dismissal import REASONS
 from connector.delivery.item import Item
 from connector.delivery.route import Route
 from connector.delivery.settlement import Settlement, Settler
@@ -69,6 +70,23 @@ class Preparation:
         self._settler = settler
         self._clock = clock
 
+    def dismiss(self, dismissed: Sequence[tuple[Item, Status]]) -> Settlement:
+        """The results of messages that end without a request."""
+        settlement = Settlement()
+        for item, status in dismissed:
+            message = self._message(item, settlement)
+            if message is not None:
+                settlement.add(item, self._settler.unsent(item, message, status, REASONS[status]))
+        return settlement
+
+    def _message(self, item: Item, settlement: Settlement) -> Message | None:
+        """Decode; None when it is no message any more, which is then settled."""
+        try:
+            return self._decode(item)
+        except MessageError as error:
+            settlement.add(item, self._settler.unsent(item, None, Status.INVALID, error.reason))
+            return None
+
     def prepare(self, part: Part) -> tuple[Attempt | None, Settlement]:
         """The request of a part, None when none of its messages is to be sent now; and what becomes of the others."""
         route = self._routes[part.key[0]]
@@ -94,13 +112,11 @@ class Preparation:
         items: list[Item] = []
         messages: list[Message] = []
         for item in part.items:
-            try:
-                message = self._decode(item)
-            except MessageError as error:
-                settlement.add(item, self._settler.unsent(item, None, Status.INVALID, error.reason))
+            message = self._message(item, settlement)
+            if message is None:
                 continue
             if item.deadline is not None and item.deadline <= wall:
-                settlement.add(item, self._settler.expired(item, message))
+                settlement.add(item, self._settler.unsent(item, message, Status.EXPIRED, REASONS[Status.EXPIRED]))
             else:
                 items.append(item)
                 messages.append(message)

@@ -83,7 +83,12 @@ class Settler:
         return mask_phone(self._redact(text))
 
     def unsent(self, item: Item, message: Message | None, status: Status, reason: str) -> Result:
-        """The result of a message that ends without a request; `message` is None when it cannot be read any more."""
+        """The result of a message that ends without another request; `message` is None when it cannot be read any more.
+
+        What an earlier request may have brought to the provider is not called unsent: it is `unknown`.
+        """
+        if item.uncertain and status in {Status.EXPIRED, Status.CANCELLED}:
+            status, reason = Status.UNKNOWN, f"{reason}; an earlier request may have been taken"
         result = Result(
             status,
             _source(item),
@@ -98,14 +103,6 @@ class Settler:
             result.message_id, result.campaign_id, result.to = message.message_id, message.campaign_id, message.to
             result.segments = None if message.body is None else segments(message.body)
         return result
-
-    def expired(self, item: Item, message: Message) -> Result:
-        """The result of a message whose deadline has passed. What may have been sent before is not called unsent."""
-        if item.uncertain:
-            return self.unsent(
-                item, message, Status.UNKNOWN, "expired after a request that the provider may have taken"
-            )
-        return self.unsent(item, message, Status.EXPIRED, "not sent before it expired")
 
     def spent(self, item: Item, message: Message, split: Split) -> Result:
         """The result of a message whose refused batch could not be bisected further."""

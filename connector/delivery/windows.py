@@ -16,6 +16,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, heapreplace
+from itertools import compress
 
 from connector.delivery.item import Item
 
@@ -123,14 +124,19 @@ class Windows:
         self._shapes = shapes
         self._wait_max = wait_max
         self._windows: dict[Key, Window] = {}
-        self._high = _Ranking(lambda window: window.since if window.key[3] else None)
-        self._oldest = _Ranking(lambda window: None if window.key[3] else window.since)
-        self._full = _Ranking(
-            lambda window: window.since if len(window.items) >= window.records and not window.key[3] else None
-        )
-        self._ripe = _Ranking(lambda window: None if window.key[3] else window.since + window.wait)
+        self._held: set[str | None] = set()
+
+        def ranking(rank: Callable[[Window], float | None], *, high: bool = False) -> _Ranking:
+            """Of the windows of one priority whose campaign is not held."""
+            held = self._held
+            return _Ranking(lambda it: rank(it) if it.key[3] is high and it.key[1] not in held else None)
+
+        self._high = ranking(lambda window: window.since, high=True)
+        self._oldest = ranking(lambda window: window.since)
+        self._full = ranking(lambda window: window.since if len(window.items) >= window.records else None)
+        self._ripe = ranking(lambda window: window.since + window.wait)
         # By powers of two, so that a growing window is entered log2(records) times and not once per message.
-        self._fullest = _Ranking(lambda window: None if window.key[3] else -len(window.items).bit_length())
+        self._fullest = ranking(lambda window: -len(window.items).bit_length())
         self._rankings = (self._high, self._oldest, self._full, self._ripe, self._fullest)
         self._lone: OrderedDict[tuple[int, str | None], tuple[int, Key, float]] = OrderedDict()
         self.count = 0
@@ -219,17 +225,32 @@ class Windows:
         """Take out every message for which `wanted` holds, wherever it stands. Costs a look at each message."""
         removed: list[Item] = []
         for window in list(self._windows.values()):
-            chosen = [item for item in window.items if wanted(window.key, item)]
-            if chosen:
-                gone = set(map(id, chosen))
-                window.items = deque(item for item in window.items if id(item) not in gone)
-                removed += chosen
-                self.count -= len(chosen)
-                if window.items:
-                    self._grown(window)
-                else:
-                    self._close(window)
+            wants = [wanted(window.key, item) for item in window.items]
+            if not any(wants):
+                continue
+            removed += compress(window.items, wants)
+            window.items = deque(item for item, gone in zip(window.items, wants, strict=True) if not gone)
+            self.count -= sum(wants)
+            if window.items:
+                self._grown(window)
+            else:
+                self._close(window)
         return removed
+
+    def hold(self, campaign: str | None) -> None:
+        """Let no window of a campaign leave; they go on filling."""
+        self._held.add(campaign)
+
+    def release(self, campaign: str | None) -> None:
+        """End a hold."""
+        self._held.discard(campaign)
+        for window in self._windows.values():
+            if window.key[1] == campaign:
+                self._grown(window)
+
+    def is_held(self, campaign: str | None) -> bool:
+        """Whether `hold` was called for it."""
+        return campaign in self._held
 
     def clear(self) -> list[Item]:
         """Forget everything; what was waiting, window by window."""

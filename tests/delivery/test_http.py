@@ -155,9 +155,9 @@ async def test_the_definitions_own_authority_and_client_certificate_are_used(cer
 
 
 async def test_verification_can_be_switched_off(certificates: Certificates) -> None:
-    async with serving(answering(reply()), server_context(certificates.server)) as server:
-        async with transport(verify=False) as client:
-            assert (await client.send(post(server.url))).status == 200
+    context = server_context(certificates.server)
+    async with serving(answering(reply()), context) as server, transport(verify=False) as client:
+        assert (await client.send(post(server.url))).status == 200
 
 
 async def test_unusable_certificate_files_are_all_named(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def random_answer(random: Random, call: Call, *, single: bool) -> object:
 def test_every_message_ends_once_and_nothing_taken_is_sent_again(
     on_uncertain: str, idempotent: float | None, seed: int
 ):
-    """Random replies, rate limits, drains and new epochs; then the provider recovers and everything comes to its end."""
+    """Random replies, rate limits, drains and new epochs; then the provider recovers and everything ends."""
 
     async def scenario() -> None:
         random = Random(seed)

@@ -10,7 +10,18 @@ from typing import Any
 
 import msgspec
 
-from connector.definition.tree import Auth, Batching, Constant, Definition, Limits, NoAuth, Object, Operation, Retry
+from connector.definition.tree import (
+    Auth,
+    Batching,
+    Constant,
+    Definition,
+    Hours,
+    Limits,
+    NoAuth,
+    Object,
+    Operation,
+    Retry,
+)
 from connector.delivery.item import Item
 from connector.delivery.lane import Lane, LaneSettings
 from connector.delivery.route import Route
@@ -146,6 +157,7 @@ class World:
         settings: LaneSettings = USUAL,
         caught_up: bool = True,
         before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
+        hours: Hours | None = None,
         **lane: Any,
     ) -> None:
         self.clock = LoopClock()
@@ -157,7 +169,7 @@ class World:
         self.memory_full = False
         operations = operations or [operation(batching=Batching((("msgs",),), 1, 10))]
         renderers = renderers or [FakeRenderer()]
-        self.definition = Definition("acme", "acme.yaml", tuple(operations), limits=limits, retry=retry)
+        self.definition = Definition("acme", "acme.yaml", tuple(operations), limits=limits, retry=retry, hours=hours)
         reader = FakeReader()
         self.lane = Lane(
             self.definition,

@@ -1,0 +1,34 @@
+"""What a lane is doing at this moment, for metrics and pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connector.delivery.breaker import State
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStatus:
+    """One look at a lane.
+
+    Attributes:
+        open_count: messages it is responsible for.
+        windows: open windows.
+        waiting: messages that could leave now as far as they themselves are concerned.
+        delayed: messages that wait for their time to be sent again.
+        requests, slots: under way, and how many may be.
+        breaker, reason: whether it sends, and why not.
+        paused: by an operator.
+        opens_in: seconds until the provider's hours begin; 0.0 within them.
+    """
+
+    open_count: int
+    windows: int
+    waiting: int
+    delayed: int
+    requests: int
+    slots: int
+    breaker: State
+    reason: str
+    paused: bool
+    opens_in: float
