@@ -1,6 +1,7 @@
 """`sms-connector` with a fault in it: dies at a chosen point, has its commits refused, or breaks a rule on purpose.
 
-    python -m tests.crash.launch [--die-at POINT:N] [--refuse-commits] [--mutate NAME] [--marks FILE] run --config …
+    python -m tests.crash.launch [--die-at POINT:N] [--refuse-commits] [--hold-results N] [--mutate NAME]
+                                 [--marks FILE] run --config …
 
 The product has no fail points. They are put into the seams between its parts from here, before it starts: a *point*
 ends the process with SIGKILL when it is reached for the N-th time and writes the moment to FILE; a *mutation* breaks
@@ -10,6 +11,7 @@ one rule the guarantees rest on, to show that the audit notices.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import functools
 import os
 import signal
@@ -205,6 +207,23 @@ def refuse_commits() -> None:
     replace(Group, "commit", reluctant)
 
 
+def hold_results(batches: int) -> None:
+    """After so many batches of results the broker acknowledges none any more; everything else it still answers."""
+    from connector.stream.writer import ResultWriter
+
+    enqueue = ResultWriter._enqueue
+    left = batches
+
+    async def held(self: ResultWriter, builder: Any, topic: str, partition: int) -> Any:
+        nonlocal left
+        left -= topic == self._results
+        if left < 0 and topic == self._results:
+            return asyncio.get_running_loop().create_future()
+        return await enqueue(self, builder, topic, partition)
+
+    replace(ResultWriter, "_enqueue", held)
+
+
 # ---- mutations: rules broken on purpose -----------------------------------------------------------------------------
 
 
@@ -324,6 +343,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.launch")
     parser.add_argument("--die-at", type=parse_fuse, action="append", default=[], metavar="POINT:N")
     parser.add_argument("--refuse-commits", action="store_true")
+    parser.add_argument("--hold-results", type=int, metavar="N")
     parser.add_argument("--mutate", choices=MUTATIONS, action="append", default=[])
     parser.add_argument("--marks", type=Path)
     parser.add_argument("command", nargs=argparse.REMAINDER)
@@ -332,6 +352,8 @@ def main(argv: list[str]) -> None:
         MUTATIONS[name]()
     if options.refuse_commits:
         refuse_commits()
+    if options.hold_results is not None:
+        hold_results(options.hold_results)
     for point, count in options.die_at:
         POINTS[point](Fuse(point, count, options.marks))
     from connector.cli.main import main as run

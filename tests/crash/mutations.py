@@ -23,7 +23,7 @@ class Check:
 
 CHECKS = (
     Check("commit-early", "sigkill", "lost"),
-    Check("trust-unacknowledged", "sigkill-while-results-refused", "lost"),
+    Check("trust-unacknowledged", "sigkill-while-results-wait", "lost"),
     Check("drop-settles", "sigkill", "duplicated_results"),
     Check("skip-tail", "sigkill", "duplicated_results"),
     Check("skip-drain", "sigterm", "duplicated_sends"),

@@ -178,18 +178,7 @@ class Scene:
             "--partitions", str(size.partitions), "--replication", str(size.replication), name="topics")  # fmt: skip
         code = done.wait(60)
         assert code == 0, f"topics create ended with {code}\n{done.output}"
-        self._alter_results("message.timestamp.type", "LogAppendTime")
-
-    def refuse_results(self) -> None:
-        """From now on the results topic takes nothing: it asks for more replicas than there are."""
-        self._alter_results("min.insync.replicas", str(self.size.replication + 1))
-
-    def accept_results(self) -> None:
-        """It takes them again."""
-        self._alter_results("min.insync.replicas", "1")
-
-    def _alter_results(self, name: str, value: str) -> None:
-        entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        entry = ConfigEntry("message.timestamp.type", "LogAppendTime", incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource(ResourceType.TOPIC, self.results, incremental_configs=[entry])
         _done(self.admin.incremental_alter_configs([resource]))
 
@@ -416,10 +405,21 @@ http: {{private_hosts: true, total: {size.http_total:g}s}}
         committed = records.committed(self.kafka.bootstrap, self.group, self.source)
         return sum(end - (committed[number].offset if number in committed else 0) for number, end in ends.items())
 
+    def until_committed(self, within: float = TAKE_OVER_SECONDS) -> None:
+        """Wait until every event is settled as far as its offset says."""
+
+        def done() -> bool:
+            try:
+                return self.uncommitted() == 0
+            except KafkaException:  # a broker that has just come back
+                return False
+
+        self.wait(done, "every offset to be committed", within=within)
+
     def finish(self) -> Findings:
         """Let the workers end the work, stop them, and compare everything."""
         try:
-            self.wait(lambda: self.uncommitted() == 0, "every offset to be committed", within=self.patience)
+            self.until_committed(self.patience)
         except AssertionError as late:
             self.failures.append(str(late).splitlines()[0])
         self.stop(*self.running())
