@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.definition.expression import parse
+from connector.definition.expression import MISSING, parse
 from connector.definition.tree import EntrySource, Match, Response
 from tests.request.trees import batch, message, renderer
 
@@ -162,3 +162,10 @@ def test_a_key_may_name_an_element_of_a_list():
     body = send.render([message(1, body="a"), message(2, body="a")], batch()).request.body
 
     assert body == b'{"messages":[{"text":"a","to":[{"n":"+919800000001"},{"n":"+919800000002"}]}]}'
+
+
+def test_after_a_request_its_records_are_let_go():
+    send = renderer({"to": ["$$To"], "v": ["$$Body"]}, key=["to", "v"])
+
+    assert send.render([message(body="a")], batch()).request is not None
+    assert [key.merged for key in send._keys] == [MISSING, MISSING]
