@@ -1,0 +1,1 @@
+"""Throughput on this machine: figures to compare with each other, not promises."""
