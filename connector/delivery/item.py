@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from connector.model import Source
+
 
 class Item(msgspec.Struct, gc=False, eq=False):
     """One open message. Compared by identity: two events with equal bytes are two messages.
@@ -21,6 +23,8 @@ class Item(msgspec.Struct, gc=False, eq=False):
         attempts: requests it was in that count towards the limit of attempts.
         priority: goes before all others of its lane.
         uncertain: an earlier request with it may have been taken by the provider (only under `on_uncertain: resend`).
+        source: the event's place, where the item was read from a retry topic; None where origin and offset say it.
+        due: wall seconds before which it is not to be sent, where it came from a retry topic; else 0.
         since: monotonic seconds; when it began to wait in its window. Set by the lane.
     """
 
@@ -33,4 +37,10 @@ class Item(msgspec.Struct, gc=False, eq=False):
     attempts: int = 0
     priority: bool = False
     uncertain: bool = False
+    source: Source | None = None
+    due: float = 0.0
     since: float = 0.0
+
+    def event(self) -> Source:
+        """Where the event stands in Kafka: the identity of its result, wherever the item was read from."""
+        return self.source or Source(self.origin.topic, self.origin.partition, self.offset)

@@ -8,6 +8,7 @@ once, the rest goes back to the windows, waits for its time, or is handed to `pa
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from connector.delivery.breaker import BreakerSettings
 from connector.delivery.dismissal import Dismissal
 from connector.delivery.gate import Account, Gate
 from connector.delivery.item import Item
+from connector.delivery.pace import Pace
 from connector.delivery.preparation import Preparation, Router
 from connector.delivery.retry import Backoff
 from connector.delivery.route import Route, compile_routes
@@ -126,6 +128,7 @@ class Lane:
         self._closed = False
         self._delay = 0.0
         self._paused = False
+        self._pace = Pace(clock.monotonic())
 
     # ---- in ---------------------------------------------------------------------------------------------------------
 
@@ -151,6 +154,12 @@ class Lane:
     def waiting(self) -> bool:
         """True while it deliberately sends nothing: no messages, or limits, breaker, hours or retries say later."""
         return not self._flights and self._delay > 0
+
+    def expected_wait(self) -> float:
+        """Seconds until a message offered now would leave, by the pace of the last while; infinite while held up."""
+        now = self._clock.monotonic()
+        held = self._gate.delay(1, now)
+        return held if math.isinf(held) else max(held, self._pace.seconds(self.open_count, now))
 
     def share(self, fraction: float) -> None:
         """Take part in the provider's limits and slots with this fraction: that of the partitions this worker owns."""
@@ -376,6 +385,7 @@ class Lane:
             self._forget(settlement.items)
 
     def _forget(self, items: Sequence[Item]) -> None:
+        self._pace.note(len(items), self._clock.monotonic())
         self.open_count -= len(items)
         self.open_bytes -= sum([len(item.raw) for item in items])
 

@@ -91,7 +91,7 @@ class Settler:
             status, reason = Status.UNKNOWN, f"{reason}; an earlier request may have been taken"
         result = Result(
             status,
-            _source(item),
+            item.event(),
             self._now(),
             provider=self._provider,
             reason=self.redact(reason) or None,
@@ -213,7 +213,7 @@ class Settler:
             results(
                 Result(  # by position: half the time
                     status or FINAL[outcome.then],
-                    Source(origin.topic, origin.partition, item.offset),
+                    item.source or Source(origin.topic, origin.partition, item.offset),
                     completed_at,
                     message.message_id,
                     provider,
@@ -258,10 +258,6 @@ class Settler:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.wall(), UTC)
-
-
-def _source(item: Item) -> Source:
-    return Source(item.origin.topic, item.origin.partition, item.offset)
 
 
 def _in_doubt(outcome: Outcome) -> str:

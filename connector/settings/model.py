@@ -273,6 +273,12 @@ class Settings(Section):
     wait_max: Duration = 5.0
     """After this a window goes before fuller ones, so that small campaigns do not starve."""
 
+    park_max: Annotated[Duration, Field(gt=0)] = 300.0
+    """Longest stay in a retry topic before a held-up provider is looked at again. Not for `hours` and `defer`."""
+
+    unknown_grace: Duration = 600.0
+    """How long an event waits for a provider that no definition names, before it ends `invalid`."""
+
     timeouts: Timeouts = Timeouts()
     """Deadlines."""
 

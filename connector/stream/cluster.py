@@ -6,11 +6,15 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.stream.tail import read_tail
+
+log = structlog.get_logger(__name__)
 
 
 class Bounds(NamedTuple):
@@ -30,10 +34,13 @@ class Cluster:
 
     Args:
         options: client options for aiokafka (hosts, security).
+
+    Attributes:
+        options: the same, for other clients.
     """
 
     def __init__(self, options: Mapping[str, Any], *, clock: Clock) -> None:
-        self._options = dict(options)
+        self.options = dict(options)
         self._clock = clock
         self._admin: AIOKafkaAdminClient | None = None
         self._reader: AIOKafkaConsumer | None = None
@@ -41,12 +48,12 @@ class Cluster:
     async def start(self) -> None:
         """Connect. Raises aiokafka.errors.KafkaConnectionError where no broker answers."""
         if self._admin is None:
-            admin = AIOKafkaAdminClient(**self._options)
+            admin = AIOKafkaAdminClient(**self.options)
             await admin.start()
             self._admin = admin
         if self._reader is None:
             reader = AIOKafkaConsumer(
-                **self._options,
+                **self.options,
                 group_id=None,
                 enable_auto_commit=False,
                 fetch_max_wait_ms=50,
@@ -114,6 +121,18 @@ class Cluster:
     ) -> int:
         """Read our own records from `starts` to `ends`; see `tail.read_tail`."""
         return await read_tail(await self._ready(), starts, ends, seen, clock=self._clock, wanted=wanted)
+
+    async def purge(self, before: Mapping[TopicPartition, int]) -> None:
+        """Delete records before these offsets. What cannot be deleted now is deleted next time."""
+        wanted = {tp: RecordsToDelete(before_offset=offset) for tp, offset in before.items() if offset > 0}
+        if not wanted:
+            return
+        await self.start()
+        assert self._admin is not None
+        try:
+            await self._admin.delete_records(wanted)
+        except KafkaError as error:
+            log.warning("finished retry records cannot be deleted", error=type(error).__name__)
 
     async def _ready(self) -> AIOKafkaConsumer:
         await self.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,9 +14,12 @@ from connector.clock import Clock
 from connector.delivery.item import Item
 from connector.delivery.lane import Lane
 from connector.errors import MessageError
-from connector.model import Message, Priority, Result, Source, Status
+from connector.model import Message, Priority, Result, Status
+from connector.stream import retry
 from connector.stream.budget import Budget
+from connector.stream.parking import Parking
 from connector.stream.partition import Partition
+from connector.stream.writer import Moved
 
 log = structlog.get_logger(__name__)
 
@@ -34,6 +37,11 @@ class Intake:
     Args:
         lanes: by provider name.
         settle: takes final results of items that go no further.
+        move: takes items that go on waiting in a retry topic.
+        parking: says which.
+        retry_topics: records of these carry the header `retry`.
+        share: messages a lane may hold in memory before further ones are diverted.
+        unknown_grace: seconds an event may wait for its provider to be defined.
         allowed: whether a number may be texted.
         max_age: seconds after which an event is stale, None for never.
     """
@@ -43,6 +51,11 @@ class Intake:
         lanes: Mapping[str, Lane],
         *,
         settle: Callable[[Sequence[Item], Sequence[Result]], None],
+        move: Callable[[Sequence[Item], Sequence[Moved]], None],
+        parking: Parking,
+        retry_topics: Collection[str],
+        share: int,
+        unknown_grace: float,
         budget: Budget,
         clock: Clock,
         allowed: Callable[[str], bool],
@@ -50,6 +63,11 @@ class Intake:
     ) -> None:
         self._lanes = lanes
         self._settle = settle
+        self._move = move
+        self._parking = parking
+        self._retry_topics = frozenset(retry_topics)
+        self._share = share
+        self._unknown_grace = unknown_grace
         self._budget = budget
         self._clock = clock
         self._allowed = allowed
@@ -60,7 +78,9 @@ class Intake:
         now = self._clock.wall()
         received_at = datetime.fromtimestamp(now, UTC)
         admit, journalled = partition.ledger.admit, partition.journalled
+        retried = partition.topic in self._retry_topics
         refused: list[tuple[Item, Result]] = []
+        moved: list[tuple[Item, Moved]] = []
         messages = bytes_ = 0
         for record in records:
             if not admit(record.offset):
@@ -70,71 +90,74 @@ class Intake:
             bytes_ += len(raw)
             item = Item(raw, partition, record.offset, record.key, received_at, self._stale_at(record))
             try:
+                if retried:
+                    _restore(item, record)
                 file = self._interrupted if record.offset in journalled else self._file
-                result = file(item, now)
+                end = file(item, now)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                result = self._unreadable(item, str(error), now)
+                end = self._unreadable(item, str(error), now)
             except Exception as error:
                 # A fault of ours that one event brings out must not stop every other event for ever.
                 log.exception("intake failed on an event", partition=partition.partition, offset=record.offset)
-                result = self._unreadable(item, f"internal error ({type(error).__name__})", now)
-            if result is not None:
-                refused.append((item, result))
+                end = self._unreadable(item, f"internal error ({type(error).__name__})", now)
+            if isinstance(end, Result):
+                refused.append((item, end))
+            elif end is not None:
+                moved.append((item, end))
         self._budget.take(messages, bytes_)
         if refused:
             self._settle([item for item, _ in refused], [result for _, result in refused])
+        if moved:
+            self._move([item for item, _ in moved], [it for _, it in moved])
 
     def _stale_at(self, record: ConsumerRecord) -> float | None:
         if self._max_age is None or record.timestamp < 0:  # -1: the producer set no timestamp
             return None
         return float(record.timestamp) / 1000 + self._max_age
 
-    def _file(self, item: Item, now: float) -> Result | None:
-        """Give the item to its lane; a result when it goes no further."""
+    def _file(self, item: Item, now: float) -> Result | Moved | None:
+        """Give the item to its lane; a result, or a retry record, when it goes no further."""
         message = decode_message(item.raw)
         if message.expires_at is not None:
             expires = message.expires_at.timestamp()
             item.deadline = expires if item.deadline is None else min(item.deadline, expires)
         if item.deadline is not None and item.deadline <= now:
-            return self._result(item, message, Status.EXPIRED, "older than max_age or past expires_at", now)
+            return _result(item, message, Status.EXPIRED, "older than max_age or past expires_at", now)
         if not self._allowed(message.to):
-            return self._result(item, message, Status.CANCELLED, "the recipient is not in recipients.allow", now)
+            return _result(item, message, Status.CANCELLED, "the recipient is not in recipients.allow", now)
         if message.provider is None:
-            return self._result(item, message, Status.INVALID, "no provider: the event names none", now)
+            return _result(item, message, Status.INVALID, "no provider: the event names none", now)
         lane = self._lanes.get(message.provider)
         if lane is None:
-            return self._result(item, message, Status.INVALID, f"no provider definition {message.provider[:64]!r}", now)
+            return self._unknown(item, message, now)
+        if item.due > now:  # its tier has passed, its time has not come
+            return self._parking.until(item, item.due)
+        if lane.open_count >= self._share and (diverted := self._parking.divert(item, lane)) is not None:
+            return diverted
         item.priority = message.priority is Priority.HIGH
         try:
             lane.offer(item, message)
         except MessageError as error:
-            return self._result(item, message, Status.INVALID, error.reason, now)
+            return _result(item, message, Status.INVALID, error.reason, now)
         return None
+
+    def _unknown(self, item: Item, message: Message, now: float) -> Result | Moved:
+        """A provider that nobody has defined: perhaps its definition is on the way."""
+        if now - item.received_at.timestamp() < self._unknown_grace:
+            return self._parking.until(item, now)
+        return _result(item, message, Status.INVALID, f"no provider definition {(message.provider or '')[:64]!r}", now)
 
     def _interrupted(self, item: Item, now: float) -> Result:
         """Journalled and without a result: a worker died while the provider may have had it. Never sent again."""
         reason = "a worker stopped while this message may have been at the provider (on_uncertain: report)"
-        return self._result(item, decode_message(item.raw), Status.UNKNOWN, reason, now)
-
-    def _result(self, item: Item, message: Message, status: Status, reason: str, now: float) -> Result:
-        return Result(
-            status=status,
-            source=_source(item),
-            completed_at=datetime.fromtimestamp(now, UTC),
-            message_id=message.message_id,
-            provider=message.provider,
-            campaign_id=message.campaign_id,
-            to=message.to,
-            reason=reason,
-            received_at=item.received_at,
-        )
+        return _result(item, decode_message(item.raw), Status.UNKNOWN, reason, now)
 
     def _unreadable(self, item: Item, why: str, now: float) -> Result:
         """An `invalid` result that says what is wrong, with what can still be read of the event."""
         fields = _readable(item.raw)
         return Result(
             status=Status.INVALID,
-            source=_source(item),
+            source=item.event(),
             completed_at=datetime.fromtimestamp(now, UTC),
             reason=f"the event cannot be read: {why}" if item.raw else "the event has no value",
             received_at=item.received_at,
@@ -142,8 +165,32 @@ class Intake:
         )
 
 
-def _source(item: Item) -> Source:
-    return Source(item.origin.topic, item.origin.partition, item.offset)
+def too_large(item: Item, topic: str, now: float) -> Result:
+    """The result of an item that cannot wait: no retry topic takes its record."""
+    reason = f"the event is too large for {topic}, where it would have waited"
+    return _result(item, decode_message(item.raw), Status.FAILED, reason, now)
+
+
+def _result(item: Item, message: Message, status: Status, reason: str, now: float) -> Result:
+    return Result(
+        status=status,
+        source=item.event(),
+        completed_at=datetime.fromtimestamp(now, UTC),
+        message_id=message.message_id,
+        provider=message.provider,
+        campaign_id=message.campaign_id,
+        to=message.to,
+        reason=reason,
+        attempts=item.attempts,
+        received_at=item.received_at,
+    )
+
+
+def _restore(item: Item, record: ConsumerRecord) -> None:
+    found = retry.read(record.headers)
+    if found is None:
+        raise msgspec.DecodeError("a record of a retry topic without the header `retry`")
+    retry.restore(item, found)
 
 
 def _readable(raw: bytes) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Lanes:
         settle: Settle,
         caught_up: Callable[[], bool],
         memory_full: Callable[[], bool],
+        park: Callable[[Sequence[Item], float], None],
         before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]],
     ) -> Lane:
         """The lane of a definition."""
@@ -54,6 +55,7 @@ class Lanes:
             settings=lane_settings,
             caught_up=caught_up,
             memory_full=memory_full,
+            park=park,
             before_send=before_send,
             account=self._account(definition, lane_settings),
         )

@@ -24,6 +24,11 @@ from connector.stream.tail import Offsets, decode_metadata, settled_place
 log = structlog.get_logger(__name__)
 
 
+def retry_group(group: str) -> str:
+    """The group under which the retry topics' offsets are committed; it has no members."""
+    return f"{group}-retry"
+
+
 class Known:
     """What the tail says of one source partition.
 
@@ -48,7 +53,9 @@ class Opening:
         self._cluster = cluster
         self._settings = settings
         self._journal = settings.topics.journal if journal else None
-        self._read_back = (settings.topics.results, *([settings.topics.journal] if journal else []))
+        self._retry = frozenset(settings.topics.retry.values())
+        journals = [settings.topics.journal] if journal else []
+        self._read_back = (settings.topics.results, *sorted(self._retry), *journals)
 
     async def open(
         self, assigned: Collection[TopicPartition], *, wanted: Callable[[], bool] = lambda: True
@@ -60,7 +67,9 @@ class Opening:
         """
         if not assigned:
             return []
-        committed = await self._cluster.committed(self._settings.group, {tp.topic for tp in assigned})
+        topics = {tp.topic for tp in assigned}
+        committed = await self._cluster.committed(self._settings.group, topics - self._retry)
+        committed |= await self._cluster.committed(retry_group(self._settings.group), topics & self._retry)
         bounds = await self._cluster.bounds(assigned)
         twins = await self._twins(assigned)
         twin_bounds = await self._cluster.bounds(sorted({twin for found in twins.values() for twin in found}))
@@ -80,15 +89,16 @@ class Opening:
                 committed=committed[tp].offset if tp in committed else None,
                 begin=bounds[tp].begin,
                 end=bounds[tp].end,
-                resume_at=found.settled.resume_at(),
+                # A retry topic is read from its beginning: whatever is left in it is ours to finish.
+                resume_at=None if tp.topic in self._retry else found.settled.resume_at(),
                 chosen=chosen.get(tp),
-                established=tp.topic in established,
+                established=tp.topic in established or tp.topic in self._retry,
             )
             start = decide(situation, group=self._settings.group)
             if isinstance(start, Problem):
                 problems.append(start)
                 continue
-            if start.note:
+            if start.note and tp.topic not in self._retry:
                 log.warning("start", topic=tp.topic, partition=tp.partition, offset=start.offset, why=start.note)
             before = {twin.topic: starts[twin] for twin in twins[tp]}
             now = {twin.topic: ends[twin] for twin in twins[tp]}

@@ -12,11 +12,11 @@ Messages that were never attempted stay in Kafka: the next owner reads the resul
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from connector.clock import Clock
 from connector.definition.tree import Definition, Operation
@@ -28,18 +28,23 @@ from connector.stream.cluster import Cluster
 from connector.stream.committer import Committer
 from connector.stream.deadline import EXIT_DEADLINE, Deadline, end_process
 from connector.stream.group import Group
-from connector.stream.intake import Intake
+from connector.stream.intake import Intake, too_large
 from connector.stream.journal import Journal
 from connector.stream.lanes import Lanes
-from connector.stream.opening import Opening
+from connector.stream.opening import Opening, retry_group
+from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.pulse import TICK_SECONDS, Pulse
+from connector.stream.retry import Tiers
+from connector.stream.retry_reader import RetryReader
 from connector.stream.writer import ResultWriter
 
 log = structlog.get_logger(__name__)
 
 # Records admitted between two turns of the event loop: a millisecond of work.
 SLICE_RECORDS = 250
+# Retry topics never expire by time; what is finished in them is deleted this often.
+PURGE_SECONDS = 60.0
 # How long a commit may go unanswered before the next step no longer waits for it.
 COMMIT_SECONDS = 15.0
 # What closing may take beyond its drain: results and commit of what was in flight at the end of it.
@@ -104,7 +109,19 @@ class Worker:
             gate=self._may_write,
             failed=self._fail,
             most=max(UNACKNOWLEDGED_RESULTS, sum(map(_at_once, definitions.values()))),
+            too_large=too_large,
+            clock=clock,
         )
+        tiers = Tiers(settings.topics.retry)
+        self._parking = Parking(tiers, move=self._writer.move, clock=clock, longest=settings.park_max)
+        self._retry_reader = RetryReader(
+            cluster.options,
+            group=retry_group(settings.group),
+            delays=tiers.delays,
+            clock=clock,
+            take=self._take_due,
+        )
+        self._retry_committer = Committer(self._retry_reader.commit)
         self._journal = Journal(self._append_to_journal)
         self._lane_maker = lanes
         self._lanes = {
@@ -113,6 +130,7 @@ class Worker:
                 settle=self._writer.add,
                 caught_up=self._caught_up,
                 memory_full=lambda: self._blocked,
+                park=self._parking.park,
                 before_send=self._may_send,
             )
             for name, definition in definitions.items()
@@ -120,12 +138,20 @@ class Worker:
         self._intake = Intake(
             self._lanes,
             settle=self._writer.add,
+            move=self._writer.move,
+            parking=self._parking,
+            retry_topics=tiers.delays,
+            # With one provider there is nobody to make room for.
+            share=settings.memory.messages // (2 if len(self._lanes) > 1 else 1),
+            unknown_grace=settings.unknown_grace,
             budget=self._budget,
             clock=clock,
             allowed=allowed,
             max_age=settings.max_age,
         )
         self._partitions: dict[tuple[str, int], Partition] = {}
+        self._sources: list[Partition] = []
+        self._retries: list[Partition] = []
         self._epoch = 0
         self._generation = -1
         self._blocked = False
@@ -143,7 +169,7 @@ class Worker:
 
     def _caught_up(self) -> bool:
         """True when no further messages are on their way: every log is read to its end."""
-        for partition in self._partitions.values():
+        for partition in self._sources:
             end = self._group.end(partition.topic, partition.partition)
             # A transaction marker may be the last offset: it is never delivered.
             if end is None or partition.ledger.high < end - 1:
@@ -164,10 +190,17 @@ class Worker:
 
     async def take(self, message: Any) -> None:
         """Take one chunk from the agent. Waits while memory or span is full: that is the backpressure."""
-        epoch, partition = self._epoch, self._partitions.get((message.topic, message.partition))
+        partition = self._partitions.get((message.topic, message.partition))
         if not self.live or partition is None or message.generation_id != self._generation:
             return  # of an earlier generation, or a partition without its twins
-        records = message.value
+        await self._admit(partition, message.value)
+
+    async def _take_due(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
+        if self.live and partition.live:
+            await self._admit(partition, records)
+
+    async def _admit(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
+        epoch = self._epoch
         for start in range(0, len(records), SLICE_RECORDS):
             while self._budget.full or partition.ledger.span >= self._settings.span:
                 self._blocked = True
@@ -230,8 +263,9 @@ class Worker:
                 return
             await self._cluster.start()
             await self._producer.start()
+            await self._retry_reader.start()
             self._started = True
-            loops: list[Awaitable[None]] = [self._ticking(), self._committing()]
+            loops: list[Awaitable[None]] = [self._ticking(), self._committing(), self._retry_reader.run()]
             loops += [lane.run() for lane in self._lanes.values()]
             for loop in loops:
                 task = asyncio.ensure_future(loop)
@@ -247,22 +281,37 @@ class Worker:
                 return
             await self.start()
             assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
-            opened = await self._opening.open(assigned, wanted=lambda: epoch == self._epoch)
+            retries = self._retry_partitions(assigned)
+            opened = await self._opening.open(assigned | retries, wanted=lambda: epoch == self._epoch)
             if epoch != self._epoch:
                 return
-            await self._committer.commit(opened, seconds=COMMIT_SECONDS)
-            positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in opened}
+            self._sources = [it for it in opened if TopicPartition(it.topic, it.partition) not in retries]
+            self._retries = [it for it in opened if TopicPartition(it.topic, it.partition) in retries]
+            await self._commit()
+            positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in self._sources}
             left_out = await self._cluster.bounds(assigned - set(positions))
             await self._group.seek(positions | {tp: bounds.end for tp, bounds in left_out.items()})
             numbers = await self._cluster.partitions(self._settings.topics.source_names)
             total = sum(map(len, numbers.values()))
             self._partitions = {(it.topic, it.partition): it for it in opened}
             self._generation = self._group.generation
+            self._retry_reader.open(self._retries)
             self.pulse.confirm()
             self.live = True
             for lane in self._lanes.values():
-                lane.share(len(opened) / max(1, total))
+                lane.share(len(self._sources) / max(1, total))
                 lane.reopen()
+
+    def _retry_partitions(self, assigned: Collection[TopicPartition]) -> set[TopicPartition]:
+        """The owner of a partition of the first source topic owns the retry topics' partitions of that number."""
+        first = self._settings.topics.source_names[0]
+        topics = self._settings.topics.retry.values()
+        return {TopicPartition(topic, tp.partition) for tp in assigned if tp.topic == first for topic in topics}
+
+    async def _commit(self) -> bool:
+        """Commit both groups' positions."""
+        sources = await self._committer.commit(self._sources, seconds=COMMIT_SECONDS)
+        return await self._retry_committer.commit(self._retries, seconds=COMMIT_SECONDS) and sources
 
     async def close(self, why: str, seconds: float) -> None:
         """Give the partitions back: wait up to `seconds` for what is in flight, write its results, commit, forget.
@@ -273,24 +322,27 @@ class Worker:
         self.live = False
         self._budget.changed()
         self._writer.release()
+        self._retry_reader.close()
         async with self._lifecycle:
             partitions = list(self._partitions.values())
             if not partitions:
                 return
             deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
             started = self._clock.monotonic()
-            if not self.pulse.certain and not await self._committer.confirm(partitions, seconds=COMMIT_SECONDS):
+            if not self.pulse.certain and not await self._committer.confirm(self._sources, seconds=COMMIT_SECONDS):
                 self._disown(partitions)  # someone else owns them: nothing more may be written
             until = started + seconds
             drained = await asyncio.gather(*(lane.drain(until) for lane in self._lanes.values()))
             for name, items in zip(self._lanes, drained, strict=True):
                 if items and name in self._journalling:  # refused, or never sent: the next owner may send them
                     await self._journal.release(items)
+                if tried := [item for item in items if item.attempts or item.uncertain]:
+                    self._parking.park(tried, self._clock.wall())  # with their count
             remaining = max(1.0, until + CLOSE_GRACE_SECONDS / 2 - self._clock.monotonic())
             if not await self._writer.flush(remaining):
                 # Batches queued in an idempotent producer cannot be recalled: they would be written in another epoch.
                 end_process(EXIT_DEADLINE, "results were not acknowledged in time")
-            committed = await self._committer.commit(partitions, seconds=COMMIT_SECONDS)
+            committed = await self._commit()
             self._disown(partitions)
             deadline.cancel()
             seconds_taken = round(self._clock.monotonic() - started, 3)
@@ -308,7 +360,7 @@ class Worker:
             partition.live = False
         self._writer.forget()
         self._budget.clear()
-        self._partitions = {}
+        self._partitions, self._sources, self._retries = {}, [], []
         self.pulse.confirm()
 
     async def stop(self) -> None:
@@ -321,6 +373,7 @@ class Worker:
         self._tasks.clear()
         await self._lane_maker.close()
         if self._started:
+            await self._retry_reader.stop()
             await self._producer.stop()
             await self._cluster.stop()
             self._started = False
@@ -336,14 +389,21 @@ class Worker:
                 self.pulse.confirm()
                 continue
             log.warning("this process stood still; asking the group whether the partitions are still ours")
-            if await self._committer.confirm(self._partitions.values(), seconds=COMMIT_SECONDS):
+            if await self._committer.confirm(self._sources, seconds=COMMIT_SECONDS):
                 self.pulse.confirm()
 
     async def _committing(self) -> None:
+        purged = self._clock.monotonic()
         while True:
             await asyncio.sleep(self._settings.timeouts.commit_interval)
-            if self.live:
-                await self._committer.commit(list(self._partitions.values()), seconds=COMMIT_SECONDS)
+            if not self.live:
+                continue
+            await self._commit()
+            if self._clock.monotonic() - purged >= PURGE_SECONDS:
+                purged = self._clock.monotonic()
+                await self._cluster.purge(
+                    {TopicPartition(it.topic, it.partition): it.committed for it in self._retries}
+                )
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():

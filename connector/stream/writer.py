@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
+from connector.clock import Clock
 from connector.delivery.item import Item
 from connector.model import Result, Status
 from connector.stream.partition import Partition
@@ -35,13 +36,20 @@ TOPIC_RETRY_SECONDS = 1.0
 Headers = list[tuple[str, bytes]]
 
 
+class Moved(NamedTuple):
+    """An event that goes on waiting in a retry topic: the record there inherits the duty to give it a result."""
+
+    topic: str
+    header: tuple[str, bytes]
+
+
 class Lot:
     """What waits to be written for one source partition, and how many results of it are not acknowledged yet."""
 
     __slots__ = ("pending", "task", "unacknowledged")
 
     def __init__(self) -> None:
-        self.pending: list[tuple[Item, Result]] = []
+        self.pending: list[tuple[Item, Result | Moved]] = []
         self.unacknowledged = 0
         self.task: asyncio.Task[None] | None = None
 
@@ -70,6 +78,7 @@ class ResultWriter:
         gate: awaited before each write; returns False when this worker may no longer write for that partition.
         failed: called with an error nothing here can mend.
         most: so many results may wait for their acknowledgement before `room` is gone.
+        too_large: the result of an item whose retry record no topic takes.
     """
 
     def __init__(
@@ -85,6 +94,8 @@ class ResultWriter:
         gate: Callable[[Partition], Awaitable[bool]],
         failed: Callable[[BaseException], None],
         most: int,
+        too_large: Callable[[Item, str, float], Result],
+        clock: Clock,
     ) -> None:
         self._producer = producer
         self._results = results
@@ -95,6 +106,8 @@ class ResultWriter:
         self._durable = durable
         self._gate = gate
         self._failed = failed
+        self._too_large = too_large
+        self._clock = clock
         self._encode = msgspec.json.Encoder().encode
         self._lots: dict[Partition, Lot] = {}
         self._most = most
@@ -103,8 +116,15 @@ class ResultWriter:
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the final results of these items. They are settled when they are acknowledged, not before."""
+        self._add(items, results)
+
+    def move(self, items: Sequence[Item], moved: Sequence[Moved]) -> None:
+        """Take items that go on in a retry topic. They are settled when the record there is acknowledged."""
+        self._add(items, moved)
+
+    def _add(self, items: Sequence[Item], payloads: Sequence[Result | Moved]) -> None:
         lots, touched = self._lots, set()
-        for pair in zip(items, results, strict=True):
+        for pair in zip(items, payloads, strict=True):
             origin: Partition = pair[0].origin
             lot = lots.get(origin)
             if lot is None:
@@ -185,13 +205,21 @@ class ResultWriter:
         finally:
             lot.task = None
 
-    async def _write(self, origin: Partition, pending: Sequence[tuple[Item, Result]]) -> None:
-        dead = [pair for pair in pending if pair[1].status in KEPT]
+    async def _write(self, origin: Partition, pending: Sequence[tuple[Item, Result | Moved]]) -> None:
+        finished = [(item, payload) for item, payload in pending if isinstance(payload, Result)]
+        if len(finished) < len(pending):
+            moved = [(item, payload) for item, payload in pending if isinstance(payload, Moved)]
+            finished += await self._write_moved(origin, moved)
+        dead = [pair for pair in finished if pair[1].status in KEPT]
         if dead:
             await self._write_dead_letters(origin, dead)
+        if finished:
+            await self._write_results(origin, finished)
+
+    async def _write_results(self, origin: Partition, finished: Sequence[tuple[Item, Result]]) -> None:
         present, encode, settles = self._present, self._encode, origin.settles
         records = []
-        for item, result in pending:
+        for item, result in finished:
             if present is not None:
                 present(result)
             headers: Headers = [(SETTLES, f"{settles}{item.offset}".encode())]
@@ -201,6 +229,21 @@ class ResultWriter:
                 record = self._shrink(record, result)
             records.append(record)
         await self._send(origin, self._results, origin.partition, records)
+
+    async def _write_moved(self, origin: Partition, moved: Sequence[tuple[Item, Moved]]) -> list[tuple[Item, Result]]:
+        """Write retry records; returns results of those that no topic takes."""
+        records: dict[str, list[_Record]] = {}
+        refused = []
+        for item, (topic, header) in moved:
+            headers: Headers = [(SETTLES, f"{origin.settles}{item.offset}".encode()), header]
+            record = _Record(item.key, item.raw, headers)
+            if record.size > self._record_bytes:
+                refused.append((item, self._too_large(item, topic, self._clock.wall())))
+            else:
+                records.setdefault(topic, []).append(record)
+        for topic, waiting in records.items():
+            await self._send(origin, topic, origin.partition, waiting)
+        return refused
 
     def _shrink(self, record: _Record, result: Result) -> _Record:
         """A result is never lost for its size: first the words go, then the key that was the event's own."""

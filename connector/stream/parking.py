@@ -1,0 +1,64 @@
+"""Which waiting message goes to which retry topic, and when one is diverted there instead of being held in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from connector.clock import Clock
+from connector.delivery.item import Item
+from connector.delivery.lane import Lane
+from connector.stream.retry import Tiers, header
+from connector.stream.writer import Moved
+
+Move = Callable[[Sequence[Item], Sequence[Moved]], None]
+
+
+class Parking:
+    """Sends items to retry topics.
+
+    Args:
+        tiers: the retry topics.
+        move: hands items to the writer.
+        longest: seconds a message waits at most before its lane is looked at again (`park_max`).
+    """
+
+    def __init__(self, tiers: Tiers, *, move: Move, clock: Clock, longest: float) -> None:
+        self._tiers = tiers
+        self._move = move
+        self._clock = clock
+        self._longest = longest
+
+    def park(self, items: Sequence[Item], due: float) -> None:
+        """Take over items that are not to be sent before `due` (wall seconds)."""
+        self._move(items, [self.until(item, due) for item in items])
+
+    def until(self, item: Item, due: float) -> Moved:
+        """The retry record of an item that waits until `due`, which may be many rounds of the longest tier away."""
+        now = self._clock.wall()
+        tier = self._tiers.within(due - now, expires_in=self._expires_in(item, now))
+        return Moved(tier.topic, header(item, due))
+
+    def divert(self, item: Item, lane: Lane) -> Moved | None:
+        """The retry record of an item whose lane holds its share of memory; None when waiting in memory is shorter.
+
+        A lane that works is left the messages it gets through until they are back. For one that is held up nobody knows
+        how long: its messages climb, tier by tier.
+        """
+        wait = lane.expected_wait()
+        now = self._clock.wall()
+        expires_in = self._expires_in(item, now)
+        came_from = item.origin.topic
+        if math.isinf(wait):
+            if came_from in self._tiers.delays:
+                tier = self._tiers.above(came_from, longest=self._longest, expires_in=expires_in)
+            else:
+                tier = self._tiers.within(0.0)
+        else:
+            tier = self._tiers.within(min(wait, self._longest), expires_in=expires_in)
+            if tier.delay > wait:
+                return None
+        return Moved(tier.topic, header(item, 0.0))
+
+    def _expires_in(self, item: Item, now: float) -> float | None:
+        return None if item.deadline is None else item.deadline - now

@@ -1,0 +1,118 @@
+"""Reading the retry topics: each record is taken when its time has come, by the owner of the source partition.
+
+A consumer of its own with manual assignment: its pause holds, which Faust's does not, and its offsets are committed
+under a group without members, only while the epoch lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from connector.clock import Clock
+from connector.stream.partition import Partition
+
+# Fetched records that are not due yet stay in memory, this many for all partitions together.
+POLL_RECORDS = 500
+# How late a due record may be noticed.
+POLL_MILLISECONDS = 200
+
+Take = Callable[[Partition, Sequence[ConsumerRecord]], Awaitable[None]]
+
+
+class RetryReader:
+    """Feeds due records to `take`.
+
+    Args:
+        options: for the aiokafka client.
+        group: under which the offsets are committed.
+        delays: topic → seconds after which its records are due.
+        take: admits records; waits while memory is full.
+    """
+
+    def __init__(
+        self, options: Mapping[str, Any], *, group: str, delays: Mapping[str, float], clock: Clock, take: Take
+    ) -> None:
+        self._options = dict(options)
+        self._group = group
+        self._delays = delays
+        self._clock = clock
+        self._take = take
+        self._consumer: AIOKafkaConsumer | None = None
+        self._partitions: dict[TopicPartition, Partition] = {}
+        self._fetched: dict[TopicPartition, deque[ConsumerRecord]] = {}
+
+    async def start(self) -> None:
+        """Connect."""
+        consumer = AIOKafkaConsumer(
+            **self._options,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=POLL_RECORDS,
+        )
+        await consumer.start()
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()
+
+    def open(self, partitions: Sequence[Partition]) -> None:
+        """Read these from where their ledgers stand."""
+        assert self._consumer is not None
+        self._partitions = {TopicPartition(it.topic, it.partition): it for it in partitions}
+        self._fetched = {tp: deque() for tp in self._partitions}
+        self._consumer.assign(list(self._partitions))
+        for tp, partition in self._partitions.items():
+            self._consumer.seek(tp, partition.ledger.position)
+
+    def close(self) -> None:
+        """Forget everything; what was fetched and not taken stays in Kafka."""
+        self._partitions, self._fetched = {}, {}
+        if self._consumer is not None:
+            self._consumer.assign([])
+
+    async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit under the group. Raises what aiokafka raises."""
+        assert self._consumer is not None
+        await self._consumer.commit(dict(offsets))
+
+    async def run(self) -> None:
+        """Fetch and feed, for ever. Each turn belongs to the assignment it began with."""
+        while True:
+            partitions = self._partitions
+            if not partitions or self._consumer is None:
+                await asyncio.sleep(POLL_MILLISECONDS / 1000)
+                continue
+            found = await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS)
+            if partitions is not self._partitions:
+                continue
+            for tp, records in found.items():
+                self._fetched[tp].extend(records)
+                self._consumer.pause(tp)  # until these are gone
+            await self._feed(partitions)
+
+    async def _feed(self, partitions: Mapping[TopicPartition, Partition]) -> None:
+        for tp, partition in partitions.items():
+            due = self._due(tp)
+            if due:
+                await self._take(partition, due)
+            if partitions is not self._partitions or self._consumer is None:
+                return
+            if not self._fetched[tp]:
+                self._consumer.resume(tp)
+
+    def _due(self, tp: TopicPartition) -> list[ConsumerRecord]:
+        """Records whose tier's delay has passed since they were written: offset order is due order."""
+        fetched, due = self._fetched[tp], []
+        limit = (self._clock.wall() - self._delays[tp.topic]) * 1000
+        while fetched and fetched[0].timestamp <= limit:
+            due.append(fetched.popleft())
+        return due
