@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 SECONDS = 30.0
@@ -189,10 +189,16 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
 def _watermarks(bootstrap: str, topic: str) -> dict[int, tuple[int, int]]:
     consumer = _consumer(bootstrap)
     try:
-        return {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=SECONDS)
-            for number in _partitions(consumer, topic)
-        }
+        deadline = time.monotonic() + SECONDS
+        while True:
+            try:
+                return {
+                    number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=SECONDS)
+                    for number in _partitions(consumer, topic)
+                }
+            except KafkaException as error:  # a topic that was just created has no leader yet
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise
     finally:
         consumer.close()
 
