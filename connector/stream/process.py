@@ -94,8 +94,9 @@ class Process:
             self._faust.execute_from_commandline()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
-        except Exception:
-            log.exception("crashed")
+        except (Exception, asyncio.CancelledError):  # Faust reraises whatever its services ended with
+            if self._worker is None or not isinstance(self._worker.error, ConnectorError):
+                log.exception("crashed")
             code = 1
         finally:
             shutil.rmtree(app.conf.datadir, ignore_errors=True)

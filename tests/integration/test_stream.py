@@ -74,7 +74,7 @@ def test_bad_events_become_invalid_results_and_dead_letters(pipeline: Pipeline):
     """Each says what is wrong; its raw bytes are kept with Kafka Connect's headers; the good one beside is sent."""
     pipeline.simulate()
     pipeline.define()
-    pipeline.configure()
+    pipeline.configure(unknown_grace="0s")
     pipeline.create_topics()
     pipeline.produce([*BAD.values(), orjson.dumps(event(3))])
     worker = pipeline.worker()
