@@ -132,7 +132,7 @@ class ResultWriter:
                     continue
                 lot = lots[origin] = Lot()
             lot.pending.append(pair)
-            lot.unacknowledged += 1
+            lot.unacknowledged += isinstance(pair[1], Result)  # what was moved was not sent
             touched.add(origin)
         self._look()
         for origin in touched:
@@ -195,7 +195,7 @@ class ResultWriter:
                 if not await self._gate(origin):
                     return
                 await self._write(origin, pending)
-                lot.unacknowledged -= len(pending)
+                lot.unacknowledged -= sum(isinstance(payload, Result) for _, payload in pending)
                 self._look()
                 if origin.live:
                     self._durable(origin, [item for item, _ in pending])

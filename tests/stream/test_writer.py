@@ -11,8 +11,10 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata, TopicPartition
 
+from connector.clock import ManualClock
 from connector.delivery.item import Item
 from connector.model import Result, Source, Status
+from connector.stream.intake import too_large
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.partition import Partition
 from connector.stream.tail import Offsets
@@ -68,6 +70,8 @@ class Bench:
             gate=self._gate,
             failed=lambda error: pytest.fail(str(error)),
             most=MOST,
+            too_large=too_large,
+            clock=ManualClock(),
         )
 
     async def _gate(self, partition: Partition) -> bool:
