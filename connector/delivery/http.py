@@ -151,14 +151,13 @@ class HttpTransport:
 
 
 async def _body(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """The body, at most `limit` bytes of it, and whether there was more."""
+    """The body, at most `limit` bytes of it, and whether there was more: then aiohttp closes the connection."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.content.iter_any():
         chunks.append(chunk)
         size += len(chunk)
         if size > limit:
-            response.close()  # the rest is not worth reading, so the connection cannot be kept
             return b"".join(chunks)[:limit], True
     return b"".join(chunks), False
 

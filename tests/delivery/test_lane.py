@@ -1,6 +1,8 @@
 """The lane as a whole, in virtual time, against a provider that does as it is told."""
 
 import asyncio
+import contextlib
+from types import SimpleNamespace
 
 import pytest
 
@@ -642,5 +644,101 @@ def test_definitions_of_one_account_share_limits_and_breaker() -> None:
         assert second.sent == []
         await second.run(20)
         assert second.statuses == {"m1": "accepted"}
+
+    simulate(scenario())
+
+
+def test_a_reply_that_comes_after_drain_gave_up_changes_nothing() -> None:
+    """A transport that does not let itself be cancelled cannot settle what the next owner has already got."""
+
+    async def scenario() -> None:
+        world = World()
+
+        class Stubborn:
+            async def send(self, request: object, auth: object) -> object:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(1000)
+                await asyncio.sleep(60)
+                return SimpleNamespace(status=200, answer=Outcome("accept"))
+
+        world.lane._transport = Stubborn()  # type: ignore[assignment]
+        world.offer("m0")
+        running = asyncio.create_task(world.lane.run())
+        await asyncio.sleep(0.1)
+        assert len(await world.lane.drain(world.clock.monotonic())) == 1
+        await asyncio.sleep(100)
+        assert (world.results, world.lane.open_count) == ({}, 0)
+        world.lane.close()
+        await running
+
+    simulate(scenario())
+
+
+def test_a_probe_given_up_at_a_drain_does_not_close_the_lane_for_ever() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.provider.answer = lambda call: Outcome("pause") if len(world.sent) == 1 else Outcome("accept")
+        world.offer(*names(3))
+        running = asyncio.create_task(world.lane.run())
+        await asyncio.sleep(1)
+        world.provider.latency = 60
+        await asyncio.sleep(10)
+        assert world.lane.status.breaker == "probing"
+        await world.lane.drain(world.clock.monotonic())
+        world.lane.reopen()
+        world.provider.latency = 0.1
+        world.offer("next")
+        await asyncio.sleep(10)
+        assert world.statuses == {"next": "accepted"}
+        world.lane.close()
+        await running
+
+    simulate(scenario())
+
+
+def test_requests_throttled_together_hold_the_lane_once() -> None:
+    async def scenario() -> None:
+        world = World(limits=Limits(concurrency=8), renderers=[FakeRenderer(max_records=1)])
+        world.provider.answer = lambda call: Outcome("throttle") if call.at < 1000.1 else Outcome("accept")
+        world.offer(*names(4))
+        await world.run(30)
+        assert world.provider.calls[4].at == pytest.approx(1000.7)  # 0.2 s, then half of 1 s: not of 8 s
+
+    simulate(scenario())
+
+
+def test_the_parts_of_a_refused_batch_wait_too_when_their_campaign_is_on_hold() -> None:
+    async def scenario() -> None:
+        world = World(limits=Limits(concurrency=1))
+        world.provider.answer = lambda call: Outcome("split") if len(call.ids) == 10 else Outcome("accept")
+        world.offer(*names(10))
+        running = asyncio.create_task(world.run(20))
+        await asyncio.sleep(0.1)
+        world.lane.hold("c1")
+        world.offer("other", campaign="c2")
+        await asyncio.sleep(10)
+        assert world.sent[1:] == [["other"]]
+        world.lane.release("c1")
+        await running
+        assert len(world.results) == 11
+
+    simulate(scenario())
+
+
+def test_messages_expire_one_after_the_other() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.lane.paused = True
+        for number, message in enumerate(names(10)):
+            world.offer(message, expires=10.0 + 10 * number)
+        running = asyncio.create_task(world.lane.run())
+        for number in range(10):
+            await asyncio.sleep(10)
+            assert len(world.results) in {number, number + 1}
+        await asyncio.sleep(6)
+        assert set(world.statuses.values()) == {"expired"}
+        assert len(world.results) == 10
+        world.lane.close()
+        await running
 
     simulate(scenario())
