@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Tests that start brokers or whole workers; `check` leaves them to `test`.
-SLOW := tests/kafka tests/contract tests/integration tests/crash
+SLOW := tests/kafka tests/contract tests/integration tests/crash tests/demo/test_demo.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo check test crash lint bench lock clean
