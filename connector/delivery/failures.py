@@ -31,6 +31,9 @@ def explain(error: Exception, progress: Progress, *, host: str, http: Http) -> R
     early = _before_connection(error, host)
     if early is not None:
         return early
+    if isinstance(error, ValueError) and progress.phase is not Phase.READ:
+        told = "aiohttp refuses the request: its URL and headers contradict each other"
+        return RequestError(Phase.CONNECT, told, uncertain=False)
     timed_out = isinstance(error, TimeoutError)
     if not progress.connected:
         told = f"no connection to {host} within {http.connect:g}s" if timed_out else type(error).__name__

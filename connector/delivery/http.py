@@ -36,6 +36,8 @@ KEEP_ALIVE_SECONDS = 15.0
 DNS_SECONDS = 30
 """A provider that moves its name is followed within this time."""
 
+TOKEN_REPLY_BYTES = 64 * 1024
+
 SPARE_CONNECTIONS = 2
 """Beyond the request slots: token requests."""
 
@@ -82,7 +84,7 @@ class HttpTransport:
             # In a thread: finding credentials may ask a metadata service.
             request = await asyncio.to_thread(sigv4.sign, request, auth, self._clock.wall())
         middlewares = (self._token(auth), _once) if isinstance(auth, OAuth2) else (_once,)
-        return await self._exchange(request, middlewares, self._http.reply_bytes)
+        return await self._exchange(request, middlewares, self._http.reply_bytes, self._http.total)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -99,10 +101,11 @@ class HttpTransport:
     async def _post_form(self, url: str, pairs: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
         content_type = (hdrs.CONTENT_TYPE, "application/x-www-form-urlencoded")
         request = Request("POST", url, (content_type, *headers.items()), urlencode(pairs).encode())
-        return await self._exchange(request, (_once,), 64 * 1024)
+        # Within the time of the request that needs the token, so that it is this one that is seen to fail.
+        return await self._exchange(request, (_once,), TOKEN_REPLY_BYTES, self._http.total / 2)
 
     async def _exchange(
-        self, request: Request, middlewares: tuple[aiohttp.ClientMiddlewareType, ...], limit: int
+        self, request: Request, middlewares: tuple[aiohttp.ClientMiddlewareType, ...], limit: int, seconds: float
     ) -> Reply:
         progress = Progress()
         url = URL(request.url, encoded=True)
@@ -117,13 +120,14 @@ class HttpTransport:
                 allow_redirects=False,
                 trace_request_ctx=progress,
                 middlewares=middlewares,
+                timeout=aiohttp.ClientTimeout(total=seconds, connect=self._http.connect),
             ) as response:
                 body, truncated = await _body(response, limit)
                 return Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, body, truncated)
         except _Ended as ended:
             raise explain(ended.error, progress, host=url.host or "", http=self._http) from None
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            # `from None`: see failures.py about texts.
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # ValueError: what aiohttp refuses to send. `from None`: see failures.py about texts.
             raise explain(error, progress, host=url.host or "", http=self._http) from None
 
     def _open(self) -> aiohttp.ClientSession:
@@ -139,7 +143,6 @@ class HttpTransport:
                     resolver=resolver,
                     ssl=self._ssl,
                 ),
-                timeout=aiohttp.ClientTimeout(total=http.total, connect=http.connect),
                 headers={hdrs.USER_AGENT: USER_AGENT},
                 skip_auto_headers=(hdrs.CONTENT_TYPE,),
                 cookie_jar=aiohttp.DummyCookieJar(),

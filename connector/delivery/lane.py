@@ -377,15 +377,16 @@ class Lane:
             self._dismissal.expect(part.items)
             if self._park is not None and delay > self._settings.park_after:
                 self._park(part.items, self._clock.wall() + delay)
+                self._pace.note(len(part.items), now)
                 self._forget(part.items)
             else:
                 self._backlog.later(part, now + delay)
         if settlement.items:
             self._settle_with(settlement.items, settlement.results)
+            self._pace.note(len(settlement.items), now)
             self._forget(settlement.items)
 
     def _forget(self, items: Sequence[Item]) -> None:
-        self._pace.note(len(items), self._clock.monotonic())
         self.open_count -= len(items)
         self.open_bytes -= sum([len(item.raw) for item in items])
 

@@ -116,6 +116,16 @@ async def test_a_name_that_does_not_resolve_is_safe() -> None:
     assert (error.phase, error.uncertain) == (Phase.DNS, False)
 
 
+async def test_a_request_that_aiohttp_refuses_is_safe_and_told_without_its_url() -> None:
+    async with serving(answering(reply())) as server, transport() as client:
+        request = post(f"http://user:s3cret@127.0.0.1:{server.port}/", Authorization="Basic xyz")
+        with pytest.raises(RequestError) as caught:
+            await client.send(request)
+        assert (caught.value.phase, caught.value.uncertain) == (Phase.CONNECT, False)
+        assert "s3cret" not in str(caught.value)
+        assert server.requests == []
+
+
 async def test_a_tls_handshake_that_hangs_ends_at_the_connect_limit_and_is_safe() -> None:
     async def silent(server: Server, reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()

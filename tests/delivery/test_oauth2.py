@@ -16,7 +16,7 @@ from connector.definition.tree import Definition, Http, OAuth2, SigV4
 from connector.delivery.http import HttpTransport
 from connector.errors import Phase, RequestError
 
-from .servers import post
+from .servers import Server, post, serving
 from .world import operation
 
 SECRET = "s3cret-of-the-client"
@@ -179,6 +179,22 @@ async def test_a_token_endpoint_that_is_down_is_safe_even_when_the_request_was_r
         with pytest.raises(RequestError) as caught:
             await s.client.send(post(s.provider.url), s.auth)
         assert (caught.value.phase, caught.value.uncertain) == (Phase.AUTH, False)
+
+
+async def test_a_token_endpoint_that_hangs_is_what_the_error_names() -> None:
+    async def silent(server: Server, reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await server.read(reader)
+        await reader.read()
+
+    async with serving(silent) as endpoint, setup() as s:
+        auth = OAuth2(endpoint.url, "me", SECRET)
+        options = Http(private_hosts=True, total=0.2)
+        client = HttpTransport(Definition("acme", "a.yaml", (operation(auth=auth),), http=options))
+        with pytest.raises(RequestError) as caught:
+            await client.send(post(s.provider.url), auth)
+        await client.close()
+        assert (caught.value.phase, caught.value.uncertain) == (Phase.AUTH, False)
+        assert s.provider.sends == []
 
 
 async def test_a_token_endpoint_at_a_private_address_is_refused() -> None:
