@@ -23,6 +23,9 @@ from connector.delivery.item import Item
 Key = tuple[int, str | None, Hashable, bool]
 """Operation's index, campaign, the renderer's batch key, high priority."""
 
+RANKINGS = 5
+MANY = 64  # messages from which on a deque is smaller, and quicker to take from, than a list
+
 LONE_STREAK = 3
 """Windows of one message in a row after which a campaign no longer waits: two may be chance."""
 
@@ -45,19 +48,46 @@ class Shape:
 
 @dataclass(slots=True, eq=False)
 class Window:
-    """Messages that may share a request, in order of arrival."""
+    """Messages that may share a request, in order of arrival.
+
+    Attributes:
+        sequence: windows of equal rank leave in the order they were opened.
+        items: a list while they are few: an empty deque alone takes 600 bytes, and there may be a window per message.
+        threshold: the next size at which a rank changes.
+        marks: the rank of this window's live entry in each ranking, by the ranking's number.
+    """
 
     key: Key
     records: int
     wait: float
-    items: deque[Item] = field(default_factory=deque)
-    threshold: int = 1  # the next size at which a rank changes
-    marks: dict[_Ranking, float] = field(default_factory=dict)  # the rank of this window's live entry in each ranking
+    sequence: int
+    items: list[Item] | deque[Item] = field(default_factory=list)
+    threshold: int = 1
+    marks: list[float | None] = field(default_factory=lambda: [None] * RANKINGS)
+
+    def __lt__(self, other: Window) -> bool:
+        return self.sequence < other.sequence
 
     @property
     def since(self) -> float:
         """When its first message began to wait."""
         return self.items[0].since
+
+    def take(self, number: int) -> list[Item]:
+        """Take the first messages."""
+        items = self.items
+        if isinstance(items, deque):
+            return [items.popleft() for _ in range(number)]
+        taken = items[:number]
+        del items[:number]
+        return taken
+
+    def put_first(self, items: Sequence[Item]) -> None:
+        """Put messages before the others, in their order."""
+        if isinstance(self.items, deque):
+            self.items.extendleft(reversed(items))
+        else:
+            self.items[:0] = items
 
 
 class _Ranking:
@@ -66,38 +96,38 @@ class _Ranking:
     A rank may grow unnoticed (a window's head is taken); `add` must be called when it may have shrunk.
     """
 
-    def __init__(self, rank: Callable[[Window], float | None]) -> None:
+    def __init__(self, number: int, rank: Callable[[Window], float | None]) -> None:
+        self._number = number
         self._rank = rank
-        self._heap: list[tuple[float, int, Window]] = []
-        self._sequence = 0
+        self._heap: list[tuple[float, Window]] = []
         self._live = 0
 
     def add(self, window: Window) -> None:
         """Enter a window, or move it up."""
         rank = self._rank(window)
-        mark = window.marks.get(self)
+        mark = window.marks[self._number]
         if rank is None or (mark is not None and mark <= rank):
             return
         if mark is None:
             self._live += 1
-        window.marks[self] = rank
-        self._sequence += 1
-        heappush(self._heap, (rank, self._sequence, window))
+        window.marks[self._number] = rank
+        heappush(self._heap, (rank, window))
         if len(self._heap) > 2 * self._live + 64:  # superseded entries stay until they surface; not for ever
-            self._heap = [entry for entry in self._heap if entry[2].marks.get(self) == entry[0]]
+            self._heap = [entry for entry in self._heap if entry[1].marks[self._number] == entry[0]]
             heapify(self._heap)
 
     def forget(self, window: Window) -> None:
         """The window has gone; its entry is dropped when it surfaces."""
-        if window.marks.pop(self, None) is not None:
+        if window.marks[self._number] is not None:
+            window.marks[self._number] = None
             self._live -= 1
 
     def first(self) -> Window | None:
         """The window of lowest rank."""
         heap = self._heap
         while heap:
-            entered, sequence, window = heap[0]
-            if window.marks.get(self) != entered:
+            entered, window = heap[0]
+            if window.marks[self._number] != entered:
                 heappop(heap)
                 continue
             rank = self._rank(window)
@@ -105,8 +135,8 @@ class _Ranking:
                 heappop(heap)
                 self.forget(window)
             elif rank > entered:
-                window.marks[self] = rank
-                heapreplace(heap, (rank, sequence, window))
+                window.marks[self._number] = rank
+                heapreplace(heap, (rank, window))
             else:
                 return window
         return None
@@ -124,19 +154,20 @@ class Windows:
         self._shapes = shapes
         self._wait_max = wait_max
         self._windows: dict[Key, Window] = {}
+        self._sequence = 0
         self._held: set[str | None] = set()
 
-        def ranking(rank: Callable[[Window], float | None], *, high: bool = False) -> _Ranking:
+        def ranking(number: int, rank: Callable[[Window], float | None], *, high: bool = False) -> _Ranking:
             """Of the windows of one priority whose campaign is not held."""
             held = self._held
-            return _Ranking(lambda it: rank(it) if it.key[3] is high and it.key[1] not in held else None)
+            return _Ranking(number, lambda it: rank(it) if it.key[3] is high and it.key[1] not in held else None)
 
-        self._high = ranking(lambda window: window.since, high=True)
-        self._oldest = ranking(lambda window: window.since)
-        self._full = ranking(lambda window: window.since if len(window.items) >= window.records else None)
-        self._ripe = ranking(lambda window: window.since + window.wait)
+        self._high = ranking(0, lambda window: window.since, high=True)
+        self._oldest = ranking(1, lambda window: window.since)
+        self._full = ranking(2, lambda window: window.since if len(window.items) >= window.records else None)
+        self._ripe = ranking(3, lambda window: window.since + window.wait)
         # By powers of two, so that a growing window is entered log2(records) times and not once per message.
-        self._fullest = ranking(lambda window: -len(window.items).bit_length())
+        self._fullest = ranking(4, lambda window: -len(window.items).bit_length())
         self._rankings = (self._high, self._oldest, self._full, self._ripe, self._fullest)
         self._lone: OrderedDict[tuple[int, str | None], tuple[int, Key, float]] = OrderedDict()
         self.count = 0
@@ -170,7 +201,7 @@ class Windows:
         window = self._windows.get(key)
         if window is None:
             window = self._open(key, items[0].since)
-        window.items.extendleft(reversed(items))
+        window.put_first(items)
         self.count += len(items)
         self._grown(window)
 
@@ -213,7 +244,7 @@ class Windows:
         items = window.items
         self._note_size(window, now)
         number = min(len(items), window.records, limit)
-        taken = [items.popleft() for _ in range(number)]
+        taken = window.take(number)
         self.count -= number
         if items:
             self._grown(window)  # a message that was given back may have stood before older ones
@@ -229,7 +260,7 @@ class Windows:
             if not any(wants):
                 continue
             removed += compress(window.items, wants)
-            window.items = deque(item for item, gone in zip(window.items, wants, strict=True) if not gone)
+            window.items = [item for item, gone in zip(window.items, wants, strict=True) if not gone]
             self.count -= sum(wants)
             if window.items:
                 self._grown(window)
@@ -269,7 +300,8 @@ class Windows:
                 del self._lone[key[:2]]
             elif streak >= LONE_STREAK:
                 wait = 0.0
-        window = self._windows[key] = Window(key, shape.records, wait)
+        self._sequence += 1
+        window = self._windows[key] = Window(key, shape.records, wait, self._sequence)
         return window
 
     def _close(self, window: Window) -> None:
@@ -280,6 +312,8 @@ class Windows:
     def _grown(self, window: Window) -> None:
         """The window's size or head has changed for the better: enter it where it now belongs."""
         size = len(window.items)
+        if size >= MANY and isinstance(window.items, list):
+            window.items = deque(window.items)
         threshold = 1 << size.bit_length()
         window.threshold = min(threshold, window.records) if size < window.records else threshold
         rankings: Iterable[_Ranking] = (self._high,) if window.key[3] else self._rankings[1:]
