@@ -1,7 +1,8 @@
 """How one definition changes another (`extends`), and how an operation inherits the top level: the same rules for both.
 
-JSON Merge Patch (RFC 7386), with two additions. Where exactly one of several kinds stands (parameters, auth) another
-kind replaces the whole. Of `response.rules` the nearer ones come first and the inherited ones follow.
+JSON Merge Patch (RFC 7386), with three additions. Where exactly one of several kinds stands (parameters, auth) another
+kind replaces the whole. Of `response.rules` the nearer ones come first and the inherited ones follow. Operations of one
+name are merged where they stand; others of the patch come first.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ KINDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("auth",): ("basic", "oauth2", "sigv4"),
 }
 JOINED: Final = ("response", "rules")
+NAMED: Final = ("operations",)
 
 
 def merge(base: Source | None, patch: Source, path: tuple[str, ...] = ()) -> Source:
     """`patch` applied to `base`; places stay those of the file each value came from."""
     if path == JOINED and isinstance(base, List) and isinstance(patch, List):
         return List((*patch.items, *base.items), patch.place)
+    if path == NAMED and isinstance(base, List) and isinstance(patch, List):
+        return _by_name(base, patch)
     if not isinstance(patch, Map) or not isinstance(base, Map) or _other_kind(base, patch, path):
         return patch
     members = dict(base.members)
@@ -33,6 +37,26 @@ def merge(base: Source | None, patch: Source, path: tuple[str, ...] = ()) -> Sou
             members[key] = merge(members.get(key), value, (*path, key))
             keys[key] = patch.keys[key]
     return Map(members, patch.place, keys)
+
+
+def _by_name(base: List, patch: List) -> List:
+    """Two lists of operations. One without a name, or with that of an earlier one in its list, stands for itself."""
+    nearer: dict[str, Source] = {}
+    own: list[Source] = []
+    known = {_name(item) for item in base.items} - {""}
+    for item in patch.items:
+        name = _name(item)
+        if name in known and name not in nearer:
+            nearer[name] = item
+        else:
+            own.append(item)
+    kept = [merge(item, nearer.pop(_name(item))) if _name(item) in nearer else item for item in base.items]
+    return List((*own, *kept), patch.place)
+
+
+def _name(item: Source) -> str:
+    named = item.members.get("name") if isinstance(item, Map) else None
+    return named.text if isinstance(named, Value) else ""
 
 
 def _other_kind(base: Map, patch: Map, path: tuple[str, ...]) -> bool:

@@ -30,7 +30,7 @@ from connector.definition.tree import (
 )
 from connector.errors import DefinitionError
 
-from .write import ALL_SET, EMPTY, FIXTURES, SOUND, loaded
+from .write import ALL_SET, EMPTY, FIXTURES, SOUND, loaded, problems_of
 
 DRAFTS = sorted(FIXTURES.glob("*.yaml"))
 
@@ -341,6 +341,35 @@ def test_a_file_may_extend_its_namesake_in_the_catalogue(tmp_path: Path, monkeyp
     assert definition.limits.concurrency == 1
     assert load("acme", environment=ALL_SET).file == str(catalogue / "acme.yaml")
     assert load("acme", environment=ALL_SET, folder=tmp_path).file == str(tmp_path / "acme.yaml")
+
+
+def test_an_operation_is_changed_by_its_name(tmp_path: Path) -> None:
+    """What the patch leaves out stays, others keep their place, and a new one is asked first."""
+    (tmp_path / "base.yaml").write_text(
+        "method: POST\nparameters: {json: {to: $$To, text: $$Body}}\noperations:\n"
+        "  - {name: bulk, when: custom.bulk == 'yes', url: https://a.example.com/, headers: {k: v}}\n"
+        "  - {name: single, url: https://b.example.com/}\n"
+    )
+    definition = loaded(
+        tmp_path,
+        "extends: base\noperations:\n"
+        "  - {name: single, url: https://c.example.com/}\n"
+        "  - {name: urgent, when: priority == 'high', url: https://d.example.com/}\n"
+        "  - {name: bulk, headers: {k: null, x: w}}\n",
+    )
+    assert [(each.name, each.url.value) for each in definition.operations if isinstance(each.url, Constant)] == [
+        ("urgent", "https://d.example.com/"),
+        ("bulk", "https://a.example.com/"),
+        ("single", "https://c.example.com/"),
+    ]
+    assert [member.key for member in definition.operations[1].headers.members if isinstance(member, Member)] == ["x"]
+    assert definition.operations[1].when == "custom.bulk == 'yes'"
+
+
+def test_an_operation_named_twice_in_one_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(SOUND + "operations: [{name: one}]\n")
+    errors, _ = problems_of(tmp_path, "extends: base\noperations: [{name: one}, {name: one, when: to == 'x'}]\n")
+    assert any("two operations are called `one`" in error for error in errors)
 
 
 @pytest.mark.parametrize(
