@@ -375,7 +375,9 @@ class Lane:
             self._backlog.again(part, now)
         for delay, part in settlement.later:
             self._dismissal.expect(part.items)
-            if self._park is not None and delay > self._settings.park_after:
+            # A request to be repeated as it was cannot be had from its messages: it stays while that is of use.
+            sealed = part.sealed is not None and now + delay < part.sealed.until
+            if self._park is not None and delay > self._settings.park_after and not sealed:
                 self._park(part.items, self._clock.wall() + delay)
                 self._pace.note(len(part.items), now)
                 self._forget(part.items)

@@ -147,6 +147,22 @@ def test_what_waits_long_is_parked_when_someone_takes_it() -> None:
     simulate(scenario())
 
 
+@pytest.mark.parametrize(("period", "kept"), [(3600.0, True), (60.0, False)])
+def test_a_request_to_be_repeated_as_it_was_is_not_parked_while_that_is_of_use(period: float, kept: bool) -> None:
+    async def scenario() -> None:
+        parked: list[object] = []
+        world = World(operations=[operation(idempotent=period)], park=lambda items, due: parked.extend(items))
+        world.provider.answer = lambda call: (
+            Outcome("uncertain", after=100.0) if len(world.sent) == 1 else Outcome("accept")
+        )
+        world.offer("m0")
+        await world.run(200)
+        assert (len(parked), len(world.sent)) == ((0, 2) if kept else (1, 1))
+        assert len({call.batch for call in world.provider.calls}) == 1
+
+    simulate(scenario())
+
+
 def uncertain() -> RequestError:
     return RequestError(Phase.READ, "no complete reply within 30s", uncertain=True, timed_out=True)
 
