@@ -77,7 +77,7 @@ class Intake:
         """Admit these records of a partition. Offsets that are settled already are passed over."""
         now = self._clock.wall()
         received_at = datetime.fromtimestamp(now, UTC)
-        admit, journalled = partition.ledger.admit, partition.journalled
+        admit, journalled = partition.ledger.admit, partition.journalled or ()
         retried = partition.topic in self._retry_topics
         refused: list[tuple[Item, Result]] = []
         moved: list[tuple[Item, Moved]] = []

@@ -1,0 +1,196 @@
+"""What the writer writes: headers, dead letters, retry records; and that nothing is lost for its size or an outage."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+from aiokafka.structs import RecordMetadata, TopicPartition
+
+from connector.clock import ManualClock
+from connector.delivery.item import Item
+from connector.model import Result, Source, Status
+from connector.stream import writer as module
+from connector.stream.intake import too_large
+from connector.stream.ledger import Ledger, Marks
+from connector.stream.partition import Partition
+from connector.stream.tail import Offsets
+from connector.stream.writer import Moved, ResultWriter
+
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
+EVENT = b'{"message_id":"m1","to":"+919800000009"}'
+
+
+class Builder:
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def append(self, **record: Any) -> object:
+        self.records.append(record)
+        return self
+
+    def close(self) -> None:
+        pass
+
+
+class Producer:
+    """Acknowledges at once; remembers what was sent where. `refusals` time-outs come first."""
+
+    def __init__(self, refusals: int = 0) -> None:
+        self.sent: list[tuple[str, int, list[dict[str, Any]]]] = []
+        self.refusals = refusals
+        self.offset = 100
+
+    def create_batch(self) -> Builder:
+        return Builder()
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        return {0, 1, 2}
+
+    async def send_batch(self, batch: Builder, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:
+        if self.refusals:
+            self.refusals -= 1
+            raise KafkaTimeoutError
+        self.sent.append((topic, partition, batch.records))
+        future = asyncio.get_running_loop().create_future()
+        where = TopicPartition(topic, partition)
+        future.set_result(RecordMetadata(topic, partition, where, self.offset, 0, 0, 0))
+        return future
+
+    def records(self, topic: str) -> list[dict[str, Any]]:
+        return [record for name, _, records in self.sent for record in records if name == topic]
+
+
+class Case:
+    def __init__(self, *, record_bytes: int = 100_000, refusals: int = 0) -> None:
+        self.producer = Producer(refusals)
+        self.partition = Partition("sms.messages", 4, Ledger(0), Marks(0, {}), {}, 0, Offsets(100))
+        self.durable: list[int] = []
+
+        async def gate(partition: Partition) -> bool:
+            return partition.live
+
+        self.writer = ResultWriter(
+            self.producer,  # type: ignore[arg-type]
+            results="sms.results",
+            dead_letters="sms.dead",
+            connector="group-1",
+            record_bytes=record_bytes,
+            present=None,
+            durable=lambda _, items: self.durable.extend(item.offset for item in items),
+            gate=gate,
+            failed=lambda error: pytest.fail(repr(error)),
+            most=1000,
+            too_large=too_large,
+            clock=ManualClock(),
+        )
+
+    def item(self, offset: int = 7, *, raw: bytes = EVENT, key: bytes | None = None) -> Item:
+        return Item(raw, self.partition, offset, key, NOW)
+
+    def result(self, offset: int = 7, status: Status = Status.ACCEPTED, **fields: Any) -> Result:
+        return Result(status, Source("sms.messages", 4, offset), NOW, "m1", **fields)
+
+    async def write(self, item: Item, payload: Result | Moved) -> None:
+        if isinstance(payload, Moved):
+            self.writer.move([item], [payload])
+        else:
+            self.writer.add([item], [payload])
+        assert await self.writer.flush(5)
+
+
+async def test_a_result_goes_to_its_events_partition_and_says_what_it_settles():
+    """Key: the event's, else the message_id; the end that a commit will carry is the acknowledged one."""
+    case = Case()
+    await case.write(case.item(), case.result())
+    await case.write(case.item(8, key=b"customer"), case.result(8))
+    assert [(topic, partition) for topic, partition, _ in case.producer.sent] == [("sms.results", 4)] * 2
+    first, second = case.producer.records("sms.results")
+    assert first["headers"] == [("settles", b"sms.messages/4/7")]
+    assert (first["key"], second["key"]) == (b"m1", b"customer")
+    assert case.partition.ends == {"sms.results": 101}
+    assert case.durable == [7, 8]
+
+
+@pytest.mark.parametrize("status", [Status.INVALID, Status.FAILED])
+async def test_a_dead_letter_is_durable_before_its_result(status):
+    """Raw bytes, Kafka Connect's headers, written first: a crash between the two repeats it and loses nothing."""
+    case = Case()
+    await case.write(case.item(), case.result(status=status, reason="why"))
+    assert [topic for topic, _, _ in case.producer.sent] == ["sms.dead", "sms.results"]
+    (letter,) = case.producer.records("sms.dead")
+    headers = dict(letter["headers"])
+    assert letter["value"] == EVENT
+    assert headers["settles"] == b"sms.messages/4/7"
+    assert headers["__connect.errors.topic"] == b"sms.messages"
+    assert headers["__connect.errors.partition"] == b"4"
+    assert headers["__connect.errors.offset"] == b"7"
+    assert headers["__connect.errors.exception.message"] == b"why"
+
+
+async def test_a_result_that_is_too_large_loses_its_words_and_not_itself():
+    """Reason and code go; then the event's own key gives way to the message_id."""
+    case = Case(record_bytes=900)
+    await case.write(case.item(), case.result(reason="x" * 2000, code="y" * 2000))
+    await case.write(case.item(8, key=b"k" * 5000), case.result(8, reason="x" * 2000))
+    for record in case.producer.records("sms.results"):
+        result = msgspec.json.decode(record["value"], type=Result)
+        assert result.status is Status.ACCEPTED
+        assert "too large" in (result.reason or "")
+        assert result.code is None
+        assert record["key"] == b"m1"
+    assert case.durable == [7, 8]
+
+
+async def test_an_event_too_large_for_the_dead_letters_still_gets_its_result():
+    """It says that the bytes were not kept."""
+    case = Case(record_bytes=900)
+    await case.write(case.item(raw=b"z" * 2000), case.result(status=Status.INVALID, reason="unreadable"))
+    assert case.producer.records("sms.dead") == []
+    (record,) = case.producer.records("sms.results")
+    assert b"not kept" in record["value"]
+
+
+async def test_a_moved_event_stands_in_its_retry_topic_and_is_settled_there():
+    """The record there takes over the duty: same partition number, `settles`, and what it has to know."""
+    case = Case()
+    await case.write(case.item(), Moved("sms.retry.5s", ("retry", b"{}")))
+    ((topic, partition, (record,)),) = case.producer.sent
+    assert (topic, partition) == ("sms.retry.5s", 4)
+    assert record["value"] == EVENT
+    assert record["headers"] == [("settles", b"sms.messages/4/7"), ("retry", b"{}")]
+    assert case.durable == [7]
+
+
+async def test_an_event_that_no_retry_topic_takes_fails_instead_of_blocking_its_partition():
+    """It becomes a `failed` result."""
+    case = Case(record_bytes=500)
+    raw = EVENT[:-1] + b',"body":"' + b"b" * 600 + b'"}'
+    await case.write(case.item(raw=raw), Moved("sms.retry.5s", ("retry", b"{}")))
+    (record,) = case.producer.records("sms.results")
+    assert msgspec.json.decode(record["value"], type=Result).status is Status.FAILED
+    assert case.producer.records("sms.retry.5s") == []
+    assert case.durable == [7]
+
+
+async def test_a_time_out_of_the_producer_is_repeated(monkeypatch):
+    """aiokafka raises it after an outage although the broker is back, before anything is queued."""
+    monkeypatch.setattr(module, "TOPIC_RETRY_SECONDS", 0.0)
+    case = Case(refusals=3)
+    await case.write(case.item(), case.result())
+    assert case.durable == [7]
+    assert len(case.producer.records("sms.results")) == 1
+
+
+async def test_nothing_of_a_closed_epoch_is_written():
+    """Its new owner may have sent the message again: two results would contradict each other."""
+    case = Case()
+    case.partition.live = False
+    case.writer.add([case.item()], [case.result()])
+    assert await case.writer.flush(5)
+    assert case.producer.sent == []
+    assert case.durable == []
