@@ -1,6 +1,6 @@
 """Open batches, and which of them leaves next. Windows are pulled by a free request slot, never pushed by a timer.
 
-The order, and why (design.md, "Providers' side"):
+The order, and why:
  1. high priority, the longest waiting first;
  2. any window older than `wait_max`: "full first" alone starves a small campaign for ever;
  3. full ones, the longest waiting first: no campaign gets ahead of another;
