@@ -324,7 +324,12 @@ http: {{private_hosts: true, total: {size.http_total:g}s}}
         self.moments += [Moment(name, mark["time"], mark["point"]) for mark in found]
 
     def stop(self, *names: str, within: float = 60.0) -> None:
-        """SIGTERM to all of them at once; each must end with 0."""
+        """SIGTERM to all of them at once; each must end with 0.
+
+        Before a worker has put its handler in place the signal ends it as it ends any process (it owns nothing yet).
+        """
+        for name in names:
+            self.workers[name].wait_for("worker started", within=60)
         for name in names:
             self.workers[name].terminate()
         for name in names:
