@@ -174,7 +174,7 @@ def outside_records(operation: Operation, source: Map, report: Report) -> None:
 
 # ---- secrets -------------------------------------------------------------------------------------------------------
 
-_secret_name = re.compile(
+secret_name = re.compile(
     r"(.*[-_. ])?(api|auth|access|license)?[-_]?key|.*(secret|passw(or)?d|passphrase|token|authorization)|pwd|pass",
     re.IGNORECASE,
 ).fullmatch
@@ -186,7 +186,7 @@ def inline_secrets(operation: Operation, source: Map, report: Report) -> None:
     for name in ("auth", "headers", "query", "parameters"):
         if name in source.members:
             for key, value in _scalars(source.members[name]):
-                if key not in ("url", "client_id") and _secret_name(key) and _typed(value):
+                if key not in ("url", "client_id") and secret_name(key) and _typed(value):
                     remedy = f"write ${{{re.sub('[^A-Za-z0-9]+', '_', key).upper()}}} and set it in the environment"
                     report.warn(value.place, f"`{key}` looks like a secret typed into the file", remedy)
 

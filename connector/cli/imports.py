@@ -1,0 +1,200 @@
+"""`sms-connector import-curl` and `import-clevertap`: a draft of a definition, from what a provider shows."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+import click
+
+from connector.cli.check import Checked, as_text, check_file
+from connector.definition.environment import Environment
+from connector.errors import UsageError
+from connector.importing.clevertap import Form, from_form, read_form
+from connector.importing.curl import read_command
+from connector.importing.draft import Draft, from_call
+from connector.importing.recognise import Hints, recognise
+from connector.importing.text import provider_name
+
+name_option = click.option("--name", help="Of the definition; default: the provider's domain.")
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the definition here; it must not exist. Default: standard output.",
+)
+
+
+@click.command("import-curl", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[FILE | curl …]")
+@name_option
+@output_option
+@click.option("--to", multiple=True, metavar="KEY", help="The key that holds the phone number, if it is not found.")
+@click.option("--body", multiple=True, metavar="KEY", help="The key that holds the text.")
+@click.option("--template", multiple=True, metavar="KEY", help="The key that holds a template's id.")
+def import_curl(
+    *,
+    command: tuple[str, ...],
+    name: str | None,
+    output: Path | None,
+    to: tuple[str, ...],
+    body: tuple[str, ...],
+    template: tuple[str, ...],
+) -> None:
+    """Make a definition from a curl command: of a file, of standard input, or written after this one.
+
+    Phone number, text, template and secrets are recognised by the names of keys and the look of values; what was
+    guessed, and what could not be, stands above the definition. Exit code 1 when `check` still finds something wrong.
+
+    \b
+    Examples:
+      sms-connector import-curl command.txt --output acme.yaml
+      pbpaste | sms-connector import-curl
+      sms-connector import-curl --name acme curl https://sms.example.com/send -d to=91… -d text=Hello
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
+    if command and Path(command[0]).name == "curl":
+        call = read_command(command)
+    elif len(command) <= 1:
+        file = command[0] if command else "-"
+        call = read_command(_text(file))
+    else:
+        raise UsageError("write the command as `curl …`, or name one file that holds it; options come first")
+    name = _name(name or provider_name(call.url))
+    _finish(from_call(recognise(call, name, Hints(to, body, template)), name), output)
+
+
+@click.command("import-clevertap")
+@click.argument("form", required=False, metavar="[FORM]")
+@name_option
+@output_option
+@click.option("--method", type=click.Choice(["GET", "POST"]), default="POST", show_default=True)
+@click.option("--endpoint", metavar="URL", help="The HTTP API endpoint.")
+@click.option("--basic", metavar="USER:PASSWORD", help="Basic authentication.")
+@click.option("--client-url", metavar="URL", help="Auth 2.0: client URL.")
+@click.option("--client-id", help="Auth 2.0: client ID.")
+@click.option("--secret-key", help="Auth 2.0: secret key; better as '${NAME}'.")
+@click.option("--auth-pair", "auth_pairs", multiple=True, metavar="KEY=VALUE", help="Auth 2.0: key-value pair.")
+@click.option("--header", "headers", multiple=True, metavar="KEY=VALUE", help="Header. Repeatable.")
+@click.option("--parameter", "pairs", multiple=True, metavar="KEY=VALUE", help="Key-value pair. Repeatable.")
+@click.option("--json", "payload", metavar="FILE", help="File with the JSON payload; - for standard input.")
+@click.option("--batch-key", help="Batching: key name.")
+@click.option("--batch-records", type=click.IntRange(1, 1000), help="Batching: number of records per batch.")
+def import_clevertap(
+    *,
+    form: str | None,
+    name: str | None,
+    output: Path | None,
+    method: str,
+    endpoint: str | None,
+    basic: str | None,
+    client_url: str | None,
+    client_id: str | None,
+    secret_key: str | None,
+    auth_pairs: tuple[str, ...],
+    headers: tuple[str, ...],
+    pairs: tuple[str, ...],
+    payload: str | None,
+    batch_key: str | None,
+    batch_records: int | None,
+) -> None:
+    """Make a definition from the fields of CleverTap's form "Generic SMS": a small YAML file, or options.
+
+    \b
+    The file:
+      method: POST
+      endpoint: https://sms.example.com/send
+      authentication: none            # or basic: {username: …, password: …}
+                                      # or oauth2: {client_url: …, client_id: …, secret_key: …, pairs: {scope: sms}}
+      headers: {X-Source: clevertap}
+      parameters:                     # pairs: {…}, or json: the payload as it is
+        json: |
+          {"msgs": [{"to": "$$To", "text": "$$Body"}]}
+      batching: {key: msgs, records: 1000}
+
+    Secrets that are typed in are written as ${NAME}: set them in the environment. Exit code 1 when `check` finds
+    something wrong.
+    """  # noqa: D301 - click's \b
+    if form is not None:
+        given = read_form(_text(form), "stdin" if form == "-" else form)
+    else:
+        if endpoint is None:
+            raise UsageError("name the endpoint with --endpoint, or a file that holds the form")
+        if (batch_key is None) != (batch_records is None):
+            raise UsageError("--batch-key and --batch-records come together")
+        oauth = (client_url, client_id, secret_key)
+        if any(oauth) and not all(oauth):
+            raise UsageError("--client-url, --client-id and --secret-key come together")
+        if basic is not None and any(oauth):
+            raise UsageError("--basic and --client-url: choose one authentication")
+        if pairs and payload is not None:
+            raise UsageError("--parameter and --json: choose one")
+        user, _, password = (basic or "").partition(":")
+        given = Form(
+            method="GET" if method == "GET" else "POST",
+            endpoint=endpoint,
+            basic=(user, password) if basic is not None else None,
+            oauth2=(client_url, client_id, secret_key, _pairs("--auth-pair", auth_pairs))
+            if client_url and client_id and secret_key
+            else None,
+            headers=_pairs("--header", headers),
+            pairs=_pairs("--parameter", pairs),
+            json=None if payload is None else _text(payload),
+            batching=(batch_key, batch_records) if batch_key and batch_records else None,
+        )
+    name = _name(name or provider_name(given.endpoint))
+    _finish(from_form(given, name), output)
+
+
+def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for pair in given:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(f"{option} {pair}: write KEY=VALUE")
+        pairs[key] = value
+    return pairs
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise UsageError(f"--name {name}: write letters, digits, `.`, `_` and `-`")
+    return name
+
+
+def _text(file: str) -> str:
+    try:
+        with click.open_file(file, encoding="utf-8") as stream:
+            return str(stream.read())
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: not UTF-8 text") from None
+
+
+def _finish(draft: Draft, output: Path | None) -> None:
+    """Write the draft and say whether it is a definition yet."""
+    text = draft.yaml()
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        try:
+            with output.open("x", encoding="utf-8") as stream:
+                stream.write(text)
+        except OSError as error:
+            raise UsageError(f"--output {output}: {error.strerror}") from error
+    checked = _checked(text, draft.name)
+    said = as_text(checked)
+    if output is not None:
+        said = said.replace(checked.file, str(output))
+    click.echo(said.replace(checked.file, f"{draft.name}.yaml"), err=True)
+    if checked.errors:
+        raise click.exceptions.Exit(1)
+
+
+def _checked(text: str, name: str) -> Checked:
+    """What `check --no-environment` says of it."""
+    with tempfile.TemporaryDirectory(prefix="sms-import-") as folder:
+        file = Path(folder) / f"{name}.yaml"
+        file.write_text(text, encoding="utf-8")
+        return check_file(str(file), Environment.placeholders())

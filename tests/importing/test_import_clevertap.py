@@ -1,0 +1,157 @@
+"""`import-clevertap`: the form, field by field."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from connector.cli.main import group
+from connector.definition.environment import Environment
+from connector.definition.load import load
+from connector.definition.tree import BasicAuth, OAuth2
+from connector.errors import DefinitionError
+from connector.importing.clevertap import read_form
+from connector.model import Batch, Message
+from connector.request.compile import compile_operation
+from tests.definition.write import FIXTURES
+
+SEED = (FIXTURES / "seed-batched.jsonc").read_text()
+
+FORM = """\
+method: POST
+endpoint: https://sms.example.com/send
+authentication:
+  basic: {username: me, password: pass-word-1}
+headers: {X-Source: clevertap, authkey: key-number-2}
+parameters:
+  json: |
+PAYLOAD
+batching: {key: msgs, records: 1000}
+""".replace("PAYLOAD", "".join(f"    {line}\n" for line in SEED.splitlines()))
+
+
+def run(*arguments: Any, text: str | None = None) -> Any:
+    return CliRunner().invoke(group, ["import-clevertap", *map(str, arguments)], input=text)
+
+
+def sent(definition: str, tmp_path: Path, messages: list[Message], **environment: str) -> Any:
+    file = tmp_path / "made.yaml"
+    file.write_text(definition)
+    (operation,) = load(file, environment=Environment(environment)).operations
+    request = compile_operation(operation).render(messages, Batch("0" * 32, 0.0)).request
+    assert request is not None
+    return request, operation
+
+
+def test_the_seeds_form_is_the_seeds_definition(tmp_path: Path) -> None:
+    result = run("-", "--name", "acme", text=FORM)
+    assert result.exit_code == 0, result.stderr
+    assert "//Global Key-Value pair" in result.stdout
+    assert "pass-word-1" not in result.output + result.stderr
+    assert "key-number-2" not in result.output + result.stderr
+    secrets = {"ACME_USER": "me", "ACME_PASSWORD": "pass-word-1", "ACME_AUTHKEY": "key-number-2"}
+    assert all(f"#   {name}\n" in result.stdout for name in secrets)
+    messages = [
+        Message(
+            f"m{number}",
+            f"+9198123456{number}",
+            template_id="1107",
+            template_variables={"a": number},
+            campaign_id="c",
+            custom={"hid": 7, "uid": f"u{number}"},
+        )
+        for number in (70, 71)
+    ]
+    request, operation = sent(result.stdout, tmp_path, messages, **secrets)
+    assert json.loads(request.body) == {
+        "hid": 7,
+        "tid": "1107",
+        "cid": "c",
+        "type": "template",
+        "msgs": [
+            {"seq": 1, "to": each.to, "uid": each.custom["uid"], "variables": each.template_variables, "enc": "utf8"}
+            for each in messages
+        ],
+    }
+    assert operation.auth == BasicAuth("me", "pass-word-1")
+    assert dict(request.headers)["authkey"] == "key-number-2"
+    assert operation.batching.max_records == 1000
+
+
+def test_options_do_what_the_file_does(tmp_path: Path) -> None:
+    payload = tmp_path / "payload.json"
+    payload.write_text(SEED)
+    by_file = run("-", "--name", "acme", text=FORM)
+    by_options = run(
+        *("--name", "acme", "--endpoint", "https://sms.example.com/send", "--basic", "me:pass-word-1"),
+        *("--header", "X-Source=clevertap", "--header", "authkey=key-number-2", "--json", payload),
+        *("--batch-key", "msgs", "--batch-records", 1000),
+    )
+    assert by_options.exit_code == 0
+    assert by_options.stdout == by_file.stdout
+
+
+def test_oauth2_and_pairs_in_a_get(tmp_path: Path) -> None:
+    result = run(
+        *("--method", "GET", "--endpoint", "https://api.acme.example/send", "--client-url", "https://a.example/token"),
+        *("--client-id", "${ACME_ID}", "--secret-key", "s3cret-key", "--auth-pair", "scope=sms"),
+        *("--parameter", "to=$$To", "--parameter", "text=$$Body", "--parameter", "key=0123456789"),
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "s3cret-key" not in result.output + result.stderr
+    environment = {"ACME_ID": "id-1", "ACME_SECRET": "s3cret-key", "ACME_KEY": "0123456789"}
+    request, operation = sent(result.stdout, tmp_path, [Message("m1", "+919812345678", body="a b&c")], **environment)
+    assert request.url == "https://api.acme.example/send?to=%2B919812345678&text=a%20b%26c&key=0123456789"
+    assert operation.auth == OAuth2("https://a.example/token", "id-1", "s3cret-key", {"scope": "sms"})
+
+
+def test_a_payload_may_be_a_structure(tmp_path: Path) -> None:
+    text = (
+        "method: POST\nendpoint: https://sms.example.com/send\nauthentication: none\n"
+        "parameters: {json: {to: $$To, text: $$Body, rate: 1.10, on: true}}\n"
+    )
+    result = run("-", text=text)
+    assert result.exit_code == 0, result.stderr
+    request, _ = sent(result.stdout, tmp_path, [Message("m1", "+919812345678", body="x")])
+    assert request.body == b'{"to":"+919812345678","text":"x","rate":1.10,"on":true}'
+
+
+def test_every_fault_of_a_form_has_its_place() -> None:
+    text = "method: PUT\nendpoint: https://a.example\nbatching: {key: msgs, records: 5000}\nheader: {a: b}\n"
+    with pytest.raises(DefinitionError) as error:
+        read_form(text, "form.yaml")
+    assert [str(problem).split("; ")[0] for problem in error.value.problems] == [
+        "form.yaml:1:9: method: `PUT` cannot stand here",
+        "form.yaml:3:32: batching.records: 5000 cannot stand here",
+        "form.yaml:4:1: header: the key `header` is not known",
+    ]
+    for broken in ("", "method: [", "- a\n", "method: POST\n"):
+        with pytest.raises(DefinitionError):
+            read_form(broken, "form.yaml")
+
+
+def test_what_check_finds_in_the_draft_is_said_and_fails() -> None:
+    result = run("--endpoint", "https://sms.example.com/send", "--parameter", "to=$$to")
+    assert result.exit_code == 1
+    assert "write $$To" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--endpoint"),
+        (["--endpoint", "https://a.example", "--batch-key", "msgs"], "come together"),
+        (["--endpoint", "https://a.example", "--client-id", "x"], "come together"),
+        (["--endpoint", "https://a.example", "--parameter", "a"], "KEY=VALUE"),
+        (["--endpoint", "https://a.example", "--parameter", "a=b", "--json", "-"], "choose one"),
+        (["nowhere.yaml"], "No such file"),
+        (["-", "--name", "a b"], "letters, digits"),
+    ],
+)
+def test_wrong_options_are_named(arguments: list[str], said: str) -> None:
+    result = CliRunner().invoke(group, ["import-clevertap", *arguments], input=FORM, standalone_mode=False)
+    assert said in str(result.exception)
