@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 SLOW := tests/kafka tests/contract tests/integration tests/crash tests/demo/test_demo.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test crash lint bench lock clean
+.PHONY: help demo check test crash lint bench generated lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements/test.lock requirements/venv pyproject.toml
 	@echo "== installing into $(VENV) from requirements/test.lock (about a minute, once)"
@@ -42,6 +42,11 @@ crash: $(READY) ## every fault and every mutation against real brokers: some min
 
 bench: $(READY) ## throughput on this machine
 	@$(BIN)/python -m bench
+
+generated: $(READY) ## write again what is made from the code: schemas/, docs/configuration.md
+	@echo "== writing schemas/ and docs/configuration.md"
+	@$(BIN)/sms-connector schemas
+	@$(BIN)/sms-connector config reference > $(VENV)/reference.md && mv $(VENV)/reference.md docs/configuration.md
 
 lock: $(READY) ## resolve pyproject.toml into requirements/*.lock
 	@echo "== resolving requirements/*.lock"
