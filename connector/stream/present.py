@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
+from connector.masking import mask_number
 from connector.model import Result
 from connector.settings.model import Results
 
@@ -13,9 +14,9 @@ SHOWN_DIGITS = 3
 
 
 def presenter(results: Results) -> Callable[[Result], None] | None:
-    """A function that changes `to` of a result in place; None where it stays as in the event."""
+    """A function that changes a result in place before it leaves; None where `to` stays as in the event."""
     if results.to == "masked":
-        return _mask
+        return _masked
     if results.to == "hashed":
         salt = results.salt
         assert salt is not None, "settings refuse `hashed` without a salt"
@@ -23,13 +24,21 @@ def presenter(results: Results) -> Callable[[Result], None] | None:
 
         def hashed(result: Result) -> None:
             if result.to is not None:
-                digits = result.to.lstrip("+").encode("utf-8", "replace")
-                result.to = hmac.new(key, digits, hashlib.sha256).hexdigest()
+                digits = result.to.lstrip("+")
+                _hide_in_ids(result, digits)
+                result.to = hmac.new(key, digits.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
         return hashed
     return None
 
 
-def _mask(result: Result) -> None:
+def _masked(result: Result) -> None:
     if result.to is not None:
+        _hide_in_ids(result, result.to.lstrip("+"))
         result.to = "*" * (len(result.to) - SHOWN_DIGITS) + result.to[-SHOWN_DIGITS:]
+
+
+def _hide_in_ids(result: Result, digits: str) -> None:
+    """Some providers make their message ids of the phone number (SMSINDIAHUB's older API does)."""
+    if result.provider_message_id is not None and digits and digits in result.provider_message_id:
+        result.provider_message_id = result.provider_message_id.replace(digits, mask_number(digits))
