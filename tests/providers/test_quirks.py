@@ -1,0 +1,276 @@
+"""What single providers do that others do not, and what their documents leave open."""
+
+from __future__ import annotations
+
+import json
+import pytest
+
+from connector.clock import SystemClock
+from connector.errors import MessageError
+from connector.model import Batch, Reply
+from connector.response.compile import compile_response
+from connector.simulator.fake import Magic
+
+from .shipped import magic_message, message, provided, shipped
+
+
+async def test_bulksms_is_not_sent_twice_when_an_uncertain_request_is_repeated() -> None:
+    """The repeated request has the same bytes and deduplication-id; the ids are those of the first reply."""
+    async with provided("bulksms") as provider:
+        provider.set(drop="after", times=2)
+        delivery = await provider.deliver(*(message(n) for n in range(5)))
+        taken = {record["ref"]: record["id"] for record in provider.taken()}
+        repeated = [request["values"].get("repeated") for request in provider.log()]
+    assert len(taken) == 5
+    assert repeated == [None, True, True]
+    assert {key: result.provider_message_id for key, result in delivery.results.items()} == taken
+    assert {result.attempts for result in delivery.results.values()} == {3}
+
+
+async def test_bulksms_marks_in_a_text_are_no_fields() -> None:
+    """`{F0}` written by a user would be replaced by nothing."""
+    async with provided("bulksms") as provider:
+        await provider.exchange(message(1, body="Use {F0###} and {fn} and {sn10} and {F}"))
+        assert provider.taken()[0]["text"] == "Use { F0###} and { fn} and { sn10} and { F}"
+
+
+async def test_bulksms_long_ids_are_matched_by_what_stands_for_them() -> None:
+    """userSuppliedId has 20 characters, a message_id up to 128."""
+    async with provided("bulksms") as provider:
+        provider.set(shuffle=True)
+        long = [message(n, message_id=f"{'campaign-of-the-year/' * 5}{n}") for n in range(10)]
+        exchange = await provider.exchange(*long)
+        ids = {record["to"]: record["id"] for record in provider.taken()}
+    assert [outcome.provider_message_id for outcome in exchange.outcomes] == [ids[each.to] for each in long]
+
+
+@pytest.mark.parametrize("code_as_text", [False, True])
+async def test_exotel_status_failed_is_a_refusal(code_as_text: bool) -> None:
+    """DND comes back as HTTP 200 with a Sid; the code is a number in one capture and text in another."""
+    async with provided("exotel") as provider:
+        provider.set(code_as_text=code_as_text)
+        many = await provider.exchange(message(1), magic_message(2, Magic.BLOCKED), message(3))
+        one = await provider.exchange(magic_message(2, Magic.BLOCKED))
+    for outcome in (many.outcomes[1], one.outcomes[0]):
+        assert (outcome.then, outcome.code, outcome.reason) == ("reject", "23005", "FAILED_DND")
+
+
+async def test_exotel_refused_elements_are_told_apart_only_where_they_agree() -> None:
+    """A RestException in a bulk reply has no number: two that differ are doubtful for exactly those two messages."""
+    async with provided("exotel") as provider:
+        good = [message(n) for n in range(3)]
+        alike = await provider.exchange(*good, magic_message(3, Magic.INVALID), magic_message(4, Magic.PERMANENT))
+        apart = await provider.exchange(*good, magic_message(3, Magic.INVALID), magic_message(4, Magic.TEMPORARY))
+    assert alike.words == ["accept"] * 3 + ["reject"] * 2
+    assert alike.outcomes[3].code is None  # which code is whose is not known
+    assert apart.words == ["accept"] * 3 + ["unknown"] * 2
+
+
+async def test_exotel_in_the_shape_of_its_newer_pages_is_unknown() -> None:
+    """{"SMSMessages": […]} is not verified: nothing is guessed from it."""
+    async with provided("exotel") as provider:
+        provider.set(bulk_shape="SMSMessages")
+        exchange = await provider.exchange(message(1), message(2))
+    assert exchange.words == ["unknown"] * 2
+
+
+async def test_exotel_a_single_message_goes_by_the_single_form() -> None:
+    """The last one of a campaign is not kept waiting for a second."""
+    async with provided("exotel") as provider:
+        delivery = await provider.deliver(message(1))
+        paths = [request["path"] for request in provider.log()]
+    assert delivery.statuses == {"m1": "accepted"}
+    assert [path.rpartition("/")[2] for path in paths] == ["send.json"]
+
+
+async def test_exotel_its_own_503_took_nothing() -> None:
+    """RestException 503 is retried and given up as failed; a gateway's 503 stays uncertain (test_contract.py)."""
+    async with provided("exotel") as provider:
+        delivery = await provider.deliver(magic_message(1, Magic.TEMPORARY))
+    (result,) = delivery.results.values()
+    assert (str(result.status), result.attempts, result.code) == ("failed", 4, "35008")
+
+
+async def test_msg91_a_suppressed_repeat_is_unknown() -> None:
+    """311: an identical request within 10 seconds. The first may have been taken, so it is never sent a third time."""
+    async with provided("msg91") as provider:
+        provider.set(repeat_seconds=10)
+        await provider.exchange(message(1))
+        again = await provider.exchange(message(1))
+    assert [(outcome.then, outcome.code) for outcome in again.outcomes] == [("unknown", "311")]
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 422, 500])
+async def test_msg91_errors_are_read_whatever_their_http_status_is(status: int) -> None:
+    async with provided("msg91") as provider:
+        provider.set(error_status=status)
+        exchange = await provider.exchange(message(1), magic_message(2, Magic.CREDIT))
+    assert [(outcome.then, outcome.code) for outcome in exchange.outcomes] == [("pause", "301")] * 2
+
+
+async def test_msg91_a_variable_called_like_the_recipient_is_refused() -> None:
+    """It would overwrite the phone number."""
+    async with provided("msg91") as provider:
+        with pytest.raises(MessageError, match="mobiles"):
+            await provider.exchange(message(1, template_variables={"mobiles": "919999999999"}))
+        assert provider.log() == []
+
+
+@pytest.mark.parametrize("name", ["msg91", "textlocal"])
+async def test_a_refused_hour_waits_for_the_morning(name: str) -> None:
+    """306 and 192: at nine in India, not sooner and not counted."""
+    now = SystemClock().wall()
+    async with provided(name) as provider:
+        exchange = await provider.exchange(magic_message(1, Magic.HOURS))
+    (outcome,) = exchange.outcomes
+    assert outcome.then == "defer"
+    assert outcome.until is not None
+    assert 0 < outcome.until - now <= 86_400
+    assert round(outcome.until + 5.5 * 3600) % 86_400 == 9 * 3600
+
+
+async def test_nimbus_accounts_that_answer_a_bare_number() -> None:
+    async with provided("nimbus") as provider:
+        provider.set(plain=True)
+        exchange = await provider.exchange(message(1), message(2))
+        ids = {record["id"] for record in provider.taken()}
+    assert exchange.words == ["accept"] * 2
+    assert {outcome.provider_batch_id for outcome in exchange.outcomes} == ids
+
+
+async def test_nimbus_biz_takes_indian_numbers_only() -> None:
+    """Others are invalid; they are never sent as something else."""
+    async with provided("nimbus-biz") as provider:
+        exchange = await provider.exchange(message(1), message(2, to="+14155550100"), message(3))
+        numbers = [record["to"] for record in provider.taken()]
+    assert numbers == ["9800000019", "9800000039"]
+    (reason,) = exchange.invalid
+    assert "not a number of country code 91" in reason
+
+
+async def test_plivo_a_short_list_of_ids_makes_all_the_rest_unknown() -> None:
+    """message_uuid has no numbers: with one missing nobody knows whose; the invalid number is known all the same."""
+    async with provided("plivo") as provider:
+        provider.set(truncate=1)
+        exchange = await provider.exchange(message(1), magic_message(2, Magic.INVALID), message(3))
+    assert exchange.words == ["unknown", "reject", "unknown"]
+
+
+async def test_plivo_the_id_of_a_message_alone_is_its_own() -> None:
+    async with provided("plivo") as provider:
+        exchange = await provider.exchange(message(1))
+        (taken,) = provider.taken()
+    assert exchange.outcomes[0].provider_message_id == taken["id"]
+    assert exchange.outcomes[0].provider_batch_id != taken["id"]
+
+
+async def test_plivo_a_batch_of_nothing_but_invalid_numbers() -> None:
+    """400 for the whole request: bisected, and every one is rejected."""
+    async with provided("plivo") as provider:
+        delivery = await provider.deliver(*(magic_message(n, Magic.INVALID) for n in range(4)))
+    assert set(delivery.statuses.values()) == {"rejected"}
+
+
+@pytest.mark.parametrize("name", ["smsindiahub", "smsindiahub-legacy"])
+@pytest.mark.parametrize("code", ["13", "013", 13])
+def test_smsindiahub_codes_with_and_without_zeros(name: str, code: str | int) -> None:
+    """`13` was captured where the document says 013."""
+    assert judged(name, {"ErrorCode": code, "ErrorMessage": "words", "JobId": None, "MessageData": None}) == "split"
+
+
+@pytest.mark.parametrize("name", ["smsindiahub", "smsindiahub-legacy"])
+@pytest.mark.parametrize(
+    ("text", "then"), [("Failed#Invalid Login", "pause"), ("Failed#mobile numbers not valid", "split")]
+)
+def test_smsindiahub_errors_as_text(name: str, text: str, then: str) -> None:
+    assert judged(name, text) == then
+
+
+async def test_smsindiahub_a_redirect_is_not_followed() -> None:
+    """Plain http is answered 301, and what followed it would lose its parameters: the lane pauses and says why."""
+    async with provided("smsindiahub") as provider:
+        provider.set(redirect=True)
+        exchange = await provider.exchange(message(1), message(2))
+        assert len(provider.log()) == 1
+    assert exchange.words == ["pause"] * 2
+
+
+async def test_textlocal_refused_messages_say_why() -> None:
+    async with provided("textlocal") as provider:
+        exchange = await provider.exchange(message(1), magic_message(2, Magic.BLOCKED))
+    assert (exchange.outcomes[1].code, exchange.outcomes[1].reason) == ("51", "Number is in DND")
+
+
+async def test_pinpoint_replaces_names_in_a_text_with_template_variables() -> None:
+    async with provided("aws-pinpoint") as provider:
+        messages = [message(n, body="Hi {{name}}", template_variables={"name": f"N{n}", "n": 1}) for n in range(2)]
+        await provider.exchange(*messages)
+        assert [record["text"] for record in provider.taken()] == ["Hi N0", "Hi N1"]
+
+
+@pytest.mark.parametrize("name", ["aws-pinpoint", "aws-eum"])
+@pytest.mark.parametrize("secret", ["wrong", "demo-secret "])
+async def test_aws_a_wrong_signature_pauses(name: str, secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", secret)
+    async with provided(name) as provider:
+        exchange = await provider.exchange(message(1))
+    assert exchange.words == ["pause"]
+
+
+@pytest.mark.parametrize("prefix", ["", "com.amazonaws.pinpointsmsvoicev2#"])
+@pytest.mark.parametrize(
+    ("kind", "status", "then"),
+    [
+        ("ThrottlingException", 400, "throttle"),
+        ("ThrottlingException", 429, "throttle"),
+        ("ServiceQuotaExceededException", 400, "pause"),
+        ("AccessDeniedException", 400, "pause"),
+        ("ExpiredTokenException", 400, "pause"),
+        ("ValidationException", 400, "reject"),
+        ("ConflictException", 409, "reject"),
+        ("ResourceNotFoundException", 400, "reject"),
+        ("InternalServerException", 500, "uncertain"),
+    ],
+)
+def test_eum_goes_by_the_kind_of_an_error(kind: str, status: int, then: str, prefix: str) -> None:
+    """The status says little: throttling is a 400."""
+    assert judged("aws-eum", {"__type": prefix + kind, "Message": "words"}, status) == then
+
+
+async def test_vonage_a_long_text_has_an_element_per_part() -> None:
+    async with provided("vonage") as provider:
+        exchange = await provider.exchange(message(1, body="नमस्ते " * 40))
+        (taken,) = provider.taken()
+    assert exchange.words == ["accept"]
+    assert exchange.outcomes[0].provider_message_id == taken["id"]
+
+
+def test_vonage_some_parts_taken_and_others_not_is_unknown() -> None:
+    parts = [{"status": "0", "message-id": "a"}, {"status": "5", "error-text": "Internal Error"}]
+    assert judged("vonage", {"message-count": "2", "messages": parts}) == "unknown"
+
+
+async def test_infobip_no_credit_for_one_message_pauses_the_account() -> None:
+    """A status inside HTTP 200; the message waits, the others are taken."""
+    async with provided("infobip") as provider:
+        exchange = await provider.exchange(message(1), magic_message(2, Magic.CREDIT))
+    assert exchange.words == ["accept", "pause"]
+
+
+@pytest.mark.parametrize(("name", "status"), [("twilio", "failed"), ("vonage", "rejected"), ("aws-eum", "failed")])
+async def test_a_fault_inside_the_provider_ends_in_a_result(name: str, status: str) -> None:
+    """A message that can never be taken is given up after its attempts."""
+    magic = Magic.TEMPORARY if status == "failed" else Magic.PERMANENT
+    async with provided(name) as provider:
+        delivery = await provider.deliver(magic_message(1, magic))
+    assert delivery.statuses == {"m1": status}
+
+
+def judged(name: str, document: object, status: int = 200) -> str:
+    """What a reply to two messages (one, where requests have one) means, in one word."""
+    operation = shipped(name).operations[0]
+    body = document if isinstance(document, str) else json.dumps(document)
+    messages = [message(n) for n in range(2 if operation.batching else 1)]
+    reading = compile_response(operation).read(Reply(status, {}, body.encode()), messages, Batch("0" * 32, 0.0), 0.0)
+    (then,) = {outcome.then for outcome in reading.outcomes}
+    return then
