@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import click
 import orjson
 
+from connector.cli.fit import misfits
+from connector.cli.options import DEFAULT_FILE, config_option
+from connector.cli.options import load as load_settings
 from connector.definition.environment import Environment
 from connector.definition.load import definition_files, load
 from connector.definition.tree import Definition, Operation
-from connector.errors import ConfigurationError, DefinitionError, Problem
+from connector.errors import ConfigurationError, DefinitionError, Problem, SettingsError
 from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
 
@@ -41,11 +45,13 @@ class Checked:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file.")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--no-environment", is_flag=True, help="Leave every ${NAME} as it is: for places that have no secrets.")
-def check(paths: tuple[str, ...], *, as_json: bool, strict: bool, no_environment: bool) -> None:
+@config_option
+def check(paths: tuple[str, ...], *, as_json: bool, strict: bool, no_environment: bool, config: Path | None) -> None:
     """Check provider definitions: files, folders of files, or names of the catalogue.
 
     Prints every error at once with file, line, path and remedy, and for each operation what messages must have in
-    common to share a request. Exit code 78 when something is wrong.
+    common to share a request. Where there are settings, definitions are checked against them. Exit code 78 when
+    something is wrong.
 
     \b
     Examples:
@@ -54,10 +60,27 @@ def check(paths: tuple[str, ...], *, as_json: bool, strict: bool, no_environment
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     environment = Environment.placeholders() if no_environment else Environment(os.environ)
     checked = list(check_paths(paths, environment))
+    _check_fit(checked, config)
     for each in checked:
         click.echo(orjson.dumps(as_document(each)).decode() if as_json else as_text(each))
     if any(each.errors or (strict and each.warnings) for each in checked):
         raise click.exceptions.Exit(ConfigurationError.exit_code)
+
+
+def _check_fit(checked: Iterable[Checked], config: Path | None) -> None:
+    """Definitions against settings. Settings that cannot be read are an error only where they were asked for."""
+    if config is None and not DEFAULT_FILE.exists():
+        return
+    try:
+        settings = load_settings(config).settings
+    except SettingsError:
+        if config is not None:
+            raise
+        click.echo(f"{DEFAULT_FILE}: not sound, so definitions are not checked against it; see `config show`", err=True)
+        return
+    for each in checked:
+        if each.definition is not None:
+            each.errors.extend(misfits([each.definition], settings))
 
 
 def check_paths(paths: Iterable[str], environment: Environment) -> Iterator[Checked]:

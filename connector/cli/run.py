@@ -9,8 +9,9 @@ import click
 import structlog
 
 from connector import logs
+from connector.cli.fit import misfits
 from connector.cli.options import config_option, load, set_option
-from connector.errors import Problem, SettingsError
+from connector.errors import DefinitionError, Problem, SettingsError
 
 log = structlog.get_logger(__name__)
 
@@ -45,4 +46,6 @@ def run(config: Path | None, overrides: tuple[str, ...]) -> int:
         logs.SECRETS.add(definition.secrets.values())
         for warning in definition.warnings:
             log.warning("definition", warning=str(warning))
+    if problems := misfits(definitions.values(), settings):
+        raise DefinitionError(problems)
     return run_worker(settings, definitions)

@@ -223,10 +223,10 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """Transport options. Times in seconds, sizes in bytes."""
+    """Transport options. Times in seconds, sizes in bytes; `total` None is the setting `timeouts.http_total`."""
 
     connect: float = 10.0
-    total: float = 30.0
+    total: float | None = None
     reply_bytes: int = 4 * 1024 * 1024
     verify: bool = True
     ca: str | None = None

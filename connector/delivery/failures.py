@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from connector.definition.tree import Http
 from connector.delivery.addresses import PrivateAddressError
 from connector.errors import Phase, RequestError
 
@@ -26,8 +25,8 @@ class Progress:
     connected: bool = False
 
 
-def explain(error: Exception, progress: Progress, *, host: str, http: Http) -> RequestError:
-    """The RequestError for whatever sending raised."""
+def explain(error: Exception, progress: Progress, *, host: str, connect: float, total: float) -> RequestError:
+    """The RequestError for whatever sending raised; `connect` and `total` are the seconds it was given."""
     early = _before_connection(error, host)
     if early is not None:
         return early
@@ -36,10 +35,10 @@ def explain(error: Exception, progress: Progress, *, host: str, http: Http) -> R
         return RequestError(Phase.CONNECT, told, uncertain=False)
     timed_out = isinstance(error, TimeoutError)
     if not progress.connected:
-        told = f"no connection to {host} within {http.connect:g}s" if timed_out else type(error).__name__
+        told = f"no connection to {host} within {connect:g}s" if timed_out else type(error).__name__
         return RequestError(progress.phase, told, uncertain=False, timed_out=timed_out)
     if timed_out:
-        told = f"no complete reply within {http.total:g}s"
+        told = f"no complete reply within {total:g}s"
         return RequestError(progress.phase, told, uncertain=True, timed_out=True)
     if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ClientResponseError)):
         return RequestError(

@@ -24,7 +24,7 @@ from connector.definition.tree import Auth, Definition, NoAuth, OAuth2, SigV4
 from connector.delivery.addresses import PublicResolver, refuse_private_literal
 from connector.delivery.failures import Progress, explain
 from connector.delivery.oauth2 import OAuth2Middleware
-from connector.errors import DefinitionError, Phase, Problem
+from connector.errors import DefinitionError, Phase, Problem, RequestError
 from connector.model import Reply, Request
 from connector.request import sigv4
 
@@ -37,6 +37,9 @@ DNS_SECONDS = 30
 """A provider that moves its name is followed within this time."""
 
 TOKEN_REPLY_BYTES = 64 * 1024
+
+TOTAL_SECONDS = 30.0
+"""For a request whose definition says nothing, where no setting says more."""
 
 SPARE_CONNECTIONS = 2
 """Beyond the request slots: token requests."""
@@ -63,13 +66,15 @@ class HttpTransport:
     Args:
         definition: whose `http` options apply.
         clock: token ages and signatures.
+        total: seconds for a request whose definition does not say.
 
     Raises:
         DefinitionError: a certificate or key file cannot be used, or the extra for AWS signatures is missing.
     """
 
-    def __init__(self, definition: Definition, *, clock: Clock | None = None) -> None:
+    def __init__(self, definition: Definition, *, clock: Clock | None = None, total: float = TOTAL_SECONDS) -> None:
         self._http = definition.http
+        self._total = definition.http.total or total
         self._connections = definition.limits.concurrency + SPARE_CONNECTIONS
         self._clock = clock or SystemClock()
         self._ssl = _ssl_context(definition)
@@ -84,7 +89,7 @@ class HttpTransport:
             # In a thread: finding credentials may ask a metadata service.
             request = await asyncio.to_thread(sigv4.sign, request, auth, self._clock.wall())
         middlewares = (self._token(auth), _once) if isinstance(auth, OAuth2) else (_once,)
-        return await self._exchange(request, middlewares, self._http.reply_bytes, self._http.total)
+        return await self._exchange(request, middlewares, self._http.reply_bytes, self._total)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -102,7 +107,7 @@ class HttpTransport:
         content_type = (hdrs.CONTENT_TYPE, "application/x-www-form-urlencoded")
         request = Request("POST", url, (content_type, *headers.items()), urlencode(pairs).encode())
         # Within the time of the request that needs the token, so that it is this one that is seen to fail.
-        return await self._exchange(request, (_once,), TOKEN_REPLY_BYTES, self._http.total / 2)
+        return await self._exchange(request, (_once,), TOKEN_REPLY_BYTES, self._total / 2)
 
     async def _exchange(
         self, request: Request, middlewares: tuple[aiohttp.ClientMiddlewareType, ...], limit: int, seconds: float
@@ -125,10 +130,13 @@ class HttpTransport:
                 body, truncated = await _body(response, limit)
                 return Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, body, truncated)
         except _Ended as ended:
-            raise explain(ended.error, progress, host=url.host or "", http=self._http) from None
+            raise self._explain(ended.error, progress, url) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: what aiohttp refuses to send. `from None`: see failures.py about texts.
-            raise explain(error, progress, host=url.host or "", http=self._http) from None
+            raise self._explain(error, progress, url) from None
+
+    def _explain(self, error: Exception, progress: Progress, url: URL) -> RequestError:
+        return explain(error, progress, host=url.host or "", connect=self._http.connect, total=self._total)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -69,7 +69,7 @@ class Lanes:
     def _transport(self, definition: Definition, *, dry_run: bool) -> Transport:
         if dry_run:
             return DryRunTransport()
-        transport = HttpTransport(definition, clock=self._clock)
+        transport = HttpTransport(definition, clock=self._clock, total=self._settings.timeouts.http_total)
         self._transports.append(transport)
         return transport
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from connector.definition.tree import Definition, Http
 from connector.delivery import addresses
+from connector.delivery.http import HttpTransport
 from connector.errors import DefinitionError, Phase, RequestError
 from tests.kafka.certificates import Certificates, make_certificates
 
@@ -248,6 +250,19 @@ async def test_a_reply_that_takes_too_long_is_uncertain_and_timed_out() -> None:
     async with serving(silent) as server:
         error = await failure(server.url, total=0.05)
         assert (error.phase, error.uncertain, error.timed_out) == (Phase.READ, True, True)
+
+
+async def test_what_a_definition_does_not_say_is_the_setting() -> None:
+    async def silent(server: Server, reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await server.read(reader)
+        await reader.read()
+
+    async with serving(silent) as server:
+        definition = Definition("acme", "acme.yaml", (), http=Http(private_hosts=True))
+        client = HttpTransport(definition, total=0.05)
+        with pytest.raises(RequestError, match="no complete reply within 0.05s"):
+            await client.send(post(server.url))
+        await client.close()
 
 
 async def test_a_reply_that_drips_ends_at_the_total_limit() -> None:
