@@ -574,6 +574,13 @@ def test_vonage_says_errors_in_a_200(change: dict[str, str], status: str) -> Non
     assert (answer.status, read(answer)["messages"][0]["status"], answer.taken) == (200, status, [])
 
 
+@pytest.mark.parametrize(("secret", "status"), [(SECRET, "0"), ("x", "4")])
+def test_vonage_takes_basic_authentication_as_its_own_client_sends_it(secret: str, status: str) -> None:
+    given = {name: value for name, value in VONAGE.items() if not name.startswith("api_")}
+    answer = form(make("vonage"), "/sms/json", given, basic(password=secret))
+    assert read(answer)["messages"][0]["status"] == status
+
+
 APP = {"Authorization": f"App {SECRET}"}
 
 

@@ -1,4 +1,4 @@
-"""Vonage SMS API (rest.nexmo.com). Sources: developer.vonage.com error list, clients."""
+"""Vonage SMS API (rest.nexmo.com). Sources: developer.vonage.com error list, clients (vonage-sms for Basic)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ REFUSED = {
 class Vonage(Fake):
     """POST /sms/json (form or JSON) `api_key`, `api_secret`, `from`, `to`, `text`, optional `type`, `client-ref`.
 
-    Always 200; `messages` has an element per *part* of the text, and `status` is text: "0" is well.
+    HTTP Basic may stand for `api_key` and `api_secret`. Always 200; `messages` has an element per *part* of the text,
+    and `status` is text: "0" is well.
     """
 
     name = "vonage"
@@ -35,10 +36,11 @@ class Vonage(Fake):
         fields = self._fields(call)
         if fields is None:
             return _one("2", "Missing api_key")
-        for name in ("api_key", "api_secret", "from", "to", "text"):
+        for name in ("from", "to", "text") if call.basic else ("api_key", "api_secret", "from", "to", "text"):
             if not fields.get(name):
                 return _one("2", f"Missing {name}")
-        if (fields["api_key"], fields["api_secret"]) != (self.knobs.account, self.knobs.secret):
+        given = call.basic or (fields["api_key"], fields["api_secret"])
+        if given != (self.knobs.account, self.knobs.secret):
             return _one("4", "Bad Credentials")
         to, text = str(fields["to"]), str(fields["text"])
         record: Record = {"to": to, "ref": fields.get("client-ref"), "text": text}
