@@ -65,9 +65,10 @@ _origin = re.compile(r"https?://[^/]+")
 
 
 @cache
-def shipped(name: str) -> Definition:
+def shipped(name: str, account: str = "demo") -> Definition:
     """A definition of the catalogue, as a user of all providers loads it."""
-    return load(name, environment=Environment(DEMO))
+    values = {key: account if value == "demo" else value for key, value in DEMO.items()}
+    return load(name, environment=Environment(values))
 
 
 def message(number: int, **fields: Any) -> Message:
@@ -128,10 +129,10 @@ class Delivery:
 class Provider:
     """One shipped definition and its fake."""
 
-    def __init__(self, name: str, simulator: Simulator, **http: Any) -> None:
+    def __init__(self, name: str, simulator: Simulator, account: str = "demo", **http: Any) -> None:
         self.name = name
         self.simulator = simulator
-        self.definition = turned(shipped(name), f"{simulator.url}/{name}", **http)
+        self.definition = turned(shipped(name, account), f"{simulator.url}/{name}", **http)
         self.transport = HttpTransport(self.definition)
 
     @property
@@ -215,10 +216,11 @@ class Provider:
 
 
 @asynccontextmanager
-async def provided(name: str, **http: Any) -> AsyncIterator[Provider]:
+async def provided(name: str, account: str = "demo", **http: Any) -> AsyncIterator[Provider]:
     """A shipped definition against its fake on a real socket. `http`: transport options."""
     async with Simulator([name]) as simulator:
-        provider = Provider(name, simulator, **http)
+        provider = Provider(name, simulator, account, **http)
+        provider.set(account=account)
         try:
             yield provider
         finally:
