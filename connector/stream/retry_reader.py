@@ -44,6 +44,7 @@ class RetryReader:
         self._clock = clock
         self._take = take
         self._consumer: AIOKafkaConsumer | None = None
+        self._assigned: dict[TopicPartition, Partition] = {}
         self._partitions: dict[TopicPartition, Partition] = {}
         self._fetched: dict[TopicPartition, deque[ConsumerRecord]] = {}
 
@@ -64,18 +65,27 @@ class RetryReader:
         if consumer is not None:
             await consumer.stop()
 
-    def open(self, partitions: Sequence[Partition]) -> None:
-        """Read these from where their ledgers stand."""
+    def assign(self, partitions: Sequence[Partition]) -> None:
+        """Own these, from where their ledgers stand. Their offsets may be committed until `release`."""
         assert self._consumer is not None
-        self._partitions = {TopicPartition(it.topic, it.partition): it for it in partitions}
-        self._fetched = {tp: deque() for tp in self._partitions}
-        self._consumer.assign(list(self._partitions))
-        for tp, partition in self._partitions.items():
+        self._assigned = {TopicPartition(it.topic, it.partition): it for it in partitions}
+        self._consumer.assign(list(self._assigned))
+        for tp, partition in self._assigned.items():
             self._consumer.seek(tp, partition.ledger.position)
 
-    def close(self) -> None:
-        """Forget everything; what was fetched and not taken stays in Kafka."""
+    def feed(self) -> None:
+        """Begin to hand out what is due."""
+        self._fetched = {tp: deque() for tp in self._assigned}
+        self._partitions = self._assigned
+
+    def hold(self) -> None:
+        """Hand out nothing more; what was fetched and not taken stays in Kafka."""
         self._partitions, self._fetched = {}, {}
+
+    def release(self) -> None:
+        """Own nothing."""
+        self.hold()
+        self._assigned = {}
         if self._consumer is not None:
             self._consumer.assign([])
 

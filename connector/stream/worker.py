@@ -285,21 +285,27 @@ class Worker:
             opened = await self._opening.open(assigned | retries, wanted=lambda: epoch == self._epoch)
             if epoch != self._epoch:
                 return
-            self._sources = [it for it in opened if TopicPartition(it.topic, it.partition) not in retries]
-            self._retries = [it for it in opened if TopicPartition(it.topic, it.partition) in retries]
-            await self._commit()
-            positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in self._sources}
+            read_again = [it for it in opened if TopicPartition(it.topic, it.partition) in retries]
+            sources = [it for it in opened if TopicPartition(it.topic, it.partition) not in retries]
+            self._retry_reader.assign(read_again)
+            await self._commit(sources, read_again)
+            positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in sources}
             left_out = await self._cluster.bounds(assigned - set(positions))
             await self._group.seek(positions | {tp: bounds.end for tp, bounds in left_out.items()})
             numbers = await self._cluster.partitions(self._settings.topics.source_names)
             total = sum(map(len, numbers.values()))
+            if epoch != self._epoch:  # revoked while it was opened; what follows does not wait for anything
+                self._retry_reader.release()
+                return
+            self._sources, self._retries = sources, read_again
             self._partitions = {(it.topic, it.partition): it for it in opened}
             self._generation = self._group.generation
-            self._retry_reader.open(self._retries)
+            self._blocked = False
+            self._retry_reader.feed()
             self.pulse.confirm()
             self.live = True
             for lane in self._lanes.values():
-                lane.share(len(self._sources) / max(1, total))
+                lane.share(len(sources) / max(1, total))
                 lane.reopen()
 
     def _retry_partitions(self, assigned: Collection[TopicPartition]) -> set[TopicPartition]:
@@ -308,10 +314,10 @@ class Worker:
         topics = self._settings.topics.retry.values()
         return {TopicPartition(topic, tp.partition) for tp in assigned if tp.topic == first for topic in topics}
 
-    async def _commit(self) -> bool:
+    async def _commit(self, sources: Sequence[Partition], retries: Sequence[Partition]) -> bool:
         """Commit both groups' positions."""
-        sources = await self._committer.commit(self._sources, seconds=COMMIT_SECONDS)
-        return await self._retry_committer.commit(self._retries, seconds=COMMIT_SECONDS) and sources
+        committed = await self._committer.commit(sources, seconds=COMMIT_SECONDS)
+        return await self._retry_committer.commit(retries, seconds=COMMIT_SECONDS) and committed
 
     async def close(self, why: str, seconds: float) -> None:
         """Give the partitions back: wait up to `seconds` for what is in flight, write its results, commit, forget.
@@ -322,7 +328,7 @@ class Worker:
         self.live = False
         self._budget.changed()
         self._writer.release()
-        self._retry_reader.close()
+        self._retry_reader.hold()
         async with self._lifecycle:
             partitions = list(self._partitions.values())
             if not partitions:
@@ -342,7 +348,7 @@ class Worker:
             if not await self._writer.flush(remaining):
                 # Batches queued in an idempotent producer cannot be recalled: they would be written in another epoch.
                 end_process(EXIT_DEADLINE, "results were not acknowledged in time")
-            committed = await self._commit()
+            committed = await self._commit(self._sources, self._retries)
             self._disown(partitions)
             deadline.cancel()
             seconds_taken = round(self._clock.monotonic() - started, 3)
@@ -359,6 +365,7 @@ class Worker:
         for partition in partitions:
             partition.live = False
         self._writer.forget()
+        self._retry_reader.release()
         self._budget.clear()
         self._partitions, self._sources, self._retries = {}, [], []
         self.pulse.confirm()
@@ -398,7 +405,7 @@ class Worker:
             await asyncio.sleep(self._settings.timeouts.commit_interval)
             if not self.live:
                 continue
-            await self._commit()
+            await self._commit(self._sources, self._retries)
             if self._clock.monotonic() - purged >= PURGE_SECONDS:
                 purged = self._clock.monotonic()
                 await self._cluster.purge(
