@@ -110,7 +110,13 @@ async def test_plivo() -> None:
         sent, exchange = await both(provider, client.session, call, *(message(n, body=HINDI) for n in (1, 2)))
         client.multipart_session.close()
     theirs, ours = json.loads(sent.body), json.loads(exchange.request.body or b"")
-    assert theirs == {**ours, "type": "sms", "method": "POST", "log": True, "trackable": False}  # its defaults, written
+    assert theirs == {
+        **ours,
+        "type": "sms",
+        "method": "POST",
+        "log": "true",
+        "trackable": False,
+    }  # its defaults, written
 
 
 async def test_twilio() -> None:
