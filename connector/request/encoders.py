@@ -154,10 +154,11 @@ def _json_escape(match: re.Match[str]) -> str:
 
 _unsendable = re.compile(r"[^\x21-\x7e]").search
 _brackets = re.compile(r"[\[\]]").search
+_REPEATED = "%5B%5D"  # `to[]`: the name says that it repeats, and takes no index
 
 
 class FormEncoder(TextEncoder):
-    """Pairs, percent-encoded. A structure becomes brackets: `Messages[0][To]=…`.
+    """Pairs, percent-encoded. A structure becomes brackets: `Messages[0][To]=…`; a list under `to[]` repeats `to[]=…`.
 
     `space` is `+` in a form body and `%20` in a URL.
     """
@@ -212,7 +213,7 @@ def _pairs(name: str, value: Any, pairs: list[str]) -> None:
             _pairs(f"{name}%5B{key}%5D", item, pairs)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            _pairs(f"{name}%5B{index}%5D", item, pairs)
+            _pairs(name if name.endswith(_REPEATED) else f"{name}%5B{index}%5D", item, pairs)
     else:
         pairs.append(f"{name}={value}")
 

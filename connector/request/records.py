@@ -48,7 +48,7 @@ class Records:
         self._builds: list[Build] = []
         self._merging: list[Callable[[], Merged]] = []
         self._marks = _marks(operation)
-        for key in keys:
+        for key, recipient in zip(keys, _recipients(keys), strict=True):
             assert key.node is not None
             assert key.encoder is not None
             assert key.value is not None
@@ -58,7 +58,6 @@ class Records:
                 remedy = "put it outside the batching key"
                 raise wrong("batching.key", "`count()` stands in a record, and is not known before the last", remedy)
             build = key.value.required()
-            recipient = any("To" in expression.names for expression in expressions_in(key.node))
             self._builds.append(_present(build) if recipient and len(keys) > 1 else build)
             self._merging.append(merging(key.node, key.encoder.constant(Constant(batching.join))))
         builds = self._builds
@@ -114,6 +113,15 @@ class Records:
 
 
 _ABSENT = "nothing of the message would stand in the request"
+
+
+def _recipients(keys: Sequence[Key]) -> list[bool]:
+    """Which keys hold the recipient. Where it is only an argument (`Variables|under(To)`) that may be absent, if it
+    stands in another key.
+    """
+    read = [list(expressions_in(key.node)) for key in keys if key.node is not None]
+    heads = [any(expression.head == Head("name", "To") for expression in each) for each in read]
+    return heads if any(heads) else [any("To" in expression.names for expression in each) for each in read]
 
 
 def _present(build: Build) -> Build:

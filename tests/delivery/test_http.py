@@ -260,7 +260,7 @@ async def test_what_a_definition_does_not_say_is_the_setting() -> None:
     async with serving(silent) as server:
         definition = Definition("acme", "acme.yaml", (), http=Http(private_hosts=True))
         client = HttpTransport(definition, total=0.05)
-        with pytest.raises(RequestError, match="no complete reply within 0.05s"):
+        with pytest.raises(RequestError, match=r"no complete reply within 0\.05s"):
             await client.send(post(server.url))
         await client.close()
 

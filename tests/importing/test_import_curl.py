@@ -112,6 +112,10 @@ COMMANDS: dict[str, tuple[str, dict[str, Any]]] = {
         "curl https://sms.example.com/send -d -1=x -d to=919812345678 -d text=-d --data-raw @=y",
         {"to": TO, "body": "-d"},
     ),
+    "names that repeat": (
+        "curl https://sms.example.com/send -d 'to[]=919812345678' -d text=Hello",
+        {"to": TO, "body": "Hello"},
+    ),
     "marks of the language": (
         """curl https://sms.example.com/send -d to=919812345678 --data-urlencode 'text=Hi' \\
  --data-urlencode 'note=costs $$5, ${NOBODY} and $${x' --data-urlencode 'x${y}=1'""",

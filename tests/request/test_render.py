@@ -263,6 +263,14 @@ def test_a_structure_in_pairs_becomes_brackets_and_a_users_object_becomes_json_t
     ]
 
 
+def test_a_list_under_a_name_that_ends_in_brackets_repeats_the_name():
+    send = renderer({"to[]": ["$$To"], "m[]": [{"a": 1}], "text": "$$Body"}, kind="pairs", key="to[]")
+
+    request = send.render([message(1, body="x"), message(2, body="x")], batch()).request
+
+    assert request.body == b"to%5B%5D=%2B919800000001&to%5B%5D=%2B919800000002&m%5B%5D%5Ba%5D=1&text=x"
+
+
 def test_json_in_a_pair_is_text_and_keys_pass_through_it():
     send = renderer(
         {"apikey": "k", "data": {"$json": {"sender": "$$sender", "messages": [{"number": "$${To|digits|int}"}]}}},
