@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import msgspec
 import orjson
 
+from connector.clock import ManualClock
 from connector.definition.environment import Environment
 from connector.definition.load import load
+from connector.delivery.attempt import Attempt, Part
+from connector.delivery.item import Item
+from connector.delivery.retry import Backoff
+from connector.delivery.route import compile_routes
+from connector.delivery.settlement import Settler
 from connector.model import Batch, Message, Reply
 from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
@@ -26,6 +34,7 @@ class Figure(NamedTuple):
 
     part: str
     microseconds: float
+    most: float | None = None  # what it may cost; None where nobody promised
 
 
 def measure(folder: Path) -> Iterator[Figure]:
@@ -34,21 +43,34 @@ def measure(folder: Path) -> Iterator[Figure]:
     file.write_text(
         BATCHED.format(name="batched", simulator="http://127.0.0.1:1", records=BATCH, concurrency=1, more="")
     )
-    (operation,) = load(file, environment=Environment({})).operations
+    definition = load(file, environment=Environment({}))
+    (operation,) = definition.operations
     renderer, reader = compile_operation(operation), compile_response(operation)
-    decode = msgspec.json.Decoder(Message).decode
+    decode, encode = msgspec.json.Decoder(Message).decode, msgspec.json.Encoder().encode
     raw = [orjson.dumps(event(number)) for number in range(BATCH)]
     messages = [decode(value) for value in raw]
     batch = Batch(id="0" * 32, now=0.0)
     entries = [{"uid": f"m{number}", "to": "x", "status": "queued", "id": f"i{number}"} for number in range(BATCH)]
     reply = Reply(status=200, headers={}, body=orjson.dumps({"batch": "b", "results": entries}))
-    assert len(renderer.render(messages, batch).sent) == BATCH
-    assert reader.read(reply, messages, batch, 0.0).whole is None
+    request = renderer.render(messages, batch).request
+    assert request is not None
+    assert batch.count == BATCH
+    reading = reader.read(reply, messages, batch, 0.0)
+    assert reading.whole is None
+
+    origin, now = SimpleNamespace(topic="sms.messages", partition=0), datetime.now(UTC)
+    items = [Item(value, origin, number, None, now, None) for number, value in enumerate(raw)]
+    attempt = Attempt(Part((), items), compile_routes(definition)[0], items, messages, request, batch, 0.0)
+    settler = Settler(definition, backoff=Backoff(definition.retry, lambda: 0.5), clock=ManualClock(), dry_run=False)
+    results = settler.replied(attempt, 200, reading.outcomes, None).results
+    assert len(results) == BATCH
 
     yield Figure("decode the event", _best(lambda: [decode(value) for value in raw]))
     yield Figure("batch key", _best(lambda: [renderer.batch_key(message) for message in messages]))
-    yield Figure(f"render ({BATCH:,} per request)", _best(lambda: renderer.render(messages, batch)))
-    yield Figure(f"read the reply ({BATCH:,} entries)", _best(lambda: reader.read(reply, messages, batch, 0.0)))
+    yield Figure(f"render ({BATCH:,} per request)", _best(lambda: renderer.render(messages, batch)), 2.0)
+    yield Figure(f"read the reply ({BATCH:,} entries)", _best(lambda: reader.read(reply, messages, batch, 0.0)), 2.0)
+    yield Figure("build the result", _best(lambda: settler.replied(attempt, 200, reading.outcomes, None)))
+    yield Figure("encode the result", _best(lambda: [encode(result) for result in results]))
 
 
 def _best(work: Callable[[], object]) -> float:

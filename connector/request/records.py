@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,7 +71,7 @@ class Records:
         collected = Collected(merged)
         build, fits, take, marks_of = self._build, merged.fits, merged.take, self._marks
         sent, left = collected.sent, collected.left
-        marks: list[Mark] = []
+        marks: Sequence[Mark] = ()
         phones, taken = set[str](), set[Mark]()
         seq = 1
         for index, message in enumerate(messages):
@@ -138,10 +138,10 @@ def _present(build: Build) -> Build:
 
 # ---- what two messages of a batch must not share --------------------------------------------------------------------
 
-Mark = tuple[int, tuple[str, ...]]
+Mark = Hashable
 
 
-def _marks(operation: Operation) -> Callable[[Message, Batch], list[Mark]] | None:
+def _marks(operation: Operation) -> Callable[[Message, Batch], Sequence[Mark]] | None:
     """By what the reply's entries will be told apart; None when recipients alone tell them apart."""
     entries = operation.response.entries if operation.response else ()
     sources = [
@@ -151,9 +151,20 @@ def _marks(operation: Operation) -> Callable[[Message, Batch], list[Mark]] | Non
     ]
     if not sources:
         return None
+    if len(sources) == 1 and len(sources[0]) == 1:
+        (only,) = sources[0]
 
-    def marks(message: Message, batch: Batch) -> list[Mark]:
-        found = []
+        def mark(message: Message, batch: Batch) -> Sequence[Mark]:
+            """The ordinary case, once per message of a batch: a third of the time of the general one."""
+            value = only(message, batch)
+            if type(value) is str:
+                return (value,)
+            return () if value is MISSING else (as_text(value),)
+
+        return mark
+
+    def marks(message: Message, batch: Batch) -> Sequence[Mark]:
+        found: list[Mark] = []
         for source, builds in enumerate(sources):
             values = [build(message, batch) for build in builds]
             if MISSING not in values:
