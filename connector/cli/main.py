@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reply": ("connector.cli.reply:reply", "Show what a provider's reply means for each message."),
     "import-curl": ("connector.cli.imports:import_curl", "Make a definition from a curl command."),
     "import-clevertap": ("connector.cli.imports:import_clevertap", "Make a definition from CleverTap's form."),
+    "providers": ("connector.cli.providers:providers", "List the shipped definitions; show what one needs."),
     "simulate": ("connector.cli.simulate:simulate", "Serve fake SMS providers on one port."),
     "demo": ("connector.cli.demo:demo", "Watch events become requests and results, audited."),
     "schemas": ("connector.cli.schemas:schemas", "Write or check the JSON Schemas and the AsyncAPI document."),

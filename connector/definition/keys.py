@@ -163,8 +163,10 @@ OPERATION: Final = Record(
 )
 
 ABOUT: Final = Record(
+    Key("title", Free(), "What it is, in a line.", "Example SMS API v2"),
     Key("source", Free(), "Where the facts come from.", "developer.example.com/api"),
     Key("unverified", Free(), "What has not been confirmed.", ["429"]),
+    Key("limits", Free(), "What the provider allows, in words."),
     Key("notes", Free(), "What a reader should know."),
     Key("env", Free(), "The variables it needs, and what each is."),
 )

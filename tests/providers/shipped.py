@@ -127,12 +127,12 @@ class Delivery:
 
 
 class Provider:
-    """One shipped definition and its fake."""
+    """A definition and the fake of the provider it is for."""
 
-    def __init__(self, name: str, simulator: Simulator, account: str = "demo", **http: Any) -> None:
+    def __init__(self, name: str, simulator: Simulator, definition: Definition, **http: Any) -> None:
         self.name = name
         self.simulator = simulator
-        self.definition = turned(shipped(name, account), f"{simulator.url}/{name}", **http)
+        self.definition = turned(definition, f"{simulator.url}/{name}", **http)
         self.transport = HttpTransport(self.definition)
 
     @property
@@ -216,10 +216,12 @@ class Provider:
 
 
 @asynccontextmanager
-async def provided(name: str, account: str = "demo", **http: Any) -> AsyncIterator[Provider]:
-    """A shipped definition against its fake on a real socket. `http`: transport options."""
+async def provided(
+    name: str, account: str = "demo", definition: Definition | None = None, **http: Any
+) -> AsyncIterator[Provider]:
+    """A definition (the shipped one) against its fake on a real socket. `http`: transport options."""
     async with Simulator([name]) as simulator:
-        provider = Provider(name, simulator, account, **http)
+        provider = Provider(name, simulator, definition or shipped(name, account), **http)
         provider.set(account=account)
         try:
             yield provider
