@@ -32,6 +32,7 @@ def run(config: Path | None, overrides: tuple[str, ...]) -> int:
       sms-connector run --config connector.yaml
       sms-connector run --set delivery=dry-run --set start_from=latest
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
+    from connector.console.server import Console, listen
     from connector.definition.environment import Environment
     from connector.definition.load import load_all
     from connector.stream.process import run_worker
@@ -48,4 +49,5 @@ def run(config: Path | None, overrides: tuple[str, ...]) -> int:
             log.warning("definition", warning=str(warning))
     if problems := misfits(definitions.values(), settings):
         raise DefinitionError(problems)
-    return run_worker(settings, definitions)
+    place = listen(settings.console)
+    return run_worker(settings, definitions, attendants=[Console(place)] if place is not None else [])

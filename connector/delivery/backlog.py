@@ -21,12 +21,14 @@ class Backlog:
 
     Attributes:
         add: `Windows.add` itself: once per message.
+        why: which rule the last choice followed: one of `Windows.why`, or `again` for what left before.
     """
 
     def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
         self._shapes = shapes
         self._windows = Windows(shapes, wait_max)
         self.add = self._windows.add
+        self.why = ""
         self._next: deque[Part] = deque()
         self._later: list[tuple[float, int, Part]] = []
         self._sequence = 0
@@ -80,8 +82,11 @@ class Backlog:
         if self._next and not self._windows.urgent:
             for part in self._next:
                 if not self._windows.is_held(part.key[1]):
+                    self.why = "again"
                     return part
-        return self._windows.choose(now, idle=idle, caught_up=caught_up, memory_full=memory_full)
+        choice = self._windows.choose(now, idle=idle, caught_up=caught_up, memory_full=memory_full)
+        self.why = self._windows.why
+        return choice
 
     def records(self, choice: Window | Part) -> int:
         """Messages of it that fit one request."""

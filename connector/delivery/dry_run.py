@@ -9,6 +9,8 @@ from connector.model import Reply, Request
 class DryRunTransport:
     """Takes requests and sends none. Its replies say nothing: a lane with `LaneSettings.dry_run` does not read them."""
 
+    token_refreshes = 0
+
     async def send(self, request: Request, auth: Auth) -> Reply:
         """An empty reply, at once."""
         return Reply(200, {})

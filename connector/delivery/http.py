@@ -91,6 +91,11 @@ class HttpTransport:
         middlewares = (self._token(auth), _once) if isinstance(auth, OAuth2) else (_once,)
         return await self._exchange(request, middlewares, self._http.reply_bytes, self._total)
 
+    @property
+    def token_refreshes(self) -> int:
+        """OAuth2 tokens fetched so far."""
+        return sum(middleware.refreshes for _, middleware in self._tokens.values())
+
     async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:

@@ -18,6 +18,7 @@ from connector.definition.tree import Definition, Operation
 from connector.delivery.attempt import Attempt, Part
 from connector.delivery.backlog import Backlog
 from connector.delivery.breaker import BreakerSettings
+from connector.delivery.counts import LaneCounts
 from connector.delivery.dismissal import Dismissal
 from connector.delivery.gate import Account, Gate
 from connector.delivery.item import Item
@@ -82,6 +83,7 @@ class Lane:
 
     Attributes:
         open_count, open_bytes: messages offered and neither settled, parked nor returned by `drain`.
+        counts: what it has done, for metrics.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Lane:
         self.name = definition.name
         self.open_count = 0
         self.open_bytes = 0
+        self.counts = LaneCounts()
         self._settle_with = settle
         self._transport = transport
         self._clock = clock
@@ -208,6 +211,8 @@ class Lane:
             reason=breaker.reason,
             paused=self._paused,
             opens_in=self._gate.closed(),
+            held=self.counts.held_by(self._clock.monotonic()),
+            token_refreshes=self._transport.token_refreshes,
         )
 
     # ---- out --------------------------------------------------------------------------------------------------------
@@ -244,6 +249,7 @@ class Lane:
             for task in [task for task in abandoned if task in self._flights]:
                 self._ended(self._flights.pop(task))
         items = self._backlog.clear() + self._dismissal.clear()
+        self.counts.returned += len(items)
         self._forget(items)
         return items
 
@@ -284,13 +290,17 @@ class Lane:
         caught_up = self._caught_up()
         choice = self._backlog.choose(now, idle=not self._flights, caught_up=caught_up, memory_full=self._memory_full())
         if choice is None:
+            self.counts.flow(now)
             change = self._backlog.next_change(caught_up=caught_up)
             return NAP_SECONDS if change is None else max(change - now, 0.0)
         smallest = self._routes[choice.key[0]].renderer.min_records
         records = self._gate.largest(self._backlog.records(choice), smallest)
         delay = self._gate.delay(records, now)
         if delay == 0:
+            self.counts.departed(self._backlog.why, now - choice.items[0].since, now)
             self._depart(self._backlog.take(choice, records, now), now)
+        else:
+            self.counts.hold(now)
         return delay
 
     def _depart(self, part: Part, now: float) -> None:
@@ -317,19 +327,21 @@ class Lane:
             self._pulling = False
             return  # `_landed` puts its items back
         attempt.at_transport = True
+        sent = self._clock.monotonic()
         try:
             reply = await self._transport.send(attempt.request, operation.auth)
         except RequestError as error:
             if not attempt.done:
                 self._gate.failed(error, started=attempt.started, probe=attempt.probe)
+                self.counts.failed(error, self._clock.monotonic() - sent, len(attempt.items))
                 settlement = self._settler.failed(attempt, error)
                 attempt.done = True
                 self._settle(settlement)
         else:
             if not attempt.done:
-                self._read(attempt, reply)
+                self._read(attempt, reply, self._clock.monotonic() - sent)
 
-    def _read(self, attempt: Attempt, reply: Reply) -> None:
+    def _read(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
         if self._settings.dry_run:
             accepted = Outcome("accept")
             whole: Outcome | None = accepted
@@ -339,6 +351,7 @@ class Lane:
             whole, outcomes = reading.whole, reading.outcomes
         assert len(outcomes) == len(attempt.items), "a reader gives one outcome per message"
         self._gate.replied(reply.status, outcomes, whole, started=attempt.started, probe=attempt.probe)
+        self.counts.replied(reply.status, seconds, outcomes)
         settlement = self._settler.replied(attempt, None if self._settings.dry_run else reply.status, outcomes, whole)
         attempt.done = True
         self._settle(settlement)
@@ -379,12 +392,14 @@ class Lane:
             sealed = part.sealed is not None and now + delay < part.sealed.until
             if self._park is not None and delay > self._settings.park_after and not sealed:
                 self._park(part.items, self._clock.wall() + delay)
+                self.counts.parked += len(part.items)
                 self._pace.note(len(part.items), now)
                 self._forget(part.items)
             else:
                 self._backlog.later(part, now + delay)
         if settlement.items:
             self._settle_with(settlement.items, settlement.results)
+            self.counts.ended(settlement.results)
             self._pace.note(len(settlement.items), now)
             self._forget(settlement.items)
 

@@ -35,6 +35,9 @@ class OAuth2Middleware:
         auth: of the operation.
         post: sends the token request: url, form pairs, headers.
         clock: token ages.
+
+    Attributes:
+        refreshes: tokens fetched.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class OAuth2Middleware:
         post: Callable[[str, Mapping[str, str], Mapping[str, str]], Awaitable[Reply]],
         clock: Clock,
     ) -> None:
+        self.refreshes = 0
         self._auth = auth
         self._post = post
         self._clock = clock
@@ -97,6 +101,7 @@ class OAuth2Middleware:
             )
         lifetime = _seconds(document.get("expires_in"))
         self._token = token
+        self.refreshes += 1
         self._renew_at = self._clock.monotonic() + lifetime - min(RENEW_BEFORE, lifetime / 10)
 
 

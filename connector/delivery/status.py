@@ -20,6 +20,8 @@ class LaneStatus:
         breaker, reason: whether it sends, and why not.
         paused: by an operator.
         opens_in: seconds until the provider's hours begin; 0.0 within them.
+        held: seconds so far in which messages could have left but for limits, breaker or hours.
+        token_refreshes: OAuth2 tokens fetched so far.
     """
 
     open_count: int
@@ -32,3 +34,5 @@ class LaneStatus:
     reason: str
     paused: bool
     opens_in: float
+    held: float = 0.0
+    token_refreshes: int = 0

@@ -9,7 +9,14 @@ from connector.model import Reply, Request
 
 
 class Transport(Protocol):
-    """Sends one request and reads its reply."""
+    """Sends one request and reads its reply.
+
+    Attributes:
+        token_refreshes: OAuth2 tokens fetched so far.
+    """
+
+    @property
+    def token_refreshes(self) -> int: ...
 
     async def send(self, request: Request, auth: Auth) -> Reply:
         """The provider's reply, whatever its status.

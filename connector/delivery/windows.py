@@ -148,9 +148,13 @@ class Windows:
     Args:
         shapes: per operation.
         wait_max: seconds after which a window goes before full ones.
+
+    Attributes:
+        why: which rule the last choice followed: priority, wait_max, full, wait, memory or idle.
     """
 
     def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
+        self.why = ""
         self._shapes = shapes
         self._wait_max = wait_max
         self._windows: dict[Key, Window] = {}
@@ -217,18 +221,22 @@ class Windows:
         urgent = self._high.first()
         oldest = self._oldest.first()
         if urgent is not None or oldest is None:
-            return urgent
+            return self._chosen(urgent, "priority")
         if now >= oldest.since + self._wait_max:  # exactly as in next_change: rounding must not make a lane spin
-            return oldest
+            return self._chosen(oldest, "wait_max")
         full = self._full.first()
         if full is not None:
-            return full
+            return self._chosen(full, "full")
         ripe = self._ripe.first() if caught_up else None
         if ripe is not None and now >= ripe.since + ripe.wait:
-            return ripe
+            return self._chosen(ripe, "wait")
         if memory_full:
-            return self._fullest.first()
-        return oldest if idle and (caught_up or self.count == 1) else None
+            return self._chosen(self._fullest.first(), "memory")
+        return self._chosen(oldest, "idle") if idle and (caught_up or self.count == 1) else None
+
+    def _chosen(self, window: Window | None, why: str) -> Window | None:
+        self.why = why
+        return window
 
     def next_change(self, *, caught_up: bool) -> float | None:
         """When `choose` may answer differently by the mere passing of time: monotonic seconds."""

@@ -17,6 +17,7 @@ from connector.errors import MessageError
 from connector.model import Message, Priority, Result, Status
 from connector.stream import retry
 from connector.stream.budget import Budget
+from connector.stream.counts import IntakeCounts
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.writer import Moved
@@ -44,6 +45,9 @@ class Intake:
         unknown_grace: seconds an event may wait for its provider to be defined.
         allowed: whether a number may be texted.
         max_age: seconds after which an event is stale, None for never.
+
+    Attributes:
+        counts: totals, for metrics.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Intake:
         allowed: Callable[[str], bool],
         max_age: float | None,
     ) -> None:
+        self.counts = IntakeCounts()
         self._lanes = lanes
         self._settle = settle
         self._move = move
@@ -105,8 +110,12 @@ class Intake:
             elif end is not None:
                 moved.append((item, end))
         self._budget.take(messages, bytes_)
+        self.counts.events[partition.topic] += messages
         if refused:
             self._settle([item for item, _ in refused], [result for _, result in refused])
+            for _, result in refused:
+                provider = result.provider if result.provider in self._lanes else ""
+                self.counts.refused[provider or "", result.status.value] += 1
         if moved:
             self._move([item for item, _ in moved], [it for _, it in moved])
 
@@ -133,6 +142,7 @@ class Intake:
         if item.due > now:  # its tier has passed, its time has not come
             return self._parking.until(item, item.due)
         if lane.open_count >= self._share and (diverted := self._parking.divert(item, lane)) is not None:
+            self.counts.diverted[lane.name] += 1
             return diverted
         item.priority = message.priority is Priority.HIGH
         try:

@@ -9,8 +9,8 @@ import asyncio
 import gc
 import shutil
 import signal
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import faust
 import structlog
@@ -28,6 +28,7 @@ from connector.stream.deadline import Deadline, Watchdog
 from connector.stream.group import Group
 from connector.stream.lanes import Lanes
 from connector.stream.present import presenter
+from connector.stream.status import WorkerStatus
 from connector.stream.worker import CLOSE_GRACE_SECONDS, Worker
 
 log = structlog.get_logger(__name__)
@@ -61,10 +62,38 @@ async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -
     return wanted.message_bytes
 
 
-class Process:
-    """Runs a worker until it is told to stop or cannot go on."""
+Status = Callable[[], WorkerStatus | None]
+"""What the worker is doing at this moment; None before there is one."""
 
-    def __init__(self, settings: Settings, definitions: Mapping[str, Definition], *, message_bytes: int) -> None:
+
+class Attendant(Protocol):
+    """Runs beside the worker on its loop: health and metrics."""
+
+    async def start(self, status: Status) -> None:
+        """Begin; before the worker has joined."""
+
+    async def stop(self) -> None:
+        """End; after the worker has left."""
+
+
+class Process:
+    """Runs a worker until it is told to stop or cannot go on.
+
+    Args:
+        message_bytes: the largest event the sources take.
+        attendants: started before the worker and stopped after it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        definitions: Mapping[str, Definition],
+        *,
+        message_bytes: int,
+        attendants: Sequence[Attendant] = (),
+    ) -> None:
+        self._attendants = attendants
+        self._attending: asyncio.Task[None] | None = None
         self._settings = settings
         self._definitions = definitions
         self._message_bytes = message_bytes
@@ -92,6 +121,7 @@ class Process:
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_before_shutdown.connect(self._shutdown, weak=False)
         code = 0
+        self._attending = self._loop.create_task(self._attend())
         try:
             self._faust.execute_from_commandline()
         except SystemExit as end:
@@ -109,6 +139,11 @@ class Process:
         return code if error is None else 1
 
     # ---- Faust's signals --------------------------------------------------------------------------------------------
+
+    async def _attend(self) -> None:
+        """Before Faust connects: whoever looks at a worker that waits for its broker finds it alive."""
+        for attendant in self._attendants:
+            await attendant.start(lambda: self._worker.status if self._worker is not None else None)
 
     async def _boot(self) -> None:
         """Replaces Faust's signal handlers: it ignores a rebalance that comes while it is stopping, so partitions are
@@ -146,6 +181,8 @@ class Process:
             self._worker.stopping = True
             await self._worker.close("stop", self._settings.timeouts.drain)
             await self._worker.stop()
+        for attendant in self._attendants:
+            await attendant.stop()
 
     async def _take(self, message: Any) -> None:
         await (await self._create()).take(message)
@@ -199,7 +236,11 @@ def _calm_collector() -> None:
 
 
 def run_worker(
-    settings: Settings, definitions: Mapping[str, Definition], *, ready: Callable[[], None] = lambda: None
+    settings: Settings,
+    definitions: Mapping[str, Definition],
+    *,
+    ready: Callable[[], None] = lambda: None,
+    attendants: Sequence[Attendant] = (),
 ) -> int:
     """Check the topics, then run one worker to its end. Returns the exit code.
 
@@ -208,4 +249,4 @@ def run_worker(
     """
     message_bytes = asyncio.run(preflight(settings, definitions))
     ready()
-    return Process(settings, definitions, message_bytes=message_bytes).run()
+    return Process(settings, definitions, message_bytes=message_bytes, attendants=attendants).run()

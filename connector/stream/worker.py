@@ -26,6 +26,7 @@ from connector.settings.model import Settings
 from connector.stream.budget import Budget
 from connector.stream.cluster import Cluster
 from connector.stream.committer import Committer
+from connector.stream.counts import EpochCounts
 from connector.stream.deadline import EXIT_DEADLINE, Deadline, end_process
 from connector.stream.group import Group
 from connector.stream.intake import Intake, too_large
@@ -37,6 +38,7 @@ from connector.stream.partition import Partition
 from connector.stream.pulse import TICK_SECONDS, Pulse
 from connector.stream.retry import Tiers
 from connector.stream.retry_reader import RetryReader
+from connector.stream.status import PartitionStatus, WorkerStatus
 from connector.stream.writer import ResultWriter
 
 log = structlog.get_logger(__name__)
@@ -155,6 +157,7 @@ class Worker:
         self._epoch = 0
         self._generation = -1
         self._blocked = False
+        self._epochs = EpochCounts()
         self._settled = 0
         self._lifecycle = asyncio.Lock()
         self._starting = asyncio.Lock()
@@ -185,6 +188,31 @@ class Worker:
     def idle(self) -> bool:
         """True while there is deliberately nothing to do: live, and every open message waits in a lane that waits."""
         return self.live and self._writer.waiting == 0 and all(lane.waiting for lane in self._lanes.values())
+
+    @property
+    def status(self) -> WorkerStatus:
+        """What the worker is doing, for metrics and pages."""
+        memory = self._settings.memory
+        return WorkerStatus(
+            ready=self.live,
+            stopping=self.stopping,
+            blocked=self._blocked,
+            messages=self._budget.messages,
+            max_messages=memory.messages,
+            bytes=self._budget.bytes,
+            max_bytes=memory.bytes,
+            unacknowledged=self._writer.unacknowledged,
+            partitions=tuple(self._partition_status(it) for it in self._sources),
+            lanes=self._lanes,
+            intake=self._intake.counts,
+            epochs=self._epochs,
+            acknowledged=self._writer.acknowledged,
+        )
+
+    def _partition_status(self, it: Partition) -> PartitionStatus:
+        position = it.ledger.position
+        end = max(self._group.end(it.topic, it.partition) or 0, it.ledger.high)  # None before the first fetch
+        return PartitionStatus(it.topic, it.partition, lag=end - position, span=it.ledger.high - position)
 
     # ---- events -----------------------------------------------------------------------------------------------------
 
@@ -304,6 +332,7 @@ class Worker:
             self._retry_reader.feed()
             self.pulse.confirm()
             self.live = True
+            self._epochs.opened += 1
             for lane in self._lanes.values():
                 lane.share(len(sources) / max(1, total))
                 lane.reopen()
@@ -352,6 +381,7 @@ class Worker:
             self._disown(partitions)
             deadline.cancel()
             seconds_taken = round(self._clock.monotonic() - started, 3)
+            self._epochs.drains.add(seconds_taken)
             log.info(
                 "partitions closed",
                 why=why,

@@ -15,6 +15,7 @@ import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, UnknownTopicOrPartitionError
 
 from connector.clock import Clock
+from connector.delivery.counts import Histogram
 from connector.delivery.item import Item
 from connector.model import Result, Status
 from connector.stream.partition import Partition
@@ -79,6 +80,9 @@ class ResultWriter:
         failed: called with an error nothing here can mend.
         most: so many results may wait for their acknowledgement before `room` is gone.
         too_large: the result of an item whose retry record no topic takes.
+
+    Attributes:
+        acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
     """
 
     def __init__(
@@ -97,6 +101,7 @@ class ResultWriter:
         too_large: Callable[[Item, str, float], Result],
         clock: Clock,
     ) -> None:
+        self.acknowledged = Histogram()
         self._producer = producer
         self._results = results
         self._dead_letters = dead_letters
@@ -151,6 +156,11 @@ class ResultWriter:
         """Results not yet handed to the producer."""
         return sum(len(lot.pending) for lot in self._lots.values())
 
+    @property
+    def unacknowledged(self) -> int:
+        """Results that are not durable yet."""
+        return sum(lot.unacknowledged for lot in self._lots.values())
+
     async def room(self) -> None:
         """Wait while too many results are not acknowledged, or until `release`.
 
@@ -164,7 +174,7 @@ class ResultWriter:
         self._room.set()
 
     def _look(self) -> None:
-        if sum(lot.unacknowledged for lot in self._lots.values()) < self._most:
+        if self.unacknowledged < self._most:
             self._room.set()
         else:
             self._room.clear()
@@ -228,7 +238,9 @@ class ResultWriter:
             if len(record.value or b"") + len(key or b"") + RECORD_OVERHEAD_BYTES > self._record_bytes:
                 record = self._shrink(record, result)
             records.append(record)
+        started = self._clock.monotonic()
         await self._send(origin, self._results, origin.partition, records)
+        self.acknowledged.add(self._clock.monotonic() - started)
 
     async def _write_moved(self, origin: Partition, moved: Sequence[tuple[Item, Moved]]) -> list[tuple[Item, Result]]:
         """Write retry records; returns results of those that no topic takes."""

@@ -125,6 +125,7 @@ class FakeProvider:
     calls: list[Call] = field(default_factory=list)
     under_way: int = 0
     most_under_way: int = 0
+    token_refreshes: int = 0
 
     async def send(self, request: Request, auth: Auth) -> Any:
         document = json.loads(request.body or b"")

@@ -1,0 +1,177 @@
+"""Every metric there is: its name, its type, what it says. One place, so that documentation and tests can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+
+from connector.delivery.counts import Histogram
+
+PREFIX = "sms_connector_"
+
+Kind = Literal["counter", "gauge", "histogram"]
+Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
+MAKERS: dict[Kind, type[Family]] = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """A metric.
+
+    Attributes:
+        name: without prefix; of a counter without `_total`.
+        help: what it says, in base units.
+        labels: never a campaign or a phone number: their number has no bound, and the second is private.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def exposed(self) -> str:
+        """The name as a query writes it."""
+        return PREFIX + self.name + ("_total" if self.kind == "counter" else "")
+
+
+METRICS = (
+    Description("build_info", "gauge", "Always 1; the version of the connector.", ("version",)),
+    Description("ready", "gauge", "1 while the worker owns what the group gave it and takes events."),
+    # ---- messages
+    Description("events", "counter", "Events read.", ("topic",)),
+    Description("messages_taken", "counter", "Messages given to a provider's lane.", ("provider",)),
+    Description("results", "counter", "Messages that ended, by what became of them.", ("provider", "status")),
+    Description(
+        "diverted",
+        "counter",
+        "Messages sent to a retry topic at intake: their provider held its share of memory, or could not send.",
+        ("provider",),
+    ),
+    Description("parked", "counter", "Messages sent to a retry topic because their time is far.", ("provider",)),
+    Description(
+        "retries",
+        "counter",
+        "Messages whose request did not end them: what the reply meant, or how far the request came without one.",
+        ("provider", "reason"),
+    ),
+    # ---- requests
+    Description(
+        "request_duration_seconds",
+        "histogram",
+        "From sending a request to its reply, by status class; none: no usable reply.",
+        ("provider", "status"),
+    ),
+    Description("request_records", "histogram", "Messages per request: how full batches are.", ("provider",)),
+    Description(
+        "windows_closed",
+        "counter",
+        "Requests begun, by why this window and now: priority, wait_max, full, wait, memory, idle, again.",
+        ("provider", "reason"),
+    ),
+    Description(
+        "window_age_seconds", "histogram", "How long the oldest message of a request had waited.", ("provider",)
+    ),
+    Description("requests_in_flight", "gauge", "Requests under way.", ("provider",)),
+    Description("request_slots", "gauge", "Requests that may be under way at once.", ("provider",)),
+    Description(
+        "held_seconds",
+        "counter",
+        "Time in which messages could have left but for limits, breaker or hours.",
+        ("provider",),
+    ),
+    Description("token_refreshes", "counter", "OAuth2 tokens fetched.", ("provider",)),
+    # ---- lanes
+    Description(
+        "lane_state",
+        "gauge",
+        "1 for the state a provider is in: sending, open (its breaker), probing, paused (by hand), closed (hours).",
+        ("provider", "state"),
+    ),
+    Description("lane_open_messages", "gauge", "Messages a lane is responsible for.", ("provider",)),
+    Description("lane_windows", "gauge", "Open windows.", ("provider",)),
+    Description("lane_delayed_messages", "gauge", "Messages that wait for their time to be sent again.", ("provider",)),
+    # ---- the worker
+    Description("open_messages", "gauge", "Messages read and without a durable result."),
+    Description("open_messages_limit", "gauge", "Setting memory.messages."),
+    Description("open_bytes", "gauge", "Bytes of their events."),
+    Description("open_bytes_limit", "gauge", "Setting memory.bytes."),
+    Description("intake_blocked", "gauge", "1 while intake waits for memory or span."),
+    Description("unacknowledged_results", "gauge", "Results that Kafka has not acknowledged."),
+    Description(
+        "result_ack_seconds",
+        "histogram",
+        "From handing a record batch of results to the producer to its acknowledgement.",
+    ),
+    Description("partitions", "gauge", "Source partitions this worker owns.", ("topic",)),
+    Description(
+        "lag_messages",
+        "gauge",
+        "Events from the oldest open one to the end of the log, over its partitions.",
+        ("topic",),
+    ),
+    Description(
+        "span_offsets",
+        "gauge",
+        "Offsets from the oldest open event to the newest admitted one, in the partition with most.",
+        ("topic",),
+    ),
+    Description("rebalances", "counter", "Times partitions were opened."),
+    Description("drain_duration_seconds", "histogram", "How long closing partitions took."),
+    Description(
+        "loop_lag_seconds", "gauge", "How late the event loop was at worst, in the last ten to twenty seconds."
+    ),
+)
+
+DESCRIPTIONS = {it.name: it for it in METRICS}
+
+PROCESS = (
+    "process_resident_memory_bytes",
+    "process_cpu_seconds_total",
+    "process_open_fds",
+    "process_start_time_seconds",
+)
+"""From prometheus-client's own collector, with our prefix (on Linux)."""
+
+STATES = ("sending", "open", "probing", "paused", "closed")
+
+
+class Page:
+    """Families being filled: one call per sample."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, Family] = {}
+
+    def add(self, name: str, value: float, *labels: str) -> None:
+        """A sample of a counter or gauge."""
+        family = self._family(name)
+        assert not isinstance(family, HistogramMetricFamily)
+        family.add_metric(labels, value)
+
+    def add_histogram(self, name: str, histogram: Histogram, *labels: str) -> None:
+        """A histogram; counts become cumulative."""
+        family = self._family(name)
+        assert isinstance(family, HistogramMetricFamily)
+        buckets, total = [], 0
+        for bound, count in zip([*histogram.bounds, float("inf")], histogram.counts, strict=True):
+            total += count
+            buckets.append(("+Inf" if bound == float("inf") else str(float(bound)), total))
+        family.add_metric(labels, buckets, histogram.total)
+
+    def families(self) -> Sequence[Metric]:
+        """All of them, those without a sample as well: a query that names one finds its type and meaning."""
+        return [self._family(it.name) for it in METRICS]
+
+    def _family(self, name: str) -> Family:
+        family = self._families.get(name)
+        if family is None:
+            it = DESCRIPTIONS[name]
+            family = self._families[name] = MAKERS[it.kind](PREFIX + it.name, it.help, labels=it.labels)
+        return family

@@ -1,0 +1,119 @@
+"""From what a worker has counted to Prometheus's families: read when scraped, so that counting costs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
+
+from connector import __version__
+from connector.console.families import STATES, Page
+from connector.delivery.breaker import State
+from connector.delivery.lane import Lane
+from connector.delivery.status import LaneStatus
+from connector.stream.process import Status
+from connector.stream.status import PartitionStatus, WorkerStatus
+
+
+def registry(status: Status, loop_lag: Callable[[], float]) -> CollectorRegistry:
+    """Everything one process has to tell."""
+    made = CollectorRegistry(auto_describe=False)
+    ProcessCollector(namespace="sms_connector", registry=made)
+    made.register(WorkerCollector(status, loop_lag))
+    return made
+
+
+class WorkerCollector(Collector):
+    """The families of one worker.
+
+    Args:
+        status: the worker at this moment; None before there is one.
+        loop_lag: seconds the event loop was late.
+    """
+
+    def __init__(self, status: Status, loop_lag: Callable[[], float]) -> None:
+        self._status = status
+        self._loop_lag = loop_lag
+
+    def collect(self) -> Iterable[Metric]:
+        """See prometheus_client."""
+        page = Page()
+        page.add("build_info", 1, __version__)
+        page.add("loop_lag_seconds", self._loop_lag())
+        status = self._status()
+        page.add("ready", status is not None and status.ready)
+        if status is not None:
+            _add_worker(page, status)
+            for name, partitions in _by_topic(status.partitions):
+                page.add("partitions", len(partitions), name)
+                page.add("lag_messages", sum(it.lag for it in partitions), name)
+                page.add("span_offsets", max(it.span for it in partitions), name)
+            for name, lane in status.lanes.items():
+                _add_lane(page, name, lane, status)
+        return page.families()
+
+
+def _add_worker(page: Page, status: WorkerStatus) -> None:
+    for topic, number in status.intake.events.items():
+        page.add("events", number, topic)
+    for (provider, ended), number in status.intake.refused.items():
+        if provider not in status.lanes:  # the others are added to their lane's
+            page.add("results", number, provider, ended)
+    page.add("open_messages", status.messages)
+    page.add("open_messages_limit", status.max_messages)
+    page.add("open_bytes", status.bytes)
+    page.add("open_bytes_limit", status.max_bytes)
+    page.add("intake_blocked", status.blocked)
+    page.add("unacknowledged_results", status.unacknowledged)
+    page.add_histogram("result_ack_seconds", status.acknowledged)
+    page.add("rebalances", status.epochs.opened)
+    page.add_histogram("drain_duration_seconds", status.epochs.drains)
+
+
+def _add_lane(page: Page, name: str, lane: Lane, worker: WorkerStatus) -> None:
+    counts, status = lane.counts, lane.status
+    settled = counts.settled.copy()
+    for (provider, ended), number in worker.intake.refused.items():
+        if provider == name:
+            settled[ended] += number
+    for ended, number in settled.items():
+        page.add("results", number, name, ended)
+    page.add("messages_taken", counts.settled.total() + counts.parked + counts.returned + status.open_count, name)
+    page.add("diverted", worker.intake.diverted[name], name)
+    page.add("parked", counts.parked, name)
+    for reason, number in counts.again.items():
+        page.add("retries", number, name, reason)
+    for group, histogram in counts.requests.items():
+        page.add_histogram("request_duration_seconds", histogram, name, group)
+    page.add_histogram("request_records", counts.fill, name)
+    for reason, number in counts.closed.items():
+        page.add("windows_closed", number, name, reason)
+    page.add_histogram("window_age_seconds", counts.age, name)
+    page.add("requests_in_flight", status.requests, name)
+    page.add("request_slots", status.slots, name)
+    page.add("held_seconds", status.held, name)
+    page.add("token_refreshes", status.token_refreshes, name)
+    now = state(status)
+    for each in STATES:
+        page.add("lane_state", each == now, name, each)
+    page.add("lane_open_messages", status.open_count, name)
+    page.add("lane_windows", status.windows, name)
+    page.add("lane_delayed_messages", status.delayed, name)
+
+
+def state(status: LaneStatus) -> str:
+    """One word for what a lane is doing: of several reasons not to send, what a person has to end goes first."""
+    if status.paused:
+        return "paused"
+    if status.breaker is not State.CLOSED:
+        return status.breaker.value
+    return "closed" if status.opens_in > 0 else "sending"
+
+
+def _by_topic(partitions: Iterable[PartitionStatus]) -> Iterator[tuple[str, list[PartitionStatus]]]:
+    found: dict[str, list[PartitionStatus]] = {}
+    for it in partitions:
+        found.setdefault(it.topic, []).append(it)
+    yield from found.items()

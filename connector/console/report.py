@@ -1,0 +1,62 @@
+"""The page `/status`: what a worker and its lanes are doing, as JSON; `lag` reads it to say what holds a partition."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from connector.console.metrics import state
+from connector.delivery.lane import Lane
+from connector.stream.status import WorkerStatus
+
+
+class LaneReport(TypedDict):
+    """One provider. `reason` is what its breaker says, without secrets and numbers."""
+
+    state: str
+    reason: str
+    open: int
+    delayed: int
+    requests: int
+    slots: int
+
+
+class Report(TypedDict):
+    """One worker. `reason` says why it is not ready."""
+
+    ready: bool
+    reason: str
+    partitions: dict[str, list[int]]
+    lanes: dict[str, LaneReport]
+
+
+def report(status: WorkerStatus | None) -> Report:
+    """What there is to say; before there is a worker, that."""
+    if status is None:
+        return Report(ready=False, reason="the worker waits for its broker", partitions={}, lanes={})
+    partitions: dict[str, list[int]] = {}
+    for it in status.partitions:
+        partitions.setdefault(it.topic, []).append(it.partition)
+    return Report(
+        ready=status.ready and not status.stopping,
+        reason=_reason(status),
+        partitions={topic: sorted(numbers) for topic, numbers in partitions.items()},
+        lanes={name: _lane(lane) for name, lane in status.lanes.items()},
+    )
+
+
+def _reason(status: WorkerStatus) -> str:
+    if status.stopping:
+        return "the worker is stopping"
+    return "" if status.ready else "the group has not given it its partitions"
+
+
+def _lane(lane: Lane) -> LaneReport:
+    status = lane.status
+    return LaneReport(
+        state=state(status),
+        reason=status.reason,
+        open=status.open_count,
+        delayed=status.delayed,
+        requests=status.requests,
+        slots=status.slots,
+    )

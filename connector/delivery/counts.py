@@ -1,0 +1,134 @@
+"""What a lane has done, as plain numbers: metrics read them when they are asked for.
+
+Counted once per request, never per message: a metric library's calls would cost more than sending does.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeVar
+
+from connector.errors import RequestError
+from connector.model import Outcome, Result
+
+SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Bounds for anything a provider or a broker takes: from a neighbour's milliseconds to the longest time-out."""
+
+RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+"""Bounds for messages per request: a batch has at most 1,000."""
+
+NO_REPLY = "none"
+"""Instead of a status class, where no reply came."""
+
+FINAL = frozenset({"accept", "reject", "unknown"})
+
+T = TypeVar("T")
+
+
+class Histogram:
+    """Counts by upper bound, as Prometheus wants them, and their sum.
+
+    Attributes:
+        bounds: upper bounds, ascending; a last one without bound is implied.
+        counts: one more than bounds; not cumulative.
+        total: sum of what was added.
+    """
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Sequence[float] = SECONDS) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def add(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+
+class LaneCounts:
+    """Totals since the lane was made.
+
+    Attributes:
+        settled: messages by the status of their result.
+        parked: messages given to a retry topic because their time is far.
+        returned: messages given back at the end of an epoch, to be read or retried by the next owner.
+        requests: seconds until the reply, by status class (`2xx`), or `none` where no reply came.
+        fill: messages per request.
+        closed: windows that became requests, by why they were chosen.
+        age: seconds the oldest message of such a window had waited.
+        again: messages whose request did not end them, by what happened: an outcome (`retry`, `throttle`, …) or how far
+            the request came (`connect`, `dns`, …).
+        held: seconds in which messages could have left but for limits, breaker or hours.
+    """
+
+    def __init__(self) -> None:
+        self.settled: Counter[str] = Counter()
+        self.parked = 0
+        self.returned = 0
+        self.requests: dict[str, Histogram] = {}
+        self.fill = Histogram(RECORDS)
+        self.closed: Counter[str] = Counter()
+        self.age = Histogram()
+        self.again: Counter[str] = Counter()
+        self.held = 0.0
+        self._held_since: float | None = None
+
+    def departed(self, why: str, age: float, now: float) -> None:
+        """What was chosen leaves its window; it had waited for `age` seconds."""
+        self.closed[why] += 1
+        self.age.add(age)
+        self.flow(now)
+
+    def hold(self, now: float) -> None:
+        """Something could leave, and may not."""
+        if self._held_since is None:
+            self._held_since = now
+
+    def flow(self, now: float) -> None:
+        """It may again, or there is nothing any more."""
+        if self._held_since is not None:
+            self.held += now - self._held_since
+            self._held_since = None
+
+    def held_by(self, now: float) -> float:
+        """`held`, with what is being held at this moment."""
+        return self.held + (0.0 if self._held_since is None else now - self._held_since)
+
+    def replied(self, status: int, seconds: float, outcomes: Sequence[Outcome]) -> None:
+        """A reply came."""
+        self._request(f"{status // 100}xx", seconds, len(outcomes))
+        for then, number in tally([outcome.then for outcome in outcomes]):
+            if then not in FINAL:
+                self.again[then] += number
+
+    def failed(self, error: RequestError, seconds: float, messages: int) -> None:
+        """No usable reply came."""
+        self._request(NO_REPLY, seconds, messages)
+        self.again["uncertain" if error.uncertain else error.phase.value] += messages
+
+    def ended(self, results: Sequence[Result]) -> None:
+        """These messages have their results."""
+        for status, number in tally([result.status for result in results]):
+            self.settled[status.value] += number
+
+    def _request(self, group: str, seconds: float, messages: int) -> None:
+        histogram = self.requests.get(group)
+        if histogram is None:
+            histogram = self.requests[group] = Histogram()
+        histogram.add(seconds)
+        self.fill.add(messages)
+
+
+def tally(values: Sequence[T]) -> list[tuple[T, int]]:
+    """How often each value occurs: by identity first, at C speed, as nearly always all are the same."""
+    if not values:
+        return []
+    first = values[0]
+    number = values.count(first)
+    if number == len(values):
+        return [(first, number)]
+    return [(first, number), *tally([value for value in values if value != first])]

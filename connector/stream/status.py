@@ -1,0 +1,57 @@
+"""What a worker is doing and has done, for metrics and pages: plain numbers, read when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from connector.delivery.counts import Histogram
+from connector.delivery.lane import Lane
+from connector.stream.counts import EpochCounts, IntakeCounts
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStatus:
+    """One source partition.
+
+    Attributes:
+        topic, partition: its place in Kafka.
+        lag: events from the oldest open one to the end of the log.
+        span: offsets from the oldest open one to the newest admitted one.
+    """
+
+    topic: str
+    partition: int
+    lag: int
+    span: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """One look at a worker.
+
+    Attributes:
+        ready: it owns what the group gave it and takes events.
+        stopping: it is on its way out.
+        blocked: intake waits for memory or span.
+        messages, bytes: open; `max_messages`, `max_bytes` are their bounds.
+        unacknowledged: results that are not written yet.
+        partitions: of the source topics, while it owns them.
+        lanes: by provider.
+        intake, epochs: totals.
+        acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
+    """
+
+    ready: bool
+    stopping: bool
+    blocked: bool
+    messages: int
+    max_messages: int
+    bytes: int
+    max_bytes: int
+    unacknowledged: int
+    partitions: tuple[PartitionStatus, ...]
+    lanes: Mapping[str, Lane]
+    intake: IntakeCounts
+    epochs: EpochCounts
+    acknowledged: Histogram

@@ -1,0 +1,59 @@
+"""A worker's status with something in every number."""
+
+from __future__ import annotations
+
+from connector.delivery.counts import Histogram
+from connector.delivery.lane import Lane
+from connector.stream.counts import EpochCounts, IntakeCounts
+from connector.stream.status import PartitionStatus, WorkerStatus
+from tests.delivery.virtual import simulate
+from tests.delivery.world import World, names
+
+
+class SeenLane:
+    """A lane after its virtual loop has ended, as pages look at it."""
+
+    def __init__(self, lane: Lane, status: object) -> None:
+        self.counts = lane.counts
+        self.status = status
+
+
+def used_lane(*, paused: bool = False) -> SeenLane:
+    """A lane that has sent five messages and holds one."""
+
+    async def scenario() -> SeenLane:
+        world = World()
+        world.offer(*names(5))
+        await world.run(5)
+        world.lane.paused = paused
+        world.offer("late")
+        return SeenLane(world.lane, world.lane.status)
+
+    seen: SeenLane = simulate(scenario())
+    seen.counts.again["throttle"] += 1
+    return seen
+
+
+def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False) -> WorkerStatus:
+    intake, epochs, acknowledged = IntakeCounts(), EpochCounts(), Histogram()
+    intake.events["sms.messages"] = 9
+    intake.refused["acme", "invalid"] = 2
+    intake.refused["", "invalid"] = 1
+    epochs.opened = 3
+    epochs.drains.add(0.2)
+    acknowledged.add(0.004)
+    return WorkerStatus(
+        ready=ready,
+        stopping=stopping,
+        blocked=False,
+        messages=1,
+        max_messages=1000,
+        bytes=100,
+        max_bytes=100_000,
+        unacknowledged=0,
+        partitions=(PartitionStatus("sms.messages", 1, 5, 7), PartitionStatus("sms.messages", 0, 7, 1)),
+        lanes={"acme": lane},  # type: ignore[dict-item]
+        intake=intake,
+        epochs=epochs,
+        acknowledged=acknowledged,
+    )
