@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gsm0338
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,24 @@ def test_the_alphabet_has_the_size_of_the_standard() -> None:
     assert len(BASIC) == len(set(BASIC)) == 127  # 128 less the escape
     assert len(EXTENSION) == len(set(EXTENSION)) == 10
     assert not set(BASIC) & set(EXTENSION)
+
+
+def test_the_alphabet_is_the_one_of_a_library_character_by_character() -> None:
+    encode = gsm0338.Codec().encode
+    for code in range(0x10000):
+        if code == 0x1B or 0xD800 <= code < 0xE000:
+            continue  # the escape is no character
+        try:
+            septets = len(encode(chr(code))[0])
+        except UnicodeEncodeError:
+            septets = 0
+        assert (chr(code) in BASIC) + 2 * (chr(code) in EXTENSION) == septets, hex(code)
+        assert is_gsm(chr(code)) is (septets > 0)
+
+
+@given(st.text(alphabet=BASIC + EXTENSION, min_size=1, max_size=160))
+def test_one_part_holds_what_a_library_encodes_in_160_septets(text: str) -> None:
+    assert (segments(text) == 1) is (len(gsm0338.Codec().encode(text)[0]) <= 160)
 
 
 @pytest.mark.parametrize(
