@@ -52,6 +52,9 @@ def create_topics(
 ) -> None:
     """Create the topics and return when the cluster has them."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
+    # A first request makes librdkafka replace its bootstrap handles by the brokers themselves; a request that is under
+    # way on such a handle fails with _DESTROY_BROKER.
+    admin.list_topics(timeout=SECONDS)
     topics = [NewTopic(name, partitions, replication, config=dict(settings or {})) for name in names]
     for future in admin.create_topics(topics, operation_timeout=SECONDS).values():
         future.result(SECONDS)
