@@ -7,7 +7,7 @@ a hard kill the messages of the requests that were at the provider, and the mess
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +51,8 @@ class Recorded:
     """One record of the results topic.
 
     Attributes:
-        settles: its header, `topic/partition/offset`; empty where it has none.
+        settles: its header, `topic/partition/offset`: the event, or the retry record that had inherited its duty; empty
+            where it has none.
         appended: when the broker took it, seconds since the epoch.
         partition: where it stands.
     """
@@ -79,6 +80,8 @@ class Evidence:
         uncommitted: events behind which no offset was committed when all was done.
         answer_seconds: how long the provider takes to answer.
         request_messages: at most so many messages are at the provider for one worker: slots × records.
+        inherited: place of a retry record → place of the record it settles.
+        purged: beginnings of places whose records were deleted when they were finished.
         moments: hard stops.
         uncertain: messages of requests that were given up although the provider may have taken them.
         doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
@@ -91,6 +94,8 @@ class Evidence:
     uncommitted: int
     answer_seconds: float
     request_messages: int
+    inherited: Mapping[str, str] = field(default_factory=dict)
+    purged: tuple[str, ...] = ()
     moments: Sequence[Moment] = ()
     uncertain: int = 0
     doubtful: int = 0
@@ -210,7 +215,10 @@ def _misplaced(evidence: Evidence) -> Iterator[str]:
     for it in evidence.results:
         result = it.result
         place = f"{result.source.topic}/{result.source.partition}/{result.source.offset}"
-        if it.settles != place:
+        settles = it.settles
+        while settles in evidence.inherited:
+            settles = evidence.inherited[settles]
+        if settles != place and not settles.startswith(evidence.purged):
             yield f"header {it.settles!r} on the result of {place}"
         elif it.partition != result.source.partition:
             yield f"result of {place} in partition {it.partition}"
@@ -235,13 +243,18 @@ def _needless(evidence: Evidence) -> Iterator[str]:
 decode_result = msgspec.json.Decoder(Result).decode
 
 
+NOT_NOW = "temporary"
+"""The provider's code for "not now": it has not taken the message, and is to be asked again."""
+
+
 def read_send(line: bytes) -> Send:
-    """A line of the simulator's log."""
+    """A line of the simulator's log. Messages it refused for now do not count: sending them again is right."""
     entry: dict[str, Any] = orjson.loads(line)
     seen = tuple(
         Seen(record["to"], record.get("ref"), taken == "taken")
         for taken in ("taken", "refused")
         for record in entry[taken]
+        if record.get("code") != NOT_NOW
     )
     ids = {record["ref"]: record["id"] for record in entry["taken"] if record.get("ref")}
     answered = entry["status"] is not None and entry["fault"] != "error"

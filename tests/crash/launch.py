@@ -121,6 +121,27 @@ def after_commit(reached: Reached) -> None:
     around(Group, "commit", after=lambda *_: reached())
 
 
+def before_move(reached: Reached) -> None:
+    """Messages that have to wait are about to be written to a retry topic."""
+    from connector.stream.writer import ResultWriter
+
+    around(ResultWriter, "_write_moved", before=lambda *_: reached())
+
+
+def after_move(reached: Reached) -> None:
+    """Retry records are acknowledged; the events they come from are not committed."""
+    from connector.stream.writer import ResultWriter
+
+    around(ResultWriter, "_write_moved", after=lambda *_: reached())
+
+
+def before_retry_commit(reached: Reached) -> None:
+    """Offsets of retry topics are about to be committed."""
+    from connector.stream.retry_reader import RetryReader
+
+    around(RetryReader, "commit", before=lambda *_: reached())
+
+
 def in_revoke(reached: Reached) -> None:
     """Partitions are being taken away; requests are in flight."""
     from connector.stream.worker import Worker
@@ -179,6 +200,9 @@ POINTS: dict[str, Callable[[Reached], None]] = {
     "after-result": after_result,
     "before-commit": before_commit,
     "after-commit": after_commit,
+    "before-move": before_move,
+    "after-move": after_move,
+    "before-retry-commit": before_retry_commit,
     "in-revoke": in_revoke,
     "in-revoke-drained": in_revoke_drained,
     "in-tail-read": in_tail_read,

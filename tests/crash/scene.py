@@ -25,7 +25,19 @@ from confluent_kafka.admin import (
 )
 
 from connector.model import Source
-from tests.crash.audit import Evidence, Findings, Moment, Recorded, Send, audit, decode_result, read_event, read_send
+from connector.simulator.fake import Magic
+from tests.crash.audit import (
+    NOT_NOW,
+    Evidence,
+    Findings,
+    Moment,
+    Recorded,
+    Send,
+    audit,
+    decode_result,
+    read_event,
+    read_send,
+)
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.local import LocalKafka
@@ -52,6 +64,9 @@ class Size:
         latency: of the provider.
         session: short where a worker is killed, as in production where nothing should be noticed.
         on_uncertain: of the definition.
+        temporary: of so many messages one is refused for now, each time it is sent; 0 for none.
+        retry: how those are repeated until they end `failed`.
+        providers: definitions, each with a simulator of its own; messages take turns.
         http_total: time-out of a request.
     """
 
@@ -65,6 +80,9 @@ class Size:
     on_uncertain: str = "resend"
     http_total: float = 5.0
     replication: int = 1
+    temporary: int = 0
+    retry: str = "{attempts: 3, base: 3s, cap: 6s}"
+    providers: tuple[str, ...] = ("fake",)
 
 
 @dataclass
@@ -102,19 +120,16 @@ class Scene:
     spared: list[Recorded] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     produced: int = 0
-    _sends: list[Send] = field(default_factory=list)
-    _log_place: int = 0
+    _simulators: dict[str, Simulator] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         self.dice.seed(self.seed)
         self.group = self.group or self.name
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self.simulator = self._start("simulate", "--port", "0", "--json", "--provider", "json",
-                "--log", str(self._log), "--set", f"json.latency={self.size.latency}", name="simulator")  # fmt: skip
-            wait_until(lambda: "\n" in self.simulator.output, "the simulator to serve")
-            self.provider_url = json.loads(self.simulator.output.splitlines()[0])["providers"]["json"]
-            (self.folder / "fake.yaml").write_text(self._definition())
+            for name in self.size.providers:
+                self._simulators[name] = simulator = Simulator(self.folder, name, self.size.latency)
+                (self.folder / f"{name}.yaml").write_text(self._definition(simulator.url))
             self.configure()
             self.create_topics()
         except BaseException:
@@ -125,8 +140,8 @@ class Scene:
     def __exit__(self, *_: object) -> None:
         for process in self.workers.values():
             process.kill()
-        if hasattr(self, "simulator"):
-            self.simulator.kill()
+        for simulator in self._simulators.values():
+            simulator.process.kill()
 
     # ---- the stage --------------------------------------------------------------------------------------------------
 
@@ -144,17 +159,18 @@ class Scene:
         names = {topic.replace("-", "_"): f"{self.name}.{topic}" for topic in fixed}
         return {"sources": [self.source], **names, "retry_prefix": f"{self.name}.retry", "retry_tiers": ["1s", "5s"]}
 
-    def configure(self, **timeouts: str) -> None:
-        """Write connector.yaml (JSON is YAML), with some time-outs changed."""
+    def configure(self, *, memory: Mapping[str, int] | None = None, **timeouts: str) -> None:
+        """Write connector.yaml (JSON is YAML), with some time-outs, or the memory, changed."""
         session = self.size.session
         document = {
             "kafka": {"bootstrap.servers": self.kafka.bootstrap},
             "group": self.group,
             "topics": self.topics,
-            "providers": [str(self.folder / "fake.yaml")],
+            "providers": [str(self.folder / f"{name}.yaml") for name in self.size.providers],
             "start_from": "earliest",
             "max_age": None,
             "wait": "200ms",
+            "memory": memory or {},
             "console": {"port": None},
             "log": {"format": "json", "level": "info"},
             "timeouts": {
@@ -197,12 +213,11 @@ class Scene:
 
     def numbered_topics(self) -> list[str]:
         """The topics whose partitions go with the source's."""
-        topics = self.topics
-        return [
-            self.results,
-            topics["journal"],
-            *(f"{topics['retry_prefix']}.{tier}" for tier in topics["retry_tiers"]),
-        ]
+        return [self.results, self.topics["journal"], *self.retry_topics]
+
+    @property
+    def retry_topics(self) -> list[str]:
+        return [f"{self.topics['retry_prefix']}.{tier}" for tier in self.topics["retry_tiers"]]
 
     def delete_group(self) -> None:
         """Delete the group with its offsets, once it has no members (a killed one leaves when its session ends)."""
@@ -238,22 +253,24 @@ class Scene:
         records.produce(self.kafka.bootstrap, self.source, events)
 
     def _event(self, number: int, partitions: int) -> records.Event:
-        campaign = f"c{number // 7 % self.size.campaigns}"
+        size = self.size
+        campaign = f"c{number // 7 % size.campaigns}"
+        refused = size.temporary and number % size.temporary == 0
         document = {
             "message_id": f"m{number}",
-            "to": f"+9198{ORDINARY + number:08d}",
-            "provider": "fake",
+            "to": f"+91{number:07d}{Magic.TEMPORARY}" if refused else f"+9198{ORDINARY + number:08d}",
+            "provider": size.providers[number // 3 % len(size.providers)],
             "campaign_id": campaign,
             "body": "hello",
             "custom": {"hid": f"h-{campaign}"},
         }
         return records.Event(orjson.dumps(document), partition=number % partitions)
 
-    def _definition(self) -> str:
+    def _definition(self, url: str) -> str:
         size = self.size
         return f"""\
 method: POST
-url: "{self.provider_url}/send"
+url: "{url}/send"
 parameters:
   json:
     worker: "${{WORKER}}"
@@ -264,6 +281,7 @@ parameters:
 batching: {{key: msgs, records: {size.records}}}
 on_uncertain: {size.on_uncertain}
 limits: {{concurrency: {size.slots}}}
+retry: {size.retry}
 response:
   rules:
     - {{status: 200, when: "type(results) == 'array'", then: entries, id: batch}}
@@ -274,6 +292,7 @@ response:
       code: code
       rules:
         - {{when: "status == 'queued'", then: accept}}
+        - {{when: "code == '{NOT_NOW}'", then: retry}}
         - {{when: "status == 'refused'", then: reject, reason: code}}
 http: {{private_hosts: true, total: {size.http_total:g}s}}
 """
@@ -360,30 +379,20 @@ http: {{private_hosts: true, total: {size.http_total:g}s}}
 
     # ---- the provider -----------------------------------------------------------------------------------------------
 
-    def provider(self, **knobs: Any) -> None:
-        """Put faults in force: knobs of connector/simulator/knobs.py. None calms it."""
-        knobs = {"latency": self.size.latency, **knobs}
-        address = self.provider_url.replace("/json", "/_control/json")
-        request = urllib.request.Request(address, json.dumps(knobs).encode(), method="PUT")
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            assert answer.status == 200
+    def provider(self, name: str = "", **knobs: Any) -> None:
+        """Put faults in force: knobs of connector/simulator/knobs.py; without any the provider is calm."""
+        self._simulators[name or self.size.providers[0]].set({"latency": self.size.latency, **knobs})
 
-    def sends(self) -> list[Send]:
-        """What has reached the provider so far."""
-        with self._log.open("rb") as file:
-            file.seek(self._log_place)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                self._log_place += len(line)
-                self._sends.append(read_send(line))
-        return self._sends
+    def sends(self, provider: str | None = None) -> list[Send]:
+        """What has reached the providers (or that one) so far."""
+        chosen = [simulator for name, simulator in self._simulators.items() if provider in (None, name)]
+        return [send for simulator in chosen for send in simulator.sends()]
 
     def sent(self, worker: str | None = None) -> int:
         return sum(len(send.seen) for send in self.sends() if worker in (None, send.worker))
 
     def until_sent(self, count: float, *, worker: str | None = None, within: float = TAKE_OVER_SECONDS) -> None:
-        """Wait until so many messages (of that worker) have reached the provider; below 1: that part of all."""
+        """Wait until so many messages (of that worker) have reached the providers; below 1: that part of all."""
         goal = int(count * self.produced) if count < 1 else int(count)
         self.wait(lambda: self.sent(worker) >= goal, f"{goal} messages at the provider", within=within)
 
@@ -405,9 +414,13 @@ http: {{private_hosts: true, total: {size.http_total:g}s}}
     # ---- the end ----------------------------------------------------------------------------------------------------
 
     def uncommitted(self) -> int:
-        """Events behind which no offset is committed."""
-        ends = records.end_offsets(self.kafka.bootstrap, self.source)
-        committed = records.committed(self.kafka.bootstrap, self.group, self.source)
+        """Events, and retry records, behind which no offset is committed."""
+        retries = sum(self._behind(topic, f"{self.group}-retry") for topic in self.retry_topics)
+        return self._behind(self.source, self.group) + retries
+
+    def _behind(self, topic: str, group: str) -> int:
+        ends = records.end_offsets(self.kafka.bootstrap, topic)
+        committed = records.committed(self.kafka.bootstrap, group, topic)
         return sum(end - (committed[number].offset if number in committed else 0) for number, end in ends.items())
 
     def until_committed(self, within: float = TAKE_OVER_SECONDS) -> None:
@@ -449,12 +462,14 @@ http: {{private_hosts: true, total: {size.http_total:g}s}}
             self.sends(),
             self.uncommitted(),
             answer_seconds=self.size.latency,
+            inherited=self._inherited(),
+            purged=tuple(f"{topic}/" for topic in self.retry_topics) if self.purged() else (),
             moments=self.moments,
             uncertain=self.uncertain,
             doubtful=self.doubtful,
             doubtful_least=self.doubtful_least,
             report=self.size.on_uncertain == "report",
-            request_messages=self.size.records * self.size.slots,
+            request_messages=self.size.records * self.size.slots * len(self.size.providers),
         )
         return audit(evidence)
 
@@ -464,11 +479,23 @@ http: {{private_hosts: true, total: {size.http_total:g}s}}
             header = record.headers.get("settles", b"").decode()
             yield Recorded(decode_result(record.value or b""), header, record.timestamp / 1000, record.partition)
 
-    # ---- files ------------------------------------------------------------------------------------------------------
+    def moved(self) -> int:
+        """How often an event was put into a retry topic."""
+        return sum(sum(records.end_offsets(self.kafka.bootstrap, topic).values()) for topic in self.retry_topics)
 
-    @property
-    def _log(self) -> Path:
-        return self.folder / "provider.jsonl"
+    def purged(self) -> int:
+        """Retry records that were deleted because nobody needs them any more."""
+        return sum(sum(records.start_offsets(self.kafka.bootstrap, topic).values()) for topic in self.retry_topics)
+
+    def _inherited(self) -> dict[str, str]:
+        """What each retry record settles."""
+        return {
+            f"{topic}/{record.partition}/{record.offset}": record.headers.get("settles", b"").decode()
+            for topic in self.retry_topics
+            for record in records.read_all(self.kafka.bootstrap, topic)
+        }
+
+    # ---- files ------------------------------------------------------------------------------------------------------
 
     @property
     def _marks(self) -> Path:
@@ -479,6 +506,37 @@ http: {{private_hosts: true, total: {size.http_total:g}s}}
     ) -> ConnectorProcess:
         begin = partial(ConnectorProcess, self.folder / f"{name}.out", *command, module=module)
         return begin(env={"PYTHONPATH": str(REPOSITORY), **(env or {})})
+
+
+class Simulator:
+    """One fake provider as a process, and its log."""
+
+    def __init__(self, folder: Path, name: str, latency: float) -> None:
+        self._log = folder / f"{name}.jsonl"
+        self._place = 0
+        self._sends: list[Send] = []
+        command = ["simulate", "--port", "0", "--json", "--provider", "json", "--log", str(self._log)]
+        command += ["--set", f"json.latency={latency}"]
+        self.process = ConnectorProcess(folder / f"simulator-{name}.out", *command)
+        wait_until(lambda: "\n" in self.process.output, "the simulator to serve")
+        self.url: str = json.loads(self.process.output.splitlines()[0])["providers"]["json"]
+
+    def set(self, knobs: Mapping[str, Any]) -> None:
+        address = self.url.replace("/json", "/_control/json")
+        request = urllib.request.Request(address, json.dumps(knobs).encode(), method="PUT")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
+    def sends(self) -> list[Send]:
+        """What has reached it so far."""
+        with self._log.open("rb") as file:
+            file.seek(self._place)
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                self._place += len(line)
+                self._sends.append(read_send(line))
+        return self._sends
 
 
 def _done(futures: Mapping[Any, Any]) -> None:
