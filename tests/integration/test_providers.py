@@ -1,0 +1,159 @@
+"""All providers of the catalogue at once on a real Kafka: every result is what the simulator decided."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import pytest
+
+from connector.definition.tree import Constant
+from connector.simulator.fake import Magic
+from tests.integration.pipeline import Pipeline
+from tests.providers.rows import ROWS
+from tests.providers.shipped import DEMO, NAMES, shipped
+
+pytestmark = pytest.mark.kafka
+
+EVENTS = 20_000
+FAILING = 20  # one event in so many: 5 %
+
+INVALID, BLOCKED, PERMANENT = Magic.INVALID, Magic.BLOCKED, Magic.PERMANENT
+TEMPORARY, SILENT = Magic.TEMPORARY, Magic.SILENT
+
+# What each provider says of a single message, also in a batch. Left out: what it says of whole requests (credit, hours,
+# throttling: tests/providers), and what it does not tell (MSG91 and Nimbus: there events lack what a request needs).
+ASKED: dict[str, tuple[Magic, ...]] = {
+    "aws-eum": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
+    "aws-pinpoint": (INVALID, BLOCKED, PERMANENT, TEMPORARY, SILENT),
+    "bulksms": (BLOCKED, PERMANENT, SILENT),
+    "exotel": (INVALID, BLOCKED),
+    "infobip": (INVALID, BLOCKED, PERMANENT, SILENT),
+    "msg91": (),
+    "nimbus": (),
+    "nimbus-biz": (),
+    "plivo": (INVALID,),
+    "smsindiahub": (SILENT,),
+    "smsindiahub-legacy": (SILENT,),
+    "textlocal": (INVALID, BLOCKED, PERMANENT, SILENT),
+    "twilio": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
+    "vonage": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
+}
+
+
+def define_all(pipeline: Pipeline) -> None:
+    """A definition for each provider that extends the catalogue's of the same name: another address, and no waiting."""
+    for name in NAMES:
+        mine: dict[str, Any] = {
+            "extends": name,
+            "http": {"private_hosts": True},
+            "limits": {"requests": None},
+            "retry": {"base": "100ms", "cap": "200ms"},
+        }
+        addresses: dict[str, str] = {}
+        for operation in shipped(name).operations:
+            assert isinstance(operation.url, Constant)
+            addresses[operation.name] = f"{pipeline.address}/{name}{urlsplit(str(operation.url.value)).path}"
+        if len(addresses) == 1:
+            mine["url"] = next(iter(addresses.values()))
+        else:
+            mine["operations"] = [{"name": each, "url": address} for each, address in addresses.items()]
+        (pipeline.folder / "definitions" / f"{name}.yaml").write_bytes(orjson.dumps(mine))
+
+
+def events() -> Iterator[dict[str, Any]]:
+    """Every number is another one, so that a request's records can be told apart by nothing else."""
+    failed = 0
+    for number in range(EVENTS):
+        name = NAMES[number % len(NAMES)]
+        campaign = number // len(NAMES) % 3
+        event: dict[str, Any] = {
+            "message_id": f"m{number}",
+            "provider": name,
+            "campaign_id": f"c{campaign}",
+            "to": f"+919{number // 900_000:03d}{100_000 + number % 900_000:06d}",
+            "body": f"नमस्ते {campaign}" if ROWS[name].one_text else f"Hello {number}",
+            "template_id": "t1",
+            "template_variables": {"name": f"N{number}"},
+            "custom": {"sender": "ACMEIN", "entity": "1101"},
+        }
+        if number // len(NAMES) % FAILING == 0:
+            if asked := ASKED[name]:
+                event["to"] = f"+919{failed % 1000:03d}{asked[failed // len(NAMES) % len(asked)]}"
+            elif name == "msg91":
+                del event["template_id"]
+            else:
+                del event["custom"]
+            failed += 1
+        yield event
+
+
+@dataclass
+class Decision:
+    """What the simulator wrote down about one message: the ids of the times it took it, the codes of its refusals."""
+
+    ids: list[str] = field(default_factory=list)
+    refused: int = 0
+
+
+def decisions(pipeline: Pipeline) -> dict[tuple[str, str], Decision]:
+    """By provider and the last ten digits of the number."""
+    found: dict[tuple[str, str], Decision] = defaultdict(Decision)
+    for request in pipeline.requests():
+        for record in request["taken"]:
+            found[request["provider"], record["to"][-10:]].ids.append(str(record["id"]))
+        for record in request["refused"]:
+            found[request["provider"], record["to"][-10:]].refused += 1
+    return found
+
+
+def expected(event: dict[str, Any], decision: Decision | None) -> set[str]:
+    """The statuses a result may have, given what the simulator decided."""
+    if decision is None:
+        return {"invalid"}
+    if decision.ids:
+        return {"unknown"} if event["to"].endswith(SILENT) else {"accepted"}
+    return {"failed"} if event["to"].endswith(TEMPORARY) else {"rejected"}
+
+
+@pytest.mark.timeout(180)
+def test_every_result_is_what_the_provider_decided(pipeline: Pipeline) -> None:
+    """Fourteen lanes share the partitions; 5 % of the messages fail in the ways their provider knows."""
+    pipeline.simulate()
+    define_all(pipeline)
+    pipeline.configure()
+    pipeline.create_topics()
+    sent = {event["message_id"]: event for event in events()}
+    pipeline.produce(sent.values())
+    worker = pipeline.worker(**DEMO)
+    pipeline.wait_for_results(EVENTS)
+    assert worker.stop() == 0, worker.output
+    results = pipeline.read_results()
+    assert len(results) == EVENTS
+    decided = decisions(pipeline)
+    wrong: list[object] = []
+    seen: dict[str, set[str]] = defaultdict(set)
+    for result in results:
+        event = sent.pop(result["message_id"])
+        name = event["provider"]
+        decision = decided.get((name, event["to"][-10:]))
+        seen[name].add(result["status"])
+        if result["provider"] != name or result["status"] not in expected(event, decision):
+            wrong.append((event, decision, result))
+        elif result["status"] == "accepted":
+            assert decision is not None
+            field_name = "provider_message_id" if ROWS[name].ids else "provider_batch_id"
+            known = name == "plivo" or result.get(field_name) == decision.ids[0]  # Plivo's ids name nobody in a batch
+            if len(decision.ids) != 1 or not known:
+                wrong.append((event, decision, result))
+    assert wrong == [], f"{len(wrong)} wrong"
+    assert sent == {}
+    assert all("accepted" in seen[name] and len(seen[name]) > 1 for name in NAMES), seen
+    failing = sum(result["status"] != "accepted" for result in results)
+    assert failing == pytest.approx(EVENTS / FAILING, rel=0.02)
+    full = {request["provider"] for request in pipeline.requests() if request["count"] >= 50}
+    assert full == {name for name in NAMES if ROWS[name].batched}
