@@ -206,8 +206,9 @@ def _codes(rule: Rule) -> Iterator[str]:
 _PAGE = """\
 # Providers
 
-Shipped definitions (`connector/providers/`): set the environment variables, name the provider in an event, and it is
-sent. This page is made from the definitions: `python -m connector.cli.catalogue docs/providers.md`.
+Shipped definitions: name them in `connector.yaml` (`providers: [plivo, textlocal]`), set their environment variables, and
+events with `"provider": "plivo"` are sent. Custom values are what an event, or its campaign, brings under `custom`.
+This page is made from the definitions: `python -m connector.cli.catalogue docs/providers.md`.
 
 ```
 sms-connector providers list
