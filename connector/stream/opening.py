@@ -73,7 +73,7 @@ class Opening:
         bounds = await self._cluster.bounds(assigned)
         twins = await self._twins(assigned)
         twin_bounds = await self._cluster.bounds(sorted({twin for found in twins.values() for twin in found}))
-        starts = self._tail_starts(twins, committed, twin_bounds)
+        starts = self._tail_starts(twins, committed, bounds, twin_bounds)
         ends = {twin: bound.end for twin, bound in twin_bounds.items()}
         known = {_place(tp.topic, tp.partition): Known(self._settings.span) for tp in twins}
         read = await self._cluster.read_tail(starts, ends, functools.partial(self._seen, known), wanted=wanted)
@@ -138,18 +138,21 @@ class Opening:
         twins: Mapping[TopicPartition, tuple[TopicPartition, ...]],
         committed: Mapping[TopicPartition, Committed],
         bounds: Mapping[TopicPartition, Bounds],
+        twin_bounds: Mapping[TopicPartition, Bounds],
     ) -> dict[TopicPartition, int]:
         """Where to begin to read each twin: at the committed ends, else at the start of its log.
 
-        Two source topics may share a twin: the earlier begin counts.
+        Source and retry partitions share twins: the earliest begin counts. One that is committed to its end needs
+        nothing of them, however old its commit: a retry topic that is hardly used would have everything since read.
         """
-        starts: dict[TopicPartition, int] = {}
+        starts = {twin: twin_bounds[twin].end for found in twins.values() for twin in found}
         for tp, found in twins.items():
+            if tp in committed and committed[tp].offset >= bounds[tp].end:
+                continue
             ends = decode_metadata(committed[tp].metadata) if tp in committed else {}
             for twin in found:
-                begin, end = bounds[twin]
-                start = min(max(ends.get(twin.topic, begin), begin), end)
-                starts[twin] = min(starts.get(twin, start), start)
+                begin = twin_bounds[twin].begin
+                starts[twin] = min(starts[twin], max(ends.get(twin.topic, begin), begin))
         return starts
 
     async def _chosen(

@@ -1,0 +1,79 @@
+"""Opening partitions: how much of the results is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from aiokafka import TopicPartition
+
+from connector.settings.model import Settings
+from connector.stream.cluster import Bounds, Cluster, Committed
+from connector.stream.opening import Opening
+from connector.stream.tail import encode_metadata
+
+SETTINGS = Settings(start_from="earliest")
+SOURCE, RESULTS = TopicPartition("sms.messages", 0), TopicPartition("sms.results", 0)
+RETRIES = [TopicPartition(topic, 0) for topic in SETTINGS.topics.retry.values()]
+
+
+class Kafka:
+    """A cluster with one partition of each topic; remembers from where the tail was read."""
+
+    def __init__(self, committed: Mapping[TopicPartition, Committed], ends: Mapping[TopicPartition, int]) -> None:
+        self._committed = dict(committed)
+        self._ends = ends
+        self.read_from: dict[TopicPartition, int] = {}
+
+    async def committed(self, _group: str, topics: Any) -> dict[TopicPartition, Committed]:
+        return {tp: found for tp, found in self._committed.items() if tp.topic in set(topics)}
+
+    async def bounds(self, partitions: Any) -> dict[TopicPartition, Bounds]:
+        return {tp: Bounds(0, self._ends.get(tp, 0)) for tp in partitions}
+
+    async def partitions(self, topics: Any) -> dict[str, set[int]]:
+        return {topic: {0} for topic in topics}
+
+    async def read_tail(self, starts: Mapping[TopicPartition, int], ends: Any, seen: Any, *, wanted: Any) -> int:
+        self.read_from = {tp: start for tp, start in starts.items() if start < ends[tp]}
+        return 0
+
+
+async def opened_from(
+    committed: Mapping[TopicPartition, Committed], ends: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, int]:
+    kafka = Kafka(committed, ends)
+    await Opening(cast(Cluster, kafka), SETTINGS, journal=False).open({SOURCE, *RETRIES})
+    return kafka.read_from
+
+
+def at(offset: int, results: int) -> Committed:
+    return Committed(offset, encode_metadata({"sms.results": results}))
+
+
+async def test_the_results_are_read_from_where_the_source_was_committed() -> None:
+    committed = {SOURCE: at(90, 80), **{tp: at(0, 0) for tp in RETRIES}}
+    assert await opened_from(committed, {SOURCE: 100, RESULTS: 100}) == {RESULTS: 80}
+
+
+async def test_a_retry_topic_that_is_hardly_used_does_not_make_everything_since_be_read() -> None:
+    committed = {SOURCE: at(1_000_000, 999_000), **{tp: at(5, 3) for tp in RETRIES}}
+    ends = {SOURCE: 1_000_001, RESULTS: 1_000_000, **dict.fromkeys(RETRIES, 5)}
+    found = await opened_from(committed, ends)
+    assert found[RESULTS] == 999_000
+
+
+async def test_a_retry_record_that_waits_has_the_results_since_its_commit_read() -> None:
+    committed = {SOURCE: at(100, 95), **{tp: at(5, 30) for tp in RETRIES}}
+    ends = {SOURCE: 100, RESULTS: 100, **dict.fromkeys(RETRIES, 5), RETRIES[0]: 6}
+    found = await opened_from(committed, ends)
+    assert found[RESULTS] == 30
+
+
+async def test_where_all_is_committed_nothing_is_read() -> None:
+    committed = {SOURCE: at(100, 10), **{tp: at(0, 0) for tp in RETRIES}}
+    assert await opened_from(committed, {SOURCE: 100, RESULTS: 100}) == {}
+
+
+async def test_without_a_commit_all_results_are_read() -> None:
+    assert await opened_from({}, {SOURCE: 100, RESULTS: 100}) == {RESULTS: 0}
