@@ -36,6 +36,7 @@ from connector.stream.opening import Opening, retry_group
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.pulse import TICK_SECONDS, Pulse
+from connector.stream.purge import purge
 from connector.stream.retry import Tiers
 from connector.stream.retry_reader import RetryReader
 from connector.stream.status import PartitionStatus, WorkerStatus
@@ -438,9 +439,7 @@ class Worker:
             await self._commit(self._sources, self._retries)
             if self._clock.monotonic() - purged >= PURGE_SECONDS:
                 purged = self._clock.monotonic()
-                await self._cluster.purge(
-                    {TopicPartition(it.topic, it.partition): it.committed for it in self._retries}
-                )
+                await purge(self._cluster, self._settings, {it.partition for it in self._retries})
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
