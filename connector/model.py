@@ -56,6 +56,43 @@ class Message(msgspec.Struct, gc=False):
     priority: Annotated[Priority, Meta(description="`high` goes first within its provider.")] = Priority.NORMAL
 
 
+class CampaignState(StrEnum):
+    """Whether a campaign's messages are sent."""
+
+    RUNNING = "running"
+    PAUSED = "paused"  # they wait until it is resumed
+    CANCELLED = "cancelled"  # they end `cancelled`
+
+
+class Campaign(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a campaign supplies to its messages where they leave it out, and whether they are sent.
+
+    The newest record with the key `campaign:ID` in the control topic. Unknown fields are ignored.
+    """
+
+    state: Annotated[CampaignState, Meta(description="Whether its messages are sent.")] = CampaignState.RUNNING
+    provider: Annotated[str | None, Meta(description="Provider of its messages that name none.")] = None
+    template_id: Annotated[str | None, Meta(description="For messages without one.")] = None
+    body: Annotated[str | None, Meta(description="For messages without one.")] = None
+    custom: Annotated[
+        dict[str, Any] | None, Meta(description="Values for custom replacements; a message's own go before them.")
+    ] = None
+    expires_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="For messages without one (RFC 3339).")
+    ] = None
+    hours: Annotated[
+        str | None,
+        Meta(description="Messages are sent within these hours only.", examples=["09:00-21:00 Asia/Kolkata"]),
+    ] = None
+    priority: Annotated[Priority, Meta(description="`high` makes every message of it `high`.")] = Priority.NORMAL
+
+
+class ProviderState(msgspec.Struct, frozen=True):
+    """Whether anything is sent to a provider: the newest record with the key `provider:NAME` in the control topic."""
+
+    paused: Annotated[bool, Meta(description="Messages for it wait until it is resumed.")] = False
+
+
 class Status(StrEnum):
     """What became of a message: final, one per message."""
 

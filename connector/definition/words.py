@@ -221,16 +221,22 @@ class HoursText(Shape):
 
     def read(self, source: Source, report: Report) -> Hours | None:
         text = source.text if isinstance(source, Value) else ""
-        match = re.fullmatch(self.PATTERN, text)
-        if match is None:
+        hours = self.parse(text)
+        if hours is None:
             said = f"`{text}`" if text else kind_of(source)
-            report.error(source.place, f"{said} is no send window", "write 09:00-21:00 Asia/Kolkata")
+            report.error(
+                source.place, f"{said} is no send window", "write two times and a zone: 09:00-21:00 Asia/Kolkata"
+            )
+        return hours
+
+    @classmethod
+    def parse(cls, text: str) -> Hours | None:
+        """The send window; None where the text is none."""
+        match = re.fullmatch(cls.PATTERN, text)
+        if match is None:
             return None
         start, end = int(match[1]) * 60 + int(match[2]), int(match[3]) * 60 + int(match[4])
         if not known_zone(match[5]) or start == end or end > 24 * 60:
-            report.error(
-                source.place, f"`{text}` is no send window", "write two times and a zone: 09:00-21:00 Asia/Kolkata"
-            )
             return None
         return Hours(start, end, match[5])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from heapq import heapify, heappop, heappush
 from itertools import compress
 
@@ -81,7 +82,7 @@ class Backlog:
         """
         if self._next and not self._windows.urgent:
             for part in self._next:
-                if not self._windows.is_held(part.key[1]):
+                if part.key[1] not in self._windows.held:
                     self.why = "again"
                     return part
         choice = self._windows.choose(now, idle=idle, caught_up=caught_up, memory_full=memory_full)
@@ -114,17 +115,30 @@ class Backlog:
         """End a hold."""
         self._windows.release(campaign)
 
-    def remove(self, wanted: Callable[[Key, Item], bool]) -> list[Item]:
+    @property
+    def held(self) -> AbstractSet[str | None]:
+        """Campaigns on hold."""
+        return self._windows.held
+
+    def remove(
+        self, wanted: Callable[[Key, Item], bool], *, sealed: bool = False, only_delayed: bool = False
+    ) -> list[Item]:
         """Take out every message for which `wanted` holds. Costs a look at each message.
 
-        Sealed requests stay whole; they are looked at again when they are to leave.
+        Args:
+            wanted: asked for each message.
+            sealed: also of sealed requests, which otherwise stay whole: they are looked at when they are to leave.
+            only_delayed: only of those that wait for their time to be sent again.
         """
-        removed = self._windows.remove(wanted)
-        for part in (*self._next, *(part for _, _, part in self._later)):
-            if part.sealed is None:
+        removed = [] if only_delayed else self._windows.remove(wanted)
+        delayed = [part for _, _, part in self._later]
+        for part in delayed if only_delayed else [*self._next, *delayed]:
+            if part.sealed is None or sealed:
                 wants = [wanted(part.key, item) for item in part.items]
                 removed += compress(part.items, wants)
-                part.items = [item for item, gone in zip(part.items, wants, strict=True) if not gone]
+                if any(wants):
+                    part.items = [item for item, gone in zip(part.items, wants, strict=True) if not gone]
+                    part.sealed = None
         self._next = deque(part for part in self._next if part.items)
         self._later = [entry for entry in self._later if entry[2].items]
         heapify(self._later)

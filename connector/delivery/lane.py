@@ -11,17 +11,17 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
 
 from connector.clock import Clock
 from connector.definition.tree import Definition, Operation
 from connector.delivery.attempt import Attempt, Part
 from connector.delivery.backlog import Backlog
-from connector.delivery.breaker import BreakerSettings
 from connector.delivery.counts import LaneCounts
 from connector.delivery.dismissal import Dismissal
 from connector.delivery.gate import Account, Gate
 from connector.delivery.item import Item
+from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.pace import Pace
 from connector.delivery.preparation import Preparation, Router
 from connector.delivery.retry import Backoff
@@ -29,7 +29,7 @@ from connector.delivery.route import Route, compile_routes
 from connector.delivery.settlement import Settlement, Settler
 from connector.delivery.status import LaneStatus
 from connector.delivery.transport import Transport
-from connector.delivery.windows import Shape
+from connector.delivery.windows import Key
 from connector.errors import RequestError
 from connector.model import Message, Outcome, Reply, Result, Status
 
@@ -41,25 +41,6 @@ NAP_SECONDS = 1.0
 
 CANCEL_SECONDS = 1.0
 """Given to abandoned requests to end; one that does not is left behind."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneSettings:
-    """How a lane waits. Times in seconds.
-
-    Attributes:
-        wait: a window may collect for so long once its partitions are caught up; an operation's `wait` goes before.
-        wait_max: afterwards it goes before full ones.
-        park_after: a message that has to wait longer is given to `park`.
-        dry_run: replies are not read; every message ends `accepted`, marked as not sent.
-        breaker: when to stop sending.
-    """
-
-    wait: float = 1.0
-    wait_max: float = 5.0
-    park_after: float = 30.0
-    dry_run: bool = False
-    breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
 
 class Lane:
@@ -122,7 +103,7 @@ class Lane:
         self._gate = Gate(definition, account, clock=clock, backoff=backoff, redact=self._settler.redact)
         self._router = Router(definition.name, self._routes)
         self._preparation = Preparation(self._routes, self._router, decode=decode, settler=self._settler, clock=clock)
-        self._backlog = Backlog([_shape(route, settings) for route in self._routes], settings.wait_max)
+        self._backlog = Backlog([settings.shape(route) for route in self._routes], settings.wait_max)
         self._dismissal = Dismissal(self._backlog, clock)
         self._flights: dict[asyncio.Task[None], Attempt] = {}
         self._awake = asyncio.Event()
@@ -158,11 +139,18 @@ class Lane:
         """True while it deliberately sends nothing: no messages, or limits, breaker, hours or retries say later."""
         return not self._flights and self._delay > 0
 
-    def expected_wait(self) -> float:
-        """Seconds until a message offered now would leave, by the pace of the last while; infinite while held up."""
+    def expected_wait(self, ahead: int | None = None) -> float:
+        """Seconds until a message would leave, by the pace of the last while; infinite while the lane is held up.
+
+        Args:
+            ahead: messages that leave before it; by default all there are.
+        """
+        if self._paused:
+            return math.inf
         now = self._clock.monotonic()
         held = self._gate.delay(1, now)
-        return held if math.isinf(held) else max(held, self._pace.seconds(self.open_count, now))
+        messages = self.open_count if ahead is None else ahead
+        return held if math.isinf(held) else max(held, self._pace.seconds(messages, now))
 
     def share(self, fraction: float) -> None:
         """Take part in the provider's limits and slots with this fraction: that of the partitions this worker owns."""
@@ -195,6 +183,25 @@ class Lane:
         self._backlog.unhold(campaign)
         self._dismissal.uncancel(campaign)
         self.wake()
+
+    @property
+    def held(self) -> AbstractSet[str | None]:
+        """Campaigns on hold."""
+        return self._backlog.held
+
+    def evict(
+        self, wanted: Callable[[Key, Item], bool], *, sealed: bool = False, only_delayed: bool = False
+    ) -> list[Item]:
+        """Hand back waiting messages, to be filed anew or to wait elsewhere; the lane forgets them.
+
+        Args:
+            wanted: which; looked at for each message.
+            sealed: also requests that were to be repeated as they were.
+            only_delayed: only those that wait for their time to be sent again.
+        """
+        items = self._backlog.remove(wanted, sealed=sealed, only_delayed=only_delayed)
+        self._forget(items)
+        return items
 
     @property
     def status(self) -> LaneStatus:
@@ -253,8 +260,12 @@ class Lane:
         self._forget(items)
         return items
 
+    def rest(self) -> None:
+        """Pull nothing more until `reopen`; requests under way go on."""
+        self._pulling = False
+
     def reopen(self) -> None:
-        """Pull again after `drain`: a new epoch begins."""
+        """Pull again after `drain` or `rest`."""
         self._pulling = True
         self.wake()
 
@@ -406,9 +417,3 @@ class Lane:
     def _forget(self, items: Sequence[Item]) -> None:
         self.open_count -= len(items)
         self.open_bytes -= sum([len(item.raw) for item in items])
-
-
-def _shape(route: Route, settings: LaneSettings) -> Shape:
-    batching = route.operation.batching
-    wait = settings.wait if batching is None or batching.wait is None else batching.wait
-    return Shape(route.renderer.max_records, wait)

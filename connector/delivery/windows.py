@@ -151,6 +151,7 @@ class Windows:
 
     Attributes:
         why: which rule the last choice followed: priority, wait_max, full, wait, memory or idle.
+        held: campaigns whose windows do not leave.
     """
 
     def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
@@ -159,11 +160,11 @@ class Windows:
         self._wait_max = wait_max
         self._windows: dict[Key, Window] = {}
         self._sequence = 0
-        self._held: set[str | None] = set()
+        self.held: set[str | None] = set()
 
         def ranking(number: int, rank: Callable[[Window], float | None], *, high: bool = False) -> _Ranking:
             """Of the windows of one priority whose campaign is not held."""
-            held = self._held
+            held = self.held
             return _Ranking(number, lambda it: rank(it) if it.key[3] is high and it.key[1] not in held else None)
 
         self._high = ranking(0, lambda window: window.since, high=True)
@@ -278,18 +279,14 @@ class Windows:
 
     def hold(self, campaign: str | None) -> None:
         """Let no window of a campaign leave; they go on filling."""
-        self._held.add(campaign)
+        self.held.add(campaign)
 
     def release(self, campaign: str | None) -> None:
         """End a hold."""
-        self._held.discard(campaign)
+        self.held.discard(campaign)
         for window in self._windows.values():
             if window.key[1] == campaign:
                 self._grown(window)
-
-    def is_held(self, campaign: str | None) -> bool:
-        """Whether `hold` was called for it."""
-        return campaign in self._held
 
     def clear(self) -> list[Item]:
         """Forget everything; what was waiting, window by window."""

@@ -145,6 +145,9 @@ class Memory(Section):
     bytes: Annotated[Size, Field(ge=1024**2)] = 256 * 1024**2
     """Bytes of their events. 400,000 messages of 650 bytes reach it too."""
 
+    control: Annotated[Size, Field(ge=64 * 1024)] = 64 * 1024**2
+    """Bytes of campaigns in `topics.control`. A worker that meets more ends itself: what it left out might say stop."""
+
 
 class Timeouts(Section):
     """Deadlines. Several depend on each other; the start-up says which one to change."""

@@ -128,16 +128,16 @@ def _credentials(connection: Connection) -> Any:
     return None
 
 
-def attach_agent(
+def attach_agents(
     app: faust.App,
     topics: Sequence[str],
     take: Callable[[Any], Awaitable[None]],
     failed: Callable[[BaseException], Awaitable[None]],
 ) -> None:
-    """The agent: hands each chunk's message to `take`. An exception there closes the epoch before Faust hears of it."""
-    source = app.topic(*topics, acks=False, schema=PassThrough())
+    """An agent per topic hands each chunk's message to `take`, so that a topic that waits for room holds up no other:
+    Faust's fetcher passes over partitions whose buffer fills. An exception closes the epoch before Faust hears of it.
+    """
 
-    @app.agent(source, name="intake")
     async def intake(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
@@ -145,3 +145,7 @@ def attach_agent(
             except Exception as error:
                 await failed(error)
                 raise
+
+    for number, topic in enumerate(topics):
+        source = app.topic(topic, acks=False, schema=PassThrough())
+        app.agent(source, name=f"intake-{number}")(intake)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,9 +15,10 @@ from connector.clock import Clock
 from connector.delivery.item import Item
 from connector.delivery.lane import Lane
 from connector.errors import MessageError
-from connector.model import Message, Priority, Result, Status
+from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream import retry
 from connector.stream.budget import Budget
+from connector.stream.control import Control, decode_message
 from connector.stream.counts import IntakeCounts
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
@@ -24,24 +26,18 @@ from connector.stream.writer import Moved
 
 log = structlog.get_logger(__name__)
 
-decode_message = msgspec.json.Decoder(Message).decode
-
-
-def message_of(item: Item) -> Message:
-    """The message of a waiting item: windows hold raw bytes, which take a third of the memory of decoded ones."""
-    return decode_message(item.raw)
-
 
 class Intake:
     """Turns records into waiting items, or into results.
 
     Args:
-        lanes: by provider name.
+        lanes: by provider name; may change.
+        control: campaigns.
         settle: takes final results of items that go no further.
         move: takes items that go on waiting in a retry topic.
         parking: says which.
         retry_topics: records of these carry the header `retry`.
-        share: messages a lane may hold in memory before further ones are diverted.
+        share: messages a lane may hold in memory before further ones are diverted; may change.
         unknown_grace: seconds an event may wait for its provider to be defined.
         allowed: whether a number may be texted.
         max_age: seconds after which an event is stale, None for never.
@@ -54,6 +50,7 @@ class Intake:
         self,
         lanes: Mapping[str, Lane],
         *,
+        control: Control,
         settle: Callable[[Sequence[Item], Sequence[Result]], None],
         move: Callable[[Sequence[Item], Sequence[Moved]], None],
         parking: Parking,
@@ -67,11 +64,12 @@ class Intake:
     ) -> None:
         self.counts = IntakeCounts()
         self._lanes = lanes
+        self._control = control
         self._settle = settle
         self._move = move
         self._parking = parking
         self._retry_topics = frozenset(retry_topics)
-        self._share = share
+        self.share = share
         self._unknown_grace = unknown_grace
         self._budget = budget
         self._clock = clock
@@ -84,8 +82,7 @@ class Intake:
         received_at = datetime.fromtimestamp(now, UTC)
         admit, journalled = partition.ledger.admit, partition.journalled or ()
         retried = partition.topic in self._retry_topics
-        refused: list[tuple[Item, Result]] = []
-        moved: list[tuple[Item, Moved]] = []
+        ended: list[tuple[Item, Result | Moved]] = []
         messages = bytes_ = 0
         for record in records:
             if not admit(record.offset):
@@ -94,30 +91,52 @@ class Intake:
             messages += 1
             bytes_ += len(raw)
             item = Item(raw, partition, record.offset, record.key, received_at, self._stale_at(record))
-            try:
-                if retried:
-                    _restore(item, record)
-                file = self._interrupted if record.offset in journalled else self._file
-                end = file(item, now)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                end = self._unreadable(item, str(error), now)
-            except Exception as error:
-                # A fault of ours that one event brings out must not stop every other event for ever.
-                log.exception("intake failed on an event", partition=partition.partition, offset=record.offset)
-                end = self._unreadable(item, f"internal error ({type(error).__name__})", now)
-            if isinstance(end, Result):
-                refused.append((item, end))
-            elif end is not None:
-                moved.append((item, end))
-        self._budget.take(messages, bytes_)
+            end = self._end(item, now, record if retried else None, record.offset in journalled)
+            if end is not None:
+                ended.append((item, end))
+        self._budget.take(partition.topic, messages, bytes_)
         self.counts.events[partition.topic] += messages
+        self._pass_on(ended)
+
+    def refile(self, items: Sequence[Item]) -> None:
+        """File items anew that were admitted before: their campaign, or their provider's definition, has changed."""
+        now = self._clock.wall()
+        self._pass_on([(item, end) for item in items if (end := self._end(item, now, None, False)) is not None])
+
+    def _pass_on(self, ended: Sequence[tuple[Item, Result | Moved]]) -> None:
+        """Hand over what does not wait in a lane."""
+        refused = [(item, end) for item, end in ended if isinstance(end, Result)]
+        moved = [(item, end) for item, end in ended if isinstance(end, Moved)]
         if refused:
             self._settle([item for item, _ in refused], [result for _, result in refused])
             for _, result in refused:
                 provider = result.provider if result.provider in self._lanes else ""
                 self.counts.refused[provider or "", result.status.value] += 1
+            for _, result in refused:
+                provider = result.provider if result.provider in self._lanes else ""
+                self.counts.refused[provider or "", result.status.value] += 1
         if moved:
             self._move([item for item, _ in moved], [it for _, it in moved])
+
+    def _end(self, item: Item, now: float, retried: ConsumerRecord | None, interrupted: bool) -> Result | Moved | None:
+        """What becomes of an item; None when it waits in a lane. Raises nothing.
+
+        Args:
+            item: admitted.
+            now: wall seconds.
+            retried: its record, where that stands in a retry topic.
+            interrupted: it is journalled.
+        """
+        try:
+            if retried is not None:
+                _restore(item, retried)
+            return self._interrupted(item, now) if interrupted else self._file(item, now)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self._unreadable(item, str(error), now)
+        except Exception as error:
+            # A fault of ours that one event brings out must not stop every other event for ever.
+            log.exception("intake failed on an event", partition=item.origin.partition, offset=item.offset)
+            return self._unreadable(item, f"internal error ({type(error).__name__})", now)
 
     def _stale_at(self, record: ConsumerRecord) -> float | None:
         if self._max_age is None or record.timestamp < 0:  # -1: the producer set no timestamp
@@ -126,7 +145,7 @@ class Intake:
 
     def _file(self, item: Item, now: float) -> Result | Moved | None:
         """Give the item to its lane; a result, or a retry record, when it goes no further."""
-        message = decode_message(item.raw)
+        message = self._control.message_of(item)
         if message.expires_at is not None:
             expires = message.expires_at.timestamp()
             item.deadline = expires if item.deadline is None else min(item.deadline, expires)
@@ -134,16 +153,14 @@ class Intake:
             return _result(item, message, Status.EXPIRED, "older than max_age or past expires_at", now)
         if not self._allowed(message.to):
             return _result(item, message, Status.CANCELLED, "the recipient is not in recipients.allow", now)
-        if message.provider is None:
-            return _result(item, message, Status.INVALID, "no provider: the event names none", now)
-        lane = self._lanes.get(message.provider)
+        if self._control.state(message.campaign_id) is CampaignState.CANCELLED:
+            return _result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
+        lane = None if message.provider is None else self._lanes.get(message.provider)
         if lane is None:
             return self._unknown(item, message, now)
-        if item.due > now:  # its tier has passed, its time has not come
-            return self._parking.until(item, item.due)
-        if lane.open_count >= self._share and (diverted := self._parking.divert(item, lane)) is not None:
+        if (waiting := self._waiting(item, message, lane, now)) is not None:
             self.counts.diverted[lane.name] += 1
-            return diverted
+            return waiting
         item.priority = message.priority is Priority.HIGH
         try:
             lane.offer(item, message)
@@ -151,11 +168,30 @@ class Intake:
             return _result(item, message, Status.INVALID, error.reason, now)
         return None
 
+    def _waiting(self, item: Item, message: Message, lane: Lane, now: float) -> Moved | None:
+        """The retry record of an item that is not to wait in memory."""
+        due = max(item.due, self._control.opens_at(message.campaign_id))
+        if math.isinf(due):
+            return self._parking.climb(item)
+        if due > now:  # its tier has passed, its time has not come
+            return self._parking.until(item, due)
+        if lane.open_count < self.share or self._budget.reserved(item.origin.topic):
+            return None
+        if (opens_in := lane.status.opens_in) > self._parking.shortest:
+            return self._parking.until(item, now + opens_in)
+        return self._parking.divert(item, lane.expected_wait())
+
     def _unknown(self, item: Item, message: Message, now: float) -> Result | Moved:
-        """A provider that nobody has defined: perhaps its definition is on the way."""
+        """A provider that nobody has defined, or none at all: perhaps its definition or its campaign is on the way."""
+        if message.provider is None and message.campaign_id is None:
+            return _result(item, message, Status.INVALID, "no provider: the event names none, and no campaign", now)
         if now - item.received_at.timestamp() < self._unknown_grace:
             return self._parking.until(item, now)
-        return _result(item, message, Status.INVALID, f"no provider definition {(message.provider or '')[:64]!r}", now)
+        if message.provider is not None:
+            reason = f"no provider definition {message.provider[:64]!r}"
+        else:
+            reason = f"no provider: neither the event nor campaign {(message.campaign_id or '')[:64]!r} names one"
+        return _result(item, message, Status.INVALID, reason, now)
 
     def _interrupted(self, item: Item, now: float) -> Result:
         """Journalled and without a result: a worker died while the provider may have had it. Never sent again."""
@@ -182,6 +218,8 @@ def too_large(item: Item, topic: str, now: float) -> Result:
 
 
 def _result(item: Item, message: Message, status: Status, reason: str, now: float) -> Result:
+    if item.uncertain and status in {Status.EXPIRED, Status.CANCELLED}:
+        status, reason = Status.UNKNOWN, f"{reason}; an earlier request may have been taken"
     return Result(
         status=status,
         source=item.event(),

@@ -1,83 +1,175 @@
-"""The lanes of a worker: one per definition; definitions of one account share limits and breaker."""
+"""The lanes of a worker: one per definition, replaced when its definition changes."""
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
 
 from connector.clock import Clock
-from connector.definition.tree import Definition, Operation
+from connector.definition.tree import Definition
 from connector.delivery.dry_run import DryRunTransport
 from connector.delivery.gate import Account
 from connector.delivery.http import HttpTransport
 from connector.delivery.item import Item
-from connector.delivery.lane import Lane, LaneSettings
+from connector.delivery.lane import Lane
+from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.transport import Transport
-from connector.model import Result
 from connector.settings.model import Settings
-from connector.stream.intake import message_of
 
-Settle = Callable[[Sequence[Item], Sequence[Result]], None]
+log = structlog.get_logger(__name__)
+
+# What a lane's last requests may take beyond their HTTP time-out: a refreshed token, waiting for the results' room.
+LAST_REQUESTS_SECONDS = 60.0
+
+MakeLane = Callable[[Definition, Transport, LaneSettings, Account | None], Lane]
 
 
 class Lanes:
-    """Makes lanes and keeps the transports they use.
+    """Makes lanes, runs them, and replaces them.
 
     Args:
-        settings: waits and the delivery mode.
+        make: a lane from its parts.
+        file: files items of a lane that is replaced anew.
+        failed: called with the error that ended a lane.
+
+    Attributes:
+        current: by provider name; this mapping itself changes.
+        retiring: replaced ones that finish their last requests.
+        definitions: of the current ones.
+        journalling: providers that have ever said `on_uncertain: report`.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings = settings
-        self._clock = clock
-        self._accounts: dict[str, Account] = {}
-        self._transports: list[HttpTransport] = []
-
-    def make(
+    def __init__(
         self,
-        definition: Definition,
+        settings: Settings,
         *,
-        settle: Settle,
-        caught_up: Callable[[], bool],
-        memory_full: Callable[[], bool],
-        park: Callable[[Sequence[Item], float], None],
-        before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]],
-    ) -> Lane:
-        """The lane of a definition."""
-        dry_run = self._settings.delivery == "dry-run"
-        lane_settings = LaneSettings(wait=self._settings.wait, wait_max=self._settings.wait_max, dry_run=dry_run)
-        return Lane(
-            definition,
-            decode=message_of,
-            settle=settle,
-            transport=self._transport(definition, dry_run=dry_run),
-            clock=self._clock,
-            settings=lane_settings,
-            caught_up=caught_up,
-            memory_full=memory_full,
-            park=park,
-            before_send=before_send,
-            account=self._account(definition, lane_settings),
-        )
+        make: MakeLane,
+        file: Callable[[Sequence[Item]], None],
+        failed: Callable[[BaseException], None],
+        clock: Clock,
+    ) -> None:
+        self._dry_run = settings.delivery == "dry-run"
+        self._total = settings.timeouts.http_total
+        self._lane_settings = LaneSettings(wait=settings.wait, wait_max=settings.wait_max, dry_run=self._dry_run)
+        self._make = make
+        self._file = file
+        self._failed = failed
+        self._clock = clock
+        self.current: dict[str, Lane] = {}
+        self.retiring: set[Lane] = set()
+        self.definitions: dict[str, Definition] = {}
+        self.journalling: set[str] = set()
+        self._accounts: dict[str, Account] = {}
+        self._transports: dict[Lane, HttpTransport] = {}
+        self._runs: dict[Lane, asyncio.Task[None]] = {}
+        self._retirements: set[asyncio.Task[None]] = set()
+        self._running = False
 
-    async def close(self) -> None:
-        """Close every connection to providers."""
-        for transport in self._transports:
+    def all(self) -> list[Lane]:
+        """Current and retiring ones."""
+        return [*self.current.values(), *self.retiring]
+
+    def set(self, definitions: Mapping[str, Definition]) -> list[Lane]:
+        """These are the definitions from now on. Returns the lanes that are new.
+
+        A lane whose definition has changed, or one of the same account, is replaced: what waits in it is filed anew at
+        once, and the new one begins when the last request of the old one has ended, so that limits hold.
+        """
+        before = self.definitions
+        changed = {name for name in {*before, *definitions} if before.get(name) != definitions.get(name)}
+        accounts = {book[name].account for book in (before, definitions) for name in changed if name in book} - {None}
+        changed |= {name for name, it in definitions.items() if it.account in accounts}
+        kept = {name: account for name, account in self._accounts.items() if name not in accounts}
+        made = {name: self._add(definition, kept) for name, definition in definitions.items() if name in changed}
+        # Nothing is raised from here on.
+        self._accounts, self.definitions = kept, dict(definitions)
+        self.journalling |= {name for name, it in definitions.items() if reports(it)}
+        old = {name: self.current.pop(name) for name in changed if name in self.current}
+        self.current.update(made)
+        for name in old.keys() & made.keys():
+            made[name].counts = old[name].counts  # metrics go on
+        for name, lane in old.items():
+            self._retire(lane, before[name], made.get(name))
+        for lane in made.values():
+            if self._running:
+                self._run(lane)
+        return list(made.values())
+
+    def start(self) -> None:
+        """Run them."""
+        self._running = True
+        for lane in self.current.values():
+            self._run(lane)
+
+    async def stop(self) -> None:
+        """End them, and close every connection to providers."""
+        self._running = False
+        for task in [*self._runs.values(), *self._retirements]:
+            task.remove_done_callback(self._ended)
+            task.cancel()
+        await asyncio.gather(*self._runs.values(), *self._retirements, return_exceptions=True)
+        self._runs.clear()
+        for transport in self._transports.values():
             await transport.close()
         self._transports.clear()
 
-    def _transport(self, definition: Definition, *, dry_run: bool) -> Transport:
-        if dry_run:
-            return DryRunTransport()
-        transport = HttpTransport(definition, clock=self._clock, total=self._settings.timeouts.http_total)
-        self._transports.append(transport)
-        return transport
+    def _add(self, definition: Definition, accounts: dict[str, Account]) -> Lane:
+        transport = (
+            DryRunTransport() if self._dry_run else HttpTransport(definition, clock=self._clock, total=self._total)
+        )
+        lane = self._make(definition, transport, self._lane_settings, self._account(definition, accounts))
+        if isinstance(transport, HttpTransport):
+            self._transports[lane] = transport
+        return lane
 
-    def _account(self, definition: Definition, settings: LaneSettings) -> Account | None:
-        if definition.account is None:
-            return None
-        account = self._accounts.get(definition.account)
-        if account is None:
-            account = Account(definition, settings.breaker, self._clock.monotonic(), random.random)
-            self._accounts[definition.account] = account
-        return account
+    def _run(self, lane: Lane) -> None:
+        task = self._runs[lane] = asyncio.ensure_future(lane.run())
+        task.add_done_callback(self._ended)
+
+    def _retire(self, old: Lane, definition: Definition, new: Lane | None) -> None:
+        self.retiring.add(old)
+        old.rest()
+        if new is not None:
+            new.rest()
+        self._file(old.evict(lambda _key, _item: True, sealed=True))
+        task = asyncio.ensure_future(self._last_requests(old, definition, new))
+        self._retirements.add(task)
+        task.add_done_callback(self._ended)
+        task.add_done_callback(self._retirements.discard)
+
+    async def _last_requests(self, old: Lane, definition: Definition, new: Lane | None) -> None:
+        until = self._clock.monotonic() + (definition.http.total or self._total) + LAST_REQUESTS_SECONDS
+        self._file(await old.drain(until))
+        self.retiring.discard(old)
+        run = self._runs.pop(old, None)
+        old.close()
+        if run is not None:
+            await run
+        if (transport := self._transports.pop(old, None)) is not None:
+            await transport.close()
+        if new is not None:
+            new.reopen()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failed(error)
+
+    def _account(self, definition: Definition, accounts: dict[str, Account]) -> Account | None:
+        name = definition.account
+        if name is not None and name not in accounts:
+            accounts[name] = Account(definition, self._lane_settings.breaker, self._clock.monotonic(), random.random)
+        return None if name is None else accounts[name]
+
+
+def reports(definition: Definition) -> bool:
+    """Whether it uses the journal."""
+    return any(operation.on_uncertain == "report" for operation in definition.operations)
+
+
+def at_once(definition: Definition) -> int:
+    """Messages of this provider that can be under way at once."""
+    records = max(1 if it.batching is None else it.batching.max_records for it in definition.operations)
+    return definition.limits.concurrency * records

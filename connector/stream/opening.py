@@ -13,7 +13,7 @@ import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.errors import ConfigurationError, Problem
-from connector.settings.model import Settings
+from connector.settings.model import Settings, Topics
 from connector.stream import journal
 from connector.stream.cluster import Bounds, Cluster, Committed
 from connector.stream.ledger import Ledger, Marks
@@ -27,6 +27,12 @@ log = structlog.get_logger(__name__)
 def retry_group(group: str) -> str:
     """The group under which the retry topics' offsets are committed; it has no members."""
     return f"{group}-retry"
+
+
+def retry_partitions(topics: Topics, assigned: Collection[TopicPartition]) -> set[TopicPartition]:
+    """The owner of a partition of the first source topic owns the retry topics' partitions of that number."""
+    numbers = [tp.partition for tp in assigned if tp.topic == topics.source_names[0]]
+    return {TopicPartition(topic, number) for number in numbers for topic in topics.retry.values()}
 
 
 class Known:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
 from connector.delivery.item import Item
-from connector.delivery.lane import Lane
 from connector.stream.retry import Tiers, header
 from connector.stream.writer import Moved
 
@@ -39,26 +38,35 @@ class Parking:
         tier = self._tiers.within(due - now, expires_in=self._expires_in(item, now))
         return Moved(tier.topic, header(item, due))
 
-    def divert(self, item: Item, lane: Lane) -> Moved | None:
-        """The retry record of an item whose lane holds its share of memory; None when waiting in memory is shorter.
+    def divert(self, item: Item, wait: float) -> Moved | None:
+        """The retry record of an item that has to wait for `wait` seconds; None when waiting in memory is shorter.
 
         A lane that works is left the messages it gets through until they are back. For one that is held up nobody knows
-        how long: its messages climb, tier by tier.
+        how long: its messages climb.
         """
-        wait = lane.expected_wait()
-        now = self._clock.wall()
-        expires_in = self._expires_in(item, now)
-        came_from = item.origin.topic
         if math.isinf(wait):
-            if came_from in self._tiers.delays:
-                tier = self._tiers.above(came_from, longest=self._longest, expires_in=expires_in)
-            else:
-                tier = self._tiers.within(0.0)
+            return self.climb(item)
+        tier = self._tiers.within(min(wait, self._longest), expires_in=self._expires_in(item, self._clock.wall()))
+        return None if tier.delay > wait else Moved(tier.topic, header(item, 0.0))
+
+    def climb(self, item: Item) -> Moved:
+        """The retry record of an item that nobody can say how long has to wait: one tier above the one it came from."""
+        came_from = item.origin.topic
+        if came_from in self._tiers.delays:
+            expires_in = self._expires_in(item, self._clock.wall())
+            tier = self._tiers.above(came_from, longest=self._longest, expires_in=expires_in)
         else:
-            tier = self._tiers.within(min(wait, self._longest), expires_in=expires_in)
-            if tier.delay > wait:
-                return None
+            tier = self._tiers.within(0.0)
         return Moved(tier.topic, header(item, 0.0))
+
+    @property
+    def shortest(self) -> float:
+        """Seconds of the shortest tier."""
+        return self._tiers.within(0.0).delay
+
+    def spread(self, items: Sequence[Item], waits: Sequence[float]) -> None:
+        """Take over items, each of which would have to wait for so long."""
+        self._move(items, [self.divert(*pair) or self.climb(pair[0]) for pair in zip(items, waits, strict=True)])
 
     def _expires_in(self, item: Item, now: float) -> float | None:
         return None if item.deadline is None else item.deadline - now

@@ -22,11 +22,11 @@ from connector.kafka import clients
 from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.topics import check, plan
 from connector.settings.model import Settings
-from connector.stream.app import attach_agent, create_app
+from connector.stream.app import attach_agents, create_app
 from connector.stream.cluster import Cluster
 from connector.stream.deadline import Deadline, Watchdog
 from connector.stream.group import Group
-from connector.stream.lanes import Lanes
+from connector.stream.lanes import reports
 from connector.stream.present import presenter
 from connector.stream.status import WorkerStatus
 from connector.stream.worker import CLOSE_GRACE_SECONDS, Worker
@@ -44,7 +44,7 @@ async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -
         TopicError: with every problem.
         ConnectorError: no broker answers.
     """
-    journal = any(operation.on_uncertain == "report" for it in definitions.values() for operation in it.operations)
+    journal = any(map(reports, definitions.values()))
     topics = settings.topics
     names = {
         *topics.source_names,
@@ -115,7 +115,7 @@ class Process:
         """Run to the end; returns the exit code."""
         _calm_collector()
         app = self._app
-        attach_agent(app, self._settings.topics.source_names, self._take, self._failed)
+        attach_agents(app, self._settings.topics.source_names, self._take, self._failed)
         app.task(on_leader=False)(self._boot)
         app.on_rebalance_complete.connect(self._opened, weak=False)
         app.on_partitions_revoked.connect(self._revoked, weak=False)
@@ -215,7 +215,6 @@ class Process:
                 group=Group(self._app),
                 cluster=Cluster(self._connection.options(), clock=self._clock),
                 producer=clients.producer(settings, message_bytes=self._message_bytes),
-                lanes=Lanes(settings, self._clock),
                 clock=self._clock,
                 crash=self._app.crash,
                 record_bytes=self._message_bytes + clients.HEADROOM_BYTES,

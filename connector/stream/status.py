@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.stream.counts import EpochCounts, IntakeCounts
+from connector.stream.group import Group
+from connector.stream.partition import Partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,13 @@ class PartitionStatus:
     partition: int
     lag: int
     span: int
+
+
+def partition_status(it: Partition, group: Group) -> PartitionStatus:
+    """One look at a partition."""
+    position = it.ledger.position
+    end = max(group.end(it.topic, it.partition) or 0, it.ledger.high)  # None before the first fetch
+    return PartitionStatus(it.topic, it.partition, lag=end - position, span=it.ledger.high - position)
 
 
 @dataclass(frozen=True, slots=True)

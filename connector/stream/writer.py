@@ -78,7 +78,7 @@ class ResultWriter:
         durable: called with a partition and its items once their results are acknowledged.
         gate: awaited before each write; returns False when this worker may no longer write for that partition.
         failed: called with an error nothing here can mend.
-        most: so many results may wait for their acknowledgement before `room` is gone.
+        most: so many results may wait for their acknowledgement before `room` is gone; may change.
         too_large: the result of an item whose retry record no topic takes.
 
     Attributes:
@@ -115,7 +115,7 @@ class ResultWriter:
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
         self._lots: dict[Partition, Lot] = {}
-        self._most = most
+        self.most = most
         self._room = asyncio.Event()
         self._room.set()
 
@@ -174,7 +174,7 @@ class ResultWriter:
         self._room.set()
 
     def _look(self) -> None:
-        if self.unacknowledged < self._most:
+        if self.unacknowledged < self.most:
             self._room.set()
         else:
             self._room.clear()

@@ -20,7 +20,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from connector.kafka.clients import connect
 from connector.settings import Settings
-from connector.stream.app import attach_agent, create_app
+from connector.stream.app import attach_agents, create_app
 from connector.stream.group import Group
 from tests.kafka import records
 from tests.kafka.find import Kafka
@@ -87,7 +87,7 @@ async def running(kafka: Kafka, unique: str, *, opened: Opened | None = None) ->
     async def on_revoke(*_: Any, **__: Any) -> None:
         run.seen.append(("revoked", run.group.generation))
 
-    attach_agent(app, [unique], take, failed)
+    attach_agents(app, [unique], take, failed)
     app.on_rebalance_complete.connect(on_open, weak=False)
     app.on_partitions_revoked.connect(on_revoke, weak=False)
     await app.start()

@@ -20,7 +20,8 @@ from connector.definition.environment import Environment
 from connector.definition.load import load
 from connector.delivery.http import HttpTransport
 from connector.delivery.item import Item
-from connector.delivery.lane import Lane, LaneSettings
+from connector.delivery.lane import Lane
+from connector.delivery.lane_settings import LaneSettings
 from connector.model import Message, Result
 
 BATCHED = """

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from connector.definition.tree import Batching, Hours, Limits, Rate, Retry
-from connector.delivery.lane import LaneSettings
+from connector.delivery.lane_settings import LaneSettings
 from connector.errors import Phase, RequestError
 from connector.model import Outcome
 

@@ -23,7 +23,8 @@ from connector.definition.tree import (
     Retry,
 )
 from connector.delivery.item import Item
-from connector.delivery.lane import Lane, LaneSettings
+from connector.delivery.lane import Lane
+from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.route import Route
 from connector.errors import MessageError, RequestError
 from connector.model import Batch, Message, Outcome, Reply, Request, Result, Status

@@ -1,11 +1,10 @@
-"""Standing still, budgets and the watchdog, with a driven clock."""
+"""Standing still and the watchdog, with a driven clock."""
 
 from __future__ import annotations
 
 import asyncio
 
 from connector.clock import ManualClock
-from connector.stream.budget import Budget
 from connector.stream.deadline import Watchdog
 from connector.stream.pulse import Pulse
 
@@ -46,24 +45,6 @@ async def test_waiters_go_on_after_the_confirmation():
     assert not waiter.done()
     pulse.confirm()
     await waiter
-
-
-async def test_budget_is_full_by_messages_or_by_bytes_and_wakes_its_waiter():
-    """Whichever bound is met first stops intake; every release lets it look again."""
-    budget = Budget(messages=2, bytes_=100)
-    budget.take(1, 99)
-    assert not budget.full
-    budget.take(1, 0)
-    assert budget.full
-    waiter = asyncio.create_task(budget.wait())
-    await asyncio.sleep(0)
-    budget.release(1, 0)
-    await waiter
-    assert not budget.full
-    budget.take(0, 1)
-    assert budget.full
-    budget.clear()
-    assert not budget.full
 
 
 def test_the_watchdog_knows_waiting_from_being_stuck():

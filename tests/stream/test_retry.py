@@ -107,8 +107,7 @@ def parking(clock: ManualClock) -> Parking:
 )
 def test_a_lane_that_works_never_runs_dry_and_one_that_is_held_up_is_left_alone(topic, wait, expected):
     """Diverted for no longer than the lane has work; climbing while nobody knows how long."""
-    lane = SimpleNamespace(expected_wait=lambda: wait)
-    moved = parking(ManualClock()).divert(item(topic), lane)
+    moved = parking(ManualClock()).divert(item(topic), wait)
     assert (moved and moved.topic) == expected
 
 

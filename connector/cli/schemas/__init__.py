@@ -11,7 +11,7 @@ import orjson
 from connector.cli.schemas.asyncapi import asyncapi
 from connector.cli.schemas.events import event_schema
 from connector.definition.schema import json_schema as definition_schema
-from connector.model import Message, Result
+from connector.model import Campaign, Message, ProviderState, Result
 from connector.settings.schema import json_schema as settings_schema
 
 __all__ = ["documents", "schemas"]
@@ -23,6 +23,8 @@ def documents() -> dict[str, dict[str, Any]]:
     return {
         "message.schema.json": event_schema(Message),
         "result.schema.json": event_schema(Result),
+        "campaign.schema.json": event_schema(Campaign),
+        "providerstate.schema.json": event_schema(ProviderState),
         "connector.schema.json": settings_schema(),
         "provider.schema.json": definition,
         "asyncapi.json": asyncapi(),

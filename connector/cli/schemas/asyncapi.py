@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from connector import __version__
 from connector.cli.schemas.events import EXAMPLES, components
 from connector.kafka.topics import DURABLE_REPLICATION, Topic, plan
-from connector.model import Message, Result
+from connector.model import Campaign, Message, ProviderState, Result
 from connector.settings.model import Topics
+from connector.stream.control import CAMPAIGN, PROVIDER
 from connector.stream.tail import SETTLES
 
 BINDING = {"bindingVersion": "0.5.0"}
@@ -50,6 +53,12 @@ def asyncapi() -> dict[str, Any]:
             "Raw bytes of events that never became a message, and of failed ones. They hold numbers and texts.",
             "DeadLetter",
         ),
+        "control": _channel(
+            planned["control"],
+            "Campaigns and paused providers; compacted. Every worker reads all of it before its first event.",
+            "Campaign",
+            "ProviderState",
+        ),
     }
     return {
         "asyncapi": "3.0.0",
@@ -69,17 +78,19 @@ def asyncapi() -> dict[str, Any]:
             "receiveRetries": _operation("receive", "retry", "When their delay is over they are sent again."),
             "sendJournal": _operation("send", "journal", "Acknowledged before the request leaves."),
             "receiveJournal": _operation("receive", "journal", "Read by the partition's next owner."),
+            "receiveControl": _operation("receive", "control", "Applied by every worker before its next request."),
+            "sendControl": _operation("send", "control", "`sms-connector campaign` and `sms-connector provider`."),
             "sendDeadLetters": _operation("send", "deadLetters", "Written next to the result of the same event."),
         },
         "components": {"messages": _messages(), "schemas": _schemas()},
     }
 
 
-def _channel(topic: Topic, description: str, message: str) -> dict[str, Any]:
+def _channel(topic: Topic, description: str, *messages: str) -> dict[str, Any]:
     return {
         "address": topic.name,
         "description": description,
-        "messages": {message: {"$ref": f"#/components/messages/{message}"}},
+        "messages": {message: {"$ref": f"#/components/messages/{message}"} for message in messages},
         "bindings": {"kafka": {"topicConfiguration": _configuration(topic), **BINDING}},
     }
 
@@ -136,6 +147,23 @@ def _messages() -> dict[str, Any]:
             "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
             "payload": {"type": "string", "format": "binary", "description": "The event's value, byte for byte."},
         },
+        "Campaign": _control("What a campaign supplies to its messages, and whether they are sent.", Campaign, "ID"),
+        "ProviderState": _control("Whether anything is sent to a provider.", ProviderState, "NAME"),
+    }
+
+
+def _control(summary: str, kind: type[msgspec.Struct], name: str) -> dict[str, Any]:
+    prefix = CAMPAIGN if kind is Campaign else PROVIDER
+    key = {
+        "type": "string",
+        "pattern": f"^{prefix}",
+        "description": f"{prefix}{name}; without a value: forget it.",
+    }
+    return {
+        "summary": summary,
+        "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
+        "examples": [{"payload": example} for example in EXAMPLES[kind]],
+        "bindings": {"kafka": {"key": key, **BINDING}},
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from connector.model import Message, Result
+from connector.model import Campaign, Message, ProviderState, Result
 
 EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
     Message: [
@@ -53,6 +53,17 @@ EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
             "received_at": "2025-01-31T08:00:01.100000Z",
         },
     ],
+    Campaign: [
+        {
+            "provider": "msg91",
+            "template_id": "1107160000000000001",
+            "custom": {"hid": "77"},
+            "expires_at": "2025-01-31T18:00:00Z",
+            "hours": "09:00-21:00 Asia/Kolkata",
+        },
+        {"state": "paused", "provider": "plivo", "body": "Your parcel is on its way."},
+    ],
+    ProviderState: [{"paused": True}],
 }
 
 

@@ -1,0 +1,198 @@
+"""What operators say while workers run: a table of campaigns and paused providers, kept in a compacted topic.
+
+`campaign:ID` holds what a campaign supplies to its messages and whether they are sent, `provider:NAME` whether anything
+is sent there. Every worker reads the whole topic before it admits its first event, and follows it from then on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from connector.clock import Clock
+from connector.definition.words import HoursText
+from connector.delivery.hours import Schedule
+from connector.delivery.item import Item
+from connector.errors import ConfigurationError, Problem
+from connector.model import Campaign, CampaignState, Message, Priority, ProviderState
+
+log = structlog.get_logger(__name__)
+
+CAMPAIGN, PROVIDER = "campaign:", "provider:"
+# A campaign whose record cannot be read: nobody knows whether its messages may be sent.
+UNREADABLE = Campaign(state=CampaignState.PAUSED)
+
+decode_message = msgspec.json.Decoder(Message).decode
+_decode_campaign = msgspec.json.Decoder(Campaign).decode
+_decode_provider = msgspec.json.Decoder(ProviderState).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Change(NamedTuple):
+    """One of these is set: the campaign or the provider whose record has changed."""
+
+    campaign: str | None = None
+    provider: str | None = None
+
+
+def campaign_record(name: str, campaign: Campaign | None) -> tuple[bytes, bytes | None]:
+    """Key and value of a campaign's record; without a campaign, of the one that forgets it."""
+    return f"{CAMPAIGN}{name}".encode(), None if campaign is None else _encode(campaign)
+
+
+def provider_record(name: str, state: ProviderState) -> tuple[bytes, bytes]:
+    """Key and value of a provider's record."""
+    return f"{PROVIDER}{name}".encode(), _encode(state)
+
+
+class Control:
+    """The table.
+
+    Args:
+        most: bytes of all records together; it is held in memory by every worker.
+        topic: its name, for errors.
+
+    Attributes:
+        campaigns: by id.
+        paused: providers that are paused.
+        bytes: of all records.
+    """
+
+    def __init__(self, clock: Clock, *, most: int, topic: str) -> None:
+        self._clock = clock
+        self._most = most
+        self._topic = topic
+        self.campaigns: dict[str, Campaign] = {}
+        self.paused: set[str] = set()
+        self.bytes = 0
+        self._sizes: dict[bytes, int] = {}
+        self._schedules: dict[str, Schedule] = {}
+
+    # ---- records in -------------------------------------------------------------------------------------------------
+
+    def apply(self, key: bytes | None, value: bytes | None) -> Change | None:
+        """Take in one record. None where nothing has changed, or it is not ours.
+
+        Raises:
+            ConfigurationError: the table outgrows its bound. A record left out might be the one that says stop.
+        """
+        name = (key or b"").decode("utf-8", "replace")
+        if not name.startswith((CAMPAIGN, PROVIDER)):
+            log.warning("control record ignored: its key begins with neither campaign: nor provider:", key=name[:64])
+            return None
+        self._count(key or b"", value)
+        if name.startswith(PROVIDER):
+            return self._apply_provider(name.removeprefix(PROVIDER), value)
+        return self._apply_campaign(name.removeprefix(CAMPAIGN), value)
+
+    def _count(self, key: bytes, value: bytes | None) -> None:
+        self.bytes -= self._sizes.pop(key, 0)
+        if value is None:
+            return
+        self._sizes[key] = len(key) + len(value)
+        self.bytes += self._sizes[key]
+        if self.bytes > self._most:
+            raise ConfigurationError(
+                [
+                    Problem(
+                        f"{self._topic} holds more than {self._most} bytes of campaigns",
+                        "delete finished ones with `sms-connector campaign delete`, or raise memory.control",
+                        file="settings",
+                        path="memory.control",
+                    )
+                ]
+            )
+
+    def _apply_provider(self, name: str, value: bytes | None) -> Change | None:
+        try:
+            paused = value is not None and _decode_provider(value).paused
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            log.warning("control record cannot be read: the provider is paused", provider=name, error=str(error))
+            paused = True
+        if paused is (name in self.paused):
+            return None
+        if paused:
+            self.paused.add(name)
+        else:
+            self.paused.discard(name)
+        return Change(provider=name)
+
+    def _apply_campaign(self, name: str, value: bytes | None) -> Change | None:
+        before = self.campaigns.get(name)
+        self._schedules.pop(name, None)
+        if value is None:
+            self.campaigns.pop(name, None)
+            return None if before is None else Change(campaign=name)
+        try:
+            campaign = read_campaign(value)
+            if campaign.hours is not None:
+                self._schedules[name] = schedule(campaign.hours)
+        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
+            log.warning("control record cannot be read: the campaign is paused", campaign=name, error=str(error))
+            campaign = UNREADABLE
+        self.campaigns[name] = campaign
+        return None if campaign == before else Change(campaign=name)
+
+    # ---- what it means for messages ---------------------------------------------------------------------------------
+
+    def message_of(self, item: Item) -> Message:
+        """The message of an item, with what its campaign supplies."""
+        message = decode_message(item.raw)
+        if message.campaign_id is not None and (campaign := self.campaigns.get(message.campaign_id)) is not None:
+            supply(message, campaign)
+        return message
+
+    def state(self, campaign: str | None) -> CampaignState:
+        """Whether its messages are sent; unknown campaigns run."""
+        found = self.campaigns.get(campaign) if campaign is not None else None
+        return CampaignState.RUNNING if found is None else found.state
+
+    def opens_at(self, campaign: str | None) -> float:
+        """Wall seconds from which its messages may be sent: 0.0 now, infinite while it is paused."""
+        if campaign is None or (found := self.campaigns.get(campaign)) is None:
+            return 0.0
+        if found.state is CampaignState.PAUSED:
+            return math.inf
+        schedule = self._schedules.get(campaign)
+        if schedule is None:
+            return 0.0
+        wall = self._clock.wall()
+        opens_at = schedule.opens_at(wall)
+        return opens_at if opens_at > wall else 0.0
+
+    def timed(self) -> Iterable[str]:
+        """Campaigns with hours."""
+        return list(self._schedules)
+
+
+def read_campaign(value: bytes) -> Campaign:
+    """A campaign as its record says. Raises msgspec.DecodeError or UnicodeDecodeError."""
+    return _decode_campaign(value)
+
+
+def schedule(hours: str) -> Schedule:
+    """The send window of a campaign. Raises ValueError."""
+    parsed = HoursText.parse(hours)
+    if parsed is None:
+        raise ValueError(f"hours: {hours[:64]!r} is no send window; write 09:00-21:00 Asia/Kolkata")
+    return Schedule(parsed)
+
+
+def supply(message: Message, campaign: Campaign) -> None:
+    """Fill in what the event leaves out. It may bring the text and its campaign the template."""
+    if message.provider is None:
+        message.provider = campaign.provider
+    if message.template_id is None:
+        message.template_id = campaign.template_id
+    if message.body is None:
+        message.body = campaign.body
+    if campaign.custom is not None:
+        message.custom = campaign.custom if message.custom is None else campaign.custom | message.custom
+    if message.expires_at is None:
+        message.expires_at = campaign.expires_at
+    if campaign.priority is Priority.HIGH:
+        message.priority = Priority.HIGH

@@ -1,0 +1,72 @@
+"""Reading the control topic: to its end before events are admitted, and onwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from connector.errors import Problem, TopicError
+
+POLL_MILLISECONDS = 200
+
+Apply = Callable[[bytes | None, bytes | None], object]
+
+
+class ControlReader:
+    """A consumer without a group.
+
+    Args:
+        options: for the aiokafka client.
+        apply: takes key and value of each record.
+    """
+
+    def __init__(self, options: Mapping[str, Any], *, topic: str, apply: Apply) -> None:
+        self._options = dict(options)
+        self._topic = topic
+        self._apply = apply
+        self._consumer: AIOKafkaConsumer | None = None
+        self._partitions: list[TopicPartition] = []
+        self._turn = asyncio.Lock()
+
+    async def start(self, numbers: Collection[int]) -> None:
+        """Connect; `numbers` are the topic's partitions. Raises TopicError where it has none: it is not there."""
+        if not numbers:
+            remedy = "run `sms-connector topics create`, or correct the name in `topics.control`"
+            raise TopicError([Problem("is not on the cluster", remedy, path=self._topic)])
+        consumer = AIOKafkaConsumer(**self._options, group_id=None, enable_auto_commit=False)
+        await consumer.start()
+        self._consumer = consumer
+        self._partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        consumer.assign(self._partitions)
+        await consumer.seek_to_beginning(*self._partitions)
+
+    async def stop(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()
+
+    async def catch_up(self) -> None:
+        """Apply everything that is in the topic now."""
+        assert self._consumer is not None
+        ends = await self._consumer.end_offsets(self._partitions)
+        while not await self._read(ends):
+            pass
+
+    async def run(self) -> None:
+        """Follow, for ever."""
+        while True:
+            await self._read({})
+
+    async def _read(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Apply what has come; True when everything before `ends` is applied, without waiting for more."""
+        async with self._turn:  # catching up and following take turns
+            assert self._consumer is not None
+            if ends and all([await self._consumer.position(tp) >= end for tp, end in ends.items()]):
+                return True
+            for records in (await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS)).values():
+                for record in records:
+                    self._apply(record.key, record.value)
+        return False

@@ -1,0 +1,52 @@
+"""What every request and every write has to pass: are the partitions still ours, and is there room for the results?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.definition.tree import Operation
+from connector.delivery.item import Item
+from connector.stream.journal import Journal
+from connector.stream.ownership import Ownership
+from connector.stream.partition import Partition
+from connector.stream.pulse import Pulse
+from connector.stream.writer import ResultWriter
+
+
+class Gates:
+    """Asked before a request leaves and before something is written.
+
+    Attributes:
+        writer: whose room is waited for; set once it is made, as it asks `may_write` in turn.
+        journal: what `on_uncertain: report` writes before each request; likewise.
+    """
+
+    writer: ResultWriter
+    journal: Journal
+
+    def __init__(self, owned: Ownership, pulse: Pulse) -> None:
+        self._owned = owned
+        self._pulse = pulse
+
+    async def may_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
+        """Awaited before every request: False when this worker may no longer send."""
+        if not self._owned.live:
+            return False
+        await self.writer.room()
+        if not await self._still_ours():
+            return False
+        if operation.on_uncertain == "report":
+            await self.journal.sending(batch_id, items)
+            return await self._still_ours()  # it took a while
+        return True
+
+    async def may_write(self, partition: Partition) -> bool:
+        """Awaited before every write for a partition: False when it has gone."""
+        if not self._pulse.certain:
+            await self._pulse.wait()
+        return partition.live
+
+    async def _still_ours(self) -> bool:
+        if not self._pulse.certain:
+            await self._pulse.wait()
+        return self._owned.live

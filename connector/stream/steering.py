@@ -1,0 +1,125 @@
+"""What operators change while messages wait: campaigns, paused providers, definitions.
+
+Every change of a campaign is the same move: what waits of it leaves the lanes and is filed anew, and intake decides
+again by the table as it is now: send, hold in a retry topic, cancel, another provider, another batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import structlog
+
+from connector.clock import Clock
+from connector.delivery.item import Item
+from connector.delivery.lane import Lane
+from connector.model import CampaignState
+from connector.stream.control import Control
+
+log = structlog.get_logger(__name__)
+
+# Filed anew between two turns of the event loop.
+SLICE_MESSAGES = 250
+# How often the hours of campaigns are looked at.
+HOURS_SECONDS = 1.0
+
+
+class Steering:
+    """Carries changes of the control table into the lanes.
+
+    Args:
+        lanes: by provider name; may change.
+        retiring: lanes that finish their last requests.
+        refile: files items anew.
+    """
+
+    def __init__(
+        self,
+        lanes: Mapping[str, Lane],
+        retiring: Collection[Lane],
+        *,
+        control: Control,
+        refile: Callable[[Sequence[Item]], None],
+        clock: Clock,
+    ) -> None:
+        self._lanes = lanes
+        self._retiring = retiring
+        self._control = control
+        self._refile = refile
+        self._clock = clock
+        self._closed: set[str] = set()
+        self._waiting: deque[Item] = deque()
+        self._awake = asyncio.Event()
+
+    def apply(self, key: bytes | None, value: bytes | None) -> None:
+        """Take in one control record. Raises ConfigurationError where the table outgrows its bound."""
+        change = self._control.apply(key, value)
+        if change is None:
+            return
+        if change.provider is not None:
+            self._provider(change.provider)
+        if change.campaign is not None:
+            log.info("campaign", campaign=change.campaign, state=str(self._control.state(change.campaign)))
+            self._campaign(change.campaign)
+
+    def adopt(self, lane: Lane) -> None:
+        """A lane is new: what holds for its provider holds for it."""
+        lane.paused = lane.name in self._control.paused
+
+    def file(self, items: Sequence[Item]) -> None:
+        """File these anew, in turns."""
+        self._waiting.extend(items)
+        self._awake.set()
+
+    def clear(self) -> list[Item]:
+        """The epoch has ended: what is still to be filed anew."""
+        items = list(self._waiting)
+        self._waiting.clear()
+        return items
+
+    def hours(self) -> None:
+        """Look which campaigns' hours have begun or ended."""
+        closed = {name for name in self._control.timed() if self._control.opens_at(name) > 0}
+        changed = closed ^ self._closed
+        self._closed = closed
+        for name in changed:
+            self._campaign(name)
+
+    async def run(self) -> None:
+        """File anew and look at the hours, for ever."""
+        looked_at = self._clock.monotonic()
+        while True:
+            if self._waiting:
+                self._refile([self._waiting.popleft() for _ in range(min(SLICE_MESSAGES, len(self._waiting)))])
+                for lane in self._lanes.values():
+                    lane.wake()
+                await asyncio.sleep(0)
+            else:
+                self._awake.clear()
+                timer = asyncio.get_running_loop().call_later(HOURS_SECONDS, self._awake.set)
+                await self._awake.wait()
+                timer.cancel()
+            if self._clock.monotonic() - looked_at >= HOURS_SECONDS:
+                looked_at = self._clock.monotonic()
+                self.hours()
+
+    def _provider(self, name: str) -> None:
+        paused = name in self._control.paused
+        lane = self._lanes.get(name)
+        log.info("provider paused by an operator" if paused else "provider resumed by an operator", provider=name)
+        if lane is not None:
+            lane.paused = paused
+
+    def _campaign(self, name: str) -> None:
+        cancelled = self._control.state(name) is CampaignState.CANCELLED
+        held = self._control.opens_at(name) > 0
+        for lane in [*self._lanes.values(), *self._retiring]:
+            if cancelled:
+                lane.cancel(name)
+                continue
+            lane.release(name)
+            if held:  # also what comes back from requests under way
+                lane.hold(name)
+            self.file(lane.evict(lambda key, _item: key[1] == name))
