@@ -185,7 +185,8 @@ class Intake:
         """A provider that nobody has defined, or none at all: perhaps its definition or its campaign is on the way."""
         if message.provider is None and message.campaign_id is None:
             return _result(item, message, Status.INVALID, "no provider: the event names none, and no campaign", now)
-        if now - item.received_at.timestamp() < self._unknown_grace:
+        age = max(0.0, now - item.received_at.timestamp())  # in whole microseconds it may lie a little ahead
+        if age < self._unknown_grace:
             return self._parking.until(item, now)
         if message.provider is not None:
             reason = f"no provider definition {message.provider[:64]!r}"
