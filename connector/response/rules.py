@@ -53,8 +53,8 @@ class CompiledRule:
         groups = None
         if self._text is not None:
             found = self._text.search(content.text)
-            if found is None:
-                return NO
+            if found is None or (content.text_is_cut and found.end() >= len(content.text)):
+                return NO  # what was cut off may say something else: `OK 12` of `OK 12345`
             groups = found.groupdict()
         if groups:  # without named groups the document stays what was decoded
             return groups if self._when is None or self._when(groups) else NO

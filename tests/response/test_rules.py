@@ -68,6 +68,14 @@ def test_text_without_groups_leaves_the_decoded_document() -> None:
     assert decided(rules, reply({"code": 7, "message": "no credit"})).code == "7"
 
 
+def test_what_a_cut_off_text_ends_with_is_not_believed() -> None:
+    rules = [{"text": r"^OK (?P<id>\d+)$", "then": "accept", "id": "id"}, {"text": "^<html", "then": "retry"}]
+    given = reader(decode=("none",), rules=rules)
+    assert read(given, reply("OK 12")).outcomes[0].then == "accept"
+    assert read(given, reply("OK 12", truncated=True)).outcomes[0].then == "unknown"
+    assert read(given, reply("<html><body>", truncated=True)).outcomes[0].then == "retry"
+
+
 def test_a_group_that_took_no_part_is_null() -> None:
     rules = [{"text": "(?P<ok>OK)|(?P<no>NO)", "when": "ok", **ACCEPT}, {"text": "(?P<no>NO)", "then": "reject"}]
     assert decided(rules, reply("OK")).then == "accept"
