@@ -206,8 +206,8 @@ def _codes(rule: Rule) -> Iterator[str]:
 _PAGE = """\
 # Providers
 
-Shipped definitions: name them in `connector.yaml` (`providers: [plivo, textlocal]`), set their environment variables, and
-events with `"provider": "plivo"` are sent. Custom values are what an event, or its campaign, brings under `custom`.
+Shipped definitions: name them in `connector.yaml` (`providers: [plivo, textlocal]`), set their environment variables,
+and events with `"provider": "plivo"` are sent. Custom values are what an event, or its campaign, brings under `custom`.
 This page is made from the definitions: `python -m connector.cli.catalogue docs/providers.md`.
 
 ```
