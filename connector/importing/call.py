@@ -113,10 +113,10 @@ _INDEX: Final = re.compile("[0-9]{1,3}")
 
 
 def pairs_tree(pairs: Iterable[tuple[str, str]], notes: list[str]) -> dict[str, Tree]:
-    """Pairs as a tree: `Messages[0][To]` is taken apart, `to[]` becomes a list, JSON in a value is read."""
+    """Pairs as a tree: `Messages[0][To]` is taken apart, `to[]` becomes a list, JSON and XML in a value are read."""
     found: dict[str, Tree] = {}
     for name, text in pairs:
-        value: Tree = {"$json": json_tree(text)} if looks_like_json(text) and _is_json(text) else text
+        value = _nested(text)
         bracketed = _bracketed.fullmatch(name)
         if name.endswith("[]"):
             found.setdefault(name, []).append(value)
@@ -129,12 +129,17 @@ def pairs_tree(pairs: Iterable[tuple[str, str]], notes: list[str]) -> dict[str, 
     return {name: _listed(value) for name, value in found.items()}
 
 
-def _is_json(text: str) -> bool:
+def _nested(text: str) -> Tree:
+    """A value, or the document that it holds."""
     try:
-        json_tree(text)
+        if looks_like_json(text):
+            return {"$json": json_tree(text)}
+        if text.startswith("<") and text.rstrip().endswith(">"):
+            document = xml_tree(text)
+            return {"$xml": document} if isinstance(next(iter(document.values())), dict) else text
     except UsageError:
-        return False
-    return True
+        pass
+    return text
 
 
 def _place(found: dict[str, Tree], names: list[str], value: Tree) -> None:

@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 from connector.importing.call import Number, Tree
-from connector.importing.recognise import Batch, Recognised
+from connector.importing.leaves import Path
+from connector.importing.recognise import RECORDS, Batch, Recognised
 
 _plain = re.compile(r"[A-Za-z][A-Za-z0-9_/.-]*|\$\$[A-Za-z_]\w*|https?://[A-Za-z0-9_/.%~-]+").fullmatch
 _SPECIAL: Final = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -77,15 +78,21 @@ def from_call(found: Recognised, name: str) -> Draft:
 def _batching(batch: Batch | None) -> dict[str, Any] | None:
     if batch is None:
         return None
-    path = ""
-    for segment in batch.path:
+    paths = [_scalar(_path(path)) for path in batch.paths]
+    keys: dict[str, Any] = {"key": paths[0] if len(paths) == 1 else paths, "records": RECORDS}
+    return keys if batch.join is None else {**keys, "join": DoubleQuotedScalarString(batch.join)}
+
+
+def _path(path: Path) -> str:
+    """As `batching.key` writes it; `.` is the whole body."""
+    text = ""
+    for segment in path:
         if segment.isdecimal():
-            path += f"[{segment}]"
+            text += f"[{segment}]"
         else:
             name = segment if re.fullmatch(r'[^."\[\]]+', segment) else f'"{segment}"'
-            path += f".{name}" if path else name
-    keys: dict[str, Any] = {"key": _scalar(path or "."), "records": 100}
-    return keys if batch.join is None else {**keys, "join": DoubleQuotedScalarString(batch.join)}
+            text += f".{name}" if text else name
+    return text or "."
 
 
 # ---- values ---------------------------------------------------------------------------------------------------------

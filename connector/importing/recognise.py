@@ -12,31 +12,11 @@ from typing import Any, Final
 
 from connector.definition.check_request import secret_name
 from connector.importing.call import Call, Number, Tree
+from connector.importing.leaves import Leaf, Path, dotted, keyed, leaves
+from connector.importing.names import BODY, CAMPAIGN, SENDER, TEMPLATE, TO, USER, VARIABLES
 from connector.importing.shell import OPEN
 from connector.importing.text import plain_name, variable, written
 
-Path = tuple[str, ...]
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-# Names as `plain_name` gives them, in the order of preference: what stands first is most certainly meant so.
-TO: Final = _words("""
-    to tos sendto recipient recipients receiver receivers mobile mobiles mobileno mobilenos mobilenumber mobilenumbers
-    msisdn msisdns phone phones phonenumber phonenumbers tonumber tonumbers phno dst destination destinations
-    destinationnumber destinationphonenumber destinationaddress dest da receipient contactnumber cellphone number
-    numbers contact contacts gsm identifiervalue addresses address
-""")
-BODY: Final = _words("""
-    text body messagebody messagetext messagecontent smstext smsbody smscontent message msg content sms txt ud data
-""")
-TEMPLATE: Final = _words("templateid dlttemplateid dltteid flowid contenttemplateid templatename tid templateuuid")
-VARIABLES: Final = _words("templatevariables variables templateparams templatedata substitutions mergetags vars")
-CAMPAIGN: Final = _words("campaignid campaign")
-SENDER: Final = _words("from sender senderid src source originator mask fromnumber sourceaddress header sid")
-USER: Final = _words("user username userid login uname accountid accountsid authid clientid")
 _numbered_variable = re.compile(r"VAR_?[0-9]+", re.IGNORECASE).fullmatch
 
 # A number as documentation writes it: 447700900123, +91 98XXX XXXXX, (415) 555-0100.
@@ -44,6 +24,7 @@ _phone = re.compile(
     r"(?P<prefix>(?:tel:|sms:|whatsapp:)?)(?P<plus>\+|00| |)(?P<core>[0-9(][0-9Xx*(). -]{5,21}[0-9Xx*])"
 )
 _several = re.compile(r"[^,;<|]+(?:([,;<|] ?)[^,;<|]+)+")
+_reference = re.compile(r"ref|trace|custom|batch|correlation")  # long, random, and no secret
 _token = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+|(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_]{32,}")
 _blank = re.compile(
     r"\{+\s*([\w -]+?)\s*\}+|<([\w -]+)>|\[([\w -]+)\]|:([A-Za-z]\w*)|(?:YOUR|MY)[_-]?(\w+)|[A-Z]{0,3}X{6,}()",
@@ -60,33 +41,11 @@ SECRET_LENGTH: Final = 6
 """Shorter values are switches; of longer ones every other occurrence (an account id in the path) is replaced too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A scalar of the request: where it stands, and the map or list that holds it."""
-
-    path: Path
-    holder: Any
-    at: Any
-    name: str
-
-    @property
-    def value(self) -> Tree:
-        return self.holder[self.at]
-
-    @property
-    def text(self) -> str:
-        value = self.value
-        return value.text if isinstance(value, Number) else value if isinstance(value, str) else ""
-
-    def put(self, value: Tree) -> None:
-        self.holder[self.at] = value
-
-
 @dataclass(slots=True)
 class Batch:
-    """Where records stand, as path below the parameters, and what joins them."""
+    """Where records stand, as paths below the parameters, and what joins them."""
 
-    path: Path
+    paths: list[Path] = field(default_factory=list)
     join: str | None = None
 
 
@@ -147,10 +106,10 @@ class _Recogniser:
     # ---- recipient --------------------------------------------------------------------------------------------------
 
     def recipient(self) -> Leaf | None:
-        if self.keyed_by_phone(self.whole, ()):
-            return None
         leaf = self.replaced("To") or self.choose(TO, self.hints.to, _is_phone)
         if leaf is None or not (self.hints.to or _is_phone(leaf) or "$$" in leaf.text):
+            if self.keyed_by_phone(self.whole, ()):
+                return None
             leaf = next((each for each in self.leaves() if _certainly_phone(each)), leaf)
         if leaf is None:
             self.found.open.append("nothing looks like the recipient: say which key it is with --to KEY")
@@ -194,7 +153,7 @@ class _Recogniser:
                 if count > 1:
                     self.found.guessed.append(f"{dotted(leaf.path[:depth])}: the first of {count} records is kept")
                 node[:] = [node[index]]
-                self.batch(leaf.path[:depth], None)
+                self.batch(leaf.path[:depth])
                 self.found.guessed.append(
                     f"{dotted(leaf.path[:depth])}: a list of records, up to {RECORDS} in a request"
                 )
@@ -203,9 +162,12 @@ class _Recogniser:
             node = node[segment]
         return leaf
 
-    def batch(self, path: Path, join: str | None) -> None:
+    def batch(self, path: Path, join: str | None = None) -> None:
         if path[0] == "parameters":
-            self.found.batch = Batch(tuple(segment for segment in path[2:] if segment != "$json"), join)
+            batch = self.found.batch or Batch()
+            batch.paths.append(tuple(segment for segment in path[2:] if segment not in ("$json", "$xml")))
+            batch.join = join or batch.join
+            self.found.batch = batch
 
     def keyed_by_phone(self, node: Tree, path: Path) -> bool:
         """A map whose keys are phone numbers: one of them becomes `$$To`, and the map holds the records."""
@@ -213,12 +175,12 @@ class _Recogniser:
             return any(self.keyed_by_phone(item, (*path, str(index))) for index, item in enumerate(node))
         if not isinstance(node, dict):
             return False
-        if node and path and all(_certain.fullmatch(key) for key in node):
+        if path and _by_phone(node):
             key, value = next(iter(node.items()))
             replaced = "$$To" if key.startswith("+") else "$${To|digits}"
             node.clear()
             node[replaced] = value
-            self.batch(path, None)
+            self.batch(path)
             self.found.guessed.append(f"{dotted(path)}: a map by phone number, up to {RECORDS} in a request")
             return True
         return any(self.keyed_by_phone(value, (*path, key)) for key, value in node.items())
@@ -232,8 +194,9 @@ class _Recogniser:
             texts = [leaf for leaf in texts if leaf.path not in self.taken and not secret_name(leaf.name)]
             named = self.choose(TEMPLATE, (), lambda leaf: bool(leaf.text), look_only=True)
             body = max(texts, key=lambda leaf: len(leaf.text), default=None) if named is None else None
-        if body is not None:
-            self.become(body, "$$Body")
+        if body is not None and not self.replaced("Body"):
+            twice = re.search("%[0-9A-Fa-f]{2}", body.text) and " " not in body.text
+            self.become(body, "$${Body|urlencode}" if twice else "$$Body")
         mark = "?" if body is not None else ""
         template = self.replaced("TemplateID") or self.choose(TEMPLATE, self.hints.template, lambda leaf: True)
         if template is not None:
@@ -260,8 +223,13 @@ class _Recogniser:
         for key, value in list(node.items()):
             below = (*path, key)
             unwrapped = value.get("$json", value) if isinstance(value, dict) else value
-            if plain_name(key) in VARIABLES and isinstance(unwrapped, dict | list):
-                node[key] = f"$${{TemplateVariables{mark}}}" if mark else "$$TemplateVariables"
+            by_number = isinstance(unwrapped, dict) and bool(unwrapped) and all(map(_by_phone, unwrapped.values()))
+            if by_number or (plain_name(key) in VARIABLES and isinstance(unwrapped, dict | list)):
+                listed = isinstance(unwrapped, dict) and all(isinstance(item, list) for item in unwrapped.values())
+                filters = f"{'|under(To)' if by_number else '|lists' if listed else ''}{mark}"
+                if by_number and self.found.batch is not None:
+                    self.batch(below)
+                node[key] = f"$${{TemplateVariables{filters}}}" if filters else "$$TemplateVariables"
                 self.taken.add(below)
                 self.found.guessed.append(f"{dotted(below)}: {node[key]}")
             else:
@@ -290,7 +258,9 @@ class _Recogniser:
             if leaf.path in self.taken or not leaf.text or "$$" in leaf.text:
                 continue
             text = isinstance(leaf.value, str)
-            if secret_name(leaf.name) or (text and (plain_name(leaf.name) in USER or _token.fullmatch(leaf.text))):
+            name = plain_name(leaf.name)
+            random = _token.fullmatch(leaf.text) is not None and not _reference.search(name)
+            if secret_name(leaf.name) or (text and (name in USER or random)):
                 self.become(leaf, self.reference(leaf.name, leaf.text), said=not leaf.text.startswith(OPEN))
 
     def reference(self, name: str, value: str) -> str:
@@ -325,8 +295,8 @@ class _Recogniser:
 
     def finish(self) -> None:
         """The URL, whose path may hold what was recognised elsewhere or left blank."""
-        self.call.body = _keyed(self.whole["parameters"][self.call.kind])
-        self.call.query, self.call.headers = _keyed(self.call.query), _keyed(self.call.headers)
+        self.call.body = keyed(self.whole["parameters"][self.call.kind])
+        self.call.query, self.call.headers = keyed(self.call.query), keyed(self.call.headers)
         scheme, _, rest = self.call.url.partition("://")
         host, slash, path = rest.partition("/")
         segments = [self.segment(segment) for segment in path.split("/")]
@@ -358,7 +328,7 @@ class _Recogniser:
     # ---- looking ----------------------------------------------------------------------------------------------------
 
     def leaves(self) -> Iterator[Leaf]:
-        return _leaves(self.whole, (), "")
+        return leaves(self.whole)
 
     def replaced(self, name: str) -> Leaf | None:
         """Where the replacement stands already, as in the payloads of the form this language replaces."""
@@ -385,6 +355,10 @@ RECORDS: Final = 100
 _certain = re.compile(r"\+[0-9Xx]{8,15}|[1-9][0-9Xx]{10,14}")
 
 
+def _by_phone(node: Tree) -> bool:
+    return isinstance(node, dict) and bool(node) and all(_certain.fullmatch(key) for key in node)
+
+
 def _is_phone(leaf: Leaf) -> bool:
     first = re.split("[,;<|]", leaf.text)[0]
     return _phone.fullmatch(first) is not None
@@ -397,33 +371,3 @@ def _certainly_phone(leaf: Leaf) -> bool:
         and not secret_name(leaf.name)
         and plain_name(leaf.name) not in (*SENDER, *USER, *TEMPLATE)
     )
-
-
-def _leaves(node: Tree, path: Path, name: str) -> Iterator[Leaf]:
-    members: Any = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for key, value in members:
-        named = key if isinstance(key, str) and not key.startswith(("$", "#")) else name
-        below = (*path, str(key))
-        if isinstance(value, dict | list):
-            yield from _leaves(value, below, named)
-        else:
-            yield Leaf(below, node, key, named.removeprefix("@").removesuffix("[]"))
-
-
-def _keyed(node: Tree) -> Tree:
-    """The same with its keys in the language's spelling; those that are replacements stay so."""
-    if isinstance(node, dict):
-        return {written(key): _keyed(value) for key, value in node.items()}
-    return [_keyed(item) for item in node] if isinstance(node, list) else node
-
-
-def dotted(path: Path) -> str:
-    """A path as messages write it: `parameters.json.msgs[0].to`."""
-    text = ""
-    for segment in path:
-        if segment.isdecimal():
-            text += f"[{segment}]"
-        else:
-            name = segment if re.fullmatch(r"[^.\[\]\"\s]+", segment) else f'"{segment}"'
-            text += f".{name}" if text else name
-    return text
