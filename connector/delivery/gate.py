@@ -119,7 +119,11 @@ class Gate:
     def replied(
         self, status: int, outcomes: Sequence[Outcome], whole: Outcome | None, *, started: float, probe: bool
     ) -> None:
-        """A reply came: the outcomes of its messages, and `whole` where one stands for all."""
+        """A reply came: the outcomes of its messages, and `whole` where one stands for all.
+
+        A provider that refuses messages one by one for now works: a few that it always refuses, alone in their
+        requests at the end, would otherwise keep every other message behind a probe of one of them.
+        """
         outcome = whole or _decisive(outcomes)
         now = self._clock.monotonic()
         breaker = self.account.breaker
@@ -138,7 +142,7 @@ class Gate:
         if outcome.then == "pause":
             reason = outcome.reason or outcome.code or f"HTTP {status}"
             breaker.pause(now, self._redact(f"{outcome.rule}: {reason}"), probe=probe, after=outcome.after)
-        elif outcome.then in {"uncertain", "unknown", "retry"}:
+        elif outcome.then in {"uncertain", "unknown"} or (outcome.then == "retry" and whole is not None):
             breaker.failure(now, f"{outcome.rule}: HTTP {status}", probe=probe)
         else:
             breaker.success(now, probe=probe)

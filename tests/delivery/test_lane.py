@@ -483,6 +483,22 @@ def test_a_probe_is_as_small_as_the_operation_allows() -> None:
     simulate(scenario())
 
 
+def test_messages_that_are_refused_one_by_one_do_not_stop_the_others() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.provider.answer = lambda call: {
+            i: Outcome("retry" if i.startswith("poor") else "accept", code="busy", rule="entry") for i in call.ids
+        }
+        world.offer(*[f"poor{n}" for n in range(60)])
+        await world.run(20)
+        assert world.lane.status.breaker == "closed"
+        world.offer("good")
+        await world.run(2)
+        assert world.statuses["good"] == "accepted"
+
+    simulate(scenario())
+
+
 def test_replies_nobody_understands_open_the_breaker() -> None:
     """A maintenance page with status 200 must not turn a whole campaign `unknown`."""
 
