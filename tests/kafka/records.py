@@ -52,12 +52,21 @@ def create_topics(
 ) -> None:
     """Create the topics and return when the cluster has them."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    # A first request makes librdkafka replace its bootstrap handles by the brokers themselves; a request that is under
-    # way on such a handle fails with _DESTROY_BROKER.
-    admin.list_topics(timeout=SECONDS)
     topics = [NewTopic(name, partitions, replication, config=dict(settings or {})) for name in names]
-    for future in admin.create_topics(topics, operation_timeout=SECONDS).values():
-        future.result(SECONDS)
+    try:
+        _create(admin, topics)
+    except KafkaException as failure:
+        # librdkafka replaces its bootstrap handles by the brokers it learns of, and fails what is under way on them.
+        if failure.args[0].code() != KafkaError._DESTROY_BROKER:
+            raise
+        existing = admin.list_topics(timeout=SECONDS).topics
+        _create(admin, [topic for topic in topics if topic.topic not in existing])
+
+
+def _create(admin: AdminClient, topics: list[NewTopic]) -> None:
+    if topics:
+        for future in admin.create_topics(topics, operation_timeout=SECONDS).values():
+            future.result(SECONDS)
 
 
 def produce(bootstrap: str, topic: str, events: Iterable[Event | bytes]) -> int:
