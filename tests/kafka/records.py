@@ -17,6 +17,8 @@ from aiokafka.structs import OffsetAndMetadata
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.waiting import wait_until
+
 SECONDS = 30.0
 
 
@@ -50,23 +52,24 @@ def create_topics(
     replication: int = 1,
     settings: Mapping[str, str] | None = None,
 ) -> None:
-    """Create the topics and return when the cluster has them."""
+    """Create those topics that are missing, and return when the cluster has them."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     topics = [NewTopic(name, partitions, replication, config=dict(settings or {})) for name in names]
-    try:
-        _create(admin, topics)
-    except KafkaException as failure:
-        # librdkafka replaces its bootstrap handles by the brokers it learns of, and fails what is under way on them.
-        if failure.args[0].code() != KafkaError._DESTROY_BROKER:
-            raise
+
+    def create() -> bool:
         existing = admin.list_topics(timeout=SECONDS).topics
-        _create(admin, [topic for topic in topics if topic.topic not in existing])
+        missing = [topic for topic in topics if topic.topic not in existing]
+        try:
+            for future in admin.create_topics(missing, operation_timeout=SECONDS).values() if missing else ():
+                future.result(SECONDS)
+        except KafkaException as failure:
+            # librdkafka replaces its bootstrap handles by the brokers it learns of, and fails what is under way on them.
+            if failure.args[0].code() != KafkaError._DESTROY_BROKER:
+                raise
+            return False
+        return True
 
-
-def _create(admin: AdminClient, topics: list[NewTopic]) -> None:
-    if topics:
-        for future in admin.create_topics(topics, operation_timeout=SECONDS).values():
-            future.result(SECONDS)
+    wait_until(create, f"topics {', '.join(names)} to be created", within=SECONDS)
 
 
 def produce(bootstrap: str, topic: str, events: Iterable[Event | bytes]) -> int:
