@@ -179,14 +179,6 @@ def test_smsindiahub_codes_with_and_without_zeros(name: str, code: str | int) ->
     assert judged(name, {"ErrorCode": code, "ErrorMessage": "words", "JobId": None, "MessageData": None}) == "split"
 
 
-@pytest.mark.parametrize("name", ["smsindiahub", "smsindiahub-legacy"])
-@pytest.mark.parametrize(
-    ("text", "then"), [("Failed#Invalid Login", "pause"), ("Failed#mobile numbers not valid", "split")]
-)
-def test_smsindiahub_errors_as_text(name: str, text: str, then: str) -> None:
-    assert judged(name, text) == then
-
-
 async def test_smsindiahub_a_redirect_is_not_followed() -> None:
     """Plain http is answered 301, and what followed it would lose its parameters: the lane pauses and says why."""
     async with provided("smsindiahub") as provider:
@@ -244,11 +236,6 @@ async def test_vonage_a_long_text_has_an_element_per_part() -> None:
         (taken,) = provider.taken()
     assert exchange.words == ["accept"]
     assert exchange.outcomes[0].provider_message_id == taken["id"]
-
-
-def test_vonage_some_parts_taken_and_others_not_is_unknown() -> None:
-    parts = [{"status": "0", "message-id": "a"}, {"status": "5", "error-text": "Internal Error"}]
-    assert judged("vonage", {"message-count": "2", "messages": parts}) == "unknown"
 
 
 async def test_infobip_no_credit_for_one_message_pauses_the_account() -> None:
