@@ -8,14 +8,14 @@ from typing import Any
 
 from connector.definition.expression import MISSING, Expression, Head
 from connector.definition.filters import as_text
-from connector.definition.tree import Batching, Constant, Operation, Replacement
+from connector.definition.tree import Batching, Constant, Operation, Replacement, Text
 from connector.errors import MessageError
 from connector.model import Batch, Message
 from connector.request.encoders import JsonEncoder, json_bytes
 from connector.request.key import expressions_in
 from connector.request.merge import Merged, Several, merging
 from connector.request.textual import Build
-from connector.request.values import Key, wrong
+from connector.request.values import Encoder, Key, wrong
 
 
 @dataclass(slots=True)
@@ -58,8 +58,11 @@ class Records:
                 remedy = "put it outside the batching key"
                 raise wrong("batching.key", "`count()` stands in a record, and is not known before the last", remedy)
             build = key.value.required()
+            join = key.encoder.constant(Constant(batching.join))
+            if isinstance(key.node, Text | Replacement):
+                build = _separable(build, join, _written(key.node, key.encoder).count(join))
             self._builds.append(_present(build) if recipient and len(keys) > 1 else build)
-            self._merging.append(merging(key.node, key.encoder.constant(Constant(batching.join))))
+            self._merging.append(merging(key.node, join))
         builds = self._builds
         self._build: Build = (
             builds[0] if len(builds) == 1 else lambda message, batch: [build(message, batch) for build in builds]
@@ -134,6 +137,27 @@ def _present(build: Build) -> Build:
         return value
 
     return present
+
+
+def _written(node: Text | Replacement, encoder: Encoder) -> str:
+    """What the definition itself writes at a key, as it lands."""
+    if isinstance(node, Replacement):
+        return ""
+    return "".join(str(encoder.constant(Constant(part))) for part in node.parts if isinstance(part, str))
+
+
+def _separable(build: Build, join: str, written: int) -> Build:
+    """A key whose texts are joined: a value that holds the separator would be read as two records, one of them to
+    whomever its author chose. `written`: how often the definition's own text holds it.
+    """
+
+    def separable(message: Message, batch: Batch) -> Any:
+        value = build(message, batch)
+        if type(value) is str and join in value and value.count(join) > written:
+            raise MessageError("a value holds the text that separates the records of a batch")
+        return value
+
+    return separable if join else build
 
 
 # ---- what two messages of a batch must not share --------------------------------------------------------------------

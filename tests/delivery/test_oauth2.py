@@ -110,6 +110,26 @@ async def test_credentials_in_a_basic_header() -> None:
         assert authorization == "Basic " + base64.b64encode(f"me:{SECRET}".encode()).decode()
 
 
+async def test_operations_with_different_credentials_have_tokens_of_their_own() -> None:
+    async with setup() as s:
+        other = OAuth2(s.auth.url, "other", SECRET, send="basic")
+        for auth in (s.auth, other, s.auth, other):
+            await s.client.send(post(s.provider.url), auth)
+            s.provider.valid |= {"token-1"}  # a new one of another client ends none
+        await s.client.send(post(s.provider.url, Authorization="Basic bWU6cHc="))  # basic stands in the request itself
+        assert [authorization for _, authorization in s.provider.token_requests] == [
+            None,
+            "Basic " + base64.b64encode(f"other:{SECRET}".encode()).decode(),
+        ]
+        assert s.provider.sends == [
+            "Bearer token-1",
+            "Bearer token-2",
+            "Bearer token-1",
+            "Bearer token-2",
+            "Basic bWU6cHc=",
+        ]
+
+
 @pytest.mark.parametrize(
     ("expires_in", "fresh_after", "renewed_after"),
     [(3600, 3530, 20), ("3600", 3530, 20), (100, 85, 10), (None, 535, 10), ("soon", 535, 10), (0, 535, 10)],

@@ -249,3 +249,35 @@ def test_a_thousand_bad_messages_are_invalid_one_by_one_and_cost_the_good_one_no
 
         assert rendered.sent == [1000]
         assert [index for index, _ in rendered.invalid] == list(range(1000))
+
+
+@pytest.mark.parametrize(
+    ("body", "join", "kind"),
+    [
+        ("$$To;$$Body\n", "\n", "text"),
+        ("$$To;$$Body", "\n", "text"),
+        ({"lines": "$$To $$Body", "n": "$${count()}"}, "\n", "json"),
+        ({"lines": "$$To $$Body"}, "\n", "pairs"),
+    ],
+)
+def test_a_value_never_makes_a_record_of_its_own_where_records_are_joined(body, join, kind):
+    send = renderer(body, kind=kind, key="." if kind == "text" else "lines", join=join)
+    honest, evil = message(1, body="Hi"), message(2, body="Hi\n+15550100;You have won")
+
+    rendered = send.render([honest, evil], batch())
+
+    assert rendered.sent == [0]
+    ((index, error),) = rendered.invalid
+    assert index == 1
+    assert "separates the records" in error.reason
+    assert b"won" not in rendered.request.body
+
+
+def test_a_separator_in_a_second_joined_key_never_shifts_the_values_after_it():
+    send = renderer({"to": "$${To|digits}", "refs": "$$ref"}, kind="pairs", key=["to", "refs"])
+    given = [message(number, custom={"ref": ref}) for number, ref in enumerate(["a", "b,c", "d"], 1)]
+
+    rendered = send.render(given, batch())
+
+    assert rendered.request.body == b"to=919800000001%2C919800000003&refs=a%2Cd"
+    assert [index for index, _ in rendered.invalid] == [1]

@@ -211,3 +211,46 @@ def test_wrong_options_are_named(render, options, words):
 def test_no_event_is_an_error(render):
     with pytest.raises(Exception, match="it holds no event"):
         render(SEED_BATCHED, "\n")
+
+
+EVENT = {
+    "message_id": "m1",
+    "to": "+919812345678",
+    "body": "Hi \u202e<you> & 'me' 👋",
+    "template_id": "1107",
+    "template_variables": {"name": "Asha"},
+    "campaign_id": "c",
+    "custom": {"hid": "h", "uid": "u"},
+}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "shown"),
+    [
+        (
+            "{pairs: {to: $$To, text: $$Body}}",
+            "to=%2B919812345678&text=Hi+%E2%80%AE%3Cyou%3E+%26+%27me%27+%F0%9F%91%8B",
+        ),
+        ("{json: [{to: $$To, text: $$Body}]}", '[{"to":"+919812345678","text":"Hi \u202e<you> & \'me\' 👋"}]'),
+        (
+            '{xml: {sms: {"@to": $$To, text: $$Body}}}',
+            "<sms to=\"+919812345678\"><text>Hi \u202e&lt;you&gt; &amp; 'me' 👋</text></sms>",
+        ),
+        ('{text: "$$To;$$Body"}', "+919812345678;Hi \u202e<you> & 'me' 👋"),
+    ],
+)
+def test_every_kind_of_body_is_shown_in_every_way(render, parameters, shown):
+    text = f"method: POST\nurl: https://x.example/send\nheaders: {{authkey: '${{KEY}}'}}\nparameters: {parameters}\n"
+    for option in ([], ["--json"], ["--curl"]):
+        code, output = render(text, json.dumps(EVENT), *option)
+        assert code == 0
+        assert "${KEY}" in output
+        if not option:
+            assert output.endswith(shown + "\n")
+        elif option == ["--json"]:
+            assert json.loads(output)["requests"][0]["body"].endswith(shown)
+
+
+def test_a_get_is_shown_with_its_query(render):
+    text = "method: GET\nurl: https://x.example/send\nparameters: {pairs: {to: $$To, text: $$Body}}\n"
+    assert "GET https://x.example/send?to=%2B919812345678&text=Hi%20" in render(text, json.dumps(EVENT))[1]
