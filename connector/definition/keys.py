@@ -59,8 +59,18 @@ AUTH: Final = Kinds(
 
 PARAMETERS: Final = Kinds(
     Key("pairs", Fields(), "Key-value pairs: the query of a GET, a form in a POST.", {"to": "$$To", "text": "$$Body"}),
-    Key("json", Json(), "A JSON body: a structure, or a payload pasted as text (`json: |`), comments and all."),
-    Key("xml", Xml(), "An XML body: one root element; attributes are `@name`."),
+    Key(
+        "json",
+        Json(),
+        "A JSON body: a structure, or a payload pasted as text (`json: |`), comments and all.",
+        {"msgs": [{"to": "$$To", "text": "$$Body"}]},
+    ),
+    Key(
+        "xml",
+        Xml(),
+        "An XML body: one root element; attributes are `@name`.",
+        {"sms": {"@to": "$$To", "text": "$$Body"}},
+    ),
     Key("text", Template(), "A body of plain text with replacements.", "$$To;$$Body"),
 )
 
@@ -94,7 +104,12 @@ _OPERATION = (
     Key("query", Fields(), "Query parameters.", {"dlr": 1}),
     Key("headers", Fields(flat=True), "HTTP headers.", {"authkey": "${SMS_AUTHKEY}"}),
     Key("auth", AUTH, "How requests are authenticated; default none.", "none"),
-    Key("parameters", PARAMETERS, "What is sent: exactly one of pairs, json, xml, text."),
+    Key(
+        "parameters",
+        PARAMETERS,
+        "What is sent: exactly one of pairs, json, xml, text.",
+        {"json": {"to": "$$To", "text": "$$Body"}},
+    ),
     Key(
         "batching",
         BATCHING,
@@ -142,8 +157,8 @@ HTTP: Final = Record(
 
 _WHOLE = (
     Key("limits", LIMITS, "What the provider allows, over all workers.", {"requests": "10/s", "concurrency": 4}),
-    Key("retry", RETRY, "How often and how soon a refused message is sent again."),
-    Key("http", HTTP, "Transport."),
+    Key("retry", RETRY, "How often and how soon a refused message is sent again.", {"attempts": 3, "base": "5s"}),
+    Key("http", HTTP, "Transport.", {"total": "20s"}),
     Key("account", _name, "Definitions with the same account share limits and breaker.", "acme"),
     Key("hours", HoursText(), "When it may be sent to.", "09:00-21:00 Asia/Kolkata"),
     Key("failover", ListOf(_name, or_one=True), "Definitions that take over while this one is down.", ["other"]),

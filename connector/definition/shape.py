@@ -135,6 +135,8 @@ class Kinds(Shape):
         options: list[Schema] = [{"enum": list(self.words)}] if self.words else []
         for key in self.keys.values():
             value = {**key.shape.schema(), "description": key.about}
+            if key.example is not None:
+                value["examples"] = [key.example]
             options.append(
                 {
                     "type": "object",

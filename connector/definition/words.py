@@ -188,7 +188,9 @@ class Records(Shape):
 
     def schema(self) -> Schema:
         bound = Whole(1, MAX_RECORDS).schema()
-        spans = {"type": "object", "properties": {"min": bound, "max": bound}, "required": ["max"]}
+        low = {**bound, "description": "Fewer go to the next operation, one by one."}
+        high = {**bound, "description": "Most records of a batch."}
+        spans = {"type": "object", "properties": {"min": low, "max": high}, "required": ["max"]}
         return {"anyOf": [bound, {**spans, "additionalProperties": False}]}
 
 
