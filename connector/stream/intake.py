@@ -112,9 +112,6 @@ class Intake:
             for _, result in refused:
                 provider = result.provider if result.provider in self._lanes else ""
                 self.counts.refused[provider or "", result.status.value] += 1
-            for _, result in refused:
-                provider = result.provider if result.provider in self._lanes else ""
-                self.counts.refused[provider or "", result.status.value] += 1
         if moved:
             self._move([item for item, _ in moved], [it for _, it in moved])
 
