@@ -15,6 +15,8 @@ from connector.errors import ConnectorError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("connector.cli.run:run", "Consume message events, send them, write results."),
     "topics": ("connector.cli.topics:topics", "Create or check the topics on the cluster."),
+    "provider": ("connector.cli.provider:provider", "Pause and resume providers while workers run."),
+    "campaign": ("connector.cli.campaign:campaign", "Set, pause, resume and cancel campaigns."),
     "config": ("connector.cli.config:config", "Show the settings and where each came from."),
     "check": ("connector.cli.check:check", "Check provider definitions; print each batch key."),
     "render": ("connector.cli.render:render", "Show the exact requests for events, without sending."),

@@ -28,6 +28,7 @@ from connector.stream.deadline import Deadline, Watchdog
 from connector.stream.group import Group
 from connector.stream.lanes import reports
 from connector.stream.present import presenter
+from connector.stream.reload import Definitions, Reload
 from connector.stream.status import WorkerStatus
 from connector.stream.worker import CLOSE_GRACE_SECONDS, Worker
 
@@ -81,6 +82,7 @@ class Process:
 
     Args:
         message_bytes: the largest event the sources take.
+        source: where definitions come from when they change; without it they do not.
         attendants: started before the worker and stopped after it.
     """
 
@@ -90,9 +92,12 @@ class Process:
         definitions: Mapping[str, Definition],
         *,
         message_bytes: int,
+        source: Definitions | None = None,
         attendants: Sequence[Attendant] = (),
     ) -> None:
         self._attendants = attendants
+        self._source = source
+        self._reload: asyncio.Task[None] | None = None
         self._attending: asyncio.Task[None] | None = None
         self._settings = settings
         self._definitions = definitions
@@ -159,6 +164,10 @@ class Process:
             idle=lambda: worker.idle or worker.stopping,
         )
         self._watchdog.start()
+        if self._source is not None:
+            reload = Reload(self._source, apply=worker.define, current=lambda: worker.definitions)
+            self._loop.add_signal_handler(signal.SIGHUP, reload.ask)
+            self._reload = asyncio.ensure_future(reload.run())
         log.info("worker started", group=self._settings.group, providers=sorted(self._definitions))
 
     async def _opened(self, *_: Any, **__: Any) -> None:
@@ -177,6 +186,8 @@ class Process:
     async def _shutdown(self, *_: Any, **__: Any) -> None:
         if self._watchdog is not None:
             self._watchdog.stop()
+        if self._reload is not None:
+            self._reload.cancel()
         if self._worker is not None:
             self._worker.stopping = True
             await self._worker.close("stop", self._settings.timeouts.drain)
@@ -239,6 +250,7 @@ def run_worker(
     definitions: Mapping[str, Definition],
     *,
     ready: Callable[[], None] = lambda: None,
+    source: Definitions | None = None,
     attendants: Sequence[Attendant] = (),
 ) -> int:
     """Check the topics, then run one worker to its end. Returns the exit code.
@@ -248,4 +260,4 @@ def run_worker(
     """
     message_bytes = asyncio.run(preflight(settings, definitions))
     ready()
-    return Process(settings, definitions, message_bytes=message_bytes, attendants=attendants).run()
+    return Process(settings, definitions, message_bytes=message_bytes, source=source, attendants=attendants).run()

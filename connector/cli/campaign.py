@@ -1,0 +1,190 @@
+"""`sms-connector campaign`: what campaigns supply to their messages, and whether they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO
+
+import click
+import msgspec
+
+from connector.cli import control
+from connector.cli.options import settings_options
+from connector.definition.tree import Definition
+from connector.definition.walk import in_record, uses
+from connector.errors import ConfigurationError, Problem, UsageError
+from connector.model import Campaign, CampaignState
+from connector.settings import Loaded, Settings
+from connector.stream.control import campaign_record, read_campaign, schedule
+
+# What `$$Name` of these reads in an event; what only an event can bring is not among them.
+FIELDS = {"Body": "body", "TemplateID": "template_id"}
+OF_EVENTS = frozenset({"To", "TemplateVariables", "CampaignID"})
+
+
+@click.group()
+def campaign() -> None:
+    """Set, show and steer campaigns. Every worker obeys before its next request; it holds until it is changed."""
+
+
+@campaign.command()
+@click.argument("campaign_id")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option(
+    "--from-events",
+    "of_events",
+    multiple=True,
+    metavar="NAME",
+    help="A value that every event brings itself, although it stands outside the records. May be repeated.",
+)
+@settings_options
+def put(loaded: Loaded, campaign_id: str, file: IO[bytes], of_events: tuple[str, ...]) -> None:
+    """Set campaign CAMPAIGN_ID to the JSON object in FILE (standard input by default).
+
+    It is held against the definition of its provider: values that stand outside the records are shared by a whole
+    request, so the campaign should supply them. Those that are missing are named.
+
+    \b
+    Examples:
+      echo '{"provider": "msg91", "template_id": "42", "custom": {"hid": "77"}}' | sms-connector campaign put diwali
+      sms-connector campaign put diwali diwali.json --from-events uid
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
+    value = _read(file)
+    problems = check(value, control.definitions(loaded.settings), of_events)
+    if problems:
+        raise ConfigurationError([_at(campaign_id, problem) for problem in problems])
+    record = campaign_record(campaign_id, value)
+    table = control.read(loaded.settings)
+    table.apply(*record)  # refuses what would outgrow the table
+    control.write(loaded.settings, [record])
+    click.echo(f"{campaign_id}  {value.state}")
+
+
+@campaign.command()
+@click.argument("campaign_id")
+@settings_options
+def get(loaded: Loaded, campaign_id: str) -> None:
+    """Show campaign CAMPAIGN_ID as JSON."""
+    found = _find(loaded.settings, campaign_id)
+    if found is None:
+        raise UsageError(f"no campaign is called {campaign_id!r}")
+    click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+
+
+@campaign.command("list")
+@settings_options
+def list_(loaded: Loaded) -> None:
+    """Show every campaign with its state and provider."""
+    for name, found in sorted(control.read(loaded.settings).campaigns.items()):
+        click.echo(f"{name}  {found.state}  {found.provider or '-'}")
+
+
+@campaign.command()
+@click.argument("campaign_id")
+@settings_options
+def delete(loaded: Loaded, campaign_id: str) -> None:
+    """Forget campaign CAMPAIGN_ID. Events that still name it are sent with what they bring themselves."""
+    control.write(loaded.settings, [campaign_record(campaign_id, None)])
+    click.echo(f"{campaign_id}  deleted")
+
+
+@campaign.command()
+@click.argument("campaign_id")
+@settings_options
+def pause(loaded: Loaded, campaign_id: str) -> None:
+    """Send nothing more of CAMPAIGN_ID. Its messages wait; they still expire."""
+    _set(loaded.settings, campaign_id, CampaignState.PAUSED)
+
+
+@campaign.command()
+@click.argument("campaign_id")
+@settings_options
+def resume(loaded: Loaded, campaign_id: str) -> None:
+    """Send CAMPAIGN_ID again. Its messages are back within `park_max`."""
+    _set(loaded.settings, campaign_id, CampaignState.RUNNING)
+
+
+@campaign.command()
+@click.argument("campaign_id")
+@settings_options
+def cancel(loaded: Loaded, campaign_id: str) -> None:
+    """End every message of CAMPAIGN_ID that is not sent yet as `cancelled`, also those that come."""
+    _set(loaded.settings, campaign_id, CampaignState.CANCELLED)
+
+
+def check(campaign: Campaign, definitions: Mapping[str, Definition], of_events: tuple[str, ...] = ()) -> list[Problem]:
+    """What is wrong with a campaign, or missing in it.
+
+    Args:
+        campaign: as it is to be.
+        definitions: by name; none where they are not at hand, which leaves their checks out.
+        of_events: names that every event brings.
+    """
+    problems = []
+    if campaign.hours is not None:
+        try:
+            schedule(campaign.hours)
+        except ValueError as error:
+            problems.append(Problem(str(error), path="hours"))
+    if campaign.provider is None or not definitions:
+        return problems
+    definition = definitions.get(campaign.provider)
+    if definition is None:
+        known = ", ".join(sorted(definitions))
+        return [*problems, Problem(f"no provider is called {campaign.provider!r}", f"known: {known}", path="provider")]
+    supplied = {*(campaign.custom or ()), *(name for name, field in FIELDS.items() if getattr(campaign, field))}
+    for name, operation in missing(definition, {*supplied, *of_events}).items():
+        path = FIELDS.get(name, f"custom.{name}")
+        message = f"missing: {name} stands outside the records of operation {operation!r} of {definition.name!r}"
+        problems.append(Problem(message, f"supply it, or say --from-events {name}", path=path))
+    used = {name for operation in definition.operations for use in uses(operation) for name in use.expression.names}
+    for name in sorted((campaign.custom or {}).keys() - used):
+        names = ", ".join(sorted(used - OF_EVENTS - FIELDS.keys())) or "none"
+        message = f"provider {definition.name!r} reads no such value"
+        problems.append(Problem(message, f"it reads: {names}", path=f"custom.{name}"))
+    return problems
+
+
+def missing(definition: Definition, supplied: set[str]) -> dict[str, str]:
+    """Names that a whole request shares and nothing supplies, with the first operation that needs them.
+
+    A name without which an operation is not chosen (it stands in `when`) is not known to be needed: only the first
+    operation that takes every message, or every operation where none does, is looked at.
+    """
+    always = [operation for operation in definition.operations if operation.when is None][:1]
+    found: dict[str, str] = {}
+    for operation in always or definition.operations:
+        if operation.batching is None:  # each message is a request: nothing is shared
+            continue
+        for use in uses(operation):
+            has_default = any(call.filter.name == "default" for call in use.expression.filters)
+            if in_record(operation, use) or use.expression.optional or has_default:
+                continue
+            for name in sorted(use.expression.names - OF_EVENTS - supplied):
+                found.setdefault(name, operation.name)
+    return found
+
+
+def _read(file: IO[bytes]) -> Campaign:
+    try:
+        return read_campaign(file.read())
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            [Problem(f"is no campaign: {error}", "see schemas/campaign.schema.json", file=file.name)]
+        ) from None
+
+
+def _at(campaign_id: str, problem: Problem) -> Problem:
+    return Problem(problem.message, problem.remedy, file=f"campaign {campaign_id}", path=problem.path)
+
+
+def _find(settings: Settings, campaign_id: str) -> Campaign | None:
+    return control.read(settings).campaigns.get(campaign_id)
+
+
+def _set(settings: Settings, campaign_id: str, state: CampaignState) -> None:
+    found = _find(settings, campaign_id) or Campaign()
+    if found.state is CampaignState.CANCELLED and state is not CampaignState.CANCELLED:
+        raise UsageError(f"{campaign_id} is cancelled for good; `campaign put` starts it anew")
+    control.write(settings, [campaign_record(campaign_id, msgspec.structs.replace(found, state=state))])
+    click.echo(f"{campaign_id}  {state}")

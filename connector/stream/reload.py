@@ -1,0 +1,86 @@
+"""Definitions that change while a worker runs: taken over when they are right, told about when they are not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Protocol
+
+import structlog
+
+from connector.definition.tree import Definition
+from connector.errors import DefinitionError
+
+log = structlog.get_logger(__name__)
+
+# How often the files are looked at. SIGHUP looks at once.
+LOOK_SECONDS = 3.0
+
+
+class Definitions(Protocol):
+    """Where definitions come from."""
+
+    def load(self) -> Mapping[str, Definition]:
+        """All of them as they are now. Raises DefinitionError with every problem."""
+
+    def fingerprint(self) -> object:
+        """Equal as long as no file has changed."""
+
+
+class Reload:
+    """Loads definitions again when their files change, or when told to.
+
+    Args:
+        source: where they come from; called on a thread of its own.
+        apply: takes what was loaded; raises DefinitionError where a running worker cannot.
+        current: what is in use.
+    """
+
+    def __init__(
+        self,
+        source: Definitions,
+        *,
+        apply: Callable[[Mapping[str, Definition]], None],
+        current: Callable[[], Mapping[str, Definition]],
+    ) -> None:
+        self._source = source
+        self._apply = apply
+        self._current = current
+        self._seen: object = None
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Load again now, whether or not a file has changed."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Watch, for ever."""
+        self._seen = await asyncio.to_thread(self._source.fingerprint)
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._asked.wait()
+            asked = self._asked.is_set()
+            self._asked.clear()
+            await self.look(asked=asked)
+
+    async def look(self, *, asked: bool) -> None:
+        """Load again where a file has changed, or where it was `asked` for."""
+        seen = await asyncio.to_thread(self._source.fingerprint)
+        if seen == self._seen and not asked:
+            return
+        self._seen = seen
+        try:
+            definitions = await asyncio.to_thread(self._source.load)
+            before = dict(self._current())
+            self._apply(definitions)
+        except DefinitionError as error:
+            log.error("definitions not reloaded: the ones in use stay", why=str(error))  # noqa: TRY400  says it all
+            return
+        log.info(
+            "definitions reloaded",
+            changed=sorted(name for name, it in definitions.items() if name in before and before[name] != it),
+            added=sorted(definitions.keys() - before.keys()),
+            removed=sorted(before.keys() - definitions.keys()),
+        )

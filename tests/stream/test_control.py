@@ -1,0 +1,118 @@
+"""The control table: what records mean, what campaigns supply, and what happens where one cannot be read."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from connector.clock import ManualClock
+from connector.delivery.item import Item
+from connector.errors import ConfigurationError
+from connector.model import Campaign, CampaignState, Message, Priority, ProviderState
+from connector.stream.control import Change, Control, campaign_record, provider_record
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
+
+
+def table(clock: ManualClock | None = None, most: int = 1 << 20) -> Control:
+    return Control(clock or ManualClock(wall=NOON), most=most, topic="sms.control")
+
+
+def read(control: Control, **fields) -> Message:
+    event = {"message_id": "m", "to": "+919812345678", **fields}
+    return control.message_of(Item(msgspec.json.encode(event), None, 0, None, datetime.now(UTC)))
+
+
+def test_a_campaign_supplies_what_the_event_leaves_out():
+    """Every field on its own; of custom values the event's own go first."""
+    control = table()
+    expires_at = datetime(2026, 4, 1, tzinfo=UTC)
+    campaign = Campaign(
+        provider="p",
+        template_id="t",
+        body="b",
+        custom={"hid": "1", "uid": "2"},
+        expires_at=expires_at,
+        priority=Priority.HIGH,
+    )
+    assert control.apply(*campaign_record("c", campaign)) == Change(campaign="c")
+    bare = read(control, campaign_id="c")
+    assert (bare.provider, bare.template_id, bare.body, bare.expires_at) == ("p", "t", "b", expires_at)
+    assert bare.custom == {"hid": "1", "uid": "2"}
+    assert bare.priority is Priority.HIGH
+    own = read(control, campaign_id="c", provider="q", body="x", custom={"uid": "3"}, expires_at="2026-03-03T00:00:00Z")
+    assert (own.provider, own.template_id, own.body, own.custom) == ("q", "t", "x", {"hid": "1", "uid": "3"})
+    assert own.expires_at == datetime(2026, 3, 3, tzinfo=UTC)
+    assert read(control, campaign_id="other").provider is None
+    assert read(control).custom is None
+    assert campaign.custom == {"hid": "1", "uid": "2"}  # what an event brings does not get into the campaign
+
+
+def test_the_newest_record_counts_and_one_without_a_value_forgets():
+    """As the compacted topic has it; a record that changes nothing is no change."""
+    control = table()
+    running = campaign_record("c", Campaign(provider="p"))
+    assert control.apply(*running) == Change(campaign="c")
+    assert control.apply(*running) is None
+    assert control.apply(*campaign_record("c", Campaign(state=CampaignState.CANCELLED))) == Change(campaign="c")
+    assert control.state("c") is CampaignState.CANCELLED
+    assert control.apply(*campaign_record("c", None)) == Change(campaign="c")
+    assert control.apply(*campaign_record("c", None)) is None
+    assert control.state("c") is CampaignState.RUNNING
+    assert control.apply(*provider_record("p", ProviderState(paused=True))) == Change(provider="p")
+    assert control.apply(*provider_record("p", ProviderState(paused=True))) is None
+    assert control.paused == {"p"}
+    assert control.apply(b"provider:p", None) == Change(provider="p")
+    assert control.paused == set()
+
+
+@pytest.mark.parametrize("value", [b"", b"no JSON", b'{"state":"stopped"}', b"\xff", b'{"hours":"9 to 5"}', b"[]"])
+def test_a_campaign_record_that_cannot_be_read_sends_nothing(value):
+    """It might have said stop; the next readable record mends it."""
+    control = table()
+    control.apply(*campaign_record("c", Campaign(provider="p")))
+    assert control.apply(b"campaign:c", value) == Change(campaign="c")
+    assert control.opens_at("c") == math.inf
+    control.apply(*campaign_record("c", Campaign()))
+    assert control.opens_at("c") == 0.0
+
+
+def test_a_provider_record_that_cannot_be_read_pauses_it():
+    """For the same reason."""
+    control = table()
+    assert control.apply(b"provider:p", b'{"paused":"perhaps"}') == Change(provider="p")
+    assert control.paused == {"p"}
+
+
+@pytest.mark.parametrize("key", [None, b"", b"hello", b"\xff"])
+def test_records_of_others_are_passed_over(key):
+    """Another key is no campaign."""
+    assert table().apply(key, b"{}") is None
+
+
+def test_hours_say_when_a_campaign_may_be_sent():
+    """In its own time zone; a campaign without hours, and an unknown one, may be sent now."""
+    clock = ManualClock(wall=NOON)
+    control = table(clock)
+    control.apply(*campaign_record("c", Campaign(hours="18:00-21:00 Asia/Kolkata")))  # 12:30 to 15:30 UTC
+    assert control.opens_at("c") == NOON + 1800
+    clock.advance(1800)
+    assert control.opens_at("c") == 0.0
+    assert list(control.timed()) == ["c"]
+    control.apply(*campaign_record("c", Campaign()))
+    assert list(control.timed()) == []
+    assert control.opens_at("c") == control.opens_at("other") == control.opens_at(None) == 0.0
+
+
+def test_a_table_that_outgrows_its_bound_stops_the_worker():
+    """What is replaced or deleted makes room; what is too much is never left out in silence."""
+    control = table(most=200)
+    for number in range(50):
+        control.apply(*campaign_record("c", Campaign(body=f"{number}" * 10)))
+    control.apply(*campaign_record("c", None))
+    assert control.bytes == 0
+    with pytest.raises(ConfigurationError, match=r"memory\.control"):
+        control.apply(*campaign_record("c", Campaign(body="x" * 200)))

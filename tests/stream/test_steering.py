@@ -1,0 +1,130 @@
+"""What a change of the control table does to messages that wait, with real lanes and a driven clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from connector.clock import ManualClock
+from connector.delivery.item import Item
+from connector.model import Campaign, CampaignState, ProviderState
+from connector.stream.control import Control, campaign_record, provider_record
+from connector.stream.steering import SLICE_MESSAGES, Steering
+
+
+class FakeLane:
+    """Remembers what it is told; holds (campaign, item) pairs."""
+
+    def __init__(self, name: str, *waiting: tuple[str, str]) -> None:
+        self.name = name
+        self.paused = False
+        self.told: list[tuple[str, str]] = []
+        self.waiting = list(waiting)
+        self.woken = 0
+
+    def hold(self, campaign: str) -> None:
+        self.told.append(("hold", campaign))
+
+    def cancel(self, campaign: str) -> None:
+        self.told.append(("cancel", campaign))
+
+    def release(self, campaign: str) -> None:
+        self.told.append(("release", campaign))
+
+    def evict(self, wanted) -> list[str]:
+        gone = [pair for pair in self.waiting if wanted((0, pair[0], None, False), pair[1])]
+        self.waiting = [pair for pair in self.waiting if pair not in gone]
+        return [item for _, item in gone]
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+class Bench:
+    """Two lanes, one of them on its way out, and what was filed anew."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(wall=1_772_452_800.0)  # 12:00 UTC
+        self.lane = FakeLane("p", ("c", "i1"), ("d", "i2"))
+        self.old = FakeLane("p", ("c", "i3"))
+        self.filed: list[list[Item]] = []
+        self.control = Control(self.clock, most=1 << 20, topic="sms.control")
+        self.steering = Steering(
+            {"p": self.lane}, [self.old], control=self.control, refile=self._refile, clock=self.clock
+        )
+
+    def _refile(self, items: Sequence[Item]) -> None:
+        self.filed.append(list(items))
+
+
+@pytest.mark.parametrize(
+    ("campaign", "told"),
+    [
+        (Campaign(state=CampaignState.PAUSED), [("release", "c"), ("hold", "c")]),
+        (Campaign(body="new"), [("release", "c")]),
+        (Campaign(hours="13:00-14:00 UTC"), [("release", "c"), ("hold", "c")]),
+    ],
+)
+def test_a_changed_campaign_leaves_the_lanes_and_is_filed_anew(campaign, told):
+    """Only that campaign, from every lane; what comes back from requests under way is held where it must be."""
+    bench = Bench()
+    bench.steering.apply(*campaign_record("c", campaign))
+    assert bench.lane.told == bench.old.told == told
+    assert bench.lane.waiting == [("d", "i2")]
+    assert bench.steering.clear() == ["i1", "i3"]
+
+
+def test_a_cancelled_campaign_is_dismissed_by_its_lanes():
+    """They settle it a turn at a time; nothing is filed anew."""
+    bench = Bench()
+    bench.steering.apply(*campaign_record("c", Campaign(state=CampaignState.CANCELLED)))
+    assert bench.lane.told == bench.old.told == [("cancel", "c")]
+    assert bench.steering.clear() == []
+
+
+def test_hours_are_looked_at_as_time_passes():
+    """When they begin the campaign is released, when they end it is held; in between nothing happens."""
+    bench = Bench()
+    bench.steering.apply(*campaign_record("c", Campaign(hours="13:00-14:00 UTC")))
+    bench.steering.hours()
+    bench.lane.told.clear()
+    bench.steering.hours()
+    assert bench.lane.told == []
+    bench.clock.advance(3600)
+    bench.steering.hours()
+    assert bench.lane.told == [("release", "c")]
+    bench.clock.advance(3600)
+    bench.steering.hours()
+    assert bench.lane.told[1:] == [("release", "c"), ("hold", "c")]
+
+
+def test_a_paused_provider_stays_paused_when_its_lane_is_replaced():
+    """The table holds, not the lane; unknown providers are remembered."""
+    bench = Bench()
+    bench.steering.apply(*provider_record("p", ProviderState(paused=True)))
+    bench.steering.apply(*provider_record("later", ProviderState(paused=True)))
+    assert bench.lane.paused
+    replaced, later = FakeLane("p"), FakeLane("later")
+    bench.steering.adopt(replaced)
+    bench.steering.adopt(later)
+    assert replaced.paused
+    assert later.paused
+    bench.steering.apply(*provider_record("p", ProviderState(paused=False)))
+    assert not bench.lane.paused
+
+
+async def test_a_large_campaign_is_filed_anew_in_turns():
+    """Others get theirs in between, and nothing is lost when the epoch ends in the middle."""
+    bench = Bench()
+    items = list(range(SLICE_MESSAGES * 3))
+    bench.steering.file(items)
+    run = asyncio.create_task(bench.steering.run())
+    await asyncio.sleep(0)
+    left = bench.steering.clear()
+    run.cancel()
+    filed = [item for turn in bench.filed for item in turn]
+    assert 0 < len(filed) < len(items)
+    assert filed + left == items
+    assert all(len(turn) <= SLICE_MESSAGES for turn in bench.filed)
