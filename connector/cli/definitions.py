@@ -17,12 +17,17 @@ log = structlog.get_logger(__name__)
 
 
 class ConfiguredDefinitions:
-    """Those that the setting `providers` names, as often as they are asked for."""
+    """Those that the setting `providers` names, as often as they are asked for.
+
+    Attributes:
+        loaded: the fingerprint of what was loaded last.
+    """
 
     def __init__(self, settings: Settings, environment: Environment) -> None:
         self._settings = settings
         self._environment = environment
         self._last: dict[str, Definition] = {}
+        self.loaded: Fingerprint = {}
 
     def load(self) -> dict[str, Definition]:
         """All of them, by name. From then on no log line shows their secrets.
@@ -38,6 +43,7 @@ class ConfiguredDefinitions:
         if problems := misfits(definitions.values(), self._settings):
             raise DefinitionError(problems)
         self._last = definitions
+        self.loaded = self.fingerprint()
         return definitions
 
     def fingerprint(self) -> Fingerprint:

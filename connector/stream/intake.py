@@ -101,7 +101,8 @@ class Intake:
     def refile(self, items: Sequence[Item]) -> None:
         """File items anew that were admitted before: their campaign, or their provider's definition, has changed."""
         now = self._clock.wall()
-        self._pass_on([(item, end) for item in items if (end := self._end(item, now, None, False)) is not None])
+        ours = [item for item in items if item.origin.live]
+        self._pass_on([(item, end) for item in ours if (end := self._end(item, now, None, False)) is not None])
 
     def _pass_on(self, ended: Sequence[tuple[Item, Result | Moved]]) -> None:
         """Hand over what does not wait in a lane."""

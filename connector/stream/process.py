@@ -17,50 +17,24 @@ import structlog
 
 from connector.clock import SystemClock
 from connector.definition.tree import Definition
-from connector.errors import ConnectorError, TopicError
+from connector.errors import ConnectorError
 from connector.kafka import clients
-from connector.kafka.admin import describe_topics, open_admin
-from connector.kafka.topics import check, plan
 from connector.settings.model import Settings
 from connector.stream.app import attach_agents, create_app
+from connector.stream.closing import CLOSE_GRACE_SECONDS
 from connector.stream.cluster import Cluster
 from connector.stream.deadline import Deadline, Watchdog
 from connector.stream.group import Group
-from connector.stream.lanes import reports
+from connector.stream.preflight import preflight
 from connector.stream.present import presenter
 from connector.stream.reload import Definitions, Reload
 from connector.stream.status import WorkerStatus
-from connector.stream.worker import CLOSE_GRACE_SECONDS, Worker
+from connector.stream.worker import Worker
 
 log = structlog.get_logger(__name__)
 
 # What Faust's own stop may take after our partitions are closed (it leaves the group, joins its threads: 1-3 s seen).
 STOP_GRACE_SECONDS = 10.0
-
-
-async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -> int:
-    """Refuse to start on topics that do not fit. Returns the largest event the sources take, in bytes.
-
-    Raises:
-        TopicError: with every problem.
-        ConnectorError: no broker answers.
-    """
-    journal = any(map(reports, definitions.values()))
-    topics = settings.topics
-    names = {
-        *topics.source_names,
-        topics.results,
-        topics.dead_letters,
-        topics.journal,
-        topics.control,
-        *topics.retry.values(),
-    }
-    async with open_admin(settings) as admin:
-        actual = await describe_topics(admin, names)
-    wanted = plan(topics, actual, journal=journal)
-    if problems := check(wanted, actual):
-        raise TopicError(problems)
-    return wanted.message_bytes
 
 
 Status = Callable[[], WorkerStatus | None]

@@ -27,6 +27,10 @@ class Definitions(Protocol):
     def fingerprint(self) -> object:
         """Equal as long as no file has changed."""
 
+    @property
+    def loaded(self) -> object:
+        """The fingerprint of what was loaded last."""
+
 
 class Reload:
     """Loads definitions again when their files change, or when told to.
@@ -47,7 +51,7 @@ class Reload:
         self._source = source
         self._apply = apply
         self._current = current
-        self._seen: object = None
+        self._seen = source.loaded
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
@@ -56,7 +60,6 @@ class Reload:
 
     async def run(self) -> None:
         """Watch, for ever."""
-        self._seen = await asyncio.to_thread(self._source.fingerprint)
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
@@ -77,6 +80,9 @@ class Reload:
             self._apply(definitions)
         except DefinitionError as error:
             log.error("definitions not reloaded: the ones in use stay", why=str(error))  # noqa: TRY400  says it all
+            return
+        except Exception:
+            log.exception("definitions not reloaded: the ones in use stay")
             return
         log.info(
             "definitions reloaded",

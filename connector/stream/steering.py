@@ -33,6 +33,7 @@ class Steering:
         lanes: by provider name; may change.
         retiring: lanes that finish their last requests.
         refile: files items anew.
+        live: whether it may: not while the partitions are given back.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Steering:
         *,
         control: Control,
         refile: Callable[[Sequence[Item]], None],
+        live: Callable[[], bool],
         clock: Clock,
     ) -> None:
         self._lanes = lanes
         self._retiring = retiring
         self._control = control
         self._refile = refile
+        self._live = live
         self._clock = clock
         self._closed: set[str] = set()
         self._waiting: deque[Item] = deque()
@@ -91,7 +94,7 @@ class Steering:
         """File anew and look at the hours, for ever."""
         looked_at = self._clock.monotonic()
         while True:
-            if self._waiting:
+            if self._waiting and self._live():
                 self._refile([self._waiting.popleft() for _ in range(min(SLICE_MESSAGES, len(self._waiting)))])
                 for lane in self._lanes.values():
                     lane.wake()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import chain
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -30,12 +29,12 @@ from connector.model import Result
 from connector.settings.model import Settings
 from connector.stream.admission import Admission
 from connector.stream.budget import Budget
+from connector.stream.closing import Closing
 from connector.stream.cluster import Cluster
 from connector.stream.committer import Committer
 from connector.stream.control import Control
 from connector.stream.control_reader import ControlReader
 from connector.stream.counts import EpochCounts
-from connector.stream.deadline import EXIT_DEADLINE, Deadline, end_process
 from connector.stream.gates import Gates
 from connector.stream.group import Group
 from connector.stream.intake import Intake, too_large
@@ -45,6 +44,7 @@ from connector.stream.opening import Opening, retry_group, retry_partitions
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
+from connector.stream.preflight import warn_of_narrow_span
 from connector.stream.pulse import Pulse
 from connector.stream.relief import Relief
 from connector.stream.retry import Tiers
@@ -56,8 +56,6 @@ from connector.stream.writer import ResultWriter
 
 log = structlog.get_logger(__name__)
 
-# What closing may take beyond its drain: results and commit of what was in flight at the end of it.
-CLOSE_GRACE_SECONDS = 10.0
 # Results that may wait for their acknowledgement before requests are held back; never less than can be at the providers
 # at once. More than 50 ms of unbatched requests: a broker that works is never waited for.
 UNACKNOWLEDGED_RESULTS = 500
@@ -140,7 +138,12 @@ class Worker:
             max_age=settings.max_age,
         )
         self._steering = Steering(
-            self._lanes.current, self._lanes.retiring, control=self._control, refile=self._intake.refile, clock=clock
+            self._lanes.current,
+            self._lanes.retiring,
+            control=self._control,
+            refile=self._intake.refile,
+            live=lambda: owned.live,
+            clock=clock,
         )
         relief = Relief(self._lanes.current, parking=self._parking, span=settings.span, clock=clock)
         self._admission = Admission(
@@ -170,6 +173,20 @@ class Worker:
             settings=settings,
         )
         self._epochs = EpochCounts()
+        self._closing = Closing(
+            owned,
+            pulse=self.pulse,
+            lanes=self._lanes,
+            steering=self._steering,
+            journal=self._journal,
+            parking=self._parking,
+            writer=self._writer,
+            upkeep=self._upkeep,
+            budget=self._budget,
+            retry_reader=self._retry_reader,
+            counts=self._epochs,
+            clock=clock,
+        )
         self._fraction = 0.0
         self._settled = 0
         self._lifecycle = asyncio.Lock()
@@ -329,6 +346,7 @@ class Worker:
                 return
             owned.own(sources, read_again, self._group.generation)
             self._fraction = len(sources) / max(1, sum(map(len, numbers.values())))
+            warn_of_narrow_span(self._settings, self.definitions, self._control, len(sources))
             self._retry_reader.feed()
             self.pulse.confirm()
             owned.live = True
@@ -342,51 +360,9 @@ class Worker:
 
         Idempotent; a revocation during a stop waits for the stop's own closing.
         """
-        self._owned.begin()
-        self._budget.changed()
-        self._writer.release()
-        self._retry_reader.hold()
+        self._closing.begin()
         async with self._lifecycle:
-            partitions = self._owned.partitions
-            if not partitions:
-                return
-            deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
-            started = self._clock.monotonic()
-            if not self.pulse.certain and not await self._upkeep.confirm():
-                self._disown()  # someone else owns them: nothing more may be written
-            until = started + seconds
-            lanes = self._lanes.all()
-            drained = await asyncio.gather(*(lane.drain(until) for lane in lanes))
-            for lane, items in zip(lanes, drained, strict=True):
-                if items and lane.name in self._lanes.journalling:
-                    await self._journal.release(items)  # refused, or never sent: the next owner may send them
-            left = [*chain.from_iterable(drained), *self._steering.clear()]
-            if tried := [item for item in left if item.attempts or item.uncertain]:
-                self._parking.park(tried, self._clock.wall())  # with their count
-            remaining = max(1.0, until + CLOSE_GRACE_SECONDS / 2 - self._clock.monotonic())
-            if not await self._writer.flush(remaining):
-                # Batches queued in an idempotent producer cannot be recalled: they would be written in another epoch.
-                end_process(EXIT_DEADLINE, "results were not acknowledged in time")
-            committed = await self._upkeep.commit(self._owned.sources, self._owned.retries)
-            self._disown()
-            deadline.cancel()
-            seconds_taken = round(self._clock.monotonic() - started, 3)
-            self._epochs.drains.add(seconds_taken)
-            log.info(
-                "partitions closed",
-                why=why,
-                partitions=len(partitions),
-                left_in_kafka=len(left) - len(tried),
-                committed=committed,
-                seconds=seconds_taken,
-            )
-
-    def _disown(self) -> None:
-        self._owned.disown()
-        self._writer.forget()
-        self._retry_reader.release()
-        self._budget.clear()
-        self.pulse.confirm()
+            await self._closing.close(why, seconds)
 
     async def stop(self) -> None:
         """Disconnect, after the last epoch was closed."""

@@ -52,7 +52,12 @@ class Bench:
         self.filed: list[list[Item]] = []
         self.control = Control(self.clock, most=1 << 20, topic="sms.control")
         self.steering = Steering(
-            {"p": self.lane}, [self.old], control=self.control, refile=self._refile, clock=self.clock
+            {"p": self.lane},
+            [self.old],
+            control=self.control,
+            refile=self._refile,
+            live=lambda: True,
+            clock=self.clock,
         )
 
     def _refile(self, items: Sequence[Item]) -> None:

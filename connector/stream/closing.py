@@ -1,0 +1,118 @@
+"""Giving partitions back: wait for what is in flight, write its results, commit, forget: in this order, by a deadline.
+
+Messages that were never attempted stay in Kafka: the next owner reads the results back and repeats nothing else. Those
+that were, and were refused, go to a retry topic with their count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import chain
+
+import structlog
+
+from connector.clock import Clock
+from connector.stream.budget import Budget
+from connector.stream.counts import EpochCounts
+from connector.stream.deadline import EXIT_DEADLINE, Deadline, end_process
+from connector.stream.journal import Journal
+from connector.stream.lanes import Lanes
+from connector.stream.ownership import Ownership
+from connector.stream.parking import Parking
+from connector.stream.pulse import Pulse
+from connector.stream.retry_reader import RetryReader
+from connector.stream.steering import Steering
+from connector.stream.upkeep import Upkeep
+from connector.stream.writer import ResultWriter
+
+log = structlog.get_logger(__name__)
+
+# What closing may take beyond its drain: results and commit of what was in flight at the end of it.
+CLOSE_GRACE_SECONDS = 10.0
+
+
+class Closing:
+    """Closes epochs. Everything it is made of is the worker's."""
+
+    def __init__(
+        self,
+        owned: Ownership,
+        *,
+        pulse: Pulse,
+        lanes: Lanes,
+        steering: Steering,
+        journal: Journal,
+        parking: Parking,
+        writer: ResultWriter,
+        upkeep: Upkeep,
+        budget: Budget,
+        retry_reader: RetryReader,
+        counts: EpochCounts,
+        clock: Clock,
+    ) -> None:
+        self._owned = owned
+        self._pulse = pulse
+        self._lanes = lanes
+        self._steering = steering
+        self._journal = journal
+        self._parking = parking
+        self._writer = writer
+        self._upkeep = upkeep
+        self._budget = budget
+        self._retry_reader = retry_reader
+        self._counts = counts
+        self._clock = clock
+
+    def begin(self) -> None:
+        """Admit nothing more, and let go whoever waits for something that will not come."""
+        self._owned.begin()
+        self._budget.changed()
+        self._writer.release()
+        self._retry_reader.hold()
+
+    async def close(self, why: str, seconds: float) -> None:
+        """Close what is owned, waiting up to `seconds` for the requests in flight. Ends the process at the deadline."""
+        partitions = self._owned.partitions
+        if not partitions:
+            return
+        deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
+        started = self._clock.monotonic()
+        if not self._pulse.certain and not await self._upkeep.confirm():
+            self._disown()  # someone else owns them: nothing more may be written
+        left, parked = await self._drain(started + seconds)
+        remaining = max(1.0, started + seconds + CLOSE_GRACE_SECONDS / 2 - self._clock.monotonic())
+        if not await self._writer.flush(remaining):
+            # Batches queued in an idempotent producer cannot be recalled: they would be written in another epoch.
+            end_process(EXIT_DEADLINE, "results were not acknowledged in time")
+        committed = await self._upkeep.commit(self._owned.sources, self._owned.retries)
+        self._disown()
+        deadline.cancel()
+        seconds_taken = round(self._clock.monotonic() - started, 3)
+        self._counts.drains.add(seconds_taken)
+        log.info(
+            "partitions closed",
+            why=why,
+            partitions=len(partitions),
+            left_in_kafka=left - parked,
+            committed=committed,
+            seconds=seconds_taken,
+        )
+
+    async def _drain(self, until: float) -> tuple[int, int]:
+        """Empty the lanes; how many messages were left, and how many of them had been attempted."""
+        lanes = self._lanes.all()
+        drained = await asyncio.gather(*(lane.drain(until) for lane in lanes))
+        for lane, items in zip(lanes, drained, strict=True):
+            if items and lane.name in self._lanes.journalling:
+                await self._journal.release(items)  # refused, or never sent: the next owner may send them
+        left = [*chain.from_iterable(drained), *self._steering.clear()]
+        if tried := [item for item in left if item.attempts or item.uncertain]:
+            self._parking.park(tried, self._clock.wall())  # with their count
+        return len(left), len(tried)
+
+    def _disown(self) -> None:
+        self._owned.disown()
+        self._writer.forget()
+        self._retry_reader.release()
+        self._budget.clear()
+        self._pulse.confirm()
