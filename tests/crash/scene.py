@@ -414,14 +414,17 @@ http: {{private_hosts: true, total: {size.http_total:g}s}}
     # ---- the end ----------------------------------------------------------------------------------------------------
 
     def uncommitted(self) -> int:
-        """Events, and retry records, behind which no offset is committed."""
-        retries = sum(self._behind(topic, f"{self.group}-retry") for topic in self.retry_topics)
-        return self._behind(self.source, self.group) + retries
+        """Events, and retry records, behind which no offset is committed.
 
-    def _behind(self, topic: str, group: str) -> int:
-        ends = records.end_offsets(self.kafka.bootstrap, topic)
-        committed = records.committed(self.kafka.bootstrap, group, topic)
-        return sum(end - (committed[number].offset if number in committed else 0) for number, end in ends.items())
+        Offsets before ends: a record that is committed because it moved on stands at an end that is read later.
+        """
+        groups = {self.source: self.group, **dict.fromkeys(self.retry_topics, f"{self.group}-retry")}
+        committed = {topic: records.committed(self.kafka.bootstrap, group, topic) for topic, group in groups.items()}
+        return sum(
+            end - (committed[topic][number].offset if number in committed[topic] else 0)
+            for topic in groups
+            for number, end in records.end_offsets(self.kafka.bootstrap, topic).items()
+        )
 
     def until_committed(self, within: float = TAKE_OVER_SECONDS) -> None:
         """Wait until every event is settled as far as its offset says."""
