@@ -63,8 +63,9 @@ def create_topics(
             for future in admin.create_topics(missing, operation_timeout=SECONDS).values() if missing else ():
                 future.result(SECONDS)
         except KafkaException as failure:
-            # librdkafka replaces its bootstrap handles by the brokers it learns of, and fails what is under way on them.
-            if failure.args[0].code() != KafkaError._DESTROY_BROKER:
+            # librdkafka replaces its bootstrap handles by the brokers it learns of, and fails what is under way on
+            # them; the request may have arrived all the same.
+            if failure.args[0].code() not in (KafkaError._DESTROY_BROKER, KafkaError.TOPIC_ALREADY_EXISTS):
                 raise
             return False
         return True
