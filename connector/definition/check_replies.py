@@ -84,7 +84,7 @@ def decoded(operation: Operation, source: Map, report: Report) -> None:
 
 
 def named_groups(operation: Operation, source: Map, report: Report) -> None:
-    """With `text`, fields are read from its named groups."""
+    """With named groups in `text` or `header`, fields are read from them."""
     if operation.response is None:
         return
     found: list[tuple[Rule | EntrySource, tuple[str, ...]]] = []
@@ -95,18 +95,26 @@ def named_groups(operation: Operation, source: Map, report: Report) -> None:
     for each, path in found:
         for key, name in _missing_groups(each):
             place = where(source, (*path, key))
-            groups = ", ".join(re.compile(each.text or "").groupindex) or "none"
-            report.error(place, f"`text` has no group named `{name}`", f"write (?P<{name}>…) in it; it has: {groups}")
+            groups = ", ".join(_groups(each)) or "none"
+            condition = "`text`" if each.text is not None else "`header`"
+            report.error(
+                place, f"{condition} has no group named `{name}`", f"write (?P<{name}>…) in it; it has: {groups}"
+            )
 
 
 def _missing_groups(each: Rule | EntrySource) -> Iterator[tuple[str, str]]:
-    if each.text is None:
+    groups = _groups(each)
+    if each.text is None and not groups:
         return
-    groups = re.compile(each.text).groupindex
     for key in ("id", "code", "reason"):
         name = getattr(each, key)
         if name is not None and re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) and name not in groups:
             yield key, name
+
+
+def _groups(each: Rule | EntrySource) -> list[str]:
+    patterns = [pattern for _, pattern in each.header] if isinstance(each, Rule) else []
+    return [name for pattern in [*patterns, each.text or ""] for name in re.compile(pattern).groupindex]
 
 
 def unique_matches(operation: Operation, source: Map, report: Report) -> None:

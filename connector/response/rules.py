@@ -46,16 +46,24 @@ class CompiledRule:
             for name, pattern in self._headers
         )
 
+    def _named_in_headers(self, content: Content) -> dict[str, Any]:
+        """The named groups of the headers' expressions, which have been found: an id may stand in `Location`."""
+        groups: dict[str, Any] = {}
+        for name, pattern in self._headers:
+            if pattern.groupindex and (found := pattern.search(content.reply.headers[name][:TEXT_LIMIT])) is not None:
+                groups |= found.groupdict()
+        return groups
+
     def decides(self, content: Content) -> Any:
         """The document for the rule's fields when it holds for the reply, else NO."""
         if not self.fits_head(content):
             return NO
-        groups = None
+        groups = self._named_in_headers(content)
         if self._text is not None:
             found = self._text.search(content.text)
             if found is None or (content.text_is_cut and found.end() >= len(content.text)):
                 return NO  # what was cut off may say something else: `OK 12` of `OK 12345`
-            groups = found.groupdict()
+            groups |= found.groupdict()
         if groups:  # without named groups the document stays what was decoded
             return groups if self._when is None or self._when(groups) else NO
         if self._when is None:

@@ -68,6 +68,27 @@ def test_text_without_groups_leaves_the_decoded_document() -> None:
     assert decided(rules, reply({"code": 7, "message": "no credit"})).code == "7"
 
 
+def test_named_groups_of_headers_are_the_document_too() -> None:
+    rules = [
+        {"status": 201, "header": {"location": "/messages/(?P<id>[^/]+)$", "x": "."}, "then": "accept", "id": "id"}
+    ]
+    outcome = decided(rules, reply({"id": "not this"}, 201, location="https://x.example/messages/m-7", x="y"))
+    assert (outcome.then, outcome.provider_batch_id) == ("accept", "m-7")
+    both = [
+        {
+            "header": {"x-code": r"(?P<code>\d+)"},
+            "text": "because (?P<why>.*)",
+            "when": "code == '7'",
+            "then": "reject",
+            "code": "code",
+            "reason": "why",
+        }
+    ]
+    outcome = decided(both, reply("because of it", x_code="E7"))
+    assert (outcome.then, outcome.code, outcome.reason) == ("reject", "7", "of it")
+    assert decided(both, reply("because of it", x_code="E8")).then == "unknown"
+
+
 def test_what_a_cut_off_text_ends_with_is_not_believed() -> None:
     rules = [{"text": r"^OK (?P<id>\d+)$", "then": "accept", "id": "id"}, {"text": "^<html", "then": "retry"}]
     given = reader(decode=("none",), rules=rules)
