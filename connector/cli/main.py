@@ -14,9 +14,14 @@ from connector.errors import ConnectorError
 # command → (module:attribute, one line for the list of commands). Kept here so that `--help` imports nothing else.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("connector.cli.run:run", "Consume message events, send them, write results."),
-    "topics": ("connector.cli.topics:topics", "Create or check the topics on the cluster."),
+    "topics": ("connector.cli.topics:topics", "Create, check or expand the topics on the cluster."),
     "provider": ("connector.cli.provider:provider", "Pause and resume providers while workers run."),
     "campaign": ("connector.cli.campaign:campaign", "Set, pause, resume and cancel campaigns."),
+    "send": ("connector.cli.send:send", "Put events into the messages topic; follow their results."),
+    "results": ("connector.cli.results:results", "Show results: the last ones, selected ones, or as they come."),
+    "lag": ("connector.cli.lag:lag", "Show how far the group is, and what holds it back."),
+    "trace": ("connector.cli.trace:trace", "Find a message: event, waits, attempts, result."),
+    "replay": ("connector.cli.replay:replay", "Put dead letters, or events of results, back into the topic."),
     "config": ("connector.cli.config:config", "Show the settings and where each came from."),
     "check": ("connector.cli.check:check", "Check provider definitions; print each batch key."),
     "render": ("connector.cli.render:render", "Show the exact requests for events, without sending."),
@@ -26,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "providers": ("connector.cli.providers:providers", "List the shipped definitions; show what one needs."),
     "simulate": ("connector.cli.simulate:simulate", "Serve fake SMS providers on one port."),
     "demo": ("connector.cli.demo:demo", "Watch events become requests and results, audited."),
+    "completion": ("connector.cli.completion:completion", "Print the script that completes commands in a shell."),
     "schemas": ("connector.cli.schemas:schemas", "Write or check the JSON Schemas and the AsyncAPI document."),
 }
 
@@ -52,7 +58,12 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, prog_name="sms-connector")
 def group() -> None:
-    """Kafka to HTTP SMS: message events in, provider requests out, one delivery result per message."""
+    """Kafka to HTTP SMS: message events in, provider requests out, one delivery result per message.
+
+    Data goes to standard output, everything about it to standard error. NO_COLOR switches colours off.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 70 a deadline passed, 71 no progress, 78 configuration (do not restart).
+    """
 
 
 def main(argv: list[str] | None = None) -> Any:

@@ -1,11 +1,13 @@
-"""`sms-connector run`: one worker."""
+"""`sms-connector run`: one worker, or several."""
 
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import click
+import structlog
 
 from connector import logs
 from connector.cli.options import config_option, load, set_option
@@ -13,12 +15,18 @@ from connector.errors import Problem, SettingsError
 
 
 @click.command()
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes: one per core.")
+@click.option(
+    "--child", type=(int, click.Path(path_type=Path)), hidden=True, help="Number and socket, from the parent."
+)
 @config_option
 @set_option
-def run(config: Path | None, overrides: tuple[str, ...]) -> int:
+def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tuple[int, Path] | None) -> int:
     """Consume message events, send them to their providers, write one result per message.
 
     Start more of it to scale: workers of one group share the partitions. SIGTERM finishes what is in flight and leaves.
+    --workers N keeps N of them running on this machine: one that ends is started again, after a pause that grows,
+    unless its exit code says that a person has to mend something (2, 78); one console answers for all.
     Definitions are loaded again when their files change, and on SIGHUP; one that is wrong is told about and not used.
 
     Exit codes: 0 stopped, 1 crash, 2 usage, 70 a deadline passed, 71 no progress (watchdog), 78 configuration: do not
@@ -27,12 +35,12 @@ def run(config: Path | None, overrides: tuple[str, ...]) -> int:
     \b
     Examples:
       sms-connector run --config connector.yaml
+      sms-connector run --workers 4
       sms-connector run --set delivery=dry-run --set start_from=latest
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     from connector.cli.definitions import ConfiguredDefinitions
-    from connector.console.server import Console, listen
+    from connector.console.server import Console, listen, listen_unix
     from connector.definition.environment import Environment
-    from connector.stream.process import run_worker
 
     settings = load(config, overrides).settings
     logs.configure(settings.log)
@@ -41,5 +49,21 @@ def run(config: Path | None, overrides: tuple[str, ...]) -> int:
         raise SettingsError([Problem("no provider is configured", remedy, path="providers")])
     source = ConfiguredDefinitions(settings, Environment(os.environ))
     definitions = source.load()
-    place = listen(settings.console)
+    if child is not None:
+        structlog.contextvars.bind_contextvars(worker=child[0])
+        place: socket.socket | None = listen_unix(child[1])
+    else:
+        place = listen(settings.console)
+    if workers > 1:
+        from connector.cli.workers import supervise
+
+        return supervise(settings, workers, _arguments(config, overrides), place)
+    from connector.stream.process import run_worker
+
     return run_worker(settings, definitions, source=source, attendants=[Console(place)] if place is not None else [])
+
+
+def _arguments(config: Path | None, overrides: tuple[str, ...]) -> list[str]:
+    """The options of this command line, for a child."""
+    arguments = [] if config is None else ["--config", str(config)]
+    return arguments + [part for override in overrides for part in ("--set", override)]

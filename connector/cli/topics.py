@@ -1,4 +1,4 @@
-"""`sms-connector topics`: create the topics, or compare them with what the connector needs."""
+"""`sms-connector topics`: create the topics, compare them with what the connector needs, give them more partitions."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import click
 
 from connector.cli.options import settings_options
 from connector.errors import TopicError, UsageError
-from connector.kafka.admin import count_brokers, create_topics, describe_topics, open_admin
-from connector.kafka.topics import DURABLE_REPLICATION, ActualTopic, missing, plan
+from connector.kafka.admin import count_brokers, create_topics, describe_topics, expand_topic, open_admin
+from connector.kafka.topics import DURABLE_REPLICATION, ActualTopic, expansion, missing, plan
 from connector.kafka.topics import check as check_plan
 from connector.settings import Loaded, Settings
 
 
 @click.group()
 def topics() -> None:
-    """Create or check the topics on the cluster."""
+    """Create, check or expand the topics on the cluster."""
 
 
 @topics.command()
@@ -36,6 +36,43 @@ def create(loaded: Loaded, partitions: int | None, replication: int | None) -> N
 def check(loaded: Loaded) -> None:
     """Compare the topics on the cluster with what the connector needs. Exit code 78 when something must be mended."""
     asyncio.run(_check(loaded.settings))
+
+
+@topics.command()
+@click.argument("partitions", type=click.IntRange(1), metavar="N")
+@click.option("--yes", is_flag=True, help="Do it; without it, only say what would be done.")
+@settings_options
+def expand(loaded: Loaded, partitions: int, *, yes: bool) -> None:
+    """Give the topics N partitions: results, retry and journal first, messages last. Workers may go on running.
+
+    Keys move: Kafka chooses a partition by the key's hash modulo their number, so new events of a recipient may stand
+    in another partition than the older ones, and overtake those that still wait. Nothing is lost or sent twice.
+    Partitions cannot be taken away again.
+
+    Exit codes: 0 done, or said; 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector topics expand 24
+      sms-connector topics expand 24 --yes
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
+    asyncio.run(_expand(loaded.settings, partitions, really=yes))
+
+
+async def _expand(settings: Settings, partitions: int, *, really: bool) -> None:
+    async with open_admin(settings) as client:
+        actual = await describe_topics(client, _names(settings))
+        for name in settings.topics.source_names:
+            if name not in actual:
+                raise UsageError(f"{name} is not on the cluster: `sms-connector topics create` makes it")
+            if actual[name].partitions > partitions:
+                raise UsageError(f"{name} has {actual[name].partitions} partitions; Kafka cannot take any away")
+        for name in expansion(settings.topics, actual, partitions):
+            if really:
+                await expand_topic(client, name, partitions)
+            click.echo(f"{'expanded' if really else 'would expand'}  {name}  {actual[name].partitions} → {partitions}")
+    if not really:
+        click.echo("nothing was changed: add --yes to do it. Keys move, see --help.", err=True)
 
 
 async def _create(settings: Settings, partitions: int | None, replication: int | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -55,7 +55,7 @@ def listen_unix(path: Path) -> socket.socket:
 class Server:
     """Serves pages on a socket. Must be started and stopped on one loop."""
 
-    def __init__(self, place: socket.socket, pages: dict[str, Handler]) -> None:
+    def __init__(self, place: socket.socket, pages: Mapping[str, Handler]) -> None:
         self._place = place
         self._app = web.Application()
         for path, handler in pages.items():

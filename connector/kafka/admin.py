@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
     IncompatibleBrokerVersion,
@@ -108,6 +108,15 @@ async def create_topics(client: AIOKafkaAdminClient, topics: Iterable[Topic], *,
         raise TopicError(problems)
     await _known(client, created)
     return created
+
+
+async def expand_topic(client: AIOKafkaAdminClient, topic: str, partitions: int) -> None:
+    """Give a topic more partitions; returns when the brokers know. Raises what aiokafka raises."""
+    await client.create_partitions({topic: NewPartitions(partitions)})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CREATED_SECONDS):
+            while (await describe_topics(client, [topic]))[topic].partitions < partitions:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
 
 
 async def _known(client: AIOKafkaAdminClient, names: Iterable[str]) -> None:

@@ -139,6 +139,22 @@ def missing(plan: TopicPlan, actual: Iterable[str]) -> list[Topic]:
     return [topic for topic in plan.topics if topic.name not in there]
 
 
+def expansion(topics: Topics, actual: Mapping[str, ActualTopic], partitions: int) -> list[str]:
+    """Topics that need more partitions to have this many, in the order in which they must get them.
+
+    Sources come last: a worker admits a partition of a source only when the topics it writes its results and waits to
+    have that number, and from then on it is sent from.
+    """
+    order: tuple[Role, ...] = ("results", "retry", "journal", "dead_letters", "receipts", "source")
+    wanted = plan(topics, actual)
+    return [
+        topic.name
+        for role in order
+        for topic in wanted.of(role)
+        if topic.name in actual and actual[topic.name].partitions < partitions
+    ]
+
+
 def _check_topic(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     yield from _check_partitions(topic, there)
     if there.configs is None:

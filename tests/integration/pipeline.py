@@ -145,7 +145,11 @@ class Pipeline:
         assert made.wait() == code, made.output
 
     def worker(self, name: str = "w0", **env: str) -> ConnectorProcess:
-        started = self._start("run", "--config", str(self.config), name=name, env=env)
+        return self.run(name=name, **env)
+
+    def run(self, *arguments: str, name: str = "w0", **env: str) -> ConnectorProcess:
+        """`run`, with options."""
+        started = self._start("run", "--config", str(self.config), *arguments, name=name, env=env)
         self.workers.append(started)
         return started
 

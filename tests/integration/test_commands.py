@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
+import psutil
 import pytest
+from click.testing import CliRunner, Result
 
+from connector.cli.main import group
+from connector.errors import ConnectorError
 from tests.integration.pipeline import Pipeline, event
 from tests.processes import ConnectorProcess
 from tests.waiting import wait_until
@@ -38,6 +43,20 @@ def get(url: str) -> tuple[int, str]:
 def value(text: str, sample: str) -> float:
     """The value of a sample, written as it stands on the page."""
     return next((float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(sample + " ")), 0.0)
+
+
+def command(pipeline: Pipeline, *arguments: str, code: int = 0) -> Result:
+    """Run a command with the pipeline's settings, in this process."""
+    name, *rest = arguments
+    arguments = (name, *rest, "--config", str(pipeline.config))
+    result = CliRunner().invoke(group, arguments, standalone_mode=False)
+    ended = result.exception.exit_code if isinstance(result.exception, ConnectorError) else result.exit_code
+    assert (ended or result.return_value or 0) == code, (result.output, result.exception)
+    return result
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def set_up(pipeline: Pipeline, **settings: Any) -> None:
@@ -73,3 +92,136 @@ def test_a_worker_tells_what_it_does(pipeline: Pipeline) -> None:
     assert report["lanes"]["batched"]["state"] == "sending"
     assert worker.stop() == 0, worker.output
     assert "ResourceWarning" not in worker.output
+
+
+def test_send_waits_for_results_which_results_trace_and_replay_then_find(pipeline: Pipeline, tmp_path: Path) -> None:
+    """One of each end: accepted, rejected, failed, expired, cancelled, invalid, unknown; each is found by its id."""
+    pipeline.simulate()
+    pipeline.define(more="retry: {attempts: 1}")
+    pipeline.configure(recipients={"allow": ["+9198*"]}, unknown_grace="0s")
+    pipeline.create_topics()
+    worker = pipeline.worker()
+    worker.wait_for("partitions opened")
+    events = [
+        event(1),
+        event(2, to="+919800000002"),
+        event(4, expires_at="2020-01-01T00:00:00Z"),
+        event(5, to="+14155550100"),
+        event(6, provider="nobody"),
+    ]
+    file = tmp_path / "events.jsonl"
+    file.write_text("\n".join(map(json.dumps, events)))
+    sent = lines(command(pipeline, "send", str(file), "--wait", "--timeout", "60s", "--json", code=1))[0]
+    assert sent["sent"] == 5
+    assert sent["missing"] == 0
+    assert sum(sent["results"].values()) == 5
+    found = {it["message_id"]: it["status"] for it in lines(command(pipeline, "results", "--json"))}
+    assert found == {it["message_id"]: it["status"] for it in sent["others"]} | {"m1": "accepted"}
+    assert {found["m4"], found["m5"], found["m6"]} == {"expired", "cancelled", "invalid"}
+    for message_id, status in found.items():
+        (traced,) = lines(command(pipeline, "trace", message_id, "--since", "1h", "--json"))
+        assert traced["state"] == status
+        assert traced["event"]["place"].startswith(pipeline.source)
+        assert traced["results"][0]["status"] == status
+        key = next(it["to"] for it in events if it["message_id"] == message_id)
+        by_key = command(pipeline, "trace", message_id, "--since", "1h", "--key", key)
+        assert f"state: {status}" in by_key.stdout
+        assert "in 1 partitions" in by_key.stderr
+        assert key not in by_key.output
+    assert command(pipeline, "trace", "nobody", "--since", "1h", code=1).stdout == ""
+    only = lines(command(pipeline, "results", "--status", "expired", "--since", "1h", "--json"))
+    assert [it["message_id"] for it in only] == ["m4"]
+    assert "cancelled  m5" in command(pipeline, "results", "--message-id", "m5").stdout
+    assert worker.stop() == 0, worker.output
+
+
+def test_lag_says_what_holds_a_partition_and_replay_sends_again_what_failed(pipeline: Pipeline) -> None:
+    """No worker; then one whose provider is down; then dead letters back into the topic, once."""
+    set_up(pipeline, unknown_grace="0s")
+    pipeline.produce([event(1, provider="later"), event(2, provider="later")])
+    behind = lines(command(pipeline, "lag", "--json"))
+    assert [(it["lag"], it["oldest"]["message_id"]) for it in behind] == [(1, "m1"), (1, "m2")]
+    assert {it["oldest"]["holds"] for it in behind} == {"no worker runs, and nothing is committed yet"}
+    first = pipeline.worker()
+    pipeline.wait_for_results(2)
+    assert first.stop() == 0, first.output
+    assert lines(command(pipeline, "lag", "--json")) == []
+    pipeline.define("later")
+    said = command(pipeline, "replay", "--provider", "later", "--since", "1h")
+    assert "2 events from dead-letters would be replayed; nothing was sent" in said.stderr
+    assert pipeline.count_results() == 2
+    command(pipeline, "replay", "--provider", "later", "--since", "1h", "--yes")
+    again = command(pipeline, "replay", "--provider", "later", "--since", "1h", "--yes")
+    assert "2 left out: replayed before" in again.stderr
+    second = pipeline.worker("w1")
+    pipeline.wait_for_results(4)
+    assert "/status" not in command(pipeline, "lag", "--console", console_of(second)).stderr
+    assert second.stop() == 0, second.output
+    assert sorted(it["status"] for it in pipeline.read_results()) == ["accepted", "accepted", "invalid", "invalid"]
+    expired = ("replay", "--from", "results", "--status", "accepted", "--may-repeat", "--since", "1h")
+    assert "2 events from results would be replayed" in command(pipeline, *expired).stderr
+
+
+def test_topics_are_expanded_while_a_worker_runs(pipeline: Pipeline) -> None:
+    """The worker gets the new partitions, and what is produced there is sent once."""
+    set_up(pipeline)
+    worker = pipeline.worker()
+    pipeline.produce(event(n) for n in range(20))
+    pipeline.wait_for_results(20)
+    said = command(pipeline, "topics", "expand", "6")
+    assert said.stdout.splitlines()[0].startswith(f"would expand  {pipeline.results}")
+    assert "nothing was changed" in said.stderr
+    done = command(pipeline, "topics", "expand", "6", "--yes").stdout.splitlines()
+    assert done[-1] == f"expanded  {pipeline.source}  4 → 6"
+    assert "fit" in command(pipeline, "topics", "check").stdout
+    command(pipeline, "topics", "expand", "5", code=2)
+    pipeline.partitions = 6
+    worker.stop()
+    again = pipeline.worker("w1")
+    pipeline.produce(event(n) for n in range(20, 80))
+    pipeline.wait_for_results(80)
+    assert again.stop() == 0, again.output
+    audit = pipeline.audit()
+    assert (audit.lost, audit.duplicated, audit.sent_again) == (0, 0, 0)
+
+
+def test_several_workers_under_one_parent(pipeline: Pipeline) -> None:
+    """One child is killed: it is started again, nothing is lost; one SIGTERM stops all; one page tells of both."""
+    pipeline.simulate("json.latency=0.2")
+    pipeline.define(records=20, concurrency=4)
+    pipeline.configure(console={"port": 0})
+    pipeline.create_topics()
+    parent = pipeline.run("--workers", "2")
+    url = console_of(parent)
+    wait_until(lambda: get(f"{url}/health/ready")[0] == 200, "both workers to be ready", within=60)
+    pipeline.produce(event(n, campaign=f"c{n % 5}") for n in range(2000))
+    pipeline.wait_for_results(200)
+    children = psutil.Process(parent.pid).children()
+    assert len(children) == 2
+    children[0].kill()
+    restarted = "sms_connector_worker_restarts_total{worker="
+    wait_until(
+        lambda: sum(float(line[-3:]) for line in get(f"{url}/metrics")[1].splitlines() if line.startswith(restarted)),
+        "a worker to be started again",
+        within=60,
+    )
+    pipeline.wait_for_results(2000)
+    wait_until(lambda: get(f"{url}/health/ready")[0] == 200, "both workers to be ready", within=60)
+    text = get(f"{url}/metrics")[1]
+    results = [line for line in text.splitlines() if line.startswith("sms_connector_results_total{")]
+    assert any('worker="0"' in line for line in results + text.splitlines())
+    assert 'sms_connector_worker_up{worker="1"} 1.0' in text
+    assert parent.stop() == 0, parent.output
+    assert not any(child.is_running() for child in children)
+    audit = pipeline.audit()
+    assert (audit.lost, audit.duplicated) == (0, 0)
+
+
+def test_a_wrong_configuration_is_not_tried_again_and_too_many_workers_are_refused(pipeline: Pipeline) -> None:
+    set_up(pipeline, start_from=None)
+    pipeline.produce([event(1)])
+    parent = pipeline.run("--workers", "2")
+    assert parent.wait() == 78, parent.output
+    many = pipeline.run("--workers", "5", name="many")
+    assert many.wait() == 2
+    assert "4 partitions" in many.output

@@ -1,0 +1,195 @@
+"""`sms-connector lag`: how far the group is, and what holds each partition back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import click
+from aiokafka import ConsumerRecord, TopicPartition
+
+from connector.cli.options import settings_options
+from connector.cli.output import note, print_json, print_table
+from connector.cli.selection import decode
+from connector.kafka.reader import Bounds, Members, Reader, open_reader
+from connector.settings import Loaded, Settings
+from connector.settings.units import format_duration
+
+CONSOLE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """The oldest event without a durable result: the offset that is committed.
+
+    Attributes:
+        age: seconds since it was produced.
+        holds: why it has none yet, as far as can be seen from here.
+    """
+
+    message_id: str | None
+    provider: str | None
+    campaign_id: str | None
+    age: float
+    holds: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One partition. `lag` counts from the committed offset to the end."""
+
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+    lag: int
+    oldest: Oldest | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What is the same for all partitions.
+
+    Attributes:
+        lanes: what workers say of their providers; None where none could be asked.
+        delays: of the retry topics, in seconds.
+    """
+
+    members: Members
+    lanes: Mapping[str, Mapping[str, Any]] | None
+    delays: Mapping[str, float]
+
+
+@click.command()
+@click.option("--all", "everything", is_flag=True, help="Also partitions without lag.")
+@click.option(
+    "--console", metavar="URL", help="A worker's console, to ask what its providers do; default: from console.*"
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per partition.")
+@settings_options
+def lag(loaded: Loaded, *, everything: bool, console: str | None, as_json: bool) -> None:
+    """Show per partition the committed offset, the end, the oldest open event and what holds it.
+
+    Retry topics are shown with the sources: what waits there is not lost, it waits for its time.
+
+    Exit codes: 0 shown, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector lag
+      sms-connector lag --all --json
+      sms-connector lag --console http://worker-1:8080
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
+    members, rows = asyncio.run(_lag(loaded.settings, console))
+    shown = [row for row in rows if everything or row.lag]
+    total = sum(row.lag for row in rows)
+    if as_json:
+        for row in shown:
+            print_json(asdict(row))
+    elif shown:
+        columns = ("topic", "partition", "committed", "end", "lag", "oldest open", "age", "held by")
+        print_table(columns, map(_cells, shown), right=("partition", "committed", "end", "lag", "age"))
+    note(f"group {loaded.settings.group}: {members.state}, {members.number} members; {total} events behind")
+
+
+def _cells(row: Row) -> tuple[Any, ...]:
+    oldest = row.oldest
+    committed = "-" if row.committed is None else row.committed
+    cells = (row.topic, row.partition, committed, row.end, row.lag)
+    if oldest is None:
+        return (*cells, "", "", "")
+    return (*cells, oldest.message_id or "-", format_duration(round(oldest.age)), oldest.holds)
+
+
+async def _lag(settings: Settings, console: str | None) -> tuple[Members, list[Row]]:
+    retries = list(settings.topics.retry.values())
+    async with open_reader(settings) as reader:
+        members = await reader.members(settings.group)
+        lanes = await ask_console(settings, console)
+        sources = await reader.partitions(settings.topics.source_names)
+        waiting = await reader.partitions(retries)
+        committed = await reader.committed(settings.group, sources)
+        committed |= await reader.committed(f"{settings.group}-retry", waiting)
+        bounds = await reader.bounds([*sources, *waiting])
+        delays = {topic: delay for delay, topic in settings.topics.retry.items()}
+        situation = Situation(members, lanes, delays)
+        rows = []
+        for tp in [*sources, *waiting]:
+            oldest = await _oldest(reader, tp, committed.get(tp), bounds[tp])
+            rows.append(row(tp, committed.get(tp), bounds[tp], oldest, situation))
+    return members, rows
+
+
+async def _oldest(reader: Reader, tp: TopicPartition, committed: int | None, bounds: Bounds) -> ConsumerRecord | None:
+    start = max(bounds.begin, committed or 0)
+    return await reader.first(tp, start, bounds.end) if start < bounds.end else None
+
+
+def row(
+    tp: TopicPartition,
+    committed: int | None,
+    bounds: Bounds,
+    record: ConsumerRecord | None,
+    situation: Situation,
+) -> Row:
+    """What is to be said of one partition; `record` is the oldest one that is not committed."""
+    behind = bounds.end - max(bounds.begin, committed or 0)
+    if record is None:
+        return Row(tp.topic, tp.partition, committed, bounds.end, behind)
+    event = decode(record.value) or {}
+    age = max(0.0, time.time() - record.timestamp / 1000)
+    provider = event.get("provider")
+    holds = _holds(provider, age, situation, situation.delays.get(tp.topic), is_new=committed is None)
+    oldest = Oldest(event.get("message_id"), provider, event.get("campaign_id"), round(age, 1), holds)
+    return Row(tp.topic, tp.partition, committed, bounds.end, behind, oldest)
+
+
+def _holds(provider: Any, age: float, situation: Situation, delay: float | None, *, is_new: bool) -> str:
+    """The first reason that is enough by itself."""
+    members, lanes = situation.members, situation.lanes
+    if members.number == 0:
+        return "no worker runs" + (", and nothing is committed yet" if is_new else "")
+    if members.state != "Stable":
+        return f"the group is rebalancing ({members.state})"
+    if delay is not None and age < delay:
+        return f"its time: due in {format_duration(round(delay - age))}"
+    named = f"provider {provider}" if isinstance(provider, str) else "an event without provider"
+    lane = (lanes or {}).get(provider) if isinstance(provider, str) else None
+    if lane is None:
+        return named
+    reason = f": {lane['reason']}" if lane["reason"] else ""
+    return f"{named} is {lane['state']}{reason} ({lane['requests']} of {lane['slots']} requests under way)"
+
+
+async def ask_console(settings: Settings, console: str | None) -> dict[str, dict[str, Any]] | None:
+    """What a worker says of its providers (`/status`); None where there is none to ask.
+
+    Of several workers behind one console, the one that is worst off speaks for a provider.
+    """
+    import aiohttp
+
+    if console is None:
+        if not settings.console.port:
+            return None
+        host = settings.console.host.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  where it listens, not where we do
+        console = f"http://{host}:{settings.console.port}"
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CONSOLE_SECONDS)) as session,
+            session.get(f"{console.rstrip('/')}/status") as response,
+        ):
+            document = json.loads(await response.text())
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        note(f"no console answers at {console} ({type(error).__name__}): what providers do is not known")
+        return None
+    reports = document.get("workers", [document])
+    lanes: dict[str, dict[str, Any]] = {}
+    for report in reports:
+        for name, lane in report["lanes"].items():
+            if name not in lanes or lane["state"] != "sending":
+                lanes[name] = lane
+    return lanes

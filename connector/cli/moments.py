@@ -1,0 +1,51 @@
+"""Points in time on the command line: `--since 2h`, `--since 2025-01-31T08:00:00Z`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from connector.settings.units import RefusedError, duration
+
+
+class Moment(click.ParamType):
+    """A time with a zone, or a duration before now."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """See click."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.now(UTC) - timedelta(seconds=duration(value))
+        except RefusedError:
+            pass
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a duration (2h, 30m, 7d) nor a time (2025-01-31T08:00:00Z)", param, ctx)
+        if instant.tzinfo is None:
+            self.fail(f"{value!r} has no zone: add Z or an offset, as in 2025-01-31T08:00:00+05:30", param, ctx)
+        return instant.astimezone(UTC)
+
+
+class Seconds(click.ParamType):
+    """A duration."""
+
+    name = "DURATION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """See click."""
+        if isinstance(value, int | float):
+            return float(value)
+        try:
+            return duration(value)
+        except RefusedError as error:
+            self.fail(f"{value!r} is {error.message}; {error.remedy}", param, ctx)
+
+
+MOMENT = Moment()
+SECONDS = Seconds()

@@ -1,0 +1,93 @@
+"""Which results, or dead letters, a command is about: the options, and the test of one record. Pure."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import orjson
+
+from connector.model import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is wanted; an empty field wants all.
+
+    Attributes:
+        statuses: any of these.
+        providers: any of these.
+        reason: part of the reason, whatever its case.
+    """
+
+    statuses: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    campaign: str | None = None
+    message_id: str | None = None
+    reason: str | None = None
+
+    @property
+    def all(self) -> bool:
+        """Nothing is left out."""
+        return self == Selection()
+
+    def wants(self, result: Mapping[str, Any]) -> bool:
+        """Whether this result is one of them."""
+        return (
+            (not self.statuses or result.get("status") in self.statuses)
+            and (not self.providers or result.get("provider") in self.providers)
+            and self.campaign in (None, result.get("campaign_id"))
+            and self.message_id in (None, result.get("message_id"))
+            and (self.reason is None or self.reason.lower() in str(result.get("reason") or "").lower())
+        )
+
+    def read(self, value: bytes | None) -> dict[str, Any] | None:
+        """The result in a record's value when it is wanted; None also for what is no result."""
+        if value is None or (self.message_id is not None and not may_hold(value, self.message_id)):
+            return None
+        document = decode(value)
+        return document if document is not None and self.wants(document) else None
+
+
+def decode(value: bytes | None) -> dict[str, Any] | None:
+    """A JSON object; None for anything else."""
+    try:
+        document = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def may_hold(value: bytes, message_id: str) -> bool:
+    """Whether it is worth decoding: an id that JSON writes as it is must stand there."""
+    escaped = not message_id.isascii() or not message_id.isprintable() or not set('"\\/').isdisjoint(message_id)
+    return escaped or message_id.encode() in value
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options; the command gets them as its argument `selection`."""
+
+    @click.option(
+        "--status", "statuses", multiple=True, type=click.Choice([it.value for it in Status]), help="Repeatable."
+    )
+    @click.option("--provider", "providers", multiple=True, metavar="NAME", help="Repeatable.")
+    @click.option("--campaign", metavar="ID", help="Of this campaign.")
+    @click.option("--message-id", metavar="ID", help="Of this message.")
+    @click.option("--reason", metavar="TEXT", help="Whose reason contains this.")
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        statuses: tuple[str, ...],
+        providers: tuple[str, ...],
+        campaign: str | None,
+        message_id: str | None,
+        reason: str | None,
+        **kwargs: Any,
+    ) -> Any:
+        selection = Selection(statuses, providers, campaign, message_id, reason)
+        return command(*args, selection=selection, **kwargs)
+
+    return wrapped

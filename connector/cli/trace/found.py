@@ -1,0 +1,105 @@
+"""What was found of a message, and what it means. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from connector.cli.output import masked
+from connector.model import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record that is about the message.
+
+    Attributes:
+        place: where it stands.
+        at: when it was written.
+        about: what it says.
+    """
+
+    place: Source
+    at: datetime
+    about: dict[str, Any]
+
+    @property
+    def where(self) -> str:
+        return f"{self.place.topic}/{self.place.partition}/{self.place.offset}"
+
+
+@dataclass(slots=True)
+class Trace:
+    """All that was found of one event, or of a message whose event is gone.
+
+    Attributes:
+        event: the event itself; None where it is no longer in its topic.
+        retries: records in retry topics: each stands for a wait.
+        sends: entries of the journal: each says that a request with it was about to leave.
+        dead_letters: copies kept for a person.
+        results: final; more than one only after a hard kill.
+        committed: the group's offset in the event's partition.
+    """
+
+    event: Seen | None
+    retries: list[Seen] = field(default_factory=list)
+    sends: list[Seen] = field(default_factory=list)
+    dead_letters: list[Seen] = field(default_factory=list)
+    results: list[Seen] = field(default_factory=list)
+    committed: int | None = None
+
+    def state(self, now: datetime) -> str:
+        """In a word, or in a few, what became of it."""
+        if self.results:
+            return str(self.results[-1].about.get("status"))
+        if self.retries:
+            last = self.retries[-1]
+            due = last.about["due"]
+            return f"waiting in {last.place.topic}" + (f" until {due}" if due > now.isoformat() else "")
+        if self.event is None:
+            return "not found"
+        if self.committed is not None and self.event.place.offset < self.committed:
+            return "finished, and its result is no longer in the results topic"
+        if self.sends:
+            return "may be at the provider: a request with it was about to leave, and no result is written yet"
+        return "open: not read yet, waiting in a worker's memory, or at the provider"
+
+    def document(self, now: datetime) -> dict[str, Any]:
+        """As JSON-able data."""
+
+        def plain(seen: Seen) -> dict[str, Any]:
+            return {"at": seen.at.isoformat(), "place": seen.where, **seen.about}
+
+        return {
+            "state": self.state(now),
+            "event": None if self.event is None else plain(self.event),
+            "retries": [plain(it) for it in self.retries],
+            "sends": [plain(it) for it in self.sends],
+            "dead_letters": [plain(it) for it in self.dead_letters],
+            "results": [plain(it) for it in self.results],
+        }
+
+    def lines(self, now: datetime) -> Iterator[str]:
+        """For people, in the order of time; numbers masked."""
+        yield f"state: {self.state(now)}"
+        rows = [
+            *([("event", self.event)] if self.event is not None else []),
+            *(("wait", it) for it in self.retries),
+            *(("send", it) for it in self.sends),
+            *(("dead letter", it) for it in self.dead_letters),
+            *(("result", it) for it in self.results),
+        ]
+        for name, seen in sorted(rows, key=lambda row: row[1].at):
+            about = ", ".join(f"{key} {_shown(key, value)}" for key, value in seen.about.items() if value is not None)
+            yield f"  {seen.at.isoformat(timespec='milliseconds')[:23]}  {name:<11}  {seen.where}  {about}"
+
+
+def moment(milliseconds: float) -> datetime:
+    """A Kafka timestamp."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _shown(key: str, value: Any) -> str:
+    return masked(str(value)) if key == "to" else str(value)

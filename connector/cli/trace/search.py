@@ -1,0 +1,190 @@
+"""Looking for a message in Kafka: first its event, then what was written about it afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
+
+from connector.cli.selection import decode, may_hold
+from connector.cli.trace.found import Seen, Trace, moment
+from connector.kafka.reader import Reader, ends_of, open_reader
+from connector.model import Source
+from connector.settings import Settings
+from connector.stream import journal, retry
+
+EVENT_FIELDS = ("provider", "campaign_id", "to", "template_id", "expires_at", "priority")
+RESULT_FIELDS = (
+    "status",
+    "provider",
+    "code",
+    "reason",
+    "http_status",
+    "attempts",
+    "provider_message_id",
+    "provider_batch_id",
+    "batch_id",
+    "batch_size",
+    "dry_run",
+    "completed_at",
+)
+
+
+async def search(
+    settings: Settings, message_id: str, since: datetime, key: str | None
+) -> tuple[list[Trace], list[str]]:
+    """One trace per event of that id, oldest first; and sentences about what was searched."""
+    searched: list[str] = []
+    async with open_reader(settings) as reader:
+        finder = _Finder(reader, settings, message_id, searched)
+        partitions = await reader.partitions(settings.topics.source_names)
+        if key is not None:
+            partitions = _of_key(partitions, key)
+        events = await finder.events(partitions, since)
+        if events:
+            return [await finder.follow(event) for event in events], searched
+        orphan = await finder.orphan(since)
+        return ([orphan] if orphan is not None else []), searched
+
+
+def _of_key(partitions: Sequence[TopicPartition], key: str) -> list[TopicPartition]:
+    """The partition of each topic that a producer with Kafka's default partitioner chooses."""
+    chosen = []
+    for topic in dict.fromkeys(tp.topic for tp in partitions):
+        numbers = [tp.partition for tp in partitions if tp.topic == topic]
+        chosen.append(TopicPartition(topic, DefaultPartitioner()(key.encode(), numbers, numbers)))
+    return chosen
+
+
+class _Finder:
+    """One search.
+
+    Args:
+        searched: gets a sentence for each part of it.
+    """
+
+    def __init__(self, reader: Reader, settings: Settings, message_id: str, searched: list[str]) -> None:
+        self._reader = reader
+        self._settings = settings
+        self._id = message_id
+        self._searched = searched
+
+    async def events(self, partitions: Sequence[TopicPartition], since: datetime) -> list[Seen]:
+        """Every event of the id."""
+        found = []
+        async for record in self._scan(partitions, since, "events"):
+            event = self._read(record)
+            if event is not None and event.get("message_id") == self._id:
+                found.append(_seen(record, {name: event.get(name) for name in EVENT_FIELDS}))
+        return sorted(found, key=lambda it: it.at)
+
+    async def follow(self, event: Seen) -> Trace:
+        """What was written about this event since."""
+        topics, place, since = self._settings.topics, event.place, event.at
+        trace = Trace(event)
+        source = TopicPartition(place.topic, place.partition)
+        trace.committed = (await self._reader.committed(self._settings.group, [source])).get(source)
+        waits = await self._same_number(tuple(topics.retry.values()), place.partition)
+        async for record in self._scan(waits, since, "retry records"):
+            found = retry.read(record.headers) if self._may_hold(record) else None
+            if found is not None and found.source == place:
+                due = max(found.due, record.timestamp / 1000 + _delay(self._settings, record.topic))
+                about = {
+                    "attempts": found.attempts,
+                    "due": moment(due * 1000).isoformat(),
+                    "uncertain": found.uncertain,
+                }
+                trace.retries.append(_seen(record, about))
+        places = {place, *(it.place for it in trace.retries)}
+        async for record in self._scan(await self._same_number((topics.journal,), place.partition), since, "journal"):
+            entry = journal.decode(record.value)
+            if entry is not None and any(
+                it.topic == entry.topic and it.partition == record.partition and it.offset in entry.offsets
+                for it in places
+            ):
+                batch = (decode(record.value) or {}).get("batch_id")
+                trace.sends.append(_seen(record, {"batch_id": batch, "released": entry.word == "released" or None}))
+        await self._ends(trace, since, places, place.partition)
+        return trace
+
+    async def orphan(self, since: datetime) -> Trace | None:
+        """A message whose event is no longer there, or was not searched for: what says its id."""
+        trace = Trace(None)
+        await self._ends(trace, since, None, None)
+        return trace if trace.results or trace.dead_letters else None
+
+    async def _ends(self, trace: Trace, since: datetime, places: set[Source] | None, number: int | None) -> None:
+        """Results and dead letters: of these places, or of the id where no event is known."""
+        topics = self._settings.topics
+        letters = await self._reader.partitions([topics.dead_letters])
+        async for record in self._scan(letters, since, "dead letters"):
+            event = self._read(record)
+            of_id = event is not None and event.get("message_id") == self._id
+            if _letter_place(record) in places if places is not None else of_id:
+                reason = dict(record.headers).get("__connect.errors.exception.message", b"")
+                trace.dead_letters.append(_seen(record, {"reason": reason.decode("utf-8", "replace")}))
+        results = await self._same_number((topics.results,), number)
+        async for record in self._scan(results, since, "results"):
+            result = self._read(record)
+            if result is None:
+                continue
+            about = {name: result.get(name) for name in RESULT_FIELDS}
+            of_event = trace.event is not None and _source(result) == trace.event.place
+            if of_event or (places is None and result.get("message_id") == self._id):
+                trace.results.append(_seen(record, about))
+
+    async def _same_number(self, topics: Sequence[str], number: int | None) -> list[TopicPartition]:
+        partitions = await self._reader.partitions(topics)
+        return [tp for tp in partitions if number is None or tp.partition == number]
+
+    async def _scan(
+        self, partitions: Sequence[TopicPartition], since: datetime, what: str
+    ) -> AsyncIterator[ConsumerRecord]:
+        starts = await self._reader.offsets_at(partitions, since)
+        ends = ends_of(await self._reader.bounds(partitions))
+        before = self._reader.scanned
+        async for record in self._reader.scan(starts, ends):
+            yield record
+        topics = ", ".join(dict.fromkeys(tp.topic for tp in partitions)) or "no topic"
+        self._searched.append(
+            f"searched {self._reader.scanned - before} {what} in {len(partitions)} partitions of {topics} since "
+            f"{since.isoformat(timespec='seconds')}"
+        )
+
+    def _may_hold(self, record: ConsumerRecord) -> bool:
+        return record.value is not None and may_hold(record.value, self._id)
+
+    def _read(self, record: ConsumerRecord) -> dict[str, Any] | None:
+        return decode(record.value) if self._may_hold(record) else None
+
+
+def _seen(record: ConsumerRecord, about: dict[str, Any]) -> Seen:
+    place = Source(record.topic, record.partition, record.offset)
+    return Seen(place, moment(record.timestamp), about)
+
+
+def _source(result: dict[str, Any]) -> Source | None:
+    try:
+        return msgspec.convert(result.get("source"), Source)
+    except msgspec.ValidationError:
+        return None
+
+
+def _letter_place(record: ConsumerRecord) -> Source | None:
+    headers = dict(record.headers)
+    try:
+        return Source(
+            headers["__connect.errors.topic"].decode(),
+            int(headers["__connect.errors.partition"]),
+            int(headers["__connect.errors.offset"]),
+        )
+    except (KeyError, ValueError):
+        return None
+
+
+def _delay(settings: Settings, topic: str) -> float:
+    return next(delay for delay, name in settings.topics.retry.items() if name == topic)

@@ -1,0 +1,105 @@
+"""`sms-connector run --workers N`: one process per core, kept running, with one console for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import structlog
+
+from connector.cli.workers.console import ParentConsole
+from connector.cli.workers.supervisor import Supervisor
+from connector.clock import SystemClock
+from connector.errors import UsageError
+from connector.kafka.admin import describe_topics, open_admin
+from connector.settings.model import Settings
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_SECONDS = 30.0
+"""Beyond the drain: what a worker's own deadlines allow for results, commit and leaving the group."""
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def child_socket(folder: Path, worker: int) -> Path:
+    """Where a worker answers its parent."""
+    return folder / str(worker)
+
+
+def supervise(settings: Settings, number: int, arguments: Sequence[str], place: socket.socket | None) -> int:
+    """Run so many workers until SIGTERM or SIGINT; returns the exit code.
+
+    Each gets the same `arguments` of the command `run`; the console for all listens at `place`, if anywhere.
+
+    Raises:
+        UsageError: there are more workers than partitions.
+    """
+    asyncio.run(_enough_partitions(settings, number))
+    with tempfile.TemporaryDirectory(prefix="sms-workers-") as folder:
+        return asyncio.run(_supervise(settings, number, arguments, place, Path(folder)))
+
+
+async def _enough_partitions(settings: Settings, number: int) -> None:
+    async with open_admin(settings) as client:
+        actual = await describe_topics(client, settings.topics.source_names)
+    most = max((topic.partitions for topic in actual.values()), default=0)
+    if actual and number > most:
+        raise UsageError(
+            f"--workers {number}: the source topics have {most} partitions, and a worker without one does nothing; "
+            f"write --workers {most} or add partitions with `sms-connector topics expand`"
+        )
+
+
+async def _supervise(
+    settings: Settings, number: int, arguments: Sequence[str], place: socket.socket | None, folder: Path
+) -> int:
+    async def start(worker: int) -> asyncio.subprocess.Process:
+        path = child_socket(folder, worker)
+        path.unlink(missing_ok=True)  # of the one before it
+        command = [sys.executable, "-m", "connector", "run", *arguments, "--child", str(worker), str(path)]
+        if settings.static_membership is not None:
+            command += ["--set", f"static_membership={settings.static_membership}-{worker}"]
+        # A session of its own: Ctrl-C reaches the parent alone, which tells each once.
+        return await asyncio.create_subprocess_exec(
+            *command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_parent()
+        )
+
+    supervisor = Supervisor(number, start, clock=SystemClock(), patience=settings.timeouts.drain + PATIENCE_SECONDS)
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, _stop, supervisor, each)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.tell, signal.SIGHUP)
+    console = ParentConsole(folder, supervisor.restarts)
+    if place is not None:
+        await console.start(place)
+    try:
+        return await supervisor.run()
+    finally:
+        await console.stop()
+
+
+def _stop(supervisor: Supervisor, number: signal.Signals) -> None:
+    log.info("stopping all workers", signal=number.name)
+    supervisor.stop()
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """What a worker does before it starts, on Linux: ask for SIGTERM when its parent is killed. None is left then."""
+    if sys.platform != "linux":
+        return None
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def prepare() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it ended in between
+            os._exit(1)
+
+    return prepare
