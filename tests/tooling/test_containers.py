@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import re
 import shlex
+import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 from ruamel.yaml import YAML
 
+from connector.console.server import Console
 from connector.definition.environment import Environment
 from connector.definition.load import load_all
 from connector.model import Batch, Message
@@ -108,6 +112,22 @@ def test_commands_and_addresses_of_the_compose_file_fit_together(compose: dict[s
     port = services["simulator"]["command"][-1]
     assert f"://simulator:{port}/" in (EXAMPLE / "providers" / "simulated.yaml").read_text()
     assert all(not image.endswith(":latest") and ":" in image for image in (s["image"] for s in services.values()))
+
+
+async def test_the_health_check_asks_the_console_what_it_answers(compose: dict[str, Any], settings: Settings) -> None:
+    kind, python, option, code = compose["services"]["connector"]["healthcheck"]["test"]
+    assert (kind, python, option) == ("CMD", "python", "-c")
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        port = place.getsockname()[1]
+        asked = code.replace(f":{settings.console.port}/", f":{port}/")
+        assert asked != code
+        console = Console(place)
+        await console.start(lambda: None)
+        try:
+            process = await asyncio.create_subprocess_exec(sys.executable, "-c", asked)
+            assert await process.wait() == 0
+        finally:
+            await console.stop()
 
 
 def test_the_examples_provider_understands_the_examples_definition() -> None:
