@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from connector.cli.main import group
 from connector.errors import UsageError
 from connector.importing.curl import read_command
+from connector.importing.draft import from_call
 from connector.importing.shell import words
 
 from .sent import CURL, imported, listening, rendered, sent_by_curl
@@ -346,3 +347,74 @@ def test_any_constant_comes_back_as_it_was_quoted(
 
 def run(command: str, *options: str) -> Any:
     return CliRunner().invoke(group, ["import-curl", *options], input=command)
+
+
+OPTIONS = ["-d", "-H", "-F", "-u", "--json", "-X", "--data-urlencode", "--data-raw", "--url-query"]
+VALUES = [
+    *(
+        "GET",
+        "to=+447700900123",
+        "text=a b",
+        '{"to":["+447700900123"],"m":[{"t":1.50}]}',
+        "<a b='c'>d</a>",
+        "a: b",
+        ":",
+        "=",
+    ),
+    *(
+        "[]",
+        "[[1]]",
+        "a[=b",
+        "x[]=1",
+        "x=2",
+        "x[y]=3",
+        "x[0]=3",
+        "$'",
+        "'",
+        '"',
+        "\\",
+        "$X",
+        "$$To",
+        "$${",
+        "|",
+        "\n",
+        "{}",
+    ),
+    *(
+        "Content-Type: application/json",
+        "Content-Type: text/xml",
+        "Authorization: Basic !",
+        "Authorization:",
+        "a=[1,{}]",
+    ),
+    *(
+        '[{"to":1},{"to":2}]',
+        '{"+447700900123":{}}',
+        "to=+447700900123,+447700900124",
+        "<a><b/><b/>t</a>",
+        '{"variables":[]}',
+    ),
+]
+SOUP = st.lists(st.tuples(st.sampled_from(OPTIONS), st.sampled_from(VALUES) | st.text(max_size=8)), max_size=6)
+PLACES = [
+    "https://a.example/{x}/send?to=1&a[]=b&a[0][c]=d",
+    "http://b:c@[::1]:80/",
+    "a.example",
+    "//",
+    "https://$HOST/x#y",
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(PLACES), SOUP, st.booleans(), st.booleans())
+def test_any_command_is_imported_or_refused_with_a_reason(
+    place: str, soup: list[tuple[str, str]], get: bool, quoted: bool
+) -> None:
+    pieces = [place, *(word for pair in soup for word in pair), *(["-G"] if get else [])]
+    command = "curl " + (shlex.join(pieces) if quoted else " ".join(pieces))
+    text, reason = "", ""
+    try:
+        text = from_call(imported(command), "acme").yaml()
+    except UsageError as error:
+        reason = str(error)
+    assert reason or "\nmethod:" in text
