@@ -31,7 +31,7 @@ lint: $(READY) ## style, types, import directions
 
 check: lint ## lint, generated files, unit tests: under 90 seconds
 	@echo "== unit tests"
-	@$(BIN)/python -m pytest -q $(addprefix --ignore=,$(SLOW))
+	@$(BIN)/python -m pytest -q --numprocesses=auto $(addprefix --ignore=,$(SLOW))
 
 test: check ## check, then everything against a real Kafka: contracts, integration, crashes
 	@echo "== tests with Kafka (KAFKA_BOOTSTRAP, a container, local Java or, with less proven, the embedded broker)"

@@ -37,6 +37,9 @@ def test_every_definition_of_the_page_loads_but_the_wrong_one(tmp_path: Path, na
     assert warnings == []
 
 
-@pytest.mark.parametrize("word", [*SYSTEM_NAMES, *(f"{call}()" for call in CALLS), *OUTCOMES, *(FUNCTIONS - STANDARD)])
+WORDS = [*SYSTEM_NAMES, *(f"{call}()" for call in CALLS), *OUTCOMES, *sorted(FUNCTIONS - STANDARD)]
+
+
+@pytest.mark.parametrize("word", WORDS)
 def test_every_word_of_the_language_is_explained(word: str) -> None:
     assert re.search(rf"`[^`]*{re.escape(word.removesuffix('()'))}[^`]*`", PAGE)
