@@ -1,0 +1,84 @@
+"""Alerts and dashboard: every query finds something on a real page, and every alert has its runbook."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from prometheus_client.exposition import generate_latest
+
+from connector.console.families import METRICS
+from connector.console.metrics import registry
+from tests.console.worker import used_lane, worker_status
+from tests.deploy.files import ROOT, alerts, dashboard, queries, read_yaml
+from tests.deploy.queries import NAME, all_faults
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    status = worker_status(used_lane())
+    return generate_latest(registry(lambda: status, lambda: 0.0)).decode()
+
+
+def test_every_query_finds_its_metrics_and_labels(page: str) -> None:
+    assert len(queries()) > 40
+    assert all_faults(queries(), page) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "sms_connector_result_total",
+        'sms_connector_results_total{campaign="c"}',
+        "sum by (phone) (sms_connector_ready)",
+        "sum(sms_connector_ready",
+    ],
+)
+def test_a_wrong_query_is_found(page: str, wrong: str) -> None:
+    assert all_faults([wrong], page)
+
+
+def test_every_metric_is_on_the_dashboard() -> None:
+    asked = {name for query in queries() for name in NAME.findall(query)}
+    for it in METRICS:
+        assert any(name.startswith(it.exposed) for name in asked), it.name
+
+
+def test_each_alert_leads_to_its_runbook() -> None:
+    headings = re.findall(r"^### (\w+)", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    for rule in alerts():
+        assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
+        assert rule["alert"] in headings
+        assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+        assert rule["annotations"]["summary"]
+        assert re.fullmatch(r"\d+[mh]", rule.get("for", "1m"))
+    assert {it for it in headings if it.startswith("Sms")} == {rule["alert"] for rule in alerts()}
+
+
+def test_panels_do_not_overlap_and_have_a_meaning() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in dashboard()["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        assert place["x"] + place["w"] <= 24
+        taken |= cells
+        assert panel["type"] == "row" or panel["description"]
+
+
+def test_the_example_mounts_files_that_are_there_and_scrapes_the_connectors_port() -> None:
+    services = read_yaml(ROOT / "docker-compose.yml")["services"]
+    for name in ("prometheus", "grafana"):
+        for volume in services[name]["volumes"]:
+            source, _, mode = volume.split(":")
+            assert (ROOT / source).exists(), source
+            assert mode == "ro"
+    (job,) = read_yaml(ROOT / "examples" / "compose" / "prometheus.yml")["scrape_configs"]
+    assert job["job_name"] == "sms-connector"
+    (found,) = job["dns_sd_configs"]
+    assert found["names"] == ["connector"]
+    assert str(found["port"]) in services["connector"]["expose"]
