@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import orjson
 
@@ -99,18 +100,40 @@ class Pipeline:
 
     def simulate(self, *knobs: str) -> str:
         """Start the simulator; returns its address."""
-        arguments = ["simulate", "--port", "0", "--json", "--log", str(self.log)]
-        for knob in knobs:
-            arguments += ["--set", knob]
-        self.simulator = self._start(*arguments, name="simulator")
-        self.simulator.wait_for('"url"')
-        line = next(line for line in self.simulator.output.splitlines() if line.startswith('{"url"'))
-        self.address: str = json.loads(line)["url"]
+        self.simulator, self.address = self._simulator(self.log, *knobs)
         return self.address
 
-    def define(self, name: str = "batched", *, records: int = 100, concurrency: int = 8, more: str = "") -> None:
-        """A batched definition of the simulator's `json` provider."""
-        text = BATCHED.format(name=name, simulator=self.address, records=records, concurrency=concurrency, more=more)
+    def another_simulator(self, log: Path, *knobs: str) -> str:
+        """Start one more, with a log of its own; returns its address."""
+        return self._simulator(log, *knobs)[1]
+
+    def _simulator(self, log: Path, *knobs: str) -> tuple[ConnectorProcess, str]:
+        arguments = ["simulate", "--port", "0", "--json", "--log", str(log)]
+        for knob in knobs:
+            arguments += ["--set", knob]
+        simulator = self._start(*arguments, name=f"simulator-{log.stem}")
+        simulator.wait_for('"url"')
+        line = next(line for line in simulator.output.splitlines() if line.startswith('{"url"'))
+        address: str = json.loads(line)["url"]
+        return simulator, address
+
+    def turn(self, fake: str = "json", *, at: str = "", **knobs: Any) -> None:
+        """Set a fake's knobs; those not named are reset."""
+        request = Request(f"{at or self.address}/_control/{fake}", orjson.dumps(knobs), method="PUT")
+        with urlopen(request, timeout=10) as response:
+            assert response.status == 200
+
+    def act(self, fake: str, action: str) -> None:
+        """Make a fake do something, such as `revoke`."""
+        with urlopen(Request(f"{self.address}/_control/{fake}/{action}", method="POST"), timeout=10) as response:
+            assert response.status == 200
+
+    def define(
+        self, name: str = "batched", *, records: int = 100, concurrency: int = 8, more: str = "", at: str = ""
+    ) -> None:
+        """A batched definition of a simulator's `json` provider."""
+        simulator = at or self.address
+        text = BATCHED.format(name=name, simulator=simulator, records=records, concurrency=concurrency, more=more)
         (self.folder / "definitions" / f"{name}.yaml").write_text(text)
 
     def configure(self, **settings: Any) -> Path:
@@ -153,6 +176,12 @@ class Pipeline:
         self.workers.append(started)
         return started
 
+    def command(self, *arguments: str, code: int = 0, name: str = "command") -> str:
+        """Run a command with the settings of this test; returns what it says."""
+        ran = self._start(*arguments, "--config", str(self.config), name=name)
+        assert ran.wait() == code, ran.output
+        return ran.output
+
     # ---- events and what became of them -----------------------------------------------------------------------------
 
     def produce(self, events: Iterable[dict[str, Any] | bytes], *, topic: str | None = None) -> int:
@@ -166,8 +195,12 @@ class Pipeline:
             ),
         )
 
+    def count(self, topic: str) -> int:
+        """Records ever written to a topic."""
+        return sum(end_offsets(self.bootstrap, topic).values())
+
     def count_results(self) -> int:
-        return sum(end_offsets(self.bootstrap, self.results).values())
+        return self.count(self.results)
 
     def wait_for_results(self, count: int, *, within: float = 90.0) -> None:
         """Wait for as many; fail at once when every worker has ended."""
@@ -186,12 +219,14 @@ class Pipeline:
     def read_result_records(self) -> list[Record]:
         return read_all(self.bootstrap, self.results)
 
-    def requests(self) -> list[dict[str, Any]]:
-        """What the simulator says it got, request by request."""
-        return [orjson.loads(line) for line in self.log.read_bytes().splitlines()] if self.log.exists() else []
+    def requests(self, log: Path | None = None) -> list[dict[str, Any]]:
+        """What a simulator says it got, request by request."""
+        file = log or self.log
+        # The last line may be half written.
+        return [orjson.loads(line) for line in file.read_bytes().split(b"\n")[:-1]] if file.exists() else []
 
-    def audit(self) -> Audit:
-        """Compare events, results and the simulator's log."""
+    def audit(self, *logs: Path) -> Audit:
+        """Compare events, results and the simulators' logs: the first one's, and those named."""
         events = {(record.partition, record.offset) for record in read_all(self.bootstrap, self.source)}
         results = Counter[tuple[int, int]]()
         statuses = Counter[str]()
@@ -201,10 +236,12 @@ class Pipeline:
             place = (source["partition"], source["offset"])
             assert source["topic"] == self.source
             assert record.partition == source["partition"], "a result stands in the partition of its event"
-            assert record.headers["settles"] == f"{self.source}/{place[0]}/{place[1]}".encode()
+            settles = record.headers["settles"].decode()  # of the event, or of the retry record that took over its duty
+            waited = settles.startswith(f"{self.unique}.retry.") and settles.split("/")[1] == str(place[0])
+            assert waited or settles == f"{self.source}/{place[0]}/{place[1]}", settles
             results[place] += 1
             statuses[result["status"]] += 1
-        requests = self.requests()
+        requests = [request for log in (self.log, *logs) for request in self.requests(log)]
         taken = Counter(record["ref"] for request in requests for record in request["taken"])
         return Audit(
             lost=len(events - set(results)),
