@@ -131,6 +131,8 @@ class Process:
         worker = await self._create()
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._on_signal, number)
+        # mode would open a debugger and wait for somebody to type.
+        self._loop.add_signal_handler(signal.SIGUSR2, lambda: None)
         self._watchdog = Watchdog(
             self._clock,
             seconds=self._settings.timeouts.stuck,
