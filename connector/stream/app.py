@@ -19,6 +19,7 @@ from faust.types import TP
 
 from connector.kafka.clients import Connection
 from connector.settings.model import Settings
+from connector.stream.transport import Transport
 
 # Chunks waiting between Faust's fetcher and the agent. Faust sleeps for a second when every partition is full, so this
 # must hold more than the agent does in a second: 64 chunks of up to POLL_RECORDS.
@@ -28,6 +29,9 @@ POLL_RECORDS = 2_000
 # Heartbeats detect a dead process and the watchdog a stuck one; leaving the group because the providers are slow helps
 # nobody, and aiokafka does not come back from it.
 MAX_POLL_INTERVAL_SECONDS = 86_400.0
+
+# How long partitions that are added to a source may go unnoticed by the group's leader (aiokafka: five minutes).
+METADATA_SECONDS = 60
 
 
 class Chunk:
@@ -85,7 +89,7 @@ def create_app(settings: Settings, connection: Connection) -> faust.App:
     arguments; `env={}` gives it an environment without any.
     """
     timeouts = settings.timeouts
-    return faust.App(
+    app = faust.App(
         settings.group,
         env={},
         broker=[f"kafka://{host}" for host in connection.servers],
@@ -104,6 +108,7 @@ def create_app(settings: Settings, connection: Connection) -> faust.App:
         # Where to start is decided in start.py; an offset that is out of range must stop us, not restart the topic.
         consumer_auto_offset_reset="none",
         consumer_group_instance_id=settings.static_membership,
+        consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
         broker_max_poll_records=POLL_RECORDS,
         broker_max_poll_interval=MAX_POLL_INTERVAL_SECONDS,
         broker_session_timeout=timeouts.session,
@@ -113,6 +118,8 @@ def create_app(settings: Settings, connection: Connection) -> faust.App:
         producer_request_timeout=timeouts.producer,
         worker_redirect_stdouts=False,
     )
+    app.transport = Transport(app.conf.broker_consumer, app)
+    return app
 
 
 def _credentials(connection: Connection) -> Any:

@@ -327,6 +327,8 @@ class Worker:
             if self.stopping or epoch != owned.epoch:
                 return
             await self.start()
+            # The producer refuses partitions that were added since it last looked, up to five minutes ago.
+            await self._producer.client.force_metadata_update()
             await self._control_reader.catch_up()
             assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
             retries = retry_partitions(self._settings.topics, assigned)
