@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
+import aiokafka.errors
 import orjson
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
@@ -432,7 +433,7 @@ http: {{private_hosts: true, total: {size.http_total:g}s}}
         def done() -> bool:
             try:
                 return self.uncommitted() == 0
-            except KafkaException:  # a broker that has just come back
+            except (KafkaException, aiokafka.errors.KafkaError):  # a broker that is away, or has just come back
                 return False
 
         self.wait(done, "every offset to be committed", within=within)
