@@ -7,6 +7,7 @@ that a phone number in a library's traceback is masked like one of ours.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import MutableMapping, Sized
 from typing import Any, TextIO
@@ -45,7 +46,7 @@ def configure(log: Log, *, stream: TextIO | None = None) -> None:
     if human:
         # Plain tracebacks: rich ones print local variables, and those hold messages.
         renderer = structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+            colors=stream.isatty() and not os.environ.get("NO_COLOR"), exception_formatter=structlog.dev.plain_traceback
         )
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)

@@ -15,6 +15,8 @@ from click.testing import CliRunner, Result
 
 from connector.cli.main import group
 from connector.errors import ConnectorError
+from tests.deploy.files import queries
+from tests.deploy.queries import NAME
 from tests.integration.pipeline import Pipeline, event
 from tests.processes import ConnectorProcess
 from tests.waiting import wait_until
@@ -87,6 +89,9 @@ def test_a_worker_tells_what_it_does(pipeline: Pipeline) -> None:
     assert value(text, f'sms_connector_partitions{{topic="{pipeline.source}"}}') == 4
     assert value(text, f'sms_connector_lag_messages{{topic="{pipeline.source}"}}') == 0
     assert value(text, "sms_connector_result_ack_seconds_count") >= 4
+    for name in {name for query in queries() for name in NAME.findall(query)}:
+        family = re.sub(r"_(bucket|sum|count)$", "", name)
+        assert re.search(rf"^# TYPE {family} (counter|gauge|histogram)$", text, re.MULTILINE), name
     report = json.loads(get(f"{url}/status")[1])
     assert report["partitions"] == {pipeline.source: [0, 1, 2, 3]}
     assert report["lanes"]["batched"]["state"] == "sending"

@@ -157,3 +157,19 @@ def test_the_limit_is_in_force_for_everything_below_aiokafka(stream) -> None:
     for _ in range(100):
         logging.getLogger("aiokafka.consumer.fetcher").error("away")
     assert len(lines(stream)) == 1
+
+
+@pytest.mark.usefixtures("stream")
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_no_color_switches_colours_off_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("NO_COLOR", no_color)
+    terminal = Terminal()
+    logs.configure(Log(), stream=terminal)
+    structlog.get_logger("t").info("hello")
+    assert ("\x1b[" in terminal.getvalue()) is coloured

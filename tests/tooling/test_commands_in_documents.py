@@ -11,7 +11,7 @@ import pytest
 from connector.cli.main import group
 from tests.tooling.pages import ROOT, commands
 
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("*.md"), *(ROOT / "deploy").glob("*.md")]
 # A placeholder of a document, and what it stands for.
 MEANT = {r"\bN\b": "3", r"\bNAME\b": "plivo"}
 

@@ -14,7 +14,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 def documents() -> list[Path]:
     return [
         *ROOT.glob("*.md"),
-        *(page for folder in ("docs", "examples", "requirements") for page in (ROOT / folder).rglob("*.md")),
+        *(page for folder in ("docs", "deploy", "examples", "requirements") for page in (ROOT / folder).rglob("*.md")),
     ]
 
 
