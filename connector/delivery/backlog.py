@@ -21,14 +21,14 @@ class Backlog:
         wait_max: seconds after which a window goes before full ones.
 
     Attributes:
-        add: `Windows.add` itself: once per message.
+        add, extend: those of `Windows` themselves.
         why: which rule the last choice followed: one of `Windows.why`, or `again` for what left before.
     """
 
     def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
         self._shapes = shapes
         self._windows = Windows(shapes, wait_max)
-        self.add = self._windows.add
+        self.add, self.extend = self._windows.add, self._windows.extend
         self.why = ""
         self._next: deque[Part] = deque()
         self._later: list[tuple[float, int, Part]] = []

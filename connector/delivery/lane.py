@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 
@@ -129,6 +130,23 @@ class Lane:
             self._dismissal.earliest = item.deadline
         self.open_count += 1
         self.open_bytes += len(item.raw)
+
+    def offer_all(self, items: Sequence[Item], messages: Sequence[Message]) -> bool:
+        """File messages at once. False, with none of them taken, where they have to be offered one by one."""
+        keys = self._router.keys(messages, items)
+        if keys is None:
+            return False
+        now = self._clock.monotonic()
+        groups: defaultdict[Key, list[Item]] = defaultdict(list)
+        for key, item in zip(keys, items, strict=True):
+            item.since = now
+            groups[key].append(item)
+        for key, group in groups.items():
+            self._backlog.extend(key, group)
+        self._dismissal.expect(items)
+        self.open_count += len(items)
+        self.open_bytes += sum([len(item.raw) for item in items])
+        return True
 
     def wake(self) -> None:
         """Something may have changed: messages were offered, partitions caught up, time has passed."""

@@ -26,6 +26,7 @@ class Router:
 
     def __init__(self, provider: str, routes: Sequence[Route]) -> None:
         self._provider = provider
+        self._first = routes[0]
         self._choices = [
             (
                 index,
@@ -35,6 +36,14 @@ class Router:
             )
             for index, route in enumerate(routes)
         ]
+
+    def keys(self, messages: Sequence[Message], items: Sequence[Item]) -> list[Key] | None:
+        """The windows of messages at once; None where they have to be asked one by one."""
+        operation, renderer = self._first.operation, self._first.renderer
+        keys = renderer.batch_keys(messages) if renderer.max_records > 1 else [None] * len(messages)
+        if operation.when is not None or keys is None:
+            return None
+        return [(0, it.campaign_id, key, item.priority) for it, key, item in zip(messages, keys, items, strict=True)]
 
     def key(self, message: Message, priority: bool, after: int = -1) -> Key:
         """The window of a message: of the first operation behind `after` that it fits.

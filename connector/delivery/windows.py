@@ -191,11 +191,15 @@ class Windows:
 
     def add(self, key: Key, item: Item) -> None:
         """File a message; `item.since` is set."""
+        self.extend(key, (item,))
+
+    def extend(self, key: Key, items: Sequence[Item]) -> None:
+        """File messages of one window, at least one."""
         window = self._windows.get(key)
         if window is None:
-            window = self._open(key, item.since)
-        window.items.append(item)
-        self.count += 1
+            window = self._open(key, items[0].since)
+        window.items.extend(items)
+        self.count += len(items)
         if len(window.items) >= window.threshold:
             self._grown(window)
 

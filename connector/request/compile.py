@@ -81,6 +81,10 @@ class Renderer:
         """
         return self._batch_key.of(message) if self._keys else ()
 
+    def batch_keys(self, messages: Sequence[Message]) -> Sequence[Hashable] | None:
+        """`batch_key` of each; None where they have to be asked one by one."""
+        return self._batch_key.of_all(messages) if self._keys else [()] * len(messages)
+
     def render(self, messages: Sequence[Message], batch: Batch) -> Rendered:
         """One request of as many of `messages` as fit; all of them have the same batch key. Sets `batch.count`."""
         if self._records is None:

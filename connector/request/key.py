@@ -7,15 +7,16 @@ What belongs to the batch (`batch_id()`, `count()`, `now()`) is the same for all
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
-from connector.definition.expression import MISSING, Expression
+from connector.definition.expression import MISSING, SYSTEM_NAMES, Expression
 from connector.definition.tree import Array, Encoded, Member, Node, Object, Replacement, Text
 from connector.errors import MessageError
 from connector.model import Message
 from connector.request.encoders import json_bytes
-from connector.request.textual import longer_text, unescaped, whole_text
+from connector.request.textual import Build, longer_text, unescaped, whole_text
 from connector.request.values import NO_BATCH, Path
 
 
@@ -28,8 +29,10 @@ class BatchKey:
 
     def __init__(self) -> None:
         self.expressions: list[str] = []
-        self._pieces: list[tuple[Any, str | None, bool]] = []
-        self._seen: set[tuple[object, bool]] = set()
+        self._builds: list[Build] = []
+        self._pieces: list[tuple[str | None, bool]] = []  # why it may not be absent; whether it keeps its type
+        self._seen: set[tuple[Replacement | Text, bool]] = set()
+        self._plain: Plain | None = None
 
     def add(self, node: Node, *, json: bool, keys: Sequence[Path] = ()) -> None:
         """Take in what stands in `node` outside `keys` (relative to it); `json` where values keep their type."""
@@ -45,21 +48,61 @@ class BatchKey:
             for expression in expressions:
                 if expression.names and expression.written not in self.expressions:
                     self.expressions.append(expression.written)
-            self._pieces.append(_piece(outside, typed=typed))
+            build, absent, keeps = _piece(outside, typed=typed)
+            self._builds.append(build)
+            self._pieces.append((absent, keeps))
+        self._plain = _plain([outside for outside, _ in self._seen])
 
     def of(self, message: Message) -> tuple[Any, ...]:
         """The key of `message`; raises MessageError when something outside has no value."""
-        out = []
-        for build, absent, typed in self._pieces:
-            value = build(message, NO_BATCH)
+        if (plain := self.of_all([message])) is not None:
+            return plain[0]
+        key = tuple([build(message, NO_BATCH) for build in self._builds])
+        for value in key:
             if value.__class__ is not str:
-                if value is MISSING:
-                    if absent is not None:
-                        raise MessageError(absent)
-                elif typed:
-                    value = json_bytes(value)
-            out.append(value)
-        return tuple(out)
+                return tuple(map(_typed, key, self._pieces))
+        return key
+
+    def of_all(self, messages: Sequence[Message]) -> list[tuple[Any, ...]] | None:
+        """The keys of messages at once, in a tenth of the time; None where one of them has to be asked by itself."""
+        return None if self._plain is None else self._plain(messages)
+
+
+Plain = Callable[[Sequence[Message]], list[tuple[Any, ...]] | None]
+
+
+def _plain(places: Sequence[Replacement | Text]) -> Plain | None:
+    """How keys are read where every place is a bare replacement, as nearly always: column by column.
+
+    None for messages one of which does not have a text with something in it at every place.
+    """
+    heads = []
+    for place in places:
+        if not isinstance(place, Replacement) or place.expression.filters or place.expression.head.kind != "name":
+            return None
+        heads.append(place.expression.head.text)
+    customs = sorted({name for name in heads if name not in SYSTEM_NAMES})
+    fields = [attrgetter(field) for field in sorted({SYSTEM_NAMES[name] for name in heads if name in SYSTEM_NAMES})]
+
+    def plain(messages: Sequence[Message]) -> list[tuple[Any, ...]] | None:
+        columns = [list(map(field, messages)) for field in fields]
+        if customs:
+            maps = [message.custom or {} for message in messages]
+            columns += [[custom.get(name) for custom in maps] for name in customs]
+        for column in columns:
+            if set(map(type, column)) != {str} or not all(column):
+                return None
+        return list(zip(*columns, strict=True)) if columns else [()] * len(messages)
+
+    return plain
+
+
+def _typed(value: Any, piece: tuple[str | None, bool]) -> Any:
+    """A value of the key; with its type where it keeps that in the request."""
+    absent, typed = piece
+    if value is MISSING and absent is not None:
+        raise MessageError(absent)
+    return json_bytes(value) if typed and value is not MISSING and value.__class__ is not str else value
 
 
 def expressions_in(node: Node) -> Iterator[Expression]:
@@ -100,7 +143,7 @@ def _below(keys: Sequence[Path], name: str) -> list[Path]:
     return [path[1:] for path in keys if path and path[0] == name]
 
 
-def _piece(outside: Replacement | Text, *, typed: bool) -> tuple[Any, str | None, bool]:
+def _piece(outside: Replacement | Text, *, typed: bool) -> tuple[Build, str | None, bool]:
     if isinstance(outside, Text):
         return longer_text(outside.parts, unescaped, unescaped), None, False
     expression = outside.expression

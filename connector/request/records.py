@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from connector.definition.expression import MISSING, Expression, Head
@@ -47,7 +48,7 @@ class Records:
         self._keys = keys
         self._builds: list[Build] = []
         self._merging: list[Callable[[], Merged]] = []
-        self._marks = _marks(operation)
+        self._told_apart = _told_apart(operation)
         for key, recipient in zip(keys, _recipients(keys), strict=True):
             assert key.node is not None
             assert key.encoder is not None
@@ -72,9 +73,31 @@ class Records:
         """The values of the messages that can share a request, at most `limit` of them. Moves `batch.seq`."""
         merged = self._merging[0]() if len(self._keys) == 1 else Several([make() for make in self._merging])
         collected = Collected(merged)
-        build, fits, take, marks_of = self._build, merged.fits, merged.take, self._marks
+        values = self._together(messages, batch) if merged.fits is None and len(messages) <= limit else None
+        if values is None:
+            self._one_by_one(collected, messages, batch, limit)
+        else:
+            merged.values += values
+            collected.sent += range(len(messages))
+        return collected
+
+    def _together(self, messages: Sequence[Message], batch: Batch) -> list[Any] | None:
+        """The values of all messages, as it nearly always is; None where something may keep one of them out."""
+        if len({message.to.removeprefix("+") for message in messages}) < len(messages):
+            return None
+        build = self._build
+        try:
+            values = [build(message, batch) for batch.seq, message in enumerate(messages, 1)]
+            if MISSING in values or not all(_distinct(source, messages, batch) for source in self._told_apart):
+                return None
+        except MessageError:
+            return None
+        return values
+
+    def _one_by_one(self, collected: Collected, messages: Sequence[Message], batch: Batch, limit: int) -> None:
+        """Message by message, keeping out what cannot be rendered or collides with one that is in."""
+        build, fits, take = self._build, collected.merged.fits, collected.merged.take
         sent, left = collected.sent, collected.left
-        marks: Sequence[Mark] = ()
         phones, taken = set[str](), set[Mark]()
         seq = 1
         for index, message in enumerate(messages):
@@ -87,21 +110,18 @@ class Records:
                 value = build(message, batch)
                 if value is MISSING:
                     raise MessageError(_ABSENT)
-                if marks_of is not None:
-                    marks = marks_of(message, batch)
+                marks = _marks(self._told_apart, message, batch)
             except MessageError as error:
                 collected.invalid.append((index, error))
                 continue
-            if (marks and not taken.isdisjoint(marks)) or (fits is not None and not fits(value)):
+            if not taken.isdisjoint(marks) or (fits is not None and not fits(value)):
                 left.append(index)
                 continue
             take(value)
-            if marks:
-                taken.update(marks)
+            taken.update(marks)
             phones.add(phone)
             sent.append(index)
             seq += 1
-        return collected
 
     def place(self, collected: Collected, count: int) -> None:
         """Put the first `count` records where the body is going to look for them."""
@@ -162,40 +182,35 @@ def _separable(build: Build, join: str, written: int) -> Build:
 
 # ---- what two messages of a batch must not share --------------------------------------------------------------------
 
-Mark = Hashable
+Mark = tuple[int, tuple[str, ...]]
 
 
-def _marks(operation: Operation) -> Callable[[Message, Batch], Sequence[Mark]] | None:
-    """By what the reply's entries will be told apart; None when recipients alone tell them apart."""
+def _told_apart(operation: Operation) -> list[list[Build]]:
+    """By what the reply's entries will be told apart, source by source; none where recipients alone tell them apart."""
     entries = operation.response.entries if operation.response else ()
-    sources = [
+    return [
         [expression.compile() for expression, _ in entry.match.pairs]
         for entry in entries
         if entry.match.pairs and not any(_tells_recipients_apart(expression) for expression, _ in entry.match.pairs)
     ]
-    if not sources:
-        return None
-    if len(sources) == 1 and len(sources[0]) == 1:
-        (only,) = sources[0]
 
-        def mark(message: Message, batch: Batch) -> Sequence[Mark]:
-            """The ordinary case, once per message of a batch: a third of the time of the general one."""
-            value = only(message, batch)
-            if type(value) is str:
-                return (value,)
-            return () if value is MISSING else (as_text(value),)
 
-        return mark
+def _marks(sources: Sequence[Sequence[Build]], message: Message, batch: Batch) -> list[Mark]:
+    """What no other message of the request may have."""
+    found = []
+    for source, builds in enumerate(sources):
+        values = [build(message, batch) for build in builds]
+        if MISSING not in values:
+            found.append((source, tuple([as_text(value) for value in values])))
+    return found
 
-    def marks(message: Message, batch: Batch) -> Sequence[Mark]:
-        found: list[Mark] = []
-        for source, builds in enumerate(sources):
-            values = [build(message, batch) for build in builds]
-            if MISSING not in values:
-                found.append((source, tuple([as_text(value) for value in values])))
-        return found
 
-    return marks
+def _distinct(builds: Sequence[Build], messages: Sequence[Message], batch: Batch) -> bool:
+    """Whether every message has values of its own. False also where that cannot be said of all of them at once."""
+    columns = [[build(message, batch) for batch.seq, message in enumerate(messages, 1)] for build in builds]
+    if set(map(type, chain.from_iterable(columns))) != {str}:
+        return False
+    return len(set(zip(*columns, strict=True))) == len(messages)
 
 
 def _tells_recipients_apart(expression: Expression) -> bool:

@@ -207,7 +207,8 @@ class _Values:
             except ExpressionError as error:
                 scope.problem(error.message, error.remedy, place)
                 continue
-            readers.append(_entry_reader(scope.path(source, place), normalise))
+            get = scope.path(source, place)
+            readers.append(_entry_reader(get, normalise) if expression.filters else _plain_reader(get))
         self.of_entry: Get = readers[0] if len(readers) == 1 else _all_of(readers)
 
     def of_messages(self, messages: Sequence[Message], batch: Batch) -> Positions:
@@ -257,6 +258,18 @@ def _entry_reader(get: Get | None, normalise: Callable[[Any], Any]) -> Get:
             value = scalar_key(value)
         value = normalise(value)
         return value if value.__class__ is str else scalar_key(value)
+
+    return read
+
+
+def _plain_reader(get: Get | None) -> Get:
+    """The same without filters: what a text says is what it is known by."""
+    if get is None:
+        return _nothing
+
+    def read(entry: Any) -> str | None:
+        value = get(entry)
+        return (value or None) if value.__class__ is str else scalar_key(value)
 
     return read
 

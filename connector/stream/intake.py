@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,7 @@ from connector.stream import retry
 from connector.stream.budget import Budget
 from connector.stream.control import Control, decode_message
 from connector.stream.counts import IntakeCounts
+from connector.stream.ledger import Ledger
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.writer import Moved
@@ -65,6 +67,7 @@ class Intake:
         self.counts = IntakeCounts()
         self._lanes = lanes
         self._control = control
+        self._fitting: defaultdict[Lane, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
         self._settle = settle
         self._move = move
         self._parking = parking
@@ -80,22 +83,21 @@ class Intake:
         """Admit these records of a partition. Offsets that are settled already are passed over."""
         now = self._clock.wall()
         received_at = datetime.fromtimestamp(now, UTC)
-        admit, journalled = partition.ledger.admit, partition.journalled or ()
-        retried = partition.topic in self._retry_topics
+        records = _fresh(partition.ledger, records)
+        journalled = partition.journalled or ()
+        retried, ages = partition.topic in self._retry_topics, self._max_age is not None
         ended: list[tuple[Item, Result | Moved]] = []
-        messages = bytes_ = 0
+        bytes_ = 0
         for record in records:
-            if not admit(record.offset):
-                continue
-            raw = record.value if record.value is not None else b""
-            messages += 1
+            raw, offset = record.value or b"", record.offset
             bytes_ += len(raw)
-            item = Item(raw, partition, record.offset, record.key, received_at, self._stale_at(record))
-            end = self._end(item, now, record if retried else None, record.offset in journalled)
+            item = Item(raw, partition, offset, record.key, received_at, self._stale_at(record) if ages else None)
+            end = self._end(item, now, record if retried else None, offset in journalled)
             if end is not None:
                 ended.append((item, end))
-        self._budget.take(partition.topic, messages, bytes_)
-        self.counts.events[partition.topic] += messages
+        ended += self._offer(now)
+        self._budget.take(partition.topic, len(records), bytes_)
+        self.counts.events[partition.topic] += len(records)
         self._pass_on(ended)
 
     def refile(self, items: Sequence[Item]) -> None:
@@ -117,7 +119,7 @@ class Intake:
             self._move([item for item, _ in moved], [it for _, it in moved])
 
     def _end(self, item: Item, now: float, retried: ConsumerRecord | None, interrupted: bool) -> Result | Moved | None:
-        """What becomes of an item; None when it waits in a lane. Raises nothing.
+        """What becomes of an item; None when it is to wait in a lane: `_offer` gives it there. Raises nothing.
 
         Args:
             item: admitted.
@@ -132,9 +134,7 @@ class Intake:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return self._unreadable(item, str(error), now)
         except Exception as error:
-            # A fault of ours that one event brings out must not stop every other event for ever.
-            log.exception("intake failed on an event", partition=item.origin.partition, offset=item.offset)
-            return self._unreadable(item, f"internal error ({type(error).__name__})", now)
+            return self._fault(item, error, now)
 
     def _stale_at(self, record: ConsumerRecord) -> float | None:
         if self._max_age is None or record.timestamp < 0:  # -1: the producer set no timestamp
@@ -151,20 +151,37 @@ class Intake:
             return _result(item, message, Status.EXPIRED, "older than max_age or past expires_at", now)
         if not self._allowed(message.to):
             return _result(item, message, Status.CANCELLED, "the recipient is not in recipients.allow", now)
-        if self._control.state(message.campaign_id) is CampaignState.CANCELLED:
+        steered = message.campaign_id in self._control.campaigns
+        if steered and self._control.state(message.campaign_id) is CampaignState.CANCELLED:
             return _result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
         lane = None if message.provider is None else self._lanes.get(message.provider)
         if lane is None:
             return self._unknown(item, message, now)
-        if (waiting := self._waiting(item, message, lane, now)) is not None:
+        items, messages = self._fitting[lane]
+        crowded = lane.open_count + len(items) >= self.share
+        if (steered or crowded or item.due) and (waiting := self._waiting(item, message, lane, now)) is not None:
             self.counts.diverted[lane.name] += 1
             return waiting
         item.priority = message.priority is Priority.HIGH
-        try:
-            lane.offer(item, message)
-        except MessageError as error:
-            return _result(item, message, Status.INVALID, error.reason, now)
+        items.append(item)
+        messages.append(message)
         return None
+
+    def _offer(self, now: float) -> list[tuple[Item, Result | Moved]]:
+        """Give the lanes what fits them; what they do not take, and why."""
+        ended: list[tuple[Item, Result | Moved]] = []
+        for lane, (items, messages) in self._fitting.items():
+            if lane.offer_all(items, messages):
+                continue
+            for item, message in zip(items, messages, strict=True):
+                try:
+                    lane.offer(item, message)
+                except MessageError as error:
+                    ended.append((item, _result(item, message, Status.INVALID, error.reason, now)))
+                except Exception as error:
+                    ended.append((item, self._fault(item, error, now)))
+        self._fitting.clear()
+        return ended
 
     def _waiting(self, item: Item, message: Message, lane: Lane, now: float) -> Moved | None:
         """The retry record of an item that is not to wait in memory."""
@@ -197,6 +214,11 @@ class Intake:
         reason = "a worker stopped while this message may have been at the provider (on_uncertain: report)"
         return _result(item, decode_message(item.raw), Status.UNKNOWN, reason, now)
 
+    def _fault(self, item: Item, error: Exception, now: float) -> Result:
+        """A fault of ours that one event brings out must not stop every other event for ever."""
+        log.error("intake failed on an event", partition=item.origin.partition, offset=item.offset, exc_info=error)
+        return self._unreadable(item, f"internal error ({type(error).__name__})", now)
+
     def _unreadable(self, item: Item, why: str, now: float) -> Result:
         """An `invalid` result that says what is wrong, with what can still be read of the event."""
         fields = _readable(item.raw)
@@ -208,6 +230,14 @@ class Intake:
             received_at=item.received_at,
             **fields,
         )
+
+
+def _fresh(ledger: Ledger, records: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
+    """Admit these; without those that are settled already."""
+    start, end = records[0].offset, records[-1].offset + 1
+    if end - start == len(records) and ledger.admit_run(start, end):
+        return records
+    return [record for record in records if ledger.admit(record.offset)]
 
 
 def too_large(item: Item, topic: str, now: float) -> Result:

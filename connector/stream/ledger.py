@@ -50,12 +50,28 @@ class Ledger:
         self._open += 1
         return True
 
-    def settle(self, offset: int) -> None:
-        """The event at `offset` has a durable result. Settling twice, or an offset never admitted, changes nothing."""
-        index = offset - self._base
-        if offset < self.high and index >= self._cursor and not self._flags[index]:
-            self._flags[index] = 1
-            self._open -= 1
+    def admit_run(self, start: int, end: int) -> bool:
+        """Take all offsets from `start` to before `end`, as `admit` would have taken each of them.
+
+        False, with nothing taken, where that is not certain: it is for offsets right after the newest one.
+        """
+        if start != self.high or len(self._flags) > start - self._base:
+            return False
+        self._flags.extend(bytes(end - start))
+        self.high = end
+        self._open += end - start
+        return True
+
+    def settle(self, offsets: Iterable[int]) -> None:
+        """Their events have durable results. Settling twice, or an offset never admitted, changes nothing."""
+        base, cursor, end, flags = self._base, self._cursor, self.high - self._base, self._flags
+        settled = 0
+        for offset in offsets:
+            index = offset - base
+            if cursor <= index < end and not flags[index]:
+                flags[index] = 1
+                settled += 1
+        self._open -= settled
 
     @property
     def open(self) -> int:

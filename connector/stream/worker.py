@@ -226,7 +226,7 @@ class Worker:
     ) -> Lane:
         return Lane(
             definition,
-            decode=self._control.message_of,
+            decode=self._control.waiting,
             settle=self._writer.add,
             transport=transport,
             clock=self._clock,
@@ -284,12 +284,9 @@ class Worker:
 
     def _durable(self, partition: Partition, items: Sequence[Item]) -> None:
         """The results of these items are acknowledged."""
-        settle, bytes_ = partition.ledger.settle, 0
-        for item in items:
-            settle(item.offset)
-            bytes_ += len(item.raw)
+        partition.ledger.settle([item.offset for item in items])
         self._settled += len(items)
-        self._budget.release(partition.topic, len(items), bytes_)
+        self._budget.release(partition.topic, len(items), sum([len(item.raw) for item in items]))
 
     async def _append_to_journal(self, partition: Partition, values: Sequence[bytes]) -> None:
         await self._writer.append(partition, self._settings.topics.journal, values)

@@ -1,13 +1,14 @@
 """Results out: one record per finished event, to the source partition's number, acknowledged before any commit.
 
-Results are collected per source partition and written as record batches, one batch outstanding per partition: while one
-is on its way the next one fills, so batches grow with the load and an idle partition's result leaves at once.
+Results are collected per source partition and written as record batches, one batch outstanding per partition and not
+more than some in a second: while one is on its way the next one fills, so batches grow with the load and an idle
+partition's result leaves at once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -34,6 +35,9 @@ KEPT = frozenset({Status.INVALID, Status.FAILED})
 # Between two tries to write to a topic that is not there.
 TOPIC_RETRY_SECONDS = 1.0
 
+# Under load a partition's results are written this often: each record batch costs as much as 50 records of it.
+LINGER_SECONDS = 0.02
+
 Headers = list[tuple[str, bytes]]
 
 
@@ -45,14 +49,23 @@ class Moved(NamedTuple):
 
 
 class Lot:
-    """What waits to be written for one source partition, and how many results of it are not acknowledged yet."""
+    """What waits to be written for one source partition.
 
-    __slots__ = ("pending", "task", "unacknowledged")
+    Attributes:
+        finished, moved: what waits, each item with what becomes of it.
+        unacknowledged: results of it that are not acknowledged yet, waiting or on their way.
+        task: writes it; None when nothing waits.
+        written_at: when the last batch was begun, by the event loop's time.
+    """
+
+    __slots__ = ("finished", "moved", "task", "unacknowledged", "written_at")
 
     def __init__(self) -> None:
-        self.pending: list[tuple[Item, Result | Moved]] = []
+        self.finished: list[tuple[Item, Result]] = []
+        self.moved: list[tuple[Item, Moved]] = []
         self.unacknowledged = 0
         self.task: asyncio.Task[None] | None = None
+        self.written_at = float("-inf")
 
 
 class _Record(NamedTuple):
@@ -64,6 +77,10 @@ class _Record(NamedTuple):
     def size(self) -> int:
         extra = sum(len(name) + len(value) for name, value in self.headers)
         return len(self.key or b"") + len(self.value or b"") + extra + RECORD_OVERHEAD_BYTES
+
+
+_Fields = tuple[bytes | None, bytes | None, Headers]
+"""A record as a plain tuple, which takes a tenth of the time to make."""
 
 
 class ResultWriter:
@@ -121,29 +138,30 @@ class ResultWriter:
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the final results of these items. They are settled when they are acknowledged, not before."""
-        self._add(items, results)
+        for pair in zip(items, results, strict=True):
+            lot = self._lot(pair[0].origin)
+            if lot is not None:
+                lot.finished.append(pair)
+                lot.unacknowledged += 1
+        self._look()
 
     def move(self, items: Sequence[Item], moved: Sequence[Moved]) -> None:
         """Take items that go on in a retry topic. They are settled when the record there is acknowledged."""
-        self._add(items, moved)
+        for pair in zip(items, moved, strict=True):
+            lot = self._lot(pair[0].origin)
+            if lot is not None:
+                lot.moved.append(pair)  # it was not sent, and may be as often as it likes
 
-    def _add(self, items: Sequence[Item], payloads: Sequence[Result | Moved]) -> None:
-        lots, touched = self._lots, set()
-        for pair in zip(items, payloads, strict=True):
-            origin: Partition = pair[0].origin
-            lot = lots.get(origin)
-            if lot is None:
-                if not origin.live:  # a late completion of a closed epoch: its new owner sends the result
-                    continue
-                lot = lots[origin] = Lot()
-            lot.pending.append(pair)
-            lot.unacknowledged += isinstance(pair[1], Result)  # what was moved was not sent
-            touched.add(origin)
-        self._look()
-        for origin in touched:
-            lot = lots[origin]
-            if lot.task is None:
-                lot.task = asyncio.create_task(self._run(origin, lot))
+    def _lot(self, origin: Partition) -> Lot | None:
+        """Where something of this partition goes, with a task that is going to write it."""
+        lot = self._lots.get(origin)
+        if lot is None:
+            if not origin.live:  # a late completion of a closed epoch: its new owner sends the result
+                return None
+            lot = self._lots[origin] = Lot()
+        if lot.task is None:
+            lot.task = asyncio.create_task(self._run(origin, lot))
+        return lot
 
     async def append(self, origin: Partition, topic: str, values: Sequence[bytes]) -> None:
         """Write plain values to the partition's number in `topic`; returns when they are acknowledged."""
@@ -154,7 +172,7 @@ class ResultWriter:
     @property
     def waiting(self) -> int:
         """Results not yet handed to the producer."""
-        return sum(len(lot.pending) for lot in self._lots.values())
+        return sum(len(lot.finished) + len(lot.moved) for lot in self._lots.values())
 
     @property
     def unacknowledged(self) -> int:
@@ -199,27 +217,33 @@ class ResultWriter:
         self._look()
 
     async def _run(self, origin: Partition, lot: Lot) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            while lot.pending and origin.live:
-                pending, lot.pending = lot.pending, []
+            while (lot.finished or lot.moved) and origin.live:
+                linger = lot.written_at + LINGER_SECONDS - loop.time()
+                if linger > 0:
+                    await asyncio.sleep(linger)
+                lot.written_at = loop.time()
+                finished, lot.finished = lot.finished, []
+                moved, lot.moved = lot.moved, []
                 if not await self._gate(origin):
                     return
-                await self._write(origin, pending)
-                lot.unacknowledged -= sum(isinstance(payload, Result) for _, payload in pending)
+                await self._write(origin, finished, moved)
+                lot.unacknowledged -= len(finished)
                 self._look()
                 if origin.live:
-                    self._durable(origin, [item for item, _ in pending])
+                    self._durable(origin, [item for item, _ in finished] + [item for item, _ in moved])
         except Exception as error:
             log.exception("results cannot be written", partition=origin.partition)
             self._failed(error)
         finally:
             lot.task = None
 
-    async def _write(self, origin: Partition, pending: Sequence[tuple[Item, Result | Moved]]) -> None:
-        finished = [(item, payload) for item, payload in pending if isinstance(payload, Result)]
-        if len(finished) < len(pending):
-            moved = [(item, payload) for item, payload in pending if isinstance(payload, Moved)]
-            finished += await self._write_moved(origin, moved)
+    async def _write(
+        self, origin: Partition, finished: Sequence[tuple[Item, Result]], moved: Sequence[tuple[Item, Moved]]
+    ) -> None:
+        if moved:
+            finished = [*finished, *await self._write_moved(origin, moved)]
         dead = [pair for pair in finished if pair[1].status in KEPT]
         if dead:
             await self._write_dead_letters(origin, dead)
@@ -227,20 +251,26 @@ class ResultWriter:
             await self._write_results(origin, finished)
 
     async def _write_results(self, origin: Partition, finished: Sequence[tuple[Item, Result]]) -> None:
-        present, encode, settles = self._present, self._encode, origin.settles
-        records = []
-        for item, result in finished:
-            if present is not None:
-                present(result)
-            headers: Headers = [(SETTLES, f"{settles}{item.offset}".encode())]
-            key = item.key if item.key is not None else (result.message_id or "").encode() or None
-            record = _Record(key, encode(result), headers)
-            if len(record.value or b"") + len(key or b"") + RECORD_OVERHEAD_BYTES > self._record_bytes:
-                record = self._shrink(record, result)
-            records.append(record)
+        records = self._result_records(origin, finished)
         started = self._clock.monotonic()
         await self._send(origin, self._results, origin.partition, records)
         self.acknowledged.add(self._clock.monotonic() - started)
+
+    def _result_records(self, origin: Partition, finished: Sequence[tuple[Item, Result]]) -> Iterator[_Fields]:
+        """One by one, while they are written: the hot path."""
+        present, encode, settles = self._present, self._encode, origin.settles
+        room = self._record_bytes - RECORD_OVERHEAD_BYTES
+        for item, result in finished:
+            if present is not None:
+                present(result)
+            value, key = encode(result), item.key
+            if key is None and result.message_id:
+                key = result.message_id.encode()
+            headers = [(SETTLES, f"{settles}{item.offset}".encode())]
+            if len(value) + (0 if key is None else len(key)) > room:
+                yield self._shrink(_Record(key, value, headers), result)
+            else:
+                yield key, value, headers
 
     async def _write_moved(self, origin: Partition, moved: Sequence[tuple[Item, Moved]]) -> list[tuple[Item, Result]]:
         """Write retry records; returns results of those that no topic takes."""
@@ -293,17 +323,16 @@ class ResultWriter:
             ("__connect.errors.exception.message", (result.reason or "").encode()),
         ]
 
-    async def _send(self, origin: Partition, topic: str, partition: int, records: Sequence[_Record]) -> None:
+    async def _send(self, origin: Partition, topic: str, partition: int, records: Iterable[_Fields]) -> None:
         """Send in as few record batches as fit and wait until every one is acknowledged."""
-        builder, futures, taken = self._producer.create_batch(), [], 0
-        for record in records:
-            fields: dict[str, Any] = {"key": record.key, "value": record.value, "headers": record.headers}
-            if builder.append(timestamp=None, **fields) is None:
-                futures.append((await self._enqueue(builder, topic, partition), taken))
-                builder, taken = self._producer.create_batch(), 0
-                builder.append(timestamp=None, **fields)  # the first record of a batch is always taken
-            taken += 1
-        futures.append((await self._enqueue(builder, topic, partition), taken))
+        builder, futures = self._producer.create_batch(), []
+        for key, value, headers in records:
+            if builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
+                futures.append((await self._enqueue(builder, topic, partition), builder.record_count()))
+                builder = self._producer.create_batch()
+                # The first record of a batch is always taken.
+                builder.append(timestamp=None, key=key, value=value, headers=headers)
+        futures.append((await self._enqueue(builder, topic, partition), builder.record_count()))
         for future, count in futures:
             acknowledged = await future
             if acknowledged.offset >= 0:

@@ -75,6 +75,10 @@ class FakeRenderer:
             raise MessageError("the campaign has no template")
         return message.template_id
 
+    def batch_keys(self, messages: Sequence[Message]) -> list[Any] | None:
+        keys = [message.template_id for message in messages]
+        return None if "no key" in keys else keys
+
     def render(self, messages: Sequence[Message], batch: Batch) -> Any:
         seen: set[str] = set()
         sent, invalid, left = [], [], []
@@ -202,6 +206,7 @@ class World:
     def offer(
         self, *ids: str, campaign: str = "c1", priority: bool = False, expires: float | None = None, **fields: Any
     ) -> None:
+        items, messages = [], []
         for message_id in ids:
             self._offset += 1
             fields.setdefault("body", "Hello")
@@ -212,7 +217,11 @@ class World:
             item = Item(msgspec.json.encode(message), origin, self._offset, None, datetime.now(UTC), deadline)
             item.priority = priority
             self.items[message_id] = item
-            self.lane.offer(item, message)
+            items.append(item)
+            messages.append(message)
+        if not self.lane.offer_all(items, messages):
+            for item, message in zip(items, messages, strict=True):
+                self.lane.offer(item, message)
         self.lane.wake()
 
     def offer_again(self, item: Item) -> None:

@@ -59,6 +59,18 @@ def test_keys_are_equal_exactly_when_everything_outside_the_records_renders_to_t
 
 
 @settings(max_examples=50)
+@given(st.lists(st.fixed_dictionaries({"h": few, "i": few}), min_size=1, max_size=8))
+def test_keys_asked_for_at_once_are_those_asked_for_one_by_one(customs):
+    send = renderer({"h": "$${h?}", "i": "$${i?}", "t": "$${TemplateID?}", "r": ["$$To"]}, key="r")
+    messages = [message(n, custom=custom, template_id="t") for n, custom in enumerate(customs)]
+
+    keys = send.batch_keys(messages)
+
+    texts = all(isinstance(value, str) and value for custom in customs for value in custom.values())
+    assert keys == ([send.batch_key(each) for each in messages] if texts else None)
+
+
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.integers(1, 6), st.sampled_from("abc"), st.integers(0, 60)), max_size=40),
     st.integers(60, 400),

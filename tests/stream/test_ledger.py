@@ -45,14 +45,14 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
         offset = data.draw(st.sampled_from(sorted(self.open_)))
-        self.ledger.settle(offset)
+        self.ledger.settle([offset])
         self.open_.discard(offset)
 
     @precondition(lambda self: self.ledger is not None)
     @rule(offset=st.integers(-5, 300))
     def settle_what_is_not_open(self, offset: int) -> None:
         if offset not in self.open_:
-            self.ledger.settle(offset)
+            self.ledger.settle([offset])
 
     @invariant()
     def agrees_with_the_model(self) -> None:
@@ -74,11 +74,11 @@ def test_trimming_changes_nothing_that_can_be_seen(monkeypatch):
     for offset in range(100, 160):
         assert ledger.admit(offset)
     for offset in [*range(100, 130), *range(131, 160)]:
-        ledger.settle(offset)
+        ledger.settle([offset])
         ledger.position  # noqa: B018 - walking the cursor is what trims
     assert ledger.position == 130
-    ledger.settle(105)
-    ledger.settle(130)
+    ledger.settle([105])
+    ledger.settle([130])
     assert ledger.position == 160
     assert ledger.open == 0
 
@@ -88,7 +88,7 @@ def test_a_settled_offset_behind_a_gap_holds_nothing_up():
     ledger = Ledger(0, settled=[3, 4])
     assert ledger.admit(0)
     assert ledger.admit(5)
-    ledger.settle(0)
+    ledger.settle([0])
     assert ledger.position == 5
 
 
@@ -114,3 +114,15 @@ def test_marks_are_kept_until_the_commit_that_needs_no_more_of_them():
     marks.add(10, {"results": 5})
     assert marks.at(12) == {"results": 5}
     assert marks.at(3) == {"results": 1}
+
+
+def test_a_run_is_admitted_at_once_only_where_it_is_certain_that_nothing_of_it_is_settled() -> None:
+    ledger = Ledger(100, settled=[103])
+    assert not ledger.admit_run(100, 102), "flags of settled offsets lie ahead: each has to be asked"
+    assert [ledger.admit(offset) for offset in range(100, 105)] == [True, True, True, False, True]
+    assert not ledger.admit_run(104, 110), "104 was admitted before"
+    assert not ledger.admit_run(106, 110), "105 is a gap in the log"
+    assert ledger.admit_run(105, 110)
+    assert (ledger.open, ledger.high) == (9, 110)
+    ledger.settle(range(100, 110))
+    assert (ledger.open, ledger.position) == (0, 110)

@@ -28,6 +28,9 @@ class Builder:
     def append(self, **_: Any) -> object:
         return self
 
+    def record_count(self) -> int:
+        return 1
+
     def close(self) -> None:
         pass
 

@@ -33,6 +33,9 @@ class Builder:
         self.records.append(record)
         return self
 
+    def record_count(self) -> int:
+        return len(self.records)
+
     def close(self) -> None:
         pass
 
