@@ -21,9 +21,13 @@ from connector.kafka.clients import Connection
 from connector.settings.model import Settings
 from connector.stream.transport import Transport
 
-# Chunks waiting between Faust's fetcher and the agent. Faust sleeps for a second when every partition is full, so this
-# must hold more than the agent does in a second: 64 chunks of up to POLL_RECORDS.
-BUFFERED_CHUNKS = 64
+# Chunks waiting between Faust's fetcher and an agent: from the first number on a partition that brings one is left out
+# by the fetcher, and taken up again below the second. Faust sleeps for a second when every partition is left out, so
+# this must hold more than the agent does in a second: chunks have up to POLL_RECORDS.
+BUFFERED_CHUNKS, RESUME_CHUNKS = 51, 25
+# Where Faust would make the fetcher itself wait, and with it every other topic. Never reached: after the first number
+# above each partition brings one chunk more.
+FULL_CHUNKS = 100_000
 # Records per fetch over all partitions: bounds what lies in the buffers above.
 POLL_RECORDS = 2_000
 # Heartbeats detect a dead process and the watchdog a stuck one; leaving the group because the providers are slow helps
@@ -82,6 +86,16 @@ class PassThrough(faust.Schema):  # type: ignore[type-arg]
         return message.value
 
 
+class BufferingApp(faust.App):
+    """Agents' buffers that fill per partition and never stop the fetcher, which all topics share."""
+
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Any:  # noqa: N802
+        queue = super().FlowControlQueue(maxsize, clear_on_resume=clear_on_resume)
+        # Faust computes these from the size; they are cached, so that setting them is enough.
+        queue.__dict__.update(pressure_high_size=BUFFERED_CHUNKS, pressure_drop_size=RESUME_CHUNKS)
+        return queue
+
+
 def create_app(settings: Settings, connection: Connection) -> faust.App:
     """The app, configured by arguments only.
 
@@ -89,7 +103,7 @@ def create_app(settings: Settings, connection: Connection) -> faust.App:
     arguments; `env={}` gives it an environment without any.
     """
     timeouts = settings.timeouts
-    app = faust.App(
+    app = BufferingApp(
         settings.group,
         env={},
         broker=[f"kafka://{host}" for host in connection.servers],
@@ -101,7 +115,7 @@ def create_app(settings: Settings, connection: Connection) -> faust.App:
         topic_allow_declare=False,
         table_standby_replicas=0,
         stream_wait_empty=False,
-        stream_buffer_maxsize=BUFFERED_CHUNKS,
+        stream_buffer_maxsize=FULL_CHUNKS,
         cython_optimizations=True,
         agent_supervisor=mode.CrashingSupervisor,
         ConsumerScheduler=ChunkScheduler,

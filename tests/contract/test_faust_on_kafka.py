@@ -179,6 +179,51 @@ async def test_a_commit_works_while_partitions_are_being_revoked(kafka: Kafka, t
     assert (await first.committed())[0] == Committed(10, "late")
 
 
+async def test_a_topic_that_waits_holds_up_no_other(kafka: Kafka, unique: str) -> None:
+    """ThrowableQueue.pressure_high_size and pressure_drop_size: partitions of a full buffer are left out, the fetcher
+    goes on with those of other agents; when there is room again everything comes.
+    """
+    bulk, urgent = f"{unique}.bulk", f"{unique}.urgent"
+    records.create_topics(kafka.bootstrap, bulk, partitions=30)
+    records.create_topics(kafka.bootstrap, urgent, partitions=1)
+    settings = Settings.model_validate(
+        {"group": unique, "kafka": {"bootstrap.servers": kafka.bootstrap}, "topics": {"sources": [bulk, urgent]}}
+    )
+    app = create_app(settings, connect(settings.kafka))
+    room, taken, waiting = asyncio.Event(), {bulk: 0, urgent: 0}, asyncio.Event()
+
+    async def take(message: Any) -> None:
+        if message.topic == bulk:
+            waiting.set()
+            await room.wait()
+        taken[message.topic] += len(message.value)
+
+    async def failed(error: BaseException) -> None:
+        raise error
+
+    async def on_open(*_: Any, **__: Any) -> None:
+        group = Group(app)
+        await group.seek(dict.fromkeys(group.assignment(), 0))
+
+    attach_agents(app, [bulk, urgent], take, failed)
+    app.on_rebalance_complete.connect(on_open, weak=False)
+    await app.start()
+    try:
+        for turn in range(8):  # each brings a chunk per partition
+            events = [Event(b"%d" % turn, partition=number) for number in range(30)]
+            await asyncio.to_thread(records.produce, kafka.bootstrap, bulk, events)
+            await asyncio.to_thread(records.produce, kafka.bootstrap, urgent, [b"x"])
+            await eventually(lambda: taken[urgent] > turn, "the urgent record")  # noqa: B023
+        assert waiting.is_set()
+        assert taken[bulk] == 0
+        queues = [agent.channel.queue for agent in app.agents.values()]
+        room.set()
+        await eventually(lambda: taken[bulk] == 240, "the others")
+        assert all(queue.pressure_high_size < 60 for queue in queues)
+    finally:
+        await app.stop()
+
+
 async def test_the_consumer_knows_the_end_of_the_log(kafka: Kafka, topic: str) -> None:
     """app.consumer.highwater: of the last fetch."""
     await asyncio.to_thread(records.produce, kafka.bootstrap, topic, [Event(b"x", partition=1)] * 10)
