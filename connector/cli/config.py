@@ -24,7 +24,13 @@ def config() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object: name → value, or {value, origin}.")
 @settings_options
 def show(loaded: Loaded, origin: bool, as_json: bool) -> None:
-    """Every setting with its value. Secrets are shown as ${NAME} or masked."""
+    """Every setting with its value. Secrets are shown as ${NAME} or masked.
+
+    \b
+    Examples:
+      sms-connector config show --origin
+      sms-connector config show --json --set group=test
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     values = shown(loaded)
     if as_json:
         document: dict[str, Any] = values

@@ -114,6 +114,11 @@ def import_clevertap(
 
     Secrets that are typed in are written as ${NAME}: set them in the environment. Exit code 1 when `check` finds
     something wrong.
+
+    \b
+    Examples:
+      sms-connector import-clevertap form.yaml -o acme.yaml
+      sms-connector import-clevertap --endpoint https://sms.example.com/send --json payload.json
     """  # noqa: D301 - click's \b
     if form is not None:
         given = read_form(_text(form), "stdin" if form == "-" else form)

@@ -21,7 +21,13 @@ def providers() -> None:
 @providers.command(name="list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per provider.")
 def list_(*, as_json: bool) -> None:
-    """List the shipped definitions."""
+    """List the shipped definitions.
+
+    \b
+    Examples:
+      sms-connector providers list
+      sms-connector providers list --json
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     for name in names():
         summary = summarise(name)
         if as_json:

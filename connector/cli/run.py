@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -54,13 +55,15 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
         place: socket.socket | None = listen_unix(child[1])
     else:
         place = listen(settings.console)
-    if workers > 1:
-        from connector.cli.workers import supervise
+    with place or contextlib.nullcontext():
+        if workers > 1:
+            from connector.cli.workers import supervise
 
-        return supervise(settings, workers, _arguments(config, overrides), place)
-    from connector.stream.process import run_worker
+            return supervise(settings, workers, _arguments(config, overrides), place)
+        from connector.stream.process import run_worker
 
-    return run_worker(settings, definitions, source=source, attendants=[Console(place)] if place is not None else [])
+        attendants = [] if place is None else [Console(place)]
+        return run_worker(settings, definitions, source=source, attendants=attendants)
 
 
 def _arguments(config: Path | None, overrides: tuple[str, ...]) -> list[str]:

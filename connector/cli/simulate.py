@@ -39,7 +39,12 @@ def simulate(
 
     In a definition, write the printed address in place of the provider's scheme and host; the path stays as it is.
     Faults while it runs: PUT /_control/PROVIDER {"error": 503}. What arrived: /_log, /_stats.
-    """
+
+    \b
+    Examples:
+      sms-connector simulate
+      sms-connector simulate --provider json --set json.latency=0.2 --log provider.jsonl
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     try:
         simulator = Simulator(providers or None, host=host, port=port, log=log)
     except OSError as error:

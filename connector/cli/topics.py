@@ -27,14 +27,25 @@ def topics() -> None:
 )
 @settings_options
 def create(loaded: Loaded, partitions: int | None, replication: int | None) -> None:
-    """Create the topics that are missing; existing ones are left as they are, and checked."""
+    """Create the topics that are missing; existing ones are left as they are, and checked.
+
+    \b
+    Examples:
+      sms-connector topics create
+      sms-connector topics create --partitions 24 --replication 3
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     asyncio.run(_create(loaded.settings, partitions, replication))
 
 
 @topics.command()
 @settings_options
 def check(loaded: Loaded) -> None:
-    """Compare the topics on the cluster with what the connector needs. Exit code 78 when something must be mended."""
+    """Compare the topics on the cluster with what the connector needs. Exit code 78 when something must be mended.
+
+    \b
+    Examples:
+      sms-connector topics check
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     asyncio.run(_check(loaded.settings))
 
 

@@ -134,3 +134,11 @@ async def test_a_hangup_reaches_every_worker_and_ends_none() -> None:
     assert [it[0].told for it in bench.started.values()] == [["SIGHUP"], ["SIGHUP"]]
     bench.supervisor.stop()
     assert await bench.running == 0
+
+
+async def test_one_that_is_told_before_it_has_joined_ends_cleanly() -> None:
+    bench = Bench(1, obeys=False)
+    await bench.turn()
+    bench.supervisor.stop()
+    bench.started[0][0].end(-signal.SIGTERM)
+    assert await bench.running == 0

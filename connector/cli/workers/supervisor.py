@@ -16,6 +16,9 @@ log = structlog.get_logger(__name__)
 CONFIGURATION = frozenset({2, 78})
 """Exit codes after which starting again cannot help: usage and configuration."""
 
+ENDED_EARLY = 128 + signal.SIGTERM
+"""A worker that was told to stop before it had joined: the signal itself ends it, and there was nothing to finish."""
+
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 STEADY_SECONDS = 60.0
@@ -83,7 +86,7 @@ class Supervisor:
             code = await self._ended(child)
             del self._children[worker]
             if self._stopping.is_set():
-                return code
+                return 0 if code == ENDED_EARLY else code
             if code in CONFIGURATION:
                 log.error("worker cannot run; stopping the others", worker=worker, exit_code=code)
                 self.stop()
