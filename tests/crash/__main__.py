@@ -3,7 +3,8 @@
     python -m tests.crash [NAME…] [--seed N] [--mutations | --no-mutations] [--json FILE] [--keep FOLDER]
     python -m tests.crash --soak SECONDS [--seed N]
 
-Ends with 0 when every promise holds and every mutation is noticed.
+Without NAME it writes tests/crash/last.json and the tables of docs/guarantees.md. Ends with 0 when every promise holds
+and every mutation is noticed.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
+from tests.crash import guarantees
 from tests.crash.mutations import CHECKS, PATIENCE_SECONDS
 from tests.crash.report import Mutated, document, show
 from tests.crash.run import Outcome, Stages
 from tests.crash.scenarios import SCENARIOS, Scenario
 from tests.crash.soak import soak
 
-LAST = Path(__file__).with_name("last.json")
+WIDTH = 160
+"""Columns where the output is no terminal."""
 
 
 def main() -> int:
@@ -33,14 +36,14 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {', '.join(SCENARIOS)}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mutations", action=argparse.BooleanOptionalAction, help="default: where no NAME is given")
-    parser.add_argument("--json", type=Path, help=f"where to write the outcomes; default without NAME: {LAST.name}")
+    parser.add_argument("--json", type=Path, help="where to write the outcomes as JSON")
     parser.add_argument("--keep", type=Path, help="keep every process's output here")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="one long random schedule instead")
     options = parser.parse_args()
     if unknown := set(options.names) - set(SCENARIOS):
         parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
 
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
     chosen = [soak(options.soak)] if options.soak else [SCENARIOS[name] for name in options.names or SCENARIOS]
     everything = not options.names and not options.soak
     with ExitStack() as stack:
@@ -57,10 +60,13 @@ def main() -> int:
                 console.print("noticed" if mutated[-1].noticed else "[red]NOT NOTICED[/]")
         show(console, outcomes, mutated)
         report = document(outcomes, mutated, kafka=stages.about)
-    target = options.json or (LAST if everything else None)
-    if target is not None:
-        target.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-        console.print(f"written to {target}")
+    encoded = orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    if options.json is not None:
+        options.json.write_bytes(encoded)
+    if everything:
+        guarantees.LAST.write_bytes(encoded)
+        guarantees.update()
+        console.print(f"written to {guarantees.LAST} and {guarantees.PAGE}")
     return 0 if report["holds"] else 1
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-PATIENCE_SECONDS = 15.0
+PATIENCE_SECONDS = 30.0
 """A worker that cannot finish any more is not waited for as long as a sound one."""
 
 

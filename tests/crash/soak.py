@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from tests.crash.scenarios import Scenario
-from tests.crash.scene import Scene, Size
+from tests.crash.scene import Scene
+from tests.crash.size import Size
 
 WORKERS = 4
 PHASE_EVENTS = 4_000

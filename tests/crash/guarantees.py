@@ -1,0 +1,72 @@
+"""The measured part of docs/guarantees.md, made from the last run of the suite: `python -m tests.crash.guarantees`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+HERE = Path(__file__).parent
+LAST = HERE / "last.json"
+PAGE = HERE.parents[1] / "docs" / "guarantees.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+GROUPS = {
+    "clean": "Clean ends and rebalances: nothing twice",
+    "kill": "Hard kills",
+    "zombie": "A process that stood still",
+    "broker": "Brokers",
+    "provider": "Providers",
+    "retry": "Retry topics",
+    "offsets": "Offsets and topics",
+}
+"""Scenario.promise → heading."""
+
+
+def measured(report: Mapping[str, Any]) -> str:
+    """The tables, with when and of which commit."""
+    return "\n".join(_lines(report))
+
+
+def _lines(report: Mapping[str, Any]) -> Iterator[str]:
+    held = sum(scenario["holds"] for scenario in report["scenarios"])
+    events = sum(scenario["messages"] for scenario in report["scenarios"])
+    yield f"Measured {report['date']} at commit `{report['commit']}` with {report['kafka']}, Python {report['python']}:"
+    yield f"{len(report['scenarios'])} faults, {events:,} events, {held} hold."
+    for promise, heading in GROUPS.items():
+        chosen = [scenario for scenario in report["scenarios"] if scenario["promise"] == promise]
+        if not chosen:
+            continue
+        yield from ("", f"### {heading}", "")
+        yield "| fault | events | lost | results twice | sent twice (at most) | unknown (at most) | |"
+        yield "|---|--:|--:|--:|--:|--:|---|"
+        for it in chosen:
+            yield (
+                f"| {it['fault']} | {it['messages']:,} | {it['lost']} | {it['duplicated_results']} "
+                f"| {it['duplicated_sends']:,} ({it['allowed']:,}) | {it['unknown']:,} ({it['allowed_unknown']:,}) "
+                f"| {'holds' if it['holds'] else '**fails**: ' + '; '.join(it['failures'])} |"
+            )
+    yield from ("", "### Does the audit notice?", "")
+    yield "| rule broken on purpose | fault that exposes it | expected finding | |"
+    yield "|---|---|---|---|"
+    for it in report["mutations"]:
+        finding, verdict = it["expected"].replace("_", " "), "noticed" if it["noticed"] else "**not noticed**"
+        yield f"| {it['mutation']} | {it['scenario']} | {finding} | {verdict} |"
+
+
+def with_measured(page: str, report: Mapping[str, Any]) -> str:
+    """The page with its tables made from this report."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{measured(report)}\n\n{END}{after}"
+
+
+def update() -> None:
+    """Write the page from the last run."""
+    PAGE.write_text(with_measured(PAGE.read_text(), orjson.loads(LAST.read_bytes())))
+
+
+if __name__ == "__main__":
+    update()

@@ -1,0 +1,10 @@
+"""The faults, one function each: what is done to a scene; the audit and its limits are the same for all.
+
+The first line of a docstring is the fault as the tables show it. A function returns when the fault is over; the runner
+then lets the workers finish, stops them and compares.
+"""
+
+from tests.crash.scenarios import brokers, kills, offsets, providers, retries, stops
+from tests.crash.scenarios.table import SCENARIOS, Scenario
+
+__all__ = ["SCENARIOS", "Scenario", "brokers", "kills", "offsets", "providers", "retries", "stops"]

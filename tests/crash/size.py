@@ -1,0 +1,95 @@
+"""How large a scenario is, and what follows from it: its events, its definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+
+from connector.simulator.fake import Magic
+from tests.crash.audit import NOT_NOW
+from tests.kafka.records import Event
+
+ORDINARY = 10_000
+"""The simulator gives numbers that end in 000001 to 000008 outcomes of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a scenario is. Times in seconds.
+
+    Attributes:
+        messages: of its first phase.
+        records, slots: messages per request, requests at once of the whole group.
+        latency: of the provider.
+        session: short where a worker is killed, as in production where nothing should be noticed.
+        on_uncertain: of the definition.
+        temporary: of so many messages one is refused for now, each time it is sent; 0 for none.
+        retry: how those are repeated until they end `failed`.
+        providers: definitions, each with a simulator of its own; messages take turns.
+        http_total: time-out of a request.
+    """
+
+    messages: int = 14_000
+    partitions: int = 6
+    campaigns: int = 5
+    records: int = 50
+    slots: int = 8
+    latency: float = 0.25
+    session: float = 3.0
+    on_uncertain: str = "resend"
+    http_total: float = 5.0
+    replication: int = 1
+    temporary: int = 0
+    retry: str = "{attempts: 3, base: 3s, cap: 6s}"
+    providers: tuple[str, ...] = ("fake",)
+
+    @property
+    def at_once(self) -> int:
+        """Messages that can be at the providers at one moment."""
+        return self.records * self.slots * len(self.providers)
+
+    def event(self, number: int, partitions: int) -> Event:
+        """Partitions, providers and campaigns take turns, campaigns in short runs as a service makes them."""
+        campaign = f"c{number // 7 % self.campaigns}"
+        refused = self.temporary and number % self.temporary == 0
+        document = {
+            "message_id": f"m{number}",
+            "to": f"+91{number:07d}{Magic.TEMPORARY}" if refused else f"+9198{ORDINARY + number:08d}",
+            "provider": self.providers[number // 3 % len(self.providers)],
+            "campaign_id": campaign,
+            "body": "hello",
+            "custom": {"hid": f"h-{campaign}"},
+        }
+        return Event(orjson.dumps(document), partition=number % partitions)
+
+    def definition(self, url: str) -> str:
+        """The seed's payload, with the worker's name: the provider's log tells by it who has sent what."""
+        return f"""\
+method: POST
+url: "{url}/send"
+parameters:
+  json:
+    worker: "${{WORKER}}"
+    hid: "$$hid"
+    cid: "$$CampaignID"
+    msgs:
+      - {{to: "$$To", uid: "$${{message_id()}}", text: "$$Body"}}
+batching: {{key: msgs, records: {self.records}}}
+on_uncertain: {self.on_uncertain}
+limits: {{concurrency: {self.slots}}}
+retry: {self.retry}
+response:
+  rules:
+    - {{status: 200, when: "type(results) == 'array'", then: entries, id: batch}}
+  entries:
+    - each: results
+      match: {{"message_id()": uid}}
+      id: id
+      code: code
+      rules:
+        - {{when: "status == 'queued'", then: accept}}
+        - {{when: "code == '{NOT_NOW}'", then: retry}}
+        - {{when: "status == 'refused'", then: reject, reason: code}}
+http: {{private_hosts: true, total: {self.http_total:g}s}}
+"""

@@ -1,0 +1,138 @@
+"""The topics and offsets of a scenario, from outside: made, spoilt, and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    ResourceType,
+)
+
+from connector.cli.demo.audit import Event
+from connector.model import Source
+from tests.crash.audit import Recorded, decode_result, read_event
+from tests.kafka import records
+from tests.waiting import wait_until
+
+BROKERS_TIME = ("message.timestamp.type", "LogAppendTime")
+"""On the results topic: records tell when they were durable, not when they were made."""
+
+
+class Topics:
+    """Names, and what is done to what they name.
+
+    Args:
+        bootstrap: of the brokers.
+        prefix: of every name.
+    """
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self._bootstrap = bootstrap
+        self._prefix = prefix
+        self.source = f"{prefix}.messages"
+        self.results = f"{prefix}.results"
+        self.journal = f"{prefix}.journal"
+        self.retry = [f"{prefix}.retry.{tier}" for tier in ("1s", "5s")]
+        self.numbered = [self.results, self.journal, *self.retry]
+
+    def settings(self) -> dict[str, Any]:
+        """As connector.yaml has them."""
+        fixed = ("results", "dead-letters", "journal", "control", "receipts")
+        names = {topic.replace("-", "_"): f"{self._prefix}.{topic}" for topic in fixed}
+        return {"sources": [self.source], **names, "retry_prefix": f"{self._prefix}.retry", "retry_tiers": ["1s", "5s"]}
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        """One for the scenario: its answers do not come any more once it is gone."""
+        return AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
+
+    # ---- done to them -----------------------------------------------------------------------------------------------
+
+    def use_brokers_time(self) -> None:
+        entry = ConfigEntry(*BROKERS_TIME, incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, self.results, incremental_configs=[entry])
+        _done(self._admin.incremental_alter_configs([resource]))
+
+    def create_results(self, partitions: int) -> None:
+        """The results topic again, after it was deleted."""
+        settings = dict([BROKERS_TIME])
+        records.create_topics(self._bootstrap, self.results, partitions=partitions, settings=settings)
+
+    def delete(self, *names: str) -> None:
+        """Returns when the cluster no longer lists them."""
+        _done(self._admin.delete_topics(list(names), operation_timeout=30))
+        wait_until(lambda: not set(names) & set(self._admin.list_topics(timeout=10).topics), f"{names} to be gone")
+
+    def add_partitions(self, topic: str, total: int) -> None:
+        _done(self._admin.create_partitions([NewPartitions(topic, total)], operation_timeout=30))
+
+    def delete_group(self, group: str) -> None:
+        """Delete a group with its offsets, once it has no members (a killed one leaves when its session ends)."""
+
+        def deleted() -> bool:
+            try:
+                _done(self._admin.delete_consumer_groups([group], request_timeout=10))
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.NON_EMPTY_GROUP:
+                    raise
+                return False
+            return True
+
+        wait_until(deleted, f"group {group} to be deleted", within=60)
+
+    # ---- read back --------------------------------------------------------------------------------------------------
+
+    def uncommitted(self, group: str) -> int:
+        """Events, and retry records, behind which no offset is committed.
+
+        Offsets before ends: a record that is committed because it moved on stands at an end that is read later.
+        """
+        groups = {self.source: group, **dict.fromkeys(self.retry, f"{group}-retry")}
+        committed = {topic: records.committed(self._bootstrap, name, topic) for topic, name in groups.items()}
+        return sum(
+            end - (committed[topic][number].offset if number in committed[topic] else 0)
+            for topic in groups
+            for number, end in records.end_offsets(self._bootstrap, topic).items()
+        )
+
+    def events(self) -> list[Event]:
+        """The source topic."""
+        return [
+            read_event(Source(record.topic, record.partition, record.offset), record.value or b"")
+            for record in records.read_all(self._bootstrap, self.source)
+        ]
+
+    def recorded(self) -> Iterator[Recorded]:
+        """The results topic."""
+        for record in records.read_all(self._bootstrap, self.results):
+            header = record.headers.get("settles", b"").decode()
+            yield Recorded(decode_result(record.value or b""), header, record.timestamp / 1000, record.partition)
+
+    def inherited(self) -> dict[str, str]:
+        """What each retry record settles."""
+        return {
+            f"{topic}/{record.partition}/{record.offset}": record.headers.get("settles", b"").decode()
+            for topic in self.retry
+            for record in records.read_all(self._bootstrap, topic)
+        }
+
+    def moved(self) -> int:
+        """How often an event was put into a retry topic."""
+        return sum(sum(records.end_offsets(self._bootstrap, topic).values()) for topic in self.retry)
+
+    def purged(self) -> int:
+        """Retry records that were deleted because nobody needs them any more."""
+        return sum(sum(records.start_offsets(self._bootstrap, topic).values()) for topic in self.retry)
+
+
+def _done(futures: Mapping[Any, Any]) -> None:
+    for future in futures.values():
+        future.result(30)
