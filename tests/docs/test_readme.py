@@ -1,4 +1,4 @@
-"""The README is true: its definition loads, its event renders, its links exist, its commands are commands."""
+"""The README is true: its definition loads, its event renders, its commands are commands."""
 
 from __future__ import annotations
 
@@ -44,14 +44,6 @@ def test_the_event_and_the_result_are_of_the_types():
     msgspec.json.decode(result, type=Result)
     assert set(json.loads(event)) <= set(Message.__struct_fields__)
     assert set(json.loads(result)) <= set(Result.__struct_fields__)
-
-
-@pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path):
-    """Every relative link of the documentation is a file of the repository."""
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
-        if "://" not in target:
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_commands_of_the_page_exist():
