@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from connector.settings import load_settings
 from tests.deploy.files import queries
 from tests.deploy.queries import NAME
 from tests.integration.pipeline import Pipeline, event
-from tests.processes import ConnectorProcess
+from tests.processes import ConnectorProcess, StartConnector
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -102,14 +103,18 @@ def test_a_worker_tells_what_it_does(pipeline: Pipeline) -> None:
     assert "ResourceWarning" not in worker.output
 
 
-def test_send_waits_for_results_which_results_trace_and_replay_then_find(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_send_waits_for_results_which_results_and_trace_then_find(
+    pipeline: Pipeline, tmp_path: Path, start_connector: StartConnector
+) -> None:
     """One of each end: accepted, rejected, failed, expired, cancelled, invalid, unknown; each is found by its id."""
     pipeline.simulate()
     pipeline.define(more="retry: {attempts: 1}")
     pipeline.configure(recipients={"allow": ["+9198*"]}, unknown_grace="0s")
     pipeline.create_topics()
     worker = pipeline.worker()
+    follower = start_connector("results", "--config", str(pipeline.config), "--follow", "--json", name="follow")
     worker.wait_for("partitions opened")
+    follower.wait_for("0 of 0 shown")
     events = [
         event(1),
         event(2, to="+919800000002"),
@@ -123,6 +128,10 @@ def test_send_waits_for_results_which_results_trace_and_replay_then_find(pipelin
     assert sent["sent"] == 5
     assert sent["missing"] == 0
     assert sum(sent["results"].values()) == 5
+    for sent_event in events:
+        follower.wait_for(f'"message_id":"{sent_event["message_id"]}"')
+    follower.send(signal.SIGINT)
+    assert follower.wait() == 0
     found = {it["message_id"]: it["status"] for it in lines(command(pipeline, "results", "--json"))}
     assert found == {it["message_id"]: it["status"] for it in sent["others"]} | {"m1": "accepted"}
     assert {found["m4"], found["m5"], found["m6"]} == {"expired", "cancelled", "invalid"}
