@@ -1,6 +1,6 @@
 """`python -m tests.crash`: every fault, then every mutation, against real brokers.
 
-    python -m tests.crash [NAME…] [--seed N] [--mutations | --no-mutations] [--json FILE] [--keep FOLDER]
+    python -m tests.crash [NAME…] [--seed N] [--json FILE] [--keep FOLDER]      NAME: a scenario or a mutation
     python -m tests.crash --soak SECONDS [--seed N]
 
 Without NAME it writes tests/crash/last.json and the tables of docs/guarantees.md. Ends with 0 when every promise holds
@@ -20,7 +20,7 @@ import orjson
 from rich.console import Console
 
 from tests.crash import guarantees
-from tests.crash.mutations import CHECKS, PATIENCE_SECONDS
+from tests.crash.mutations import CHECKS, PATIENCE_SECONDS, Check
 from tests.crash.report import Mutated, document, show
 from tests.crash.run import Outcome, Stages
 from tests.crash.scenarios import SCENARIOS, Scenario
@@ -32,32 +32,28 @@ WIDTH = 160
 
 def main() -> int:
     """Run what the command line asks for."""
+    mutations = {check.mutation: check for check in CHECKS}
+    known = [*SCENARIOS, *mutations]
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {', '.join(SCENARIOS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these of {', '.join(known)}")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--mutations", action=argparse.BooleanOptionalAction, help="default: where no NAME is given")
     parser.add_argument("--json", type=Path, help="where to write the outcomes as JSON")
     parser.add_argument("--keep", type=Path, help="keep every process's output here")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="one long random schedule instead")
     options = parser.parse_args()
-    if unknown := set(options.names) - set(SCENARIOS):
-        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    if unknown := set(options.names) - set(known):
+        parser.error(f"no scenario and no mutation: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
 
     console = Console() if sys.stdout.isatty() else Console(width=WIDTH)
-    chosen = [soak(options.soak)] if options.soak else [SCENARIOS[name] for name in options.names or SCENARIOS]
-    everything = not options.names and not options.soak
+    everything = not options.names and options.soak is None
+    names = known if everything else options.names
+    chosen = [SCENARIOS[name] for name in names if name in SCENARIOS]
+    if options.soak is not None:
+        chosen = [soak(options.soak)]
     with ExitStack() as stack:
-        folder = _folder(options.keep, stack)
-        stages = stack.enter_context(Stages(folder))
+        stages = stack.enter_context(Stages(_folder(options.keep, stack)))
         outcomes = [_play(console, stages, scenario, options.seed) for scenario in chosen]
-        mutated = []
-        if options.mutations or (options.mutations is None and everything):
-            for check in CHECKS:
-                console.print(f"mutation {check.mutation} …", end=" ")
-                faults = ("--mutate", check.mutation)
-                outcome = stages.play(SCENARIOS[check.scenario], options.seed, faults=faults, patience=PATIENCE_SECONDS)
-                mutated.append(Mutated(check, outcome))
-                console.print("noticed" if mutated[-1].noticed else "[red]NOT NOTICED[/]")
+        mutated = [_check(console, stages, mutations[name], options.seed) for name in names if name in mutations]
         show(console, outcomes, mutated)
         report = document(outcomes, mutated, kafka=stages.about)
     encoded = orjson.dumps(report, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -77,6 +73,14 @@ def _play(console: Console, stages: Stages, scenario: Scenario, seed: int) -> Ou
     if outcome.failures:
         console.print(outcome.evidence(), markup=False, highlight=False)
     return outcome
+
+
+def _check(console: Console, stages: Stages, check: Check, seed: int) -> Mutated:
+    console.print(f"{check.mutation} …", end=" ")
+    faults = ("--mutate", check.mutation)
+    mutated = Mutated(check, stages.play(SCENARIOS[check.scenario], seed, faults=faults, patience=PATIENCE_SECONDS))
+    console.print("noticed" if mutated.noticed else "[red]NOT NOTICED[/]")
+    return mutated
 
 
 def _folder(keep: Path | None, stack: ExitStack) -> Path:

@@ -80,7 +80,7 @@ def sigkill_report(scene: Scene) -> None:
     sigkill(scene)
 
 
-@scenario("zombie", quick=True)
+@scenario("zombie", size=Size(http_total=10.0), quick=True)
 def sigstop(scene: Scene) -> None:
     """One of two workers is frozen (SIGSTOP) under load for twice its session, then goes on."""
     scene.produce()
