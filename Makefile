@@ -39,6 +39,8 @@ test: check ## check, then everything against a real Kafka: contracts, integrati
 
 crash: $(READY) ## every fault and every mutation against real brokers: some minutes
 	@$(BIN)/python -m tests.crash
+	@echo "== lanes at full size"
+	@LANES_SCALE=25 $(BIN)/python -m pytest tests/integration/test_lanes.py -k "down or limit or backlog or cancel or tiers"
 
 bench: $(READY) ## throughput on this machine
 	@$(BIN)/python -m bench

@@ -31,7 +31,7 @@ from connector.delivery.settlement import Settlement, Settler
 from connector.delivery.status import LaneStatus
 from connector.delivery.transport import Transport
 from connector.delivery.windows import Key
-from connector.errors import RequestError
+from connector.errors import MessageError, RequestError
 from connector.model import Message, Outcome, Reply, Result, Status
 
 TURN = 16
@@ -156,6 +156,19 @@ class Lane:
     def waiting(self) -> bool:
         """True while it deliberately sends nothing: no messages, or limits, breaker, hours or retries say later."""
         return not self._flights and self._delay > 0
+
+    @property
+    def refusing(self) -> bool:
+        """True while nothing is sent for reasons of the provider: it is paused, or its breaker waits."""
+        return self._paused or self._gate.account.breaker.delay(self._clock.monotonic()) > 0
+
+    def takes(self, message: Message) -> bool:
+        """Whether `offer` would take it."""
+        try:
+            self._router.key(message, priority=False)
+        except MessageError:
+            return False
+        return True
 
     def expected_wait(self, ahead: int | None = None) -> float:
         """Seconds until a message would leave, by the pace of the last while; infinite while the lane is held up.

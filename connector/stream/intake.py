@@ -21,6 +21,7 @@ from connector.stream import retry
 from connector.stream.budget import Budget
 from connector.stream.control import Control, decode_message
 from connector.stream.counts import IntakeCounts
+from connector.stream.failover import Failover
 from connector.stream.ledger import Ledger
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
@@ -35,6 +36,7 @@ class Intake:
     Args:
         lanes: by provider name; may change.
         control: campaigns.
+        failover: who takes over from whom.
         settle: takes final results of items that go no further.
         move: takes items that go on waiting in a retry topic.
         parking: says which.
@@ -53,6 +55,7 @@ class Intake:
         lanes: Mapping[str, Lane],
         *,
         control: Control,
+        failover: Failover,
         settle: Callable[[Sequence[Item], Sequence[Result]], None],
         move: Callable[[Sequence[Item], Sequence[Moved]], None],
         parking: Parking,
@@ -67,6 +70,7 @@ class Intake:
         self.counts = IntakeCounts()
         self._lanes = lanes
         self._control = control
+        self._failover = failover
         self._fitting: defaultdict[Lane, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
         self._settle = settle
         self._move = move
@@ -104,7 +108,8 @@ class Intake:
         """File items anew that were admitted before: their campaign, or their provider's definition, has changed."""
         now = self._clock.wall()
         ours = [item for item in items if item.origin.live]
-        self._pass_on([(item, end) for item in ours if (end := self._end(item, now, None, False)) is not None])
+        ended = [(item, end) for item in ours if (end := self._end(item, now, None, False)) is not None]
+        self._pass_on(ended + self._offer(now))
 
     def _pass_on(self, ended: Sequence[tuple[Item, Result | Moved]]) -> None:
         """Hand over what does not wait in a lane."""
@@ -157,6 +162,7 @@ class Intake:
         lane = None if message.provider is None else self._lanes.get(message.provider)
         if lane is None:
             return self._unknown(item, message, now)
+        lane = self._failover.choose(lane, item, message)
         items, messages = self._fitting[lane]
         crowded = lane.open_count + len(items) >= self.share
         if (steered or crowded or item.due) and (waiting := self._waiting(item, message, lane, now)) is not None:

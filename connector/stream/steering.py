@@ -17,13 +17,14 @@ from connector.delivery.item import Item
 from connector.delivery.lane import Lane
 from connector.model import CampaignState
 from connector.stream.control import Control
+from connector.stream.failover import Failover
 
 log = structlog.get_logger(__name__)
 
 # Filed anew between two turns of the event loop.
 SLICE_MESSAGES = 250
-# How often the hours of campaigns are looked at.
-HOURS_SECONDS = 1.0
+# How often hours of campaigns and refusing providers are looked at.
+LOOK_SECONDS = 1.0
 
 
 class Steering:
@@ -33,6 +34,7 @@ class Steering:
         lanes: by provider name; may change.
         retiring: lanes that finish their last requests.
         refile: files items anew.
+        failover: whose messages another lane may take.
         live: whether it may: not while the partitions are given back.
     """
 
@@ -43,6 +45,7 @@ class Steering:
         *,
         control: Control,
         refile: Callable[[Sequence[Item]], None],
+        failover: Failover,
         live: Callable[[], bool],
         clock: Clock,
     ) -> None:
@@ -50,6 +53,7 @@ class Steering:
         self._retiring = retiring
         self._control = control
         self._refile = refile
+        self._failover = failover
         self._live = live
         self._clock = clock
         self._closed: set[str] = set()
@@ -91,7 +95,7 @@ class Steering:
             self._campaign(name)
 
     async def run(self) -> None:
-        """File anew and look at the hours, for ever."""
+        """File anew, and look at what changes by itself, for ever."""
         looked_at = self._clock.monotonic()
         while True:
             if self._waiting and self._live():
@@ -101,12 +105,14 @@ class Steering:
                 await asyncio.sleep(0)
             else:
                 self._awake.clear()
-                timer = asyncio.get_running_loop().call_later(HOURS_SECONDS, self._awake.set)
+                timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._awake.set)
                 await self._awake.wait()
                 timer.cancel()
-            if self._clock.monotonic() - looked_at >= HOURS_SECONDS:
+            if self._clock.monotonic() - looked_at >= LOOK_SECONDS:
                 looked_at = self._clock.monotonic()
                 self.hours()
+                for lane in list(self._failover.stranded()):
+                    self.file(lane.evict(lambda _key, item: not item.uncertain))
 
     def _provider(self, name: str) -> None:
         paused = name in self._control.paused

@@ -35,6 +35,7 @@ from connector.stream.committer import Committer
 from connector.stream.control import Control
 from connector.stream.control_reader import ControlReader
 from connector.stream.counts import EpochCounts
+from connector.stream.failover import Failover
 from connector.stream.gates import Gates
 from connector.stream.group import Group
 from connector.stream.intake import Intake, too_large
@@ -122,10 +123,18 @@ class Worker:
         tiers = Tiers(settings.topics.retry)
         self._parking = Parking(tiers, move=self._writer.move, clock=clock, longest=settings.park_max)
         self._control = Control(clock, most=settings.memory.control, topic=settings.topics.control)
-        self._lanes = Lanes(settings, make=self._make_lane, file=self._refile, failed=self._fail, clock=clock)
+        self._lanes = Lanes(
+            settings,
+            make=self._make_lane,
+            file=lambda items: self._steering.file(items),  # noqa: PLW0108  it is made later
+            failed=self._fail,
+            clock=clock,
+        )
+        self._failover = Failover(self._lanes.current)
         self._intake = Intake(
             self._lanes.current,
             control=self._control,
+            failover=self._failover,
             settle=self._writer.add,
             move=self._writer.move,
             parking=self._parking,
@@ -142,6 +151,7 @@ class Worker:
             self._lanes.retiring,
             control=self._control,
             refile=self._intake.refile,
+            failover=self._failover,
             live=lambda: owned.live,
             clock=clock,
         )
@@ -217,6 +227,7 @@ class Worker:
         for lane in self._lanes.set(definitions):
             self._steering.adopt(lane)
             lane.share(self._fraction)
+        self._failover.set(definitions)
         # With one provider there is nobody to make room for.
         self._intake.share = self._settings.memory.messages // (2 if len(definitions) > 1 else 1)
         self._writer.most = max(UNACKNOWLEDGED_RESULTS, sum(map(at_once, definitions.values())))
@@ -237,9 +248,6 @@ class Worker:
             before_send=self._gates.may_send,
             account=account,
         )
-
-    def _refile(self, items: Sequence[Item]) -> None:
-        self._steering.file(items)
 
     # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------
 

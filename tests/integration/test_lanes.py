@@ -1,11 +1,13 @@
 """Lanes on a real Kafka: fast where a provider is healthy, gentle where it is not, and none disturbs another.
 
-Scaled down so that each runs in well under a minute on two cores; counts are asserted, never times. The figures that
-need a large backlog (300,000 messages for a provider that is down) are in `tests/crash` and `bench`.
+Counts are asserted, never times. Scaled down so that each runs in well under a minute on two cores: backlog, memory and
+span shrink together. `LANES_SCALE=25` (`make crash`) runs those with a backlog at full size: 300,000 messages for a
+provider that is down, 50,000 for a limited one, 100,000 and more for priority and pause.
 """
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,15 +20,20 @@ from tests.integration.test_commands import console_of, get, value
 from tests.processes import ConnectorProcess
 from tests.waiting import wait_until
 
-pytestmark = pytest.mark.kafka
+SCALE = int(os.environ.get("LANES_SCALE", "1"))
+SECONDS = 60.0 + 30 * SCALE
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(100 + 30 * SCALE)]
 
 # A worker that holds little, so that a small backlog is a large one: 1,000 messages are half of its memory.
 SMALL: dict[str, Any] = {
-    "memory": {"messages": 2000},
-    "span": 1000,
+    "memory": {"messages": 2000 * SCALE},
+    "span": 1000 * SCALE,
     "park_max": "2s",
     "unknown_grace": "10s",
 }
+
+# A slice of records is let in at once.
+MOST = SMALL["memory"]["messages"] + 250
 
 
 def configure(pipeline: Pipeline, **settings: Any) -> None:
@@ -57,11 +64,9 @@ def taken(requests: Iterable[dict[str, Any]]) -> list[str]:
     return [record["ref"] for request in requests for record in request["taken"]]
 
 
-def wait_for_open_messages_below(worker: ConnectorProcess, most: int) -> float:
-    """What the worker holds; fails where that is too much."""
-    held = value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_open_messages")
-    assert held <= most
-    return held
+def open_messages(worker: ConnectorProcess) -> float:
+    """What the worker holds."""
+    return value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_open_messages")
 
 
 def mixed(count: int, healthy: int) -> list[dict[str, Any]]:
@@ -76,18 +81,17 @@ def test_a_provider_that_is_down_does_not_delay_another_one(pipeline: Pipeline):
     log, address = two_providers(pipeline)
     pipeline.turn(at=address, down=True)
     configure(pipeline)
-    pipeline.produce(mixed(12_600, 600))
+    pipeline.produce(mixed(12_600 * SCALE, 600 * SCALE))
     worker = pipeline.worker()
-    pipeline.wait_for_results(600)
-    assert statuses(pipeline) == {("healthy", "accepted"): 600}
-    # Memory and span are bounds on what is held; a slice of records may be let in at once.
-    wait_for_open_messages_below(worker, SMALL["memory"]["messages"] + 250)
+    pipeline.wait_for_results(600 * SCALE, within=SECONDS)
+    assert statuses(pipeline) == {("healthy", "accepted"): 600 * SCALE}
+    assert open_messages(worker) <= MOST
     pipeline.turn(at=address)
-    pipeline.wait_for_results(12_600)
+    pipeline.wait_for_results(12_600 * SCALE, within=SECONDS)
     assert worker.stop() == 0, worker.output
     audit = pipeline.audit(log)
     assert (audit.lost, audit.duplicated, audit.sent_again) == (0, 0, 0)
-    assert audit.statuses == {"accepted": 12_600}
+    assert audit.statuses == {"accepted": 12_600 * SCALE}
 
 
 def test_a_provider_with_a_low_limit_does_not_delay_another_one(pipeline: Pipeline):
@@ -96,13 +100,14 @@ def test_a_provider_with_a_low_limit_does_not_delay_another_one(pipeline: Pipeli
     file = pipeline.folder / "definitions" / "sick.yaml"
     file.write_text(file.read_text().replace("limits: {concurrency: 8}", "limits: {concurrency: 8, records: 10/s}"))
     configure(pipeline)
-    pipeline.produce(mixed(8_400, 400))
+    pipeline.produce(mixed(8_400 * SCALE, 400 * SCALE))
     worker = pipeline.worker()
-    wait_until(lambda: statuses(pipeline)["healthy", "accepted"] == 400, "all of B", within=60)
-    wait_for_open_messages_below(worker, SMALL["memory"]["messages"] + 250)
+    wait_until(lambda: pipeline.count_results() >= 400 * SCALE, "as many results", within=SECONDS)
+    wait_until(lambda: statuses(pipeline)["healthy", "accepted"] == 400 * SCALE, "all of B", within=SECONDS)
+    assert open_messages(worker) <= MOST
     assert worker.stop() == 0, worker.output
     requests = pipeline.requests(log)
-    assert 0 < len(taken(requests)) < 8_000
+    assert 0 < len(taken(requests)) < 8_000 * SCALE
     assert_limit(requests, records=10)
     audit = pipeline.audit(log)
     assert (audit.duplicated, audit.sent_again) == (0, 0)
@@ -230,15 +235,17 @@ def test_a_priority_message_overtakes_a_backlog(pipeline: Pipeline):
     both = f'["{pipeline.source}",{{"topic":"{urgent}","share":0.2}}]'
     pipeline.config.write_text(pipeline.config.read_text().replace(f'["{pipeline.source}"]', both))
     pipeline.create_topics()
-    pipeline.produce(event(n) for n in range(20_000))
+    pipeline.produce(event(n) for n in range(20_000 * SCALE))
     worker = pipeline.worker()
-    wait_until(lambda: value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_open_messages") >= 1600, "bulk")
+    wait_until(
+        lambda: value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_open_messages") >= 1600 * SCALE, "bulk"
+    )
     before = len(pipeline.requests())
-    pipeline.produce([event(99_999, priority="high")], topic=urgent)
-    wait_until(lambda: "m99999" in taken(pipeline.requests()), "the urgent one")
-    at = next(n for n, request in enumerate(pipeline.requests()) if "m99999" in taken([request]))
+    pipeline.produce([event(9_999_999, priority="high")], topic=urgent)
+    wait_until(lambda: "m9999999" in taken(pipeline.requests()), "the urgent one")
+    at = next(n for n, request in enumerate(pipeline.requests()) if "m9999999" in taken([request]))
     assert at - before <= 6, "one under way, what it took Kafka to hand it over, and its own"
-    assert value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_open_messages") <= 2000 + 250
+    assert open_messages(worker) <= MOST
     assert worker.stop() == 0, worker.output
 
 
@@ -247,7 +254,7 @@ def test_pause_cancel_and_resume(pipeline: Pipeline):
     pipeline.simulate("json.latency=1")
     pipeline.define(records=50, concurrency=2)
     configure(pipeline)
-    pipeline.produce(event(n, campaign="abc"[n % 3]) for n in range(6_000))
+    pipeline.produce(event(n, campaign="abc"[n % 3]) for n in range(6_000 * SCALE))
     worker = pipeline.worker()
     pipeline.wait_for_results(200)
     pipeline.command("campaign", "pause", "a")
@@ -256,25 +263,27 @@ def test_pause_cancel_and_resume(pipeline: Pipeline):
     # Two requests may have been under way.
     sent = of_campaign(pipeline, "a")
     pipeline.turn()
-    wait_until(lambda: results_of(pipeline, "b") + results_of(pipeline, "c") == 4_000, "b and c", within=60)
+    wait_until(
+        lambda: results_of(pipeline, "b") + results_of(pipeline, "c") == 4_000 * SCALE, "b and c", within=SECONDS
+    )
     assert of_campaign(pipeline, "a") - sent <= 100
     sent = of_campaign(pipeline, "a")
     assert worker.stop() == 0, worker.output
     again = pipeline.worker("w1")
     again.wait_for("partitions opened")
-    pipeline.produce(event(n, campaign="c") for n in range(6_000, 6_200))
-    wait_until(lambda: results_of(pipeline, "c") == 2_200, "those that came later", within=60)
+    pipeline.produce(event(n, campaign="c") for n in range(6_000 * SCALE, 6_200 * SCALE))
+    wait_until(lambda: results_of(pipeline, "c") == 2_200 * SCALE, "those that came later", within=SECONDS)
     assert of_campaign(pipeline, "a") == sent
     pipeline.command("campaign", "resume", "a")
-    pipeline.wait_for_results(6_200)
+    pipeline.wait_for_results(6_200 * SCALE, within=SECONDS)
     assert again.stop() == 0, again.output
     audit = pipeline.audit()
     assert (audit.lost, audit.duplicated, audit.sent_again) == (0, 0, 0)
     by_campaign = Counter((it["campaign_id"], it["status"]) for it in pipeline.read_results())
-    assert by_campaign["a", "accepted"] == 2_000
-    assert by_campaign["c", "accepted"] == 2_200
-    assert by_campaign["b", "cancelled"] > 1_000
-    assert by_campaign["b", "cancelled"] + by_campaign["b", "accepted"] == 2_000
+    assert by_campaign["a", "accepted"] == 2_000 * SCALE
+    assert by_campaign["c", "accepted"] == 2_200 * SCALE
+    assert by_campaign["b", "cancelled"] > 1_000 * SCALE
+    assert by_campaign["b", "cancelled"] + by_campaign["b", "accepted"] == 2_000 * SCALE
 
 
 def of_campaign(pipeline: Pipeline, campaign: str) -> int:
@@ -394,3 +403,26 @@ def test_a_retry_topic_that_nobody_would_read_stops_the_start(pipeline: Pipeline
     assert refused.wait() == 78, refused.output
     assert f"{pipeline.unique}.retry.2s" in refused.output
     assert "topics.retry_tiers" in refused.output
+
+
+def test_another_provider_takes_over(pipeline: Pipeline):
+    """`failover`: while A refuses our account B delivers A's messages; results say so; a mutual one is no circle."""
+    log, address = two_providers(pipeline, more="failover: healthy")
+    pipeline.define("healthy", more="failover: sick")
+    pipeline.turn(at=address, credentials="demo:other")
+    configure(pipeline)
+    pipeline.produce(event(n, provider="sick") for n in range(1_500))
+    worker = pipeline.worker()
+    pipeline.wait_for_results(1_500)
+    assert statuses(pipeline)["healthy", "accepted"] == 1_500
+    pipeline.turn(at=address)
+    wait_until(lambda: "provider works again" in worker.output or not produce_one(pipeline), "a probe that succeeds")
+    assert worker.stop() == 0, worker.output
+    audit = pipeline.audit(log)
+    assert (audit.lost, audit.duplicated, audit.sent_again) == (0, 0, 0)
+    assert statuses(pipeline)["sick", "accepted"] > 0
+
+
+def produce_one(pipeline: Pipeline) -> int:
+    """One more message for `sick`: what its breaker probes with."""
+    return pipeline.produce([event(pipeline.count(pipeline.source), provider="sick")])

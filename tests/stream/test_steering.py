@@ -11,6 +11,7 @@ from connector.clock import ManualClock
 from connector.delivery.item import Item
 from connector.model import Campaign, CampaignState, ProviderState
 from connector.stream.control import Control, campaign_record, provider_record
+from connector.stream.failover import Failover
 from connector.stream.steering import SLICE_MESSAGES, Steering
 
 
@@ -56,6 +57,7 @@ class Bench:
             [self.old],
             control=self.control,
             refile=self._refile,
+            failover=Failover({}),
             live=lambda: True,
             clock=self.clock,
         )

@@ -1,0 +1,177 @@
+"""What intake makes of events and of messages that are filed anew: lane, retry topic or result."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+
+from connector.clock import ManualClock
+from connector.delivery.item import Item
+from connector.errors import MessageError
+from connector.model import Campaign, CampaignState
+from connector.stream.budget import Budget
+from connector.stream.control import Control, campaign_record
+from connector.stream.failover import Failover
+from connector.stream.intake import Intake
+from connector.stream.parking import Parking
+from connector.stream.retry import Tiers
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
+
+
+class FakeLane:
+    """Takes everything but `body: bad`."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.offered: list[str] = []
+        self.open_count = 0
+        self.refusing = False
+        self.status = SimpleNamespace(opens_in=0.0)
+
+    def takes(self, message) -> bool:
+        return True
+
+    def offer_all(self, items, messages) -> bool:
+        if any(message.body == "bad" for message in messages):
+            return False
+        self.offered += [message.message_id for message in messages]
+        return True
+
+    def offer(self, item, message) -> None:
+        if message.body == "bad":
+            raise MessageError("no operation fits")
+        self.offered.append(message.message_id)
+
+    def expected_wait(self) -> float:
+        return 60.0
+
+
+class Bench:
+    """Intake with two lanes."""
+
+    def __init__(self, **shares: float) -> None:
+        self.clock = ManualClock(wall=NOON)
+        self.a, self.b = FakeLane("a"), FakeLane("b")
+        lanes: Any = {"a": self.a, "b": self.b}
+        self.control = Control(self.clock, most=1 << 20, topic="sms.control")
+        self.results: dict[str, str] = {}
+        self.moved: list[str] = []
+        self.budget = Budget(messages=100, bytes_=1 << 20, shares=shares)
+        tiers = Tiers({5.0: "r.5s", 30.0: "r.30s", 3600.0: "r.1h"})
+        self.intake = Intake(
+            lanes,
+            control=self.control,
+            failover=Failover(lanes),
+            settle=self._settle,
+            move=self._move,
+            parking=Parking(tiers, move=self._move, clock=self.clock, longest=300),
+            retry_topics=tiers.delays,
+            share=10,
+            unknown_grace=600,
+            budget=self.budget,
+            clock=self.clock,
+            allowed=lambda to: True,
+            max_age=None,
+        )
+
+    def _settle(self, items, results) -> None:
+        self.results |= {result.message_id: str(result.status) for result in results}
+
+    def _move(self, items, moved) -> None:
+        self.moved += [it.topic for it in moved]
+
+    def item(self, topic: str = "m", received: float = 0.0, uncertain: bool = False, **fields: Any) -> Item:
+        event = {"message_id": "m1", "to": "+919812345678", "provider": "a", "campaign_id": "c", **fields}
+        origin = SimpleNamespace(topic=topic, partition=0, live=True)
+        received_at = datetime.fromtimestamp(NOON + received, UTC)
+        return Item(msgspec.json.encode(event), origin, 7, None, received_at, uncertain=uncertain)
+
+    def campaign(self, **fields: Any) -> None:
+        self.control.apply(*campaign_record("c", Campaign(**fields)))
+
+
+def test_what_is_filed_anew_reaches_its_lane_at_once():
+    """Also beside one that no longer fits, which ends `invalid`."""
+    bench = Bench()
+    bench.intake.refile([bench.item(), bench.item(message_id="m2", body="bad"), bench.item(message_id="m3")])
+    assert bench.a.offered == ["m1", "m3"]
+    assert bench.results == {"m2": "invalid"}
+
+
+def test_nothing_is_filed_anew_for_a_partition_that_has_gone():
+    """Its new owner reads the event again."""
+    bench = Bench()
+    item = bench.item()
+    item.origin.live = False
+    bench.intake.refile([item])
+    assert (bench.a.offered, bench.results, bench.moved) == ([], {}, [])
+
+
+@pytest.mark.parametrize(
+    ("campaign", "topic", "moved"),
+    [
+        ({"state": CampaignState.PAUSED}, "m", "r.5s"),
+        ({"state": CampaignState.PAUSED}, "r.5s", "r.30s"),  # it climbs
+        ({"hours": "14:00-15:00 UTC"}, "m", "r.1h"),
+        ({"hours": "12:00-12:30 UTC"}, "m", None),
+        ({}, "m", None),
+    ],
+)
+def test_a_campaign_says_whether_its_messages_wait(campaign, topic, moved):
+    """In a retry topic: they would hold memory and their partition back."""
+    bench = Bench()
+    bench.campaign(**campaign)
+    bench.intake.refile([bench.item(topic)])
+    assert bench.moved == ([moved] if moved else [])
+    assert bench.a.offered == ([] if moved else ["m1"])
+
+
+@pytest.mark.parametrize(("uncertain", "status"), [(False, "cancelled"), (True, "unknown")])
+def test_messages_of_a_cancelled_campaign_end(uncertain, status):
+    """What an earlier request may have brought to the provider is not called unsent."""
+    bench = Bench()
+    bench.campaign(state=CampaignState.CANCELLED)
+    bench.intake.refile([bench.item(uncertain=uncertain)])
+    assert bench.results == {"m1": status}
+
+
+@pytest.mark.parametrize(
+    ("fields", "received", "status"),
+    [
+        ({"provider": None, "campaign_id": None}, 0, "invalid"),  # nobody could ever supply it
+        ({"provider": None}, 0, None),
+        ({"provider": None}, -601, "invalid"),
+        ({"provider": "new"}, 0, None),
+        ({"provider": "new"}, -601, "invalid"),
+    ],
+)
+def test_a_provider_that_is_not_known_yet_is_waited_for(fields, received, status):
+    """Its definition, or its campaign, may be on the way: for `unknown_grace`."""
+    bench = Bench()
+    bench.intake.refile([bench.item(received=received, **fields)])
+    assert bench.results == ({"m1": status} if status else {})
+    assert bench.moved == ([] if status else ["r.5s"])
+
+
+def test_a_campaign_that_comes_later_names_the_provider():
+    """Its waiting messages then go there."""
+    bench = Bench()
+    bench.campaign(provider="b")
+    bench.intake.refile([bench.item(provider=None)])
+    assert bench.b.offered == ["m1"]
+
+
+def test_a_reserve_is_not_diverted_until_half_of_it_is_used():
+    """A lane that holds its share sends bulk to a retry topic; what has memory of its own waits in memory."""
+    bench = Bench(urgent=0.2)
+    bench.a.open_count = 10
+    bench.intake.refile([bench.item(), bench.item("urgent", message_id="m2")])
+    assert (bench.moved, bench.a.offered) == (["r.30s"], ["m2"])
+    bench.budget.take("urgent", 10, 0)
+    bench.intake.refile([bench.item("urgent", message_id="m3")])
+    assert bench.moved == ["r.30s", "r.30s"]
