@@ -40,7 +40,8 @@ test: check ## check, then everything against a real Kafka: contracts, integrati
 crash: $(READY) ## every fault and every mutation against real brokers: some minutes
 	@$(BIN)/python -m tests.crash
 	@echo "== lanes at full size"
-	@LANES_SCALE=25 $(BIN)/python -m pytest tests/integration/test_lanes.py -k "down or limit or backlog or cancel or tiers"
+	@LANES_SCALE=25 $(BIN)/python -m pytest tests/integration/test_lanes.py tests/integration/test_steering_on_kafka.py \
+		-k "is_down or low_limit or backlog or cancel"
 
 bench: $(READY) ## throughput on this machine
 	@$(BIN)/python -m bench
