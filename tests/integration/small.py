@@ -1,8 +1,8 @@
 """A small worker and two providers: what the tests of lanes and of their steering share.
 
 Backlog, memory and span shrink together, so that each test runs in well under a minute on two cores. `LANES_SCALE=25`
-(`make crash`) runs those with a backlog at full size: 300,000 messages for a provider that is down, and more than 100,000
-for a limited one, for priority and for pause.
+(`make crash`) runs those with a backlog at full size: 300,000 messages for a provider that is down, and more than
+100,000 for a limited one, for priority and for pause.
 """
 
 from __future__ import annotations
