@@ -1,27 +1,47 @@
-"""Faust's consumer, with one answer changed: a partition without a committed offset is no reason to crash.
+"""Faust's consumer, with two answers changed where they end or lose something.
 
-`auto_offset_reset=none` makes the fetcher report such a partition. When partitions are added to a source it may do so
-before `Worker.open` has decided where they begin, in a fetch that a rebalance did not interrupt, and Faust would end
-the worker: all of them, one after the other. Nothing is lost by not hearing it: `open` sets every position, and what
-has none is not fetched.
+A partition without a committed offset is no reason to crash: `auto_offset_reset=none` makes the fetcher report it. When
+partitions are added to a source it may do so before `Worker.open` has decided where they begin, in a fetch that a
+rebalance did not interrupt, and Faust would end the worker: all of them, one after the other. Nothing is lost by not
+hearing it: `open` sets every position, and what has none is not fetched.
+
+A partition committed at 0 is rewound like any other: what Faust has fetched and not delivered when a rebalance comes
+it throws away, and relies on "seek to committed" to read it again; aiokafka 0.14 does not seek where that is 0
+(consumer.py, `if offset and offset > 0`). The first events of a topic were passed over like a gap in the log.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka.errors import NoOffsetForPartitionError
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Reports no records where Faust's would raise NoOffsetForPartitionError."""
+    """Fetches as Faust's does, but for what the module says."""
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return await super()._fetch_records(*args, **kwargs)
         except NoOffsetForPartitionError:
             return {}
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Rewind every assigned partition; answers with the committed offsets."""
+        consumer = self._ensure_consumer()
+
+        async def seek() -> Mapping[TP, int]:
+            offsets: Mapping[TP, int] = await consumer.seek_to_committed()
+            for tp, offset in offsets.items():
+                if offset == 0:
+                    consumer.seek(tp, 0)
+            return offsets
+
+        answer: Mapping[TP, int] = await self.call_thread(seek)
+        return answer
 
 
 class Consumer(driver.Consumer):
