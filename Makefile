@@ -43,8 +43,8 @@ crash: $(READY) ## every fault and every mutation against real brokers: some min
 	@LANES_SCALE=25 $(BIN)/python -m pytest tests/integration/test_lanes.py tests/integration/test_steering_on_kafka.py \
 		-k "is_down or low_limit or backlog or cancel"
 
-bench: $(READY) ## throughput on this machine
-	@$(BIN)/python -m bench
+bench: $(READY) ## what a message costs on this machine, and how that grows: some minutes (SECTIONS="job load")
+	@$(BIN)/python -m bench $(SECTIONS)
 
 generated: $(READY) ## write again what is made from the code: schemas/, docs/configuration.md
 	@echo "== writing schemas/ and docs/configuration.md"

@@ -1,10 +1,12 @@
-"""`python -m bench`: the cost of each part, then whole pipelines on a real Kafka. `python -m bench parts`: no Kafka.
+"""`python -m bench`: the cost of each part, then whole pipelines on a real Kafka.
 
-The figures of the parts are printed as one line of JSON as well, for whoever compares them.
+python -m bench [SECTION …] [--json FILE] [--plot FILE.svg]     sections: parts, job, matrix, load, growth, …
+python -m bench compare COMMIT COMMIT
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -13,38 +15,76 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import parts, pipeline
+from bench import machine, parts, report
+from bench.cell import Bench, Figures
+from bench.compare import compare
+from bench.sections import SECTIONS
 from tests.kafka import find
+
+DEFAULT = ("parts", "job", "load", "growth", "workers", "guarantees")
+"""Without `matrix`, which takes a quarter of an hour."""
 
 
 def main() -> int:
-    """Print both tables; without a real Kafka, say why there is only one."""
-    console = Console()
+    """Run what is asked for; without a real Kafka, say why there are only parts."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("sections", nargs="*", help=f"of {', '.join(['parts', *SECTIONS])}; or: compare COMMIT COMMIT")
+    parser.add_argument("--only", default="", help="cells whose name holds this")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
+    options = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    about = machine.about()
+    console.print(f"{about['cpu']}, {about['cores']} cores, load {about['load']}; Python {about['python']}")
     with tempfile.TemporaryDirectory(prefix="sms-bench-") as name:
         folder = Path(name)
-        table = Table("part", "µs per message", "at most", title="CPU, seed payload", title_justify="left")
-        figures = list(parts.measure(folder))
-        for figure in figures:
-            over = figure.most is not None and figure.microseconds > figure.most
-            most = "" if figure.most is None else f"{figure.most:g}{' exceeded' if over else ''}"
-            table.add_row(figure.part, f"{figure.microseconds:.2f}", most)
-        console.print(table)
-        # Plain, so that it stays on one line.
-        print(orjson.dumps({"µs": {figure.part: round(figure.microseconds, 3) for figure in figures}}).decode())
-        if sys.argv[1:] == ["parts"]:
+        asked = options.sections or DEFAULT
+        cost = _parts(console, folder) if "parts" in asked else {}
+        if asked == ["parts"]:
             return 0
         with find.find(folder / "kafka") as found:
             if not found.kafka.real:
                 console.print("no real Kafka, so no pipelines: " + "; ".join(found.skipped))
                 return 1
             console.print(f"Kafka: {found.kafka}")
-            table = Table("one worker", "messages per second", "messages per request", title_justify="left")
-            for number, case in enumerate(pipeline.CASES):
-                console.print(f"running: {case.name} …")
-                measured = pipeline.measure(found.kafka, folder / str(number), case)
-                table.add_row(case.name, f"{measured.per_second:,.0f}", f"{measured.per_request:,.1f}")
-            console.print(table)
+            if asked[0] == "compare":
+                compare(console, found.kafka, folder, *asked[1:3])
+                return 0
+            rows = _cells(console, Bench(found.kafka, folder), asked, options.only)
+    if options.json:
+        report.write_json(options.json, about, cost, rows)
+    if options.plot:
+        report.write_plot(options.plot, about, rows)
     return 0
+
+
+def _parts(console: Console, folder: Path) -> dict[str, float]:
+    table = Table("part", "µs per message", "at most", title="parts: CPU without I/O, warm", title_justify="left")
+    cost = {}
+    for figure in parts.measure(folder):
+        over = figure.most is not None and figure.microseconds > figure.most
+        most = "" if figure.most is None else f"{figure.most:g}{' exceeded' if over else ''}"
+        table.add_row(figure.part, f"{figure.microseconds:.2f}", most)
+        cost[figure.part] = round(figure.microseconds, 3)
+    console.print(table)
+    print(orjson.dumps({"µs": cost}).decode())  # plain, so that it stays on one line
+    return cost
+
+
+def _cells(console: Console, bench: Bench, asked: list[str], only: str) -> list[report.Row]:
+    rows: list[report.Row] = []
+    for section, cells in SECTIONS.items():
+        if section not in asked:
+            continue
+        measured: list[tuple[str, Figures]] = []
+        for cell in cells:
+            if only not in cell.name:
+                continue
+            console.print(f"running: {section}, {cell.name} …")
+            measured.append((cell.name, bench.measure(cell)))
+        rows += [(section, name, figures) for name, figures in measured]
+        console.print(report.table(section, measured))
+    return rows
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 import orjson
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from connector.clock import ManualClock
 from connector.definition.environment import Environment
@@ -23,6 +24,9 @@ from connector.delivery.settlement import Settler
 from connector.model import Batch, Message, Reply
 from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
+from connector.stream.control import Control
+from connector.stream.ledger import Ledger
+from connector.stream.tail import SETTLES, Offsets, settled_place, settles
 from tests.integration.pipeline import BATCHED, event
 
 BATCH = 1000  # the seed's limit
@@ -65,12 +69,42 @@ def measure(folder: Path) -> Iterator[Figure]:
     results = settler.replied(attempt, 200, reading.outcomes, None).results
     assert len(results) == BATCH
 
-    yield Figure("decode the event", _best(lambda: [decode(value) for value in raw]))
-    yield Figure("batch key", _best(lambda: [renderer.batch_key(message) for message in messages]))
+    control = Control(ManualClock(), most=1, topic="")
+    yield Figure("decode and check the event", _best(lambda: [decode(value) for value in raw]))
+    yield Figure("decode it again for its request", _best(lambda: [control.waiting(item) for item in items]))
+    yield Figure("batch key", _best(lambda: renderer.batch_keys(messages)))
     yield Figure(f"render ({BATCH:,} per request)", _best(lambda: renderer.render(messages, batch)), 2.0)
     yield Figure(f"read the reply ({BATCH:,} entries)", _best(lambda: reader.read(reply, messages, batch, 0.0)), 2.0)
     yield Figure("build the result", _best(lambda: settler.replied(attempt, 200, reading.outcomes, None)))
     yield Figure("encode the result", _best(lambda: [encode(result) for result in results]))
+    yield from _bookkeeping([encode(result) for result in results])
+
+
+def _bookkeeping(values: Sequence[bytes]) -> Iterator[Figure]:
+    """What the guarantees cost: headers, ledger, reading results back."""
+    ledger, offsets = Ledger(0), Offsets(10 * BATCH)
+    headers = [[(SETTLES, settles("sms.messages", 0, number))] for number in range(BATCH)]
+
+    def append() -> None:
+        builder = BatchBuilder(1 << 20, 0)
+        for value, header in zip(values, headers, strict=True):
+            assert builder.append(timestamp=None, key=None, value=value, headers=header) is not None
+
+    def progress() -> None:
+        start = ledger.high
+        assert ledger.admit_run(start, start + BATCH)
+        ledger.settle(range(start, start + BATCH))
+        assert ledger.position == start + BATCH
+
+    def read_back() -> None:
+        for header in headers:
+            place = settled_place(header)
+            assert place is not None
+            offsets.add(place[1])
+
+    yield Figure("append it to a record batch", _best(append))
+    yield Figure("ledger: admit and settle", _best(progress))
+    yield Figure("read it back at opening", _best(read_back))
 
 
 def _best(work: Callable[[], object]) -> float:

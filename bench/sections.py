@@ -1,0 +1,52 @@
+"""What is measured, section by section. `python -m bench SECTION…` runs some of them."""
+
+from __future__ import annotations
+
+from bench.cell import Cell
+
+FAST = {"messages": 400_000}
+REPORT = "on_uncertain: report"
+
+# A step at a time, each with something to compare it with in the same run.
+SECTIONS: dict[str, list[Cell]] = {
+    "job": [
+        Cell("connector", **FAST),
+        Cell("plain Faust", messages=20_000, who="plain_faust"),
+        Cell("copy without HTTP", **FAST, who="ceiling"),
+        Cell("300 campaigns, 200 ms", **FAST, campaigns=300, latency=0.2),
+    ],
+    "matrix": [
+        Cell(
+            f"{kind}, {campaigns:,} campaigns, {latency * 1000:g} ms",
+            messages=_messages,
+            campaigns=campaigns,
+            latency=latency,
+            kind=kind,
+            concurrency=64 if kind == "unbatched" else 24,
+        )
+        for kind, most in (("batched", 300_000), ("same text", 60_000), ("unbatched", 20_000))
+        for campaigns in (1, 15, 300, 10_000)
+        for latency in (0.0, 0.05, 0.2, 1.0)
+        for _messages in (most if latency < 1 or kind != "unbatched" else 2_000,)
+    ],
+    "load": [
+        Cell("lone messages, 50 ms", messages=100, rate=10, latency=0.05),
+        Cell("1 %, 50 ms", messages=5_000, rate=500, latency=0.05),
+        Cell("10 %, 50 ms", messages=40_000, rate=5_000, latency=0.05),
+        Cell("50 %, 50 ms", messages=150_000, rate=20_000, latency=0.05),
+    ],
+    "growth": [
+        *(Cell(f"backlog of {count:,}", messages=count) for count in (20_000, 100_000, 1_000_000)),
+        *(Cell(f"{count} partitions", partitions=count) for count in (1, 4, 12)),
+        *(Cell(f"{count} providers", providers=count, campaigns=100, concurrency=4) for count in (1, 10, 100)),
+    ],
+    "workers": [
+        Cell(f"{count} workers, 200 ms", **FAST, workers=count, latency=0.2, campaigns=60) for count in (1, 2, 3)
+    ],
+    "guarantees": [
+        Cell("resend", campaigns=60, latency=0.05),
+        Cell("report", campaigns=60, latency=0.05, more=REPORT),
+        Cell("unbatched, resend", messages=20_000, kind="unbatched", concurrency=64),
+        Cell("unbatched, report", messages=10_000, kind="unbatched", concurrency=64, more=REPORT),
+    ],
+}
