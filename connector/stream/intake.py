@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -89,18 +90,19 @@ class Intake:
         received_at = datetime.fromtimestamp(now, UTC)
         records = _fresh(partition.ledger, records)
         journalled = partition.journalled or ()
-        retried, ages = partition.topic in self._retry_topics, self._max_age is not None
+        retried = partition.topic in self._retry_topics
+        items = [
+            Item(record.value or b"", partition, record.offset, record.key, received_at, self._stale_at(record))
+            for record in records
+        ]
         ended: list[tuple[Item, Result | Moved]] = []
-        bytes_ = 0
-        for record in records:
-            raw, offset = record.value or b"", record.offset
-            bytes_ += len(raw)
-            item = Item(raw, partition, offset, record.key, received_at, self._stale_at(record) if ages else None)
-            end = self._end(item, now, record if retried else None, offset in journalled)
-            if end is not None:
-                ended.append((item, end))
+        if retried or journalled or not self._together(items):
+            for item, record in zip(items, records, strict=True):
+                end = self._end(item, now, record if retried else None, item.offset in journalled)
+                if end is not None:
+                    ended.append((item, end))
         ended += self._offer(now)
-        self._budget.take(partition.topic, len(records), bytes_)
+        self._budget.take(partition.topic, len(items), sum([len(item.raw) for item in items]))
         self.counts.events[partition.topic] += len(records)
         self._pass_on(ended)
 
@@ -122,6 +124,32 @@ class Intake:
                 self.counts.refused[provider or "", result.status.value] += 1
         if moved:
             self._move([item for item, _ in moved], [it for _, it in moved])
+
+    def _together(self, items: Sequence[Item]) -> bool:
+        """Prepare all of them for their lanes at once, as it nearly always is. False, with nothing done, where one of
+        them needs a look of its own.
+        """
+        if self._control.campaigns or self._max_age is not None:
+            return False
+        try:
+            messages = [decode_message(item.raw) for item in items]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return False
+        if any(it.expires_at is not None or it.priority is Priority.HIGH for it in messages):
+            return False
+        if not all(map(self._allowed, map(attrgetter("to"), messages))):
+            return False
+        providers: defaultdict[str | None, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
+        for item, message in zip(items, messages, strict=True):
+            fitting = providers[message.provider]
+            fitting[0].append(item)
+            fitting[1].append(message)
+        for name, fitting in providers.items():
+            lane = None if name is None else self._lanes.get(name)
+            if lane is None or lane.open_count + len(fitting[0]) > self.share:
+                return False
+        self._fitting.update({self._lanes[name or ""]: fitting for name, fitting in providers.items()})
+        return True
 
     def _end(self, item: Item, now: float, retried: ConsumerRecord | None, interrupted: bool) -> Result | Moved | None:
         """What becomes of an item; None when it is to wait in a lane: `_offer` gives it there. Raises nothing.

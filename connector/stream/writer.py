@@ -8,7 +8,7 @@ partition's result leaves at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -52,20 +52,33 @@ class Lot:
     """What waits to be written for one source partition.
 
     Attributes:
-        finished, moved: what waits, each item with what becomes of it.
-        unacknowledged: results of it that are not acknowledged yet, waiting or on their way.
+        results: encoded, as record batches; all but the last are full.
+        items: what they finish.
+        dead: results whose event goes to the dead letters first.
+        moved: events on their way to retry topics.
+        unacknowledged: results that are not acknowledged yet, waiting or on their way.
         task: writes it; None when nothing waits.
-        written_at: when the last batch was begun, by the event loop's time.
+        written_at: when it last began to, by the event loop's time.
     """
 
-    __slots__ = ("finished", "moved", "task", "unacknowledged", "written_at")
+    __slots__ = ("dead", "items", "moved", "results", "task", "unacknowledged", "written_at")
 
     def __init__(self) -> None:
-        self.finished: list[tuple[Item, Result]] = []
-        self.moved: list[tuple[Item, Moved]] = []
-        self.unacknowledged = 0
         self.task: asyncio.Task[None] | None = None
+        self.unacknowledged = 0
         self.written_at = float("-inf")
+        self.clear()
+
+    def clear(self) -> None:
+        """What was in it is being written."""
+        self.results: list[BatchBuilder] = []
+        self.items: list[Item] = []
+        self.dead: list[tuple[Item, Result]] = []
+        self.moved: list[tuple[Item, Moved]] = []
+
+    @property
+    def waiting(self) -> int:
+        return len(self.items) + len(self.dead) + len(self.moved)
 
 
 class _Record(NamedTuple):
@@ -138,11 +151,19 @@ class ResultWriter:
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the final results of these items. They are settled when they are acknowledged, not before."""
-        for pair in zip(items, results, strict=True):
-            lot = self._lot(pair[0].origin)
-            if lot is not None:
-                lot.finished.append(pair)
-                lot.unacknowledged += 1
+        lots, append, record = self._lots, self._append, self._result_record
+        for item, result in zip(items, results, strict=True):
+            lot = lots.get(item.origin)
+            if lot is None or lot.task is None:
+                lot = self._lot(item.origin)
+                if lot is None:
+                    continue
+            lot.unacknowledged += 1
+            if result.status in KEPT:
+                lot.dead.append((item, result))
+            else:  # encoded at once: results are many and short-lived, and nothing of them is kept
+                append(lot.results, record(item, result))
+                lot.items.append(item)
         self._look()
 
     def move(self, items: Sequence[Item], moved: Sequence[Moved]) -> None:
@@ -167,12 +188,13 @@ class ResultWriter:
         """Write plain values to the partition's number in `topic`; returns when they are acknowledged."""
         if not await self._gate(origin):
             return
-        await self._send(origin, topic, origin.partition, [_Record(None, value, []) for value in values])
+        records: list[_Fields] = [(None, value, []) for value in values]
+        await self._send(origin, topic, origin.partition, self._batches(records))
 
     @property
     def waiting(self) -> int:
         """Results not yet handed to the producer."""
-        return sum(len(lot.finished) + len(lot.moved) for lot in self._lots.values())
+        return sum(lot.waiting for lot in self._lots.values())
 
     @property
     def unacknowledged(self) -> int:
@@ -219,58 +241,45 @@ class ResultWriter:
     async def _run(self, origin: Partition, lot: Lot) -> None:
         loop = asyncio.get_running_loop()
         try:
-            while (lot.finished or lot.moved) and origin.live:
+            while lot.waiting and origin.live:
                 linger = lot.written_at + LINGER_SECONDS - loop.time()
                 if linger > 0:
                     await asyncio.sleep(linger)
                 lot.written_at = loop.time()
-                finished, lot.finished = lot.finished, []
-                moved, lot.moved = lot.moved, []
+                results, items, dead, moved = lot.results, lot.items, lot.dead, lot.moved
+                lot.clear()
                 if not await self._gate(origin):
                     return
-                await self._write(origin, finished, moved)
-                lot.unacknowledged -= len(finished)
+                count = len(items) + len(dead)
+                refused = await self._write_moved(origin, moved)
+                await self._write_dead_letters(origin, dead + refused)
+                for item, result in dead + refused:
+                    self._append(results, self._result_record(item, result))
+                if results:
+                    started = self._clock.monotonic()
+                    await self._send(origin, self._results, origin.partition, results)
+                    self.acknowledged.add(self._clock.monotonic() - started)
+                lot.unacknowledged -= count
                 self._look()
                 if origin.live:
-                    self._durable(origin, [item for item, _ in finished] + [item for item, _ in moved])
+                    self._durable(origin, [*items, *(item for item, _ in dead), *(item for item, _ in moved)])
         except Exception as error:
             log.exception("results cannot be written", partition=origin.partition)
             self._failed(error)
         finally:
             lot.task = None
 
-    async def _write(
-        self, origin: Partition, finished: Sequence[tuple[Item, Result]], moved: Sequence[tuple[Item, Moved]]
-    ) -> None:
-        if moved:
-            finished = [*finished, *await self._write_moved(origin, moved)]
-        dead = [pair for pair in finished if pair[1].status in KEPT]
-        if dead:
-            await self._write_dead_letters(origin, dead)
-        if finished:
-            await self._write_results(origin, finished)
-
-    async def _write_results(self, origin: Partition, finished: Sequence[tuple[Item, Result]]) -> None:
-        records = self._result_records(origin, finished)
-        started = self._clock.monotonic()
-        await self._send(origin, self._results, origin.partition, records)
-        self.acknowledged.add(self._clock.monotonic() - started)
-
-    def _result_records(self, origin: Partition, finished: Sequence[tuple[Item, Result]]) -> Iterator[_Fields]:
-        """One by one, while they are written: the hot path."""
-        present, encode, settles = self._present, self._encode, origin.settles
-        room = self._record_bytes - RECORD_OVERHEAD_BYTES
-        for item, result in finished:
-            if present is not None:
-                present(result)
-            value, key = encode(result), item.key
-            if key is None and result.message_id:
-                key = result.message_id.encode()
-            headers = [(SETTLES, f"{settles}{item.offset}".encode())]
-            if len(value) + (0 if key is None else len(key)) > room:
-                yield self._shrink(_Record(key, value, headers), result)
-            else:
-                yield key, value, headers
+    def _result_record(self, item: Item, result: Result) -> _Fields:
+        """The record of a result. The hot path."""
+        if self._present is not None:
+            self._present(result)
+        value, key = self._encode(result), item.key
+        if key is None and result.message_id:
+            key = result.message_id.encode()
+        headers = [(SETTLES, f"{item.origin.settles}{item.offset}".encode())]
+        if len(value) + (0 if key is None else len(key)) + RECORD_OVERHEAD_BYTES > self._record_bytes:
+            return self._shrink(_Record(key, value, headers), result)
+        return key, value, headers
 
     async def _write_moved(self, origin: Partition, moved: Sequence[tuple[Item, Moved]]) -> list[tuple[Item, Result]]:
         """Write retry records; returns results of those that no topic takes."""
@@ -284,7 +293,7 @@ class ResultWriter:
             else:
                 records.setdefault(topic, []).append(record)
         for topic, waiting in records.items():
-            await self._send(origin, topic, origin.partition, waiting)
+            await self._send(origin, topic, origin.partition, self._batches(waiting))
         return refused
 
     def _shrink(self, record: _Record, result: Result) -> _Record:
@@ -307,7 +316,9 @@ class ResultWriter:
             records.append(record)
         if records:
             partitions = await self._producer.partitions_for(self._dead_letters)
-            await self._send(origin, self._dead_letters, origin.partition % max(1, len(partitions)), records)
+            await self._send(
+                origin, self._dead_letters, origin.partition % max(1, len(partitions)), self._batches(records)
+            )
 
     def _error_headers(self, origin: Partition, item: Item, result: Result) -> Headers:
         """Kafka Connect's header names, so that tools that read its dead letters read ours."""
@@ -323,16 +334,22 @@ class ResultWriter:
             ("__connect.errors.exception.message", (result.reason or "").encode()),
         ]
 
-    async def _send(self, origin: Partition, topic: str, partition: int, records: Iterable[_Fields]) -> None:
-        """Send in as few record batches as fit and wait until every one is acknowledged."""
-        builder, futures = self._producer.create_batch(), []
-        for key, value, headers in records:
-            if builder.append(timestamp=None, key=key, value=value, headers=headers) is None:
-                futures.append((await self._enqueue(builder, topic, partition), builder.record_count()))
-                builder = self._producer.create_batch()
-                # The first record of a batch is always taken.
-                builder.append(timestamp=None, key=key, value=value, headers=headers)
-        futures.append((await self._enqueue(builder, topic, partition), builder.record_count()))
+    def _batches(self, records: Iterable[_Fields]) -> list[BatchBuilder]:
+        """Records in as few record batches as fit."""
+        batches: list[BatchBuilder] = []
+        for record in records:
+            self._append(batches, record)
+        return batches
+
+    def _append(self, batches: list[BatchBuilder], record: _Fields) -> None:
+        key, value, headers = record
+        if not batches or batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:
+            batches.append(self._producer.create_batch())
+            batches[-1].append(timestamp=None, key=key, value=value, headers=headers)  # the first is always taken
+
+    async def _send(self, origin: Partition, topic: str, partition: int, batches: Sequence[BatchBuilder]) -> None:
+        """Send record batches and wait until every one is acknowledged."""
+        futures = [(await self._enqueue(it, topic, partition), it.record_count()) for it in batches]
         for future, count in futures:
             acknowledged = await future
             if acknowledged.offset >= 0:
