@@ -91,12 +91,13 @@ class Intake:
         records = _fresh(partition.ledger, records)
         journalled = partition.journalled or ()
         retried = partition.topic in self._retry_topics
+        stale_at = self._stale_at
         items = [
-            Item(record.value or b"", partition, record.offset, record.key, received_at, self._stale_at(record))
+            Item(record.value or b"", partition, record.offset, record.key, received_at, stale_at(record))
             for record in records
         ]
         ended: list[tuple[Item, Result | Moved]] = []
-        if retried or journalled or not self._together(items):
+        if retried or journalled or not self._together(items, now):
             for item, record in zip(items, records, strict=True):
                 end = self._end(item, now, record if retried else None, item.offset in journalled)
                 if end is not None:
@@ -125,11 +126,11 @@ class Intake:
         if moved:
             self._move([item for item, _ in moved], [it for _, it in moved])
 
-    def _together(self, items: Sequence[Item]) -> bool:
+    def _together(self, items: Sequence[Item], now: float) -> bool:
         """Prepare all of them for their lanes at once, as it nearly always is. False, with nothing done, where one of
         them needs a look of its own.
         """
-        if self._control.campaigns or self._max_age is not None:
+        if self._control.campaigns or any(item.deadline is not None and item.deadline <= now for item in items):
             return False
         try:
             messages = [decode_message(item.raw) for item in items]
