@@ -9,14 +9,18 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiokafka import ConsumerRecord
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.delivery.lane import Lane
 from connector.stream.budget import Budget
+from connector.stream.cluster import Cluster
 from connector.stream.intake import Intake
 from connector.stream.ownership import Ownership
 from connector.stream.partition import Partition
 from connector.stream.relief import Relief
+
+log = structlog.get_logger(__name__)
 
 # Records admitted between two turns of the event loop: a millisecond of work.
 SLICE_RECORDS = 250
@@ -30,6 +34,7 @@ class Admission:
     Args:
         lanes: by provider name; woken after each slice.
         span: offsets a partition may have between its oldest open one and its newest.
+        cluster: asked for what stands before a partition's first records, where they begin later than expected.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class Admission:
         relief: Relief,
         lanes: Mapping[str, Lane],
         span: int,
+        cluster: Cluster,
     ) -> None:
         self._owned = owned
         self._intake = intake
@@ -48,6 +54,7 @@ class Admission:
         self._relief = relief
         self._lanes = lanes
         self._span = span
+        self._cluster = cluster
         self._waiting = 0
 
     @property
@@ -69,6 +76,12 @@ class Admission:
 
     async def _admit(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
         epoch = self._owned.epoch
+        if not partition.begun:
+            partition.begun = True
+            if records[0].offset > partition.ledger.high:
+                records = [*await self._passed_over(partition, records[0].offset), *records]
+                if epoch != self._owned.epoch:
+                    return
         for start in range(0, len(records), SLICE_RECORDS):
             while self._full(partition):
                 await self._wait()
@@ -80,6 +93,27 @@ class Admission:
             await asyncio.sleep(0)
             if epoch != self._owned.epoch:
                 return
+
+    async def _passed_over(self, partition: Partition, first: int) -> list[ConsumerRecord]:
+        """Records before the first ones that came. A ledger takes a jump for a gap in the log, so that one made by a
+        fetcher around a rebalance would be committed: it has happened, and the log is the only one to know.
+        """
+        epoch, start = self._owned.epoch, partition.ledger.high
+        missed = await self._cluster.read_between(
+            TopicPartition(partition.topic, partition.partition),
+            start,
+            first,
+            wanted=lambda: epoch == self._owned.epoch,
+        )
+        if missed:
+            log.warning(
+                "the fetcher passed over events; they are read again",
+                topic=partition.topic,
+                partition=partition.partition,
+                offset=start,
+                events=len(missed),
+            )
+        return missed
 
     def _full(self, partition: Partition) -> bool:
         if partition.ledger.span >= self._span:

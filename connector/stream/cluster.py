@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -44,6 +45,7 @@ class Cluster:
         self._clock = clock
         self._admin: AIOKafkaAdminClient | None = None
         self._reader: AIOKafkaConsumer | None = None
+        self._reading = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect. Raises aiokafka.errors.KafkaConnectionError where no broker answers."""
@@ -119,8 +121,18 @@ class Cluster:
         *,
         wanted: Callable[[], bool],
     ) -> int:
-        """Read our own records from `starts` to `ends`; see `tail.read_tail`."""
-        return await read_tail(await self._ready(), starts, ends, seen, clock=self._clock, wanted=wanted)
+        """Read our own records from `starts` to `ends`; see `tail.read_tail`. One at a time: there is one reader."""
+        reader = await self._ready()
+        async with self._reading:
+            return await read_tail(reader, starts, ends, seen, clock=self._clock, wanted=wanted)
+
+    async def read_between(
+        self, tp: TopicPartition, start: int, end: int, *, wanted: Callable[[], bool]
+    ) -> list[ConsumerRecord]:
+        """What the log holds from `start` to before `end`: nothing where it has a gap."""
+        found: list[ConsumerRecord] = []
+        await self.read_tail({tp: start}, {tp: end}, lambda _, record: found.append(record), wanted=wanted)
+        return found
 
     async def purge(self, before: Mapping[TopicPartition, int]) -> None:
         """Delete records before these offsets. What cannot be deleted now is deleted next time."""

@@ -163,6 +163,7 @@ class Worker:
             relief=relief,
             lanes=self._lanes.current,
             span=settings.span,
+            cluster=cluster,
         )
         self.take = self._admission.take
         self._control_reader = ControlReader(cluster.options, topic=settings.topics.control, apply=self._steering.apply)

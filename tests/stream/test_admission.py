@@ -1,0 +1,92 @@
+"""Letting records in: a jump at the beginning of an epoch is looked up in the log before it is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+
+from connector.stream.admission import Admission
+from connector.stream.budget import Budget
+from connector.stream.cluster import Cluster
+from connector.stream.intake import Intake
+from connector.stream.ledger import Ledger, Marks
+from connector.stream.ownership import Ownership
+from connector.stream.partition import Partition
+from connector.stream.relief import Relief
+from connector.stream.tail import Offsets
+
+START = 100
+
+
+def records(offsets: Sequence[int]) -> list[ConsumerRecord]:
+    return [cast(ConsumerRecord, SimpleNamespace(offset=offset)) for offset in offsets]
+
+
+class Bench:
+    """Admission with a log of its own, and the offsets that were let in."""
+
+    def __init__(self, log: Sequence[int]) -> None:
+        self.log = log
+        self.asked: list[tuple[int, int]] = []
+        self.admitted: list[int] = []
+        self.owned = Ownership()
+        self.partition = Partition("sms", 3, Ledger(START), Marks(START, {}), {}, START, Offsets(100))
+        self.owned.own([self.partition], [], generation=7)
+        self.owned.live = True
+        self.admission = Admission(
+            self.owned,
+            intake=cast(Intake, self),
+            budget=Budget(messages=1000, bytes_=1000),
+            relief=cast(Relief, None),
+            lanes={},
+            span=1000,
+            cluster=cast(Cluster, self),
+        )
+
+    def take(self, partition: Partition, found: Sequence[ConsumerRecord]) -> None:
+        self.admitted += [record.offset for record in found if partition.ledger.admit(record.offset)]
+
+    async def read_between(
+        self, tp: TopicPartition, start: int, end: int, *, wanted: Callable[[], bool]
+    ) -> list[ConsumerRecord]:
+        assert (tp, wanted()) == (TopicPartition("sms", 3), True)
+        self.asked.append((start, end))
+        return records([offset for offset in self.log if start <= offset < end])
+
+    async def chunk(self, offsets: Sequence[int], **changes: Any) -> None:
+        message = {"topic": "sms", "partition": 3, "generation_id": 7, "value": records(offsets)}
+        await self.admission.take(SimpleNamespace(**message | changes))
+
+
+async def test_events_the_fetcher_has_passed_over_are_read_from_the_log() -> None:
+    bench = Bench(log=range(90, 200))
+    await bench.chunk(range(105, 110))
+    assert bench.admitted == list(range(START, 110))
+    assert bench.partition.ledger.open == 10
+
+
+async def test_a_gap_in_the_log_is_a_gap() -> None:
+    bench = Bench(log=[*range(90, 95), *range(105, 110)])
+    await bench.chunk(range(105, 110))
+    assert bench.asked == [(START, 105)]
+    assert bench.admitted == list(range(105, 110))
+
+
+async def test_only_the_first_records_of_an_epoch_are_looked_at() -> None:
+    bench = Bench(log=range(90, 200))
+    await bench.chunk(range(START, 105))
+    await bench.chunk(range(106, 108))  # a transaction marker at 105
+    assert bench.asked == []
+    assert bench.admitted == [*range(START, 105), 106, 107]
+
+
+@pytest.mark.parametrize("changes", [{"generation_id": 6}, {"partition": 4}])
+async def test_what_is_not_ours_is_not_let_in(changes: dict[str, int]) -> None:
+    bench = Bench(log=[])
+    await bench.chunk(range(START, 105), **changes)
+    assert bench.admitted == []
+    assert not bench.partition.begun
