@@ -74,6 +74,14 @@ def join_and_leave(scene: Scene) -> None:
             scene.stop(name)
 
 
+@scenario("clean", size=Size(session=LONG_SESSION, latency=1.0, partitions=12, slots=24))
+def start_together(scene: Scene) -> None:
+    """Four workers start at the same moment on a backlog nobody has read before."""
+    scene.produce()
+    for number in range(4):
+        scene.start(f"w{number}")
+
+
 @scenario("clean", size=CLEAN)
 def refused_commits(scene: Scene) -> None:
     """The broker refuses every commit the first time."""
