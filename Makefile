@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 SLOW := tests/kafka tests/contract tests/integration tests/crash tests/demo/test_demo.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test crash lint bench generated lock clean
+.PHONY: help demo check test crash soak lint bench generated lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,11 +37,14 @@ test: check ## check, then everything against a real Kafka: contracts, integrati
 	@echo "== tests with Kafka (KAFKA_BOOTSTRAP, a container, local Java or, with less proven, the embedded broker)"
 	@$(BIN)/python -m pytest $(wildcard $(SLOW))
 
-crash: $(READY) ## every fault and every mutation against real brokers: some minutes
+crash: $(READY) ## every fault and every mutation against real brokers: most of an hour
 	@$(BIN)/python -m tests.crash
 	@echo "== lanes at full size"
 	@LANES_SCALE=25 $(BIN)/python -m pytest tests/integration/test_lanes.py tests/integration/test_steering_on_kafka.py \
 		-k "is_down or low_limit or backlog or cancel"
+
+soak: $(READY) ## everything at random, for SECONDS=3600
+	@$(BIN)/python -m tests.crash --soak $(or $(SECONDS),3600) --seed $(or $(SEED),1)
 
 bench: $(READY) ## what a message costs on this machine, and how that grows: some minutes (SECTIONS="job load")
 	@$(BIN)/python -m bench $(SECTIONS)
