@@ -166,6 +166,19 @@ def test_under_report_what_was_at_the_provider_may_be_unknown_and_is_not_sent_ag
     assert (found.allowed, found.allowed_unknown) == (0, COUNT + 8)
 
 
+def test_a_result_may_settle_the_retry_record_that_has_inherited_its_event() -> None:
+    it = evidence()
+    it.results = [replace(it.results[0], settles="retry.5s/0/9"), *it.results[1:]]
+    it.inherited = {"retry.5s/0/9": "retry.1s/0/4", "retry.1s/0/4": "in/0/0"}
+    assert list(audit(it).complaints()) == []
+    it.inherited = {"retry.5s/0/9": "in/0/1"}
+    assert audit(it).misplaced == 1
+    it.inherited = {}
+    assert audit(it).misplaced == 1
+    it.purged = ("retry.5s/",)  # what it settled was deleted with it
+    assert list(audit(it).complaints()) == []
+
+
 def test_a_line_of_the_simulators_log_is_read_with_worker_messages_and_whether_it_was_answered() -> None:
     line = {
         "n": 1, "time": 5.0, "provider": "json", "path": "/json/send", "status": 200, "fault": None, "count": 2,
@@ -174,6 +187,8 @@ def test_a_line_of_the_simulators_log_is_read_with_worker_messages_and_whether_i
     }  # fmt: skip
     found = read_send(orjson.dumps(line))
     assert found == Send(5.0, "w3", (Seen("+911", "m1", True), Seen("+912", "m2", False)), {"m1": "a"}, True)
+    later = read_send(orjson.dumps(line | {"refused": [{"to": "+912", "ref": "m2", "code": "temporary"}]}))
+    assert [message.ref for message in later.seen] == ["m1"]  # refused for now: to be sent again
     assert not read_send(orjson.dumps(line | {"status": None, "fault": "drop after"})).answered
     assert not read_send(orjson.dumps(line | {"status": 503, "fault": "error"})).answered
 
