@@ -251,23 +251,31 @@ class ResultWriter:
                 if not await self._gate(origin):
                     return
                 count = len(items) + len(dead)
-                refused = await self._write_moved(origin, moved)
-                await self._write_dead_letters(origin, dead + refused)
-                for item, result in dead + refused:
+                if moved:
+                    dead += await self._write_moved(origin, moved)
+                if dead:
+                    await self._write_dead_letters(origin, dead)
+                for item, result in dead:
                     self._append(results, self._result_record(item, result))
                 if results:
-                    started = self._clock.monotonic()
-                    await self._send(origin, self._results, origin.partition, results)
-                    self.acknowledged.add(self._clock.monotonic() - started)
+                    await self._write(origin, results)
                 lot.unacknowledged -= count
                 self._look()
                 if origin.live:
-                    self._durable(origin, [*items, *(item for item, _ in dead), *(item for item, _ in moved)])
+                    refused = {id(item) for item, _ in dead}
+                    waiting = [item for item, _ in moved if id(item) not in refused]
+                    self._durable(origin, [*items, *(item for item, _ in dead), *waiting])
         except Exception as error:
             log.exception("results cannot be written", partition=origin.partition)
             self._failed(error)
         finally:
             lot.task = None
+
+    async def _write(self, origin: Partition, results: Sequence[BatchBuilder]) -> None:
+        """Write results and wait until they are acknowledged."""
+        started = self._clock.monotonic()
+        await self._send(origin, self._results, origin.partition, results)
+        self.acknowledged.add(self._clock.monotonic() - started)
 
     def _result_record(self, item: Item, result: Result) -> _Fields:
         """The record of a result. The hot path."""
