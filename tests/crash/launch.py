@@ -147,7 +147,7 @@ def in_revoke(reached: Reached) -> None:
     from connector.stream.worker import Worker
 
     def closing(worker: Worker, why: str, _seconds: float) -> None:
-        if why == "revoked" and worker._partitions:  # Faust reports an empty revocation at the start
+        if why == "revoked" and worker._owned.partitions:  # Faust reports an empty revocation at the start
             reached()
 
     around(Worker, "close", before=closing)
