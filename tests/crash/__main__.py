@@ -10,6 +10,7 @@ and every mutation is noticed.
 from __future__ import annotations
 
 import argparse
+import logging
 import shutil
 import sys
 import tempfile
@@ -41,6 +42,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, help="keep every process's output here")
     parser.add_argument("--soak", type=float, metavar="SECONDS", help="one long random schedule instead")
     options = parser.parse_args()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what the suite asks brokers that are away
     if unknown := set(options.names) - set(known):
         parser.error(f"no scenario and no mutation: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
 

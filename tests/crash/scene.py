@@ -115,7 +115,7 @@ class Scene:
                 "http_total": f"{self.size.http_total:g}s",
                 "broker_request": "20s",
                 "commit_interval": "500ms",
-                "stuck": "60s",
+                "stuck": "180s",
                 **timeouts,
             },
         }
