@@ -19,7 +19,7 @@ from connector.stream.cluster import Bounds, Cluster, Committed
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.partition import Partition
 from connector.stream.start import Situation, Start, decide
-from connector.stream.tail import Offsets, decode_metadata, settled_place
+from connector.stream.tail import Offsets, decode_metadata, result_source, settled_place
 
 log = structlog.get_logger(__name__)
 
@@ -85,6 +85,11 @@ class Opening:
         read = await self._cluster.read_tail(starts, ends, functools.partial(self._seen, known), wanted=wanted)
         chosen = await self._chosen([tp for tp in twins if tp not in committed], bounds)
 
+        # Where no result was ever deleted, an event from `start_from` on without one was not sent: the first results
+        # need not be of the first events.
+        results = self._settings.topics.results
+        whole = {twin.partition for twin, bound in twin_bounds.items() if twin.topic == results and bound.begin == 0}
+        since = {tp: offset for tp, offset in chosen.items() if tp.partition in whole}
         established = {tp.topic for tp in committed}
         opened, problems = [], []
         for tp in sorted(twins):
@@ -96,7 +101,7 @@ class Opening:
                 begin=bounds[tp].begin,
                 end=bounds[tp].end,
                 # A retry topic is read from its beginning: whatever is left in it is ours to finish.
-                resume_at=None if tp.topic in self._retry else found.settled.resume_at(),
+                resume_at=None if tp.topic in self._retry else found.settled.resume_at(since.get(tp)),
                 chosen=chosen.get(tp),
                 established=tp.topic in established or tp.topic in self._retry,
             )
@@ -119,8 +124,14 @@ class Opening:
             entry = journal.decode(record.value)
             if entry is not None and (found := known.get(_place(entry.topic, tp.partition))) is not None:
                 journal.apply(entry, found.journalled)
-        elif (place := settled_place(record.headers)) is not None and (found := known.get(place[0])) is not None:
-            found.settled.add(place[1])
+        elif (place := settled_place(record.headers)) is not None:
+            if (found := known.get(place[0])) is not None:
+                found.settled.add(place[1])
+            if tp.topic == self._settings.topics.results and place[0].rpartition("/")[0] in self._retry:
+                # The retry record that led here may be purged: the result itself still names its event.
+                source = result_source(record.value)
+                if source is not None and (found := known.get(_place(source.topic, source.partition))) is not None:
+                    found.settled.add(source.offset)
 
     async def _twins(self, assigned: Collection[TopicPartition]) -> dict[TopicPartition, tuple[TopicPartition, ...]]:
         """Per source partition its same-numbered partitions in our topics; without them it is not admitted."""

@@ -11,10 +11,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.clock import Clock
+from connector.model import Source
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer
@@ -40,6 +42,21 @@ def settled_place(headers: Iterable[tuple[str, bytes]]) -> tuple[str, int] | Non
             place, _, offset = value.decode("utf-8", "replace").rpartition("/")
             return (place, int(offset)) if offset.isdecimal() else None
     return None
+
+
+class _Sourced(msgspec.Struct):
+    source: Source
+
+
+_decode_sourced = msgspec.json.Decoder(_Sourced).decode
+
+
+def result_source(value: bytes | None) -> Source | None:
+    """The event a result is of; None when it is no result of ours."""
+    try:
+        return _decode_sourced(value or b"").source
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def encode_metadata(ends: Mapping[str, int]) -> str:
@@ -106,11 +123,15 @@ class Offsets:
             yield base + index
             index = self._flags.find(1, index + 1)
 
-    def resume_at(self) -> int | None:
-        """Where to go on when no offset is committed: the first unsettled offset after the first settled one."""
+    def resume_at(self, since: int | None = None) -> int | None:
+        """Where to go on when no offset is committed: the first unsettled offset after the first settled one.
+
+        With `since`, after that offset where it comes before the first settled one: known to be where all began.
+        """
         if self._base is None or self._first is None:
             return None
-        hole = self._flags.find(0, self._first - self._base)
+        first = self._first if since is None else min(self._first, max(since, self._base))
+        hole = self._flags.find(0, first - self._base)
         return self._base + (len(self._flags) if hole < 0 else hole)
 
 

@@ -77,3 +77,50 @@ async def test_where_all_is_committed_nothing_is_read() -> None:
 
 async def test_without_a_commit_all_results_are_read() -> None:
     assert await opened_from({}, {SOURCE: 100, RESULTS: 100}) == {RESULTS: 0}
+
+
+class Record:
+    """A result as the tail shows it."""
+
+    def __init__(self, settles: str, offset: int) -> None:
+        self.headers = [("settles", settles.encode())]
+        self.value = b'{"source":{"topic":"sms.messages","partition":0,"offset":%d}}' % offset
+
+
+class Written(Kafka):
+    """With these records in the results topic, of which the first may have been deleted."""
+
+    def __init__(self, records: list[Record], *, begin: int = 0, end: int = 100) -> None:
+        super().__init__({}, {SOURCE: end, RESULTS: begin + len(records)})
+        self._records = records
+        self._begin = begin
+
+    async def bounds(self, partitions: Any) -> dict[TopicPartition, Bounds]:
+        found = await super().bounds(partitions)
+        return {tp: bounds._replace(begin=self._begin) if tp == RESULTS else bounds for tp, bounds in found.items()}
+
+    async def read_tail(self, starts: Any, ends: Any, seen: Any, *, wanted: Any) -> int:
+        for record in self._records:
+            seen(RESULTS, record)
+        return len(self._records)
+
+
+async def begins_at(kafka: Kafka) -> int:
+    opened = await Opening(cast(Cluster, kafka), SETTINGS, journal=False).open({SOURCE})
+    return opened[0].ledger.position
+
+
+LATER = [Record(f"sms.messages/0/{offset}", offset) for offset in (4, 5, 6)]
+
+
+async def test_without_offsets_what_was_to_be_sent_and_has_no_result_is_sent_though_later_events_have_theirs() -> None:
+    assert await begins_at(Written(LATER)) == 0
+
+
+async def test_where_results_were_deleted_nobody_knows_and_nothing_before_the_first_one_is_sent() -> None:
+    assert await begins_at(Written(LATER, begin=50)) == 7
+
+
+async def test_a_result_settles_its_event_though_the_retry_record_between_them_is_gone() -> None:
+    moved = Record(f"{RETRIES[0].topic}/0/31", 0)
+    assert await begins_at(Written([moved, *LATER])) == 1

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.stream.tail import Offsets, decode_metadata, encode_metadata, settles
+from connector.model import Source
+from connector.stream.tail import Offsets, decode_metadata, encode_metadata, result_source, settles
 
 
 @given(st.lists(st.integers(0, 400), max_size=80))
@@ -29,6 +30,30 @@ def test_resume_is_the_first_hole_after_the_first_settled(offsets):
     while expected in offsets:
         expected += 1
     assert settled.resume_at() == expected
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        (None, 102),  # nobody knows whether what stands before was ours to send
+        (97, 97),  # all began at 97, and that has no result
+        (99, 99),
+        (100, 102),
+        (500, 102),  # `latest` says nothing about what has begun already
+    ],
+)
+def test_resume_is_the_first_hole_since_all_began(since, expected):
+    settled = Offsets(span=500)
+    for offset in (100, 101, 105):
+        settled.add(offset)
+    assert settled.resume_at(since) == expected
+
+
+def test_a_result_names_its_event():
+    value = b'{"status":"accepted","source":{"topic":"sms","partition":2,"offset":7},"completed_at":"x","later":1}'
+    assert result_source(value) == Source("sms", 2, 7)
+    for other in (None, b"", b"{}", b"nonsense", b'{"source": 3}', b"\xff"):
+        assert result_source(other) is None
 
 
 def test_nothing_settled_says_nothing():
