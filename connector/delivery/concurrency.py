@@ -28,12 +28,15 @@ class Concurrency:
     @property
     def slots(self) -> int:
         """Requests that may be under way at once; at least 1."""
-        return int(self._limit)
+        return max(1, int(self._limit))
 
     def resize(self, maximum: int) -> None:
-        """Another maximum, when this worker's share of the group changes."""
+        """Another maximum, when this worker's share of the group changes: the group as a whole stays where it was.
+
+        A worker starts with no share at all, which must not make it begin with one slot.
+        """
+        self._limit *= maximum / self._maximum
         self._maximum = float(maximum)
-        self._limit = max(1.0, min(self._limit, self._maximum))
 
     def replied(self, records: int, seconds: float) -> None:
         """A reply that shows no overload came after `seconds`: about one slot more per round of replies."""
@@ -41,7 +44,7 @@ class Concurrency:
         usual = self._usual.get(group, seconds)
         self._usual[group] = seconds if seconds <= usual else usual + (seconds - usual) * DRIFT
         if seconds <= usual * SLOW:
-            self._limit = min(self._maximum, self._limit + 1.0 / self._limit)
+            self._limit = min(self._maximum, self._limit + 1.0 / max(1.0, self._limit))
 
     def overloaded(self, started: float, now: float) -> None:
         """A request begun at `started` was throttled or timed out. Halves once for all requests of the same moment."""

@@ -231,6 +231,16 @@ def test_a_smaller_maximum_counts_at_once() -> None:
     assert made.slots == 1
 
 
+def test_what_was_reached_is_kept_in_proportion_when_the_share_changes() -> None:
+    made = Concurrency(64)
+    made.resize(1)  # a worker that has no partitions yet
+    made.resize(64)
+    assert made.slots == 32
+    made.overloaded(0.0, 1.0)
+    made.resize(32)
+    assert made.slots == 8
+
+
 # ---- backoff and hours ----------------------------------------------------------------------------------------------
 
 
