@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -160,7 +161,8 @@ class Bench:
         if cell.rate is not None:
             for worker in workers:
                 worker.wait_for("partitions opened")
-            _pace(self._kafka.bootstrap, pipeline.source, cell)
+            pacing = threading.Thread(target=_pace, args=(self._kafka.bootstrap, pipeline.source, cell), daemon=True)
+            pacing.start()
         first: tuple[float, float, int] | None = None
         calibrations, rss, started = [], 0.0, time.monotonic()
         while True:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from bench.cell import Cell
+from bench.cell import KINDS, Cell
 
 FAST = {"messages": 400_000}
 REPORT = "on_uncertain: report"
+
+SLOTS = {"batched": 24, "same text": 24, "unbatched": 64}
+SECONDS = 8.0
+"""Of work at the provider, at most: a cell is short, whatever its latency."""
+
+
+def _matrix_cell(kind: str, campaigns: int, latency: float) -> Cell:
+    most = {"batched": 300_000, "same text": 60_000, "unbatched": 15_000}[kind]
+    fill = min(KINDS[kind][1], max(1, most // campaigns))
+    messages = most if latency == 0 else min(most, int(SECONDS / latency * SLOTS[kind] * fill))
+    name = f"{kind}, {campaigns:,} campaigns, {latency * 1000:g} ms"
+    return Cell(name, messages, campaigns, latency, kind, SLOTS[kind])
+
 
 # A step at a time, each with something to compare it with in the same run.
 SECTIONS: dict[str, list[Cell]] = {
@@ -16,18 +29,10 @@ SECTIONS: dict[str, list[Cell]] = {
         Cell("300 campaigns, 200 ms", **FAST, campaigns=300, latency=0.2),
     ],
     "matrix": [
-        Cell(
-            f"{kind}, {campaigns:,} campaigns, {latency * 1000:g} ms",
-            messages=_messages,
-            campaigns=campaigns,
-            latency=latency,
-            kind=kind,
-            concurrency=64 if kind == "unbatched" else 24,
-        )
-        for kind, most in (("batched", 300_000), ("same text", 60_000), ("unbatched", 20_000))
+        _matrix_cell(kind, campaigns, latency)
+        for kind in KINDS
         for campaigns in (1, 15, 300, 10_000)
         for latency in (0.0, 0.05, 0.2, 1.0)
-        for _messages in (most if latency < 1 or kind != "unbatched" else 2_000,)
     ],
     "load": [
         Cell("lone messages, 50 ms", messages=100, rate=10, latency=0.05),
