@@ -7,15 +7,11 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.stream.tail import read_tail
-
-log = structlog.get_logger(__name__)
 
 
 class Bounds(NamedTuple):
@@ -135,16 +131,13 @@ class Cluster:
         return found
 
     async def purge(self, before: Mapping[TopicPartition, int]) -> None:
-        """Delete records before these offsets. What cannot be deleted now is deleted next time."""
+        """Delete records before these offsets."""
         wanted = {tp: RecordsToDelete(before_offset=offset) for tp, offset in before.items() if offset > 0}
         if not wanted:
             return
         await self.start()
         assert self._admin is not None
-        try:
-            await self._admin.delete_records(wanted)
-        except KafkaError as error:
-            log.warning("finished retry records cannot be deleted", error=type(error).__name__)
+        await self._admin.delete_records(wanted)
 
     async def _ready(self) -> AIOKafkaConsumer:
         await self.start()

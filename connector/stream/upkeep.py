@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.settings.model import Settings
@@ -83,4 +84,11 @@ class Upkeep:
             await self.commit(self._owned.sources, self._owned.retries)
             if self._clock.monotonic() - purged >= PURGE_SECONDS:
                 purged = self._clock.monotonic()
-                await purge(self._cluster, self._settings, {it.partition for it in self._owned.retries})
+                await self._purge()
+
+    async def _purge(self) -> None:
+        """What cannot be deleted now, as in an outage of the brokers, is deleted next time."""
+        try:
+            await purge(self._cluster, self._settings, {it.partition for it in self._owned.retries})
+        except KafkaError as error:
+            log.warning("finished retry records cannot be deleted", error=type(error).__name__)
