@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
@@ -60,6 +61,8 @@ log = structlog.get_logger(__name__)
 # Results that may wait for their acknowledgement before requests are held back; never less than can be at the providers
 # at once. More than 50 ms of unbatched requests: a broker that works is never waited for.
 UNACKNOWLEDGED_RESULTS = 500
+
+OPEN_AGAIN_SECONDS = 1.0
 
 
 class Worker:
@@ -326,42 +329,56 @@ class Worker:
             self._lanes.start()
 
     async def open(self) -> None:
-        """Own what the group has assigned. Awaited before the first event of the generation."""
+        """Own what the group has assigned. Awaited before the first event of the generation.
+
+        Brokers that are away are waited for; the watchdog decides for how long.
+        """
         owned = self._owned
         epoch = owned.begin()
         async with self._lifecycle:
-            if self.stopping or epoch != owned.epoch:
-                return
-            await self.start()
-            # The producer refuses partitions that were added since it last looked, up to five minutes ago.
-            await self._producer.client.force_metadata_update()
-            await self._control_reader.catch_up()
-            assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
-            retries = retry_partitions(self._settings.topics, assigned)
-            opened = await self._opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
-            if epoch != owned.epoch:
-                return
-            read_again = [it for it in opened if TopicPartition(it.topic, it.partition) in retries]
-            sources = [it for it in opened if TopicPartition(it.topic, it.partition) not in retries]
-            self._retry_reader.assign(read_again)
-            await self._upkeep.commit(sources, read_again)
-            positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in sources}
-            left_out = await self._cluster.bounds(assigned - set(positions))
-            await self._group.seek(positions | {tp: bounds.end for tp, bounds in left_out.items()})
-            numbers = await self._cluster.partitions(self._settings.topics.source_names)
-            if epoch != owned.epoch:  # revoked while it was opened; what follows does not wait for anything
-                self._retry_reader.release()
-                return
-            owned.own(sources, read_again, self._group.generation)
-            self._fraction = len(sources) / max(1, sum(map(len, numbers.values())))
-            warn_of_narrow_span(self._settings, self.definitions, self._control, len(sources))
-            self._retry_reader.feed()
-            self.pulse.confirm()
-            owned.live = True
-            self._epochs.opened += 1
-            for lane in self._lanes.current.values():
-                lane.share(self._fraction)
-                lane.reopen()
+            while not self.stopping and epoch == owned.epoch:
+                await self.start()
+                try:
+                    await self._open(epoch)
+                except KafkaError as error:
+                    if not error.retriable:
+                        raise
+                    log.warning("partitions cannot be opened yet", error=str(error))
+                    await asyncio.sleep(OPEN_AGAIN_SECONDS)
+                else:
+                    return
+
+    async def _open(self, epoch: int) -> None:
+        owned = self._owned
+        # The producer refuses partitions that were added since it last looked, up to five minutes ago.
+        await self._producer.client.force_metadata_update()
+        await self._control_reader.catch_up()
+        assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
+        retries = retry_partitions(self._settings.topics, assigned)
+        opened = await self._opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
+        if epoch != owned.epoch:
+            return
+        read_again = [it for it in opened if TopicPartition(it.topic, it.partition) in retries]
+        sources = [it for it in opened if TopicPartition(it.topic, it.partition) not in retries]
+        self._retry_reader.assign(read_again)
+        await self._upkeep.commit(sources, read_again)
+        positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in sources}
+        left_out = await self._cluster.bounds(assigned - set(positions))
+        await self._group.seek(positions | {tp: bounds.end for tp, bounds in left_out.items()})
+        numbers = await self._cluster.partitions(self._settings.topics.source_names)
+        if epoch != owned.epoch:  # revoked while it was opened; what follows does not wait for anything
+            self._retry_reader.release()
+            return
+        owned.own(sources, read_again, self._group.generation)
+        self._fraction = len(sources) / max(1, sum(map(len, numbers.values())))
+        warn_of_narrow_span(self._settings, self.definitions, self._control, len(sources))
+        self._retry_reader.feed()
+        self.pulse.confirm()
+        owned.live = True
+        self._epochs.opened += 1
+        for lane in self._lanes.current.values():
+            lane.share(self._fraction)
+            lane.reopen()
 
     async def close(self, why: str, seconds: float) -> None:
         """Give the partitions back: wait up to `seconds` for what is in flight, write its results, commit, forget.
@@ -390,7 +407,9 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
-            self._fail(task.exception() or RuntimeError("a loop of the worker ended"))
+            error = task.exception() or RuntimeError("a loop of the worker ended")
+            log.error("the worker cannot go on", exc_info=error)
+            self._fail(error)
 
     def _fail(self, error: BaseException) -> None:
         if self._failing is None and not self.stopping:

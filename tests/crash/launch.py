@@ -1,7 +1,7 @@
 """`sms-connector` with a fault in it: dies at a chosen point, has its commits refused, or breaks a rule on purpose.
 
-    python -m tests.crash.launch [--die-at POINT:N] [--refuse-commits] [--hold-results N] [--mutate NAME]
-                                 [--marks FILE] run --config …
+    python -m tests.crash.launch [--die-at POINT:N] [--refuse-commits] [--refuse-reads] [--hold-results N]
+                                 [--mutate NAME] [--marks FILE] run --config …
 
 The product has no fail points. They are put into the seams between its parts from here, before it starts: a *point*
 ends the process with SIGKILL when it is reached for the N-th time and writes the moment to FILE; a *mutation* breaks
@@ -231,6 +231,26 @@ def refuse_commits() -> None:
     replace(Group, "commit", reluctant)
 
 
+def refuse_reads() -> None:
+    """Whatever a worker asks the brokers when it opens its partitions is not answered the first time."""
+    from aiokafka.errors import NodeNotReadyError
+
+    from connector.stream.cluster import Cluster
+
+    refused: set[str] = set()
+
+    def once(name: str) -> Callable[..., None]:
+        def refuse(*_: Any, **__: Any) -> None:
+            if name not in refused:
+                refused.add(name)
+                raise NodeNotReadyError("refused by the fault suite")
+
+        return refuse
+
+    for name in ("committed", "bounds", "read_tail"):
+        around(Cluster, name, before=once(name))
+
+
 def hold_results(batches: int) -> None:
     """After so many batches of results the broker acknowledges none any more; everything else it still answers."""
     from connector.stream.writer import ResultWriter
@@ -363,6 +383,7 @@ def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.launch")
     parser.add_argument("--die-at", type=parse_fuse, action="append", default=[], metavar="POINT:N")
     parser.add_argument("--refuse-commits", action="store_true")
+    parser.add_argument("--refuse-reads", action="store_true")
     parser.add_argument("--hold-results", type=int, metavar="N")
     parser.add_argument("--mutate", choices=MUTATIONS, action="append", default=[])
     parser.add_argument("--marks", type=Path)
@@ -372,6 +393,8 @@ def main(argv: list[str]) -> None:
         MUTATIONS[name]()
     if options.refuse_commits:
         refuse_commits()
+    if options.refuse_reads:
+        refuse_reads()
     if options.hold_results is not None:
         hold_results(options.hold_results)
     for point, count in options.die_at:

@@ -86,3 +86,12 @@ def refused_commits(scene: Scene) -> None:
     scene.start("w0", "--refuse-commits")
     scene.until_sent(0.5)
     scene.start("w1")
+
+
+@scenario("clean", size=CLEAN)
+def refused_reads(scene: Scene) -> None:
+    """The brokers do not answer what a worker asks before it begins, the first time each."""
+    scene.produce()
+    scene.start("w0", "--refuse-reads")
+    scene.until_sent(0.5)
+    scene.start("w1", "--refuse-reads")
