@@ -18,7 +18,10 @@ from rich.table import Table
 from bench import machine, parts, report
 from bench.cell import Bench, Figures
 from bench.compare import compare
+from bench.plot import write_plot
 from bench.sections import SECTIONS
+from connector.cli.plot import ready
+from connector.errors import UsageError
 from tests.kafka import find
 
 DEFAULT = ("parts", "job", "load", "growth", "workers", "guarantees")
@@ -33,6 +36,11 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
     options = parser.parse_args()
+    if options.plot:
+        try:
+            ready(options.plot)
+        except UsageError as error:
+            parser.error(str(error))
     console = Console(width=None if sys.stdout.isatty() else 140)
     about = machine.about()
     console.print(f"{about['cpu']}, {about['cores']} cores, load {about['load']}; Python {about['python']}")
@@ -54,7 +62,7 @@ def main() -> int:
     if options.json:
         report.write_json(options.json, about, cost, rows)
     if options.plot:
-        report.write_plot(options.plot, about, rows)
+        write_plot(options.plot, about, rows)
     return 0
 
 

@@ -55,8 +55,8 @@ def start(mark: str, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ)
 
 
-def test_every_sample_event_has_one_result_and_was_at_the_provider_once(mark: str) -> None:
-    demo = start(mark, "--events", "1200", "--json")
+def test_every_sample_event_has_one_result_and_was_at_the_provider_once(mark: str, tmp_path: Path) -> None:
+    demo = start(mark, "--events", "1200", "--json", "--plot", str(tmp_path / "demo.svg"))
     output, errors = demo.communicate()
     assert demo.returncode == 0, errors.decode()
     report: dict[str, Any] = json.loads(output)
@@ -71,6 +71,7 @@ def test_every_sample_event_has_one_result_and_was_at_the_provider_once(mark: st
     assert set(report["providers"]) == {"json", "single", "pairs"}
     assert report["providers"]["json"]["mean_fill"] > 50
     assert [sample["to"][:4] for sample in report["samples"]] == ["+***"] * 3
+    assert "1,200 messages" in (tmp_path / "demo.svg").read_text()
     assert marked(mark) == []
 
 

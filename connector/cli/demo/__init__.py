@@ -7,19 +7,21 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from connector.cli.plot import plot_option, ready
 from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
     from connector.cli.demo.children import Child, Children
     from connector.cli.demo.events import Made
     from connector.cli.demo.stage import Stage
+    from connector.cli.demo.timeline import Timeline
 
 SAMPLE_EVENTS = 20_000
 LIVE_EVENTS = 10
@@ -37,6 +39,7 @@ class Plan:
         definitions: the user's, or None for the demo's own.
         reply: what the simulator answers to those, JSON or text; None for its usual reply.
         live: send to the real provider.
+        plot: where to draw it.
     """
 
     events: Iterable[Made]
@@ -44,6 +47,7 @@ class Plan:
     definitions: Path | None
     reply: str | None
     live: bool
+    plot: Path | None = None
 
 
 @click.command()
@@ -64,6 +68,7 @@ class Plan:
 @click.option("--max", "maximum", type=click.IntRange(1), help=f"With --live --yes: send more than {LIVE_EVENTS}.")
 @click.option("--yes", is_flag=True, help="With --live: do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@plot_option
 def demo(
     *,
     events: str,
@@ -73,6 +78,7 @@ def demo(
     maximum: int | None,
     yes: bool,
     as_json: bool,
+    plot: Path | None,
 ) -> int:
     """Watch events become requests and results, then compare the results with what the provider saw.
 
@@ -82,6 +88,7 @@ def demo(
     \b
     Examples:
       sms-connector demo
+      sms-connector demo --events 200000 --plot demo.svg
       sms-connector demo --definitions providers/ --events events.jsonl
       sms-connector demo --definitions providers/ --events events.jsonl --live
     """  # noqa: D301  click wants the character, not a backslash
@@ -91,7 +98,10 @@ def demo(
         raise UsageError(
             "the demo's broker needs confluent-kafka; install it: pip install 'kafka-sms-connector[demo]'"
         ) from None
+    if plot is not None:
+        ready(plot)
     plan = _plan(events, definitions, reply, live=live, limit=maximum if yes and maximum else LIVE_EVENTS)
+    plan = replace(plan, plot=plot)
     signal.signal(signal.SIGTERM, _terminated)
     with tempfile.TemporaryDirectory(prefix="sms-demo-") as folder:
         report, failures = _perform(plan, Path(folder), confirm=not yes)
@@ -121,8 +131,9 @@ def _perform(plan: Plan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any]
     from connector.cli.demo import report
     from connector.cli.demo.audit import audit
     from connector.cli.demo.children import Children
-    from connector.cli.demo.flow import Flow
+    from connector.cli.demo.flow import Flow, Tally
     from connector.cli.demo.stage import clean_environment
+    from connector.cli.demo.timeline import Timeline
     from connector.kafka.topics import plan as plan_topics
     from connector.settings.model import Topics
     from connector.simulator import Broker
@@ -136,7 +147,10 @@ def _perform(plan: Plan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any]
         simulator, stage = _set_up(plan, folder, broker.bootstrap, children, log)
         _announce(plan, stage, confirm=confirm)
         worker = children.start("worker", ["run", "--config", str(stage.config)], environ=stage.environ)
-        flow = stack.enter_context(contextlib.closing(Flow(broker.bootstrap, topics.source_names[0], topics.results)))
+        timeline = None if plan.plot is None else Timeline()
+        tally = Tally(timeline=timeline)
+        flow = Flow(broker.bootstrap, topics.source_names[0], topics.results, tally)
+        stack.enter_context(contextlib.closing(flow))
         try:
             with _progress(plan.count) as shown:
                 flow.run(plan.events, plan.count, alive=lambda: worker.exit_code is None, show=shown)
@@ -146,12 +160,22 @@ def _perform(plan: Plan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any]
         if code != 0 and not failures:
             failures.append(f"the worker ended with exit code {code}\n{worker.tail()}")
         flow.read_rest()
+        _draw(plan, timeline)
         if simulator is None:
             return report.document(flow.tally, None, None), failures
         simulator.stop(WORKER_PATIENCE_SECONDS)
         witness = report.read_log(log)
         found = audit(flow.events, flow.tally.results, witness.seen)
         return report.document(flow.tally, found, witness), failures
+
+
+def _draw(plan: Plan, timeline: Timeline | None) -> None:
+    """The picture, where one was asked for and there is something on it."""
+    from connector.cli.demo.picture import draw
+
+    if plan.plot is not None and timeline is not None and timeline.slices():
+        draw(plan.plot, timeline)
+        click.echo(f"drawn: {plan.plot}", err=True)
 
 
 def _set_up(plan: Plan, folder: Path, bootstrap: str, children: Children, log: Path) -> tuple[Child | None, Stage]:

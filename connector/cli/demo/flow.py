@@ -11,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Pro
 
 from connector.cli.demo.audit import Event
 from connector.cli.demo.events import Made
+from connector.cli.demo.timeline import Timeline
 from connector.errors import ConnectorError
 from connector.model import Result, Source, Status
 from connector.simulator.broker import PARTITION_BYTES, PARTITIONS
@@ -35,11 +36,13 @@ class Tally:
     Attributes:
         results: source and status of every record of the results topic.
         samples: some results, of different providers where there are.
+        timeline: is told every result, where there is one.
         first, last: when the first event was read and the last result was known, seconds since the epoch.
     """
 
     results: list[tuple[Source, Status]] = field(default_factory=list)
     samples: dict[tuple[str | None, Status], Result] = field(default_factory=dict)
+    timeline: Timeline | None = None
     first: float = float("inf")
     last: float = 0.0
     done: set[Source] = field(default_factory=set)
@@ -51,6 +54,8 @@ class Tally:
         if result.received_at is not None:
             self.first = min(self.first, result.received_at.timestamp())
         self.last = max(self.last, result.completed_at.timestamp())
+        if self.timeline is not None:
+            self.timeline.add(result)
 
     @property
     def seconds(self) -> float:
@@ -60,9 +65,9 @@ class Tally:
 class Flow:
     """Produces events and reads results. Close it."""
 
-    def __init__(self, bootstrap: str, source: str, results: str) -> None:
+    def __init__(self, bootstrap: str, source: str, results: str, tally: Tally | None = None) -> None:
         self.events: list[Event] = []
-        self.tally = Tally()
+        self.tally = tally or Tally()
         self._source = source
         self._bytes = 0
         common = {"bootstrap.servers": bootstrap, "log_level": 0}
