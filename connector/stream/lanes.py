@@ -10,6 +10,7 @@ import structlog
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
+from connector.delivery.counts import LaneCounts
 from connector.delivery.dry_run import DryRunTransport
 from connector.delivery.gate import Account
 from connector.delivery.http import HttpTransport
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 # What a lane's last requests may take beyond their HTTP time-out: a refreshed token, waiting for the results' room.
 LAST_REQUESTS_SECONDS = 60.0
 
-MakeLane = Callable[[Definition, Transport, LaneSettings, Account | None], Lane]
+MakeLane = Callable[[Definition, Transport, LaneSettings, Account | None, LaneCounts | None], Lane]
 
 
 class Lanes:
@@ -89,8 +90,6 @@ class Lanes:
         self.journalling |= {name for name, it in definitions.items() if reports(it)}
         old = {name: self.current.pop(name) for name in changed if name in self.current}
         self.current.update(made)
-        for name in old.keys() & made.keys():
-            made[name].counts = old[name].counts  # metrics go on
         for name, lane in old.items():
             self._retire(lane, before[name], made.get(name))
         for lane in made.values():
@@ -120,7 +119,9 @@ class Lanes:
         transport = (
             DryRunTransport() if self._dry_run else HttpTransport(definition, clock=self._clock, total=self._total)
         )
-        lane = self._make(definition, transport, self._lane_settings, self._account(definition, accounts))
+        before = self.current.get(definition.name)
+        counts = None if before is None else before.counts  # metrics go on
+        lane = self._make(definition, transport, self._lane_settings, self._account(definition, accounts), counts)
         if isinstance(transport, HttpTransport):
             self._transports[lane] = transport
         return lane

@@ -12,7 +12,7 @@ Messages that were never attempted stay in Kafka: the next owner reads the resul
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -20,47 +20,18 @@ from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
-from connector.delivery.gate import Account
-from connector.delivery.item import Item
-from connector.delivery.lane import Lane
-from connector.delivery.lane_settings import LaneSettings
-from connector.delivery.transport import Transport
 from connector.errors import DefinitionError, Problem
 from connector.model import Result
 from connector.settings.model import Settings
-from connector.stream.admission import Admission
-from connector.stream.budget import Budget
-from connector.stream.closing import Closing
 from connector.stream.cluster import Cluster
-from connector.stream.committer import Committer
-from connector.stream.control import Control
-from connector.stream.control_reader import ControlReader
-from connector.stream.counts import EpochCounts
-from connector.stream.failover import Failover
-from connector.stream.gates import Gates
 from connector.stream.group import Group
-from connector.stream.intake import Intake, too_large
-from connector.stream.journal import Journal
-from connector.stream.lanes import Lanes, at_once, reports
-from connector.stream.opening import Opening, retry_group, retry_partitions
-from connector.stream.ownership import Ownership
-from connector.stream.parking import Parking
-from connector.stream.partition import Partition
+from connector.stream.lanes import at_once, reports
+from connector.stream.opening import retry_partitions
+from connector.stream.parts import UNACKNOWLEDGED_RESULTS, Parts
 from connector.stream.preflight import warn_of_narrow_span
-from connector.stream.pulse import Pulse
-from connector.stream.relief import Relief
-from connector.stream.retry import Tiers
-from connector.stream.retry_reader import RetryReader
 from connector.stream.status import WorkerStatus, partition_status
-from connector.stream.steering import Steering
-from connector.stream.upkeep import Upkeep
-from connector.stream.writer import ResultWriter
 
 log = structlog.get_logger(__name__)
-
-# Results that may wait for their acknowledgement before requests are held back; never less than can be at the providers
-# at once. More than 50 ms of unbatched requests: a broker that works is never waited for.
-UNACKNOWLEDGED_RESULTS = 500
 
 OPEN_AGAIN_SECONDS = 1.0
 
@@ -96,113 +67,22 @@ class Worker:
         self._group = group
         self._cluster = cluster
         self._producer = producer
-        self._clock = clock
         self._crash = crash
-        self._owned = owned = Ownership()
-        self._budget = Budget(
-            messages=settings.memory.messages,
-            bytes_=settings.memory.bytes,
-            shares={source.topic: source.share for source in settings.topics.sources},
-        )
-        self._journal_kept = any(map(reports, definitions.values()))
-        self._opening = Opening(cluster, settings, journal=self._journal_kept)
-        self.pulse = Pulse(clock, limit=settings.timeouts.session / 2)
-        self._gates = Gates(owned, self.pulse)
-        self._writer = self._gates.writer = ResultWriter(
-            producer,
-            results=settings.topics.results,
-            dead_letters=settings.topics.dead_letters,
-            connector=settings.group,
+        self._parts = Parts(
+            settings,
+            definitions,
+            group=group,
+            cluster=cluster,
+            producer=producer,
+            clock=clock,
             record_bytes=record_bytes,
             present=present,
-            durable=self._durable,
-            gate=self._gates.may_write,
-            failed=self._fail,
-            most=UNACKNOWLEDGED_RESULTS,
-            too_large=too_large,
-            clock=clock,
-        )
-        self._journal = self._gates.journal = Journal(self._append_to_journal)
-        tiers = Tiers(settings.topics.retry)
-        self._parking = Parking(tiers, move=self._writer.move, clock=clock, longest=settings.park_max)
-        self._control = Control(clock, most=settings.memory.control, topic=settings.topics.control)
-        self._lanes = Lanes(
-            settings,
-            make=self._make_lane,
-            file=lambda items: self._steering.file(items),  # noqa: PLW0108  it is made later
-            failed=self._fail,
-            clock=clock,
-        )
-        self._failover = Failover(self._lanes.current)
-        self._intake = Intake(
-            self._lanes.current,
-            control=self._control,
-            failover=self._failover,
-            settle=self._writer.add,
-            move=self._writer.move,
-            parking=self._parking,
-            retry_topics=tiers.delays,
-            share=settings.memory.messages,
-            unknown_grace=settings.unknown_grace,
-            budget=self._budget,
-            clock=clock,
             allowed=allowed,
-            max_age=settings.max_age,
+            failed=self._fail,
         )
-        self._steering = Steering(
-            self._lanes.current,
-            self._lanes.retiring,
-            control=self._control,
-            refile=self._intake.refile,
-            failover=self._failover,
-            live=lambda: owned.live,
-            clock=clock,
-        )
-        relief = Relief(self._lanes.current, parking=self._parking, span=settings.span, clock=clock)
-        self._admission = Admission(
-            owned,
-            intake=self._intake,
-            budget=self._budget,
-            relief=relief,
-            lanes=self._lanes.current,
-            span=settings.span,
-            cluster=cluster,
-        )
-        self.take = self._admission.take
-        self._control_reader = ControlReader(cluster.options, topic=settings.topics.control, apply=self._steering.apply)
-        self._retry_reader = RetryReader(
-            cluster.options,
-            group=retry_group(settings.group),
-            delays=tiers.delays,
-            clock=clock,
-            take=self._admission.take_due,
-        )
-        self._upkeep = Upkeep(
-            owned,
-            pulse=self.pulse,
-            sources=Committer(group.commit),
-            retries=Committer(self._retry_reader.commit),
-            cluster=cluster,
-            clock=clock,
-            settings=settings,
-        )
-        self._epochs = EpochCounts()
-        self._closing = Closing(
-            owned,
-            pulse=self.pulse,
-            lanes=self._lanes,
-            steering=self._steering,
-            journal=self._journal,
-            parking=self._parking,
-            writer=self._writer,
-            upkeep=self._upkeep,
-            budget=self._budget,
-            retry_reader=self._retry_reader,
-            counts=self._epochs,
-            clock=clock,
-        )
+        self.pulse = self._parts.pulse
+        self.take = self._parts.admission.take
         self._fraction = 0.0
-        self._settled = 0
         self._lifecycle = asyncio.Lock()
         self._starting = asyncio.Lock()
         self._started = False
@@ -217,7 +97,7 @@ class Worker:
     @property
     def definitions(self) -> Mapping[str, Definition]:
         """What the lanes are made from."""
-        return self._lanes.definitions
+        return self._parts.lanes.definitions
 
     def define(self, definitions: Mapping[str, Definition]) -> None:
         """Use these definitions from the next request on; messages that wait are filed anew.
@@ -225,115 +105,85 @@ class Worker:
         Raises:
             DefinitionError: one of them cannot be used by a worker that runs; nothing has changed.
         """
-        if not self._journal_kept and (found := [it for it in definitions.values() if reports(it)]):
+        parts = self._parts
+        if not parts.journal_kept and (found := [it for it in definitions.values() if reports(it)]):
             message = "`on_uncertain: report` needs the journal, which this worker does not keep"
             raise DefinitionError([Problem(message, "restart the workers", it.file, "on_uncertain") for it in found])
-        for lane in self._lanes.set(definitions):
-            self._steering.adopt(lane)
+        for lane in parts.lanes.set(definitions):
+            parts.steering.adopt(lane)
             lane.share(self._fraction)
-        self._failover.set(definitions)
+        parts.failover.set(definitions)
         # With one provider there is nobody to make room for.
-        self._intake.share = self._settings.memory.messages // (2 if len(definitions) > 1 else 1)
-        self._writer.most = max(UNACKNOWLEDGED_RESULTS, sum(map(at_once, definitions.values())))
-
-    def _make_lane(
-        self, definition: Definition, transport: Transport, settings: LaneSettings, account: Account | None
-    ) -> Lane:
-        return Lane(
-            definition,
-            decode=self._control.waiting,
-            settle=self._writer.add,
-            transport=transport,
-            clock=self._clock,
-            settings=settings,
-            caught_up=self._caught_up,
-            memory_full=lambda: self._admission.blocked,
-            park=self._parking.park,
-            before_send=self._gates.may_send,
-            account=account,
-        )
+        parts.intake.share = self._settings.memory.messages // (2 if len(definitions) > 1 else 1)
+        parts.writer.most = max(UNACKNOWLEDGED_RESULTS, sum(map(at_once, definitions.values())))
 
     # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------
-
-    def _caught_up(self) -> bool:
-        """True when no further messages are on their way: every log is read to its end."""
-        for partition in self._owned.sources:
-            end = self._group.end(partition.topic, partition.partition)
-            # A transaction marker may be the last offset: it is never delivered.
-            if end is None or partition.ledger.high < end - 1:
-                return False
-        return True
 
     @property
     def progress(self) -> object:
         """Changes whenever an event is settled or the group gives us a generation."""
-        return (self._settled, self._owned.generation, self._owned.live)
+        parts = self._parts
+        return (parts.settled, parts.owned.generation, parts.owned.live)
 
     @property
     def idle(self) -> bool:
         """True while there is deliberately nothing to do: live, and every open message waits in a lane that waits."""
-        return self._owned.live and self._writer.waiting == 0 and all(lane.waiting for lane in self._lanes.all())
+        parts = self._parts
+        return parts.owned.live and parts.writer.waiting == 0 and all(lane.waiting for lane in parts.lanes.all())
 
     @property
     def status(self) -> WorkerStatus:
         """What the worker is doing, for metrics and pages."""
+        parts = self._parts
         memory = self._settings.memory
         return WorkerStatus(
-            ready=self._owned.live,
+            ready=parts.owned.live,
             stopping=self.stopping,
-            blocked=self._admission.blocked,
-            messages=self._budget.messages,
+            blocked=parts.admission.blocked,
+            messages=parts.budget.messages,
             max_messages=memory.messages,
-            bytes=self._budget.bytes,
+            bytes=parts.budget.bytes,
             max_bytes=memory.bytes,
-            unacknowledged=self._writer.unacknowledged,
-            partitions=tuple(partition_status(it, self._group) for it in self._owned.sources),
-            lanes=dict(self._lanes.current),
-            intake=self._intake.counts,
-            epochs=self._epochs,
-            acknowledged=self._writer.acknowledged,
+            unacknowledged=parts.writer.unacknowledged,
+            partitions=tuple(partition_status(it, self._group) for it in parts.owned.sources),
+            lanes=dict(parts.lanes.current),
+            intake=parts.intake.counts,
+            epochs=parts.epochs,
+            acknowledged=parts.writer.acknowledged,
         )
-
-    def _durable(self, partition: Partition, items: Sequence[Item]) -> None:
-        """The results of these items are acknowledged."""
-        partition.ledger.settle([item.offset for item in items])
-        self._settled += len(items)
-        self._budget.release(partition.topic, len(items), sum([len(item.raw) for item in items]))
-
-    async def _append_to_journal(self, partition: Partition, values: Sequence[bytes]) -> None:
-        await self._writer.append(partition, self._settings.topics.journal, values)
 
     # ---- life -------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Connect and start the loops. Idempotent: the first assignment may come before Faust starts its tasks."""
+        parts = self._parts
         async with self._starting:
             if self._started:
                 return
             await self._cluster.start()
             await self._producer.start()
-            await self._retry_reader.start()
+            await parts.retry_reader.start()
             control = self._settings.topics.control
-            await self._control_reader.start((await self._cluster.partitions([control]))[control])
+            await parts.control_reader.start((await self._cluster.partitions([control]))[control])
             self._started = True
             for loop in (
-                self._upkeep.ticking(),
-                self._upkeep.committing(),
-                self._retry_reader.run(),
-                self._control_reader.run(),
-                self._steering.run(),
+                parts.upkeep.ticking(),
+                parts.upkeep.committing(),
+                parts.retry_reader.run(),
+                parts.control_reader.run(),
+                parts.steering.run(),
             ):
                 task = asyncio.ensure_future(loop)
                 task.add_done_callback(self._ended)
                 self._tasks.append(task)
-            self._lanes.start()
+            parts.lanes.start()
 
     async def open(self) -> None:
         """Own what the group has assigned. Awaited before the first event of the generation.
 
         Brokers that are away are waited for; the watchdog decides for how long.
         """
-        owned = self._owned
+        owned = self._parts.owned
         epoch = owned.begin()
         async with self._lifecycle:
             while not self.stopping and epoch == owned.epoch:
@@ -349,34 +199,34 @@ class Worker:
                     return
 
     async def _open(self, epoch: int) -> None:
-        owned = self._owned
+        parts, owned = self._parts, self._parts.owned
         # The producer refuses partitions that were added since it last looked, up to five minutes ago.
         await self._producer.client.force_metadata_update()
-        await self._control_reader.catch_up()
+        await parts.control_reader.catch_up()
         assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
         retries = retry_partitions(self._settings.topics, assigned)
-        opened = await self._opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
+        opened = await parts.opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
         if epoch != owned.epoch:
             return
         read_again = [it for it in opened if TopicPartition(it.topic, it.partition) in retries]
         sources = [it for it in opened if TopicPartition(it.topic, it.partition) not in retries]
-        self._retry_reader.assign(read_again)
-        await self._upkeep.commit(sources, read_again)
+        parts.retry_reader.assign(read_again)
+        await parts.upkeep.commit(sources, read_again)
         positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in sources}
         left_out = await self._cluster.bounds(assigned - set(positions))
         await self._group.seek(positions | {tp: bounds.end for tp, bounds in left_out.items()})
         numbers = await self._cluster.partitions(self._settings.topics.source_names)
         if epoch != owned.epoch:  # revoked while it was opened; what follows does not wait for anything
-            self._retry_reader.release()
+            parts.retry_reader.release()
             return
         owned.own(sources, read_again, self._group.generation)
         self._fraction = len(sources) / max(1, sum(map(len, numbers.values())))
-        warn_of_narrow_span(self._settings, self.definitions, self._control, len(sources))
-        self._retry_reader.feed()
+        warn_of_narrow_span(self._settings, self.definitions, parts.control, len(sources))
+        parts.retry_reader.feed()
         self.pulse.confirm()
         owned.live = True
-        self._epochs.opened += 1
-        for lane in self._lanes.current.values():
+        parts.epochs.opened += 1
+        for lane in parts.lanes.current.values():
             lane.share(self._fraction)
             lane.reopen()
 
@@ -385,9 +235,9 @@ class Worker:
 
         Idempotent; a revocation during a stop waits for the stop's own closing.
         """
-        self._closing.begin()
+        self._parts.closing.begin()
         async with self._lifecycle:
-            await self._closing.close(why, seconds)
+            await self._parts.closing.close(why, seconds)
 
     async def stop(self) -> None:
         """Disconnect, after the last epoch was closed."""
@@ -397,10 +247,10 @@ class Worker:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        await self._lanes.stop()
+        await self._parts.lanes.stop()
         if self._started:
-            await self._control_reader.stop()
-            await self._retry_reader.stop()
+            await self._parts.control_reader.stop()
+            await self._parts.retry_reader.stop()
             await self._producer.stop()
             await self._cluster.stop()
             self._started = False

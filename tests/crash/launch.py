@@ -147,7 +147,7 @@ def in_revoke(reached: Reached) -> None:
     from connector.stream.worker import Worker
 
     def closing(worker: Worker, why: str, _seconds: float) -> None:
-        if why == "revoked" and worker._owned.partitions:  # Faust reports an empty revocation at the start
+        if why == "revoked" and worker._parts.owned.partitions:  # Faust reports an empty revocation at the start
             reached()
 
     around(Worker, "close", before=closing)
@@ -307,14 +307,14 @@ def ignore_commit_answer() -> None:
 
 def forget_acknowledgement() -> None:
     """Does not hear of the last acknowledged result of every batch."""
-    from connector.stream.worker import Worker
+    from connector.stream.parts import Parts
 
-    durable = Worker._durable
+    durable = Parts._durable
 
-    def forgetful(self: Worker, partition: Any, items: Any) -> None:
+    def forgetful(self: Parts, partition: Any, items: Any) -> None:
         durable(self, partition, items[:-1])
 
-    replace(Worker, "_durable", forgetful)
+    replace(Parts, "_durable", forgetful)
 
 
 def trust_unacknowledged() -> None:

@@ -35,10 +35,10 @@ def definition(name: str, **changes) -> Definition:
 class FakeLane:
     """Holds items, and one request that is under way until `landed`."""
 
-    def __init__(self, made: Definition, account: object) -> None:
+    def __init__(self, made: Definition, account: object, counts: object) -> None:
         self.definition, self.account = made, account
         self.name = made.name
-        self.counts = object()
+        self.counts = counts or object()
         self.items: list[str] = []
         self.pulling = True
         self.landed = asyncio.Event()
@@ -80,10 +80,10 @@ class Bench:
             clock=SystemClock(),
         )
 
-    def _make(self, made, transport, settings, account) -> FakeLane:
+    def _make(self, made, transport, settings, account, counts) -> FakeLane:
         if made.name == self.refuse:
             raise DefinitionError([Problem("cannot be compiled")])
-        return FakeLane(made, account)
+        return FakeLane(made, account, counts)
 
     def set(self, *definitions: Definition) -> None:
         self.lanes.set({it.name: it for it in definitions})

@@ -1,0 +1,122 @@
+"""The messages a lane answers for: from being filed until they are settled, parked or handed back."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from connector.clock import Clock
+from connector.delivery.backlog import Backlog
+from connector.delivery.counts import LaneCounts
+from connector.delivery.dismissal import Dismissal
+from connector.delivery.item import Item
+from connector.delivery.pace import Pace
+from connector.delivery.settlement import Settlement
+from connector.delivery.windows import Key
+from connector.model import Result
+
+Settle = Callable[[Sequence[Item], Sequence[Result]], None]
+Park = Callable[[Sequence[Item], float], None]
+
+
+class Custody:
+    """Counts them, and carries out what becomes of them.
+
+    Args:
+        backlog: where they wait.
+        dismissal: is told of their deadlines.
+        settle: takes final results.
+        park: takes over messages that have to wait for more than `park_after` seconds, until a wall time.
+        counts: are kept.
+
+    Attributes:
+        count, bytes: messages and their bytes.
+        pace: how fast they end.
+    """
+
+    def __init__(
+        self,
+        backlog: Backlog,
+        dismissal: Dismissal,
+        *,
+        settle: Settle,
+        park: Park | None,
+        park_after: float,
+        counts: LaneCounts,
+        clock: Clock,
+    ) -> None:
+        self.count = 0
+        self.bytes = 0
+        self.pace = Pace(clock.monotonic())
+        self._backlog = backlog
+        self._dismissal = dismissal
+        self._settle = settle
+        self._park = park
+        self._park_after = park_after
+        self._counts = counts
+        self._clock = clock
+
+    def add(self, key: Key, item: Item) -> None:
+        """File one."""
+        item.since = self._clock.monotonic()
+        self._backlog.add(key, item)
+        if item.deadline is not None and item.deadline < self._dismissal.earliest:
+            self._dismissal.earliest = item.deadline
+        self.count += 1
+        self.bytes += len(item.raw)
+
+    def extend(self, keys: Sequence[Key], items: Sequence[Item]) -> None:
+        """File several, each under its key."""
+        now = self._clock.monotonic()
+        groups: defaultdict[Key, list[Item]] = defaultdict(list)
+        for key, item in zip(keys, items, strict=True):
+            item.since = now
+            groups[key].append(item)
+        for key, group in groups.items():
+            self._backlog.extend(key, group)
+        self._dismissal.expect(items)
+        self.count += len(items)
+        self.bytes += sum([len(item.raw) for item in items])
+
+    def settle(self, settlement: Settlement) -> None:
+        """Final results go out at once, the rest back to where it waits, or to `park`."""
+        now = self._clock.monotonic()
+        for part in settlement.untouched:
+            self._dismissal.expect(part.items)
+            self._backlog.untouched(part)
+        for part in settlement.again:
+            self._dismissal.expect(part.items)
+            self._backlog.again(part, now)
+        for delay, part in settlement.later:
+            self._dismissal.expect(part.items)
+            # A request to be repeated as it was cannot be had from its messages: it stays while that is of use.
+            sealed = part.sealed is not None and now + delay < part.sealed.until
+            if self._park is not None and delay > self._park_after and not sealed:
+                self._park(part.items, self._clock.wall() + delay)
+                self._counts.parked += len(part.items)
+                self.pace.note(len(part.items), now)
+                self._forget(part.items)
+            else:
+                self._backlog.later(part, now + delay)
+        if settlement.items:
+            self._settle(settlement.items, settlement.results)
+            self._counts.ended(settlement.results)
+            self.pace.note(len(settlement.items), now)
+            self._forget(settlement.items)
+
+    def evict(self, wanted: Callable[[Key, Item], bool], *, sealed: bool, only_delayed: bool) -> list[Item]:
+        """Take out waiting messages. See `Backlog.remove`."""
+        items = self._backlog.remove(wanted, sealed=sealed, only_delayed=only_delayed)
+        self._forget(items)
+        return items
+
+    def clear(self) -> list[Item]:
+        """Hand back everything that waits."""
+        items = self._backlog.clear() + self._dismissal.clear()
+        self._counts.returned += len(items)
+        self._forget(items)
+        return items
+
+    def _forget(self, items: Sequence[Item]) -> None:
+        self.count -= len(items)
+        self.bytes -= sum([len(item.raw) for item in items])

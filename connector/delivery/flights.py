@@ -1,0 +1,145 @@
+"""Requests under way: from their departure until it is known what became of each of their messages."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from connector.clock import Clock
+from connector.definition.tree import Operation
+from connector.delivery.attempt import Attempt
+from connector.delivery.counts import LaneCounts
+from connector.delivery.gate import Gate
+from connector.delivery.item import Item
+from connector.delivery.settlement import Settlement, Settler
+from connector.delivery.transport import Transport
+from connector.errors import RequestError
+from connector.model import Outcome, Reply
+
+CANCEL_SECONDS = 1.0
+"""Given to abandoned requests to end; one that does not is left behind."""
+
+BeforeSend = Callable[[Operation, str, Sequence[Item]], Awaitable[bool]]
+
+
+class Flights:
+    """The requests of one lane.
+
+    Args:
+        transport: sends them.
+        before_send: awaited before each leaves, with operation, batch id and items; False: it may not.
+        gate: learns from how they end.
+        settler: says what their outcomes mean.
+        settle: takes what becomes of their messages.
+        counts: are kept.
+        clock: time.
+        dry_run: replies are not read; every message is accepted.
+        grounded: called when a request may not leave: no other may either.
+        landed: called when a slot is free again.
+
+    Attributes:
+        error: what went wrong unexpectedly, until somebody takes it.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        before_send: BeforeSend | None,
+        gate: Gate,
+        settler: Settler,
+        settle: Callable[[Settlement], None],
+        counts: LaneCounts,
+        clock: Clock,
+        dry_run: bool,
+        grounded: Callable[[], None],
+        landed: Callable[[], None],
+    ) -> None:
+        self.error: Exception | None = None
+        self._transport = transport
+        self._before_send = before_send
+        self._gate = gate
+        self._settler = settler
+        self._settle = settle
+        self._counts = counts
+        self._clock = clock
+        self._dry_run = dry_run
+        self._grounded = grounded
+        self._on_landed = landed
+        self._attempts: dict[asyncio.Task[None], Attempt] = {}
+
+    def __len__(self) -> int:
+        return len(self._attempts)
+
+    def depart(self, attempt: Attempt, name: str) -> None:
+        """Send this request."""
+        task = asyncio.create_task(self._fly(attempt), name=name)
+        self._attempts[task] = attempt
+        task.add_done_callback(self._landed)
+
+    async def land(self, deadline: float) -> None:
+        """Wait for those under way until `deadline` (monotonic seconds), then give up those that are left."""
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=max(deadline - self._clock.monotonic(), 0.0))
+        if self._attempts:
+            abandoned = list(self._attempts)
+            for task in abandoned:
+                task.cancel()
+            await asyncio.wait(abandoned, timeout=CANCEL_SECONDS)
+            for task in [task for task in abandoned if task in self._attempts]:
+                self._ended(self._attempts.pop(task))
+
+    async def _fly(self, attempt: Attempt) -> None:
+        operation = attempt.route.operation
+        if self._before_send is not None and not await self._before_send(operation, attempt.batch.id, attempt.items):
+            self._grounded()
+            return  # `_landed` puts its items back
+        attempt.at_transport = True
+        sent = self._clock.monotonic()
+        try:
+            reply = await self._transport.send(attempt.request, operation.auth)
+        except RequestError as error:
+            if not attempt.done:
+                self._gate.failed(error, started=attempt.started, probe=attempt.probe)
+                self._counts.failed(error, self._clock.monotonic() - sent, len(attempt.items))
+                settlement = self._settler.failed(attempt, error)
+                attempt.done = True
+                self._settle(settlement)
+        else:
+            if not attempt.done:
+                self._read(attempt, reply, self._clock.monotonic() - sent)
+
+    def _read(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
+        if self._dry_run:
+            accepted = Outcome("accept")
+            whole: Outcome | None = accepted
+            outcomes: Sequence[Outcome] = [accepted] * len(attempt.items)
+        else:
+            reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
+            whole, outcomes = reading.whole, reading.outcomes
+        assert len(outcomes) == len(attempt.items), "a reader gives one outcome per message"
+        self._gate.replied(reply.status, outcomes, whole, started=attempt.started, probe=attempt.probe)
+        self._counts.replied(reply.status, seconds, outcomes)
+        settlement = self._settler.replied(attempt, None if self._dry_run else reply.status, outcomes, whole)
+        attempt.done = True
+        self._settle(settlement)
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        """A slot is free. Whatever its request left undone is put back, whatever went wrong waits in `error`."""
+        attempt = self._attempts.pop(task, None)
+        error = None if task.cancelled() else task.exception()
+        try:
+            if attempt is not None:
+                self._ended(attempt)
+        except Exception as also:
+            error = error or also
+        if isinstance(error, Exception) and self.error is None:
+            self.error = error
+        self._on_landed()
+
+    def _ended(self, attempt: Attempt) -> None:
+        if attempt.done:
+            return
+        attempt.done = True
+        self._gate.vanished(probe=attempt.probe)
+        self._settle(self._settler.abandoned(attempt, "given up while the provider had it"))

@@ -1,0 +1,228 @@
+"""What a worker is made of, each part connected to those it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from aiokafka import AIOKafkaProducer
+
+from connector.clock import Clock
+from connector.definition.tree import Definition
+from connector.delivery.counts import LaneCounts
+from connector.delivery.gate import Account
+from connector.delivery.item import Item
+from connector.delivery.lane import Lane
+from connector.delivery.lane_settings import LaneSettings
+from connector.delivery.transport import Transport
+from connector.model import Result
+from connector.settings.model import Settings
+from connector.stream.admission import Admission
+from connector.stream.budget import Budget
+from connector.stream.closing import Closing
+from connector.stream.cluster import Cluster
+from connector.stream.committer import Committer
+from connector.stream.control import Control
+from connector.stream.control_reader import ControlReader
+from connector.stream.counts import EpochCounts
+from connector.stream.failover import Failover
+from connector.stream.gates import Gates
+from connector.stream.group import Group
+from connector.stream.intake import Intake, too_large
+from connector.stream.journal import Journal
+from connector.stream.lanes import Lanes, reports
+from connector.stream.opening import Opening, retry_group
+from connector.stream.ownership import Ownership
+from connector.stream.parking import Parking
+from connector.stream.partition import Partition
+from connector.stream.pulse import Pulse
+from connector.stream.relief import Relief
+from connector.stream.retry import Tiers
+from connector.stream.retry_reader import RetryReader
+from connector.stream.steering import Steering
+from connector.stream.upkeep import Upkeep
+from connector.stream.writer import ResultWriter
+
+# Results that may wait for their acknowledgement before requests are held back; never less than can be at the providers
+# at once. More than 50 ms of unbatched requests: a broker that works is never waited for.
+UNACKNOWLEDGED_RESULTS = 500
+
+
+class Parts:
+    """Made once per worker, before anything runs; what they do together is the worker's to begin and to end.
+
+    Args:
+        definitions: only asked whether a journal is kept; lanes are made by `lanes.set`.
+        group: membership and commits.
+        cluster: what is asked of Kafka at opening.
+        producer: idempotent.
+        record_bytes: the largest record the results topic takes.
+        present: changes results before they leave.
+        allowed: whether a number may be texted.
+        failed: called with an error that nothing here can mend.
+
+    Attributes:
+        settled: events settled so far.
+        journal_kept: `on_uncertain: report` can be kept.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        definitions: Mapping[str, Definition],
+        *,
+        group: Group,
+        cluster: Cluster,
+        producer: AIOKafkaProducer,
+        clock: Clock,
+        record_bytes: int,
+        present: Callable[[Result], None] | None,
+        allowed: Callable[[str], bool],
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._group = group
+        self._clock = clock
+        self.owned = owned = Ownership()
+        self.budget = Budget(
+            messages=settings.memory.messages,
+            bytes_=settings.memory.bytes,
+            shares={source.topic: source.share for source in settings.topics.sources},
+        )
+        self.journal_kept = any(map(reports, definitions.values()))
+        self.opening = Opening(cluster, settings, journal=self.journal_kept)
+        self.pulse = Pulse(clock, limit=settings.timeouts.session / 2)
+        self._gates = Gates(owned, self.pulse)
+        self.writer = self._gates.writer = ResultWriter(
+            producer,
+            results=settings.topics.results,
+            dead_letters=settings.topics.dead_letters,
+            connector=settings.group,
+            record_bytes=record_bytes,
+            present=present,
+            durable=self._durable,
+            gate=self._gates.may_write,
+            failed=failed,
+            most=UNACKNOWLEDGED_RESULTS,
+            too_large=too_large,
+            clock=clock,
+        )
+        self._journal = self._gates.journal = Journal(self._append_to_journal)
+        tiers = Tiers(settings.topics.retry)
+        self._parking = Parking(tiers, move=self.writer.move, clock=clock, longest=settings.park_max)
+        self.control = Control(clock, most=settings.memory.control, topic=settings.topics.control)
+        self.lanes = Lanes(
+            settings,
+            make=self._make_lane,
+            file=lambda items: self.steering.file(items),  # noqa: PLW0108  it is made later
+            failed=failed,
+            clock=clock,
+        )
+        self.failover = Failover(self.lanes.current)
+        self.intake = Intake(
+            self.lanes.current,
+            control=self.control,
+            failover=self.failover,
+            settle=self.writer.add,
+            move=self.writer.move,
+            parking=self._parking,
+            retry_topics=tiers.delays,
+            share=settings.memory.messages,
+            unknown_grace=settings.unknown_grace,
+            budget=self.budget,
+            clock=clock,
+            allowed=allowed,
+            max_age=settings.max_age,
+        )
+        self.steering = Steering(
+            self.lanes.current,
+            self.lanes.retiring,
+            control=self.control,
+            refile=self.intake.refile,
+            failover=self.failover,
+            live=lambda: owned.live,
+            clock=clock,
+        )
+        relief = Relief(self.lanes.current, parking=self._parking, span=settings.span, clock=clock)
+        self.admission = Admission(
+            owned,
+            intake=self.intake,
+            budget=self.budget,
+            relief=relief,
+            lanes=self.lanes.current,
+            span=settings.span,
+            cluster=cluster,
+        )
+        self.control_reader = ControlReader(cluster.options, topic=settings.topics.control, apply=self.steering.apply)
+        self.retry_reader = RetryReader(
+            cluster.options,
+            group=retry_group(settings.group),
+            delays=tiers.delays,
+            clock=clock,
+            take=self.admission.take_due,
+        )
+        self.upkeep = Upkeep(
+            owned,
+            pulse=self.pulse,
+            sources=Committer(group.commit),
+            retries=Committer(self.retry_reader.commit),
+            cluster=cluster,
+            clock=clock,
+            settings=settings,
+        )
+        self.epochs = EpochCounts()
+        self.closing = Closing(
+            owned,
+            pulse=self.pulse,
+            lanes=self.lanes,
+            steering=self.steering,
+            journal=self._journal,
+            parking=self._parking,
+            writer=self.writer,
+            upkeep=self.upkeep,
+            budget=self.budget,
+            retry_reader=self.retry_reader,
+            counts=self.epochs,
+            clock=clock,
+        )
+        self.settled = 0
+
+    def _make_lane(
+        self,
+        definition: Definition,
+        transport: Transport,
+        settings: LaneSettings,
+        account: Account | None,
+        counts: LaneCounts | None,
+    ) -> Lane:
+        return Lane(
+            definition,
+            decode=self.control.waiting,
+            settle=self.writer.add,
+            transport=transport,
+            clock=self._clock,
+            settings=settings,
+            caught_up=self._caught_up,
+            memory_full=lambda: self.admission.blocked,
+            park=self._parking.park,
+            before_send=self._gates.may_send,
+            account=account,
+            counts=counts,
+        )
+
+    def _caught_up(self) -> bool:
+        """True when no further messages are on their way: every log is read to its end."""
+        for partition in self.owned.sources:
+            end = self._group.end(partition.topic, partition.partition)
+            # A transaction marker may be the last offset: it is never delivered.
+            if end is None or partition.ledger.high < end - 1:
+                return False
+        return True
+
+    def _durable(self, partition: Partition, items: Sequence[Item]) -> None:
+        """The results of these items are acknowledged."""
+        partition.ledger.settle([item.offset for item in items])
+        self.settled += len(items)
+        self.budget.release(partition.topic, len(items), sum([len(item.raw) for item in items]))
+
+    async def _append_to_journal(self, partition: Partition, values: Sequence[bytes]) -> None:
+        await self.writer.append(partition, self._settings.topics.journal, values)
