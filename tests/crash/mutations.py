@@ -1,12 +1,16 @@
 """Each rule the guarantees rest on, broken on purpose, with the fault that brings it to light.
 
 A suite that finds nothing proves nothing unless it is known to find something: for every mutation the audit must report
-what is named here. See `launch.MUTATIONS` for what they do.
+what is named here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from tests.crash.seams import replace
 
 PATIENCE_SECONDS = 30.0
 """A worker that cannot finish any more is not waited for as long as a sound one."""
@@ -31,3 +35,100 @@ CHECKS = (
     Check("forget-acknowledgement", "calm", "uncommitted"),
     Check("trust-the-clock", "sigstop", "duplicated_results"),
 )
+
+
+def commit_early() -> None:
+    """Commits what was read instead of what is settled."""
+    from connector.stream.ledger import Ledger
+
+    replace(Ledger, "position", property(lambda self: self.high))
+
+
+def skip_drain() -> None:
+    """Gives partitions back without waiting for the requests in flight."""
+    from connector.delivery.lane import Lane
+
+    drain = Lane.drain
+
+    async def at_once(self: Lane, _deadline: float) -> Any:
+        return await drain(self, 0.0)
+
+    replace(Lane, "drain", at_once)
+
+
+def ignore_commit_answer() -> None:
+    """Takes a refused commit for a good one."""
+    from connector.stream.committer import Committer
+
+    send = Committer._send
+
+    async def believed(self: Committer, offsets: Any) -> Any:
+        answer = await send(self, offsets)
+        for partition, offset in offsets.items():
+            partition.committed = offset
+        return answer
+
+    replace(Committer, "_send", believed)
+
+
+def forget_acknowledgement() -> None:
+    """Does not hear of the last acknowledged result of every batch."""
+    from connector.stream.parts import Parts
+
+    durable = Parts._durable
+
+    def forgetful(self: Parts, partition: Any, items: Any) -> None:
+        durable(self, partition, items[:-1])
+
+    replace(Parts, "_durable", forgetful)
+
+
+def trust_unacknowledged() -> None:
+    """Takes results for durable before the broker has acknowledged them."""
+    from connector.stream.writer import ResultWriter
+
+    add = ResultWriter.add
+
+    def impatient(self: ResultWriter, items: Any, results: Any) -> None:
+        add(self, items, results)
+        for item in items:
+            self._durable(item.origin, [item])
+
+    replace(ResultWriter, "add", impatient)
+
+
+def drop_settles() -> None:
+    """Writes records without the header that says which event they finish."""
+    from connector.stream import writer
+
+    replace(writer, "SETTLES", "forgotten")
+
+
+def skip_tail() -> None:
+    """Does not read back what is settled."""
+    from connector.stream.cluster import Cluster
+
+    async def nothing(*_: Any, **__: Any) -> int:
+        return 0
+
+    replace(Cluster, "read_tail", nothing)
+
+
+def trust_the_clock() -> None:
+    """Never doubts its membership, however long it stood still."""
+    from connector.stream.pulse import Pulse
+
+    replace(Pulse, "certain", property(lambda _self: True))
+
+
+MUTATIONS: dict[str, Callable[[], None]] = {
+    "commit-early": commit_early,
+    "skip-drain": skip_drain,
+    "ignore-commit-answer": ignore_commit_answer,
+    "forget-acknowledgement": forget_acknowledgement,
+    "trust-unacknowledged": trust_unacknowledged,
+    "drop-settles": drop_settles,
+    "skip-tail": skip_tail,
+    "trust-the-clock": trust_the_clock,
+}
+"""Name → breaks that rule."""

@@ -12,8 +12,9 @@ from pathlib import Path
 import orjson
 import pytest
 
-from tests.crash import launch
-from tests.crash.mutations import CHECKS
+from tests.crash import launch, seams
+from tests.crash.mutations import CHECKS, MUTATIONS
+from tests.crash.points import POINTS
 from tests.crash.scenarios import SCENARIOS
 
 REPOSITORY = Path(__file__).parents[2]
@@ -26,8 +27,8 @@ def run(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def test_every_point_and_every_mutation_finds_its_seam_and_the_command_still_runs() -> None:
-    points = [f"--die-at={name}" for name in launch.POINTS]
-    mutations = [f"--mutate={name}" for name in launch.MUTATIONS]
+    points = [f"--die-at={name}" for name in POINTS]
+    mutations = [f"--mutate={name}" for name in MUTATIONS]
     done = run(*points, *mutations, "--refuse-commits", "--refuse-reads", "--hold-results=1", "run", "--help")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: sms-connector run")
@@ -35,14 +36,14 @@ def test_every_point_and_every_mutation_finds_its_seam_and_the_command_still_run
 
 def test_a_seam_that_has_moved_is_an_error_and_not_a_fault_less() -> None:
     with pytest.raises(AssertionError, match="has no elsewhere any more"):
-        launch.replace(launch.Fuse, "elsewhere", None)
+        seams.replace(seams.Fuse, "elsewhere", None)
 
 
 def test_a_fuse_kills_its_process_when_it_is_reached_for_the_nth_time_and_says_when(tmp_path: Path) -> None:
     marks = tmp_path / "marks"
     code = f"""
 import pathlib
-from tests.crash.launch import Fuse
+from tests.crash.seams import Fuse
 fuse = Fuse("after-send", 3, pathlib.Path({str(marks)!r}))
 for _ in range(5):
     print("reached", flush=True)
@@ -64,5 +65,5 @@ def test_a_point_is_written_with_its_count() -> None:
 
 
 def test_every_mutation_has_a_check_and_every_check_a_scenario() -> None:
-    assert {check.mutation for check in CHECKS} == set(launch.MUTATIONS)
+    assert {check.mutation for check in CHECKS} == set(MUTATIONS)
     assert {check.scenario for check in CHECKS} <= set(SCENARIOS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.crash.launch import POINTS
+from tests.crash.points import POINTS
 from tests.crash.scene import Scene
 from tests.crash.size import Size
 

@@ -1,0 +1,141 @@
+"""Points at which a worker can be made to die, each between two steps the guarantees tell apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.crash.seams import Reached, around, replace
+
+
+def before_send(reached: Reached) -> None:
+    """A request is rendered and about to leave."""
+    from connector.delivery.http import HttpTransport
+
+    around(HttpTransport, "send", before=lambda *_: reached())
+
+
+def after_send(reached: Reached) -> None:
+    """The provider has answered; nothing of it is written."""
+    from connector.delivery.http import HttpTransport
+
+    around(HttpTransport, "send", after=lambda *_: reached())
+
+
+def before_result(reached: Reached) -> None:
+    """Results are about to be handed to the producer."""
+    from connector.stream.writer import ResultWriter
+
+    around(ResultWriter, "_write", before=lambda *_: reached())
+
+
+def after_result(reached: Reached) -> None:
+    """Results are acknowledged; the ledger does not know yet."""
+    from connector.stream.writer import ResultWriter
+
+    around(ResultWriter, "_write", after=lambda *_: reached())
+
+
+def before_commit(reached: Reached) -> None:
+    """Offsets are about to be committed."""
+    from connector.stream.group import Group
+
+    around(Group, "commit", before=lambda *_: reached())
+
+
+def after_commit(reached: Reached) -> None:
+    """Offsets are committed; the worker does not know yet."""
+    from connector.stream.group import Group
+
+    around(Group, "commit", after=lambda *_: reached())
+
+
+def before_move(reached: Reached) -> None:
+    """Messages that have to wait are about to be written to a retry topic."""
+    from connector.stream.writer import ResultWriter
+
+    around(ResultWriter, "_write_moved", before=lambda *_: reached())
+
+
+def after_move(reached: Reached) -> None:
+    """Retry records are acknowledged; the events they come from are not committed."""
+    from connector.stream.writer import ResultWriter
+
+    around(ResultWriter, "_write_moved", after=lambda *_: reached())
+
+
+def before_retry_commit(reached: Reached) -> None:
+    """Offsets of retry topics are about to be committed."""
+    from connector.stream.retry_reader import RetryReader
+
+    around(RetryReader, "commit", before=lambda *_: reached())
+
+
+def in_revoke(reached: Reached) -> None:
+    """Partitions are being taken away; requests are in flight."""
+    from connector.stream.worker import Worker
+
+    def closing(worker: Worker, why: str, _seconds: float) -> None:
+        if why == "revoked" and worker._parts.owned.partitions:  # Faust reports an empty revocation at the start
+            reached()
+
+    around(Worker, "close", before=closing)
+
+
+def in_revoke_drained(reached: Reached) -> None:
+    """Partitions are being taken away; what was in flight is written, nothing of it is committed."""
+    from connector.stream.worker import Worker
+    from connector.stream.writer import ResultWriter
+
+    reasons: list[str] = []
+    around(Worker, "close", before=lambda _self, why, _seconds: reasons.append(why))
+    around(ResultWriter, "flush", after=lambda *_: reached() if reasons[-1:] == ["revoked"] else None)
+
+
+def in_tail_read(reached: Reached) -> None:
+    """A new owner reads back which events are settled; N counts records."""
+    from connector.stream.cluster import Cluster
+
+    read_tail = Cluster.read_tail
+
+    async def counted(self: Cluster, starts: Any, ends: Any, seen: Callable[..., None], **options: Any) -> int:
+        def each(*record: Any) -> None:
+            reached()
+            seen(*record)
+
+        return await read_tail(self, starts, ends, each, **options)
+
+    replace(Cluster, "read_tail", counted)
+
+
+def after_open(reached: Reached) -> None:
+    """Partitions are open; no event of the epoch was admitted yet."""
+    from connector.stream.worker import Worker
+
+    around(Worker, "open", after=lambda *_: reached())
+
+
+def after_journal(reached: Reached) -> None:
+    """A batch is in the journal and has not left (`on_uncertain: report`)."""
+    from connector.stream.journal import Journal
+
+    around(Journal, "sending", after=lambda *_: reached())
+
+
+POINTS: dict[str, Callable[[Reached], None]] = {
+    "before-send": before_send,
+    "after-send": after_send,
+    "before-result": before_result,
+    "after-result": after_result,
+    "before-commit": before_commit,
+    "after-commit": after_commit,
+    "before-move": before_move,
+    "after-move": after_move,
+    "before-retry-commit": before_retry_commit,
+    "in-revoke": in_revoke,
+    "in-revoke-drained": in_revoke_drained,
+    "in-tail-read": in_tail_read,
+    "after-open": after_open,
+    "after-journal": after_journal,
+}
+"""Name → puts a fuse there."""

@@ -1,0 +1,65 @@
+"""Brokers that refuse: faults of single answers, which no broker can be asked to give."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from tests.crash.seams import around, replace
+
+
+def refuse_commits() -> None:
+    """The broker refuses every offset the first time it is committed, and takes it when it is repeated."""
+    from aiokafka.errors import CommitFailedError
+
+    from connector.stream.group import Group
+
+    commit = Group.commit
+    refused: set[frozenset[Any]] = set()
+
+    async def reluctant(self: Group, offsets: Any) -> None:
+        place = frozenset((tp, at.offset) for tp, at in offsets.items())
+        if place not in refused:
+            refused.add(place)
+            raise CommitFailedError("refused by the fault suite")
+        await commit(self, offsets)
+
+    replace(Group, "commit", reluctant)
+
+
+def refuse_reads() -> None:
+    """Whatever a worker asks the brokers when it opens its partitions is not answered the first time."""
+    from aiokafka.errors import NodeNotReadyError
+
+    from connector.stream.cluster import Cluster
+
+    refused: set[str] = set()
+
+    def once(name: str) -> Callable[..., None]:
+        def refuse(*_: Any, **__: Any) -> None:
+            if name not in refused:
+                refused.add(name)
+                raise NodeNotReadyError("refused by the fault suite")
+
+        return refuse
+
+    for name in ("committed", "bounds", "read_tail"):
+        around(Cluster, name, before=once(name))
+
+
+def hold_results(batches: int) -> None:
+    """After so many batches of results the broker acknowledges none any more; everything else it still answers."""
+    from connector.stream.writer import ResultWriter
+
+    enqueue = ResultWriter._enqueue
+    left = batches
+
+    async def held(self: ResultWriter, builder: Any, topic: str, partition: int) -> Any:
+        nonlocal left
+        left -= topic == self._results
+        if left < 0 and topic == self._results:
+            return asyncio.get_running_loop().create_future()
+        return await enqueue(self, builder, topic, partition)
+
+    replace(ResultWriter, "_enqueue", held)
