@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from connector.clock import Clock
 from connector.definition.tree import Operation
+from connector.delivery import batch_log
 from connector.delivery.attempt import Attempt
 from connector.delivery.counts import LaneCounts
 from connector.delivery.gate import Gate
 from connector.delivery.item import Item
 from connector.delivery.settlement import Settlement, Settler
+from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
 from connector.errors import RequestError
 from connector.model import Outcome, Reply
@@ -26,6 +28,7 @@ class Flights:
     """The requests of one lane.
 
     Args:
+        provider: the lane's, for logs and traces.
         transport: sends them.
         before_send: awaited before each leaves, with operation, batch id and items; False: it may not.
         gate: learns from how they end.
@@ -33,6 +36,7 @@ class Flights:
         settle: takes what becomes of their messages.
         counts: are kept.
         clock: time.
+        tracing: makes a span of each, where that is wanted.
         dry_run: replies are not read; every message is accepted.
         grounded: called when a request may not leave: no other may either.
         landed: called when a slot is free again.
@@ -43,6 +47,7 @@ class Flights:
 
     def __init__(
         self,
+        provider: str,
         transport: Transport,
         *,
         before_send: BeforeSend | None,
@@ -51,11 +56,13 @@ class Flights:
         settle: Callable[[Settlement], None],
         counts: LaneCounts,
         clock: Clock,
+        tracing: Tracing | None,
         dry_run: bool,
         grounded: Callable[[], None],
         landed: Callable[[], None],
     ) -> None:
         self.error: Exception | None = None
+        self._provider = provider
         self._transport = transport
         self._before_send = before_send
         self._gate = gate
@@ -63,6 +70,7 @@ class Flights:
         self._settle = settle
         self._counts = counts
         self._clock = clock
+        self._tracing = tracing
         self._dry_run = dry_run
         self._grounded = grounded
         self._on_landed = landed
@@ -97,11 +105,16 @@ class Flights:
         attempt.at_transport = True
         sent = self._clock.monotonic()
         try:
-            reply = await self._transport.send(attempt.request, operation.auth)
+            if self._tracing is None:
+                reply = await self._transport.send(attempt.request, operation.auth)
+            else:
+                reply = await self._tracing.send(self._transport, attempt, self._provider)
         except RequestError as error:
             if not attempt.done:
                 self._gate.failed(error, started=attempt.started, probe=attempt.probe)
-                self._counts.failed(error, self._clock.monotonic() - sent, len(attempt.items))
+                seconds = self._clock.monotonic() - sent
+                self._counts.failed(error, seconds, len(attempt.items))
+                batch_log.failed(self._provider, attempt, seconds, error)
                 settlement = self._settler.failed(attempt, error)
                 attempt.done = True
                 self._settle(settlement)
@@ -120,7 +133,9 @@ class Flights:
         assert len(outcomes) == len(attempt.items), "a reader gives one outcome per message"
         self._gate.replied(reply.status, outcomes, whole, started=attempt.started, probe=attempt.probe)
         self._counts.replied(reply.status, seconds, outcomes)
-        settlement = self._settler.replied(attempt, None if self._dry_run else reply.status, outcomes, whole)
+        status = None if self._dry_run else reply.status
+        batch_log.replied(self._provider, attempt, seconds, status, outcomes)
+        settlement = self._settler.replied(attempt, status, outcomes, whole)
         attempt.done = True
         self._settle(settlement)
 

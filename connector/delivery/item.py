@@ -44,3 +44,13 @@ class Item(msgspec.Struct, gc=False, eq=False):
     def event(self) -> Source:
         """Where the event stands in Kafka: the identity of its result, wherever the item was read from."""
         return self.source or Source(self.origin.topic, self.origin.partition, self.offset)
+
+
+class TracedItem(Item, gc=False, eq=False):
+    """With the trace of its event. A class of its own: without tracing no message holds room for it.
+
+    Attributes:
+        traceparent: the event's header of that name.
+    """
+
+    traceparent: bytes | None = None

@@ -29,6 +29,7 @@ from connector.delivery.retry import Backoff
 from connector.delivery.route import Route, compile_routes
 from connector.delivery.settlement import Settler
 from connector.delivery.status import LaneStatus
+from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
 from connector.delivery.windows import Key
 from connector.errors import MessageError
@@ -57,6 +58,7 @@ class Lane:
         before_send: awaited before each request leaves, with operation, batch id and items (the journal, the check for
             zombies). False: this worker may not send; the items wait on, and nothing is pulled until `reopen`.
         account: limits and breaker shared with other lanes; its own by default.
+        tracing: makes a span of each request; none by default.
         routes: compiled operations; compiled from the definition by default.
         counts: go on from here: those of the lane it replaces.
         uniform: a random number in [0, 1), for jitter.
@@ -79,6 +81,7 @@ class Lane:
         park: Park | None = None,
         before_send: BeforeSend | None = None,
         account: Account | None = None,
+        tracing: Tracing | None = None,
         routes: Sequence[Route] | None = None,
         counts: LaneCounts | None = None,
         uniform: Callable[[], float] = random.random,
@@ -109,6 +112,7 @@ class Lane:
             clock=clock,
         )
         self._flights = Flights(
+            self.name,
             transport,
             before_send=before_send,
             gate=self._gate,
@@ -116,6 +120,7 @@ class Lane:
             settle=self._custody.settle,
             counts=self.counts,
             clock=clock,
+            tracing=tracing,
             dry_run=settings.dry_run,
             grounded=self.rest,
             landed=self.wake,

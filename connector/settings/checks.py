@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connector.settings.kafka import KafkaSettings
-from connector.settings.model import Settings, Timeouts, Topics
+from connector.settings.model import Settings, Timeouts, Topics, Tracing
 from connector.settings.origin import Path
 from connector.settings.units import format_duration
 
@@ -38,6 +38,7 @@ def cross_check(settings: Settings) -> list[Clash]:
         *_results(settings),
         *_windows(settings),
         *_timeouts(settings.timeouts),
+        *_tracing(settings.tracing),
     ]
 
 
@@ -145,3 +146,9 @@ def _timeouts(timeouts: Timeouts) -> Iterator[Clash]:
     for name in ("session", "heartbeat", "rebalance", "drain", "http_total", "producer", "commit_interval"):
         if getattr(t, name) <= 0:
             yield Clash((("timeouts", name),), "must be longer than nothing", "write 1s or more")
+
+
+def _tracing(tracing: Tracing) -> Iterator[Clash]:
+    if tracing.propagate and not tracing.enabled:
+        path = ("tracing", "propagate")
+        yield Clash((path,), "without spans there is no trace to pass on", "set tracing.enabled: true")

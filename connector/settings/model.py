@@ -193,6 +193,19 @@ class Log(Section):
     """The least severe level that is written."""
 
 
+class Tracing(Section):
+    """OpenTelemetry; needs the extra `otel`. Where spans go, and which, is said by OpenTelemetry's own variables:
+    `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_SERVICE_NAME`, `OTEL_TRACES_SAMPLER`.
+    """
+
+    enabled: bool = False
+    """A span per request to a provider. The event's header `traceparent` is its parent where the message is alone in
+    its request, else one of its links; the result carries the same header."""
+
+    propagate: bool = False
+    """Requests to providers carry `traceparent`. Needs `enabled`."""
+
+
 class Console(Section):
     """Health, metrics and console over HTTP."""
 
@@ -294,6 +307,9 @@ class Settings(Section):
 
     console: Console = Console()
     """Health, metrics and console."""
+
+    tracing: Tracing = Tracing()
+    """OpenTelemetry."""
 
     def secrets(self) -> list[str]:
         """The values that nothing may show."""

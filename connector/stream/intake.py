@@ -14,8 +14,9 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from connector.clock import Clock
-from connector.delivery.item import Item
+from connector.delivery.item import Item, TracedItem
 from connector.delivery.lane import Lane
+from connector.delivery.tracing import HEADER, HEADER_BYTES
 from connector.errors import MessageError
 from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream import retry
@@ -46,6 +47,7 @@ class Intake:
         unknown_grace: seconds an event may wait for its provider to be defined.
         allowed: whether a number may be texted.
         max_age: seconds after which an event is stale, None for never.
+        traced: items carry the trace of their event.
 
     Attributes:
         counts: totals, for metrics.
@@ -67,6 +69,7 @@ class Intake:
         clock: Clock,
         allowed: Callable[[str], bool],
         max_age: float | None,
+        traced: bool = False,
     ) -> None:
         self.counts = IntakeCounts()
         self._lanes = lanes
@@ -83,6 +86,7 @@ class Intake:
         self._clock = clock
         self._allowed = allowed
         self._max_age = max_age
+        self._item = TracedItem if traced else Item
 
     def take(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
         """Admit these records of a partition. Offsets that are settled already are passed over."""
@@ -92,10 +96,13 @@ class Intake:
         journalled = partition.journalled or ()
         retried = partition.topic in self._retry_topics
         stale_at = self._stale_at
-        items = [
-            Item(record.value or b"", partition, record.offset, record.key, received_at, stale_at(record))
+        item_of = self._item
+        items: list[Item] = [
+            item_of(record.value or b"", partition, record.offset, record.key, received_at, stale_at(record))
             for record in records
         ]
+        if item_of is TracedItem:
+            _trace(items, records)
         ended: list[tuple[Item, Result | Moved]] = []
         if retried or journalled or not self._together(items, now):
             for item, record in zip(items, records, strict=True):
@@ -273,6 +280,13 @@ def _fresh(ledger: Ledger, records: Sequence[ConsumerRecord]) -> Sequence[Consum
     if end - start == len(records) and ledger.admit_run(start, end):
         return records
     return [record for record in records if ledger.admit(record.offset)]
+
+
+def _trace(items: Sequence[Item], records: Sequence[ConsumerRecord]) -> None:
+    for item, record in zip(items, records, strict=True):
+        if isinstance(item, TracedItem):
+            found = next((value for name, value in record.headers if name == HEADER), None)
+            item.traceparent = found if found is not None and len(found) <= HEADER_BYTES else None
 
 
 def too_large(item: Item, topic: str, now: float) -> Result:

@@ -13,6 +13,7 @@ from connector.delivery.gate import Account
 from connector.delivery.item import Item
 from connector.delivery.lane import Lane
 from connector.delivery.lane_settings import LaneSettings
+from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
 from connector.model import Result
 from connector.settings.model import Settings
@@ -59,6 +60,7 @@ class Parts:
         present: changes results before they leave.
         allowed: whether a number may be texted.
         failed: called with an error that nothing here can mend.
+        tracing: makes spans of requests, where that is wanted.
 
     Attributes:
         settled: events settled so far.
@@ -78,10 +80,12 @@ class Parts:
         present: Callable[[Result], None] | None,
         allowed: Callable[[str], bool],
         failed: Callable[[BaseException], None],
+        tracing: Tracing | None,
     ) -> None:
         self._settings = settings
         self._group = group
         self._clock = clock
+        self._tracing = tracing
         self.owned = owned = Ownership()
         self.budget = Budget(
             messages=settings.memory.messages,
@@ -105,6 +109,7 @@ class Parts:
             most=UNACKNOWLEDGED_RESULTS,
             too_large=too_large,
             clock=clock,
+            traced=tracing is not None,
         )
         self._journal = self._gates.journal = Journal(self._append_to_journal)
         tiers = Tiers(settings.topics.retry)
@@ -132,6 +137,7 @@ class Parts:
             clock=clock,
             allowed=allowed,
             max_age=settings.max_age,
+            traced=tracing is not None,
         )
         self.steering = Steering(
             self.lanes.current,
@@ -206,6 +212,7 @@ class Parts:
             park=self._parking.park,
             before_send=self._gates.may_send,
             account=account,
+            tracing=self._tracing,
             counts=counts,
         )
 

@@ -17,6 +17,7 @@ import structlog
 
 from connector.clock import SystemClock
 from connector.definition.tree import Definition
+from connector.delivery.tracing import Tracing
 from connector.errors import ConnectorError
 from connector.kafka import clients
 from connector.settings.model import Settings
@@ -77,6 +78,8 @@ class Process:
         self._definitions = definitions
         self._message_bytes = message_bytes
         self._clock = SystemClock()
+        tracing = settings.tracing
+        self._tracing = Tracing(propagate=tracing.propagate) if tracing.enabled else None
         self._connection = clients.connect(settings.kafka)
         self._worker: Worker | None = None
         self._watchdog: Watchdog | None = None
@@ -111,6 +114,8 @@ class Process:
             code = 1
         finally:
             shutil.rmtree(app.conf.datadir, ignore_errors=True)
+            if self._tracing is not None:
+                self._tracing.close()
         error = self._worker.error if self._worker is not None else None
         if isinstance(error, ConnectorError):
             log.error("stopped", why=str(error))
@@ -207,6 +212,7 @@ class Process:
                 record_bytes=self._message_bytes + clients.HEADROOM_BYTES,
                 present=presenter(settings.results),
                 allowed=settings.recipients.matcher(),
+                tracing=self._tracing,
             )
         return self._worker
 

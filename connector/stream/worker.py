@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
+from connector.delivery.tracing import Tracing
 from connector.errors import DefinitionError, Problem
 from connector.model import Result
 from connector.settings.model import Settings
@@ -47,6 +48,7 @@ class Worker:
         record_bytes: the largest record the results topic takes.
         present: changes results before they leave.
         allowed: whether a number may be texted.
+        tracing: makes spans of requests, where that is wanted.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Worker:
         record_bytes: int,
         present: Callable[[Result], None] | None,
         allowed: Callable[[str], bool],
+        tracing: Tracing | None = None,
     ) -> None:
         self._settings = settings
         self._group = group
@@ -79,6 +82,7 @@ class Worker:
             present=present,
             allowed=allowed,
             failed=self._fail,
+            tracing=tracing,
         )
         self.pulse = self._parts.pulse
         self.take = self._parts.admission.take

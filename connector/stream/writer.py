@@ -17,7 +17,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, UnknownTopi
 
 from connector.clock import Clock
 from connector.delivery.counts import Histogram
-from connector.delivery.item import Item
+from connector.delivery.item import Item, TracedItem
+from connector.delivery.tracing import HEADER
 from connector.model import Result, Status
 from connector.stream.partition import Partition
 from connector.stream.tail import SETTLES
@@ -110,6 +111,7 @@ class ResultWriter:
         failed: called with an error nothing here can mend.
         most: so many results may wait for their acknowledgement before `room` is gone; may change.
         too_large: the result of an item whose retry record no topic takes.
+        traced: records carry the trace of their event.
 
     Attributes:
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
@@ -130,6 +132,7 @@ class ResultWriter:
         most: int,
         too_large: Callable[[Item, str, float], Result],
         clock: Clock,
+        traced: bool = False,
     ) -> None:
         self.acknowledged = Histogram()
         self._producer = producer
@@ -144,6 +147,7 @@ class ResultWriter:
         self._too_large = too_large
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
+        self._record = self._traced_record if traced else self._result_record
         self._lots: dict[Partition, Lot] = {}
         self.most = most
         self._room = asyncio.Event()
@@ -151,7 +155,7 @@ class ResultWriter:
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the final results of these items. They are settled when they are acknowledged, not before."""
-        lots, append, record = self._lots, self._append, self._result_record
+        lots, append, record = self._lots, self._append, self._record
         for item, result in zip(items, results, strict=True):
             lot = lots.get(item.origin)
             if lot is None or lot.task is None:
@@ -256,7 +260,7 @@ class ResultWriter:
                 if dead:
                     await self._write_dead_letters(origin, dead)
                 for item, result in dead:
-                    self._append(results, self._result_record(item, result))
+                    self._append(results, self._record(item, result))
                 if results:
                     await self._write(origin, results)
                 lot.unacknowledged -= count
@@ -289,12 +293,17 @@ class ResultWriter:
             return self._shrink(_Record(key, value, headers), result)
         return key, value, headers
 
+    def _traced_record(self, item: Item, result: Result) -> _Fields:
+        record = self._result_record(item, result)
+        record[2].extend(_trace(item))
+        return record
+
     async def _write_moved(self, origin: Partition, moved: Sequence[tuple[Item, Moved]]) -> list[tuple[Item, Result]]:
         """Write retry records; returns results of those that no topic takes."""
         records: dict[str, list[_Record]] = {}
         refused = []
         for item, (topic, header) in moved:
-            headers: Headers = [(SETTLES, f"{origin.settles}{item.offset}".encode()), header]
+            headers: Headers = [(SETTLES, f"{origin.settles}{item.offset}".encode()), header, *_trace(item)]
             record = _Record(item.key, item.raw, headers)
             if record.size > self._record_bytes:
                 refused.append((item, self._too_large(item, topic, self._clock.wall())))
@@ -333,6 +342,7 @@ class ResultWriter:
         stage = b"TASK_PUT" if result.message_id is not None else b"VALUE_CONVERTER"
         return [
             (SETTLES, f"{origin.settles}{item.offset}".encode()),
+            *_trace(item),
             ("__connect.errors.topic", origin.topic.encode()),
             ("__connect.errors.partition", str(origin.partition).encode()),
             ("__connect.errors.offset", str(item.offset).encode()),
@@ -379,3 +389,8 @@ class ResultWriter:
                 await asyncio.sleep(TOPIC_RETRY_SECONDS)
             else:
                 return future
+
+
+def _trace(item: Item) -> Headers:
+    """What the event carried of its trace."""
+    return [(HEADER, item.traceparent)] if isinstance(item, TracedItem) and item.traceparent is not None else []

@@ -1,5 +1,8 @@
 """Limiter, breaker, concurrency, backoff and hours, each alone with its clock driven."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -284,3 +287,11 @@ def test_the_opening_is_open_and_not_in_the_past(start: int, end: int, moment: d
     opening = schedule.opens_at(now)
     assert opening >= now
     assert schedule.opens_at(opening) == opening
+
+
+def test_hours_need_no_zone_data_of_the_system() -> None:
+    """Slim images have none."""
+    code = "from connector.definition.tree import Hours; from connector.delivery.hours import Schedule; "
+    code += "Schedule(Hours(540, 1260, 'Asia/Kolkata'))"
+    env = {**os.environ, "PYTHONTZPATH": ""}
+    subprocess.run([sys.executable, "-c", code], env=env, check=True)

@@ -17,6 +17,7 @@ SASL = "security.protocol: SASL_SSL, sasl.mechanism: PLAIN, sasl.username: u, sa
         ("wait: 10s", "wait", "lower wait or raise wait_max"),
         ("results: {to: hashed}", "results.salt", "SMS_CONNECTOR_RESULTS__SALT_FILE"),
         ("results: {to: hashed, salt: short}", "results.salt", "at least 16 characters"),
+        ("tracing: {propagate: true}", "tracing.propagate", "set tracing.enabled: true"),
         ("topics: {retry_tiers: [30s, 5s]}", "topics.retry_tiers", "write [5s, 30s]"),
         ("topics: {results: sms.messages}", "topics.results", "sms.messages is used twice"),
         ("topics: {sources: [a, a]}", "topics.sources[1].topic", "a is used twice"),

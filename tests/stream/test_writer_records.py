@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaTimeoutError
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from connector.clock import ManualClock
-from connector.delivery.item import Item
+from connector.delivery.item import Item, TracedItem
 from connector.model import Result, Source, Status
 from connector.stream import writer as module
 from connector.stream.intake import too_large
@@ -69,7 +69,7 @@ class Producer:
 
 
 class Case:
-    def __init__(self, *, record_bytes: int = 100_000, refusals: int = 0) -> None:
+    def __init__(self, *, record_bytes: int = 100_000, refusals: int = 0, traced: bool = False) -> None:
         self.producer = Producer(refusals)
         self.partition = Partition("sms.messages", 4, Ledger(0), Marks(0, {}), {}, 0, Offsets(100))
         self.durable: list[int] = []
@@ -90,6 +90,7 @@ class Case:
             most=1000,
             too_large=too_large,
             clock=ManualClock(),
+            traced=traced,
         )
 
     def item(self, offset: int = 7, *, raw: bytes = EVENT, key: bytes | None = None) -> Item:
@@ -167,6 +168,27 @@ async def test_a_moved_event_stands_in_its_retry_topic_and_is_settled_there():
     assert record["value"] == EVENT
     assert record["headers"] == [("settles", b"sms.messages/4/7"), ("retry", b"{}")]
     assert case.durable == [7]
+
+
+@pytest.mark.parametrize(
+    ("payload", "topics"),
+    [
+        (Status.ACCEPTED, {"sms.results"}),
+        (Status.FAILED, {"sms.results", "sms.dead"}),
+        (Moved("sms.retry.5s", ("retry", b"{}")), {"sms.retry.5s"}),
+    ],
+)
+async def test_with_tracing_every_record_carries_the_trace_of_its_event(payload, topics):
+    """Also that of a retry topic: from there it goes on."""
+    case = Case(traced=True)
+    item = TracedItem(EVENT, case.partition, 7, None, NOW, traceparent=b"00-aa-bb-01")
+    await case.write(item, payload if isinstance(payload, Moved) else case.result(status=payload))
+    assert {topic for topic, _, _ in case.producer.sent} == topics
+    assert all(
+        ("traceparent", b"00-aa-bb-01") in it["headers"] for _, _, records in case.producer.sent for it in records
+    )
+    await case.write(TracedItem(EVENT, case.partition, 8, None, NOW), case.result(8))
+    assert case.producer.records("sms.results")[-1]["headers"] == [("settles", b"sms.messages/4/8")]
 
 
 async def test_an_event_that_no_retry_topic_takes_fails_instead_of_blocking_its_partition():

@@ -33,7 +33,9 @@ def wanted(*extras: str) -> list[Requirement]:
     return [requirement for requirement in requirements if requirement.name != PROJECT["name"]]
 
 
-@pytest.mark.parametrize(("lock", "extras"), [("run.lock", ("aws",)), ("test.lock", ("demo", "aws", "plot", "test"))])
+@pytest.mark.parametrize(
+    ("lock", "extras"), [("run.lock", ("aws", "otel")), ("test.lock", ("demo", "aws", "plot", "otel", "test"))]
+)
 def test_every_dependency_is_locked_at_a_version_that_satisfies_it(lock: str, extras: tuple[str, ...]) -> None:
     """Fails after a change of pyproject.toml: run `make lock`."""
     versions = entries(lock)

@@ -8,6 +8,7 @@ import msgspec
 
 from connector import __version__
 from connector.cli.schemas.events import EXAMPLES, components
+from connector.delivery.tracing import HEADER
 from connector.kafka.topics import DURABLE_REPLICATION, Topic, plan
 from connector.model import Campaign, Message, ProviderState, Result
 from connector.settings.model import Topics
@@ -20,6 +21,11 @@ SETTLED = {
     "description": "The event this record finishes: topic/partition/offset. Nothing finishes an event twice.",
     "pattern": "^[A-Za-z0-9._-]+/[0-9]+/[0-9]+$",
     "examples": ["sms.messages/3/1042"],
+}
+TRACE = {
+    "type": "string",
+    "description": "The event's W3C trace context; only with `tracing.enabled`.",
+    "examples": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
 }
 # Kafka Connect's names, so that tools which read its dead letters read ours.
 ERRORS = {
@@ -120,6 +126,7 @@ def _messages() -> dict[str, Any]:
     return {
         "Message": {
             "summary": "One SMS to one recipient.",
+            "headers": {"$ref": "#/components/schemas/EventHeaders"},
             "payload": {"$ref": "#/components/schemas/Message"},
             "examples": [{"payload": example} for example in EXAMPLES[Message]],
             "bindings": {"kafka": {"key": {"type": "string", "description": "Any; the recipient is best."}, **BINDING}},
@@ -171,11 +178,13 @@ def _schemas() -> dict[str, Any]:
     offsets = {"type": "array", "items": {"type": "integer", "minimum": 0}}
     return {
         **components("#/components/schemas/{name}"),
-        "SettlesHeaders": {"type": "object", "properties": {SETTLES: SETTLED}, "required": [SETTLES]},
+        "EventHeaders": {"type": "object", "properties": {HEADER: TRACE}},
+        "SettlesHeaders": {"type": "object", "properties": {SETTLES: SETTLED, HEADER: TRACE}, "required": [SETTLES]},
         "DeadLetterHeaders": {
             "type": "object",
             "properties": {
                 SETTLES: SETTLED,
+                HEADER: TRACE,
                 **{name: {"type": "string", "description": text} for name, text in ERRORS.items()},
             },
             "required": [SETTLES, *ERRORS],
