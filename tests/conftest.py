@@ -6,4 +6,4 @@ from hypothesis import settings
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
-pytest_plugins = ["tests.kafka.fixtures", "tests.processes"]
+pytest_plugins = ["tests.kafka.fixtures", "tests.marked", "tests.processes"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import guard
+from tests import guard, marked
 from tests.waiting import wait_until
 
 
@@ -21,6 +21,7 @@ class ConnectorProcess:
         self, output: Path, *arguments: str, env: Mapping[str, str] | None = None, module: str = "connector"
     ) -> None:
         self.path = output
+        self._arguments = arguments
         command = [sys.executable, "-m", module, *arguments]
         self._process = guard.spawn(command, output, env={**_environment(), **(env or {})})
 
@@ -75,6 +76,13 @@ class ConnectorProcess:
 
         wait_until(said, f"the output to contain {text!r}", within=within)
 
+    def leaks(self) -> list[str]:
+        """What it has shown and must not: secrets, and a worker's recipients and texts. Fakes may show anything."""
+        if "simulate" in self._arguments:
+            return []
+        search = marked.private_in if "run" in self._arguments else marked.secrets_in
+        return [f"{self.path.name}: {hit}" for hit in search(self.output)]
+
     def _end(self) -> str:
         return "\n".join(self.output.splitlines()[-30:])
 
@@ -96,9 +104,11 @@ def start_connector(tmp_path: Path) -> Iterator[StartConnector]:
     yield start
     for process in started:
         process.kill()
+    leaks = [leak for process in started for leak in process.leaks()]
+    assert not leaks, leaks
 
 
 def _environment() -> dict[str, str]:
     """This run's environment without what would configure a connector by chance."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SMS_")}
-    return {**kept, "PYTHONUNBUFFERED": "1"}
+    return {**kept, "PYTHONUNBUFFERED": "1", "PROVIDER_PASSWORD": marked.PASSWORD}

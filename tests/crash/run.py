@@ -78,7 +78,7 @@ def play(
         except AssertionError as failed:
             scene.failures.append(str(failed).splitlines()[0])
             findings = scene.audit()
-        failures = (*scene.failures, *findings.complaints())
+    failures = (*scene.failures, *findings.complaints(), *scene.leaks())
     return Outcome(scenario, seed, folder, time.monotonic() - started, findings, failures)
 
 

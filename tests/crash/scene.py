@@ -16,6 +16,7 @@ import aiokafka.errors
 import orjson
 from confluent_kafka import KafkaException
 
+from tests import marked
 from tests.crash.audit import Evidence, Findings, Moment, Recorded, Send, audit
 from tests.crash.simulated import Simulator
 from tests.crash.size import Size
@@ -90,6 +91,13 @@ class Scene:
             process.kill()
         for simulator in self._simulators.values():
             simulator.process.kill()
+
+    def leaks(self) -> list[str]:
+        """Secrets, recipients and texts that a worker has shown, or that stand where they must not; once it is over."""
+        shown = [leak for worker in self.workers.values() for leak in worker.leaks()]
+        return shown + marked.in_topics(
+            self.topics.written(), results=self.topics.results, journals=[self.topics.journal]
+        )
 
     # ---- the stage --------------------------------------------------------------------------------------------------
 

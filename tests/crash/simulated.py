@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests import marked
 from tests.crash.audit import Send, read_send
 from tests.processes import ConnectorProcess
 from tests.waiting import wait_until
@@ -22,6 +23,7 @@ class Simulator:
         self._sends: list[Send] = []
         command = ["simulate", "--port", "0", "--json", "--provider", "json", "--log", str(self._log)]
         command += ["--set", f"json.latency={latency}"]
+        command += ["--set", f"json.credentials=crash:{marked.PASSWORD}"]
         self.process = ConnectorProcess(folder / f"simulator-{name}.out", *command)
         wait_until(lambda: "\n" in self.process.output, "the simulator to serve")
         self.url: str = json.loads(self.process.output.splitlines()[0])["providers"]["json"]

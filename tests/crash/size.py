@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from connector.simulator.fake import Magic
+from tests import marked
 from tests.crash.audit import NOT_NOW
 from tests.kafka.records import Event
 
@@ -58,7 +59,7 @@ class Size:
             "to": f"+91{number:07d}{Magic.TEMPORARY}" if refused else f"+9198{ORDINARY + number:08d}",
             "provider": self.providers[number // 3 % len(self.providers)],
             "campaign_id": campaign,
-            "body": "hello",
+            "body": f"hello {marked.TEXT}",
             "custom": {"hid": f"h-{campaign}"},
         }
         return Event(orjson.dumps(document), partition=number % partitions)
@@ -68,6 +69,7 @@ class Size:
         return f"""\
 method: POST
 url: "{url}/send"
+auth: {{basic: {{username: crash, password: "${{PROVIDER_PASSWORD}}"}}}}
 parameters:
   json:
     worker: "${{WORKER}}"

@@ -110,6 +110,10 @@ class Topics:
             for record in records.read_all(self._bootstrap, self.source)
         ]
 
+    def written(self) -> list[records.Record]:
+        """What the connector has written, but for retry records, which are events."""
+        return records.read_all(self._bootstrap, self.results, self.journal)
+
     def recorded(self) -> Iterator[Recorded]:
         """The results topic."""
         for record in records.read_all(self._bootstrap, self.results):

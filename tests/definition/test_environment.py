@@ -67,10 +67,10 @@ def test_every_fault_is_found_at_once() -> None:
 
 
 def test_a_file_is_read_without_its_last_line_break(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("s3cret\n")
+    (tmp_path / "token").write_text("hunter2\n")
     environment = Environment({}, tmp_path)
-    assert environment.resolve("Bearer ${file:token}").text == "Bearer s3cret"
-    assert environment.resolve(f"${{file:{tmp_path}/token}}").secrets == {f"${{file:{tmp_path}/token}}": "s3cret"}
+    assert environment.resolve("Bearer ${file:token}").text == "Bearer hunter2"
+    assert environment.resolve(f"${{file:{tmp_path}/token}}").secrets == {f"${{file:{tmp_path}/token}}": "hunter2"}
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ async def provider(tmp_path: Path, text: str, answer: Answer) -> AsyncIterator[S
     async with TestServer(app) as server:
         file = tmp_path / "acme.yaml"
         file.write_text(text)
-        values = {"URL": str(server.make_url("/send")), "PASSWORD": "s3cret-word"}
+        values = {"URL": str(server.make_url("/send")), "PASSWORD": "hunter2-word"}
         definition = load(file, environment=Environment(values))
         transport = HttpTransport(definition)
 
@@ -141,7 +141,7 @@ async def test_a_definition_is_sent_and_its_reply_attributed(tmp_path: Path) -> 
 
 async def test_reasons_show_neither_secrets_nor_numbers(tmp_path: Path) -> None:
     def refused(body: Any, _count: int) -> web.Response:
-        text = "user:s3cret-word may not text +919812345600"
+        text = "user:hunter2-word may not text +919812345600"
         return web.json_response({"results": [{"ref": m["ref"], "error": "E7", "text": text} for m in body["msgs"]]})
 
     async with provider(tmp_path, BATCHED, refused) as setup:
@@ -150,7 +150,7 @@ async def test_reasons_show_neither_secrets_nor_numbers(tmp_path: Path) -> None:
         assert (setup.results["a"].status, setup.results["a"].code) == ("rejected", "E7")
         reason = setup.results["a"].reason or ""
         assert "${PASSWORD}" in reason
-        assert "s3cret-word" not in reason
+        assert "hunter2-word" not in reason
         assert "9812345600" not in reason
 
 

@@ -19,7 +19,7 @@ from connector.errors import Phase, RequestError
 from .servers import Server, post, serving
 from .world import operation
 
-SECRET = "s3cret-of-the-client"
+SECRET = "hunter2-of-the-client"
 
 
 @dataclass
@@ -165,7 +165,7 @@ async def test_requests_refused_together_renew_once() -> None:
 
 async def test_a_second_401_is_the_reply() -> None:
     async with setup() as s:
-        s.provider.token_reply = {"access_token": "worthless"}
+        s.provider.token_reply = {"access_token": "hunter2-worthless"}
         assert (await s.client.send(post(s.provider.url), s.auth)).status == 401
         assert len(s.provider.sends) == 2
 

@@ -25,8 +25,8 @@ FORM = """\
 method: POST
 endpoint: https://sms.example.com/send
 authentication:
-  basic: {username: me, password: pass-word-1}
-headers: {X-Source: clevertap, authkey: key-number-2}
+  basic: {username: me, password: hunter2-word-1}
+headers: {X-Source: clevertap, authkey: hunter2-number-2}
 parameters:
   json: |
 PAYLOAD
@@ -51,9 +51,9 @@ def test_the_seeds_form_is_the_seeds_definition(tmp_path: Path) -> None:
     result = run("-", "--name", "acme", text=FORM)
     assert result.exit_code == 0, result.stderr
     assert "//Global Key-Value pair" in result.stdout
-    assert "pass-word-1" not in result.output + result.stderr
-    assert "key-number-2" not in result.output + result.stderr
-    secrets = {"ACME_USER": "me", "ACME_PASSWORD": "pass-word-1", "ACME_AUTHKEY": "key-number-2"}
+    assert "hunter2-word-1" not in result.output + result.stderr
+    assert "hunter2-number-2" not in result.output + result.stderr
+    secrets = {"ACME_USER": "me", "ACME_PASSWORD": "hunter2-word-1", "ACME_AUTHKEY": "hunter2-number-2"}
     assert all(f"#   {name}\n" in result.stdout for name in secrets)
     messages = [
         Message(
@@ -77,8 +77,8 @@ def test_the_seeds_form_is_the_seeds_definition(tmp_path: Path) -> None:
             for each in messages
         ],
     }
-    assert operation.auth == BasicAuth("me", "pass-word-1")
-    assert dict(request.headers)["authkey"] == "key-number-2"
+    assert operation.auth == BasicAuth("me", "hunter2-word-1")
+    assert dict(request.headers)["authkey"] == "hunter2-number-2"
     assert operation.batching.max_records == 1000
 
 
@@ -87,8 +87,8 @@ def test_options_do_what_the_file_does(tmp_path: Path) -> None:
     payload.write_text(SEED)
     by_file = run("-", "--name", "acme", text=FORM)
     by_options = run(
-        *("--name", "acme", "--endpoint", "https://sms.example.com/send", "--basic", "me:pass-word-1"),
-        *("--header", "X-Source=clevertap", "--header", "authkey=key-number-2", "--json", payload),
+        *("--name", "acme", "--endpoint", "https://sms.example.com/send", "--basic", "me:hunter2-word-1"),
+        *("--header", "X-Source=clevertap", "--header", "authkey=hunter2-number-2", "--json", payload),
         *("--batch-key", "msgs", "--batch-records", 1000),
     )
     assert by_options.exit_code == 0
@@ -98,15 +98,15 @@ def test_options_do_what_the_file_does(tmp_path: Path) -> None:
 def test_oauth2_and_pairs_in_a_get(tmp_path: Path) -> None:
     result = run(
         *("--method", "GET", "--endpoint", "https://api.acme.example/send", "--client-url", "https://a.example/token"),
-        *("--client-id", "${ACME_ID}", "--secret-key", "s3cret-key", "--auth-pair", "scope=sms"),
+        *("--client-id", "${ACME_ID}", "--secret-key", "hunter2-key", "--auth-pair", "scope=sms"),
         *("--parameter", "to=$$To", "--parameter", "text=$$Body", "--parameter", "key=0123456789"),
     )
     assert result.exit_code == 0, result.stderr
-    assert "s3cret-key" not in result.output + result.stderr
-    environment = {"ACME_ID": "id-1", "ACME_SECRET": "s3cret-key", "ACME_KEY": "0123456789"}
+    assert "hunter2-key" not in result.output + result.stderr
+    environment = {"ACME_ID": "id-1", "ACME_SECRET": "hunter2-key", "ACME_KEY": "0123456789"}
     request, operation = sent(result.stdout, tmp_path, [Message("m1", "+919812345678", body="a b&c")], **environment)
     assert request.url == "https://api.acme.example/send?to=%2B919812345678&text=a%20b%26c&key=0123456789"
-    assert operation.auth == OAuth2("https://a.example/token", "id-1", "s3cret-key", {"scope": "sms"})
+    assert operation.auth == OAuth2("https://a.example/token", "id-1", "hunter2-key", {"scope": "sms"})
 
 
 def test_a_payload_may_be_a_structure(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_hints_win_over_names() -> None:
 
 
 def test_a_secret_is_never_printed() -> None:
-    secrets = ["eyJhbGciOi.JIUzI1NiJ9", "s3cr3t-key-1", "pass-word-2", "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF"]
+    secrets = ["eyJhbGciOi.JIUzI1NiJ9", "hunter2-k3y-1", "hunter2-word-2", "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF"]
     result = run(
         f"curl https://u:{secrets[2]}@sms.example.com/{secrets[1]}/send -H 'Authorization: Bearer {secrets[0]}' "
         f"-d to=447700900123 -d text=a -d apiKey={secrets[1]} -d other={secrets[3]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +15,17 @@ from tests.processes import StartConnector
 @pytest.fixture
 def make_pipeline(
     tmp_path: Path, kafka: Kafka, unique: str, start_connector: StartConnector
-) -> Callable[..., Pipeline]:
-    """Make a pipeline on the run's shared brokers, with a number of partitions."""
+) -> Iterator[Callable[..., Pipeline]]:
+    """Make a pipeline on the run's shared brokers, with a number of partitions; afterwards its topics are searched."""
+    made: list[Pipeline] = []
 
     def make(**options: int) -> Pipeline:
-        return Pipeline(tmp_path, kafka.bootstrap, unique, start_connector, **options)
+        made.append(Pipeline(tmp_path, kafka.bootstrap, unique, start_connector, **options))
+        return made[-1]
 
-    return make
+    yield make
+    leaks = [leak for pipeline in made for leak in pipeline.leaks()]
+    assert not leaks, leaks
 
 
 @pytest.fixture

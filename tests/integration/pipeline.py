@@ -15,15 +15,18 @@ from urllib.request import Request, urlopen
 
 import orjson
 
-from tests.kafka.records import Event, Record, end_offsets, produce, read_all
+from tests import marked
+from tests.kafka.records import Event, Record, end_offsets, produce, read_all, topics
 from tests.processes import ConnectorProcess, StartConnector
 from tests.waiting import wait_until
 
 # The seed's batched payload, served by the simulator's `json` provider. {0}: name, {1}: the simulator's address.
+AUTH = 'auth: {basic: {username: demo, password: "${PROVIDER_PASSWORD}"}}'
 BATCHED = """\
 name: {name}
 method: POST
 url: {simulator}/json/send
+{auth}
 parameters:
   json: |
     {{"hid": "$$hid", "tid": "$$TemplateID", "cid": "$$CampaignID", "type": "template",
@@ -52,7 +55,7 @@ def event(number: int, *, provider: str = "batched", campaign: str = "c0", **fie
         "campaign_id": campaign,
         "to": f"+9198{number:07d}9",  # magic numbers end otherwise
         "template_id": "t1",
-        "template_variables": {"name": "Zoë", "n": number},
+        "template_variables": {"name": f"Zoë {marked.TEXT}", "n": number},
         "custom": {"hid": "h1", "uid": f"m{number}"},
         **fields,
     }
@@ -109,6 +112,7 @@ class Pipeline:
 
     def _simulator(self, log: Path, *knobs: str) -> tuple[ConnectorProcess, str]:
         arguments = ["simulate", "--port", "0", "--json", "--log", str(log)]
+        arguments += ["--set", f"json.credentials=demo:{marked.PASSWORD}"]
         for knob in knobs:
             arguments += ["--set", knob]
         simulator = self._start(*arguments, name=f"simulator-{log.stem}")
@@ -133,7 +137,9 @@ class Pipeline:
     ) -> None:
         """A batched definition of a simulator's `json` provider."""
         simulator = at or self.address
-        text = BATCHED.format(name=name, simulator=simulator, records=records, concurrency=concurrency, more=more)
+        auth = "" if "auth:" in more else AUTH
+        values = {"name": name, "simulator": simulator, "records": records, "concurrency": concurrency}
+        text = BATCHED.format(**values, auth=auth, more=more)
         (self.folder / "definitions" / f"{name}.yaml").write_text(text)
 
     def configure(self, **settings: Any) -> Path:
@@ -218,6 +224,11 @@ class Pipeline:
 
     def read_result_records(self) -> list[Record]:
         return read_all(self.bootstrap, self.results)
+
+    def leaks(self) -> list[str]:
+        """Secrets, recipients and texts in topics where they must not stand."""
+        records = read_all(self.bootstrap, *topics(self.bootstrap, f"{self.unique}."))
+        return marked.in_topics(records, results=self.results, journals=[self.journal])
 
     def requests(self, log: Path | None = None) -> list[dict[str, Any]]:
         """What a simulator says it got, request by request."""

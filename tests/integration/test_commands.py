@@ -22,6 +22,7 @@ from connector.settings import load_settings
 from tests.deploy.files import queries
 from tests.deploy.queries import NAME
 from tests.integration.pipeline import Pipeline, event
+from tests.marked import page
 from tests.processes import ConnectorProcess, StartConnector
 from tests.waiting import wait_until
 
@@ -41,9 +42,9 @@ def console_of(worker: ConnectorProcess) -> str:
 def get(url: str) -> tuple[int, str]:
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
-            return response.status, response.read().decode()
+            return response.status, page(response.read().decode())
     except HTTPError as error:
-        return error.code, error.read().decode()
+        return error.code, page(error.read().decode())
 
 
 def value(text: str, sample: str) -> float:

@@ -23,6 +23,7 @@ from tests.integration.small import (
     two_providers,
 )
 from tests.integration.test_commands import console_of, get, value
+from tests.marked import TEXT
 from tests.processes import ConnectorProcess
 from tests.waiting import wait_until
 
@@ -120,7 +121,7 @@ def test_tokens_that_cannot_be_got_and_tokens_that_are_revoked(pipeline: Pipelin
     pipeline.simulate("single.down=true")
     (pipeline.folder / "definitions" / "single.yaml").write_text(SINGLE.format(simulator=pipeline.address))
     configure(pipeline)
-    pipeline.produce(event(n, provider="single", body="hello") for n in range(400))
+    pipeline.produce(event(n, provider="single", body=f"hello {TEXT}") for n in range(400))
     worker = pipeline.worker()
     worker.wait_for("provider paused")
     assert pipeline.count_results() == 0
@@ -137,9 +138,9 @@ def test_tokens_that_cannot_be_got_and_tokens_that_are_revoked(pipeline: Pipelin
 def test_wrong_credentials_pause_the_provider_until_they_are_mended(pipeline: Pipeline):
     """(5) No message is rejected, one line says so, and the right secret in its file is enough: no restart."""
     pipeline.simulate()
-    pipeline.turn(credentials="demo:right")
+    pipeline.turn(credentials="demo:hunter2-right")
     secret = pipeline.folder / "secret"
-    secret.write_text("wrong")
+    secret.write_text("hunter2-wrong")
     pipeline.define(records=10, more=f"auth: {{basic: {{username: demo, password: '${{file:{secret}}}'}}}}")
     configure(pipeline)
     pipeline.produce(event(n) for n in range(500))
@@ -150,11 +151,10 @@ def test_wrong_credentials_pause_the_provider_until_they_are_mended(pipeline: Pi
     assert pipeline.requests()[-1]["count"] <= 1
     assert pipeline.count_results() == 0
     assert worker.output.count("provider paused") == 1
-    secret.write_text("right")
+    secret.write_text("hunter2-right")
     pipeline.wait_for_results(500)
     assert worker.stop() == 0, worker.output
     assert worker.output.count("definitions reloaded") == 1
-    assert "right" not in worker.output.replace("rights", "")
     audit = pipeline.audit()
     assert audit.statuses == {"accepted": 500}
     assert (audit.lost, audit.duplicated, audit.sent_again) == (0, 0, 0)

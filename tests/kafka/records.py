@@ -107,27 +107,33 @@ def produce(bootstrap: str, topic: str, events: Iterable[Event | bytes]) -> int:
     return count
 
 
-def read_all(bootstrap: str, topic: str) -> list[Record]:
-    """Every record the topic holds now, partition by partition in offset order (committed transactions only)."""
+def read_all(bootstrap: str, *topics: str) -> list[Record]:
+    """Every record the topics hold now, partition by partition in offset order (committed transactions only)."""
     consumer = _consumer(bootstrap)
     try:
-        waiting = set(_partitions(consumer, topic))
-        consumer.assign([TopicPartition(topic, number, 0) for number in waiting])
+        waiting = {(topic, number) for topic in topics for number in _partitions(consumer, topic)}
+        consumer.assign([TopicPartition(topic, number, 0) for topic, number in waiting])
         records: list[Record] = []
         deadline = time.monotonic() + SECONDS
         while waiting:
-            assert time.monotonic() < deadline, f"{topic}: partitions {waiting} had no end in {SECONDS:g} s"
+            assert time.monotonic() < deadline, f"{waiting} had no end in {SECONDS:g} s"
             for message in consumer.consume(10_000, timeout=0.2):
                 error = message.error()
                 if error is None:
                     records.append(_record(message))
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    waiting.discard(message.partition() or 0)
+                    waiting.discard((message.topic() or "", message.partition() or 0))
                 else:
-                    raise AssertionError(f"{topic}: {error}")
+                    raise AssertionError(f"{message.topic()}: {error}")
     finally:
         consumer.close()
-    return sorted(records, key=lambda record: (record.partition, record.offset))
+    return sorted(records, key=lambda record: (record.topic, record.partition, record.offset))
+
+
+def topics(bootstrap: str, prefix: str) -> list[str]:
+    """Names that begin so."""
+    found = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(timeout=SECONDS).topics
+    return sorted(name for name in found if name.startswith(prefix))
 
 
 def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:

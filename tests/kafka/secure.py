@@ -15,7 +15,7 @@ class Security:
 
     certificates: Certificates
     user: str = "connector"
-    password: str = field(default="correct horse battery staple", repr=False)
+    password: str = field(default="hunter2 horse battery staple", repr=False)
 
     def storage_arguments(self) -> list[str]:
         """What `kafka-storage format` needs to create the user before the first start."""

@@ -91,7 +91,7 @@ def test_scram_and_mutual_tls_let_the_right_client_in(secure_kafka: LocalKafka) 
     for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN"):
         assert Producer({**scram, "sasl.mechanism": mechanism}).list_topics(timeout=10).brokers
     assert Producer(tls).list_topics(timeout=10).brokers
-    wrong = Producer({**scram, "sasl.mechanism": "SCRAM-SHA-512", "sasl.password": "guess", "log_level": 0})
+    wrong = Producer({**scram, "sasl.mechanism": "SCRAM-SHA-512", "sasl.password": "hunter2-guess", "log_level": 0})
     with pytest.raises(Exception, match=r"Broker transport failure|[Aa]uthentication"):
         wrong.list_topics(timeout=2)
 

@@ -76,7 +76,7 @@ def test_a_key_with_a_password_is_opened_with_it_and_never_asked_for(certificate
         key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
-            serialization.BestAvailableEncryption(b"open sesame"),
+            serialization.BestAvailableEncryption(b"hunter2 sesame"),
         )
     )
     settings = {
@@ -84,8 +84,8 @@ def test_a_key_with_a_password_is_opened_with_it_and_never_asked_for(certificate
         "ssl.certificate.location": str(certificates.client_certificate),
         "ssl.key.location": str(locked),
     }
-    assert connect(kafka(**settings, **{"ssl.key.password": "open sesame"})).ssl_context is not None
-    for wrong in ({"ssl.key.password": "guess"}, {}):
+    assert connect(kafka(**settings, **{"ssl.key.password": "hunter2 sesame"})).ssl_context is not None
+    for wrong in ({"ssl.key.password": "hunter2-guess"}, {}):
         with pytest.raises(SettingsError, match=r"kafka\.ssl\.certificate\.location"):
             connect(kafka(**settings, **wrong))
 
