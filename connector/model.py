@@ -5,11 +5,11 @@ Events are msgspec structs: they are decoded and encoded once per message, on th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, overload
 
 import msgspec
 from msgspec import Meta
@@ -180,6 +180,36 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     after: float | None = None
     until: float | None = None
     rule: str = ""
+
+
+class AlikeOutcomes(Sequence[Outcome]):
+    """Outcomes that differ in the provider's id alone, as nearly always in a batch: each is made when it is asked for.
+
+    Attributes:
+        shared: what is the same for all; without an id.
+        ids: the provider's, one per message.
+    """
+
+    __slots__ = ("ids", "shared")
+
+    def __init__(self, shared: Outcome, ids: Sequence[str]) -> None:
+        self.shared = shared
+        self.ids = ids
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, index: int) -> Outcome: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Outcome]: ...
+    def __getitem__(self, index: int | slice) -> Outcome | list[Outcome]:
+        if isinstance(index, slice):
+            return [self._made(identity) for identity in self.ids[index]]
+        return self._made(self.ids[index])
+
+    def _made(self, identity: str) -> Outcome:
+        return msgspec.structs.replace(self.shared, provider_message_id=identity)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TypeVar
 
+from connector.delivery.alike import AlikeResults
 from connector.errors import RequestError
 from connector.model import Outcome, Result
 
@@ -112,6 +113,9 @@ class LaneCounts:
 
     def ended(self, results: Sequence[Result]) -> None:
         """These messages have their results."""
+        if isinstance(results, AlikeResults):
+            self.settled[results.shared.status.value] += len(results)
+            return
         for status, number in tally([result.status for result in results]):
             self.settled[status.value] += number
 

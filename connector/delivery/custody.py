@@ -99,10 +99,15 @@ class Custody:
             else:
                 self._backlog.later(part, now + delay)
         if settlement.items:
-            self._settle(settlement.items, settlement.results)
-            self._counts.ended(settlement.results)
-            self.pace.note(len(settlement.items), now)
-            self._forget(settlement.items)
+            self._finish(settlement.items, settlement.results, now)
+        if (alike := settlement.alike) is not None:
+            self._finish(alike.items, alike, now)
+
+    def _finish(self, items: Sequence[Item], results: Sequence[Result], now: float) -> None:
+        self._settle(items, results)
+        self._counts.ended(results)
+        self.pace.note(len(items), now)
+        self._forget(items)
 
     def evict(self, wanted: Callable[[Key, Item], bool], *, sealed: bool, only_delayed: bool) -> list[Item]:
         """Take out waiting messages. See `Backlog.remove`."""

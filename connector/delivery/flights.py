@@ -16,7 +16,7 @@ from connector.delivery.settlement import Settlement, Settler
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
 from connector.errors import RequestError
-from connector.model import Outcome, Reply
+from connector.model import AlikeOutcomes, Outcome, Reply
 
 CANCEL_SECONDS = 1.0
 """Given to abandoned requests to end; one that does not is left behind."""
@@ -131,10 +131,11 @@ class Flights:
             reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
             whole, outcomes = reading.whole, reading.outcomes
         assert len(outcomes) == len(attempt.items), "a reader gives one outcome per message"
-        self._gate.replied(reply.status, outcomes, whole, started=attempt.started, probe=attempt.probe)
-        self._counts.replied(reply.status, seconds, outcomes)
+        told = [outcomes.shared] * len(outcomes) if isinstance(outcomes, AlikeOutcomes) else outcomes
+        self._gate.replied(reply.status, told, whole, started=attempt.started, probe=attempt.probe)
+        self._counts.replied(reply.status, seconds, told)
         status = None if self._dry_run else reply.status
-        batch_log.replied(self._provider, attempt, seconds, status, outcomes)
+        batch_log.replied(self._provider, attempt, seconds, status, told)
         settlement = self._settler.replied(attempt, status, outcomes, whole)
         attempt.done = True
         self._settle(settlement)

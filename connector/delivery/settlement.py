@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from connector.clock import Clock
 from connector.definition.gsm import segments
 from connector.definition.tree import Definition
+from connector.delivery.alike import FEW, AlikeResults
 from connector.delivery.attempt import Attempt, Part, Sealed, Split
 from connector.delivery.item import Item
 from connector.delivery.retry import Backoff
 from connector.errors import RequestError
 from connector.masking import mask_phone
-from connector.model import Message, Outcome, Result, Source, Status, Then
+from connector.model import AlikeOutcomes, Message, Outcome, Result, Source, Status, Then
 from connector.response.redact import Redactor
 
 FINAL = {"accept": Status.ACCEPTED, "reject": Status.REJECTED, "unknown": Status.UNKNOWN}
@@ -29,6 +30,7 @@ class Settlement:
 
     Attributes:
         items, results: final; in step.
+        alike: further ones.
         untouched: not sent after all: back to where they stood.
         again: to be sent again as soon as the lane may.
         later: to be sent again after so many seconds.
@@ -36,6 +38,7 @@ class Settlement:
 
     items: list[Item] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    alike: AlikeResults | None = None
     untouched: list[Part] = field(default_factory=list)
     again: list[Part] = field(default_factory=list)
     later: list[tuple[float, Part]] = field(default_factory=list)
@@ -119,6 +122,8 @@ class Settler:
         if whole is not None and whole.then == "split" and len(attempt.items) > 1:
             return self._bisected(attempt, http_status, whole)
         reply = _Reply(attempt, outcomes, http_status, self._now(), Settlement())
+        if self._finish_alike(reply, whole):
+            return reply.settlement
         final = [index for index, outcome in enumerate(outcomes) if outcome.then in FINAL]
         self._finish(reply, final)
         if len(final) < len(outcomes):
@@ -197,7 +202,7 @@ class Settler:
         status: Status | None = None,
         reason: Callable[[Outcome], str] | None = None,
     ) -> None:
-        """The results of these messages. The only loop over messages here that makes objects: the hot path."""
+        """The results of these messages, one by one."""
         attempt = reply.attempt
         items, messages, outcomes = attempt.items, attempt.messages, reply.outcomes
         provider, dry_run = self._provider, self._dry_run
@@ -232,6 +237,35 @@ class Settler:
                     dry_run,
                 )
             )
+
+    def _finish_alike(self, reply: _Reply, whole: Outcome | None) -> bool:
+        """The results of all messages at once, where their outcomes are final and alike. The hot path."""
+        attempt, outcomes = reply.attempt, reply.outcomes
+        if isinstance(outcomes, AlikeOutcomes):
+            outcome, ids = outcomes.shared, outcomes.ids
+        elif whole is not None and whole.provider_message_id is None:
+            outcome, ids = whole, None
+        else:
+            return False
+        items = attempt.items
+        if outcome.then not in FINAL or len(items) < FEW or any(item.source for item in items):
+            return False
+        shared = Result(
+            FINAL[outcome.then],
+            items[0].event(),
+            reply.completed_at,
+            provider=self._provider,
+            campaign_id=attempt.messages[0].campaign_id,
+            provider_batch_id=outcome.provider_batch_id,
+            code=outcome.code,
+            reason=None if outcome.reason is None else self.redact(outcome.reason),
+            http_status=reply.http_status,
+            batch_id=attempt.batch.id,
+            batch_size=len(items),
+            dry_run=self._dry_run,
+        )
+        reply.settlement.alike = AlikeResults(shared, items, attempt.messages, ids)
+        return True
 
     def _bisected(self, attempt: Attempt, http_status: int | None, outcome: Outcome) -> Settlement:
         split = attempt.part.split

@@ -34,7 +34,7 @@ class Reading:
             `then` be `split`.
     """
 
-    outcomes: list[Outcome]
+    outcomes: Sequence[Outcome]
     whole: Outcome | None
 
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 from connector.definition.expression import ExpressionError
 from connector.definition.tree import EntrySource, Match
 from connector.errors import MessageError
-from connector.model import Batch, Message, Outcome
+from connector.model import AlikeOutcomes, Batch, Message, Outcome
+from connector.response.alike import AlikeEntries
 from connector.response.claims import Claims
 from connector.response.content import Content
 from connector.response.fields import NO_WAIT, Scope, Texts, outcome_of
@@ -51,9 +52,11 @@ class Entries:
     def __init__(self, sources: Sequence[EntrySource], scope: Scope) -> None:
         self._sources = [_Source(source, scope) for source in sources]
 
-    def read(self, content: Content, batch: Batch, batch_id: str | None) -> list[Outcome]:
+    def read(self, content: Content, batch: Batch, batch_id: str | None) -> Sequence[Outcome]:
         """One outcome per message of the request. `batch_id`: the provider's id of the batch, for every outcome."""
         turn = _Turn(content, batch, batch_id, Claims(len(content.messages)))
+        if len(self._sources) == 1 and (alike := self._sources[0].read_alike(turn)) is not None:
+            return alike
         for source in self._sources:
             source.read(turn)
         gap = "the reply has no entry for this message"
@@ -79,10 +82,18 @@ class _Source:
         self._otherwise = outcome_of(source.then, texts, NO_WAIT, source.path) if source.then is not None else None
         self._match = source.match
         self._values = _Values(source.match, scope, source.path) if source.match.kind == "expressions" else None
+        self._alike = None if scope.problems or not AlikeEntries.possible(source) else AlikeEntries(source, rules)
 
     @property
     def reads_document(self) -> bool:
         return self._text is None
+
+    def read_alike(self, turn: _Turn) -> AlikeOutcomes | None:
+        """The outcomes, where every message has its entry and all say the same: nothing is in doubt. The hot path."""
+        if self._alike is None or self._values is None:
+            return None
+        known = self._values.all_of(turn.content.messages, turn.batch)
+        return self._alike.read(self._entries(turn), known, turn.content, turn.batch_id)
 
     def read(self, turn: _Turn) -> None:
         """Give each entry of this source to its message."""
@@ -213,7 +224,7 @@ class _Values:
 
     def of_messages(self, messages: Sequence[Message], batch: Batch) -> Positions:
         """Value to position; messages whose values are equal, or that have none, are left out: no entry finds them."""
-        values = self._values(messages, batch)
+        values = self.all_of(messages, batch)
         positions = dict(zip(values, range(len(values)), strict=True))
         if len(positions) == len(values) and None not in positions:
             return positions
@@ -223,7 +234,8 @@ class _Values:
             (twins if value in seen else seen).add(value)
         return {value: index for value, index in positions.items() if value not in twins}
 
-    def _values(self, messages: Sequence[Message], batch: Batch) -> list[Any]:
+    def all_of(self, messages: Sequence[Message], batch: Batch) -> list[Any]:
+        """The value of each message; None where it has none."""
         if len(self._of_message) == 1 and not self._counts:
             (read,) = self._of_message
             try:

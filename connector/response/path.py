@@ -126,6 +126,24 @@ def compile_condition(source: str, faults: Counter[str], *, name: str = "") -> C
     return holds
 
 
+def plain_name(source: str | None) -> str | None:
+    """The name, where the expression is nothing but one: what a getter of dicts can fetch."""
+    names = None if source is None else _plain_names(jmespath.compile(source).parsed)
+    return names[0] if names is not None and len(names) == 1 else None
+
+
+def plain_test(source: str) -> tuple[str, str] | None:
+    """Name and text, where the expression is `name == 'text'`."""
+    node = jmespath.compile(source).parsed
+    if node["type"] != "comparator" or node["value"] != "eq":
+        return None
+    left, right = node["children"]
+    names = _plain_names(left)
+    if names is None or len(names) != 1 or right["type"] != "literal" or not isinstance(right["value"], str):
+        return None
+    return names[0], right["value"]
+
+
 def called(source: str) -> frozenset[str]:
     """The functions an expression calls; empty for one that cannot be parsed."""
     try:

@@ -10,12 +10,15 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError, NoOffsetForPartitionError
 from aiokafka.producer import message_accumulator
-from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from aiokafka.record import default_records, legacy_records
 
+from connector.kafka.batches import Fields, fill
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.records import Event
+
+NOW = 1_700_000_000_000
 
 
 def test_the_compiled_record_codec_is_loaded() -> None:
@@ -127,3 +130,17 @@ async def test_an_assigned_consumer_commits_for_a_group_and_its_pause_holds(kafk
         await consumer.stop()
     places = await asyncio.to_thread(records.committed, kafka.bootstrap, unique, unique)
     assert {number: place.offset for number, place in places.items()} == {0: 3}
+
+
+def test_records_appended_at_once_are_those_appended_one_by_one() -> None:
+    """`fill` does what BatchBuilder.append does, with its builder and its counter."""
+    found: list[Fields] = [(b"k" * (n % 3) or None, b"v" * n, [("settles", str(n).encode())]) for n in range(50)]
+    alone, together = (BatchBuilder(1500, 0) for _ in range(2))
+    taken = [alone.append(timestamp=NOW, key=key, value=value, headers=it) for key, value, it in found]
+    count = taken.index(None)
+    assert 0 < count < len(found)
+    assert fill(together, found[:5], NOW) == 5
+    assert fill(together, found[5:], NOW) == count - 5
+    assert together.closed()
+    assert together.record_count() == alone.record_count() == count
+    assert together._build() == alone._build()

@@ -1,0 +1,107 @@
+"""Results that are alike are written at once: byte for byte what each by itself would have been."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.delivery.alike import AlikeResults
+from connector.delivery.item import Item
+from connector.kafka.batches import Fields
+from connector.model import Message, Result, Source, Status
+from connector.stream.alike import KEY_BYTES, records
+from connector.stream.ledger import Ledger, Marks
+from connector.stream.partition import Partition
+from connector.stream.tail import Offsets, settled_place
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+PARTITIONS = [Partition("sms", number, Ledger(0), Marks(0, {}), {}, 0, Offsets(100)) for number in range(3)]
+
+encode = msgspec.json.Encoder().encode
+
+NAMES = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\'), min_size=1, max_size=40)
+TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+
+
+@st.composite
+def results(draw: st.DrawFn) -> AlikeResults:
+    shared = Result(
+        draw(st.sampled_from([Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN])),
+        Source("", 0, 0),
+        NOW,
+        provider=draw(NAMES),
+        campaign_id=draw(TEXTS),
+        provider_batch_id=draw(TEXTS),
+        code=draw(TEXTS),
+        reason=draw(TEXTS),
+        http_status=draw(st.none() | st.integers(100, 599)),
+        batch_id="0" * 32,
+        batch_size=20,
+        dry_run=draw(st.booleans()),
+    )
+    count = draw(st.integers(1, 20))
+    items = [
+        Item(
+            b"{}",
+            draw(st.sampled_from(PARTITIONS)),
+            draw(st.integers(0, 2**40)),
+            draw(st.none() | st.binary(max_size=10)),
+            NOW + timedelta(microseconds=draw(st.integers(0, 3))),
+            None,
+            attempts=draw(st.integers(0, 2)),
+        )
+        for _ in range(count)
+    ]
+    messages = [Message(draw(NAMES), "+919812345678", body=draw(TEXTS)) for _ in range(count)]
+    ids = draw(st.none() | st.lists(NAMES, min_size=count, max_size=count))
+    return AlikeResults(shared, items, messages, ids)
+
+
+def written(given: AlikeResults) -> dict[int, Fields] | None:
+    """Records by what they finish: the item's identity."""
+    found = records(given, encode)
+    if found is None:
+        return None
+    return {
+        id(item): each
+        for origin, items, fields in found
+        for item, each in zip(items, fields, strict=True)
+        if item.origin is origin
+    }
+
+
+@given(results())
+def test_each_record_is_what_its_result_alone_would_be(given: AlikeResults) -> None:
+    found = written(given)
+    assert found is not None
+    assert len(found) == len(given.items)
+    for item, message, result in zip(given.items, given.messages, given, strict=True):
+        key, value, headers = found[id(item)]
+        assert value == encode(result)
+        assert key == (message.message_id.encode() if item.key is None else item.key)
+        assert settled_place(headers) == (f"sms/{item.origin.partition}", item.offset)
+
+
+def lone(
+    message_id: str = "m1", to: str = "+919812345678", identity: str = "i1", key: bytes | None = None
+) -> AlikeResults:
+    shared = Result(Status.ACCEPTED, Source("", 0, 0), NOW)
+    return AlikeResults(shared, [Item(b"{}", PARTITIONS[0], 7, key, NOW, None)], [Message(message_id, to)], [identity])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        lone(message_id='a"b'),
+        lone(message_id="a\\b"),
+        lone(message_id="Zoë"),
+        lone(identity="a\tb"),
+        lone(key=b"k" * (KEY_BYTES + 1)),
+    ],
+)
+def test_what_has_to_be_escaped_or_may_be_too_large_is_left_to_the_ordinary_way(given: AlikeResults) -> None:
+    assert written(given) is None
