@@ -13,12 +13,12 @@ from urllib.error import HTTPError
 
 import psutil
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from connector.cli.main import group
 from connector.cli.workers import enough_partitions
-from connector.errors import ConnectorError, UsageError
+from connector.errors import UsageError
 from connector.settings import load_settings
+from connector.simulator.fake import Magic
 from tests.deploy.files import queries
 from tests.deploy.queries import NAME
 from tests.integration.pipeline import Pipeline, event
@@ -50,16 +50,6 @@ def get(url: str) -> tuple[int, str]:
 def value(text: str, sample: str) -> float:
     """The value of a sample, written as it stands on the page."""
     return next((float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(sample + " ")), 0.0)
-
-
-def command(pipeline: Pipeline, *arguments: str, code: int = 0) -> Result:
-    """Run a command with the pipeline's settings, in this process."""
-    name, *rest = arguments
-    arguments = (name, *rest, "--config", str(pipeline.config))
-    result = CliRunner().invoke(group, arguments, standalone_mode=False)
-    ended = result.exception.exit_code if isinstance(result.exception, ConnectorError) else result.exit_code
-    assert (ended or result.return_value or 0) == code, (result.output, result.exception)
-    return result
 
 
 def lines(result: Result) -> list[dict[str, Any]]:
@@ -104,79 +94,92 @@ def test_a_worker_tells_what_it_does(pipeline: Pipeline) -> None:
     assert "ResourceWarning" not in worker.output
 
 
+ENDS: dict[str, dict[str, Any]] = {
+    "accepted": {},
+    "rejected": {"to": f"+919800{Magic.BLOCKED}"},
+    "failed": {"to": f"+919800{Magic.TEMPORARY}"},
+    "expired": {"expires_at": "2020-01-01T00:00:00Z"},
+    "cancelled": {"to": "+14155550100"},
+    "invalid": {"provider": "nobody"},
+    "unknown": {"to": f"+919800{Magic.SILENT}"},
+}
+"""Status → what makes an event end so."""
+SENT = {"accepted", "rejected", "failed", "unknown"}
+DEAD = {"failed", "invalid"}
+TEMPORARY = "        - {when: \"code == 'temporary'\", then: retry}\n"
+
+
 def test_send_waits_for_results_which_results_and_trace_then_find(
     pipeline: Pipeline, tmp_path: Path, start_connector: StartConnector
 ) -> None:
-    """One of each end: accepted, rejected, failed, expired, cancelled, invalid, unknown; each is found by its id."""
+    """A message of every status: `send --wait` counts it, `results` selects it, `trace` finds it by its id."""
     pipeline.simulate()
     pipeline.define(more="retry: {attempts: 1}")
+    definition = pipeline.folder / "definitions" / "batched.yaml"
+    head, rule, tail = definition.read_text().partition("        - {when: \"status == 'refused'\"")
+    definition.write_text(head + TEMPORARY + rule + tail)
     pipeline.configure(recipients={"allow": ["+9198*"]}, unknown_grace="0s")
     pipeline.create_topics()
     worker = pipeline.worker()
     follower = start_connector("results", "--config", str(pipeline.config), "--follow", "--json", name="follow")
     worker.wait_for("partitions opened")
     follower.wait_for("0 of 0 shown")
-    events = [
-        event(1),
-        event(2, to="+919800000002"),
-        event(4, expires_at="2020-01-01T00:00:00Z"),
-        event(5, to="+14155550100"),
-        event(6, provider="nobody"),
-    ]
+    events = {status: event(n, **fields) for n, (status, fields) in enumerate(ENDS.items())}
     file = tmp_path / "events.jsonl"
-    file.write_text("\n".join(map(json.dumps, events)))
-    sent = lines(command(pipeline, "send", str(file), "--wait", "--timeout", "60s", "--json", code=1))[0]
-    assert sent["sent"] == 5
-    assert sent["missing"] == 0
-    assert sum(sent["results"].values()) == 5
-    for sent_event in events:
+    file.write_text("\n".join(map(json.dumps, events.values())))
+    (sent,) = lines(pipeline.invoke("send", str(file), "--wait", "--timeout", "60s", "--json", code=1))
+    assert (sent["sent"], sent["missing"]) == (len(ENDS), 0)
+    assert sent["results"] == dict.fromkeys(ENDS, 1)
+    for sent_event in events.values():
         follower.wait_for(f'"message_id":"{sent_event["message_id"]}"')
     follower.send(signal.SIGINT)
     assert follower.wait() == 0
-    found = {it["message_id"]: it["status"] for it in lines(command(pipeline, "results", "--json"))}
-    assert found == {it["message_id"]: it["status"] for it in sent["others"]} | {"m1": "accepted"}
-    assert {found["m4"], found["m5"], found["m6"]} == {"expired", "cancelled", "invalid"}
+    found = {it["message_id"]: it["status"] for it in lines(pipeline.invoke("results", "--json"))}
+    assert found == {sent_event["message_id"]: status for status, sent_event in events.items()}
     for message_id, status in found.items():
-        (traced,) = lines(command(pipeline, "trace", message_id, "--since", "1h", "--json"))
+        (traced,) = lines(pipeline.invoke("trace", message_id, "--since", "1h", "--json"))
         assert traced["state"] == status
         assert traced["event"]["place"].startswith(pipeline.source)
-        assert traced["results"][0]["status"] == status
-    by_key = command(pipeline, "trace", "m1", "--since", "1h", "--key", events[0]["to"])
+        assert [it["status"] for it in traced["results"]] == [status]
+        assert (traced["results"][0]["batch_id"] is not None) == (status in SENT)
+        assert len(traced["dead_letters"]) == (status in DEAD)
+    first = events["accepted"]
+    by_key = pipeline.invoke("trace", first["message_id"], "--since", "1h", "--key", first["to"])
     assert "state: accepted" in by_key.stdout
     assert "in 1 partitions" in by_key.stderr
-    assert events[0]["to"] not in by_key.stdout
-    assert command(pipeline, "trace", "nobody", "--since", "1h", code=1).stdout == ""
-    only = lines(command(pipeline, "results", "--status", "expired", "--since", "1h", "--json"))
-    assert [it["message_id"] for it in only] == ["m4"]
-    assert "cancelled  m5" in command(pipeline, "results", "--message-id", "m5").stdout
+    assert first["to"] not in by_key.stdout
+    assert pipeline.invoke("trace", "nobody", "--since", "1h", code=1).stdout == ""
+    only = lines(pipeline.invoke("results", "--status", "expired", "--since", "1h", "--json"))
+    assert [it["message_id"] for it in only] == [events["expired"]["message_id"]]
+    cancelled = events["cancelled"]["message_id"]
+    assert f"cancelled  {cancelled}" in pipeline.invoke("results", "--message-id", cancelled).stdout
     assert worker.stop() == 0, worker.output
 
 
 def test_lag_says_what_holds_a_partition_and_replay_sends_again_what_failed(pipeline: Pipeline) -> None:
-    """No worker; then one whose provider is down; then dead letters back into the topic, once."""
+    """No worker; then one that does not know the provider; then dead letters back into the topic, once."""
     set_up(pipeline, unknown_grace="0s")
     pipeline.produce([event(1, provider="later"), event(2, provider="later")])
-    behind = lines(command(pipeline, "lag", "--json"))
+    behind = lines(pipeline.invoke("lag", "--json"))
     assert [(it["lag"], it["oldest"]["message_id"]) for it in behind] == [(1, "m1"), (1, "m2")]
     assert {it["oldest"]["holds"] for it in behind} == {"no worker runs, and nothing is committed yet"}
-    first = pipeline.worker()
+    worker = pipeline.worker()
     pipeline.wait_for_results(2)
-    assert first.stop() == 0, first.output
-    assert lines(command(pipeline, "lag", "--json")) == []
+    wait_until(lambda: lines(pipeline.invoke("lag", "--json")) == [], "offsets to be committed")
     pipeline.define("later")
-    said = command(pipeline, "replay", "--provider", "later", "--since", "1h")
+    worker.wait_for("definitions reloaded")
+    said = pipeline.invoke("replay", "--provider", "later", "--since", "1h")
     assert "2 events from dead-letters would be replayed; nothing was sent" in said.stderr
     assert pipeline.count_results() == 2
-    command(pipeline, "replay", "--provider", "later", "--since", "1h", "--yes")
-    again = command(pipeline, "replay", "--provider", "later", "--since", "1h", "--yes")
+    pipeline.invoke("replay", "--provider", "later", "--since", "1h", "--yes")
+    again = pipeline.invoke("replay", "--provider", "later", "--since", "1h", "--yes")
     assert "2 left out: replayed before" in again.stderr
-    second = pipeline.worker("w1")
     pipeline.wait_for_results(4)
-    assert "/status" not in command(pipeline, "lag", "--console", console_of(second)).stderr
-    assert second.stop() == 0, second.output
+    assert "/status" not in pipeline.invoke("lag", "--console", console_of(worker)).stderr
+    assert worker.stop() == 0, worker.output
     assert sorted(it["status"] for it in pipeline.read_results()) == ["accepted", "accepted", "invalid", "invalid"]
     expired = ("replay", "--from", "results", "--status", "accepted", "--may-repeat", "--since", "1h")
-    assert "2 events from results would be replayed" in command(pipeline, *expired).stderr
+    assert "2 events from results would be replayed" in pipeline.invoke(*expired).stderr
 
 
 def test_topics_are_expanded_while_a_worker_runs(pipeline: Pipeline) -> None:
@@ -185,13 +188,13 @@ def test_topics_are_expanded_while_a_worker_runs(pipeline: Pipeline) -> None:
     worker = pipeline.worker()
     pipeline.produce(event(n) for n in range(20))
     pipeline.wait_for_results(20)
-    said = command(pipeline, "topics", "expand", "6")
+    said = pipeline.invoke("topics", "expand", "6")
     assert said.stdout.splitlines()[0].startswith(f"would expand  {pipeline.results}")
     assert "nothing was changed" in said.stderr
-    done = command(pipeline, "topics", "expand", "6", "--yes").stdout.splitlines()
+    done = pipeline.invoke("topics", "expand", "6", "--yes").stdout.splitlines()
     assert done[-1] == f"expanded  {pipeline.source}  4 → 6"
-    assert "fit" in command(pipeline, "topics", "check").stdout
-    command(pipeline, "topics", "expand", "5", code=2)
+    assert "fit" in pipeline.invoke("topics", "check").stdout
+    pipeline.invoke("topics", "expand", "5", code=2)
     pipeline.partitions = 6
     worker.stop()
     again = pipeline.worker("w1")
@@ -203,7 +206,7 @@ def test_topics_are_expanded_while_a_worker_runs(pipeline: Pipeline) -> None:
 
 
 def test_several_workers_under_one_parent(pipeline: Pipeline) -> None:
-    """One child is killed: it is started again, nothing is lost; one SIGTERM stops all; one page tells of both."""
+    """One child is killed: the page goes on without it, it is started again, nothing is lost; one SIGTERM stops all."""
     pipeline.simulate("json.latency=0.2")
     pipeline.define(records=20, concurrency=4)
     pipeline.configure(console={"port": 0}, timeouts={"session": "3s", "heartbeat": "1s"})
@@ -213,23 +216,31 @@ def test_several_workers_under_one_parent(pipeline: Pipeline) -> None:
     wait_until(lambda: get(f"{url}/health/ready")[0] == 200, "both workers to be ready", within=60)
     pipeline.produce(event(n, campaign=f"c{n % 5}") for n in range(1000))
     pipeline.wait_for_results(100)
-    children = psutil.Process(parent.pid).children()
-    assert len(children) == 2
-    children[0].kill()
-    restarted = "sms_connector_worker_restarts_total{worker="
-    wait_until(
-        lambda: sum(float(line[-3:]) for line in get(f"{url}/metrics")[1].splitlines() if line.startswith(restarted)),
-        "a worker to be started again",
-        within=60,
+    children = {it.cmdline()[it.cmdline().index("--child") + 1]: it for it in psutil.Process(parent.pid).children()}
+    assert set(children) == {"0", "1"}
+
+    def accepted(page: str) -> float:
+        return value(page, 'sms_connector_results_total{provider="batched",status="accepted",worker="1"}')
+
+    before = accepted(get(f"{url}/metrics")[1])
+    children["0"].kill()
+    page = wait_until(
+        lambda: p if 'sms_connector_worker_up{worker="0"} 0.0' in (p := get(f"{url}/metrics")[1]) else "",
+        "the page to say that a worker is away",
     )
+    assert 'sms_connector_worker_up{worker="1"} 1.0' in page
+    assert accepted(page) >= before > 0
+    assert get(f"{url}/health/live")[0] == 200
     pipeline.wait_for_results(1000)
     wait_until(lambda: get(f"{url}/health/ready")[0] == 200, "both workers to be ready", within=60)
-    text = get(f"{url}/metrics")[1]
-    results = [line for line in text.splitlines() if line.startswith("sms_connector_results_total{")]
-    assert any('worker="0"' in line for line in results + text.splitlines())
-    assert 'sms_connector_worker_up{worker="1"} 1.0' in text
+    page = get(f"{url}/metrics")[1]
+    assert [value(page, f'sms_connector_worker_up{{worker="{it}"}}') for it in children] == [1, 1]
+    assert [value(page, f'sms_connector_worker_restarts_total{{worker="{it}"}}') for it in "01"] == [1, 0]
+    assert accepted(page) >= before
+    (ended,) = [json.loads(line) for line in parent.output.splitlines() if "worker ended" in line]
+    assert (ended["worker"], ended["exit_code"], ended["seconds"]) == (0, 128 + signal.SIGKILL, 1)
     assert parent.stop() == 0, parent.output
-    assert not any(child.is_running() for child in children)
+    assert not any(child.is_running() for child in children.values())
     audit = pipeline.audit()
     assert (audit.lost, audit.duplicated) == (0, 0)
 
