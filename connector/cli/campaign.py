@@ -10,6 +10,7 @@ import msgspec
 
 from connector.cli import control
 from connector.cli.options import settings_options
+from connector.cli.output import print_rows
 from connector.definition.tree import Definition
 from connector.definition.walk import in_record, uses
 from connector.errors import ConfigurationError, Problem, UsageError
@@ -44,6 +45,8 @@ def put(loaded: Loaded, campaign_id: str, file: IO[bytes], of_events: tuple[str,
     It is held against the definition of its provider: values that stand outside the records are shared by a whole
     request, so the campaign should supply them. Those that are missing are named.
 
+    Exit codes: 0 set, 1 Kafka cannot be used, 2 usage, 78 configuration: a value is missing, or the campaign is wrong.
+
     \b
     Examples:
       echo '{"provider": "msg91", "template_id": "42", "custom": {"hid": "77"}}' | sms-connector campaign put diwali
@@ -64,7 +67,14 @@ def put(loaded: Loaded, campaign_id: str, file: IO[bytes], of_events: tuple[str,
 @click.argument("campaign_id")
 @settings_options
 def get(loaded: Loaded, campaign_id: str) -> None:
-    """Show campaign CAMPAIGN_ID as JSON."""
+    """Show campaign CAMPAIGN_ID as JSON.
+
+    Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector campaign get diwali
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     found = _find(loaded.settings, campaign_id)
     if found is None:
         raise UsageError(f"no campaign is called {campaign_id!r}")
@@ -72,18 +82,35 @@ def get(loaded: Loaded, campaign_id: str) -> None:
 
 
 @campaign.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per campaign.")
 @settings_options
-def list_(loaded: Loaded) -> None:
-    """Show every campaign with its state and provider."""
-    for name, found in sorted(control.read(loaded.settings).campaigns.items()):
-        click.echo(f"{name}  {found.state}  {found.provider or '-'}")
+def list_(loaded: Loaded, *, as_json: bool) -> None:
+    """Show every campaign with its state and provider.
+
+    Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector campaign list
+      sms-connector campaign list --json
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
+    campaigns = sorted(control.read(loaded.settings).campaigns.items())
+    rows = [(name, str(found.state), found.provider) for name, found in campaigns]
+    print_rows(("campaign", "state", "provider"), rows, as_json=as_json)
 
 
 @campaign.command()
 @click.argument("campaign_id")
 @settings_options
 def delete(loaded: Loaded, campaign_id: str) -> None:
-    """Forget campaign CAMPAIGN_ID. Events that still name it are sent with what they bring themselves."""
+    """Forget campaign CAMPAIGN_ID. Events that still name it are sent with what they bring themselves.
+
+    Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector campaign delete diwali
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     control.write(loaded.settings, [campaign_record(campaign_id, None)])
     click.echo(f"{campaign_id}  deleted")
 
@@ -92,7 +119,14 @@ def delete(loaded: Loaded, campaign_id: str) -> None:
 @click.argument("campaign_id")
 @settings_options
 def pause(loaded: Loaded, campaign_id: str) -> None:
-    """Send nothing more of CAMPAIGN_ID. Its messages wait; they still expire."""
+    """Send nothing more of CAMPAIGN_ID. Its messages wait; they still expire.
+
+    Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector campaign pause diwali
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     _set(loaded.settings, campaign_id, CampaignState.PAUSED)
 
 
@@ -100,7 +134,14 @@ def pause(loaded: Loaded, campaign_id: str) -> None:
 @click.argument("campaign_id")
 @settings_options
 def resume(loaded: Loaded, campaign_id: str) -> None:
-    """Send CAMPAIGN_ID again. Its messages are back within `park_max`."""
+    """Send CAMPAIGN_ID again. Its messages are back within `park_max`.
+
+    Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector campaign resume diwali
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     _set(loaded.settings, campaign_id, CampaignState.RUNNING)
 
 
@@ -108,7 +149,14 @@ def resume(loaded: Loaded, campaign_id: str) -> None:
 @click.argument("campaign_id")
 @settings_options
 def cancel(loaded: Loaded, campaign_id: str) -> None:
-    """End every message of CAMPAIGN_ID that is not sent yet as `cancelled`, also those that come."""
+    """End every message of CAMPAIGN_ID that is not sent yet as `cancelled`, also those that come.
+
+    Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector campaign cancel diwali
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     _set(loaded.settings, campaign_id, CampaignState.CANCELLED)
 
 

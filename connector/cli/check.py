@@ -50,8 +50,9 @@ def check(paths: tuple[str, ...], *, as_json: bool, strict: bool, no_environment
     """Check provider definitions: files, folders of files, or names of the catalogue.
 
     Prints every error at once with file, line, path and remedy, and for each operation what messages must have in
-    common to share a request. Where there are settings, definitions are checked against them. Exit code 78 when
-    something is wrong.
+    common to share a request. Where there are settings, definitions are checked against them.
+
+    Exit codes: 0 nothing is wrong, 2 usage, 78 configuration: something is (with --strict: or there are warnings).
 
     \b
     Examples:

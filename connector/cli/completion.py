@@ -15,6 +15,8 @@ VARIABLE = "_SMS_CONNECTOR_COMPLETE"
 def completion(shell: str) -> None:
     """Print the script for a shell.
 
+    Exit codes: 0 printed, 2 usage.
+
     \b
     Examples:
       sms-connector completion bash > ~/.local/share/bash-completion/completions/sms-connector

@@ -26,6 +26,8 @@ def config() -> None:
 def show(loaded: Loaded, origin: bool, as_json: bool) -> None:
     """Every setting with its value. Secrets are shown as ${NAME} or masked.
 
+    Exit codes: 0 shown, 2 usage, 78 configuration: a setting is wrong.
+
     \b
     Examples:
       sms-connector config show --origin
@@ -47,7 +49,14 @@ def show(loaded: Loaded, origin: bool, as_json: bool) -> None:
 
 @config.command("reference")
 def print_reference() -> None:
-    """All settings with defaults and meanings, as Markdown (docs/configuration.md)."""
+    """All settings with defaults and meanings, as Markdown (docs/configuration.md).
+
+    Exit codes: 0 printed, 2 usage.
+
+    \b
+    Examples:
+      sms-connector config reference | less
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     click.echo(reference(), nl=False)
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from aiokafka.admin import AIOKafkaAdminClient
+
 from connector.clock import SystemClock
 from connector.definition.environment import Environment
 from connector.definition.load import load_all
 from connector.definition.tree import Definition
 from connector.kafka import clients
+from connector.kafka.admin import describe_topics, open_admin
+from connector.kafka.sending import open_producer
 from connector.settings import Settings
-from connector.stream.cluster import Cluster
 from connector.stream.control import Control
-from connector.stream.control_reader import ControlReader
+from connector.stream.control_reader import ControlReader, missing
 
 Record = tuple[bytes, bytes | None]
 
@@ -36,23 +39,26 @@ def definitions(settings: Settings) -> dict[str, Definition]:
 async def _read(settings: Settings) -> Control:
     topic = settings.topics.control
     control = Control(SystemClock(), most=settings.memory.control, topic=topic)
-    options = clients.connect(settings.kafka).options()
-    cluster = Cluster(options, clock=SystemClock())
-    reader = ControlReader(options, topic=topic, apply=control.apply)
-    try:
-        await reader.start((await cluster.partitions([topic]))[topic])
-        await reader.catch_up()
-    finally:
-        await reader.stop()
-        await cluster.stop()
+    reader = ControlReader(clients.connect(settings.kafka).options(), topic=topic, apply=control.apply)
+    async with open_admin(settings) as admin:
+        try:
+            await reader.start(await _partitions(admin, topic))
+            await reader.catch_up()
+        finally:
+            await reader.stop()
     return control
 
 
 async def _write(settings: Settings, records: Iterable[Record]) -> None:
-    producer = clients.producer(settings)
-    await producer.start()
-    try:
-        for key, value in records:
-            await producer.send_and_wait(settings.topics.control, key=key, value=value)
-    finally:
-        await producer.stop()
+    topic = settings.topics.control
+    async with open_admin(settings) as admin:
+        if not await _partitions(admin, topic):  # a producer would wait for it, or make it
+            raise missing(topic)
+        async with open_producer(settings) as producer:
+            for key, value in records:
+                await producer.send_and_wait(topic, key=key, value=value)
+
+
+async def _partitions(admin: AIOKafkaAdminClient, topic: str) -> range:
+    found = (await describe_topics(admin, [topic])).get(topic)
+    return range(found.partitions if found is not None else 0)

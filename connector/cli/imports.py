@@ -45,7 +45,9 @@ def import_curl(
     """Make a definition from a curl command: of a file, of standard input, or written after this one.
 
     Phone number, text, template and secrets are recognised by the names of keys and the look of values; what was
-    guessed, and what could not be, stands above the definition. Exit code 1 when `check` still finds something wrong.
+    guessed, and what could not be, stands above the definition.
+
+    Exit codes: 0 it is a definition, 1 `check` still finds something wrong, 2 usage.
 
     \b
     Examples:
@@ -112,8 +114,9 @@ def import_clevertap(
           {"msgs": [{"to": "$$To", "text": "$$Body"}]}
       batching: {key: msgs, records: 1000}
 
-    Secrets that are typed in are written as ${NAME}: set them in the environment. Exit code 1 when `check` finds
-    something wrong.
+    Secrets that are typed in are written as ${NAME}: set them in the environment.
+
+    Exit codes: 0 it is a definition, 1 `check` still finds something wrong, 2 usage.
 
     \b
     Examples:

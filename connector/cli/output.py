@@ -38,6 +38,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right:
         click.echo(line.rstrip())
 
 
+def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, as_json: bool) -> None:
+    """A table, or for programs one JSON object per row."""
+    if as_json:
+        for row in rows:
+            print_json(dict(zip(columns, row, strict=True)))
+    else:
+        print_table(columns, rows)
+
+
 def _lines(table: Table, width: int | None) -> list[str]:
     console = Console(width=width, color_system=None, highlight=False)
     with console.capture() as captured:

@@ -6,6 +6,7 @@ import click
 
 from connector.cli import control
 from connector.cli.options import settings_options
+from connector.cli.output import print_rows
 from connector.errors import UsageError
 from connector.model import ProviderState
 from connector.settings import Loaded, Settings
@@ -21,7 +22,14 @@ def provider() -> None:
 @click.argument("name")
 @settings_options
 def pause(loaded: Loaded, name: str) -> None:
-    """Send nothing more to NAME. Its messages wait; they still expire."""
+    """Send nothing more to NAME. Its messages wait; they still expire.
+
+    Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector provider pause acme
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     _set(loaded.settings, name, paused=True)
 
 
@@ -29,17 +37,34 @@ def pause(loaded: Loaded, name: str) -> None:
 @click.argument("name")
 @settings_options
 def resume(loaded: Loaded, name: str) -> None:
-    """Send to NAME again. Messages that waited long are back within `park_max`."""
+    """Send to NAME again. Messages that waited long are back within `park_max`.
+
+    Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector provider resume acme
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     _set(loaded.settings, name, paused=False)
 
 
 @provider.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per provider.")
 @settings_options
-def list_(loaded: Loaded) -> None:
-    """Show the configured providers and those that are paused."""
+def list_(loaded: Loaded, *, as_json: bool) -> None:
+    """Show the configured providers and those that are paused.
+
+    Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
+
+    \b
+    Examples:
+      sms-connector provider list
+      sms-connector provider list --json
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     paused = control.read(loaded.settings).paused
-    for name in sorted({*control.definitions(loaded.settings), *paused}):
-        click.echo(f"{name}  {'paused' if name in paused else 'running'}")
+    names = sorted({*control.definitions(loaded.settings), *paused})
+    rows = [(name, "paused" if name in paused else "running") for name in names]
+    print_rows(("provider", "state"), rows, as_json=as_json)
 
 
 def _set(settings: Settings, name: str, *, paused: bool) -> None:

@@ -23,6 +23,8 @@ def providers() -> None:
 def list_(*, as_json: bool) -> None:
     """List the shipped definitions.
 
+    Exit codes: 0 listed, 2 usage.
+
     \b
     Examples:
       sms-connector providers list
@@ -43,6 +45,8 @@ def list_(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def show(name: str, *, as_file: bool, as_json: bool) -> None:
     """Show what a definition needs (variables, custom values), how it sends, and its quirks.
+
+    Exit codes: 0 shown, 2 usage, 78 configuration: there is none of that name.
 
     \b
     Examples:

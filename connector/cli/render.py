@@ -72,7 +72,9 @@ def render(definition: str, *, files: tuple[str, ...], as_curl: bool, as_json: b
 
     An event file holds one JSON object, an array of them, or one per line. Events are grouped into requests as the
     connector groups them: by operation, campaign and everything that stands outside the records. Secrets print as
-    ${NAME}. Nothing is sent. Exit code 1 when an event is invalid.
+    ${NAME}. Nothing is sent.
+
+    Exit codes: 0 shown, 1 an event is invalid, 2 usage, 78 configuration: the definition is wrong.
 
     \b
     Examples:

@@ -62,6 +62,8 @@ def reply(
 
     FILE is a definition or the name of one in the catalogue. Nothing is sent and no secret is needed.
 
+    Exit codes: 0 shown, 1 an event is invalid, 2 usage, 78 configuration: the definition is wrong.
+
     \b
     Examples:
       sms-connector reply providers/acme.yaml --event events.jsonl --body reply.json

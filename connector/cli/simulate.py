@@ -17,7 +17,13 @@ from connector.simulator import PROVIDERS, Simulator
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8025, show_default=True, help="Port to listen on; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8025,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
 @click.option(
     "--log", type=click.Path(dir_okay=False, path_type=Path), help="Append every request to this file (JSON lines)."
 )
@@ -39,6 +45,8 @@ def simulate(
 
     In a definition, write the printed address in place of the provider's scheme and host; the path stays as it is.
     Faults while it runs: PUT /_control/PROVIDER {"error": 503}. What arrived: /_log, /_stats.
+
+    Exit codes: 0 stopped, 2 usage.
 
     \b
     Examples:

@@ -29,6 +29,8 @@ def topics() -> None:
 def create(loaded: Loaded, partitions: int | None, replication: int | None) -> None:
     """Create the topics that are missing; existing ones are left as they are, and checked.
 
+    Exit codes: 0 they are there, 1 Kafka cannot be used, 2 usage, 78 configuration: a topic does not fit.
+
     \b
     Examples:
       sms-connector topics create
@@ -40,7 +42,9 @@ def create(loaded: Loaded, partitions: int | None, replication: int | None) -> N
 @topics.command()
 @settings_options
 def check(loaded: Loaded) -> None:
-    """Compare the topics on the cluster with what the connector needs. Exit code 78 when something must be mended.
+    """Compare the topics on the cluster with what the connector needs.
+
+    Exit codes: 0 they fit, 1 Kafka cannot be used, 2 usage, 78 configuration: something has to be mended.
 
     \b
     Examples:

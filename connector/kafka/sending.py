@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from connector.errors import ConnectorError
+from connector.kafka.admin import open_admin
 from connector.kafka.clients import producer
 from connector.settings.model import Settings
 
@@ -38,7 +39,9 @@ class Place(NamedTuple):
 
 @asynccontextmanager
 async def open_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
-    """A started producer. Raises ConnectorError when a broker refuses what is sent."""
+    """A started producer. Raises ConnectorError when no broker lets us in, or one refuses what is sent."""
+    async with open_admin(settings):  # it says what each broker answered
+        pass
     client = producer(settings)
     try:
         await client.start()

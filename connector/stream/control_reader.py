@@ -34,8 +34,7 @@ class ControlReader:
     async def start(self, numbers: Collection[int]) -> None:
         """Connect; `numbers` are the topic's partitions. Raises TopicError where it has none: it is not there."""
         if not numbers:
-            remedy = "run `sms-connector topics create`, or correct the name in `topics.control`"
-            raise TopicError([Problem("is not on the cluster", remedy, path=self._topic)])
+            raise missing(self._topic)
         consumer = AIOKafkaConsumer(**self._options, group_id=None, enable_auto_commit=False)
         await consumer.start()
         self._consumer = consumer
@@ -70,3 +69,9 @@ class ControlReader:
                 for record in records:
                     self._apply(record.key, record.value)
         return False
+
+
+def missing(topic: str) -> TopicError:
+    """There is no control topic."""
+    remedy = "run `sms-connector topics create`, or correct the name in `topics.control`"
+    return TopicError([Problem("is not on the cluster", remedy, path=topic)])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +21,7 @@ from aiokafka import TopicPartition
 from click.testing import CliRunner
 
 from connector.cli.lag import Situation, row
-from connector.cli.main import COMMANDS, group
+from connector.cli.main import COMMANDS, group, main
 from connector.cli.moments import MOMENT
 from connector.cli.replay import about_letter
 from connector.cli.selection import Selection, may_hold
@@ -51,12 +54,107 @@ def leaves(command: click.Command, *names: str) -> Iterator[tuple[str, ...]]:
         yield names
 
 
-@pytest.mark.parametrize("names", [it for it in leaves(group) if it != ("config", "reference")], ids=" ".join)
-def test_help_has_examples_that_call_the_command(names: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("names", list(leaves(group)), ids=" ".join)
+def test_help_has_examples_that_call_the_command_and_its_exit_codes(names: tuple[str, ...]) -> None:
     about = CliRunner().invoke(group, [*names, "--help"]).stdout
-    _, found, examples = about.partition("Examples:\n")
-    assert found or names[0] in {"provider", "campaign"}, about
-    assert not found or f"sms-connector {' '.join(names)}" in examples
+    examples = about.partition("Examples:\n")[2]
+    assert f"sms-connector {' '.join(names)}" in examples
+    assert "Exit codes: 0 " in about
+
+
+PRINT_DATA = (
+    *("results", "lag", "trace", "replay", "send", "check", "render", "reply", "demo", "simulate"),
+    *("config show", "providers list", "providers show", "provider list", "campaign list"),
+)
+
+
+@pytest.mark.parametrize("name", PRINT_DATA)
+def test_what_prints_data_prints_it_for_programs_too(name: str) -> None:
+    assert "--json" in CliRunner().invoke(group, [*name.split(), "--help"]).stdout
+
+
+SOUND = "name: acme\nmethod: POST\nurl: https://sms.example.com/\nparameters: {json: {to: $$To, text: $$Body}}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "told"),
+    [
+        ("check sound.yaml", 0, ""),
+        ("check wrong.yaml", 78, ""),
+        ("check", 2, "Missing argument"),
+        ("render sound.yaml --event event.json", 0, ""),
+        ("render sound.yaml --event broken.json", 1, ""),
+        ("render wrong.yaml --event event.json", 78, "url"),
+        ("render sound.yaml --event nowhere.json", 2, "nowhere.json"),
+        ("reply sound.yaml --event event.json --body event.json", 0, ""),
+        ("import-curl", 2, "no curl command"),
+        ("import-clevertap", 2, "--endpoint"),
+        ("providers show nobody", 78, "no definition is called `nobody`"),
+        ("config show --set nonsense=1", 78, "nonsense"),
+        ("config show --set nonsense", 2, "NAME=VALUE"),
+        ("config show --config nowhere.yaml", 78, "nowhere.yaml"),
+        ("run", 78, "no provider is configured"),
+        ("simulate --port 99999", 2, "65535"),
+        ("simulate --set nonsense", 2, "PROVIDER.KNOB=VALUE"),
+        ("schemas . --check", 1, ""),
+        ("completion tcsh", 2, "tcsh"),
+        ("replay --from results", 2, "--status"),
+        ("send nowhere.jsonl", 2, "nowhere.jsonl"),
+        ("trace m1 --set kafka.bootstrap.servers=127.0.0.1:1", 1, "127.0.0.1:1"),
+        ("campaign get c --set kafka.bootstrap.servers=127.0.0.1:1", 1, "127.0.0.1:1"),
+        ("provider pause p --set kafka.bootstrap.servers=127.0.0.1:1", 1, "127.0.0.1:1"),
+        ("send event.json --set kafka.bootstrap.servers=127.0.0.1:1", 1, "127.0.0.1:1"),
+    ],
+)
+def test_exit_codes_are_those_of_the_help_and_complaints_go_to_standard_error(
+    command: str,
+    code: int,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "sound.yaml").write_text(SOUND)
+    (tmp_path / "wrong.yaml").write_text(SOUND.replace("https", "ftp"))
+    (tmp_path / "event.json").write_text('{"message_id": "m1", "to": "+919812345678", "body": "hi"}')
+    (tmp_path / "broken.json").write_text('{"message_id": "m1"}')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("connector.logs.configure", lambda _log: None)  # this process's logs are the tests' own
+    with pytest.raises(SystemExit) as ended:
+        main(command.split())
+    shown = capsys.readouterr()
+    assert ended.value.code == code, shown
+    assert told in shown.err
+    assert "Traceback" not in shown.err
+
+
+@pytest.mark.parametrize("command", ["providers list", "config show"])
+def test_no_colour_is_written_where_nobody_sees_it_or_wants_it(command: str) -> None:
+    """Not into a pipe, and with NO_COLOR not on a terminal either."""
+    program = [sys.executable, "-m", "connector", *command.split()]
+    assert b"\x1b" not in subprocess.run(program, capture_output=True, check=True).stdout
+    ours, theirs = os.openpty()
+    subprocess.run(
+        program, stdout=theirs, stderr=theirs, env={**os.environ, "NO_COLOR": "1", "TERM": "xterm"}, check=True
+    )
+    assert b"\x1b" not in os.read(ours, 100_000)
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_who_reads_only_the_beginning_of_the_output_gets_no_traceback() -> None:
+    program = f"{sys.executable} -m connector config reference"
+    command = f"(sleep 1; {program}; echo $? >&2) | true"  # nobody reads any more when it writes
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert done.stderr == "1\n"
+
+
+def test_the_list_of_commands_imports_none_of_them() -> None:
+    code = "import sys; from connector.cli.main import group; group(['--help'], standalone_mode=False); "
+    code += "print([it for it in ('aiohttp', 'aiokafka', 'faust', 'pydantic', 'rich') if it in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
 
 
 def complete(words: str) -> set[str]:
@@ -73,6 +171,30 @@ def test_a_shell_completes_commands_options_and_choices() -> None:
     assert complete("sms-connector tra") == {"trace"}
     assert {"--since", "--status"} <= complete("sms-connector results --s")
     assert complete("sms-connector results --status e") == {"expired"}
+
+
+ASK = {
+    "bash": 'source {script}; COMP_WORDS=(sms-connector tra); COMP_CWORD=1; {function}; echo "${{COMPREPLY[@]}}"',
+    "zsh": "autoload -U compinit; compinit -D; source {script}; whence -w {function}",
+    "fish": "source {script}; complete -C 'sms-connector tra'",
+}
+
+
+@pytest.mark.parametrize("shell", ASK)
+def test_the_shells_that_are_here_take_the_script_and_complete(shell: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"no {shell} here")
+    script = tmp_path / "script"
+    script.write_text(CliRunner().invoke(group, ["completion", shell]).stdout)
+    program = tmp_path / "sms-connector"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -c "from connector.cli.main import main; main()" "$@"\n')
+    program.chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    ask = ASK[shell].format(script=script, function="_sms_connector_completion")
+    if shell == "bash":
+        ask = ask.replace("_sms_connector_completion;", "_sms_connector_completion sms-connector tra sms-connector;")
+    done = subprocess.run([shell, "-c", ask], env=env, capture_output=True, text=True, check=True)
+    assert ("trace" if shell != "zsh" else "function") in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -76,7 +76,7 @@ def test_a_paused_provider_waits_and_goes_on(pipeline: Pipeline):
     worker = pipeline.worker()
     pipeline.wait_for_results(200)
     assert pipeline.requests(log) == []
-    assert "sick  paused" in pipeline.command("provider", "list")
+    assert '{"provider":"sick","state":"paused"}' in pipeline.command("provider", "list", "--json")
     pipeline.command("provider", "resume", "sick")
     pipeline.wait_for_results(4_200)
     assert worker.stop() == 0, worker.output

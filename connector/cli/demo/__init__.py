@@ -82,8 +82,9 @@ def demo(
 ) -> int:
     """Watch events become requests and results, then compare the results with what the provider saw.
 
-    Starts an embedded Kafka broker, fake providers and a worker, and leaves nothing behind. Exit code 1 if the audit
-    does not hold.
+    Starts an embedded Kafka broker, fake providers and a worker, and leaves nothing behind.
+
+    Exit codes: 0 the audit holds, 1 it does not, 2 usage, 78 configuration: the definition is wrong.
 
     \b
     Examples:

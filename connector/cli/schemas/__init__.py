@@ -41,6 +41,8 @@ def schemas(check: bool, folder: Path) -> int:
 
       # yaml-language-server: $schema=schemas/connector.schema.json
 
+    Exit codes: 0 written, or up to date; 1 --check found a stale one, 2 usage.
+
     \b
     Examples:
       sms-connector schemas
