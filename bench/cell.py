@@ -17,8 +17,9 @@ import orjson
 import psutil
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
+from bench.events import event
 from bench.machine import calibrate
-from tests.integration.pipeline import BATCHED, Pipeline, event
+from tests.integration.pipeline import AUTH, BATCHED, Pipeline
 from tests.kafka import find
 from tests.kafka.records import read_all
 from tests.processes import ConnectorProcess
@@ -149,7 +150,12 @@ class Bench:
         for number in range(cell.providers):
             name = f"p{number}"
             text = body.format(
-                name=name, simulator=pipeline.address, records=records, concurrency=cell.concurrency, more=cell.more
+                name=name,
+                simulator=pipeline.address,
+                records=records,
+                concurrency=cell.concurrency,
+                more=cell.more,
+                auth=AUTH,
             )
             (pipeline.folder / "definitions" / f"{name}.yaml").write_text(text)
         log = {"format": "json", "level": "warning" if cell.rate is None else "info"}

@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 import orjson
 
+from bench.events import event
 from connector.model import Message
-from tests.integration.pipeline import event
 
 PACKAGES = ("faust-streaming", "aiokafka", "aiohttp", "msgspec", "orjson")
 ROUND = 2_000

@@ -13,6 +13,7 @@ import msgspec
 import orjson
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from bench.events import event
 from connector.clock import ManualClock
 from connector.definition.environment import Environment
 from connector.definition.load import load
@@ -27,7 +28,7 @@ from connector.response.compile import compile_response
 from connector.stream.control import Control
 from connector.stream.ledger import Ledger
 from connector.stream.tail import SETTLES, Offsets, settled_place, settles
-from tests.integration.pipeline import BATCHED, event
+from tests.integration.pipeline import BATCHED
 
 BATCH = 1000  # the seed's limit
 SECONDS = 0.5  # per part
@@ -45,7 +46,7 @@ def measure(folder: Path) -> Iterator[Figure]:
     """Measure each part with the seed's batched payload."""
     file = folder / "batched.yaml"
     file.write_text(
-        BATCHED.format(name="batched", simulator="http://127.0.0.1:1", records=BATCH, concurrency=1, more="")
+        BATCHED.format(name="batched", simulator="http://127.0.0.1:1", records=BATCH, concurrency=1, more="", auth="")
     )
     definition = load(file, environment=Environment({}))
     (operation,) = definition.operations
