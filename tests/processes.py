@@ -95,9 +95,11 @@ def start_connector(tmp_path: Path) -> Iterator[StartConnector]:
     """Start a command: `start_connector("run", "--config", str(file), name="w0", env={…})`."""
     started: list[ConnectorProcess] = []
 
-    def start(*arguments: str, name: str = "", env: Mapping[str, str] | None = None) -> ConnectorProcess:
+    def start(
+        *arguments: str, name: str = "", env: Mapping[str, str] | None = None, module: str = "connector"
+    ) -> ConnectorProcess:
         output = tmp_path / f"{name or f'connector-{len(started)}'}.out"
-        process = ConnectorProcess(output, *arguments, env=env)
+        process = ConnectorProcess(output, *arguments, env=env, module=module)
         started.append(process)
         return process
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -50,6 +51,8 @@ def ready(file: Path) -> None:
         raise UsageError(f"--plot {file}: unknown kind of picture; end the name with {', '.join(KINDS)}")
     if not file.resolve().parent.is_dir():
         raise UsageError(f"--plot {file}: no folder {file.resolve().parent}; make it first")
+    if not os.access(file.resolve().parent, os.W_OK):
+        raise UsageError(f"--plot {file}: {file.resolve().parent} cannot be written; name another folder")
 
 
 @contextmanager

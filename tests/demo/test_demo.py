@@ -49,15 +49,19 @@ def marked(mark: str) -> list[psutil.Process]:
     return found
 
 
-def start(mark: str, *arguments: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "connector", "demo", *arguments]
+def start(mark: str, *arguments: str, unwritable: Path | None = None) -> subprocess.Popen[bytes]:
+    """The demo; with `unwritable` as a working directory and home that cannot be written."""
+    module = ["connector"] if unwritable is None else ["tests.unwritable", str(unwritable)]
+    command = [sys.executable, "-m", *module, "demo", *arguments]
     environ = {**os.environ, "DEMO_MARK": mark, "SMS_CONNECTOR_KAFKA__BOOTSTRAP__SERVERS": "nowhere.example:9092"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ)
 
 
 def test_every_sample_event_has_one_result_and_was_at_the_provider_once(mark: str, tmp_path: Path) -> None:
-    demo = start(mark, "--events", "1200", "--json", "--plot", str(tmp_path / "demo.svg"))
+    (folder := tmp_path / "folder").mkdir()
+    demo = start(mark, "--events", "1200", "--json", "--plot", str(tmp_path / "demo.svg"), unwritable=folder)
     output, errors = demo.communicate()
+    assert list(folder.iterdir()) == []
     assert demo.returncode == 0, errors.decode()
     report: dict[str, Any] = json.loads(output)
     assert report["audit"] == {

@@ -11,6 +11,7 @@ import orjson
 from connector.cli.schemas.asyncapi import asyncapi
 from connector.cli.schemas.events import event_schema
 from connector.definition.schema import json_schema as definition_schema
+from connector.errors import UsageError
 from connector.model import Campaign, Message, ProviderState, Result
 from connector.settings.schema import json_schema as settings_schema
 
@@ -54,10 +55,13 @@ def schemas(check: bool, folder: Path) -> int:
         for file in stale:
             click.echo(f"{file} is {'stale' if file.exists() else 'missing'}; run `sms-connector schemas {folder}`")
         return 1 if stale else 0
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
-        file.write_bytes(text)
-        click.echo(f"wrote {file}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in texts.items():
+            file.write_bytes(text)
+            click.echo(f"wrote {file}")
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}; name a folder that can be written") from error
     return 0
 
 
