@@ -52,7 +52,7 @@ METRICS = (
     Description(
         "diverted",
         "counter",
-        "Messages sent to a retry topic at intake: their provider held its share of memory, or could not send.",
+        "Messages sent to a retry topic at intake: their provider held as much as it left free, or could not send.",
         ("provider",),
     ),
     Description("parked", "counter", "Messages sent to a retry topic because their time is far.", ("provider",)),

@@ -41,12 +41,19 @@ class Budget:
         return self._full(topic, self._messages, self._max_messages) or self._full(topic, self._bytes, self._max_bytes)
 
     def _full(self, topic: str, used: Counter[str], most: int) -> bool:
-        if not self._shares:
-            return used.total() >= most
         if used[topic] < self._shares.get(topic, 0.0) * most:
             return False
+        return self._free(used, most) <= 0
+
+    def free(self) -> tuple[int, int]:
+        """Messages and bytes that are left for whoever comes first; below 0 where slices went beyond the bound."""
+        return self._free(self._messages, self._max_messages), self._free(self._bytes, self._max_bytes)
+
+    def _free(self, used: Counter[str], most: int) -> int:
+        if not self._shares:
+            return most - used.total()
         # What is kept free counts as used, whether it is or not.
-        return sum(max(used[it], self._shares.get(it, 0.0) * most) for it in {*used, *self._shares}) >= most
+        return int(most - sum(max(used[it], self._shares.get(it, 0.0) * most) for it in {*used, *self._shares}))
 
     def reserved(self, topic: str) -> bool:
         """Whether half of what is kept free for this topic is still free: one provider may use up the other half."""

@@ -16,7 +16,7 @@ class IntakeCounts:
     Attributes:
         events: taken, by topic; those that were settled already are left out.
         refused: ended at intake, by provider (empty where none, or one that nobody defined, is named) and status.
-        diverted: sent to a retry topic at intake, because their lane held its share or could not send, by provider.
+        diverted: sent to a retry topic at intake, because their lane was crowded or could not send, by provider.
     """
 
     def __init__(self) -> None:

@@ -43,7 +43,6 @@ class Intake:
         move: takes items that go on waiting in a retry topic.
         parking: says which.
         retry_topics: records of these carry the header `retry`.
-        share: messages a lane may hold in memory before further ones are diverted; may change.
         unknown_grace: seconds an event may wait for its provider to be defined.
         allowed: whether a number may be texted.
         max_age: seconds after which an event is stale, None for never.
@@ -51,6 +50,7 @@ class Intake:
 
     Attributes:
         counts: totals, for metrics.
+        several: there are other providers, for which a lane that does not get on has to leave room.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class Intake:
         move: Callable[[Sequence[Item], Sequence[Moved]], None],
         parking: Parking,
         retry_topics: Collection[str],
-        share: int,
         unknown_grace: float,
         budget: Budget,
         clock: Clock,
@@ -80,7 +79,8 @@ class Intake:
         self._move = move
         self._parking = parking
         self._retry_topics = frozenset(retry_topics)
-        self.share = share
+        self.several = True
+        self._free = budget.free()
         self._unknown_grace = unknown_grace
         self._budget = budget
         self._clock = clock
@@ -104,6 +104,7 @@ class Intake:
         if item_of is TracedItem:
             _trace(items, records)
         ended: list[tuple[Item, Result | Moved]] = []
+        self._free = self._budget.free()
         if retried or journalled or not self._together(items, now):
             for item, record in zip(items, records, strict=True):
                 end = self._end(item, now, record if retried else None, item.offset in journalled)
@@ -118,6 +119,7 @@ class Intake:
         """File items anew that were admitted before: their campaign, or their provider's definition, has changed."""
         now = self._clock.wall()
         ours = [item for item in items if item.origin.live]
+        self._free = self._budget.free()
         ended = [(item, end) for item in ours if (end := self._end(item, now, None, False)) is not None]
         self._pass_on(ended + self._offer(now))
 
@@ -154,7 +156,7 @@ class Intake:
             fitting[1].append(message)
         for name, fitting in providers.items():
             lane = None if name is None else self._lanes.get(name)
-            if lane is None or lane.open_count + len(fitting[0]) > self.share:
+            if lane is None or self._crowded(lane, len(fitting[0])):
                 return False
         self._fitting.update({self._lanes[name or ""]: fitting for name, fitting in providers.items()})
         return True
@@ -200,7 +202,7 @@ class Intake:
             return self._unknown(item, message, now)
         lane = self._failover.choose(lane, item, message)
         items, messages = self._fitting[lane]
-        crowded = lane.open_count + len(items) >= self.share
+        crowded = self._crowded(lane, len(items))
         if (steered or crowded or item.due) and (waiting := self._waiting(item, message, lane, now)) is not None:
             self.counts.diverted[lane.name] += 1
             return waiting
@@ -232,11 +234,21 @@ class Intake:
             return self._parking.climb(item)
         if due > now:  # its tier has passed, its time has not come
             return self._parking.until(item, due)
-        if lane.open_count < self.share or self._budget.reserved(item.origin.topic):
+        if not self._crowded(lane) or self._budget.reserved(item.origin.topic):
             return None
         if (opens_in := lane.status.opens_in) > self._parking.shortest:
             return self._parking.until(item, now + opens_in)
         return self._parking.divert(item, lane.expected_wait())
+
+    def _crowded(self, lane: Lane, more: int = 0) -> bool:
+        """Whether a lane holds as much as it leaves free, or would with `more` messages.
+
+        So one holds half of the memory, two that are down a third each or the second half of what the first one left;
+        however many there are, something is free for those that work (the dynamic threshold of Choudhury and Hahne,
+        "Dynamic queue length thresholds for shared-memory packet switches", 1998).
+        """
+        messages, bytes_ = self._free
+        return self.several and (lane.open_count + more >= messages or lane.open_bytes >= bytes_)
 
     def _unknown(self, item: Item, message: Message, now: float) -> Result | Moved:
         """A provider that nobody has defined, or none at all: perhaps its definition or its campaign is on the way."""

@@ -131,7 +131,6 @@ class Parts:
             move=self.writer.move,
             parking=self._parking,
             retry_topics=tiers.delays,
-            share=settings.memory.messages,
             unknown_grace=settings.unknown_grace,
             budget=self.budget,
             clock=clock,

@@ -117,8 +117,7 @@ class Worker:
             parts.steering.adopt(lane)
             lane.share(self._fraction)
         parts.failover.set(definitions)
-        # With one provider there is nobody to make room for.
-        parts.intake.share = self._settings.memory.messages // (2 if len(definitions) > 1 else 1)
+        parts.intake.several = len(definitions) > 1
         parts.writer.most = max(UNACKNOWLEDGED_RESULTS, sum(map(at_once, definitions.values())))
 
     # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class FakeLane:
     def __init__(self, name: str) -> None:
         self.name = name
         self.offered: list[str] = []
-        self.open_count = 0
+        self.open_count = self.open_bytes = 0
         self.refusing = False
         self.status = SimpleNamespace(opens_in=0.0)
 
@@ -71,7 +71,6 @@ class Bench:
             move=self._move,
             parking=Parking(tiers, move=self._move, clock=self.clock, longest=300),
             retry_topics=tiers.delays,
-            share=10,
             unknown_grace=600,
             budget=self.budget,
             clock=self.clock,
@@ -169,9 +168,31 @@ def test_a_campaign_that_comes_later_names_the_provider():
 def test_a_reserve_is_not_diverted_until_half_of_it_is_used():
     """A lane that holds its share sends bulk to a retry topic; what has memory of its own waits in memory."""
     bench = Bench(urgent=0.2)
-    bench.a.open_count = 10
+    bench.budget.take("m", 40, 0)
+    bench.a.open_count = 40  # what the reserve leaves is 80
     bench.intake.refile([bench.item(), bench.item("urgent", message_id="m2")])
     assert (bench.moved, bench.a.offered) == (["r.30s"], ["m2"])
     bench.budget.take("urgent", 10, 0)
     bench.intake.refile([bench.item("urgent", message_id="m3")])
     assert bench.moved == ["r.30s", "r.30s"]
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "several", "moved"),
+    [
+        ((49, 0), (0, 0), True, False),
+        ((50, 0), (0, 0), True, True),  # half of 100
+        ((25, 0), (50, 0), True, True),  # half of what another one leaves
+        ((24, 0), (50, 0), True, False),
+        ((1, 1 << 19), (0, 0), True, True),  # by bytes
+        ((50, 0), (0, 0), False, False),  # nobody to leave room for
+    ],
+)
+def test_a_lane_that_does_not_get_on_leaves_as_much_free_as_it_holds(own, others, several, moved):
+    """Also beside others of its kind: however many are down, one that works finds room."""
+    bench = Bench()
+    bench.intake.several = several
+    bench.a.open_count, bench.a.open_bytes = own
+    bench.budget.take("m", own[0] + others[0], own[1] + others[1])
+    bench.intake.refile([bench.item()])
+    assert bool(bench.moved) is moved
