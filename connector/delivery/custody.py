@@ -30,7 +30,7 @@ class Custody:
         counts: are kept.
 
     Attributes:
-        count, bytes: messages and their bytes.
+        count, bytes: messages, and the bytes of their events.
         pace: how fast they end.
     """
 

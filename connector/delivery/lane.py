@@ -164,6 +164,11 @@ class Lane:
         return self._custody.bytes
 
     @property
+    def windows(self) -> int:
+        """Open windows."""
+        return self._backlog.windows
+
+    @property
     def waiting(self) -> bool:
         """True while it deliberately sends nothing: no messages, or limits, breaker, hours or retries say later."""
         return not self._flights and self._delay > 0
@@ -249,7 +254,7 @@ class Lane:
         breaker = self._gate.account.breaker
         return LaneStatus(
             open_count=self.open_count,
-            windows=self._backlog.windows,
+            windows=self.windows,
             waiting=self._backlog.waiting,
             delayed=self._backlog.delayed,
             requests=len(self._flights),

@@ -20,7 +20,7 @@ from connector.delivery.tracing import HEADER, HEADER_BYTES
 from connector.errors import MessageError
 from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream import retry
-from connector.stream.budget import Budget
+from connector.stream.budget import Budget, weight
 from connector.stream.control import Control, decode_message
 from connector.stream.counts import IntakeCounts
 from connector.stream.failover import Failover
@@ -80,7 +80,7 @@ class Intake:
         self._parking = parking
         self._retry_topics = frozenset(retry_topics)
         self.several = True
-        self._free = budget.free()
+        self._rooms: dict[Lane, float] = {}
         self._unknown_grace = unknown_grace
         self._budget = budget
         self._clock = clock
@@ -104,7 +104,7 @@ class Intake:
         if item_of is TracedItem:
             _trace(items, records)
         ended: list[tuple[Item, Result | Moved]] = []
-        self._free = self._budget.free()
+        self._rooms.clear()
         if retried or journalled or not self._together(items, now):
             for item, record in zip(items, records, strict=True):
                 end = self._end(item, now, record if retried else None, item.offset in journalled)
@@ -119,7 +119,7 @@ class Intake:
         """File items anew that were admitted before: their campaign, or their provider's definition, has changed."""
         now = self._clock.wall()
         ours = [item for item in items if item.origin.live]
-        self._free = self._budget.free()
+        self._rooms.clear()
         ended = [(item, end) for item in ours if (end := self._end(item, now, None, False)) is not None]
         self._pass_on(ended + self._offer(now))
 
@@ -156,7 +156,7 @@ class Intake:
             fitting[1].append(message)
         for name, fitting in providers.items():
             lane = None if name is None else self._lanes.get(name)
-            if lane is None or self._crowded(lane, len(fitting[0])):
+            if lane is None or len(fitting[0]) > self._room(lane):
                 return False
         self._fitting.update({self._lanes[name or ""]: fitting for name, fitting in providers.items()})
         return True
@@ -202,8 +202,8 @@ class Intake:
             return self._unknown(item, message, now)
         lane = self._failover.choose(lane, item, message)
         items, messages = self._fitting[lane]
-        crowded = self._crowded(lane, len(items))
-        if (steered or crowded or item.due) and (waiting := self._waiting(item, message, lane, now)) is not None:
+        crowded = len(items) >= self._room(lane)
+        if (steered or crowded or item.due) and (waiting := self._waiting(item, message, lane, crowded, now)):
             self.counts.diverted[lane.name] += 1
             return waiting
         item.priority = message.priority is Priority.HIGH
@@ -227,28 +227,33 @@ class Intake:
         self._fitting.clear()
         return ended
 
-    def _waiting(self, item: Item, message: Message, lane: Lane, now: float) -> Moved | None:
+    def _waiting(self, item: Item, message: Message, lane: Lane, crowded: bool, now: float) -> Moved | None:
         """The retry record of an item that is not to wait in memory."""
         due = max(item.due, self._control.opens_at(message.campaign_id))
         if math.isinf(due):
             return self._parking.climb(item)
         if due > now:  # its tier has passed, its time has not come
             return self._parking.until(item, due)
-        if not self._crowded(lane) or self._budget.reserved(item.origin.topic):
+        if not crowded or self._budget.reserved(item.origin.topic):
             return None
         if (opens_in := lane.status.opens_in) > self._parking.shortest:
             return self._parking.until(item, now + opens_in)
         return self._parking.divert(item, lane.expected_wait())
 
-    def _crowded(self, lane: Lane, more: int = 0) -> bool:
-        """Whether a lane holds as much as it leaves free, or would with `more` messages.
+    def _room(self, lane: Lane) -> float:
+        """How many messages more a lane may take of those at hand before it holds as much as it leaves free.
 
         So one holds half of the memory, two that are down a third each or the second half of what the first one left;
         however many there are, something is free for those that work (the dynamic threshold of Choudhury and Hahne,
         "Dynamic queue length thresholds for shared-memory packet switches", 1998).
         """
-        messages, bytes_ = self._free
-        return self.several and (lane.open_count + more >= messages or lane.open_bytes >= bytes_)
+        room = self._rooms.get(lane)
+        if room is None:
+            messages, bytes_ = self._budget.free()
+            crowded = weight(lane.open_count, lane.open_bytes, lane.windows) >= bytes_
+            room = 0 if crowded else messages - lane.open_count
+            room = self._rooms[lane] = room if self.several else math.inf
+        return room
 
     def _unknown(self, item: Item, message: Message, now: float) -> Result | Moved:
         """A provider that nobody has defined, or none at all: perhaps its definition or its campaign is on the way."""

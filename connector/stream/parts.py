@@ -91,6 +91,7 @@ class Parts:
             messages=settings.memory.messages,
             bytes_=settings.memory.bytes,
             shares={source.topic: source.share for source in settings.topics.sources},
+            windows=lambda: sum([lane.windows for lane in self.lanes.current.values()]),
         )
         self.journal_kept = any(map(reports, definitions.values()))
         self.opening = Opening(cluster, settings, journal=self.journal_kept)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,18 @@ SECONDS = 60.0 + 30 * SCALE
 LIMIT_SECONDS = 100 + 30 * SCALE
 
 # A worker that holds little, so that a small backlog is a large one: 1,000 messages are half of its memory.
+# The bytes are those of so many events of this size, in windows of three campaigns.
+MEMORY_BYTES = max(1 << 20, 2000 * SCALE * 600)
 SMALL: dict[str, Any] = {
-    "memory": {"messages": 2000 * SCALE},
+    "memory": {"messages": 2000 * SCALE, "bytes": f"{MEMORY_BYTES}B"},
     "span": 1000 * SCALE,
     "park_max": "2s",
     "unknown_grace": "10s",
 }
+
+# What a worker takes beside `memory.bytes` once it works: Faust's and aiokafka's buffers of fetched records, results on
+# their way, requests and replies, ledgers of a byte per offset, and what the allocator does not give back.
+BESIDE_MEMORY_BYTES = 64 << 20
 
 # A slice of records is let in at once.
 MOST = SMALL["memory"]["messages"] + 250
@@ -66,8 +72,13 @@ def open_messages(worker: ConnectorProcess) -> float:
     return value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_open_messages")
 
 
-def mixed(count: int, healthy: int) -> list[dict[str, Any]]:
-    """`count` events, of which every so many is for `healthy` and the others for `sick`."""
+def resident_bytes(worker: ConnectorProcess) -> float:
+    """What the process takes."""
+    return value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_process_resident_memory_bytes")
+
+
+def mixed(count: int, healthy: int, *, sick: Sequence[str] = ("sick",)) -> list[dict[str, Any]]:
+    """`count` events, of which every so many is for `healthy` and the others for those that are `sick`."""
     step = count // healthy
-    names = ["sick"] * (step - 1) + ["healthy"]
+    names = [sick[n % len(sick)] for n in range(step - 1)] + ["healthy"]
     return [event(n, provider=names[n % step], campaign=f"c{n % 3}") for n in range(count)]

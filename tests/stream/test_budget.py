@@ -7,12 +7,12 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.stream.budget import Budget
+from connector.stream.budget import MESSAGE_BYTES, WINDOW_BYTES, Budget, weight
 
 
 async def test_full_by_messages_or_by_bytes_and_a_release_wakes_the_waiter():
     """Whichever bound is met first stops intake; every release lets it look again."""
-    budget = Budget(messages=2, bytes_=100)
+    budget = Budget(messages=2, bytes_=weight(2, 100))
     budget.take("m", 1, 99)
     assert not budget.full("m")
     budget.take("m", 1, 0)
@@ -22,7 +22,7 @@ async def test_full_by_messages_or_by_bytes_and_a_release_wakes_the_waiter():
     budget.release("m", 1, 0)
     await waiter
     assert not budget.full("m")
-    budget.take("m", 0, 1)
+    budget.take("m", 0, weight(1, 1))
     assert budget.full("m")
     budget.clear()
     assert not budget.full("m")
@@ -30,7 +30,7 @@ async def test_full_by_messages_or_by_bytes_and_a_release_wakes_the_waiter():
 
 def test_a_backlog_cannot_take_what_is_kept_free_for_another_source():
     """The bulk source stops at its part; the other one has its reserve, and what is left of the rest."""
-    budget = Budget(messages=100, bytes_=10_000, shares={"urgent": 0.2, "bulk": 0.0})
+    budget = Budget(messages=100, bytes_=1 << 20, shares={"urgent": 0.2, "bulk": 0.0})
     budget.take("bulk", 80, 0)
     assert budget.full("bulk")
     assert budget.full("retry.5s")
@@ -44,15 +44,30 @@ def test_a_backlog_cannot_take_what_is_kept_free_for_another_source():
 
 def test_bytes_are_kept_free_as_well():
     """A few large events are a backlog, too."""
-    budget = Budget(messages=100, bytes_=1000, shares={"urgent": 0.5})
-    budget.take("bulk", 1, 500)
+    budget = Budget(messages=100, bytes_=2000, shares={"urgent": 0.5})
+    budget.take("bulk", 1, 1000)
     assert budget.full("bulk")
     assert not budget.full("urgent")
 
 
+def test_what_holds_a_message_counts_too():
+    """Small events in windows of their own take mostly that: the bound is one of the process."""
+    windows = 0
+    budget = Budget(messages=100, bytes_=10_000, windows=lambda: windows)
+    budget.take("m", 10, 50)
+    assert budget.bytes == 50 + 10 * MESSAGE_BYTES
+    assert budget.free() == (90, 10_000 - budget.bytes)
+    windows = 10
+    assert budget.bytes == 50 + 10 * (MESSAGE_BYTES + WINDOW_BYTES)
+    assert budget.full("m")
+    windows = 0
+    budget.release("m", 10, 50)
+    assert budget.free() == (100, 10_000)
+
+
 def test_half_of_a_reserve_is_for_a_provider_that_does_not_send():
     """Its messages are held there; beyond it they are diverted, so that another provider's find room."""
-    budget = Budget(messages=100, bytes_=1000, shares={"urgent": 0.2})
+    budget = Budget(messages=100, bytes_=1 << 20, shares={"urgent": 0.2})
     assert not budget.reserved("bulk")
     budget.take("urgent", 9, 9)
     assert budget.reserved("urgent")

@@ -29,7 +29,7 @@ class FakeLane:
     def __init__(self, name: str) -> None:
         self.name = name
         self.offered: list[str] = []
-        self.open_count = self.open_bytes = 0
+        self.open_count = self.open_bytes = self.windows = 0
         self.refusing = False
         self.status = SimpleNamespace(opens_in=0.0)
 

@@ -23,11 +23,12 @@ MAX_TOKENS = 10_000  # a client that asks for a token per message must not fill 
 
 
 class Options(Knobs, frozen=True, kw_only=True):
-    """The client's credentials, and how many seconds a token lives."""
+    """The client's credentials, how many seconds a token lives, and the 5xx that `/token` alone answers, if any."""
 
     client_id: str = "demo-client"
     client_secret: str = "demo-secret"  # noqa: S105  public on purpose: it opens nothing but this fake
     expires_in: Annotated[int, Meta(ge=1)] = 3600
+    token_error: Annotated[int, Meta(ge=500, le=599)] | None = None
 
 
 class JsonSingle(Fake):
@@ -51,6 +52,8 @@ class JsonSingle(Fake):
         form = call.form
         given = call.basic or (form.get("client_id", ""), form.get("client_secret", ""))
         headers = {"Cache-Control": "no-store"}
+        if self.knobs.token_error is not None:
+            return Answer(self.knobs.token_error, {"error": "temporarily_unavailable"}, headers=headers)
         if form.get("grant_type") != "client_credentials":
             return Answer(400, {"error": "unsupported_grant_type"}, headers=headers)
         if given != (self.knobs.client_id, self.knobs.client_secret):
