@@ -10,7 +10,7 @@ from connector.masking import mask_phone
 from connector.model import Message, Reply
 from connector.response.document import decode, decode_text
 from connector.response.redact import Redactor
-from connector.response.values import bounded, retry_after, to_text
+from connector.response.values import bounded, reset_after, retry_after, to_text
 
 # Characters of a reason that are looked at before it is bounded: a whole page in place of a sentence costs no more.
 REASON_READ: Final = 4096
@@ -65,9 +65,10 @@ class Content:
 
     @cached_property
     def retry_after(self) -> float | None:
-        """Seconds the reply's Retry-After header asks to wait."""
+        """Seconds the reply asks to wait: by Retry-After, or where a 429 has none by when its limit begins anew."""
         headers = self.reply.headers
-        return retry_after(headers.get("retry-after"), headers.get("date"), self.now)
+        seconds = retry_after(headers.get("retry-after"), headers.get("date"), self.now)
+        return reset_after(headers, self.now) if seconds is None and self.reply.status == 429 else seconds
 
     def code(self, value: Any) -> str | None:
         """The provider's code for a result, bounded."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -29,6 +29,12 @@ UNTIL_WITHOUT_TIME: Final = 15 * 60.0
 
 # Epoch values above this are milliseconds (as seconds it is the year 5138).
 _MILLISECONDS: Final = 1e11
+
+_EPOCH: Final = 1e9
+"""From here on a number in a header is a time and no wait."""
+
+RESET_HEADERS: Final = ("ratelimit-reset", "x-ratelimit-reset", "x-rate-limit-reset")
+_RESET_IN: Final = re.compile(r";\s*t=(\d{1,9})\b", re.ASCII)
 
 _CONTROL: Final = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _CLOCK: Final = re.compile(r"\s*(\d{1,2}):(\d{2})(?::(\d{2}))?\s+([A-Za-z][\w+/-]*)\s*", re.ASCII)
@@ -122,6 +128,25 @@ def retry_after(header: str | None, date: str | None, now: float) -> float | Non
         return None
     server_now = _http_date(date) if date else None
     return read_after(header, server_now if server_now is not None else now)
+
+
+def reset_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds until a rate limit begins anew, as the usual headers say it; None where none of them does.
+
+    `RateLimit: …;t=30` (draft-ietf-httpapi-ratelimit-headers), or a number that is seconds from now or, where it is as
+    large, a time in seconds or milliseconds since the epoch.
+    """
+    found = _RESET_IN.search(headers.get("ratelimit", ""))
+    texts = [found[1] if found else None, *map(headers.get, RESET_HEADERS)]
+    text = next((text for text in texts if text is not None and _NUMBER.fullmatch(text.strip())), None)
+    if text is None:
+        return None
+    seconds = float(text)
+    if seconds >= _MILLISECONDS:
+        seconds /= 1000
+    if seconds >= _EPOCH:
+        seconds -= now
+    return min(max(seconds, 0.0), LONGEST_AFTER)
 
 
 # ---- instants -------------------------------------------------------------------------------------------------------

@@ -182,6 +182,28 @@ def test_retry_after_is_seconds_or_a_date(header: str, after: float | None) -> N
     assert decided([], reply("", 429, retry_after=header)).after == after
 
 
+@pytest.mark.parametrize(
+    ("headers", "after"),
+    [
+        ({"x-ratelimit-reset": "60"}, 60.0),
+        ({"x-rate-limit-reset": f"{NOW + 45:.0f}"}, 45.0),  # seconds since the epoch
+        ({"x-ratelimit-reset": f"{(NOW + 45) * 1000:.0f}"}, 45.0),
+        ({"x-ratelimit-reset": f"{NOW - 5:.0f}"}, 0.0),
+        ({"ratelimit-reset": "7", "x-ratelimit-reset": "60"}, 7.0),
+        ({"ratelimit": '"default";r=0;t=30', "ratelimit-reset": "7"}, 30.0),
+        ({"retry-after": "3", "ratelimit-reset": "7"}, 3.0),
+        ({"ratelimit-reset": "soon"}, None),
+        ({"ratelimit-reset": "-7"}, None),
+        ({}, None),
+    ],
+)
+def test_when_a_limit_begins_anew_is_as_good_as_retry_after(headers: dict[str, str], after: float | None) -> None:
+    """Only of a 429: other replies say the same of a limit that has not been reached."""
+    for status, expected in ((429, after), (500, 3.0 if "retry-after" in headers else None)):
+        to = reply("", status, **{name.replace("-", "_"): text for name, text in headers.items()})
+        assert decided([], to).after == expected
+
+
 def test_a_retry_date_counts_from_the_replys_own_date() -> None:
     to = reply("", 429, retry_after="Tue, 14 Nov 2023 10:01:00 GMT", date="Tue, 14 Nov 2023 10:00:00 GMT")
     assert decided([], to).after == 60.0
