@@ -97,11 +97,17 @@ METRICS = (
     ),
     Description("lane_open_messages", "gauge", "Messages a lane is responsible for.", ("provider",)),
     Description("lane_windows", "gauge", "Open windows.", ("provider",)),
+    Description(
+        "batch_key_values",
+        "gauge",
+        "Different values, in open windows, of what keeps most apart: campaign, or a replacement outside the records.",
+        ("provider", "part"),
+    ),
     Description("lane_delayed_messages", "gauge", "Messages that wait for their time to be sent again.", ("provider",)),
     # ---- the worker
     Description("open_messages", "gauge", "Messages read and without a durable result."),
     Description("open_messages_limit", "gauge", "Setting memory.messages."),
-    Description("open_bytes", "gauge", "Bytes of their events."),
+    Description("open_bytes", "gauge", "Bytes they take, with what holds them."),
     Description("open_bytes_limit", "gauge", "Setting memory.bytes."),
     Description("intake_blocked", "gauge", "1 while intake waits for memory or span."),
     Description("unacknowledged_results", "gauge", "Results that Kafka has not acknowledged."),

@@ -101,6 +101,8 @@ def _add_lane(page: Page, name: str, lane: Lane, worker: WorkerStatus) -> None:
     page.add("lane_open_messages", status.open_count, name)
     page.add("lane_windows", status.windows, name)
     page.add("lane_delayed_messages", status.delayed, name)
+    if (found := lane.apart) is not None:
+        page.add("batch_key_values", found.values, name, found.part)
 
 
 def state(status: LaneStatus) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from heapq import heapify, heappop, heappush
 from itertools import compress
@@ -38,6 +38,11 @@ class Backlog:
     def windows(self) -> int:
         """Open windows."""
         return len(self._windows)
+
+    @property
+    def keys(self) -> Iterator[Key]:
+        """Of the open windows."""
+        return (window.key for window in self._windows)
 
     @property
     def waiting(self) -> int:

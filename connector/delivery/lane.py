@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
+from connector.delivery.apart import Apart, apart
 from connector.delivery.attempt import Part
 from connector.delivery.backlog import Backlog
 from connector.delivery.counts import LaneCounts
@@ -247,6 +248,11 @@ class Lane:
             only_delayed: only those that wait for their time to be sent again.
         """
         return self._custody.evict(wanted, sealed=sealed, only_delayed=only_delayed)
+
+    @property
+    def apart(self) -> Apart | None:
+        """What keeps its open windows apart."""
+        return apart(self._backlog.keys, [route.renderer.key_parts for route in self._routes])
 
     @property
     def status(self) -> LaneStatus:

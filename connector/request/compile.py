@@ -85,6 +85,11 @@ class Renderer:
         """`batch_key` of each; None where they have to be asked one by one."""
         return self._batch_key.of_all(messages) if self._keys else [()] * len(messages)
 
+    @property
+    def key_parts(self) -> Sequence[str]:
+        """For each element of a `batch_key`, the replacements it comes from."""
+        return self._batch_key.parts if self._keys else ()
+
     def render(self, messages: Sequence[Message], batch: Batch) -> Rendered:
         """One request of as many of `messages` as fit; all of them have the same batch key. Sets `batch.count`."""
         if self._records is None:

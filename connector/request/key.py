@@ -25,13 +25,15 @@ class BatchKey:
 
     Attributes:
         expressions: what is in it, as written, in the order of the definition.
+        parts: for each element of a key, the replacements it is rendered from.
     """
 
     def __init__(self) -> None:
         self.expressions: list[str] = []
+        self.parts: list[str] = []
         self._builds: list[Build] = []
         self._pieces: list[tuple[str | None, bool]] = []  # why it may not be absent; whether it keeps its type
-        self._seen: set[tuple[Replacement | Text, bool]] = set()
+        self._seen: dict[tuple[Replacement | Text, bool], None] = {}
         self._plain: Plain | None = None
 
     def add(self, node: Node, *, json: bool, keys: Sequence[Path] = ()) -> None:
@@ -44,7 +46,8 @@ class BatchKey:
             identity = (outside, typed)
             if identity in self._seen:
                 continue
-            self._seen.add(identity)
+            self._seen[identity] = None
+            self.parts.append(" ".join([expression.written for expression in expressions]))
             for expression in expressions:
                 if expression.names and expression.written not in self.expressions:
                     self.expressions.append(expression.written)
@@ -81,14 +84,15 @@ def _plain(places: Sequence[Replacement | Text]) -> Plain | None:
         if not isinstance(place, Replacement) or place.expression.filters or place.expression.head.kind != "name":
             return None
         heads.append(place.expression.head.text)
-    customs = sorted({name for name in heads if name not in SYSTEM_NAMES})
-    fields = [attrgetter(field) for field in sorted({SYSTEM_NAMES[name] for name in heads if name in SYSTEM_NAMES})]
+    fields = {name: attrgetter(SYSTEM_NAMES[name]) for name in heads if name in SYSTEM_NAMES}
+    customs = any(name not in fields for name in heads)
 
     def plain(messages: Sequence[Message]) -> list[tuple[Any, ...]] | None:
-        columns = [list(map(field, messages)) for field in fields]
-        if customs:
-            maps = [message.custom or {} for message in messages]
-            columns += [[custom.get(name) for custom in maps] for name in customs]
+        maps = [message.custom or {} for message in messages] if customs else []
+        columns = [
+            list(map(fields[name], messages)) if name in fields else [custom.get(name) for custom in maps]
+            for name in heads
+        ]
         for column in columns:
             if set(map(type, column)) != {str} or not all(column):
                 return None

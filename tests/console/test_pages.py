@@ -96,6 +96,7 @@ async def test_the_numbers_are_those_that_were_counted(lane: SeenLane) -> None:
         'sms_connector_request_records_sum{provider="acme"} 5.0',
         'sms_connector_lane_state{provider="acme",state="sending"} 1.0',
         'sms_connector_lane_state{provider="acme",state="paused"} 0.0',
+        'sms_connector_batch_key_values{part="$$hid",provider="acme"} 40.0',
         'sms_connector_lag_messages{topic="sms.messages"} 12.0',
         'sms_connector_span_offsets{topic="sms.messages"} 7.0',
         'sms_connector_partitions{topic="sms.messages"} 2.0',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from connector.delivery.apart import Apart
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.stream.counts import EpochCounts, IntakeCounts
@@ -16,6 +17,7 @@ class SeenLane:
     def __init__(self, lane: Lane, status: object) -> None:
         self.counts = lane.counts
         self.status = status
+        self.apart = Apart("$$hid", 40)
 
 
 def used_lane(*, paused: bool = False) -> SeenLane:

@@ -66,6 +66,7 @@ class FakeRenderer:
     max_records: int = 10
     min_records: int = 1
     wanted: Callable[[Message], bool] = lambda message: True
+    key_parts: Sequence[str] = ("$$TemplateID",)
 
     def fits(self, message: Message) -> bool:
         return self.wanted(message)
@@ -73,11 +74,11 @@ class FakeRenderer:
     def batch_key(self, message: Message) -> Any:
         if message.template_id == "no key":
             raise MessageError("the campaign has no template")
-        return message.template_id
+        return (message.template_id,)
 
     def batch_keys(self, messages: Sequence[Message]) -> list[Any] | None:
-        keys = [message.template_id for message in messages]
-        return None if "no key" in keys else keys
+        keys = [(message.template_id,) for message in messages]
+        return None if ("no key",) in keys else keys
 
     def render(self, messages: Sequence[Message], batch: Batch) -> Any:
         seen: set[str] = set()

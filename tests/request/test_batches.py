@@ -68,6 +68,9 @@ def test_keys_asked_for_at_once_are_those_asked_for_one_by_one(customs):
 
     texts = all(isinstance(value, str) and value for custom in customs for value in custom.values())
     assert keys == ([send.batch_key(each) for each in messages] if texts else None)
+    assert list(send.key_parts) == ["$${h?}", "$${i?}", "$${TemplateID?}"]
+    if texts:
+        assert keys == [(custom["h"], custom["i"], "t") for custom in customs]
 
 
 @settings(max_examples=50)

@@ -1,0 +1,44 @@
+"""What keeps open windows apart: where batches stay small, the first thing to look at in a definition."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from connector.delivery.windows import Key
+
+CAMPAIGN = "campaign"
+
+LOOK_WINDOWS = 5_000
+"""Looked at in one go: two milliseconds."""
+
+
+class Apart(NamedTuple):
+    """The part of their keys in which open windows differ most.
+
+    Attributes:
+        part: `campaign`, or a replacement outside the records, as written.
+        values: how many different ones there are.
+    """
+
+    part: str
+    values: int
+
+
+def apart(keys: Iterable[Key], parts: Sequence[Sequence[str]]) -> Apart | None:
+    """The part with the most different values; None where no windows that could hold several messages differ.
+
+    Args:
+        keys: of open windows.
+        parts: per operation, what the elements of its batch keys are.
+    """
+    values: defaultdict[str, set[Hashable]] = defaultdict(set)
+    for operation, campaign, key, _ in islice(keys, LOOK_WINDOWS):
+        if isinstance(key, tuple):  # not of an operation without batching
+            values[CAMPAIGN].add(campaign)
+            for part, value in zip(parts[operation], key, strict=False):
+                values[part].add(value)
+    most = max(values, key=lambda part: len(values[part]), default=CAMPAIGN)
+    return Apart(most, len(values[most])) if len(values[most]) > 1 else None
