@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import signal
 from collections import Counter
 
 import pytest
+from click.testing import CliRunner
 
+from connector.cli.main import group
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.small import (
     LIMIT_SECONDS,
@@ -15,6 +20,7 @@ from tests.integration.small import (
     mixed,
     two_providers,
 )
+from tests.tooling.pages import ROOT, blocks, lines
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(LIMIT_SECONDS)]
@@ -88,7 +94,7 @@ def test_a_campaign_supplies_what_events_leave_out(pipeline: Pipeline):
     """Provider, template and values; events that came before their campaign wait for it, also in another worker."""
     pipeline.simulate()
     pipeline.define()
-    configure(pipeline)
+    configure(pipeline, unknown_grace="60s")  # the commands take as long as they take
     bare = {"provider": None, "template_id": None, "custom": None}
     events = [{**event(n, campaign="diwali"), **bare, "custom": {"uid": f"m{n}"}} for n in range(40)]
     pipeline.produce(events)
@@ -124,6 +130,8 @@ def test_a_definition_that_changes_takes_its_waiting_messages_along(pipeline: Pi
     text = text.replace('"type": "template"', '"type": "v2"').replace("records: 20", "records: 500")
     file.write_text(text)
     worker.wait_for("definitions reloaded")
+    worker.send(signal.SIGHUP)
+    wait_until(lambda: worker.output.count("definitions reloaded") == 2, "what SIGHUP asks for")
     pipeline.wait_for_results(2_000)
     assert worker.stop() == 0, worker.output
     kinds = [request["values"]["type"] for request in pipeline.requests()]
@@ -149,3 +157,24 @@ def test_a_retry_topic_that_nobody_would_read_stops_the_start(pipeline: Pipeline
     assert refused.wait() == 78, refused.output
     assert f"{pipeline.unique}.retry.2s" in refused.output
     assert "topics.retry_tiers" in refused.output
+
+
+def test_the_commands_of_the_page_do_what_it_says(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch):
+    """docs/lanes.md, in its order: every command is taken, and what is shown is what was set."""
+    page = ROOT / "docs" / "lanes.md"
+    configure(pipeline)
+    for block in blocks(page):
+        if block.word == "diwali.json":
+            (pipeline.folder / block.word).write_text(block.text)
+        elif block.language == "yaml" and block.word != "connector.yaml":
+            (pipeline.folder / "definitions" / block.word).write_text(block.text)
+    monkeypatch.chdir(pipeline.folder)
+    ran = [line for block in blocks(page) if block.language == "sh" for line in lines(block)]
+    printed = {}
+    for line in ran:
+        done = CliRunner().invoke(group, [*shlex.split(line)[1:], "--config", str(pipeline.config)])
+        assert done.exit_code == 0, (line, done.output)
+        printed[line] = done.output
+    assert "Happy Diwali!" in printed["sms-connector campaign get diwali"]
+    assert re.search(r"^acme +paused$", printed["sms-connector provider list"], re.MULTILINE)
+    assert len(printed) == 10

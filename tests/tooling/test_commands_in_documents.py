@@ -33,7 +33,7 @@ def understood(words: list[str]) -> None:
     try:
         command.make_context(context.info_name, list(words), parent=context.parent)
     except click.BadParameter as error:
-        if "does not exist" not in str(error):
+        if "does not exist" not in str(error) and "No such file" not in str(error):
             raise
     except click.exceptions.Exit:
         return  # --help
