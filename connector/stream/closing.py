@@ -77,8 +77,11 @@ class Closing:
             return
         deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
         started = self._clock.monotonic()
-        if not self._pulse.certain and not await self._upkeep.confirm():
-            self._disown()  # someone else owns them: nothing more may be written
+        if not self._pulse.certain:
+            if await self._upkeep.confirm():
+                self._pulse.confirm()
+            else:
+                self._disown()  # someone else owns them: nothing more may be written
         left, parked = await self._drain(started + seconds)
         remaining = max(1.0, started + seconds + CLOSE_GRACE_SECONDS / 2 - self._clock.monotonic())
         if not await self._writer.flush(remaining):

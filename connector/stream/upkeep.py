@@ -67,7 +67,7 @@ class Upkeep:
             await asyncio.sleep(TICK_SECONDS)
             if self._pulse.tick():
                 continue
-            if not self._owned.live:
+            if not self._owned.partitions:  # nothing that could be written
                 self._pulse.confirm()
                 continue
             log.warning("this process stood still; asking the group whether the partitions are still ours")

@@ -19,7 +19,8 @@ from connector.cli.demo.audit import audit as compare
 from connector.model import Result, Source, Status
 
 GRACE_SECONDS = 0.1
-"""From the provider's answer to the acknowledged result: read, matched, written, acknowledged (10 ms when idle)."""
+"""From the provider's answer to the acknowledged result: read, matched, written, acknowledged (10 ms when idle). On a
+busy machine it is what the same worker took at most before its end."""
 
 CLOCK_SECONDS = 0.02
 """Broker, simulator and connector share a clock; the broker's times are whole milliseconds."""
@@ -192,7 +193,8 @@ def audit(evidence: Evidence) -> Findings:
 def _allowed(evidence: Evidence) -> tuple[int, int]:
     """What the faults account for: messages sent twice, and results `unknown`."""
     cut = sum(len(send.seen) for send in evidence.sends if not send.answered)
-    stopped = sum(at_provider(evidence.sends, moment, evidence.answer_seconds) for moment in evidence.moments)
+    durable = _durable(evidence)
+    stopped = sum(at_provider(evidence.sends, it, _slowest(evidence, durable, it)) for it in evidence.moments)
     fated = evidence.uncertain + cut + stopped
     if not evidence.report:
         return fated, evidence.doubtful
@@ -200,10 +202,22 @@ def _allowed(evidence: Evidence) -> tuple[int, int]:
     return 0, fated + evidence.doubtful + evidence.request_messages * len(evidence.moments)
 
 
-def at_provider(sends: Iterable[Send], moment: Moment, answer_seconds: float) -> int:
-    """Messages whose request was with the provider at that moment, or answered too late for a durable result."""
-    first, last = moment.time - answer_seconds - GRACE_SECONDS, moment.time + GRACE_SECONDS
+def at_provider(sends: Iterable[Send], moment: Moment, seconds: float) -> int:
+    """Messages whose request was with the provider at that moment, or too late for a result that takes `seconds`."""
+    first, last = moment.time - seconds, moment.time + GRACE_SECONDS
     return sum(len(send.seen) for send in sends if send.worker == moment.worker and first <= send.time <= last)
+
+
+def _slowest(evidence: Evidence, durable: Mapping[str, float], moment: Moment) -> float:
+    """Seconds from a request's arrival to its last durable result, at most, of that worker until that moment."""
+    taken = [
+        durable[message.ref] - send.time
+        for send in evidence.sends
+        if send.worker == moment.worker and send.answered
+        for message in send.seen
+        if message.ref is not None and send.time <= durable.get(message.ref, 0.0) < moment.time
+    ]
+    return max([evidence.answer_seconds + GRACE_SECONDS, *taken])
 
 
 def _misplaced(evidence: Evidence) -> Iterator[str]:
@@ -228,14 +242,20 @@ def _misplaced(evidence: Evidence) -> Iterator[str]:
 
 def _needless(evidence: Evidence) -> Iterator[str]:
     """Messages that arrived at the provider after their result was durable."""
-    durable: dict[str, float] = {}
-    for it in evidence.results:
-        if it.result.message_id is not None:
-            durable[it.result.message_id] = min(it.appended, durable.get(it.result.message_id, it.appended))
+    durable = _durable(evidence)
     for send in evidence.sends:
         for message in send.seen:
             if message.ref is not None and send.time > durable.get(message.ref, float("inf")) + CLOCK_SECONDS:
                 yield message.ref
+
+
+def _durable(evidence: Evidence) -> dict[str, float]:
+    """Message id → since when it has a durable result."""
+    durable: dict[str, float] = {}
+    for it in evidence.results:
+        if it.result.message_id is not None:
+            durable[it.result.message_id] = min(it.appended, durable.get(it.result.message_id, it.appended))
+    return durable
 
 
 # ---- readings -------------------------------------------------------------------------------------------------------

@@ -104,6 +104,7 @@ class Scene:
     def configure(self, *, memory: Mapping[str, int] | None = None, **timeouts: str) -> None:
         """Write connector.yaml (JSON is YAML), with some time-outs, or the memory, changed."""
         session = self.size.session
+        drain = self.size.http_total + 10
         document = {
             "kafka": {"bootstrap.servers": self.kafka.bootstrap},
             "group": self.group,
@@ -118,8 +119,8 @@ class Scene:
             "timeouts": {
                 "session": f"{session:g}s",
                 "heartbeat": f"{session / 4:g}s",
-                "rebalance": "30s",
-                "drain": "15s",
+                "rebalance": f"{drain + 15:g}s",
+                "drain": f"{drain:g}s",
                 "http_total": f"{self.size.http_total:g}s",
                 "broker_request": "20s",
                 "commit_interval": "500ms",

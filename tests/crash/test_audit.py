@@ -147,6 +147,17 @@ def test_a_hard_kill_allows_what_was_at_the_provider_and_no_more() -> None:
     assert [complaint.split(",")[0] for complaint in audit(it).complaints()] == ["duplicated sends: 5"]
 
 
+def test_on_a_busy_machine_a_result_may_take_as_long_as_the_slowest_one_of_that_worker_did() -> None:
+    it = evidence()
+    it.sends = [send(0, time=90.0), send(1, 2, 3, time=98.5), send(1, 2, 3, time=101.0, worker="w1")]
+    it.moments = [Moment("w0", 100.5, "killed")]
+    assert [complaint.split(",")[0] for complaint in audit(it).complaints()] == ["duplicated sends: 3"]
+    it.results = [record(0, appended=93.0), *it.results[1:]]
+    assert list(audit(it).complaints()) == []
+    it.sends = [replace(it.sends[0], answered=False), *it.sends[1:], send(0, time=92.0)]  # not the way from a lost one
+    assert audit(it).allowed == 1
+
+
 def test_a_reply_that_got_lost_allows_its_messages_to_be_sent_again_only_under_resend() -> None:
     it = evidence()
     it.sends = [send(0, 1, 2, 3, answered=False), send(0, 1, 2, 3, time=101.0)]

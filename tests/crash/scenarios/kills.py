@@ -80,7 +80,8 @@ def sigkill_report(scene: Scene) -> None:
     sigkill(scene)
 
 
-@scenario("zombie", size=Size(http_total=10.0), quick=True)
+# Requests of a frozen worker must still be alive when it wakes up, or it has no reply to write.
+@scenario("zombie", size=Size(http_total=30.0), quick=True)
 def sigstop(scene: Scene) -> None:
     """One of two workers is frozen (SIGSTOP) under load for twice its session, then goes on."""
     scene.produce()
@@ -91,6 +92,10 @@ def sigstop(scene: Scene) -> None:
     scene.until_sent(0.3)
     scene.freeze("w0")
     scene.hold(2 * scene.size.session)
-    scene.until_sent(0.6, worker=None)
+    scene.wait(lambda: _sent_by(scene, "w0") & _sent_by(scene, "w1"), "the other worker to send what was under way")
     scene.thaw("w0")
     scene.produce(4_000)
+
+
+def _sent_by(scene: Scene, worker: str) -> set[str | None]:
+    return {message.ref for send in scene.sends() if send.worker == worker for message in send.seen}
