@@ -208,6 +208,15 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
     return list(found.partitions)
 
 
+# What is said of a topic that was just created, for a while. `KafkaError.retriable` is for transactions: it never is.
+NO_LEADER_YET = {
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+}
+
+
 def _watermarks(bootstrap: str, topic: str) -> dict[int, tuple[int, int]]:
     consumer = _consumer(bootstrap)
     try:
@@ -218,9 +227,10 @@ def _watermarks(bootstrap: str, topic: str) -> dict[int, tuple[int, int]]:
                     number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=SECONDS)
                     for number in _partitions(consumer, topic)
                 }
-            except KafkaException as error:  # a topic that was just created has no leader yet
-                if not error.args[0].retriable() or time.monotonic() > deadline:
+            except KafkaException as error:
+                if error.args[0].code() not in NO_LEADER_YET or time.monotonic() > deadline:
                     raise
+                time.sleep(0.1)
     finally:
         consumer.close()
 
