@@ -6,6 +6,10 @@ READY := $(VENV)/.ready
 # Tests that start brokers or whole workers; `check` leaves them to `test`.
 SLOW := tests/kafka tests/contract tests/integration tests/crash tests/demo/test_demo.py
 
+STEADY ?= 1800
+FAULTS ?= 3600
+SEED ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help demo check test crash soak lint bench generated lock clean
 
@@ -45,8 +49,11 @@ crash: $(READY) ## every fault and every mutation against real brokers: most of 
 	@LANES_SCALE=25 $(BIN)/python -m pytest tests/integration/test_lanes.py tests/integration/test_steering_on_kafka.py \
 		-k "is_down or low_limit or backlog or cancel"
 
-soak: $(READY) ## everything at random, for SECONDS=3600
-	@$(BIN)/python -m tests.crash --soak $(or $(SECONDS),3600) --seed $(or $(SEED),1)
+soak: $(READY) ## steady load, then faults at random (STEADY=1800 FAULTS=3600 seconds, SEED=1)
+	@echo "== $(STEADY) s at 70 % of what a worker can do: memory, lag and open files have to stay what they are"
+	@$(BIN)/python -m bench soak --seconds $(STEADY)
+	@echo "== $(FAULTS) s of faults at random (SEED=$(SEED))"
+	@$(BIN)/python -m tests.crash --soak $(FAULTS) --seed $(SEED)
 
 bench: $(READY) ## what a message costs on this machine, and how that grows: some minutes (SECTIONS="job load")
 	@$(BIN)/python -m bench $(SECTIONS)

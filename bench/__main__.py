@@ -2,6 +2,7 @@
 
 python -m bench [SECTION …] [--json FILE] [--plot FILE.svg]     sections: parts, job, matrix, load, growth, …
 python -m bench compare COMMIT COMMIT
+python -m bench soak [--seconds 1800] [--load 0.7]              steady load: flat memory, flat lag
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import argparse
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine, parts, report
+from bench import machine, parts, report, soak
 from bench.cell import Bench, Figures
 from bench.compare import compare
 from bench.plot import write_plot
@@ -31,8 +33,12 @@ DEFAULT = ("parts", "job", "load", "growth", "workers", "guarantees")
 def main() -> int:
     """Run what is asked for; without a real Kafka, say why there are only parts."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("sections", nargs="*", help=f"of {', '.join(['parts', *SECTIONS])}; or: compare COMMIT COMMIT")
+    parser.add_argument(
+        "sections", nargs="*", help=f"of {', '.join(['parts', *SECTIONS])}; or: compare COMMIT COMMIT; or: soak"
+    )
     parser.add_argument("--only", default="", help="cells whose name holds this")
+    parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
+    parser.add_argument("--load", type=float, default=0.7, help="with soak: part of the measured capacity")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
     options = parser.parse_args()
@@ -58,12 +64,29 @@ def main() -> int:
             if asked[0] == "compare":
                 compare(console, found.kafka, folder, *asked[1:3])
                 return 0
+            if asked[0] == "soak":
+                return _soak(console, found.kafka, folder, options, about)
             rows = _cells(console, Bench(found.kafka, folder), asked, options.only)
     if options.json:
         report.write_json(options.json, about, cost, rows)
     if options.plot:
         write_plot(options.plot, about, rows)
     return 0
+
+
+def _soak(console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace, about: dict[str, Any]) -> int:
+    soaked = soak.soak(kafka, folder, seconds=options.seconds, load=options.load, console=console)
+    if options.json:
+        soak.write_json(options.json, about, soaked)
+    if options.plot:
+        soak.write_plot(options.plot, about, soaked)
+    console.print(soak.table(soaked))
+    if remark := soak.remark(soaked.samples, int(about["cores"])):
+        console.print(remark)
+    for fault in soaked.faults:
+        console.print(f"[red]FAULT[/] {fault}")
+    console.print(f"{soaked.events:,} events: " + ("soak holds" if soaked.holds else "[red]soak FAILS[/]"))
+    return 0 if soaked.holds else 1
 
 
 def _parts(console: Console, folder: Path) -> dict[str, float]:

@@ -134,6 +134,9 @@ METRICS = (
     Description(
         "loop_lag_seconds", "gauge", "How late the event loop was at worst, in the last ten to twenty seconds."
     ),
+    Description(
+        "gc_collections", "counter", "Runs of Python's garbage collector; each stops the worker.", ("generation",)
+    ),
 )
 
 DESCRIPTIONS = {it.name: it for it in METRICS}

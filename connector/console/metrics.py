@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -42,6 +43,8 @@ class WorkerCollector(Collector):
         page = Page()
         page.add("build_info", 1, __version__)
         page.add("loop_lag_seconds", self._loop_lag())
+        for generation, counts in enumerate(gc.get_stats()):
+            page.add("gc_collections", counts["collections"], str(generation))
         status = self._status()
         page.add("ready", status is not None and status.ready)
         if status is not None:
