@@ -111,7 +111,7 @@ async def _lag(settings: Settings, console: str | None) -> tuple[Members, list[R
         members = await reader.members(settings.group)
         lanes = await ask_console(settings, console)
         sources = await reader.partitions(settings.topics.source_names)
-        waiting = await reader.partitions(retries)
+        waiting = await reader.partitions(retries, optional=True)
         committed = await reader.committed(settings.group, sources)
         committed |= await reader.committed(f"{settings.group}-retry", waiting)
         bounds = await reader.bounds([*sources, *waiting])

@@ -162,7 +162,7 @@ async def _events(
             tp = TopicPartition(source["topic"], source["partition"])
             wanted.setdefault(tp, {})[source["offset"]] = result
     found = Found()
-    there = set(await reader.partitions({tp.topic for tp in wanted}))
+    there = set(await reader.partitions({tp.topic for tp in wanted}, optional=True))
     bounds = await reader.bounds(there & set(wanted))
     begins = {tp: max(min(wanted[tp]), it.begin) for tp, it in bounds.items()}
     async for record in reader.scan(begins, {tp: min(max(wanted[tp]) + 1, it.end) for tp, it in bounds.items()}):

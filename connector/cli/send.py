@@ -201,21 +201,27 @@ def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
 async def _send(settings: Settings, topic: str, events: list[Prepared], patience: float | None) -> Sent:
     """Produce; with `patience` (seconds) also wait for the results."""
     sent = Sent([event.message_id for event in events[:IDS]])
+    if patience is None:  # a service that may only write needs no more
+        await _write(settings, topic, events, sent)
+        return sent
     async with open_reader(settings) as reader:
         # Before the first event: its result may be there before the last event is sent.
         ends = ends_of(await reader.bounds(await reader.partitions([settings.topics.results])))
-        with progress("sent", len(events)) as bar:
-            async with open_producer(settings) as client:
-                records = (Outgoing(topic, event.key, event.value) for event in events)
-
-                def acknowledged(places: Iterable[Place]) -> None:
-                    sent.produced(places)
-                    bar(sent.count)
-
-                await produce(client, records, acknowledged)
-        if patience is not None:
-            await _follow(reader, ends, sent, time.monotonic() + patience)
+        await _write(settings, topic, events, sent)
+        await _follow(reader, ends, sent, time.monotonic() + patience)
     return sent
+
+
+async def _write(settings: Settings, topic: str, events: list[Prepared], sent: Sent) -> None:
+    """Produce all; returns when they are acknowledged."""
+    with progress("sent", len(events)) as bar:
+        async with open_producer(settings) as client:
+
+            def acknowledged(places: Iterable[Place]) -> None:
+                sent.produced(places)
+                bar(sent.count)
+
+            await produce(client, (Outgoing(topic, event.key, event.value) for event in events), acknowledged)
 
 
 async def _follow(reader: Reader, starts: dict[Any, int], sent: Sent, until: float) -> None:

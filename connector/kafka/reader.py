@@ -47,15 +47,25 @@ class Reader:
         self._admin = admin
         self.scanned = 0
 
-    async def partitions(self, topics: Collection[str]) -> list[TopicPartition]:
-        """The partitions of those topics that are there.
+    async def partitions(self, topics: Collection[str], *, optional: bool = False) -> list[TopicPartition]:
+        """The partitions of those topics.
 
         All topics are listed: asking for a missing one by name would create it where brokers do that by themselves.
+
+        Raises:
+            ConnectorError: a topic is not there, or not for us, unless that is `optional`. A search that leaves it out
+                would say that there is nothing.
         """
         found = []
         for topic in await self._admin.describe_topics():
             if topic["topic"] in topics and not topic["error_code"]:
                 found += [TopicPartition(topic["topic"], it["partition"]) for it in topic["partitions"]]
+        missing = set(topics) - {tp.topic for tp in found}
+        if missing and not optional:
+            raise ConnectorError(
+                f"no topic {', '.join(sorted(missing))}, or this user is not authorized to see it; "
+                "look with `sms-connector topics check`"
+            )
         return sorted(found)
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:

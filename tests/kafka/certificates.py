@@ -12,6 +12,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
+CLIENT = "test client"
+"""The common name of the client's certificate."""
+
 
 @dataclass(frozen=True)
 class Certificates:
@@ -36,7 +39,7 @@ def make_certificates(folder: Path) -> Certificates:
     folder.mkdir(parents=True, exist_ok=True)
     authority = _Authority("test authority")
     server_key, server = authority.issue("localhost", server=True)
-    client_key, client = authority.issue("test client", server=False)
+    client_key, client = authority.issue(CLIENT, server=False)
     files = {
         "ca.pem": authority.pem,
         "server.pem": server_key + server,

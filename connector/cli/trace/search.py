@@ -88,7 +88,7 @@ class _Finder:
         trace = Trace(event)
         source = TopicPartition(place.topic, place.partition)
         trace.committed = (await self._reader.committed(self._settings.group, [source])).get(source)
-        waits = await self._same_number(tuple(topics.retry.values()), place.partition)
+        waits = await self._same_number(tuple(topics.retry.values()), place.partition, optional=True)
         async for record in self._scan(waits, since, "retry records"):
             found = retry.read(record.headers) if self._may_hold(record) else None
             if found is not None and found.source == place:
@@ -100,7 +100,8 @@ class _Finder:
                 }
                 trace.retries.append(_seen(record, about))
         places = {place, *(it.place for it in trace.retries)}
-        async for record in self._scan(await self._same_number((topics.journal,), place.partition), since, "journal"):
+        journals = await self._same_number((topics.journal,), place.partition, optional=True)
+        async for record in self._scan(journals, since, "journal"):
             entry = journal.decode(record.value)
             if entry is not None and any(
                 it.topic == entry.topic and it.partition == record.partition and it.offset in entry.offsets
@@ -137,8 +138,10 @@ class _Finder:
             if of_event or (places is None and result.get("message_id") == self._id):
                 trace.results.append(_seen(record, about))
 
-    async def _same_number(self, topics: Sequence[str], number: int | None) -> list[TopicPartition]:
-        partitions = await self._reader.partitions(topics)
+    async def _same_number(
+        self, topics: Sequence[str], number: int | None, *, optional: bool = False
+    ) -> list[TopicPartition]:
+        partitions = await self._reader.partitions(topics, optional=optional)
         return [tp for tp in partitions if number is None or tp.partition == number]
 
     async def _scan(

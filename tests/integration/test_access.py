@@ -1,0 +1,172 @@
+"""The access rules of docs/security.md are enough for each role, and no more: a real broker refuses the rest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import TopicAuthorizationFailedError
+from click.testing import CliRunner, Result
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+from connector.cli.main import group
+from connector.kafka.clients import connect
+from connector.settings.model import Settings
+from tests.integration.pipeline import BATCHED, Pipeline
+from tests.kafka.local import LocalKafka
+from tests.processes import StartConnector
+from tests.tooling.pages import ROOT, blocks
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.kafka
+
+OPERATIONS = {
+    "Read": AclOperation.READ,
+    "Write": AclOperation.WRITE,
+    "Delete": AclOperation.DELETE,
+    "Describe": AclOperation.DESCRIBE,
+    "DescribeConfigs": AclOperation.DESCRIBE_CONFIGS,
+}
+PATTERNS = {"literal": ResourcePatternType.LITERAL, "prefixed": ResourcePatternType.PREFIXED}
+
+
+def bindings(line: str) -> list[AclBinding]:
+    """What a line `kafka-acls.sh …` of the page would add; an option it has not ends the test."""
+    parser = argparse.ArgumentParser(prog="kafka-acls.sh", exit_on_error=False, allow_abbrev=False)
+    for option in ("bootstrap-server", "command-config", "allow-principal"):
+        parser.add_argument(f"--{option}", required=True)
+    parser.add_argument("--add", action="store_true", required=True)
+    parser.add_argument("--operation", action="append", choices=OPERATIONS, required=True)
+    parser.add_argument("--topic", action="append", default=[])
+    parser.add_argument("--group", action="append", default=[])
+    parser.add_argument("--resource-pattern-type", choices=PATTERNS, default="literal")
+    given = parser.parse_args(line.split()[1:])
+    resources = [(ResourceType.TOPIC, name) for name in given.topic]
+    resources += [(ResourceType.GROUP, name) for name in given.group]
+    assert resources, line
+    return [
+        AclBinding(
+            kind,
+            name,
+            PATTERNS[given.resource_pattern_type],
+            given.allow_principal,
+            "*",
+            OPERATIONS[operation],
+            AclPermissionType.ALLOW,
+        )
+        for kind, name in resources
+        for operation in given.operation
+    ]
+
+
+@pytest.fixture
+def ruled(secure_kafka: LocalKafka) -> LocalKafka:
+    """With the page's rules."""
+    (block,) = [it for it in blocks(ROOT / "docs" / "security.md") if it.word == "acls"]
+    lines = [line for line in block.text.splitlines() if not line.startswith("#")]
+    wanted = [binding for line in lines for binding in bindings(line)]
+    assert {it.principal.removeprefix("User:") for it in wanted} == set(secure_kafka.security.others)
+    admin = AdminClient({"bootstrap.servers": secure_kafka.bootstrap, "log_level": 0})
+    for answer in admin.create_acls(wanted).values():
+        answer.result(30)
+    return secure_kafka
+
+
+def test_each_role_can_do_its_work_and_nothing_else(
+    ruled: LocalKafka, tmp_path: Path, start_connector: StartConnector
+) -> None:
+    """The names are the default ones, as on the page; no other test uses them on this broker."""
+    pipeline = Pipeline(tmp_path, ruled.bootstrap, "access", start_connector)
+    definition = BATCHED.format(name="batched", simulator=pipeline.simulate(), records=10, concurrency=2, more="")
+    (tmp_path / "definitions" / "batched.yaml").write_text(definition)
+    as_admin = configure(ruled, tmp_path, None)
+    made = start_connector("topics", "create", "--config", str(as_admin), "--replication", "1", name="create")
+    assert made.wait() == 0, made.output
+
+    def run(role: str, *arguments: str) -> Result:
+        config = configure(ruled, tmp_path, role)
+        return CliRunner().invoke(group, [*arguments, "--config", str(config)], standalone_mode=False)
+
+    def may(role: str, *arguments: str) -> str:
+        ran = run(role, *arguments)
+        assert ran.exception is None, (role, arguments, ran.exception)
+        assert not ran.return_value, ran.output
+        return ran.output
+
+    worker = start_connector("run", "--config", str(configure(ruled, tmp_path, "sms-connector")), name="worker")
+    worker.wait_for("partitions opened")
+    events = tmp_path / "events.jsonl"
+    good = {"message_id": "m1", "provider": "batched", "campaign_id": "c", "to": "+919810000010", "template_id": "t"}
+    good |= {"template_variables": {}, "custom": {"hid": "h", "uid": "m1"}}
+    bad = {**good, "message_id": "m2", "custom": {}}  # becomes a dead letter
+    lines = [good, bad]
+    events.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    may("campaigns", "send", str(events))
+    wait_until(lambda: "accepted" in run("support", "trace", "m1").output, "the result of m1", within=30)
+    assert "m1" in may("support", "results", "--status", "accepted")
+    may("support", "lag")
+    may("oncall", "provider", "pause", "batched")
+    may("oncall", "provider", "resume", "batched")
+    assert "1" in may("oncall", "replay")
+    assert worker.stop() == 0, worker.output
+    assert "uthoriz" not in worker.output
+
+    for role, *arguments in (
+        ("campaigns", "results"),
+        ("reports", "trace", "m1"),
+        ("support", "provider", "pause", "batched"),
+        ("support", "send", str(events)),
+    ):
+        refused = run(role, *arguments)
+        assert "uthoriz" in f"{refused.exception} {refused.output}", (role, arguments, refused)
+
+
+@pytest.mark.parametrize(("topic", "allowed"), [("sms.results", True), ("sms.dead-letters", False)])
+async def test_reports_read_results_and_no_dead_letters(ruled: LocalKafka, topic: str, allowed: bool) -> None:
+    options = connect(Settings.model_validate({"kafka": kafka_of(ruled, "reports")}).kafka).options()
+    reader = AIOKafkaConsumer(topic, **options, group_id="reports")
+    try:
+        with nullcontext() if allowed else pytest.raises(TopicAuthorizationFailedError):
+            await reader.start()
+            await reader.getmany(timeout_ms=2000)
+    finally:
+        await reader.stop()
+
+
+def kafka_of(kafka: LocalKafka, role: str | None) -> dict[str, str]:
+    if role is None:
+        return {"bootstrap.servers": kafka.bootstrap}
+    assert kafka.security is not None
+    return {
+        "bootstrap.servers": kafka.sasl_bootstrap,
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": role,
+        "sasl.password": kafka.security.password,
+        "ssl.ca.location": str(kafka.security.certificates.ca),
+    }
+
+
+def configure(kafka: LocalKafka, folder: Path, role: str | None) -> Path:
+    """Settings of a role: every name of a topic and of the group is the default."""
+    document = {
+        "kafka": kafka_of(kafka, role),
+        "providers": [str(folder / "definitions")],
+        "start_from": "earliest",
+        "console": {"port": None},
+        "log": {"format": "json"},
+    }
+    file = folder / f"{role or 'admin'}.yaml"
+    file.write_text(json.dumps(document))
+    return file
