@@ -58,10 +58,11 @@ soak: $(READY) ## steady load, then faults at random (STEADY=1800 FAULTS=3600 se
 bench: $(READY) ## what a message costs on this machine, and how that grows: some minutes (SECTIONS="job load")
 	@$(BIN)/python -m bench $(SECTIONS)
 
-generated: $(READY) ## write again what is made from the code: schemas/, docs/configuration.md
-	@echo "== writing schemas/ and docs/configuration.md"
+generated: $(READY) ## write again what is made from the code: schemas/, docs/configuration.md, the list in docs/architecture.md
+	@echo "== writing schemas/, docs/configuration.md and the list of files in docs/architecture.md"
 	@$(BIN)/sms-connector schemas
 	@$(BIN)/sms-connector config reference > $(VENV)/reference.md && mv $(VENV)/reference.md docs/configuration.md
+	@$(BIN)/python -m tests.docs.rooms
 
 lock: $(READY) ## resolve pyproject.toml into requirements/*.lock
 	@echo "== resolving requirements/*.lock"

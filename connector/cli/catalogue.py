@@ -210,7 +210,7 @@ Shipped definitions: name them in `connector.yaml` (`providers: [plivo, textloca
 and events with `"provider": "plivo"` are sent. Custom values are what an event, or its campaign, brings under `custom`.
 This page is made from the definitions: `python -m connector.cli.catalogue docs/providers.md`.
 
-```
+```sh
 sms-connector providers list
 sms-connector providers show plivo           # what it needs, and its quirks; --file prints the definition
 sms-connector check plivo                    # with the environment as it is
