@@ -28,7 +28,7 @@ from rich.table import Table
 from bench.cell import _Ends
 from bench.verdict import Point, Verdict, judge
 from connector.cli.plot import COLOURS, panels, thousands
-from tests.integration.pipeline import BATCHED, Pipeline, event
+from tests.integration.pipeline import Pipeline, event
 from tests.kafka import find
 from tests.kafka.ports import free_ports
 from tests.processes import ConnectorProcess
@@ -140,8 +140,7 @@ class _Run:
         pipeline = Pipeline(folder, kafka.bootstrap, f"soak-{os.getpid()}", start, partitions=PARTITIONS)
         pipeline.log = Path(os.devnull)  # it would have gigabytes
         self._address = pipeline.simulate(f"json.latency={LATENCY_SECONDS}")
-        definition = BATCHED.format(name="p0", simulator=self._address, records=1000, concurrency=24, more="")
-        (folder / "definitions" / "p0.yaml").write_text(definition)
+        pipeline.define("p0", records=1000, concurrency=24)
         (port,) = free_ports(1)
         self._page = f"http://127.0.0.1:{port}/metrics"
         pipeline.configure(console={"port": port}, log={"format": "json", "level": "info"})

@@ -23,7 +23,7 @@ from confluent_kafka.admin import (
 from connector.cli.main import group
 from connector.kafka.clients import connect
 from connector.settings.model import Settings
-from tests.integration.pipeline import BATCHED, Pipeline
+from tests.integration.pipeline import Pipeline
 from tests.kafka.local import LocalKafka
 from tests.processes import StartConnector
 from tests.tooling.pages import ROOT, blocks
@@ -88,8 +88,8 @@ def test_each_role_can_do_its_work_and_nothing_else(
 ) -> None:
     """The names are the default ones, as on the page; no other test uses them on this broker."""
     pipeline = Pipeline(tmp_path, ruled.bootstrap, "access", start_connector)
-    definition = BATCHED.format(name="batched", simulator=pipeline.simulate(), records=10, concurrency=2, more="")
-    (tmp_path / "definitions" / "batched.yaml").write_text(definition)
+    pipeline.simulate()
+    pipeline.define()
     as_admin = configure(ruled, tmp_path, None)
     made = start_connector("topics", "create", "--config", str(as_admin), "--replication", "1", name="create")
     assert made.wait() == 0, made.output

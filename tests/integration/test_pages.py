@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from connector.cli.main import group
+from tests import marked
 from tests.docs.test_pages import page
 from tests.integration.pipeline import Pipeline, event
 from tests.kafka.find import Kafka
@@ -41,6 +42,7 @@ def test_every_command_of_operations_and_scaling(pipeline: Pipeline, monkeypatch
     pipeline.wait_for_results(2)
     monkeypatch.chdir(pipeline.folder)
     monkeypatch.setenv("SMS_CONNECTOR_CONFIG", str(pipeline.config))
+    monkeypatch.setenv("PROVIDER_PASSWORD", marked.PASSWORD)
     ran: set[str] = set()
     for name in ("operations.md", "scaling.md"):
         for words in commands(page(name)):
