@@ -73,5 +73,7 @@ class ControlReader:
 
 def missing(topic: str) -> TopicError:
     """There is no control topic."""
-    remedy = "run `sms-connector topics create`, or correct the name in `topics.control`"
+    remedy = (
+        "run `sms-connector topics create`, or correct the name in `topics.control`; who is not authorized sees none"
+    )
     return TopicError([Problem("is not on the cluster", remedy, path=topic)])
