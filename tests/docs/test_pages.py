@@ -23,6 +23,7 @@ PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), ROOT / "deplo
 RUN_BY = {
     "README.md": "tests/integration/test_pages.py",
     "definition.md": "tests/definition/test_page.py",
+    "lanes.md": "tests/integration/test_steering_on_kafka.py",
     "migrating.md": "tests/docs/test_pages.py",
     "operations.md": "tests/integration/test_pages.py",
     "providers.md": "tests/docs/test_pages.py",
