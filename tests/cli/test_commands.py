@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from click.testing import CliRunner
 from connector.cli.lag import Situation, row
 from connector.cli.main import COMMANDS, group, main
 from connector.cli.moments import MOMENT
+from connector.cli.output import table_lines
 from connector.cli.replay import about_letter
 from connector.cli.selection import Selection, may_hold
 from connector.cli.trace.found import Seen, Trace
@@ -349,3 +351,49 @@ def test_topics_are_expanded_with_the_sources_last_and_those_that_have_enough_le
     actual[topics.journal] = ActualTopic(topics.journal, 8, 1)
     retries = list(topics.retry.values())
     assert expansion(topics, actual, 8) == [topics.results, *retries, topics.dead_letters, *topics.source_names]
+
+
+# ---- tables ---------------------------------------------------------------------------------------------------------
+
+COLUMNS = ("topic", "lag", "oldest", "held by")
+ROWS = [("sms.messages", 7, "m1", "provider acme is open: HTTP 401"), ("sms.retry.5s", 12, None, "")]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (
+            None,
+            """\
+            topic         lag  oldest  held by
+            sms.messages    7  m1      provider acme is open: HTTP 401
+            sms.retry.5s   12""",
+        ),
+        (
+            40,
+            """\
+            topic         lag  oldest
+            sms.messages    7  m1
+                held by: provider acme is open: HTTP 401
+            sms.retry.5s   12""",
+        ),
+        (
+            5,
+            """\
+            topic
+            sms.messages
+                lag: 7
+                oldest: m1
+                held by: provider acme is open: HTTP 401
+            sms.retry.5s
+                lag: 12""",
+        ),
+    ],
+)
+def test_a_table_loses_nothing_on_a_narrow_terminal(width: int | None, shown: str) -> None:
+    """The last columns go below their row."""
+    assert "\n".join(table_lines(COLUMNS, ROWS, right=("lag",), width=width)) == textwrap.dedent(shown)
+
+
+def test_a_table_without_rows_is_its_head() -> None:
+    assert list(table_lines(COLUMNS, [], right=(), width=80)) == ["topic  lag  oldest  held by"]
