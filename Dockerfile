@@ -18,6 +18,9 @@ WORKDIR /etc/sms-connector
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 EXPOSE 8080
+# Of `run`, where the console has its usual port; an orchestrator's own probes go before it.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
+  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/health/live', timeout=3)"]
 # Exec form: SIGTERM reaches the connector itself, which then has `timeouts.drain` (40 s) to finish what it has begun.
 # Give it 30 s more than that before it is killed (docker run --stop-timeout 75).
 ENTRYPOINT ["python", "-m", "connector"]

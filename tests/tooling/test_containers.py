@@ -154,6 +154,13 @@ def test_the_image_is_not_root_and_gets_signals_itself(dockerfile: list[tuple[st
     assert int(last["EXPOSE"]) == Settings().console.port
 
 
+def test_the_image_asks_itself_what_compose_asks_it(dockerfile: list[tuple[str, str]], compose: dict[str, Any]) -> None:
+    """Shown to work above."""
+    options, _, command = dict(dockerfile)["HEALTHCHECK"].partition("CMD")
+    assert {option.split("=")[0] for option in options.split()} == {"--interval", "--timeout", "--start-period"}
+    assert ["CMD", *json.loads(command)] == compose["services"]["connector"]["healthcheck"]["test"]
+
+
 def test_the_image_is_made_of_pinned_things(dockerfile: list[tuple[str, str]]) -> None:
     stages = [shlex.split(arguments) for instruction, arguments in dockerfile if instruction == "FROM"]
     for stage in stages:
