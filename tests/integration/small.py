@@ -31,9 +31,8 @@ SMALL: dict[str, Any] = {
     "unknown_grace": "10s",
 }
 
-# What a worker takes beside `memory.bytes` once it works, most of it Faust's buffers: up to 51 chunks of 2,000 fetched
-# records of a kilobyte each (72 MB were seen with 50,000 events); then results on their way, requests and replies, and
-# what the allocator does not give back.
+# What a worker may take beside `memory.bytes` once it works. 72 MB were seen with 50,000 events; where they go was not
+# measured. Reckoned: Faust may buffer 51 chunks of up to 2,000 records, about a kilobyte each.
 BESIDE_MEMORY_BYTES = 160 << 20
 
 # A slice of records is let in at once.
