@@ -1,10 +1,11 @@
-"""What a PromQL query asks for: metric names and labels, found without a parser of the whole language."""
+"""What a PromQL query asks for: read by a parser of the language, then its metric names and labels against a page."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 
+import promql_parser
 from prometheus_client.parser import text_string_to_metric_families
 
 NAME = re.compile(r"\bsms_connector_[a-z0-9_]+")
@@ -40,8 +41,10 @@ def faults(query: str, page: dict[str, set[str]]) -> Iterator[str]:
         for label in labels.split(","):
             if label.strip() not in asked | FROM_PROMETHEUS:
                 yield f"nothing to group by {label.strip()}"
-    if query.count("(") != query.count(")") or query.count("{") != query.count("}"):
-        yield "brackets do not match"
+    try:
+        promql_parser.parse(query)
+    except ValueError as error:
+        yield str(error)
 
 
 def all_faults(queries: Iterable[str], page: str) -> list[str]:

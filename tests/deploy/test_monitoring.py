@@ -32,6 +32,8 @@ def test_every_query_finds_its_metrics_and_labels(page: str) -> None:
         'sms_connector_results_total{campaign="c"}',
         "sum by (phone) (sms_connector_ready)",
         "sum(sms_connector_ready",
+        "rate(sms_connector_results_total)",  # of an instant, where a range is wanted
+        "sum by provider (sms_connector_results_total)",
     ],
 )
 def test_a_wrong_query_is_found(page: str, wrong: str) -> None:
