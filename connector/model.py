@@ -14,6 +14,9 @@ from typing import Annotated, Any, Literal, overload
 import msgspec
 from msgspec import Meta
 
+NUMBER = r"\+?[1-9][0-9]{4,18}"
+"""A recipient: E.164, the plus sign may be left out."""
+
 
 class Priority(StrEnum):
     """`high` goes first within its lane."""
@@ -30,9 +33,7 @@ class Message(msgspec.Struct, gc=False):
     ]
     to: Annotated[
         str,
-        Meta(
-            pattern=r"^\+?[1-9][0-9]{4,18}$", description="Recipient's phone number, E.164.", examples=["+919812345678"]
-        ),
+        Meta(pattern=f"^{NUMBER}$", description="Recipient's phone number, E.164.", examples=["+919812345678"]),
     ]
     provider: Annotated[str | None, Meta(description="Name of the provider definition. A campaign may supply it.")] = (
         None

@@ -12,9 +12,10 @@ A quote inside a literal is written twice (`'it''s'`). Values come from users an
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from operator import attrgetter
 from typing import Any, Final
 
 from connector.definition.arguments import MISSING, ExpressionError, Filter, Step, bind
@@ -25,6 +26,7 @@ from connector.model import Batch, Message
 __all__ = ["CALLS", "MISSING", "SYSTEM_NAMES", "Call", "Expression", "ExpressionError", "Head", "parse", "split"]
 
 Read = Callable[[Message, Batch], Any]
+Column = Callable[[Sequence[Message]], list[Any] | None]
 
 # The seed's five, and the field of the message each reads. Every other name is custom: `message.custom[name]`.
 SYSTEM_NAMES: Final = {
@@ -106,6 +108,26 @@ class Expression:
             defaulted = defaulted or call.filter.name == "default"
             read = _read_filtered(self.written, read, call, keep_empty=defaulted)
         return read
+
+    def column(self) -> Column | None:
+        """A function of messages that gives the values of all, where the expression is a bare name; else None.
+
+        The function gives None for messages one of which has no value.
+        """
+        if self.head.kind != "name" or self.filters or self.raw:
+            return None
+        name = self.head.text
+        field = SYSTEM_NAMES.get(name)
+
+        def column(messages: Sequence[Message]) -> list[Any] | None:
+            try:
+                values = [it.custom[name] for it in messages] if field is None else list(map(read, messages))  # type: ignore[index]
+            except (KeyError, TypeError):  # no such value; no values at all
+                return None
+            return None if None in values or "" in values else values
+
+        read = attrgetter(field or "custom")
+        return column
 
     def normalise(self) -> Callable[[Any], Any]:
         """The filters alone, for a value read from a reply; MISSING when it is empty or a filter cannot take it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from itertools import repeat
 
 from connector.clock import Clock
 from connector.delivery.attempt import Attempt, Part
@@ -43,7 +44,8 @@ class Router:
         keys = renderer.batch_keys(messages) if renderer.max_records > 1 else [None] * len(messages)
         if operation.when is not None or keys is None:
             return None
-        return [(0, it.campaign_id, key, item.priority) for it, key, item in zip(messages, keys, items, strict=True)]
+        campaigns, priorities = [message.campaign_id for message in messages], [item.priority for item in items]
+        return list(zip(repeat(0), campaigns, keys, priorities, strict=False))
 
     def key(self, message: Message, priority: bool, after: int = -1) -> Key:
         """The window of a message: of the first operation behind `after` that it fits.
@@ -118,6 +120,11 @@ class Preparation:
     def _sendable(self, part: Part, settlement: Settlement) -> tuple[list[Item], list[Message]]:
         """Decode; messages that came too late, or are none any more, end here."""
         wall = self._clock.wall()
+        if not [1 for item in part.items if item.deadline is not None and item.deadline <= wall]:
+            try:
+                return part.items, list(map(self._decode, part.items))
+            except MessageError:
+                pass  # one of them: which, is found out below
         items: list[Item] = []
         messages: list[Message] = []
         for item in part.items:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from connector.definition.expression import MISSING, Expression
+from connector.definition.expression import MISSING, Column, Expression
 from connector.definition.tree import Constant
 from connector.errors import MessageError
 from connector.model import Batch, Message
@@ -83,6 +83,9 @@ class JsonEncoder:
             return text if text is MISSING else orjson.Fragment(text)
 
         return raw
+
+    def column(self, expression: Expression) -> Column | None:
+        return expression.column()
 
     def text(self, parts: Sequence[str | Expression]) -> Build:
         if not any(isinstance(part, Expression) and part.raw for part in parts):

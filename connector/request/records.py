@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from connector.definition.expression import MISSING, Expression, Head
+from connector.definition.expression import MISSING, Column, Expression, Head
 from connector.definition.filters import as_text
 from connector.definition.tree import Batching, Constant, Operation, Replacement, Text
 from connector.errors import MessageError
@@ -65,6 +65,7 @@ class Records:
             self._builds.append(_present(build) if recipient and len(keys) > 1 else build)
             self._merging.append(merging(key.node, join))
         builds = self._builds
+        self._column = None if len(keys) > 1 or keys[0].value is None else keys[0].value.column
         self._build: Build = (
             builds[0] if len(builds) == 1 else lambda message, batch: [build(message, batch) for build in builds]
         )
@@ -87,7 +88,9 @@ class Records:
             return None
         build = self._build
         try:
-            values = [build(message, batch) for batch.seq, message in enumerate(messages, 1)]
+            values = None if self._column is None else self._column(messages)
+            if values is None:
+                values = [build(message, batch) for batch.seq, message in enumerate(messages, 1)]
             if MISSING in values or not all(_distinct(source, messages, batch) for source in self._told_apart):
                 return None
         except MessageError:
@@ -185,29 +188,35 @@ def _separable(build: Build, join: str, written: int) -> Build:
 Mark = tuple[int, tuple[str, ...]]
 
 
-def _told_apart(operation: Operation) -> list[list[Build]]:
+Told = tuple[Build, Column | None]
+
+
+def _told_apart(operation: Operation) -> list[list[Told]]:
     """By what the reply's entries will be told apart, source by source; none where recipients alone tell them apart."""
     entries = operation.response.entries if operation.response else ()
     return [
-        [expression.compile() for expression, _ in entry.match.pairs]
+        [(expression.compile(), expression.column()) for expression, _ in entry.match.pairs]
         for entry in entries
         if entry.match.pairs and not any(_tells_recipients_apart(expression) for expression, _ in entry.match.pairs)
     ]
 
 
-def _marks(sources: Sequence[Sequence[Build]], message: Message, batch: Batch) -> list[Mark]:
+def _marks(sources: Sequence[Sequence[Told]], message: Message, batch: Batch) -> list[Mark]:
     """What no other message of the request may have."""
     found = []
     for source, builds in enumerate(sources):
-        values = [build(message, batch) for build in builds]
+        values = [build(message, batch) for build, _ in builds]
         if MISSING not in values:
             found.append((source, tuple([as_text(value) for value in values])))
     return found
 
 
-def _distinct(builds: Sequence[Build], messages: Sequence[Message], batch: Batch) -> bool:
+def _distinct(expressions: Sequence[Told], messages: Sequence[Message], batch: Batch) -> bool:
     """Whether every message has values of its own. False also where that cannot be said of all of them at once."""
-    columns = [[build(message, batch) for batch.seq, message in enumerate(messages, 1)] for build in builds]
+    columns = [
+        (column and column(messages)) or [build(message, batch) for batch.seq, message in enumerate(messages, 1)]
+        for build, column in expressions
+    ]
     if set(map(type, chain.from_iterable(columns))) != {str}:
         return False
     return len(set(zip(*columns, strict=True))) == len(messages)

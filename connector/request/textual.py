@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from connector.definition.expression import MISSING, Expression
+from connector.definition.expression import MISSING, Column, Expression
 from connector.definition.filters import as_text
 from connector.definition.tree import Constant, Replacement, Text
 from connector.errors import MessageError
@@ -125,6 +125,9 @@ class TextEncoder:
 
     def whole(self, expression: Expression) -> Build:
         return whole_text(expression, self.escape, self.check)
+
+    def column(self, expression: Expression) -> Column | None:
+        return None  # each is escaped
 
     def text(self, parts: Sequence[str | Expression]) -> Build:
         return longer_text(parts, self.escape, self.check)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from connector.definition.expression import MISSING, Expression
+from connector.definition.expression import MISSING, Column, Expression
 from connector.definition.tree import Array, Constant, Encoded, Member, Node, Object, Replacement, Spread, Text
 from connector.errors import DefinitionError, MessageError, Problem
 from connector.model import Batch, Message
@@ -32,6 +32,9 @@ class Encoder(Protocol):
 
     def whole(self, expression: Expression) -> Build:
         """The leaf of a string that is one replacement; gives MISSING where there is no value."""
+
+    def column(self, expression: Expression) -> Column | None:
+        """The same for many messages at once, where a leaf is the value itself; else None."""
 
     def text(self, parts: Sequence[str | Expression]) -> Build:
         """The leaf of longer text; a missing optional value is empty, a missing required one raises MessageError."""
@@ -69,11 +72,13 @@ class Value:
         build: gives MISSING where there is none.
         absent: why a message without this value is invalid; None where it may be left out.
         constant: True when it is the same for every message.
+        column: gives those of many messages at once, or None where that cannot be done.
     """
 
     build: Build
     absent: str | None = None
     constant: bool = False
+    column: Column | None = None
 
     def required(self) -> Build:
         """`build`, but a missing value that may not be left out raises MessageError."""
@@ -129,7 +134,7 @@ def compile_value(node: Node, encoder: Encoder, keys: Keys, place: str) -> Value
                 return _constant(encoder.constant(node))
             case Replacement(expression):
                 absent = None if expression.optional else f"{expression.written} has no value"
-                return Value(encoder.whole(expression), absent)
+                return Value(encoder.whole(expression), absent, column=encoder.column(expression))
             case Text(parts):
                 return Value(encoder.text(parts))
             case Encoded("xml", Object(members)) if len(members) != 1:
@@ -187,7 +192,7 @@ def _array(nodes: Sequence[Node], encoder: Encoder, keys: Keys, place: str) -> V
             value = only(message, batch)
             return [value] if value is not MISSING else MISSING
 
-        return Value(one)
+        return Value(one, column=_boxed(items[0].column))
     builds = [item.required() for item in items]
 
     def array(message: Message, batch: Batch) -> Any:
@@ -247,7 +252,38 @@ def _record(known: Mapping[str, Value]) -> Value:
                 raise MessageError(absent)
         return out or MISSING
 
-    return Value(record)
+    return Value(record, column=_records(template, {name: value.column for name, value in known.items()}))
+
+
+def _boxed(column: Column | None) -> Column | None:
+    """A list of one for each."""
+    if column is None:
+        return None
+
+    def boxed(messages: Sequence[Message]) -> list[Any] | None:
+        values = column(messages)
+        return None if values is None else [[value] for value in values]
+
+    return boxed
+
+
+def _records(template: Mapping[str, Any], columns: Mapping[str, Column | None]) -> Column | None:
+    """A copy of the template for each, filled field by field. The hot path."""
+    filled = {name: column for name, column in columns.items() if column is not None}
+    if any(template[name] is None and name not in filled for name in template):
+        return None
+
+    def records(messages: Sequence[Message]) -> list[Any] | None:
+        made = [dict(template) for _ in messages]
+        for name, column in filled.items():
+            values = column(messages)
+            if values is None:
+                return None
+            for record, value in zip(made, values, strict=True):
+                record[name] = value
+        return made
+
+    return records
 
 
 Step = Callable[[dict[str, Any], Message, Batch], None]

@@ -209,6 +209,7 @@ class _Values:
     def __init__(self, match: Match, scope: Scope, path: str) -> None:
         self.name = tuple(expression.source for expression, _ in match.pairs)
         self._of_message = [expression.compile() for expression, _ in match.pairs]
+        self._column = match.pairs[0][0].column()
         self._counts = any("seq" in expression.calls for expression, _ in match.pairs)
         readers = []
         for expression, source in match.pairs:
@@ -238,6 +239,8 @@ class _Values:
         """The value of each message; None where it has none."""
         if len(self._of_message) == 1 and not self._counts:
             (read,) = self._of_message
+            if self._column is not None and (column := self._column(messages)) is not None:
+                return [value if value.__class__ is str else scalar_key(value) for value in column]
             try:
                 values = [read(message, batch) for message in messages]
             except MessageError:

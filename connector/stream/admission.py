@@ -23,7 +23,7 @@ from connector.stream.relief import Relief
 log = structlog.get_logger(__name__)
 
 # Records admitted between two turns of the event loop: a millisecond of work.
-SLICE_RECORDS = 250
+SLICE_RECORDS = 500
 # While nothing is released, this often it is looked again: a lane may have been held up meanwhile.
 LOOK_SECONDS = 1.0
 

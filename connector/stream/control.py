@@ -7,7 +7,8 @@ is sent there. Every worker reads the whole topic before it admits its first eve
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast, get_type_hints
 
 import msgspec
@@ -18,7 +19,7 @@ from connector.definition.words import HoursText
 from connector.delivery.hours import Schedule
 from connector.delivery.item import Item
 from connector.errors import ConfigurationError, Problem
-from connector.model import Campaign, CampaignState, Message, Priority, ProviderState
+from connector.model import NUMBER, Campaign, CampaignState, Message, Priority, ProviderState
 
 log = structlog.get_logger(__name__)
 
@@ -27,19 +28,35 @@ CAMPAIGN, PROVIDER = "campaign:", "provider:"
 UNREADABLE = Campaign(state=CampaignState.PAUSED)
 
 
-def _trusted() -> type[Message]:
-    """Message without its constraints."""
-    kinds = get_type_hints(Message)
-    fields = [(it.name, kinds[it.name], msgspec.field(default=it.default)) for it in msgspec.structs.fields(Message)]
+def _loose(*names: str) -> type[Message]:
+    """Message without the constraints of these fields."""
+    kinds, plain = get_type_hints(Message, include_extras=True), get_type_hints(Message)
+    fields = [
+        (it.name, (plain if it.name in names else kinds)[it.name], msgspec.field(default=it.default))
+        for it in msgspec.structs.fields(Message)
+    ]
     return cast("type[Message]", msgspec.defstruct("Message", fields, bases=(Message,), gc=False))
 
 
 decode_message = msgspec.json.Decoder(Message).decode
 # What was admitted was checked then: without that it takes two thirds of the time.
-_decode_admitted = msgspec.json.Decoder(_trusted()).decode
+_decode_admitted = msgspec.json.Decoder(_loose(*Message.__struct_fields__)).decode
+# A regular expression per number costs a fifth of the time: those of many messages are looked at together.
+_decode_but_number = msgspec.json.Decoder(_loose("to")).decode
+_are_numbers = re.compile(f"(?:{NUMBER}\n)+").fullmatch
 _decode_campaign = msgspec.json.Decoder(Campaign).decode
 _decode_provider = msgspec.json.Decoder(ProviderState).decode
 _encode = msgspec.json.Encoder().encode
+
+
+def decode_messages(items: Sequence[Item]) -> list[Message] | None:
+    """The messages of events at once; None where one cannot be read."""
+    try:
+        messages = [_decode_but_number(item.raw) for item in items]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    numbers = "\n".join([message.to for message in messages]) + "\n"
+    return messages if _are_numbers(numbers) and numbers.count("\n") == len(items) else None
 
 
 class Change(NamedTuple):

@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from operator import attrgetter
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from connector.errors import MessageError
 from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream import retry
 from connector.stream.budget import Budget, weight
-from connector.stream.control import Control, decode_message
+from connector.stream.control import Control, decode_message, decode_messages
 from connector.stream.counts import IntakeCounts
 from connector.stream.failover import Failover
 from connector.stream.ledger import Ledger
@@ -95,13 +95,18 @@ class Intake:
         records = _fresh(partition.ledger, records)
         journalled = partition.journalled or ()
         retried = partition.topic in self._retry_topics
-        stale_at = self._stale_at
-        item_of = self._item
-        items: list[Item] = [
-            item_of(record.value or b"", partition, record.offset, record.key, received_at, stale_at(record))
-            for record in records
-        ]
-        if item_of is TracedItem:
+        items: list[Item] = list(
+            map(
+                self._item,
+                [record.value or b"" for record in records],
+                repeat(partition),
+                [record.offset for record in records],
+                [record.key for record in records],
+                repeat(received_at),
+                self._deadlines(records),
+            )
+        )
+        if self._item is TracedItem:
             _trace(items, records)
         ended: list[tuple[Item, Result | Moved]] = []
         self._rooms.clear()
@@ -139,21 +144,14 @@ class Intake:
         """Prepare all of them for their lanes at once, as it nearly always is. False, with nothing done, where one of
         them needs a look of its own.
         """
-        if self._control.campaigns or any(item.deadline is not None and item.deadline <= now for item in items):
+        if self._control.campaigns or [1 for it in items if it.deadline is not None and it.deadline <= now]:
             return False
-        try:
-            messages = [decode_message(item.raw) for item in items]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        messages = decode_messages(items)
+        if messages is None or [1 for it in messages if it.expires_at is not None or it.priority is Priority.HIGH]:
             return False
-        if any(it.expires_at is not None or it.priority is Priority.HIGH for it in messages):
+        if not all(map(self._allowed, [message.to for message in messages])):
             return False
-        if not all(map(self._allowed, map(attrgetter("to"), messages))):
-            return False
-        providers: defaultdict[str | None, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
-        for item, message in zip(items, messages, strict=True):
-            fitting = providers[message.provider]
-            fitting[0].append(item)
-            fitting[1].append(message)
+        providers = _by_provider(items, messages)
         for name, fitting in providers.items():
             lane = None if name is None else self._lanes.get(name)
             if lane is None or len(fitting[0]) > self._room(lane):
@@ -179,10 +177,13 @@ class Intake:
         except Exception as error:
             return self._fault(item, error, now)
 
-    def _stale_at(self, record: ConsumerRecord) -> float | None:
-        if self._max_age is None or record.timestamp < 0:  # -1: the producer set no timestamp
-            return None
-        return float(record.timestamp) / 1000 + self._max_age
+    def _deadlines(self, records: Sequence[ConsumerRecord]) -> list[float | None]:
+        """When each is stale."""
+        age = self._max_age
+        if age is None:
+            return [None] * len(records)
+        # -1: the producer set no timestamp
+        return [None if record.timestamp < 0 else record.timestamp / 1000 + age for record in records]
 
     def _file(self, item: Item, now: float) -> Result | Moved | None:
         """Give the item to its lane; a result, or a retry record, when it goes no further."""
@@ -289,6 +290,20 @@ class Intake:
             received_at=item.received_at,
             **fields,
         )
+
+
+def _by_provider(
+    items: Sequence[Item], messages: Sequence[Message]
+) -> Mapping[str | None, tuple[list[Item], list[Message]]]:
+    """Items and their messages by provider."""
+    names = [message.provider for message in messages]
+    if names and names.count(names[0]) == len(names):
+        return {names[0]: (list(items), list(messages))}
+    found: defaultdict[str | None, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
+    for name, item, message in zip(names, items, messages, strict=True):
+        found[name][0].append(item)
+        found[name][1].append(message)
+    return found
 
 
 def _fresh(ledger: Ledger, records: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
