@@ -45,6 +45,11 @@ class Backlog:
         return (window.key for window in self._windows)
 
     @property
+    def full(self) -> bool:
+        """A full window may leave: `choose` has an answer, whatever else is on its way."""
+        return self._windows.full
+
+    @property
     def waiting(self) -> int:
         """Messages that could leave now as far as they themselves are concerned."""
         return self._windows.count + sum(len(part.items) for part in self._next)

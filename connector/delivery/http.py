@@ -80,6 +80,7 @@ class HttpTransport:
         self._ssl = _ssl_context(definition)
         if any(isinstance(operation.auth, SigV4) for operation in definition.operations):
             sigv4.require(definition.file)
+        self._timeout = self._within(self._total)
         self._session: aiohttp.ClientSession | None = None
         self._tokens: dict[int, tuple[OAuth2, OAuth2Middleware]] = {}
 
@@ -130,7 +131,7 @@ class HttpTransport:
                 allow_redirects=False,
                 trace_request_ctx=progress,
                 middlewares=middlewares,
-                timeout=aiohttp.ClientTimeout(total=seconds, connect=self._http.connect),
+                timeout=self._timeout if seconds == self._total else self._within(seconds),
             ) as response:
                 body, truncated = await _body(response, limit)
                 return Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, body, truncated)
@@ -139,6 +140,9 @@ class HttpTransport:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: what aiohttp refuses to send. `from None`: see failures.py about texts.
             raise self._explain(error, progress, url) from None
+
+    def _within(self, seconds: float) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=seconds, connect=self._http.connect)
 
     def _explain(self, error: Exception, progress: Progress, url: URL) -> RequestError:
         return explain(error, progress, host=url.host or "", connect=self._http.connect, total=self._total)

@@ -338,7 +338,7 @@ class Lane:
         """Start the next request; seconds to wait when there is none to start now."""
         if self._paused or len(self._flights) >= self._gate.concurrency.slots:
             return NAP_SECONDS
-        caught_up = self._caught_up()
+        caught_up = not self._backlog.full and self._caught_up()  # of no interest where one is full
         choice = self._backlog.choose(now, idle=not self._flights, caught_up=caught_up, memory_full=self._memory_full())
         if choice is None:
             self.counts.flow(now)

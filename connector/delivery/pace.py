@@ -8,6 +8,10 @@ HALF_LIFE_SECONDS = 5.0
 """Long enough to bridge a slow reply, short enough to notice a provider that has just become slow."""
 
 
+STEP_SECONDS = HALF_LIFE_SECONDS / 1000
+"""It fades this often at most: a message per request would make it a part of their cost."""
+
+
 class Pace:
     """Messages per second, as an exponentially weighted mean. Costs a few operations per request."""
 
@@ -29,7 +33,9 @@ class Pace:
         return messages * self._weight / self._messages
 
     def _fade(self, now: float) -> None:
-        passed = max(0.0, now - self._at)
+        passed = now - self._at
+        if passed < STEP_SECONDS:
+            return
         keep = 0.5 ** (passed / HALF_LIFE_SECONDS)
         self._messages *= keep
         # The integral of the weights over the time that has passed, so that a steady rate is shown as it is at once.

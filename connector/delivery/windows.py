@@ -189,6 +189,11 @@ class Windows:
         """A message of high priority is waiting."""
         return self._high.first() is not None
 
+    @property
+    def full(self) -> bool:
+        """A full window may leave: `choose` has an answer, whatever else is on its way."""
+        return self._full.first() is not None
+
     def add(self, key: Key, item: Item) -> None:
         """File a message; `item.since` is set."""
         self.extend(key, (item,))

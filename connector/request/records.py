@@ -88,7 +88,7 @@ class Records:
             return None
         build = self._build
         try:
-            values = None if self._column is None else self._column(messages)
+            values = None if self._column is None or len(messages) == 1 else self._column(messages)
             if values is None:
                 values = [build(message, batch) for batch.seq, message in enumerate(messages, 1)]
             if MISSING in values or not all(_distinct(source, messages, batch) for source in self._told_apart):
