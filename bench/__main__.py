@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="cells whose name holds this")
     parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
     parser.add_argument("--load", type=float, default=0.7, help="with soak: part of the measured capacity")
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--json", type=Path, help="write the figures here, section by section")
     parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
     options = parser.parse_args()
     if options.plot:
@@ -53,7 +53,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="sms-bench-") as name:
         folder = Path(name)
         asked = options.sections or DEFAULT
-        cost = _parts(console, folder) if "parts" in asked else {}
+        if "parts" in asked:
+            cost = _parts(console, folder)
+            if options.json:
+                report.add_to_json(options.json, "parts", about, {"µs": cost})
         if asked == ["parts"]:
             return 0
         with find.find(folder / "kafka") as found:
@@ -66,9 +69,7 @@ def main() -> int:
                 return 0
             if asked[0] == "soak":
                 return _soak(console, found.kafka, folder, options, about)
-            rows = _cells(console, Bench(found.kafka, folder), asked, options.only)
-    if options.json:
-        report.write_json(options.json, about, cost, rows)
+            rows = _cells(console, Bench(found.kafka, folder), asked, options.only, options.json)
     if options.plot:
         write_plot(options.plot, about, rows)
     return 0
@@ -102,12 +103,13 @@ def _parts(console: Console, folder: Path) -> dict[str, float]:
     return cost
 
 
-def _cells(console: Console, bench: Bench, asked: list[str], only: str) -> list[report.Row]:
+def _cells(console: Console, bench: Bench, asked: list[str], only: str, json: Path | None) -> list[report.Row]:
     rows: list[report.Row] = []
     for section, cells in SECTIONS.items():
         if section not in asked:
             continue
         measured: list[tuple[str, Figures]] = []
+        about = machine.about()
         for cell in cells:
             if only not in cell.name:
                 continue
@@ -115,6 +117,8 @@ def _cells(console: Console, bench: Bench, asked: list[str], only: str) -> list[
             measured.append((cell.name, bench.measure(cell)))
         rows += [(section, name, figures) for name, figures in measured]
         console.print(report.table(section, measured))
+        if json:  # at once: a long run that is stopped has not been for nothing
+            report.add_to_json(json, section, about, report.cells(measured))
     return rows
 
 

@@ -40,7 +40,13 @@ def _three(values: tuple[float, float, float] | None) -> str:
     return "" if values is None else " / ".join(f"{value:.0f}" for value in values)
 
 
-def write_json(file: Path, about: Mapping[str, Any], parts: Mapping[str, float], rows: Iterable[Row]) -> None:
-    cells = [{"section": section, "cell": name, **figures.as_dict()} for section, name, figures in rows]
-    document = {"machine": dict(about), "parts": dict(parts), "cells": cells}
+def add_to_json(file: Path, section: str, about: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Put one section into the file, with the machine as it was; others stay as they are."""
+    document = orjson.loads(file.read_bytes()) if file.exists() else {}
+    document[section] = {"machine": dict(about), **found}
     file.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def cells(rows: Iterable[tuple[str, Figures]]) -> dict[str, Any]:
+    """What `add_to_json` takes of measured cells."""
+    return {"cells": [{"cell": name, **figures.as_dict()} for name, figures in rows]}

@@ -1,0 +1,66 @@
+"""docs/performance.md: its tables are made from the figures beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+
+from bench.page import rendered
+from bench.report import add_to_json
+
+ROOT = Path(__file__).parents[2]
+ABOUT = {"cpu": "A machine", "cores": 2}
+
+
+def section(*cells: dict[str, object]) -> dict[str, object]:
+    about = {
+        "cpu": "A CPU",
+        "cores": 2,
+        "load": 0.1,
+        "python": "3.11",
+        "packages": {"a": "1"},
+        "commit": "c0",
+        "at": "T",
+    }
+    nothing = {"rate": 1000.0, "cpu": 12.0, "calibration": 1.2, "rss": 99.0, "fill": None, "to_send": None}
+    return {"machine": about, "cells": [nothing | {"to_result": None} | cell for cell in cells]}
+
+
+def test_the_tables_of_the_page_are_those_of_the_figures_beside_it() -> None:
+    page = (ROOT / "docs" / "performance.md").read_text()
+    figures = orjson.loads((ROOT / "docs" / "performance.json").read_bytes())
+    assert rendered(page, figures) == page, "python -m bench.page"
+
+
+def test_a_table_has_the_columns_that_say_something_and_the_goals_of_the_job() -> None:
+    job = section(
+        {"cell": "connector", "rate": 80_000.0, "fill": 1000.0},
+        {"cell": "plain Faust", "rate": 3_200.0},
+        {"cell": "copy without HTTP", "rate": 160_000.0},
+    )
+    text = rendered("<!-- bench: job -->\nold\n<!-- end -->\n<!-- bench: load -->\n<!-- end -->", {"job": job})
+    assert "| connector | 80,000 | 12.0 | 10.0 | 99 | 1,000 |" in text
+    assert "to send" not in text
+    assert "25.0 times plain Faust (goal: 25) and 0.50 of the copy (goal: 0.4)" in text
+    assert "commit `c0`; 2 cores of A CPU at load 0.1" in text
+    assert "old" not in text
+    assert "Not measured yet." in text
+
+
+def test_the_matrix_has_a_row_per_kind_and_campaigns_and_a_column_per_latency() -> None:
+    matrix = section(
+        {"cell": "batched, 10,000 campaigns, 0 ms", "fill": 30.0}, {"cell": "batched, 10,000 campaigns, 50 ms"}
+    )
+    text = rendered("<!-- bench: matrix -->\n<!-- end -->", {"matrix": matrix})
+    assert "|  | 0 ms | 50 ms |" in text
+    assert "| batched, 10,000 campaigns | 1,000 · 30 · 99 MB | 1,000 · 99 MB |" in text
+
+
+def test_measuring_one_section_anew_leaves_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    add_to_json(file, "job", ABOUT, {"cells": [1]})
+    add_to_json(file, "load", ABOUT, {"cells": [2]})
+    add_to_json(file, "job", ABOUT, {"cells": [3]})
+    found = orjson.loads(file.read_bytes())
+    assert {name: it["cells"] for name, it in found.items()} == {"job": [3], "load": [2]}
