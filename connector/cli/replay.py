@@ -21,9 +21,7 @@ from connector.kafka.reader import Reader, ends_of, open_reader
 from connector.kafka.sending import Outgoing, Place, open_producer, produce
 from connector.model import Status
 from connector.settings import Loaded, Settings
-
-REPLAY_OF = "replay_of"
-"""Header of a replayed event: the record it was made from, so that it is not replayed twice."""
+from connector.stream.duplicates import REPLAY_OF
 
 MAY_HAVE_ARRIVED = {Status.ACCEPTED, Status.UNKNOWN, Status.DUPLICATE}
 HOURS = 24
@@ -81,7 +79,8 @@ def replay(
     """Put events back into the messages topic. Without --yes it only says which.
 
     A replayed event is the raw event as it was, with the header `replay_of`; it gets a result of its own under the same
-    message_id. What was replayed before is left out. `expires_at` still holds; `max_age` counts anew.
+    message_id, and is no duplicate of it. What was replayed before is left out. `expires_at` still holds; `max_age`
+    counts anew.
 
     Exit codes: 0 done, or said; 1 Kafka cannot be used, 2 usage, 78 configuration.
 

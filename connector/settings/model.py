@@ -132,6 +132,18 @@ class Results(Section):
     """Secret key of `to: hashed`, at least 16 characters. The same salt gives the same hash for the same number."""
 
 
+class Duplicates(Section):
+    """Events that repeat the `message_id` of an earlier event of their partition: found when `horizon` is set."""
+
+    horizon: Annotated[Duration, Field(gt=0)] | None = None
+    """How long after a message was sent another event with its `message_id` ends `duplicate`, unsent; null looks for
+    none. Events of one id must have one key. Read back after a rebalance."""
+
+    # 100 MB, and 10 to 20 seconds for a new owner to read back.
+    messages: Annotated[int, Field(ge=1000, le=10_000_000)] = 1_000_000
+    """Ids kept per partition: beyond that the oldest are forgotten before the horizon. Each costs 100 bytes."""
+
+
 # ---- bounds ---------------------------------------------------------------------------------------------------------
 
 
@@ -275,6 +287,9 @@ class Settings(Section):
 
     results: Results = Results()
     """What a result says about the recipient."""
+
+    duplicates: Duplicates = Duplicates()
+    """Events that repeat an earlier one."""
 
     memory: Memory = Memory()
     """How much one worker holds."""

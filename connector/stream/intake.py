@@ -18,11 +18,12 @@ from connector.delivery.item import Item, TracedItem
 from connector.delivery.lane import Lane
 from connector.delivery.tracing import HEADER, HEADER_BYTES
 from connector.errors import MessageError
-from connector.model import CampaignState, Message, Priority, Result, Status
+from connector.model import CampaignState, Message, Priority, Result, Source, Status
 from connector.stream import retry
 from connector.stream.budget import Budget, weight
 from connector.stream.control import Control, decode_message, decode_messages
 from connector.stream.counts import IntakeCounts
+from connector.stream.duplicates import Duplicates
 from connector.stream.failover import Failover
 from connector.stream.ledger import Ledger
 from connector.stream.parking import Parking
@@ -47,6 +48,7 @@ class Intake:
         allowed: whether a number may be texted.
         max_age: seconds after which an event is stale, None for never.
         traced: items carry the trace of their event.
+        duplicates: the ids of events that were admitted; None where nobody asks.
 
     Attributes:
         counts: totals, for metrics.
@@ -69,6 +71,7 @@ class Intake:
         allowed: Callable[[str], bool],
         max_age: float | None,
         traced: bool = False,
+        duplicates: Duplicates | None = None,
     ) -> None:
         self.counts = IntakeCounts()
         self._lanes = lanes
@@ -87,6 +90,7 @@ class Intake:
         self._allowed = allowed
         self._max_age = max_age
         self._item = TracedItem if traced else Item
+        self._duplicates = duplicates
 
     def take(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
         """Admit these records of a partition. Offsets that are settled already are passed over."""
@@ -94,7 +98,6 @@ class Intake:
         received_at = datetime.fromtimestamp(now, UTC)
         records = _fresh(partition.ledger, records)
         journalled = partition.journalled or ()
-        retried = partition.topic in self._retry_topics
         items: list[Item] = list(
             map(
                 self._item,
@@ -110,9 +113,9 @@ class Intake:
             _trace(items, records)
         ended: list[tuple[Item, Result | Moved]] = []
         self._rooms.clear()
-        if retried or journalled or not self._together(items, now):
+        if partition.topic in self._retry_topics or journalled or not self._together(items, now):
             for item, record in zip(items, records, strict=True):
-                end = self._end(item, now, record if retried else None, item.offset in journalled)
+                end = self._end(item, now, record, item.offset in journalled)
                 if end is not None:
                     ended.append((item, end))
         ended += self._offer(now)
@@ -156,22 +159,24 @@ class Intake:
             lane = None if name is None else self._lanes.get(name)
             if lane is None or len(fitting[0]) > self._room(lane):
                 return False
+        if self._duplicates is not None and not self._duplicates.admit_all(items, messages):
+            return False
         self._fitting.update({self._lanes[name or ""]: fitting for name, fitting in providers.items()})
         return True
 
-    def _end(self, item: Item, now: float, retried: ConsumerRecord | None, interrupted: bool) -> Result | Moved | None:
+    def _end(self, item: Item, now: float, record: ConsumerRecord | None, interrupted: bool) -> Result | Moved | None:
         """What becomes of an item; None when it is to wait in a lane: `_offer` gives it there. Raises nothing.
 
         Args:
             item: admitted.
             now: wall seconds.
-            retried: its record, where that stands in a retry topic.
+            record: what it was just read from; None where it is filed anew.
             interrupted: it is journalled.
         """
         try:
-            if retried is not None:
-                _restore(item, retried)
-            return self._interrupted(item, now) if interrupted else self._file(item, now)
+            if record is not None and item.origin.topic in self._retry_topics:
+                _restore(item, record)
+            return self._interrupted(item, now) if interrupted else self._file(item, now, record)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return self._unreadable(item, str(error), now)
         except Exception as error:
@@ -185,7 +190,7 @@ class Intake:
         # -1: the producer set no timestamp
         return [None if record.timestamp < 0 else record.timestamp / 1000 + age for record in records]
 
-    def _file(self, item: Item, now: float) -> Result | Moved | None:
+    def _file(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | Moved | None:
         """Give the item to its lane; a result, or a retry record, when it goes no further."""
         message = self._control.message_of(item)
         if message.expires_at is not None:
@@ -198,6 +203,10 @@ class Intake:
         steered = message.campaign_id in self._control.campaigns
         if steered and self._control.state(message.campaign_id) is CampaignState.CANCELLED:
             return _result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
+        if self._duplicates is not None and record is not None:
+            earlier = self._duplicates.admit(item, message.message_id, record)
+            if earlier is not None:
+                return _duplicate(item, message, earlier, now)
         lane = None if message.provider is None else self._lanes.get(message.provider)
         if lane is None:
             return self._unknown(item, message, now)
@@ -272,7 +281,10 @@ class Intake:
     def _interrupted(self, item: Item, now: float) -> Result:
         """Journalled and without a result: a worker died while the provider may have had it. Never sent again."""
         reason = "a worker stopped while this message may have been at the provider (on_uncertain: report)"
-        return _result(item, decode_message(item.raw), Status.UNKNOWN, reason, now)
+        message = decode_message(item.raw)
+        if self._duplicates is not None:
+            self._duplicates.note(item, message.message_id)
+        return _result(item, message, Status.UNKNOWN, reason, now)
 
     def _fault(self, item: Item, error: Exception, now: float) -> Result:
         """A fault of ours that one event brings out must not stop every other event for ever."""
@@ -342,6 +354,13 @@ def _result(item: Item, message: Message, status: Status, reason: str, now: floa
         attempts=item.attempts,
         received_at=item.received_at,
     )
+
+
+def _duplicate(item: Item, message: Message, earlier: Source, now: float) -> Result:
+    reason = "an earlier event with this message_id was sent, may have been, or is still open"
+    result = _result(item, message, Status.DUPLICATE, reason, now)
+    result.duplicate_of = earlier
+    return result
 
 
 def _restore(item: Item, record: ConsumerRecord) -> None:

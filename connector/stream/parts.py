@@ -25,6 +25,7 @@ from connector.stream.committer import Committer
 from connector.stream.control import Control
 from connector.stream.control_reader import ControlReader
 from connector.stream.counts import EpochCounts
+from connector.stream.duplicates import Duplicates
 from connector.stream.failover import Failover
 from connector.stream.gates import Gates
 from connector.stream.group import Group
@@ -36,6 +37,7 @@ from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.pulse import Pulse
+from connector.stream.recall import Recall
 from connector.stream.relief import Relief
 from connector.stream.retry import Tiers
 from connector.stream.retry_reader import RetryReader
@@ -65,6 +67,7 @@ class Parts:
     Attributes:
         settled: events settled so far.
         journal_kept: `on_uncertain: report` can be kept.
+        recall: reads back what later events may repeat; None where nobody asks.
     """
 
     def __init__(
@@ -95,6 +98,10 @@ class Parts:
         )
         self.journal_kept = any(map(reports, definitions.values()))
         self.opening = Opening(cluster, settings, journal=self.journal_kept)
+        duplicates = self.recall = None
+        if (horizon := settings.duplicates.horizon) is not None:
+            duplicates = Duplicates(messages=settings.duplicates.messages, horizon=horizon, clock=clock)
+            self.recall = Recall(cluster, settings, duplicates=duplicates, clock=clock)
         self.pulse = Pulse(clock, limit=settings.timeouts.session / 2)
         self._gates = Gates(owned, self.pulse)
         self.writer = self._gates.writer = ResultWriter(
@@ -108,10 +115,11 @@ class Parts:
             gate=self._gates.may_write,
             failed=failed,
             most=UNACKNOWLEDGED_RESULTS,
-            too_large=too_large,
+            too_large=too_large if duplicates is None else duplicates.after(too_large),
             clock=clock,
             traced=tracing is not None,
         )
+        self._settle = self.writer.add if duplicates is None else duplicates.before(self.writer.add)
         self._journal = self._gates.journal = Journal(self._append_to_journal)
         tiers = Tiers(settings.topics.retry)
         self._parking = Parking(tiers, move=self.writer.move, clock=clock, longest=settings.park_max)
@@ -128,7 +136,7 @@ class Parts:
             self.lanes.current,
             control=self.control,
             failover=self.failover,
-            settle=self.writer.add,
+            settle=self._settle,
             move=self.writer.move,
             parking=self._parking,
             retry_topics=tiers.delays,
@@ -138,6 +146,7 @@ class Parts:
             allowed=allowed,
             max_age=settings.max_age,
             traced=tracing is not None,
+            duplicates=duplicates,
         )
         self.steering = Steering(
             self.lanes.current,
@@ -203,7 +212,7 @@ class Parts:
         return Lane(
             definition,
             decode=self.control.waiting,
-            settle=self.writer.add,
+            settle=self._settle,
             transport=transport,
             clock=self._clock,
             settings=settings,

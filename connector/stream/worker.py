@@ -124,9 +124,10 @@ class Worker:
 
     @property
     def progress(self) -> object:
-        """Changes whenever an event is settled or the group gives us a generation."""
+        """Changes whenever an event is settled, a record is read back or the group gives us a generation."""
         parts = self._parts
-        return (parts.settled, parts.owned.generation, parts.owned.live)
+        recalled = 0 if parts.recall is None else parts.recall.seen
+        return (parts.settled, parts.owned.generation, parts.owned.live, recalled)
 
     @property
     def idle(self) -> bool:
@@ -209,6 +210,8 @@ class Worker:
         assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
         retries = retry_partitions(self._settings.topics, assigned)
         opened = await parts.opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
+        if parts.recall is not None:
+            await parts.recall.read(opened, wanted=lambda: epoch == owned.epoch)
         if epoch != owned.epoch:
             return
         read_again = [it for it in opened if TopicPartition(it.topic, it.partition) in retries]

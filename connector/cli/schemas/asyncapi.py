@@ -13,6 +13,7 @@ from connector.kafka.topics import DURABLE_REPLICATION, Topic, plan
 from connector.model import Campaign, Message, ProviderState, Result
 from connector.settings.model import Topics
 from connector.stream.control import CAMPAIGN, PROVIDER
+from connector.stream.duplicates import REPLAY_OF
 from connector.stream.tail import SETTLES
 
 BINDING = {"bindingVersion": "0.5.0"}
@@ -26,6 +27,11 @@ TRACE = {
     "type": "string",
     "description": "The event's W3C trace context; only with `tracing.enabled`.",
     "examples": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
+}
+REPLAYED = {
+    "type": "string",
+    "description": "It is sent again on purpose, and no duplicate: topic/partition/offset of what it was made from.",
+    "examples": ["sms.dead-letters/3/17"],
 }
 # Kafka Connect's names, so that tools which read its dead letters read ours.
 ERRORS = {
@@ -178,7 +184,7 @@ def _schemas() -> dict[str, Any]:
     offsets = {"type": "array", "items": {"type": "integer", "minimum": 0}}
     return {
         **components("#/components/schemas/{name}"),
-        "EventHeaders": {"type": "object", "properties": {HEADER: TRACE}},
+        "EventHeaders": {"type": "object", "properties": {HEADER: TRACE, REPLAY_OF: REPLAYED}},
         "SettlesHeaders": {"type": "object", "properties": {SETTLES: SETTLED, HEADER: TRACE}, "required": [SETTLES]},
         "DeadLetterHeaders": {
             "type": "object",
