@@ -117,6 +117,7 @@ class Findings:
         needless: messages sent although their result was durable; never right.
         misplaced: results whose header, value, partition and provider's id do not belong together.
         guessed: results that should be `unknown` and are not.
+        misjudged: events sent although an earlier one had their id, or `duplicate` of none.
         denied: results that say "not taken" of messages the provider took, or the other way round.
         uncommitted: events without a committed offset at the end.
         examples: of each, message ids or offsets.
@@ -132,6 +133,7 @@ class Findings:
     guessed: int = 0
     needless: int = 0
     misplaced: int = 0
+    misjudged: int = 0
     denied: int = 0
     uncommitted: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
@@ -147,6 +149,7 @@ class Findings:
             ("guessed", 0),
             ("needless", 0),
             ("misplaced", 0),
+            ("misjudged", 0),
             ("denied", 0),
             ("uncommitted", 0),
         ):
@@ -183,6 +186,9 @@ def audit(evidence: Evidence) -> Findings:
     strays = list(_misplaced(evidence))
     found.misplaced += len(strays)
     found.note("misplaced", strays)
+    wrong = list(_misjudged(evidence))
+    found.misjudged = len(wrong)
+    found.note("misjudged", wrong)
     needless = list(_needless(evidence))
     found.needless = len(needless)
     found.note("needless", needless)
@@ -240,6 +246,23 @@ def _misplaced(evidence: Evidence) -> Iterator[str]:
             yield f"{result.message_id} has the provider's id {result.provider_message_id} of another message"
 
 
+def _misjudged(evidence: Evidence) -> Iterator[str]:
+    """Promise: of the events of a partition that have one id one was sent, and the others say which."""
+    results: defaultdict[tuple[str, int, str], dict[int, Result]] = defaultdict(dict)
+    for it in evidence.results:
+        source, message_id = it.result.source, it.result.message_id
+        if message_id is not None:
+            results[source.topic, source.partition, message_id][source.offset] = it.result
+    for (_, _, message_id), by_offset in results.items():
+        repeated = {offset for offset, result in by_offset.items() if result.status is Status.DUPLICATE}
+        sent = sum(result.status in {Status.ACCEPTED, Status.UNKNOWN} for result in by_offset.values())
+        yield from [f"{message_id} was sent"] * (sent - 1)
+        for offset in repeated:
+            earlier = by_offset[offset].duplicate_of
+            if earlier is None or earlier.offset not in by_offset.keys() - repeated:
+                yield f"{message_id} repeats nothing"
+
+
 def _needless(evidence: Evidence) -> Iterator[str]:
     """Messages that arrived at the provider after their result was durable."""
     durable = _durable(evidence)
@@ -250,10 +273,10 @@ def _needless(evidence: Evidence) -> Iterator[str]:
 
 
 def _durable(evidence: Evidence) -> dict[str, float]:
-    """Message id → since when it has a durable result."""
+    """Message id → since when it has a durable result, of the event that was to be sent."""
     durable: dict[str, float] = {}
     for it in evidence.results:
-        if it.result.message_id is not None:
+        if it.result.message_id is not None and it.result.status is not Status.DUPLICATE:
             durable[it.result.message_id] = min(it.appended, durable.get(it.result.message_id, it.appended))
     return durable
 

@@ -20,6 +20,7 @@ GROUPS = {
     "broker": "Brokers",
     "provider": "Providers",
     "retry": "Retry topics",
+    "repeat": "Events with the id of an earlier one (`duplicates.horizon`)",
     "offsets": "Offsets and topics",
 }
 """Scenario.promise → heading."""

@@ -30,6 +30,7 @@ CHECKS = (
     Check("trust-unacknowledged", "sigkill-while-results-wait", "lost"),
     Check("drop-settles", "sigkill", "duplicated_results"),
     Check("skip-tail", "sigkill", "duplicated_results"),
+    Check("forget-ids", "repeats-killed", "misjudged"),
     Check("skip-drain", "sigterm", "duplicated_sends"),
     Check("ignore-commit-answer", "refused-commits", "uncommitted"),
     Check("forget-acknowledgement", "calm", "uncommitted"),
@@ -114,6 +115,16 @@ def skip_tail() -> None:
     replace(Cluster, "read_tail", nothing)
 
 
+def forget_ids() -> None:
+    """Does not read back which ids were sent."""
+    from connector.stream.recall import Recall
+
+    async def nothing(self: Recall, opened: Any, **_: Any) -> None:
+        self._duplicates.own({(it.topic, it.partition) for it in opened})
+
+    replace(Recall, "read", nothing)
+
+
 def trust_the_clock() -> None:
     """Never doubts its membership, however long it stood still."""
     from connector.stream.pulse import Pulse
@@ -129,6 +140,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "trust-unacknowledged": trust_unacknowledged,
     "drop-settles": drop_settles,
     "skip-tail": skip_tail,
+    "forget-ids": forget_ids,
     "trust-the-clock": trust_the_clock,
 }
 """Name → breaks that rule."""

@@ -114,6 +114,7 @@ class Scene:
             "max_age": None,
             "wait": "200ms",
             "memory": memory or {},
+            "duplicates": {"horizon": "1h" if self.size.repeats else None},
             "console": {"port": None},
             "log": {"format": "json", "level": "info"},
             "timeouts": {

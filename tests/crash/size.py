@@ -11,6 +11,8 @@ from tests import marked
 from tests.crash.audit import NOT_NOW
 from tests.kafka.records import Event
 
+REPEAT_ROUNDS = 400
+"""A message repeats one of its partition that came at most so many of them before it."""
 ORDINARY = 10_000
 """The simulator gives numbers that end in 000001 to 000008 outcomes of their own."""
 
@@ -27,6 +29,7 @@ class Size:
         on_uncertain: of the definition.
         temporary: of so many messages one is refused for now, each time it is sent; 0 for none.
         retry: how those are repeated until they end `failed`.
+        repeats: one message in so many has the id of an earlier one of its partition; 0 for none.
         providers: definitions, each with a simulator of its own; messages take turns.
         http_total: time-out of a request.
     """
@@ -42,6 +45,7 @@ class Size:
     http_total: float = 5.0
     replication: int = 1
     temporary: int = 0
+    repeats: int = 0
     retry: str = "{attempts: 3, base: 3s, cap: 6s}"
     providers: tuple[str, ...] = ("fake",)
 
@@ -52,6 +56,7 @@ class Size:
 
     def event(self, number: int, partitions: int) -> Event:
         """Partitions, providers and campaigns take turns, campaigns in short runs as a service makes them."""
+        place, number = number % partitions, self._named(number, partitions)
         campaign = f"c{number // 7 % self.campaigns}"
         refused = self.temporary and number % self.temporary == 0
         document = {
@@ -62,7 +67,14 @@ class Size:
             "body": f"hello {marked.TEXT}",
             "custom": {"hid": f"h-{campaign}"},
         }
-        return Event(orjson.dumps(document), partition=number % partitions)
+        return Event(orjson.dumps(document), partition=place)
+
+    def _named(self, number: int, partitions: int) -> int:
+        """Whose id and recipient the message has: its own, or those of one that came soon or long before it."""
+        if not self.repeats or number % self.repeats:
+            return number
+        earlier = number - partitions * (1 + number // self.repeats % REPEAT_ROUNDS)
+        return number if earlier < 0 else earlier
 
     def definition(self, url: str) -> str:
         """The seed's payload, with the worker's name: the provider's log tells by it who has sent what."""

@@ -85,6 +85,23 @@ def _id_of_another(it: Evidence) -> None:
     it.results = [swapped, *it.results[1:]]
 
 
+def _repeat(it: Evidence, status: Status, earlier: int | None) -> None:
+    """One more event of m0's partition, with its id."""
+    again = replace(event(0), source=Source("in", 0, 9))
+    result = Result(status, again.source, AT, "m0", duplicate_of=None if earlier is None else source(earlier))
+    it.events = [*it.events, again]
+    it.results = [*it.results, Recorded(result, "in/0/9", 101.0, 0)]
+
+
+def _repeat_sent(it: Evidence) -> None:
+    _repeat(it, Status.ACCEPTED, None)
+    it.sends = [*it.sends, send(0, time=101.0)]
+
+
+def _repeats_another(it: Evidence) -> None:
+    _repeat(it, Status.DUPLICATE, 2)
+
+
 def _accepted_unsent(it: Evidence) -> None:
     it.sends = [send(0, 1, 2)]
     it.results[3].result.provider_message_id = None
@@ -117,6 +134,8 @@ def _behind(it: Evidence) -> None:
         (_without_header, "misplaced", 1),
         (_elsewhere, "misplaced", 1),
         (_id_of_another, "misplaced", 1),
+        (_repeat_sent, "misjudged", 1),
+        (_repeats_another, "misjudged", 1),
         (_accepted_unsent, "denied", 1),
         (_rejected_but_taken, "denied", 1),
         (_unknown, "unknown", 1),
@@ -132,6 +151,14 @@ def test_each_broken_promise_is_found_and_is_the_only_one(
     found = audit(it)
     assert getattr(found, name) == count
     assert [complaint.split(":")[0].replace(" ", "_") for complaint in found.complaints()] == [name]
+
+
+def test_an_event_that_repeats_an_earlier_one_is_not_sent_and_says_so() -> None:
+    it = evidence()
+    _repeat(it, Status.DUPLICATE, 0)
+    assert list(audit(it).complaints()) == []
+    it.sends = [*it.sends, send(0, time=101.0)]
+    assert [complaint.split(":")[0] for complaint in audit(it).complaints()] == ["duplicated sends"]
 
 
 def test_a_hard_kill_allows_what_was_at_the_provider_and_no_more() -> None:
