@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import msgspec
@@ -22,11 +21,14 @@ from connector.delivery.item import Item
 from connector.delivery.retry import Backoff
 from connector.delivery.route import compile_routes
 from connector.delivery.settlement import Settler
-from connector.model import Batch, Message, Reply
+from connector.kafka.batches import Fields, fill
+from connector.model import Batch, Message, Outcome, Reply, Result
 from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
-from connector.stream.control import Control
-from connector.stream.ledger import Ledger
+from connector.stream.alike import records
+from connector.stream.control import Control, decode_messages
+from connector.stream.ledger import Ledger, Marks
+from connector.stream.partition import Partition
 from connector.stream.tail import SETTLES, Offsets, settled_place, settles
 from tests.integration.pipeline import BATCHED
 
@@ -63,22 +65,35 @@ def measure(folder: Path) -> Iterator[Figure]:
     reading = reader.read(reply, messages, batch, 0.0)
     assert reading.whole is None
 
-    origin, now = SimpleNamespace(topic="sms.messages", partition=0), datetime.now(UTC)
+    origin, now = Partition("sms.messages", 0, Ledger(0), Marks(0, {}), {}, 0, Offsets(BATCH)), datetime.now(UTC)
     items = [Item(value, origin, number, None, now, None) for number, value in enumerate(raw)]
     attempt = Attempt(Part((), items), compile_routes(definition)[0], items, messages, request, batch, 0.0)
     settler = Settler(definition, backoff=Backoff(definition.retry, lambda: 0.5), clock=ManualClock(), dry_run=False)
-    results = settler.replied(attempt, 200, reading.outcomes, None).results
+    results = settler.replied(attempt, 200, reading.outcomes, None).alike
+    assert results is not None
     assert len(results) == BATCH
+    each, apart = list(results), list(reading.outcomes)
 
     control = Control(ManualClock(), most=1, topic="")
-    yield Figure("decode and check the event", _best(lambda: [decode(value) for value in raw]))
+    yield Figure("decode and check the event", _best(lambda: decode_messages(items)))
     yield Figure("decode it again for its request", _best(lambda: [control.waiting(item) for item in items]))
     yield Figure("batch key", _best(lambda: renderer.batch_keys(messages)))
     yield Figure(f"render ({BATCH:,} per request)", _best(lambda: renderer.render(messages, batch)), 2.0)
     yield Figure(f"read the reply ({BATCH:,} entries)", _best(lambda: reader.read(reply, messages, batch, 0.0)), 2.0)
-    yield Figure("build the result", _best(lambda: settler.replied(attempt, 200, reading.outcomes, None)))
-    yield Figure("encode the result", _best(lambda: [encode(result) for result in results]))
-    yield from _bookkeeping([encode(result) for result in results])
+    yield Figure("settle the reply", _best(lambda: settler.replied(attempt, 200, reading.outcomes, None)))
+    yield Figure(
+        "encode the results, keys and headers", _best(lambda: [list(it) for _, _, it in records(results, encode) or ()])
+    )
+    yield Figure(
+        "settle and encode one by one (where they differ)", _best(lambda: _apart(settler, attempt, apart, encode))
+    )
+    yield from _bookkeeping([encode(result) for result in each])
+
+
+def _apart(
+    settler: Settler, attempt: Attempt, outcomes: Sequence[Outcome], encode: Callable[[Result], bytes]
+) -> list[bytes]:
+    return [encode(result) for result in settler.replied(attempt, 200, outcomes, None).results]
 
 
 def _bookkeeping(values: Sequence[bytes]) -> Iterator[Figure]:
@@ -87,9 +102,8 @@ def _bookkeeping(values: Sequence[bytes]) -> Iterator[Figure]:
     headers = [[(SETTLES, settles("sms.messages", 0, number))] for number in range(BATCH)]
 
     def append() -> None:
-        builder = BatchBuilder(1 << 20, 0)
-        for value, header in zip(values, headers, strict=True):
-            assert builder.append(timestamp=None, key=None, value=value, headers=header) is not None
+        fields: list[Fields] = [(None, value, header) for value, header in zip(values, headers, strict=True)]
+        assert fill(BatchBuilder(1 << 20, 0), fields, 0) == BATCH
 
     def progress() -> None:
         start = ledger.high
@@ -103,7 +117,7 @@ def _bookkeeping(values: Sequence[bytes]) -> Iterator[Figure]:
             assert place is not None
             offsets.add(place[1])
 
-    yield Figure("append it to a record batch", _best(append))
+    yield Figure("append them to a record batch", _best(append))
     yield Figure("ledger: admit and settle", _best(progress))
     yield Figure("read it back at opening", _best(read_back))
 
