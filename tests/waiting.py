@@ -12,13 +12,16 @@ T = TypeVar("T")
 POLL_SECONDS = 0.05
 
 
-def wait_until(condition: Callable[[], T], what: str, *, within: float = 30.0) -> T:
-    """Return the first true value of `condition`; fail naming `what` when `within` seconds have passed."""
+def wait_until(condition: Callable[[], T], what: str, *, within: float = 30.0, every: float = POLL_SECONDS) -> T:
+    """Return the first true value of `condition`; fail naming `what` when `within` seconds have passed.
+
+    A condition that is dear to ask for is asked for less often, `every` so many seconds.
+    """
     deadline = time.monotonic() + within
     while not (value := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {within:g} s for {what}; last value: {value!r}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
     return value
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, KafkaError
 
 from connector.errors import ConnectorError
 from connector.kafka.admin import open_admin
@@ -19,6 +20,12 @@ from connector.settings.model import Settings
 POLL_RECORDS = 20_000
 """One poll while scanning: parsing, not polling, is then the cost."""
 POLL_MILLISECONDS = 200
+
+COORDINATOR_SECONDS = 0.5
+COORDINATOR_TRIES = 30
+"""15 s: a new cluster needs one or two, a busy one that loads its groups some more."""
+
+T = TypeVar("T")
 
 
 class Bounds(NamedTuple):
@@ -88,12 +95,13 @@ class Reader:
         """The group's committed offsets; partitions without one are left out."""
         if not partitions:
             return {}
-        offsets = await self._admin.list_consumer_group_offsets(group, partitions=list(partitions))
+        asked = list(partitions)
+        offsets = await _coordinated(lambda: self._admin.list_consumer_group_offsets(group, partitions=asked))
         return {tp: found.offset for tp, found in offsets.items() if found.offset >= 0}
 
     async def members(self, group: str) -> Members:
         """State and size of the group."""
-        (response,) = await self._admin.describe_consumer_groups([group])
+        (response,) = await _coordinated(lambda: self._admin.describe_consumer_groups([group]))
         _error, _name, state, _type, _protocol, members = response.groups[0][:6]
         return Members(state, len(members))
 
@@ -156,6 +164,20 @@ async def open_reader(settings: Settings) -> AsyncIterator[Reader]:
             raise ConnectorError(f"Kafka refused: {type(error).__name__}: {error}") from error
         finally:
             await consumer.stop()
+
+
+async def _coordinated(ask: Callable[[], Awaitable[T]]) -> T:
+    """What a group's coordinator answers.
+
+    The first question about any group makes a new cluster create the topic that groups are kept in; until then, and
+    while it is loaded, nobody coordinates.
+    """
+    for _ in range(COORDINATOR_TRIES):
+        try:
+            return await ask()
+        except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError):
+            await asyncio.sleep(COORDINATOR_SECONDS)
+    return await ask()
 
 
 def ends_of(bounds: Mapping[TopicPartition, Bounds]) -> dict[TopicPartition, int]:

@@ -25,6 +25,9 @@ from tests.processes import ConnectorProcess, StartConnector
 from tests.waiting import wait_until
 
 # The seed's batched payload, served by the simulator's `json` provider. {0}: name, {1}: the simulator's address.
+ASK_SECONDS = 0.25
+"""Between two questions to the brokers: each takes 50 ms of a core, which the workers asked about could use."""
+
 AUTH = 'auth: {basic: {username: demo, password: "${PROVIDER_PASSWORD}"}}'
 BATCHED = """\
 name: {name}
@@ -227,7 +230,7 @@ class Pipeline:
             assert any(worker.running for worker in self.workers), self.workers[-1].output[-4000:]
             return False
 
-        wait_until(there, f"{count} results", within=within)
+        wait_until(there, f"{count} results", within=within, every=ASK_SECONDS)
 
     def read_results(self) -> list[dict[str, Any]]:
         return [orjson.loads(record.value or b"") for record in read_all(self.bootstrap, self.results)]
