@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "providers": ("connector.cli.providers:providers", "List the shipped definitions; show what one needs."),
     "simulate": ("connector.cli.simulate:simulate", "Serve fake SMS providers on one port."),
     "demo": ("connector.cli.demo:demo", "Watch events become requests and results, audited."),
+    "bench": ("connector.cli.bench:bench", "Measure what a message costs, in a clone of the repository."),
     "completion": ("connector.cli.completion:completion", "Print the script that completes commands in a shell."),
     "schemas": ("connector.cli.schemas:schemas", "Write or check the JSON Schemas and the AsyncAPI document."),
 }

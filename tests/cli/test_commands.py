@@ -75,6 +75,18 @@ def test_what_prints_data_prints_it_for_programs_too(name: str) -> None:
     assert "--json" in CliRunner().invoke(group, [*name.split(), "--help"]).stdout
 
 
+def test_bench_runs_in_a_clone_and_says_so_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda command: asked.append(command) or 1)
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert CliRunner().invoke(group, ["bench", "job", "--only", "connector"], standalone_mode=False).return_value == 1
+    assert asked == [[sys.executable, "-m", "bench", "job", "--only", "connector"]]
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(group, ["bench"])
+    assert isinstance(result.exception, UsageError)
+    assert "clone of the repository" in str(result.exception)
+
+
 SOUND = "name: acme\nmethod: POST\nurl: https://sms.example.com/\nparameters: {json: {to: $$To, text: $$Body}}\n"
 
 
