@@ -29,7 +29,8 @@ results = app.topic(os.environ["BENCH_RESULTS"])
 
 @app.agent(messages)
 async def send(stream: Any) -> None:
-    async with aiohttp.ClientSession() as session:
+    auth = aiohttp.BasicAuth("demo", os.environ["PROVIDER_PASSWORD"])
+    async with aiohttp.ClientSession(auth=auth) as session:
         async for events in stream.take(1000, within=1.0):
             campaigns = defaultdict(list)
             for event in events:
