@@ -184,3 +184,14 @@ def test_after_a_request_its_records_are_let_go():
 
     assert send.render([message(body="a")], batch()).request is not None
     assert [key.merged for key in send._keys] == [MISSING, MISSING]
+
+
+@pytest.mark.parametrize("custom", [None, {}, {"uid": None}, {"uid": ""}])
+def test_a_record_without_its_value_is_left_out_of_those_that_are_written_at_once(custom):
+    send = renderer({"r": [{"to": "$$To", "uid": "$$uid"}]}, key="r")
+    messages = [message(1, custom={"uid": "u1"}), message(2, custom=custom), message(3, custom={"uid": "u3"})]
+    rendered = send.render(messages, batch())
+    assert rendered.sent == [0, 2]
+    assert [index for index, _ in rendered.invalid] == [1]
+    assert rendered.request is not None
+    assert [it["uid"] for it in json.loads(rendered.request.body or b"")["r"]] == ["u1", "u3"]

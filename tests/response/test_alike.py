@@ -107,3 +107,9 @@ def test_only_a_rule_of_which_nothing_but_an_id_is_read_is_asked_once(rules: Any
 def test_messages_that_cannot_be_told_apart_have_no_entries_of_their_own() -> None:
     by = reader(rules=[{"then": "entries"}], entries=[{**ENTRY, "match": {"CampaignID": "to"}, "rules": [OK]}])
     assert {it.then for it in read(by, reply({"list": entries()}), COUNT).outcomes} == {"unknown"}
+
+
+def test_messages_with_the_same_value_do_not_share_entries_that_all_have_it() -> None:
+    by = reader(rules=[{"then": "entries"}], entries=[{**ENTRY, "match": {"Body": "to"}, "rules": [OK]}])
+    found = read(by, reply({"list": entries(to="hi")}), COUNT).outcomes  # every body is "hi"
+    assert {it.then for it in found} == {"unknown"}

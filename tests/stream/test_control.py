@@ -12,7 +12,7 @@ from connector.clock import ManualClock
 from connector.delivery.item import Item
 from connector.errors import ConfigurationError
 from connector.model import Campaign, CampaignState, Message, Priority, ProviderState
-from connector.stream.control import Change, Control, campaign_record, provider_record
+from connector.stream.control import Change, Control, campaign_record, decode_messages, provider_record
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
 
@@ -116,3 +116,15 @@ def test_a_table_that_outgrows_its_bound_stops_the_worker():
     assert control.bytes == 0
     with pytest.raises(ConfigurationError, match=r"memory\.control"):
         control.apply(*campaign_record("c", Campaign(body="x" * 200)))
+
+
+@pytest.mark.parametrize("to", ["12345\n67890", "+919812345678\n", "", "x", "+0123456"])
+def test_events_that_are_read_at_once_are_refused_for_one_number_that_is_none(to: str) -> None:
+    def items(*numbers: str) -> list[Item]:
+        events = [{"message_id": "m", "to": number} for number in numbers]
+        return [Item(msgspec.json.encode(event), None, 0, None, datetime.now(UTC)) for event in events]
+
+    assert decode_messages(items("12345", to, "+919812345678")) is None
+    read = decode_messages(items("12345", "+919812345678"))
+    assert read is not None
+    assert [message.to for message in read] == ["12345", "+919812345678"]
