@@ -23,7 +23,7 @@ class ConnectorProcess:
         self.path = output
         self._arguments = arguments
         command = [sys.executable, "-m", module, *arguments]
-        self._process = guard.spawn(command, output, env={**_environment(), **(env or {})})
+        self._process = guard.spawn(command, output, env={**_environment(output), **(env or {})})
 
     @property
     def pid(self) -> int:
@@ -110,7 +110,9 @@ def start_connector(tmp_path: Path) -> Iterator[StartConnector]:
     assert not leaks, leaks
 
 
-def _environment() -> dict[str, str]:
-    """This run's environment without what would configure a connector by chance."""
+def _environment(output: Path) -> dict[str, str]:
+    """This run's environment without what would configure a connector by chance. What a killed process leaves in its
+    temporary folder goes with the test's own.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SMS_")}
-    return {**kept, "PYTHONUNBUFFERED": "1", "PROVIDER_PASSWORD": marked.PASSWORD}
+    return {**kept, "PYTHONUNBUFFERED": "1", "PROVIDER_PASSWORD": marked.PASSWORD, "TMPDIR": str(output.parent)}
