@@ -78,7 +78,7 @@ def main() -> int:
 def _soak(console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace, about: dict[str, Any]) -> int:
     soaked = soak.soak(kafka, folder, seconds=options.seconds, load=options.load, console=console)
     if options.json:
-        soak.write_json(options.json, about, soaked)
+        report.add_to_json(options.json, "soak", about, soak.figures(soaked))
     if options.plot:
         soak.write_plot(options.plot, about, soaked)
     console.print(soak.table(soaked))

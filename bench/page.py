@@ -34,6 +34,8 @@ def _block(name: str, figures: Mapping[str, Any]) -> str:
         table = _table(["part, warm", "µs per message"], [[part, f"{it:.2f}"] for part, it in section["µs"].items()])
     elif name == "matrix":
         table = _matrix(section["cells"])
+    elif name == "soak":
+        table = _soak(section)
     else:
         table = _cells(section["cells"])
     if name == "job":
@@ -93,6 +95,22 @@ def _matrix(cells: Cells) -> str:
         [[f"{kind}, {campaigns}", *(row.get(it, "") for it in latencies)] for (kind, campaigns), row in rows.items()],
     )
     return f"Messages per second · messages per request · RSS, by latency of the provider.\n\n{table}"
+
+
+def _soak(it: Mapping[str, Any]) -> str:
+    """What was given, and what of it stayed flat."""
+    table = _table(
+        ["second half", "median", "growth", "flat up to"],
+        [
+            [verdict["name"], *(f"{verdict[number]:,.0f}" for number in ("middle", "growth", "allowed"))]
+            for verdict in it["verdicts"]
+        ],
+    )
+    return (
+        f"{it['events']:,} events in {it['seconds'] / 60:.0f} minutes, {it['rate']:,.0f} a second: "
+        f"{it['rate'] / it['capacity']:.0%} of the {it['capacity']:,.0f} that were measured just before. "
+        f"It {'holds' if it['holds'] else 'FAILS'}.\n\n{table}"
+    )
 
 
 def _three(values: Sequence[float] | None) -> str:

@@ -281,9 +281,11 @@ def table(soaked: Soaked) -> Table:
     return made
 
 
-def write_json(file: Path, about: Mapping[str, Any], soaked: Soaked) -> None:
-    document = {"machine": dict(about), **asdict(soaked), "holds": soaked.holds}
-    file.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+def figures(soaked: Soaked) -> dict[str, Any]:
+    """What `report.add_to_json` takes of it: the verdicts; what every look saw is for the plot."""
+    seconds = soaked.samples[-1].at if soaked.samples else 0.0
+    said = {name: it for name, it in asdict(soaked).items() if name != "samples"}
+    return {"seconds": round(seconds), **said, "holds": soaked.holds}
 
 
 def write_plot(file: Path, about: Mapping[str, Any], soaked: Soaked) -> None:

@@ -57,6 +57,16 @@ def test_the_matrix_has_a_row_per_kind_and_campaigns_and_a_column_per_latency() 
     assert "| batched, 10,000 campaigns | 1,000 · 30 · 99 MB | 1,000 · 99 MB |" in text
 
 
+def test_the_soak_says_what_it_was_given_and_what_stayed_flat() -> None:
+    given = {"seconds": 1795, "capacity": 40_000.0, "rate": 28_000.0, "events": 50_400_000, "holds": True}
+    verdict = {"name": "lag, events", "middle": 9_000.4, "growth": -12.0, "allowed": 28_000.0}
+    soak = {"machine": section()["machine"], **given, "verdicts": [verdict]}
+    text = rendered("<!-- bench: soak -->\n<!-- end -->", {"soak": soak})
+    assert "50,400,000 events in 30 minutes, 28,000 a second: 70% of the 40,000" in text
+    assert "It holds." in text
+    assert "| lag, events | 9,000 | -12 | 28,000 |" in text
+
+
 def test_measuring_one_section_anew_leaves_the_others(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     add_to_json(file, "job", ABOUT, {"cells": [1]})
