@@ -3,7 +3,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Tests that start brokers or whole workers; `check` leaves them to `test`.
+# Tests that start brokers or whole workers; `check` leaves them to `test`. They wait more than they work: two files at
+# once, each process with brokers of its own.
 SLOW := tests/kafka tests/contract tests/integration tests/crash tests/demo/test_demo.py
 
 STEADY ?= 1800
@@ -39,7 +40,7 @@ check: lint ## lint, generated files, unit tests: under 90 seconds
 
 test: check ## check, then everything against a real Kafka: contracts, integration, crashes
 	@echo "== tests with Kafka (KAFKA_BOOTSTRAP, a container, local Java or, with less proven, the embedded broker)"
-	@$(BIN)/python -m pytest $(wildcard $(SLOW)) || { \
+	@$(BIN)/python -m pytest -q --numprocesses=2 --dist=loadfile $(wildcard $(SLOW)) || { \
 		echo "== ONCE MORE, what has failed: if it passes now it is a flake, and a defect of the test all the same"; \
 		$(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(wildcard $(SLOW)); }
 

@@ -13,6 +13,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ MakeKafka = Callable[..., LocalKafka]
 
 _FOUND = pytest.StashKey[find.Found]()
 _SKIPPED = pytest.StashKey[list[str]]()
+_OTHERS = pytest.StashKey[list[dict[str, Any]]]()
 
 
 @pytest.fixture(scope="session")
@@ -108,13 +110,36 @@ def _refuse(request: pytest.FixtureRequest, reason: str) -> None:
     pytest.skip(reason)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    found = config.stash.get(_FOUND, None)
-    skipped = config.stash.get(_SKIPPED, [])
-    if found is not None:
-        terminalreporter.write_line(f"Kafka: {found.kafka}")
+def _about(config: pytest.Config) -> dict[str, Any]:
+    """What this process has used, and what it could not prove."""
+    about = {"kafka": "", "missing": "", "skipped": config.stash.get(_SKIPPED, [])}
+    if (found := config.stash.get(_FOUND, None)) is not None:
+        about["kafka"] = str(found.kafka)
         if not found.kafka.real:
-            terminalreporter.write_line("No real Kafka: " + "; ".join(found.skipped), red=True, bold=True)
+            about["missing"] = "; ".join(found.skipped)
+    return about
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """One of several processes: the first one says it."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["kafka"] = _about(session.config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if about := getattr(node, "workeroutput", {}).get("kafka"):
+        node.config.stash.setdefault(_OTHERS, []).append(about)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    said = [_about(config), *config.stash.get(_OTHERS, [])]
+    for kafka in sorted({about["kafka"] for about in said} - {""}):
+        terminalreporter.write_line(f"Kafka: {kafka}")
+    for missing in sorted({about["missing"] for about in said} - {""}):
+        terminalreporter.write_line(f"No real Kafka: {missing}", red=True, bold=True)
+    skipped = [line for about in said for line in about["skipped"]]
     if skipped:
         terminalreporter.section("NOT PROVEN HERE, for want of a real Kafka", red=True, bold=True)
         for line in skipped:

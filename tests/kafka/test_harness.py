@@ -121,14 +121,17 @@ def test_children_end_when_the_test_run_is_killed(tmp_path: Path) -> None:
     wait_until(lambda: not child.is_running(), "the child to be killed")
 
 
+@pytest.mark.parametrize("processes", [0, 2])
 @pytest.mark.parametrize(("ci", "code", "outcome"), [("", 0, "2 skipped"), ("true", 1, "2 errors")])
 def test_without_a_real_kafka_tests_are_skipped_loudly_and_fail_where_ci_requires_one(
-    ci: str, code: int, outcome: str, tmp_path: Path
+    ci: str, code: int, outcome: str, processes: int, tmp_path: Path
 ) -> None:
-    environment = {**os.environ, "CI": ci, "PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    environment |= {"CI": ci, "PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
     environment.pop(find.VARIABLE, None)
     names = "what_is_produced or a_paused_broker"  # on the shared brokers, and on brokers of its own
     command = [sys.executable, "-m", "pytest", "-q", f"--basetemp={tmp_path / 'pytest'}", __file__, "-k", names]
+    command += [f"--numprocesses={processes}"]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stdout
     assert outcome in done.stdout
