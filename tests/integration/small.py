@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from connector.stream.admission import SLICE_RECORDS
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.test_commands import console_of, get, value
 from tests.processes import ConnectorProcess
@@ -36,7 +37,7 @@ SMALL: dict[str, Any] = {
 BESIDE_MEMORY_BYTES = 160 << 20
 
 # A slice of records is let in at once.
-MOST = SMALL["memory"]["messages"] + 250
+MOST = SMALL["memory"]["messages"] + SLICE_RECORDS
 
 
 def configure(pipeline: Pipeline, **settings: Any) -> None:

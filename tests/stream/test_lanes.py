@@ -8,28 +8,15 @@ from dataclasses import replace
 import pytest
 
 from connector.clock import SystemClock
-from connector.definition.tree import Constant, Definition, Limits, NoAuth, Object, Operation
+from connector.definition.tree import Definition, Limits
 from connector.errors import DefinitionError, Problem
 from connector.settings import Settings
 from connector.stream.lanes import Lanes
-
-OPERATION = Operation(
-    name="send",
-    path="",
-    method="POST",
-    url=Constant("https://sms.example.com/"),
-    query=Object(()),
-    headers=Object(()),
-    auth=NoAuth(),
-    kind="none",
-    body=None,
-    batching=None,
-    response=None,
-)
+from tests.delivery.world import operation
 
 
 def definition(name: str, **changes) -> Definition:
-    return replace(Definition(name, f"{name}.yaml", (OPERATION,)), **changes)
+    return replace(Definition(name, f"{name}.yaml", (operation(),)), **changes)
 
 
 class FakeLane:
