@@ -48,7 +48,7 @@ class Lane:
 
     Args:
         definition: the provider.
-        decode: an item's message; raises MessageError when it has none any more.
+        decode: the messages of items; raises MessageError when one of them has none any more.
         settle: takes final results, at most one per item, one call per reply; must not wait.
         transport: sends requests.
         clock: time.
@@ -72,7 +72,7 @@ class Lane:
         self,
         definition: Definition,
         *,
-        decode: Callable[[Item], Message],
+        decode: Callable[[Sequence[Item]], list[Message]],
         settle: Settle,
         transport: Transport,
         clock: Clock,

@@ -63,7 +63,7 @@ class Preparation:
     """Makes requests of parts.
 
     Args:
-        decode: an item's message; raises MessageError when it has none any more.
+        decode: the messages of items; raises MessageError when one of them has none any more.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Preparation:
         routes: Sequence[Route],
         router: Router,
         *,
-        decode: Callable[[Item], Message],
+        decode: Callable[[Sequence[Item]], list[Message]],
         settler: Settler,
         clock: Clock,
     ) -> None:
@@ -93,7 +93,7 @@ class Preparation:
     def _message(self, item: Item, settlement: Settlement) -> Message | None:
         """Decode; None when it is no message any more, which is then settled."""
         try:
-            return self._decode(item)
+            return self._decode([item])[0]
         except MessageError as error:
             settlement.add(item, self._settler.unsent(item, None, Status.INVALID, error.reason))
             return None
@@ -122,7 +122,7 @@ class Preparation:
         wall = self._clock.wall()
         if not [1 for item in part.items if item.deadline is not None and item.deadline <= wall]:
             try:
-                return part.items, list(map(self._decode, part.items))
+                return part.items, self._decode(part.items)
             except MessageError:
                 pass  # one of them: which, is found out below
         items: list[Item] = []

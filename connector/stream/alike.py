@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -43,15 +43,32 @@ def records(
         return None
     if max([0 if item.key is None else len(item.key) for item in results.items]) > KEY_BYTES:
         return None
-    kinds: defaultdict[tuple[Partition, int, int | None], list[Own]] = defaultdict(list)
-    own = zip(results.items, message_ids, numbers, ids or [""] * len(numbers), strict=True)
-    for each, segments in zip(own, results.segments, strict=True):
-        item = each[0]
-        kinds[item.origin, item.attempts, segments].append(each)
+    own = list(zip(results.items, message_ids, numbers, ids or [""] * len(numbers), strict=True))
     return (
         (origin, [each[0] for each in group], _filled(_pieces(results, origin, attempts, segments, encode), group))
-        for (origin, attempts, segments), group in kinds.items()
+        for attempts, segments, alike in _kinds(own, results.segments)
+        for origin, group in _by_origin(alike).items()
     )
+
+
+def _kinds(own: list[Own], segments: Sequence[int | None]) -> Iterator[tuple[int, int | None, list[Own]]]:
+    """Those of equal attempts and segments: nearly always all."""
+    attempts = [each[0].attempts for each in own]
+    if attempts.count(attempts[0]) == len(own) == segments.count(segments[0]):
+        yield attempts[0], segments[0], own
+        return
+    kinds: defaultdict[tuple[int, int | None], list[Own]] = defaultdict(list)
+    for kind, each in zip(zip(attempts, segments, strict=True), own, strict=True):
+        kinds[kind].append(each)
+    for (number, parts), group in kinds.items():
+        yield number, parts, group
+
+
+def _by_origin(own: list[Own]) -> Mapping[Partition, list[Own]]:
+    groups: defaultdict[Partition, list[Own]] = defaultdict(list)
+    for each in own:
+        groups[each[0].origin].append(each)
+    return groups
 
 
 def _plain(texts: Sequence[str]) -> bool:

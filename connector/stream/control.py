@@ -170,9 +170,10 @@ class Control:
         """The message of an event, with what its campaign supplies. Raises msgspec.DecodeError, UnicodeDecodeError."""
         return self._supplied(decode_message(item.raw))
 
-    def waiting(self, item: Item) -> Message:
-        """The message of an item that `message_of` has read before."""
-        return self._supplied(_decode_admitted(item.raw))
+    def waiting(self, items: Sequence[Item]) -> list[Message]:
+        """The messages of items that were read before."""
+        messages = [_decode_admitted(item.raw) for item in items]
+        return list(map(self._supplied, messages)) if self.campaigns else messages
 
     def _supplied(self, message: Message) -> Message:
         if message.campaign_id is not None and (campaign := self.campaigns.get(message.campaign_id)) is not None:

@@ -98,6 +98,7 @@ class Intake:
         received_at = datetime.fromtimestamp(now, UTC)
         records = _fresh(partition.ledger, records)
         journalled = partition.journalled or ()
+        deadlines, late = self._deadlines(records, now)
         items: list[Item] = list(
             map(
                 self._item,
@@ -106,14 +107,14 @@ class Intake:
                 [record.offset for record in records],
                 [record.key for record in records],
                 repeat(received_at),
-                self._deadlines(records),
+                deadlines,
             )
         )
         if self._item is TracedItem:
             _trace(items, records)
         ended: list[tuple[Item, Result | Moved]] = []
         self._rooms.clear()
-        if partition.topic in self._retry_topics or journalled or not self._together(items, now):
+        if late or partition.topic in self._retry_topics or journalled or not self._together(items):
             for item, record in zip(items, records, strict=True):
                 end = self._end(item, now, record, item.offset in journalled)
                 if end is not None:
@@ -143,11 +144,11 @@ class Intake:
         if moved:
             self._move([item for item, _ in moved], [it for _, it in moved])
 
-    def _together(self, items: Sequence[Item], now: float) -> bool:
+    def _together(self, items: Sequence[Item]) -> bool:
         """Prepare all of them for their lanes at once, as it nearly always is. False, with nothing done, where one of
         them needs a look of its own.
         """
-        if self._control.campaigns or [1 for it in items if it.deadline is not None and it.deadline <= now]:
+        if self._control.campaigns:
             return False
         messages = decode_messages(items)
         if messages is None or [1 for it in messages if it.expires_at is not None or it.priority is Priority.HIGH]:
@@ -182,13 +183,15 @@ class Intake:
         except Exception as error:
             return self._fault(item, error, now)
 
-    def _deadlines(self, records: Sequence[ConsumerRecord]) -> list[float | None]:
-        """When each is stale."""
+    def _deadlines(self, records: Sequence[ConsumerRecord], now: float) -> tuple[Sequence[float | None], bool]:
+        """When each is stale, and whether one of them is, or may be."""
         age = self._max_age
-        if age is None:
-            return [None] * len(records)
-        # -1: the producer set no timestamp
-        return [None if record.timestamp < 0 else record.timestamp / 1000 + age for record in records]
+        if age is None or not records:
+            return [None] * len(records), False
+        timestamps = [record.timestamp for record in records]
+        if (oldest := min(timestamps)) < 0:  # -1: the producer set none
+            return [None if it < 0 else it / 1000 + age for it in timestamps], True
+        return [it / 1000 + age for it in timestamps], oldest / 1000 + age <= now
 
     def _file(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | Moved | None:
         """Give the item to its lane; a result, or a retry record, when it goes no further."""

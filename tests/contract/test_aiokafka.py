@@ -8,12 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import KafkaTimeoutError, NoOffsetForPartitionError
 from aiokafka.producer import message_accumulator
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from aiokafka.record import default_records, legacy_records
+from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka.batches import Fields, fill
+from connector.stream.transport import leave_raw
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.records import Event
@@ -144,3 +147,51 @@ def test_records_appended_at_once_are_those_appended_one_by_one() -> None:
     assert together.closed()
     assert together.record_count() == alone.record_count() == count
     assert together._build() == alone._build()
+
+
+class Fetched:
+    """What a fetcher holds of one partition at offset 0, and how far it was handed over."""
+
+    def __init__(self, value: bytes) -> None:
+        tp = TopicPartition("sms.messages", 0)
+        self.position = SimpleNamespace(paused=False, position=0, consumed_to=self._move)
+        assignment = SimpleNamespace(active=True, state_value=lambda _: self.position)
+        records = PartitionRecords(tp, MemoryRecords(value), [], 0, None, None, True, 0)
+        self.result = FetchResult(tp, assignment=assignment, partition_records=records, backoff=0)
+        self._records = {tp: self.result}
+
+    def _move(self, offset: int) -> None:
+        self.position.position = offset
+
+
+def written(magic: int) -> bytes:
+    """Ten records as they stand in a log of that format."""
+    fields: list[Fields] = [
+        (b"k" * n or None, b"v" * n if n != 3 else None, [("traceparent", b"x")] * (n % 2)) for n in range(10)
+    ]
+    if magic == 2:
+        batch = default_records.DefaultRecordBatchBuilder(magic, 0, 0, -1, -1, -1, 1 << 20)
+        for offset, (key, value, headers) in enumerate(fields):
+            batch.append(offset, NOW + offset, key, value, headers)
+    else:
+        batch = legacy_records.LegacyRecordBatchBuilder(magic, 0, 1 << 20)
+        for offset, (key, value, _) in enumerate(fields):
+            batch.append(offset, NOW + offset, key, value)
+    return bytes(batch.build())
+
+
+@pytest.mark.parametrize("magic", [1, 2])
+def test_raw_records_say_what_consumer_records_say(magic: int) -> None:
+    """And are handed over in the same portions, with the same position after each."""
+    usual, raw = Fetched(written(magic)), Fetched(written(magic))
+    leave_raw(raw)
+    for most in (4, 1, None):
+        told, left = usual.result.getall(most), raw.result.getall(most)
+        assert [type(it).__name__ for it in told] == ["ConsumerRecord"] * len(told)
+        assert "ConsumerRecord" not in {type(it).__name__ for it in left}
+        assert [(it.offset, it.timestamp, it.key, it.value, tuple(it.headers)) for it in left] == [
+            (it.offset, it.timestamp, it.key, it.value, tuple(it.headers)) for it in told
+        ]
+        assert raw.position.position == usual.position.position
+        assert raw.result.has_more() == usual.result.has_more()
+    leave_raw(raw)  # nothing is left

@@ -107,7 +107,7 @@ async def provider(tmp_path: Path, text: str, answer: Answer) -> AsyncIterator[S
 
         lane = Lane(
             definition,
-            decode=lambda item: decode_message(item.raw),
+            decode=lambda items: [decode_message(item.raw) for item in items],
             settle=settle,
             transport=transport,
             clock=SystemClock(),

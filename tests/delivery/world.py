@@ -180,7 +180,7 @@ class World:
         reader = FakeReader()
         self.lane = Lane(
             self.definition,
-            decode=lambda item: decode_message(item.raw),
+            decode=lambda items: [decode_message(item.raw) for item in items],
             settle=self._settle,
             transport=self.provider,
             clock=self.clock,

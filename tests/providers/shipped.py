@@ -187,7 +187,7 @@ class Provider:
 
         lane = Lane(
             replace(self.definition, limits=Limits(), retry=Retry(attempts=4, base=0.01, cap=0.02), **changes),
-            decode=lambda item: msgspec.json.decode(item.raw, type=Message),
+            decode=lambda items: [msgspec.json.decode(item.raw, type=Message) for item in items],
             settle=settle,
             transport=self.transport,
             clock=clock,

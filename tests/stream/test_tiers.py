@@ -175,7 +175,7 @@ class Stream:
         single = operation(batching=Batching((("m",),), 1, RECORDS))
         return Lane(
             Definition(name, f"{name}.yaml", (single,), limits=limits, retry=Retry(attempts=6, base=1.0, cap=90.0)),
-            decode=lambda item: decode_message(item.raw),
+            decode=lambda items: [decode_message(item.raw) for item in items],
             settle=self._settle,
             transport=provider,
             clock=self.clock,

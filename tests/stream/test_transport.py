@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from connector.stream.app import create_app
 from connector.stream.transport import Consumer, ConsumerThread
 
 TP = TopicPartition("sms.messages", 7)
+STARTING = SimpleNamespace(_fetcher=None)
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, error: KafkaError) -> ConsumerThread:
@@ -29,13 +31,13 @@ async def test_a_partition_that_was_added_and_has_no_offset_yet_is_no_reason_to_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     thread = answer(monkeypatch, NoOffsetForPartitionError(TP))
-    assert await thread._fetch_records(None, set()) == {}
+    assert await thread._fetch_records(STARTING, set()) == {}
 
 
 async def test_an_offset_that_is_gone_still_is(monkeypatch: pytest.MonkeyPatch) -> None:
     thread = answer(monkeypatch, OffsetOutOfRangeError({TP: 3}))
     with pytest.raises(OffsetOutOfRangeError):
-        await thread._fetch_records(None, set())
+        await thread._fetch_records(STARTING, set())
 
 
 def test_the_app_uses_that_consumer() -> None:
