@@ -35,7 +35,7 @@ SECTIONS: dict[str, list[Cell]] = {
         for latency in (0.0, 0.05, 0.2, 1.0)
     ],
     "load": [
-        Cell("lone messages, 50 ms", messages=100, rate=10, latency=0.05),
+        Cell("lone messages, 50 ms", messages=300, rate=10, latency=0.05),
         Cell("1 %, 50 ms", messages=5_000, rate=500, latency=0.05),
         Cell("10 %, 50 ms", messages=40_000, rate=5_000, latency=0.05),
         Cell("50 %, 50 ms", messages=150_000, rate=20_000, latency=0.05),

@@ -230,8 +230,7 @@ class Batch:
     seq: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, gc=False):
     """An HTTP request, ready to send.
 
     Attributes:
@@ -247,8 +246,7 @@ class Request:
     body: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """An HTTP reply, read to its end or to the size limit.
 
     Attributes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 from collections.abc import Callable, Sequence
 from itertools import repeat
@@ -80,6 +81,8 @@ class Preparation:
         self._decode = decode
         self._settler = settler
         self._clock = clock
+        # Unique, not secret: asking the system each time would let other threads go first.
+        self._random = random.Random(secrets.randbits(256))  # noqa: S311
 
     def dismiss(self, dismissed: Sequence[tuple[Item, Status]]) -> Settlement:
         """The results of messages that end without a request."""
@@ -154,7 +157,7 @@ class Preparation:
     def _rendered(self, part: Part, messages: list[Message], settlement: Settlement) -> Attempt | None:
         route = self._routes[part.key[0]]
         items = part.items
-        batch = Batch(secrets.token_hex(16), self._clock.wall())
+        batch = Batch(f"{self._random.getrandbits(128):032x}", self._clock.wall())
         rendered = route.renderer.render(messages, batch)
         for index, error in rendered.invalid:
             result = self._settler.unsent(items[index], messages[index], Status.INVALID, error.reason)

@@ -48,7 +48,7 @@ class Settlement:
         self.results.append(result)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Reply:
     """One reply being settled."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+import msgspec
 from yarl import URL
 
 from connector import __version__
@@ -121,7 +121,7 @@ class Tracing:
             return request
         carrier: dict[str, str] = {}
         self._propagator.inject(carrier)
-        return replace(request, headers=(*request.headers, *carrier.items()))
+        return msgspec.structs.replace(request, headers=(*request.headers, *carrier.items()))
 
     def close(self) -> None:
         """Send what is left, for a few seconds."""

@@ -18,7 +18,7 @@ URL_BYTES = 7_500
 """Bound on a URL where `batching.bytes` gives none: servers and proxies commonly refuse request lines of 8 KiB."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rendered:
     """What `render` made of its messages; the lists hold indexes into them and together hold each once.
 

@@ -11,8 +11,9 @@ import binascii
 import re
 import shlex
 from collections.abc import Collection
-from dataclasses import replace
 from urllib.parse import quote
+
+import msgspec
 
 from connector.model import Request
 
@@ -70,7 +71,7 @@ def legible(request: Request, references: Collection[str] | None = None) -> Requ
     body = request.body
     if body and any(name.lower() == "content-type" and "urlencoded" in value for name, value in headers):
         body = written(body.decode("latin-1")).encode("latin-1")
-    return replace(request, url=written(request.url), headers=headers, body=body)
+    return msgspec.structs.replace(request, url=written(request.url), headers=headers, body=body)
 
 
 def _pattern_of(references: Collection[str]) -> re.Pattern[str] | None:
