@@ -51,6 +51,7 @@ SECTIONS: dict[str, list[Cell]] = {
     "guarantees": [
         Cell("resend", campaigns=60, latency=0.05),
         Cell("report", campaigns=60, latency=0.05, more=REPORT),
+        Cell("resend, duplicates found", campaigns=60, latency=0.05, settings={"duplicates": {"horizon": "1h"}}),
         Cell("unbatched, resend", messages=20_000, kind="unbatched", concurrency=64),
         Cell("unbatched, report", messages=10_000, kind="unbatched", concurrency=64, more=REPORT),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
 
@@ -50,19 +51,37 @@ from connector.stream.writer import ResultWriter
 UNACKNOWLEDGED_RESULTS = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a worker is put into.
+
+    Attributes:
+        group: membership and commits.
+        cluster: what is asked of Kafka at opening; started and stopped by the worker.
+        producer: idempotent; started and stopped by the worker.
+        record_bytes: the largest record the results topic takes.
+        present: changes results before they leave.
+        allowed: whether a number may be texted.
+        tracing: makes spans of requests, where that is wanted.
+    """
+
+    settings: Settings
+    group: Group
+    cluster: Cluster
+    producer: AIOKafkaProducer
+    clock: Clock
+    record_bytes: int
+    present: Callable[[Result], None] | None
+    allowed: Callable[[str], bool]
+    tracing: Tracing | None = None
+
+
 class Parts:
     """Made once per worker, before anything runs; what they do together is the worker's to begin and to end.
 
     Args:
         definitions: only asked whether a journal is kept; lanes are made by `lanes.set`.
-        group: membership and commits.
-        cluster: what is asked of Kafka at opening.
-        producer: idempotent.
-        record_bytes: the largest record the results topic takes.
-        present: changes results before they leave.
-        allowed: whether a number may be texted.
         failed: called with an error that nothing here can mend.
-        tracing: makes spans of requests, where that is wanted.
 
     Attributes:
         settled: events settled so far.
@@ -72,21 +91,14 @@ class Parts:
 
     def __init__(
         self,
-        settings: Settings,
+        around: Surroundings,
         definitions: Mapping[str, Definition],
         *,
-        group: Group,
-        cluster: Cluster,
-        producer: AIOKafkaProducer,
-        clock: Clock,
-        record_bytes: int,
-        present: Callable[[Result], None] | None,
-        allowed: Callable[[str], bool],
         failed: Callable[[BaseException], None],
-        tracing: Tracing | None,
     ) -> None:
+        settings, cluster, clock, tracing = around.settings, around.cluster, around.clock, around.tracing
         self._settings = settings
-        self._group = group
+        self._group = around.group
         self._clock = clock
         self._tracing = tracing
         self.owned = owned = Ownership()
@@ -105,12 +117,12 @@ class Parts:
         self.pulse = Pulse(clock, limit=settings.timeouts.session / 2)
         self._gates = Gates(owned, self.pulse)
         self.writer = self._gates.writer = ResultWriter(
-            producer,
+            around.producer,
             results=settings.topics.results,
             dead_letters=settings.topics.dead_letters,
             connector=settings.group,
-            record_bytes=record_bytes,
-            present=present,
+            record_bytes=around.record_bytes,
+            present=around.present,
             durable=self._durable,
             gate=self._gates.may_write,
             failed=failed,
@@ -143,7 +155,7 @@ class Parts:
             unknown_grace=settings.unknown_grace,
             budget=self.budget,
             clock=clock,
-            allowed=allowed,
+            allowed=around.allowed,
             max_age=settings.max_age,
             traced=tracing is not None,
             duplicates=duplicates,
@@ -178,7 +190,7 @@ class Parts:
         self.upkeep = Upkeep(
             owned,
             pulse=self.pulse,
-            sources=Committer(group.commit),
+            sources=Committer(around.group.commit),
             retries=Committer(self.retry_reader.commit),
             cluster=cluster,
             clock=clock,

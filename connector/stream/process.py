@@ -26,6 +26,7 @@ from connector.stream.closing import CLOSE_GRACE_SECONDS
 from connector.stream.cluster import Cluster
 from connector.stream.deadline import Deadline, Watchdog
 from connector.stream.group import Group
+from connector.stream.parts import Surroundings
 from connector.stream.preflight import preflight
 from connector.stream.present import presenter
 from connector.stream.reload import Definitions, Reload
@@ -201,19 +202,18 @@ class Process:
         """The worker, made on the running loop: the first assignment may come before Faust starts its tasks."""
         if self._worker is None:
             settings = self._settings
-            self._worker = Worker(
-                settings,
-                self._definitions,
+            around = Surroundings(
+                settings=settings,
                 group=Group(self._app),
                 cluster=Cluster(self._connection.options(), clock=self._clock),
                 producer=clients.producer(settings, message_bytes=self._message_bytes),
                 clock=self._clock,
-                crash=self._app.crash,
                 record_bytes=self._message_bytes + clients.HEADROOM_BYTES,
                 present=presenter(settings.results),
                 allowed=settings.recipients.matcher(),
                 tracing=self._tracing,
             )
+            self._worker = Worker(around, self._definitions, crash=self._app.crash)
         return self._worker
 
 

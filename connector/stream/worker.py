@@ -15,20 +15,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from connector.clock import Clock
 from connector.definition.tree import Definition
-from connector.delivery.tracing import Tracing
 from connector.errors import DefinitionError, Problem
-from connector.model import Result
-from connector.settings.model import Settings
-from connector.stream.cluster import Cluster
-from connector.stream.group import Group
 from connector.stream.lanes import at_once, reports
 from connector.stream.opening import retry_partitions
-from connector.stream.parts import UNACKNOWLEDGED_RESULTS, Parts
+from connector.stream.parts import UNACKNOWLEDGED_RESULTS, Parts, Surroundings
 from connector.stream.preflight import warn_of_narrow_span
 from connector.stream.status import WorkerStatus, partition_status
 
@@ -41,49 +35,22 @@ class Worker:
     """One process's share of the group.
 
     Args:
-        group: membership and commits.
-        cluster: what is asked of Kafka at opening.
-        producer: idempotent; started and stopped by the worker.
         crash: ends the app with an error, after the epoch was closed.
-        record_bytes: the largest record the results topic takes.
-        present: changes results before they leave.
-        allowed: whether a number may be texted.
-        tracing: makes spans of requests, where that is wanted.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        around: Surroundings,
         definitions: Mapping[str, Definition],
         *,
-        group: Group,
-        cluster: Cluster,
-        producer: AIOKafkaProducer,
-        clock: Clock,
         crash: Callable[[BaseException], Awaitable[None]],
-        record_bytes: int,
-        present: Callable[[Result], None] | None,
-        allowed: Callable[[str], bool],
-        tracing: Tracing | None = None,
     ) -> None:
-        self._settings = settings
-        self._group = group
-        self._cluster = cluster
-        self._producer = producer
+        self._settings = around.settings
+        self._group = around.group
+        self._cluster = around.cluster
+        self._producer = around.producer
         self._crash = crash
-        self._parts = Parts(
-            settings,
-            definitions,
-            group=group,
-            cluster=cluster,
-            producer=producer,
-            clock=clock,
-            record_bytes=record_bytes,
-            present=present,
-            allowed=allowed,
-            failed=self._fail,
-            tracing=tracing,
-        )
+        self._parts = Parts(around, definitions, failed=self._fail)
         self.pulse = self._parts.pulse
         self.take = self._parts.admission.take
         self._fraction = 0.0
