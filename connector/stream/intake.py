@@ -193,7 +193,8 @@ class Intake:
         timestamps = [record.timestamp for record in records]
         if (oldest := min(timestamps)) < 0:  # -1: the producer set none
             return [None if it < 0 else it / 1000 + age for it in timestamps], True
-        return [it / 1000 + age for it in timestamps], oldest / 1000 + age <= now
+        stale = {it: it / 1000 + age for it in set(timestamps)}  # many have one: fewer objects that wait
+        return [stale[it] for it in timestamps], stale[oldest] <= now
 
     def _file(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | Moved | None:
         """Give the item to its lane; a result, or a retry record, when it goes no further."""
