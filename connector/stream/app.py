@@ -30,6 +30,9 @@ BUFFERED_CHUNKS, RESUME_CHUNKS = 51, 25
 FULL_CHUNKS = 100_000
 # Records per fetch over all partitions: bounds what lies in the buffers above.
 POLL_RECORDS = 2_000
+# Bytes a partition may bring with one fetch: about that many events, as what is fetched ahead of them is memory that
+# nobody counts. A record batch that is larger comes alone and whole (KIP-74).
+FETCH_BYTES = 400_000
 # Heartbeats detect a dead process and the watchdog a stuck one; leaving the group because the providers are slow helps
 # nobody, and aiokafka does not come back from it.
 MAX_POLL_INTERVAL_SECONDS = 86_400.0
@@ -124,6 +127,7 @@ def create_app(settings: Settings, connection: Connection) -> faust.App:
         consumer_group_instance_id=settings.static_membership,
         consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
         broker_max_poll_records=POLL_RECORDS,
+        consumer_max_fetch_size=FETCH_BYTES,
         broker_max_poll_interval=MAX_POLL_INTERVAL_SECONDS,
         broker_session_timeout=timeouts.session,
         broker_heartbeat_interval=timeouts.heartbeat,

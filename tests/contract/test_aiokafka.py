@@ -110,6 +110,23 @@ async def test_without_a_committed_offset_a_consumer_told_none_says_so(kafka: Ka
 
 
 @pytest.mark.kafka
+async def test_a_record_larger_than_a_fetch_comes_whole(kafka: Kafka, unique: str) -> None:
+    """`FETCH_BYTES` is no bound on an event's size, nor do those behind it wait for ever."""
+    records.create_topics(kafka.bootstrap, unique, partitions=1)
+    values = [b"small", b"x" * 500_000, b"small too"]
+    for value in values:
+        await asyncio.to_thread(records.produce, kafka.bootstrap, unique, [value])
+    consumer = AIOKafkaConsumer(
+        unique, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=1_000
+    )
+    await consumer.start()
+    try:
+        assert [(await consumer.getone()).value for _ in values] == values
+    finally:
+        await consumer.stop()
+
+
+@pytest.mark.kafka
 async def test_an_assigned_consumer_commits_for_a_group_and_its_pause_holds(kafka: Kafka, unique: str) -> None:
     """The retry reader: assign() with a group_id, no membership."""
     records.create_topics(kafka.bootstrap, unique, partitions=2)
