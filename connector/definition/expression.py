@@ -124,7 +124,9 @@ class Expression:
                 values = [it.custom[name] for it in messages] if field is None else list(map(read, messages))  # type: ignore[index]
             except (KeyError, TypeError):  # no such value; no values at all
                 return None
-            return None if None in values or "" in values else values
+            kinds = set(map(type, values))  # to compare each with None and "" takes four times as long
+            empty = None.__class__ in kinds or (str in kinds and (not all(values) if kinds == {str} else "" in values))
+            return None if empty else values
 
         read = attrgetter(field or "custom")
         return column

@@ -91,7 +91,9 @@ class Records:
             values = None if self._column is None or len(messages) == 1 else self._column(messages)
             if values is None:
                 values = [build(message, batch) for batch.seq, message in enumerate(messages, 1)]
-            if MISSING in values or not all(_distinct(source, messages, batch) for source in self._told_apart):
+                if MISSING in values:
+                    return None
+            if not all(_distinct(source, messages, batch) for source in self._told_apart):
                 return None
         except MessageError:
             return None
@@ -219,7 +221,8 @@ def _distinct(expressions: Sequence[Told], messages: Sequence[Message], batch: B
     ]
     if set(map(type, chain.from_iterable(columns))) != {str}:
         return False
-    return len(set(zip(*columns, strict=True))) == len(messages)
+    marks = set(columns[0]) if len(columns) == 1 else set(zip(*columns, strict=True))
+    return len(marks) == len(messages)
 
 
 def _tells_recipients_apart(expression: Expression) -> bool:
