@@ -186,12 +186,13 @@ def test_after_a_request_its_records_are_let_go():
     assert [key.merged for key in send._keys] == [MISSING, MISSING]
 
 
+@pytest.mark.parametrize("third", ["u3", 3, {"u": 3}])
 @pytest.mark.parametrize("custom", [None, {}, {"uid": None}, {"uid": ""}])
-def test_a_record_without_its_value_is_left_out_of_those_that_are_written_at_once(custom):
+def test_a_record_without_its_value_is_left_out_of_those_that_are_written_at_once(custom, third):
     send = renderer({"r": [{"to": "$$To", "uid": "$$uid"}]}, key="r")
-    messages = [message(1, custom={"uid": "u1"}), message(2, custom=custom), message(3, custom={"uid": "u3"})]
+    messages = [message(1, custom={"uid": "u1"}), message(2, custom=custom), message(3, custom={"uid": third})]
     rendered = send.render(messages, batch())
     assert rendered.sent == [0, 2]
     assert [index for index, _ in rendered.invalid] == [1]
     assert rendered.request is not None
-    assert [it["uid"] for it in json.loads(rendered.request.body or b"")["r"]] == ["u1", "u3"]
+    assert [it["uid"] for it in json.loads(rendered.request.body or b"")["r"]] == ["u1", third]
