@@ -5,9 +5,12 @@ Texts are our own: those of aiohttp's errors hold URLs, and URLs hold keys.
 
 from __future__ import annotations
 
+import socket
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from connector.delivery.addresses import PrivateAddressError
 from connector.errors import Phase, RequestError
@@ -15,7 +18,7 @@ from connector.errors import Phase, RequestError
 
 @dataclass(slots=True)
 class Progress:
-    """How far a request has come; moved by the trace callbacks of the session.
+    """How far a request has come.
 
     Attributes:
         connected: a connection stands, so that bytes may have left.
@@ -23,6 +26,43 @@ class Progress:
 
     phase: Phase = Phase.CONNECT
     connected: bool = False
+
+
+PROGRESS: ContextVar[Progress] = ContextVar("PROGRESS")
+"""Of the request that is being sent. To follow it by aiohttp's traces takes a sixth of the time of sending."""
+
+
+class FollowedRequest(aiohttp.ClientRequest):
+    """Moves PROGRESS once its connection stands. For sessions all of whose requests have set it."""
+
+    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        """Write the request; its body may go on being written."""
+        progress = PROGRESS.get()
+        progress.phase, progress.connected = Phase.WRITE, True
+        response = await super().send(conn)
+        progress.phase = Phase.READ
+        return response
+
+
+class FollowedResolver(AbstractResolver):
+    """Moves PROGRESS while a name is looked up. A request that waits for another one's lookup is not told."""
+
+    def __init__(self, resolver: AbstractResolver) -> None:
+        self._resolver = resolver
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """What the resolver says."""
+        progress = PROGRESS.get()
+        progress.phase = Phase.DNS
+        results = await self._resolver.resolve(host, port, family)
+        progress.phase = Phase.CONNECT
+        return results
+
+    async def close(self) -> None:
+        """Close the resolver."""
+        await self._resolver.close()
 
 
 def explain(error: Exception, progress: Progress, *, host: str, connect: float, total: float) -> RequestError:

@@ -9,12 +9,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from types import SimpleNamespace
-from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.resolver import DefaultResolver
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -22,9 +21,9 @@ from connector import __version__
 from connector.clock import Clock, SystemClock
 from connector.definition.tree import Auth, Definition, NoAuth, OAuth2, SigV4
 from connector.delivery.addresses import PublicResolver, refuse_private_literal
-from connector.delivery.failures import Progress, explain
+from connector.delivery.failures import PROGRESS, FollowedRequest, FollowedResolver, Progress, explain
 from connector.delivery.oauth2 import OAuth2Middleware
-from connector.errors import DefinitionError, Phase, Problem, RequestError
+from connector.errors import DefinitionError, Problem, RequestError
 from connector.model import Reply, Request
 from connector.request import sigv4
 
@@ -53,7 +52,7 @@ class _Ended(Exception):  # noqa: N818
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send a request once and no more: whether it is sent again is the lane's decision."""
+    """Send a GET request once and no more: whether it is sent again is the lane's decision."""
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
@@ -89,7 +88,8 @@ class HttpTransport:
         if isinstance(auth, SigV4):
             # In a thread: finding credentials may ask a metadata service.
             request = await asyncio.to_thread(sigv4.sign, request, auth, self._clock.wall())
-        middlewares = (self._token(auth), _once) if isinstance(auth, OAuth2) else (_once,)
+        once = (_once,) if request.method == "GET" else ()
+        middlewares = (self._token(auth), *once) if isinstance(auth, OAuth2) else once
         return await self._exchange(request, middlewares, self._http.reply_bytes, self._total)
 
     @property
@@ -113,12 +113,13 @@ class HttpTransport:
         content_type = (hdrs.CONTENT_TYPE, "application/x-www-form-urlencoded")
         request = Request("POST", url, (content_type, *headers.items()), urlencode(pairs).encode())
         # Within the time of the request that needs the token, so that it is this one that is seen to fail.
-        return await self._exchange(request, (_once,), TOKEN_REPLY_BYTES, self._total / 2)
+        return await self._exchange(request, (), TOKEN_REPLY_BYTES, self._total / 2)
 
     async def _exchange(
         self, request: Request, middlewares: tuple[aiohttp.ClientMiddlewareType, ...], limit: int, seconds: float
     ) -> Reply:
         progress = Progress()
+        following = PROGRESS.set(progress)
         url = URL(request.url, encoded=True)
         try:
             if not self._http.private_hosts:
@@ -129,7 +130,6 @@ class HttpTransport:
                 headers=CIMultiDict(request.headers),
                 data=request.body,
                 allow_redirects=False,
-                trace_request_ctx=progress,
                 middlewares=middlewares,
                 timeout=self._timeout if seconds == self._total else self._within(seconds),
             ) as response:
@@ -140,6 +140,8 @@ class HttpTransport:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # ValueError: what aiohttp refuses to send. `from None`: see failures.py about texts.
             raise self._explain(error, progress, url) from None
+        finally:
+            PROGRESS.reset(following)
 
     def _within(self, seconds: float) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=seconds, connect=self._http.connect)
@@ -151,19 +153,19 @@ class HttpTransport:
         if self._session is None:
             http = self._http
             proxy = URL(http.proxy) if http.proxy is not None else None
-            resolver = None if http.private_hosts else PublicResolver(exempt=proxy.host if proxy else None)
+            resolver = DefaultResolver() if http.private_hosts else PublicResolver(exempt=proxy.host if proxy else None)
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._connections,
                     keepalive_timeout=KEEP_ALIVE_SECONDS,
                     ttl_dns_cache=DNS_SECONDS,
-                    resolver=resolver,
+                    resolver=FollowedResolver(resolver),
                     ssl=self._ssl,
                 ),
                 headers={hdrs.USER_AGENT: USER_AGENT},
                 skip_auto_headers=(hdrs.CONTENT_TYPE,),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[_trace()],
+                request_class=FollowedRequest,
                 trust_env=False,
                 proxy=proxy,
             )
@@ -180,27 +182,6 @@ async def _body(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bo
         if size > limit:
             return b"".join(chunks)[:limit], True
     return b"".join(chunks), False
-
-
-def _trace() -> aiohttp.TraceConfig:
-    """Moves each request's Progress."""
-
-    def move(phase: Phase, *, connected: bool) -> Any:
-        async def callback(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
-            progress: Progress = context.trace_request_ctx
-            progress.phase, progress.connected = phase, connected
-
-        return callback
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_queued_start.append(move(Phase.CONNECT, connected=False))
-    trace.on_dns_resolvehost_start.append(move(Phase.DNS, connected=False))
-    trace.on_dns_resolvehost_end.append(move(Phase.CONNECT, connected=False))
-    trace.on_connection_create_start.append(move(Phase.CONNECT, connected=False))
-    trace.on_connection_create_end.append(move(Phase.WRITE, connected=True))
-    trace.on_connection_reuseconn.append(move(Phase.WRITE, connected=True))
-    trace.on_request_headers_sent.append(move(Phase.READ, connected=True))
-    return trace
 
 
 def _ssl_context(definition: Definition) -> ssl.SSLContext:

@@ -128,6 +128,23 @@ async def test_a_request_that_aiohttp_refuses_is_safe_and_told_without_its_url()
         assert server.requests == []
 
 
+async def test_a_header_that_cannot_be_written_is_safe_though_a_connection_stands() -> None:
+    async with serving(answering(reply())) as server, transport() as client:
+        with pytest.raises(RequestError) as caught:
+            await client.send(post(server.url, **{"X-Id": "a\r\nTo: b"}))
+        assert (caught.value.phase, caught.value.uncertain) == (Phase.CONNECT, False)
+        assert server.requests == []
+
+
+async def test_a_lookup_that_hangs_ends_at_the_connect_limit_and_is_safe(monkeypatch) -> None:
+    async def hang(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(addresses.DefaultResolver, "resolve", hang)
+    error = await failure("http://sms.example.com/", connect=0.05)
+    assert (error.phase, error.uncertain, error.timed_out) == (Phase.DNS, False, True)
+
+
 async def test_a_tls_handshake_that_hangs_ends_at_the_connect_limit_and_is_safe() -> None:
     async def silent(server: Server, reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
