@@ -7,6 +7,7 @@ also when a kept-alive connection closes before the first byte of a reply: the p
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from collections.abc import Mapping
 from urllib.parse import urlencode
@@ -184,8 +185,14 @@ async def _body(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bo
     return b"".join(chunks), False
 
 
+# Reading the system's authorities takes 30 ms and nearly a megabyte: with a hundred providers that counts.
+_usual_context = functools.cache(ssl.create_default_context)
+
+
 def _ssl_context(definition: Definition) -> ssl.SSLContext:
     http = definition.http
+    if http.ca is None and http.certificate is None and http.verify:
+        return _usual_context()
     context = ssl.create_default_context()
     problems: list[Problem] = []
 

@@ -135,12 +135,13 @@ class Lane:
     # ---- in ---------------------------------------------------------------------------------------------------------
 
     def offer(self, item: Item, message: Message) -> None:
-        """File a message. Call `wake` after the last one of a chunk.
+        """File a message.
 
         Raises:
             MessageError: no operation fits it, or its batch cannot be determined; it is not taken.
         """
         self._custody.add(self._router.key(message, item.priority), item)
+        self.wake()
 
     def offer_all(self, items: Sequence[Item], messages: Sequence[Message]) -> bool:
         """File messages at once. False, with none of them taken, where they have to be offered one by one."""
@@ -148,10 +149,11 @@ class Lane:
         if keys is None:
             return False
         self._custody.extend(keys, items)
+        self.wake()
         return True
 
     def wake(self) -> None:
-        """Something may have changed: messages were offered, partitions caught up, time has passed."""
+        """Something may have changed that the lane does not see: partitions are caught up, memory is full."""
         self._awake.set()
 
     @property

@@ -6,7 +6,7 @@ Each source topic has an agent of its own, and the retry topics a reader: one th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -32,7 +32,8 @@ class Admission:
     """Feeds intake.
 
     Args:
-        lanes: by provider name; woken after each slice.
+        lanes: by provider name; woken when there is nothing more to come for now.
+        caught_up: whether every log is read to its end.
         span: offsets a partition may have between its oldest open one and its newest.
         cluster: asked for what stands before a partition's first records, where they begin later than expected.
     """
@@ -45,6 +46,7 @@ class Admission:
         budget: Budget,
         relief: Relief,
         lanes: Mapping[str, Lane],
+        caught_up: Callable[[], bool],
         span: int,
         cluster: Cluster,
     ) -> None:
@@ -53,6 +55,7 @@ class Admission:
         self._budget = budget
         self._relief = relief
         self._lanes = lanes
+        self._caught_up = caught_up
         self._span = span
         self._cluster = cluster
         self._waiting = 0
@@ -89,7 +92,8 @@ class Admission:
                     return
             partition.marks.add(records[start].offset, partition.ends)
             self._intake.take(partition, records[start : start + SLICE_RECORDS])
-            self._wake()
+            if self._caught_up():
+                self._wake()
             await asyncio.sleep(0)
             if epoch != self._owned.epoch:
                 return
@@ -130,5 +134,7 @@ class Admission:
             self._waiting -= 1
 
     def _wake(self) -> None:
+        """Windows that are not full may leave now. Of many lanes most hold nothing."""
         for lane in self._lanes.values():
-            lane.wake()
+            if lane.open_count:
+                lane.wake()

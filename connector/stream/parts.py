@@ -176,6 +176,7 @@ class Parts:
             budget=self.budget,
             relief=relief,
             lanes=self.lanes.current,
+            caught_up=self._caught_up,
             span=settings.span,
             cluster=cluster,
         )

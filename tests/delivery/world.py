@@ -223,11 +223,9 @@ class World:
         if not self.lane.offer_all(items, messages):
             for item, message in zip(items, messages, strict=True):
                 self.lane.offer(item, message)
-        self.lane.wake()
 
     def offer_again(self, item: Item) -> None:
         self.lane.offer(item, decode_message(item.raw))
-        self.lane.wake()
 
     async def run(self, seconds: float) -> None:
         """Let the lane run for a time; what goes wrong in it is raised here."""

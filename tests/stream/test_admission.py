@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from connector.stream.admission import Admission
+from connector.delivery.lane import Lane
+from connector.stream.admission import SLICE_RECORDS, Admission
 from connector.stream.budget import Budget
 from connector.stream.cluster import Cluster
 from connector.stream.intake import Intake
@@ -33,6 +34,7 @@ class Bench:
         self.log = log
         self.asked: list[tuple[int, int]] = []
         self.admitted: list[int] = []
+        self.woken: list[tuple[int, int]] = []
         self.owned = Ownership()
         self.partition = Partition("sms", 3, Ledger(START), Marks(START, {}), {}, START, Offsets(100))
         self.owned.own([self.partition], [], generation=7)
@@ -42,10 +44,14 @@ class Bench:
             intake=cast(Intake, self),
             budget=Budget(messages=1000, bytes_=1000),
             relief=cast(Relief, None),
-            lanes={},
+            lanes=cast(dict[str, Lane], {"busy": self.lane(1), "idle": self.lane(0)}),
+            caught_up=lambda: self.partition.ledger.high > self.log[-1],
             span=1000,
             cluster=cast(Cluster, self),
         )
+
+    def lane(self, messages: int) -> SimpleNamespace:
+        return SimpleNamespace(open_count=messages, wake=lambda: self.woken.append((messages, len(self.admitted))))
 
     def take(self, partition: Partition, found: Sequence[ConsumerRecord]) -> None:
         self.admitted += [record.offset for record in found if partition.ledger.admit(record.offset)]
@@ -86,7 +92,18 @@ async def test_only_the_first_records_of_an_epoch_are_looked_at() -> None:
 
 @pytest.mark.parametrize("changes", [{"generation_id": 6}, {"partition": 4}])
 async def test_what_is_not_ours_is_not_let_in(changes: dict[str, int]) -> None:
-    bench = Bench(log=[])
+    bench = Bench(log=[0])
     await bench.chunk(range(START, 105), **changes)
     assert bench.admitted == []
     assert not bench.partition.begun
+
+
+async def test_lanes_that_hold_something_are_woken_once_the_log_is_read_to_its_end() -> None:
+    """Until then more may come for their windows, and those that get it wake up by that."""
+    end = START + 2 * SLICE_RECORDS
+    bench = Bench(log=range(START, end))
+    bench.admission._budget = Budget(messages=10_000, bytes_=10_000_000)
+    await bench.chunk(range(START, end - 1))
+    assert bench.woken == []
+    await bench.chunk([end - 1])
+    assert bench.woken == [(1, end - START)]

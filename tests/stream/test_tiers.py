@@ -155,6 +155,7 @@ class Stream:
             budget=self.budget,
             relief=Relief(self.lanes, parking=self.parking, span=SPAN, clock=clock),
             lanes=self.lanes,
+            caught_up=lambda: False,
             span=SPAN,
             cluster=SimpleNamespace(),  # type: ignore[arg-type]  only asked for gaps
         )
