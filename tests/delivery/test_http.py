@@ -185,13 +185,15 @@ async def test_the_definitions_own_authority_and_client_certificate_are_used(cer
             assert (await client.send(post(server.url))).status == 200
 
 
-async def test_the_usual_authorities_are_read_once_and_for_those_alone_who_name_none(
-    certificates: Certificates,
-) -> None:
-    async with transport() as one, transport() as another, transport(verify=False) as careless:
-        async with transport(ca=str(certificates.ca)) as own:
-            assert one._ssl is another._ssl
-            assert len({id(it._ssl) for it in (one, careless, own)}) == 3
+async def test_the_usual_authorities_are_read_once_and_used_where_nothing_is_said(certificates: Certificates) -> None:
+    async with (
+        transport() as one,
+        transport() as another,
+        transport(verify=False) as careless,
+        transport(ca=str(certificates.ca)) as own,
+    ):
+        assert one._ssl is another._ssl
+        assert len({id(it._ssl) for it in (one, careless, own)}) == 3
 
 
 async def test_verification_can_be_switched_off(certificates: Certificates) -> None:
