@@ -50,6 +50,11 @@ class Backlog:
         return self._windows.full
 
     @property
+    def ready(self) -> bool:
+        """A window may leave whatever else is on its way."""
+        return self._windows.ready
+
+    @property
     def waiting(self) -> int:
         """Messages that could leave now as far as they themselves are concerned."""
         return self._windows.count + sum(len(part.items) for part in self._next)

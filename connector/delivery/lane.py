@@ -135,22 +135,29 @@ class Lane:
     # ---- in ---------------------------------------------------------------------------------------------------------
 
     def offer(self, item: Item, message: Message) -> None:
-        """File a message.
+        """File a message. Call `wake` when nothing more is known to come.
 
         Raises:
             MessageError: no operation fits it, or its batch cannot be determined; it is not taken.
         """
-        self._custody.add(self._router.key(message, item.priority), item)
-        self.wake()
+        key, empty = self._router.key(message, item.priority), not self._backlog.windows
+        self._custody.add(key, item)
+        self._offered(empty)
 
     def offer_all(self, items: Sequence[Item], messages: Sequence[Message]) -> bool:
         """File messages at once. False, with none of them taken, where they have to be offered one by one."""
         keys = self._router.keys(messages, items)
         if keys is None:
             return False
+        empty = not self._backlog.windows
         self._custody.extend(keys, items)
-        self.wake()
+        self._offered(empty)
         return True
+
+    def _offered(self, empty: bool) -> None:
+        """Wake for what may leave whatever else comes, and to set the timer of the first window."""
+        if empty or self._backlog.ready:
+            self.wake()
 
     def wake(self) -> None:
         """Something may have changed that the lane does not see: partitions are caught up, memory is full."""

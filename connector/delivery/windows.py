@@ -194,6 +194,11 @@ class Windows:
         """A full window may leave: `choose` has an answer, whatever else is on its way."""
         return self._full.first() is not None
 
+    @property
+    def ready(self) -> bool:
+        """`choose` may have an answer, whatever else is on its way: a full window, an urgent message or a lone one."""
+        return self.full or self.urgent or self.count == 1
+
     def add(self, key: Key, item: Item) -> None:
         """File a message; `item.since` is set."""
         self.extend(key, (item,))

@@ -100,6 +100,8 @@ class Steering:
         while True:
             if self._waiting and self._live():
                 self._refile([self._waiting.popleft() for _ in range(min(SLICE_MESSAGES, len(self._waiting)))])
+                for lane in self._lanes.values():
+                    lane.wake()
                 await asyncio.sleep(0)
             else:
                 self._awake.clear()

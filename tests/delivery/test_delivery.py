@@ -66,6 +66,7 @@ class Setup:
             )
             origin = SimpleNamespace(topic="sms.messages", partition=3)
             self.lane.offer(Item(msgspec.json.encode(message), origin, number, None, datetime.now(UTC)), message)
+        self.lane.wake()
 
     async def until(self, count: int) -> None:
         running = asyncio.create_task(self.lane.run())

@@ -174,6 +174,7 @@ class World:
         self.parked: list[tuple[list[Item], float]] = []
         self.caught_up = caught_up
         self.memory_full = False
+        self.more_comes = False  # whoever offers wakes the lane after the last one
         operations = operations or [operation(batching=Batching((("msgs",),), 1, 10))]
         renderers = renderers or [FakeRenderer()]
         self.definition = Definition("acme", "acme.yaml", tuple(operations), limits=limits, retry=retry, hours=hours)
@@ -223,9 +224,12 @@ class World:
         if not self.lane.offer_all(items, messages):
             for item, message in zip(items, messages, strict=True):
                 self.lane.offer(item, message)
+        if not self.more_comes:
+            self.lane.wake()
 
     def offer_again(self, item: Item) -> None:
         self.lane.offer(item, decode_message(item.raw))
+        self.lane.wake()
 
     async def run(self, seconds: float) -> None:
         """Let the lane run for a time; what goes wrong in it is raised here."""
