@@ -85,7 +85,8 @@ class Intake:
         self._parking = parking
         self._retry_topics = frozenset(retry_topics)
         self.several = True
-        self._rooms: dict[Lane, float] = {}
+        self._rooms: dict[Lane, int] = {}
+        self._free: tuple[int, int] | None = None  # asked for once per slice: it looks at every lane
         self._unknown_grace = unknown_grace
         self._budget = budget
         self._clock = clock
@@ -116,6 +117,7 @@ class Intake:
             _trace(items, records)
         ended: list[tuple[Item, Result | Moved]] = []
         self._rooms.clear()
+        self._free = None
         if late or partition.topic in self._retry_topics or journalled or not self._together(items):
             for item, record in zip(items, records, strict=True):
                 end = self._end(item, now, record, item.offset in journalled)
@@ -131,6 +133,7 @@ class Intake:
         now = self._clock.wall()
         ours = [item for item in items if item.origin.live]
         self._rooms.clear()
+        self._free = None
         ended = [(item, end) for item in ours if (end := self._end(item, now, None, False)) is not None]
         self._pass_on(ended + self._offer(now))
 
@@ -263,12 +266,13 @@ class Intake:
         however many there are, something is free for those that work (the dynamic threshold of Choudhury and Hahne,
         "Dynamic queue length thresholds for shared-memory packet switches", 1998).
         """
+        if not self.several:
+            return math.inf
         room = self._rooms.get(lane)
         if room is None:
-            messages, bytes_ = self._budget.free()
+            messages, bytes_ = self._free = self._free or self._budget.free()
             crowded = weight(lane.open_count, lane.open_bytes, lane.windows) >= bytes_
-            room = 0 if crowded else messages - lane.open_count
-            room = self._rooms[lane] = room if self.several else math.inf
+            room = self._rooms[lane] = 0 if crowded else messages - lane.open_count
         return room
 
     def _unknown(self, item: Item, message: Message, now: float) -> Result | Moved:
