@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import attrgetter
+from types import NoneType
 from typing import Any, Final
 
 from connector.definition.arguments import MISSING, ExpressionError, Filter, Step, bind
@@ -125,8 +126,9 @@ class Expression:
             except (KeyError, TypeError):  # no such value; no values at all
                 return None
             kinds = set(map(type, values))  # to compare each with None and "" takes four times as long
-            empty = None.__class__ in kinds or (str in kinds and (not all(values) if kinds == {str} else "" in values))
-            return None if empty else values
+            if kinds == {str}:
+                return values if all(values) else None
+            return None if NoneType in kinds or (str in kinds and "" in values) else values
 
         read = attrgetter(field or "custom")
         return column

@@ -96,7 +96,12 @@ class Intake:
         self._duplicates = duplicates
 
     def take(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
-        """Admit these records of a partition. Offsets that are settled already are passed over."""
+        """Admit these records of a partition. Offsets that are settled already are passed over.
+
+        Args:
+            partition: whose they are.
+            records: nearly all of them raw (`RawRecords`): they have offset, timestamp, key, value and headers only.
+        """
         now = self._clock.wall()
         received_at = datetime.fromtimestamp(now, UTC)
         records = _fresh(partition.ledger, records)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,14 +12,20 @@ from .virtual import simulate
 from .world import USUAL, World, names
 
 
+async def napping(seconds: float, **changes: Any) -> tuple[World, asyncio.Task[None]]:
+    """A lane that has had nothing to do for 0.3 s, while its partitions hold more."""
+    world = World(caught_up=False, **changes)
+    world.more_comes = True
+    running = asyncio.create_task(world.run(seconds))
+    await asyncio.sleep(0.3)
+    return world, running
+
+
 def test_what_may_leave_whatever_else_comes_leaves_at_once() -> None:
     """A full window and an urgent message. What is in neither waits until nothing more comes."""
 
     async def scenario() -> None:
-        world = World(caught_up=False)
-        world.more_comes = True
-        running = asyncio.create_task(world.run(3))
-        await asyncio.sleep(0.3)
+        world, running = await napping(3)
         world.offer(*names(4, "a"))
         await asyncio.sleep(0.1)
         assert world.sent == []
@@ -39,10 +46,7 @@ def test_what_may_leave_whatever_else_comes_leaves_at_once() -> None:
 
 def test_a_lone_message_of_an_idle_lane_leaves_at_once() -> None:
     async def scenario() -> None:
-        world = World(caught_up=False)
-        world.more_comes = True
-        running = asyncio.create_task(world.run(1))
-        await asyncio.sleep(0.3)
+        world, running = await napping(1)
         world.offer("lone")
         await running
         assert [call.at for call in world.provider.calls] == [pytest.approx(1000.3)]
@@ -54,10 +58,7 @@ def test_the_first_window_of_an_empty_lane_leaves_in_time() -> None:
     """`wait_max` may be shorter than a lane's nap."""
 
     async def scenario() -> None:
-        world = World(caught_up=False, settings=replace(USUAL, wait_max=0.2))
-        world.more_comes = True
-        running = asyncio.create_task(world.run(1))
-        await asyncio.sleep(0.3)
+        world, running = await napping(1, settings=replace(USUAL, wait_max=0.2))
         world.offer(*names(2))
         await running
         assert [call.at for call in world.provider.calls] == [pytest.approx(1000.5)]

@@ -42,7 +42,7 @@ class Bench:
         self.admission = Admission(
             self.owned,
             intake=cast(Intake, self),
-            budget=Budget(messages=1000, bytes_=1000),
+            budget=Budget(messages=10_000, bytes_=10_000_000),
             relief=cast(Relief, None),
             lanes=cast(dict[str, Lane], {"busy": self.lane(1), "idle": self.lane(0)}),
             caught_up=lambda: self.partition.ledger.high > self.log[-1],
@@ -102,7 +102,6 @@ async def test_lanes_that_hold_something_are_woken_once_the_log_is_read_to_its_e
     """Until then more may come for their windows, and those that get it wake up by that."""
     end = START + 2 * SLICE_RECORDS
     bench = Bench(log=range(START, end))
-    bench.admission._budget = Budget(messages=10_000, bytes_=10_000_000)
     await bench.chunk(range(START, end - 1))
     assert bench.woken == []
     await bench.chunk([end - 1])
