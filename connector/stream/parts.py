@@ -11,7 +11,6 @@ from connector.clock import Clock
 from connector.definition.tree import Definition
 from connector.delivery.counts import LaneCounts
 from connector.delivery.gate import Account
-from connector.delivery.item import Item
 from connector.delivery.lane import Lane
 from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.tracing import Tracing
@@ -247,11 +246,11 @@ class Parts:
                 return False
         return True
 
-    def _durable(self, partition: Partition, items: Sequence[Item]) -> None:
-        """The results of these items are acknowledged."""
-        partition.ledger.settle([item.offset for item in items])
-        self.settled += len(items)
-        self.budget.release(partition.topic, len(items), sum([len(item.raw) for item in items]))
+    def _durable(self, partition: Partition, offsets: Sequence[int], bytes_: int) -> None:
+        """The results of these events are acknowledged."""
+        partition.ledger.settle(offsets)
+        self.settled += len(offsets)
+        self.budget.release(partition.topic, len(offsets), bytes_)
 
     async def _append_to_journal(self, partition: Partition, values: Sequence[bytes]) -> None:
         await self.writer.append(partition, self._settings.topics.journal, values)

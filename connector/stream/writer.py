@@ -55,7 +55,8 @@ class Lot:
 
     Attributes:
         results: encoded, as record batches; all but the last are full.
-        items: what they finish.
+        offsets, bytes: of the events they finish. Not the events: whatever is let go while it is in the cache is let
+            go for half.
         dead: results whose event goes to the dead letters first.
         moved: events on their way to retry topics.
         unacknowledged: results that are not acknowledged yet, waiting or on their way.
@@ -63,7 +64,7 @@ class Lot:
         written_at: when it last began to, by the event loop's time.
     """
 
-    __slots__ = ("dead", "items", "moved", "results", "task", "unacknowledged", "written_at")
+    __slots__ = ("bytes", "dead", "moved", "offsets", "results", "task", "unacknowledged", "written_at")
 
     def __init__(self) -> None:
         self.task: asyncio.Task[None] | None = None
@@ -74,13 +75,14 @@ class Lot:
     def clear(self) -> None:
         """What was in it is being written."""
         self.results: list[BatchBuilder] = []
-        self.items: list[Item] = []
+        self.offsets: list[int] = []
+        self.bytes = 0
         self.dead: list[tuple[Item, Result]] = []
         self.moved: list[tuple[Item, Moved]] = []
 
     @property
     def waiting(self) -> int:
-        return len(self.items) + len(self.dead) + len(self.moved)
+        return len(self.offsets) + len(self.dead) + len(self.moved)
 
 
 class _Record(NamedTuple):
@@ -103,7 +105,7 @@ class ResultWriter:
         connector: our name in the dead letters' headers.
         record_bytes: the largest record both topics take.
         present: changes a result before it leaves (masks or hashes `to`), or None.
-        durable: called with a partition and its items once their results are acknowledged.
+        durable: called with a partition, the offsets of events whose results are acknowledged, and their bytes.
         gate: awaited before each write; returns False when this worker may no longer write for that partition.
         failed: called with an error nothing here can mend.
         most: so many results may wait for their acknowledgement before `room` is gone; may change.
@@ -123,7 +125,7 @@ class ResultWriter:
         connector: str,
         record_bytes: int,
         present: Callable[[Result], None] | None,
-        durable: Callable[[Partition, Sequence[Item]], None],
+        durable: Callable[[Partition, Sequence[int], int], None],
         gate: Callable[[Partition], Awaitable[bool]],
         failed: Callable[[BaseException], None],
         most: int,
@@ -167,7 +169,8 @@ class ResultWriter:
                 lot.dead.append((item, result))
             else:  # encoded at once: results are many and short-lived, and nothing of them is kept
                 append(lot.results, record(item, result))
-                lot.items.append(item)
+                lot.offsets.append(item.offset)
+                lot.bytes += len(item.raw)
         self._look()
 
     def _add_alike(self, results: AlikeResults) -> bool:
@@ -182,7 +185,8 @@ class ResultWriter:
             if lot is None:
                 continue
             lot.unacknowledged += len(items)
-            lot.items += items
+            lot.offsets += [item.offset for item in items]
+            lot.bytes += sum([len(item.raw) for item in items])
             self._fill(lot.results, fields)
         self._look()
         return True
@@ -267,11 +271,11 @@ class ResultWriter:
                 if linger > 0:
                     await asyncio.sleep(linger)
                 lot.written_at = loop.time()
-                results, items, dead, moved = lot.results, lot.items, lot.dead, lot.moved
+                results, offsets, bytes_, dead, moved = lot.results, lot.offsets, lot.bytes, lot.dead, lot.moved
                 lot.clear()
                 if not await self._gate(origin):
                     return
-                count = len(items) + len(dead)
+                count = len(offsets) + len(dead)
                 if moved:
                     dead += await self._write_moved(origin, moved)
                 if dead:
@@ -284,8 +288,9 @@ class ResultWriter:
                 self._look()
                 if origin.live:
                     refused = {id(item) for item, _ in dead}
-                    waiting = [item for item, _ in moved if id(item) not in refused]
-                    self._durable(origin, [*items, *(item for item, _ in dead), *waiting])
+                    ended = [item for item, _ in dead] + [item for item, _ in moved if id(item) not in refused]
+                    bytes_ += sum([len(item.raw) for item in ended])
+                    self._durable(origin, offsets + [item.offset for item in ended], bytes_)
         except Exception as error:
             log.exception("results cannot be written", partition=origin.partition)
             self._failed(error)

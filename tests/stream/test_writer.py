@@ -69,7 +69,7 @@ class Bench:
             connector="test",
             record_bytes=1_000_000,
             present=None,
-            durable=lambda _, items: self.durable.extend(item.offset for item in items),
+            durable=lambda _, offsets, bytes_: self.durable.extend(offsets),
             gate=self._gate,
             failed=lambda error: pytest.fail(str(error)),
             most=MOST,

@@ -84,7 +84,7 @@ class Case:
             connector="group-1",
             record_bytes=record_bytes,
             present=None,
-            durable=lambda _, items: self.durable.extend(item.offset for item in items),
+            durable=lambda _, offsets, bytes_: self.durable.extend(offsets),
             gate=gate,
             failed=lambda error: pytest.fail(repr(error)),
             most=1000,
