@@ -22,9 +22,8 @@ from connector.settings.model import Settings
 from connector.stream.transport import Transport
 
 # Chunks waiting between Faust's fetcher and an agent: from the first number on a partition that brings one is left out
-# by the fetcher, and taken up again below the second. Faust sleeps for a second when every partition is left out, so
-# this must hold more than the agent does in a second: chunks have up to POLL_RECORDS.
-BUFFERED_CHUNKS, RESUME_CHUNKS = 51, 25
+# by the fetcher, and taken up again below the second. What they hold is memory that nobody counts.
+BUFFERED_CHUNKS, RESUME_CHUNKS = 8, 4
 # Where Faust would make the fetcher itself wait, and with it every other topic. Never reached: after the first number
 # above each partition brings one chunk more.
 FULL_CHUNKS = 100_000

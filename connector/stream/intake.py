@@ -199,6 +199,8 @@ class Intake:
         if age is None or not records:
             return [None] * len(records), False
         timestamps = [record.timestamp for record in records]
+        if None in timestamps:  # the message format before 0.10 has none
+            timestamps = [-1 if it is None else it for it in timestamps]
         if (oldest := min(timestamps)) < 0:  # -1: the producer set none
             return [None if it < 0 else it / 1000 + age for it in timestamps], True
         stale = {it: it / 1000 + age for it in set(timestamps)}  # many have one: fewer objects that wait

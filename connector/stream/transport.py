@@ -9,12 +9,19 @@ A partition committed at 0 is rewound like any other: what Faust has fetched and
 it throws away, and relies on "seek to committed" to read it again; aiokafka 0.14 does not seek where that is 0
 (consumer.py, `if offset and offset > 0`). The first events of a topic were passed over like a gap in the log.
 
+While every partition is left out because agents' buffers are full, Faust sleeps for a second: a worker would idle, or
+its buffers had to hold more than it does in that time.
+
+Kafka answers a fetch as soon as it has one event: where a few hundred come in a second, each would be a fetch, a hop
+between threads and a slice by itself, at a millisecond of CPU time.
+
 aiokafka makes a ConsumerRecord of each record its compiled reader yields, through a generator and a method: three
 quarters of what fetching costs, for a topic and a partition that a chunk knows.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -22,6 +29,15 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.errors import NoOffsetForPartitionError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+
+from connector.clock import Clock, SystemClock
+
+# While every partition is left out, this often it is looked whether one is not.
+LOOK_SECONDS = 0.01
+
+# After a fetch that brought fewer records the next one is taken no sooner than this: it brings those of meanwhile.
+FEW_RECORDS = 100
+PACE_SECONDS = 0.005
 
 
 class RawRecords(PartitionRecords):  # type: ignore[misc]
@@ -42,16 +58,42 @@ def leave_raw(fetcher: Fetcher) -> None:
             fetched._partition_records.__class__ = RawRecords  # noqa: SLF001
 
 
+class Pace:
+    """Keeps fetches that bring little apart. An event that comes alone waits for nothing."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next = 0.0
+
+    @property
+    def delay(self) -> float:
+        """Seconds until the next fetch is to be taken; not above 0 where it is now."""
+        return self._next - self._clock.monotonic()
+
+    def note(self, records: int) -> None:
+        """A fetch brought so many."""
+        if 0 < records < FEW_RECORDS:
+            self._next = self._clock.monotonic() + PACE_SECONDS
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Fetches as Faust's does, but for what the module says."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._pace = Pace(SystemClock())
+
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
+        if (delay := self._pace.delay) > 0:
+            await asyncio.sleep(delay)
         if consumer._fetcher is not None:  # noqa: SLF001  None before its start
             leave_raw(consumer._fetcher)  # noqa: SLF001
         try:
-            return await super()._fetch_records(consumer, *args, **kwargs)
+            fetched = await super()._fetch_records(consumer, *args, **kwargs)
         except NoOffsetForPartitionError:
             return {}
+        self._pace.note(sum(map(len, fetched.values())))
+        return fetched
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Rewind every assigned partition; answers with the committed offsets."""
@@ -73,6 +115,12 @@ class Consumer(driver.Consumer):
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109  Faust's
+        if self.flow_active and self._buffered_partitions and not self._get_active_partitions():
+            await self.sleep(LOOK_SECONDS)
+            return {}, set()
+        return await super()._wait_next_records(timeout)
 
 
 class Transport(driver.Transport):

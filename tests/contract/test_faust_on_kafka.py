@@ -22,6 +22,7 @@ from connector.kafka.clients import connect
 from connector.settings import Settings
 from connector.stream.app import attach_agents, create_app
 from connector.stream.group import Group
+from connector.stream.transport import LOOK_SECONDS, Consumer
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.records import Committed, Event
@@ -59,8 +60,10 @@ Opened = Callable[[Running], Awaitable[None]]
 
 
 @asynccontextmanager
-async def running(kafka: Kafka, unique: str, *, opened: Opened | None = None) -> AsyncIterator[Running]:
-    """Run the app on this loop; `opened` is awaited in on_rebalance_complete."""
+async def running(
+    kafka: Kafka, unique: str, *, opened: Opened | None = None, taken: Callable[[], Awaitable[object]] | None = None
+) -> AsyncIterator[Running]:
+    """Run the app on this loop; `opened` is awaited in on_rebalance_complete, `taken` after each chunk."""
     settings = Settings.model_validate(
         {
             "group": unique,
@@ -73,6 +76,8 @@ async def running(kafka: Kafka, unique: str, *, opened: Opened | None = None) ->
 
     async def take(message: Any) -> None:
         run.seen.append(("chunk", message))
+        if taken is not None:
+            await taken()
 
     async def failed(error: BaseException) -> None:
         run.seen.append(("failed", error))
@@ -226,6 +231,33 @@ async def test_a_topic_that_waits_holds_up_no_other(kafka: Kafka, unique: str) -
         assert all(queue.pressure_high_size < 60 for queue in queues)
     finally:
         await app.stop()
+
+
+async def test_a_fetcher_that_has_nothing_to_fetch_looks_again_soon(
+    kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Consumer._wait_next_records, _get_active_partitions and _buffered_partitions: while every partition is left out
+    because the buffer is full, Faust's second is not slept.
+    """
+    sleeps: list[float] = []
+    sleep, room, produced = Consumer.sleep, asyncio.Event(), 0
+
+    async def note(self: Consumer, seconds: float) -> None:
+        sleeps.append(seconds)
+        await sleep(self, seconds)
+
+    monkeypatch.setattr(Consumer, "sleep", note)
+    async with running(kafka, topic, taken=room.wait) as run:
+        while len(run.app.consumer._buffered_partitions) < PARTITIONS:
+            assert produced < 100 * PARTITIONS, "the buffer never fills"
+            events = [Event(b"x", partition=number) for number in range(PARTITIONS)]
+            await asyncio.to_thread(records.produce, kafka.bootstrap, topic, events)
+            produced += PARTITIONS
+        sleeps.clear()
+        await eventually(lambda: max(sleeps, default=0) > 0 and len(sleeps) > 2, "another look")
+        assert max(sleeps) == LOOK_SECONDS
+        room.set()
+        await eventually(lambda: len(run.values) == produced, "all of them")
 
 
 async def test_the_consumer_knows_the_end_of_the_log(kafka: Kafka, topic: str) -> None:

@@ -33,7 +33,7 @@ SMALL: dict[str, Any] = {
 }
 
 # What a worker may take beside `memory.bytes` once it works. 72 MB were seen with 50,000 events; where they go was not
-# measured. Reckoned: Faust may buffer 51 chunks of up to 2,000 records, about a kilobyte each.
+# measured. Faust may buffer 8 chunks of up to 2,000 records and one more per partition, about a kilobyte each.
 BESIDE_MEMORY_BYTES = 160 << 20
 
 # A slice of records is let in at once.

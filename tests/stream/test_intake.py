@@ -17,8 +17,11 @@ from connector.stream.budget import Budget
 from connector.stream.control import Control, campaign_record
 from connector.stream.failover import Failover
 from connector.stream.intake import Intake
+from connector.stream.ledger import Ledger, Marks
 from connector.stream.parking import Parking
+from connector.stream.partition import Partition
 from connector.stream.retry import Tiers
+from connector.stream.tail import Offsets
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
 
@@ -54,7 +57,7 @@ class FakeLane:
 class Bench:
     """Intake with two lanes."""
 
-    def __init__(self, **shares: float) -> None:
+    def __init__(self, max_age: float | None = None, **shares: float) -> None:
         self.clock = ManualClock(wall=NOON)
         self.a, self.b = FakeLane("a"), FakeLane("b")
         lanes: Any = {"a": self.a, "b": self.b}
@@ -75,8 +78,17 @@ class Bench:
             budget=self.budget,
             clock=self.clock,
             allowed=lambda to: True,
-            max_age=None,
+            max_age=max_age,
         )
+
+    def read(self, **timestamps: int | None) -> None:
+        """Events of these ids, as they come from the log with these timestamps."""
+        partition = Partition("m", 0, Ledger(0), Marks(0, {}), {}, 0, Offsets(10))
+        records: list[Any] = [
+            SimpleNamespace(offset=offset, value=self.item(message_id=name).raw, key=None, timestamp=at, headers=())
+            for offset, (name, at) in enumerate(timestamps.items())
+        ]
+        self.intake.take(partition, records)
 
     def _settle(self, items, results) -> None:
         self.results |= {result.message_id: str(result.status) for result in results}
@@ -196,3 +208,13 @@ def test_a_lane_that_does_not_get_on_leaves_as_much_free_as_it_holds(own, others
     bench.budget.take("m", own[0] + others[0], own[1] + others[1])
     bench.intake.refile([bench.item()])
     assert bool(bench.moved) is moved
+
+
+@pytest.mark.parametrize("unknown", [-1, None], ids=["none was set", "an old format"])
+def test_an_event_without_a_timestamp_has_no_age(unknown):
+    """Its neighbours have theirs."""
+    bench = Bench(max_age=60.0)
+    now = int(NOON * 1000)
+    bench.read(old=now - 60_000, undated=unknown, new=now - 59_999)
+    assert bench.results == {"old": "expired"}
+    assert bench.a.offered == ["undated", "new"]

@@ -1,4 +1,4 @@
-"""Faust's consumer as the connector uses it: which answers of the fetcher it does not hear."""
+"""Faust's consumer as the connector uses it: which answers of the fetcher it does not hear, and when it asks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from faust.transport.drivers import aiokafka as driver
 
+from connector.clock import ManualClock
 from connector.kafka.clients import connect
 from connector.settings import Settings
 from connector.stream.app import create_app
-from connector.stream.transport import Consumer, ConsumerThread
+from connector.stream.transport import FEW_RECORDS, PACE_SECONDS, Consumer, ConsumerThread, Pace
 
 TP = TopicPartition("sms.messages", 7)
 STARTING = SimpleNamespace(_fetcher=None)
@@ -24,7 +25,9 @@ def answer(monkeypatch: pytest.MonkeyPatch, error: KafkaError) -> ConsumerThread
         raise error
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
-    return ConsumerThread.__new__(ConsumerThread)
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread._pace = Pace(ManualClock())
+    return thread
 
 
 async def test_a_partition_that_was_added_and_has_no_offset_yet_is_no_reason_to_crash(
@@ -43,3 +46,45 @@ async def test_an_offset_that_is_gone_still_is(monkeypatch: pytest.MonkeyPatch) 
 def test_the_app_uses_that_consumer() -> None:
     settings = Settings()
     assert create_app(settings, connect(settings.kafka)).transport.Consumer is Consumer
+
+
+@pytest.mark.parametrize(
+    ("records", "later", "delay"),
+    [
+        (1, 0.0, PACE_SECONDS),
+        (FEW_RECORDS - 1, 0.0, PACE_SECONDS),
+        (FEW_RECORDS, 0.0, 0.0),  # under load nothing waits
+        (0, 0.0, 0.0),
+        (1, PACE_SECONDS, 0.0),  # who comes alone waits for nothing
+    ],
+)
+def test_fetches_that_bring_little_are_kept_apart(records: int, later: float, delay: float) -> None:
+    clock = ManualClock()
+    pace = Pace(clock)
+    assert pace.delay <= 0
+    pace.note(records)
+    clock.advance(later)
+    assert max(pace.delay, 0.0) == pytest.approx(delay)
+
+
+async def test_a_fetch_waits_for_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched = [{TP: ["event"]}, {TP: ["event"] * FEW_RECORDS}, {}]
+    slept: list[float] = []
+
+    async def fetch(*_: Any, **__: Any) -> Any:
+        return fetched.pop(0)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.advance(seconds)
+
+    clock = ManualClock()
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
+    monkeypatch.setattr("connector.stream.transport.asyncio.sleep", sleep)
+    thread = ConsumerThread.__new__(ConsumerThread)
+    thread._pace = Pace(clock)
+    assert await thread._fetch_records(STARTING, set()) == {TP: ["event"]}
+    assert slept == []
+    await thread._fetch_records(STARTING, set())
+    await thread._fetch_records(STARTING, set())
+    assert slept == [pytest.approx(PACE_SECONDS)]
