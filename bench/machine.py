@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import sysconfig
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +40,7 @@ def about() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "build": _build(),
         "packages": {name: version(name) for name in PACKAGES},
         "commit": _commit(),
         "at": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -51,6 +53,18 @@ def _cpu() -> str:
     return names[0] if names else platform.processor()
 
 
+def _build() -> str:
+    """Whether the interpreter was optimised when it was built: it is a tenth quicker then."""
+    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return "optimised build" if "--enable-optimizations" in options else "build without optimisation"
+
+
 def _commit() -> str:
-    done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    """Which is measured; a changed document does not make it another one."""
+    commit = _git("describe", "--always").stdout.strip()
+    changed = _git("diff", "--quiet", "HEAD", "--", "connector", "bench").returncode
+    return (commit + "-dirty" if changed else commit) or "unknown"
+
+
+def _git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)

@@ -24,6 +24,7 @@ def _matrix_cell(kind: str, campaigns: int, latency: float) -> Cell:
 SECTIONS: dict[str, list[Cell]] = {
     "job": [
         Cell("connector", **FAST),
+        Cell("connector, on one core", **FAST, pinned=True),
         Cell("plain Faust", messages=20_000, who="plain_faust"),
         Cell("copy without HTTP", **FAST, who="ceiling"),
         Cell("300 campaigns, 200 ms", **FAST, campaigns=300, latency=0.2),
