@@ -69,7 +69,7 @@ Append = Callable[[Partition, Sequence[bytes]], Awaitable[None]]
 
 
 class Journal:
-    """Writes the journal. All batches of one turn of the event loop share a record batch per partition.
+    """Writes the journal. Each partition has one write on its way at most; what comes meanwhile shares the next one.
 
     Args:
         append: writes values to a partition of the journal and returns when they are acknowledged.
@@ -78,7 +78,8 @@ class Journal:
     def __init__(self, append: Append) -> None:
         self._append = append
         self._pending: dict[Partition, list[bytes]] = {}
-        self._turn: asyncio.Task[None] | None = None
+        self._next: dict[Partition, asyncio.Task[None]] = {}  # write what is pending
+        self._current: dict[Partition, asyncio.Task[None]] = {}
 
     async def sending(self, batch_id: str, items: Sequence[Item]) -> None:
         """Note that these items are about to be sent; returns when that is durable."""
@@ -89,18 +90,27 @@ class Journal:
         await self._note("released", items)
 
     async def _note(self, word: Word, items: Sequence[Item], batch_id: str = "") -> None:
+        writes = []
         for origin, offsets in _by_origin(items):
             pending = self._pending.setdefault(origin, [])
             for start in range(0, len(offsets), RECORD_OFFSETS):
                 entry = Entry(word, origin.topic, offsets[start : start + RECORD_OFFSETS])
                 pending.append(encode(entry, batch_id))
-        if self._turn is None:
-            self._turn = asyncio.create_task(self._write())
-        await self._turn
+            if origin not in self._next:
+                self._next[origin] = asyncio.create_task(self._write(origin))
+            writes.append(self._next[origin])
+        await asyncio.wait(writes)  # who is given up meanwhile takes no write along that others wait for
+        for write in writes:
+            write.result()
 
-    async def _write(self) -> None:
-        pending, self._pending, self._turn = self._pending, {}, None
-        await asyncio.gather(*(self._append(origin, values) for origin, values in pending.items()))
+    async def _write(self, origin: Partition) -> None:
+        if origin in self._current:
+            await asyncio.wait([self._current[origin]])
+        self._current[origin] = self._next.pop(origin)
+        try:
+            await self._append(origin, self._pending.pop(origin))
+        finally:
+            del self._current[origin]
 
 
 def _by_origin(items: Sequence[Item]) -> Iterable[tuple[Partition, list[int]]]:

@@ -23,6 +23,12 @@ def items(origin: Partition, *offsets: int) -> list[Item]:
     return [Item(b"{}", origin, offset, None, datetime.now(UTC)) for offset in offsets]
 
 
+async def turns() -> None:
+    """Let every task get as far as it can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
 def test_records_come_back():
     """What one worker writes the next one reads."""
     entry = Entry("sent", "sms.messages", [1, 2, 30])
@@ -60,8 +66,7 @@ async def test_batches_of_one_turn_share_a_record_batch_and_wait_for_it():
     log = Journal(append)
     one = asyncio.create_task(log.sending("a", items(first, 1, 2)))
     two = asyncio.create_task(log.sending("b", [*items(first, 3), *items(second, 9)]))
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns()
     assert not one.done()
     assert not two.done()
     assert sorted((number, [entry.offsets for entry in entries]) for number, entries in writes) == [
@@ -72,11 +77,60 @@ async def test_batches_of_one_turn_share_a_record_batch_and_wait_for_it():
     await asyncio.gather(one, two)
 
 
+async def test_what_comes_while_a_partition_is_written_shares_its_next_write():
+    """However many requests leave, each partition has one write on its way; another one's does not hold it up."""
+    writes, acknowledged = [], asyncio.Semaphore(0)
+
+    async def append(origin, values):
+        writes.append((origin.partition, [journal.decode(value).offsets for value in values]))
+        if origin.partition == 0:
+            await acknowledged.acquire()
+
+    log, slow, quick = Journal(append), partition(0), partition(1)
+    one = asyncio.create_task(log.sending("a", items(slow, 1)))
+    await turns()
+    two = asyncio.create_task(log.sending("b", items(slow, 2)))
+    await turns()
+    three = asyncio.create_task(log.release([*items(slow, 3), *items(quick, 9)]))
+    await turns()
+    assert writes == [(0, [[1]]), (1, [[9]])]
+    assert [it.done() for it in (one, two, three)] == [False] * 3
+    acknowledged.release()
+    await turns()
+    assert one.done()
+    assert writes[2:] == [(0, [[2], [3]])]
+    assert [it.done() for it in (two, three)] == [False] * 2
+    acknowledged.release()
+    await asyncio.gather(two, three)
+    await log.sending("d", items(quick, 10))
+    assert writes[3:] == [(1, [[10]])]
+
+
+async def test_a_request_that_is_given_up_takes_no_write_along():
+    """Another one waits for it."""
+    acknowledged = asyncio.Event()
+
+    async def append(origin, values):
+        await acknowledged.wait()
+
+    log, origin = Journal(append), partition(0)
+    given_up = asyncio.create_task(log.sending("a", items(origin, 1)))
+    other = asyncio.create_task(log.sending("b", items(origin, 2)))
+    await turns()
+    given_up.cancel()
+    await turns()
+    acknowledged.set()
+    await other
+    assert given_up.cancelled()
+
+
 async def test_a_write_that_fails_stops_the_batch():
     """Without the journal entry the batch must not leave."""
 
     async def append(origin, values):
         raise ConnectionError
 
-    with pytest.raises(ConnectionError):
-        await Journal(append).sending("a", items(partition(0), 1))
+    log = Journal(append)
+    for offset in (1, 2):  # the next one is written all the same
+        with pytest.raises(ConnectionError):
+            await log.sending("a", items(partition(0), offset))
