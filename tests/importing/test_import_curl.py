@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from connector.cli.main import group
@@ -340,6 +340,7 @@ def test_any_constant_comes_back_as_it_was_quoted(
     pieces = ["curl", "https://sms.example.com/send", "-d", "to=447700900123", "--data-urlencode", "text=Hello you"]
     note = f"note-{name}".replace("$$", "$")  # a doubled mark with a name behind it is a replacement, on purpose
     constant = constant.replace("$$", "$")
+    assume(not constant or constant not in note)  # `rendered` takes what was found for a secret
     command = shlex.join([*pieces, "--data-urlencode", f"{note}={constant}"])
     sent = dict(rendered(command, folder, to="+447700900123", body=body)["body"])
     assert sent == {"to": "447700900123", "text": body, note: constant}

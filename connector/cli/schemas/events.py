@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -72,6 +73,9 @@ def components(template: str) -> dict[str, dict[str, Any]]:
     _, found = msgspec.json.schema_components(list(EXAMPLES), ref_template=template)
     for kind, examples in EXAMPLES.items():
         found[kind.__name__]["examples"] = examples
+    for each in found.values():
+        if "description" in each:
+            each["description"] = cleandoc(each["description"])  # a docstring, which Python 3.13 began to unindent
     return found
 
 
