@@ -1,4 +1,4 @@
-"""Faust's consumer, with two answers changed where they end or lose something, and records left as they were read.
+"""Faust's consumer, changed where it ends a worker, loses events, idles or hurries; records are left as they were read.
 
 A partition without a committed offset is no reason to crash: `auto_offset_reset=none` makes the fetcher report it. When
 partitions are added to a source it may do so before `Worker.open` has decided where they begin, in a fetch that a
@@ -10,10 +10,10 @@ it throws away, and relies on "seek to committed" to read it again; aiokafka 0.1
 (consumer.py, `if offset and offset > 0`). The first events of a topic were passed over like a gap in the log.
 
 While every partition is left out because agents' buffers are full, Faust sleeps for a second: a worker would idle, or
-its buffers had to hold more than it does in that time.
+its buffers had to hold more than it does in that time. It looks again much sooner.
 
 Kafka answers a fetch as soon as it has one event: where a few hundred come in a second, each would be a fetch, a hop
-between threads and a slice by itself, at a millisecond of CPU time.
+between threads and a slice by itself, at a millisecond of CPU time. Fetches that bring little are kept apart.
 
 aiokafka makes a ConsumerRecord of each record its compiled reader yields, through a generator and a method: three
 quarters of what fetching costs, for a topic and a partition that a chunk knows.
