@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-import sysconfig
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +39,6 @@ def about() -> dict[str, Any]:
         "load": round(os.getloadavg()[0], 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "build": _build(),
         "packages": {name: version(name) for name in PACKAGES},
         "commit": _commit(),
         "at": time.strftime("%Y-%m-%d %H:%M:%S"),
@@ -51,12 +49,6 @@ def _cpu() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor()
-
-
-def _build() -> str:
-    """Whether the interpreter was optimised when it was built: it is a tenth quicker then."""
-    options = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return "optimised build" if "--enable-optimizations" in options else "build without optimisation"
 
 
 def _commit() -> str:

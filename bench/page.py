@@ -47,7 +47,7 @@ def _machine(about: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
     return (
         f"*{about['at']}, commit `{about['commit']}`; {about['cores']} cores of {about['cpu']} at load "
-        f"{about['load']}; Python {about['python']} ({about['build']}), {packages}.*"
+        f"{about['load']}; Python {about['python']}, {packages}.*"
     )
 
 

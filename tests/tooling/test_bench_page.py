@@ -19,7 +19,6 @@ def section(*cells: dict[str, object]) -> dict[str, object]:
         "cores": 2,
         "load": 0.1,
         "python": "3.11",
-        "build": "optimised build",
         "packages": {"a": "1"},
         "commit": "c0",
         "at": "T",
@@ -44,7 +43,7 @@ def test_a_table_has_the_columns_that_say_something_and_the_goals_of_the_job() -
     assert "| connector | 80,000 | 12.0 | 10.0 | 99 | 1,000 |" in text
     assert "to send" not in text
     assert "25.0 times plain Faust (goal: 25) and 0.50 of the copy (goal: 0.4)" in text
-    assert "commit `c0`; 2 cores of A CPU at load 0.1; Python 3.11 (optimised build), a 1." in text
+    assert "commit `c0`; 2 cores of A CPU at load 0.1; Python 3.11, a 1." in text
     assert "old" not in text
     assert "Not measured yet." in text
 
