@@ -44,7 +44,8 @@ def get(url: str) -> tuple[int, str]:
         with urllib.request.urlopen(url, timeout=5) as response:
             return response.status, page(response.read().decode())
     except HTTPError as error:
-        return error.code, page(error.read().decode())
+        with error:
+            return error.code, page(error.read().decode())
 
 
 def value(text: str, sample: str) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +19,15 @@ from tests.kafka import records
 from tests.kafka.local import LocalKafka
 
 pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """aiokafka leaves connections that were refused to the collector, which would blame a later test for them."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def sasl(kafka: LocalKafka, **changes: str) -> Settings:
