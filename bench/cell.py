@@ -58,7 +58,7 @@ class Cell:
         kind: of the definition.
         rate: messages per second produced while it runs; None for a backlog.
         who: `connector`, or the script of this folder that is measured instead.
-        pinned: each worker has a core to itself, as far as there are any: its threads share no other.
+        pinned: each worker's threads stay on one core, where the system can say so; others may run there too.
         more: further lines of the definition.
         settings: of the connector, over the defaults.
     """
@@ -164,11 +164,12 @@ class Bench:
         pipeline.configure(**{"log": log, **cell.settings})
 
     def _run(self, pipeline: Pipeline, cell: Cell, ends: _Ends, stack: ExitStack) -> Figures:
-        cores = sorted(os.sched_getaffinity(0))
         workers = [self._start(pipeline, cell, f"w{number}", stack) for number in range(cell.workers)]
         processes = [psutil.Process(worker.pid) for worker in workers]
-        for number, process in enumerate(processes if cell.pinned else ()):
-            process.cpu_affinity([cores[-1 - number % len(cores)]])
+        if cell.pinned:
+            cores = psutil.Process().cpu_affinity()
+            for number, process in enumerate(processes):
+                process.cpu_affinity([cores[-1 - number % len(cores)]])
         if cell.rate is not None:
             for worker in workers:
                 worker.wait_for("partitions opened")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import psutil
+
 from bench.cell import KINDS, Cell
 
 FAST = {"messages": 400_000}
@@ -24,7 +26,7 @@ def _matrix_cell(kind: str, campaigns: int, latency: float) -> Cell:
 SECTIONS: dict[str, list[Cell]] = {
     "job": [
         Cell("connector", **FAST),
-        Cell("connector, on one core", **FAST, pinned=True),
+        *([Cell("connector, on one core", **FAST, pinned=True)] if hasattr(psutil.Process, "cpu_affinity") else []),
         Cell("plain Faust", messages=20_000, who="plain_faust"),
         Cell("copy without HTTP", **FAST, who="ceiling"),
         Cell("300 campaigns, 200 ms", **FAST, campaigns=300, latency=0.2),

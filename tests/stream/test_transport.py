@@ -20,25 +20,31 @@ TP = TopicPartition("sms.messages", 7)
 STARTING = SimpleNamespace(_fetcher=None)
 
 
-def answer(monkeypatch: pytest.MonkeyPatch, error: KafkaError) -> ConsumerThread:
+def answering(monkeypatch: pytest.MonkeyPatch, clock: ManualClock, *answers: Any) -> ConsumerThread:
+    """A thread whose fetches are answered so."""
+    left = list(answers)
+
     async def fetch(*_: Any, **__: Any) -> Any:
-        raise error
+        answer = left.pop(0)
+        if isinstance(answer, KafkaError):
+            raise answer
+        return answer
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread._pace = Pace(ManualClock())
+    thread._pace = Pace(clock)
     return thread
 
 
 async def test_a_partition_that_was_added_and_has_no_offset_yet_is_no_reason_to_crash(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    thread = answer(monkeypatch, NoOffsetForPartitionError(TP))
+    thread = answering(monkeypatch, ManualClock(), NoOffsetForPartitionError(TP))
     assert await thread._fetch_records(STARTING, set()) == {}
 
 
 async def test_an_offset_that_is_gone_still_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    thread = answer(monkeypatch, OffsetOutOfRangeError({TP: 3}))
+    thread = answering(monkeypatch, ManualClock(), OffsetOutOfRangeError({TP: 3}))
     with pytest.raises(OffsetOutOfRangeError):
         await thread._fetch_records(STARTING, set())
 
@@ -68,21 +74,15 @@ def test_fetches_that_bring_little_are_kept_apart(records: int, later: float, de
 
 
 async def test_a_fetch_waits_for_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    fetched = [{TP: ["event"]}, {TP: ["event"] * FEW_RECORDS}, {}]
     slept: list[float] = []
-
-    async def fetch(*_: Any, **__: Any) -> Any:
-        return fetched.pop(0)
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
         clock.advance(seconds)
 
     clock = ManualClock()
-    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
+    thread = answering(monkeypatch, clock, {TP: ["event"]}, {TP: ["event"] * FEW_RECORDS}, {})
     monkeypatch.setattr("connector.stream.transport.asyncio.sleep", sleep)
-    thread = ConsumerThread.__new__(ConsumerThread)
-    thread._pace = Pace(clock)
     assert await thread._fetch_records(STARTING, set()) == {TP: ["event"]}
     assert slept == []
     await thread._fetch_records(STARTING, set())
