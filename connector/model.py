@@ -33,7 +33,13 @@ class Message(msgspec.Struct, gc=False):
     ]
     to: Annotated[
         str,
-        Meta(pattern=f"^{NUMBER}$", description="Recipient's phone number, E.164.", examples=["+919812345678"]),
+        Meta(
+            # Python's `$` also matches before a line break at the end; `\Z` does not. JSON Schema knows only `$`.
+            pattern=rf"^{NUMBER}\Z",
+            extra_json_schema={"pattern": f"^{NUMBER}$"},
+            description="Recipient's phone number, E.164.",
+            examples=["+919812345678"],
+        ),
     ]
     provider: Annotated[str | None, Meta(description="Name of the provider definition. A campaign may supply it.")] = (
         None

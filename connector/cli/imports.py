@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from connector.cli.check import Checked, as_text, check_file
 from connector.definition.environment import Environment
+from connector.definition.keys import NAME_HINT, is_name
 from connector.errors import UsageError
 from connector.importing.clevertap import Form, from_form, read_form
 from connector.importing.curl import read_command
@@ -165,8 +165,8 @@ def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
 
 
 def _name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise UsageError(f"--name {name}: write letters, digits, `.`, `_` and `-`")
+    if not is_name(name):
+        raise UsageError(f"--name {name}: {NAME_HINT}")
     return name
 
 

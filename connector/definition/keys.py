@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from connector.definition.jmes import OverMessage
@@ -23,7 +24,11 @@ from connector.definition.shape import (
 from connector.definition.words import Fields, HoursText, Json, KeyPaths, Rates, Records, Template, Xml
 
 _text = Plain()
-_name = Plain(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "write letters, digits, `.`, `_` and `-`")
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+NAME_HINT: Final = "write letters, digits, `.`, `_` and `-`"
+is_name = re.compile(NAME).fullmatch
+
+_name = Plain(NAME, NAME_HINT)
 _url = Plain(r"(https?://|\$\{).+", "write https://…")
 
 AUTH: Final = Kinds(

@@ -11,10 +11,10 @@ from connector.definition.build import build_http, build_limits, build_operation
 from connector.definition.checks import Checked, check_definition, check_operation
 from connector.definition.environment import Environment
 from connector.definition.files import CATALOGUE, definition_files, find, read_extended
-from connector.definition.keys import DEFINITION, OPERATION
+from connector.definition.keys import DEFINITION, NAME_HINT, OPERATION, is_name
 from connector.definition.merge import merge, only, without
 from connector.definition.report import Report
-from connector.definition.source import List, Map, Source
+from connector.definition.source import List, Map, Place, Source
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem
 
@@ -95,6 +95,14 @@ def _load_each(files: list[Path], environment: Environment) -> list[Definition]:
 # ---- compiling -----------------------------------------------------------------------------------------------------
 
 
+def _name_of(file: Path, report: Report) -> str:
+    """What a definition without `name` is called: it obeys the same rule."""
+    if not is_name(file.stem):
+        message = f"the file is called {file.stem[:64]!r}, which is not a valid name for a definition"
+        report.error(Place(str(file)), message, f"rename it, or add `name`: {NAME_HINT}")
+    return file.stem
+
+
 def _compile(source: Map, file: Path, report: Report) -> Definition:
     # What an operation can inherit is read where it is inherited, once per operation.
     top = only(source, *INHERITED)
@@ -109,7 +117,7 @@ def _compile(source: Map, file: Path, report: Report) -> Definition:
         operation = build_operation(read, read.get("name") or default, path)
         checked.append(Checked(operation, one, read.broken))
     definition = Definition(
-        name=whole.get("name") or file.stem,
+        name=whole.get("name") or (file.stem if "name" in source.members else _name_of(file, report)),
         file=str(file),
         operations=tuple(each.operation for each in checked),
         limits=build_limits(whole.get("limits")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -50,6 +51,9 @@ def in_records(operation: Operation, name: str) -> bool:
     return any(name in use.expression.names and in_record(operation, use) for use in uses(operation))
 
 
+_is_index = re.compile("[0-9]{1,9}").fullmatch
+
+
 def node_at(body: Node | None, key: tuple[str, ...]) -> Node | None:
     """The node a key path leads to, encodings passed through; None where it names nothing."""
     node = body
@@ -59,7 +63,7 @@ def node_at(body: Node | None, key: tuple[str, ...]) -> Node | None:
         if isinstance(node, Object):
             found = (m.value for m in node.members if isinstance(m, Member) and m.key == segment)
             node = next(found, None)
-        elif isinstance(node, Array) and segment.isdecimal() and int(segment) < len(node.items):
+        elif isinstance(node, Array) and _is_index(segment) and int(segment) < len(node.items):
             node = node.items[int(segment)]
         else:
             return None
@@ -72,7 +76,7 @@ def where(source: Source, path: tuple[str, ...]) -> Place:
     for segment in path:
         if isinstance(current, Map) and segment in current.members:
             current = current.members[segment]
-        elif isinstance(current, List) and segment.isdecimal() and int(segment) < len(current.items):
+        elif isinstance(current, List) and _is_index(segment) and int(segment) < len(current.items):
             current = current.items[int(segment)]
         else:
             break

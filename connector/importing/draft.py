@@ -87,7 +87,7 @@ def _path(path: Path) -> str:
     """As `batching.key` writes it; `.` is the whole body."""
     text = ""
     for segment in path:
-        if segment.isdecimal():
+        if segment.isdecimal() and segment.isascii():
             text += f"[{segment}]"
         else:
             name = segment if re.fullmatch(r'[^."\[\]]+', segment) else f'"{segment}"'

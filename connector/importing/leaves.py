@@ -58,7 +58,7 @@ def dotted(path: Path) -> str:
     """A path as messages write it: `parameters.json.msgs[0].to`."""
     text = ""
     for segment in path:
-        if segment.isdecimal():
+        if segment.isdecimal() and segment.isascii():
             text += f"[{segment}]"
         else:
             name = segment if re.fullmatch(r"[^.\[\]\"\s]+", segment) else f'"{segment}"'

@@ -6,11 +6,14 @@ connection nobody meant. Names that exist elsewhere in Kafka get a remedy of the
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from connector.settings.units import RefusedError
+
+_address = re.compile(r"[^\s/\x00-\x20\x7f]+:(?P<port>[0-9]{1,5})").fullmatch
 
 
 def _addresses(value: Any) -> Any:
@@ -19,8 +22,8 @@ def _addresses(value: Any) -> Any:
 
 def _check_addresses(value: str) -> str:
     for address in value.split(","):
-        host, _, port = address.strip().rpartition(":")
-        if not host or not port.isdecimal() or "/" in address:
+        found = _address(address.strip(" "))
+        if found is None or not 0 < int(found["port"]) < 65536:
             raise RefusedError("not host:port", "write host:port, several separated by commas")
     return value
 

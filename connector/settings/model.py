@@ -92,7 +92,7 @@ class Topics(Section):
 
 # ---- who is texted, and what the result says ------------------------------------------------------------------------
 
-PATTERN = re.compile(r"^\+?[1-9][0-9]{0,18}\*?$")
+PATTERN = re.compile(r"\+?[1-9][0-9]{0,18}\*?")
 
 
 def _pattern(value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from connector.definition.environment import Environment
@@ -454,3 +455,36 @@ def test_a_file_that_is_no_definition_is_refused(tmp_path: Path, data: bytes, me
 def test_line_ends_of_windows_change_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes((FIXTURES / "seed-batched.yaml").read_bytes().replace(b"\n", b"\r\n"))
     assert load(tmp_path / "a.yaml", environment=ALL_SET).operations[0].body is not None
+
+
+@pytest.mark.parametrize("stem", ["acme\n", "ac me", "acmé", "\uff11", "-acme", "a" * 65, "acme\u2028"])
+def test_the_name_of_a_file_is_a_name_like_any_other(tmp_path: Path, stem: str) -> None:
+    """Events could hardly say it, and metrics and logs would carry its line break."""
+    file = tmp_path / f"{stem}.yaml"
+    file.write_text(SOUND)
+    with pytest.raises(DefinitionError) as caught:
+        load(file, environment=EMPTY)
+    assert "not a valid name for a definition; rename it, or add `name`" in str(caught.value)
+    file.write_text("name: acme\n" + SOUND)
+    assert load(file, environment=EMPTY).name == "acme"
+
+
+@pytest.mark.parametrize("name", ["acme\\n", "acme\\r", "acme\\0", "acme\\u2028", "\\uFF11"])
+def test_a_name_ends_where_its_line_ends(tmp_path: Path, name: str) -> None:
+    for key in (f'name: "{name}"', f'account: "{name}"', f'failover: "{name}"'):
+        file = tmp_path / "acme.yaml"
+        file.write_text(f"{key}\n{SOUND}")
+        with pytest.raises(DefinitionError, match="cannot stand here"):
+            load(file, environment=EMPTY)
+
+
+@pytest.mark.parametrize("key", ["\uff10", "0\n", "1" * 5000])
+def test_an_index_in_a_batching_key_is_written_in_plain_digits(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "acme.yaml"
+    file.write_text(
+        "method: POST\nurl: https://sms.example.com/send\n"
+        "parameters: {json: {lists: [[{to: $$To, text: $$Body}]]}}\n"
+        f"batching: {{key: {msgspec.json.encode(f'lists.{key}').decode()}, records: 10}}\n"
+    )
+    with pytest.raises(DefinitionError, match="names nothing in the parameters"):
+        load(file, environment=EMPTY)

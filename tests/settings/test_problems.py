@@ -162,3 +162,18 @@ def test_a_secret_given_twice_is_an_error(desk, tmp_path: Path) -> None:
 def test_a_secret_file_that_cannot_be_read_is_an_error(desk) -> None:
     problem = desk.problem(environ={"SMS_CONNECTOR_RESULTS__SALT_FILE": "/nowhere"})
     assert problem.message == "/nowhere cannot be read: No such file or directory"
+
+
+@pytest.mark.parametrize("around", ["\n", "\r", "\0", "\u2028", " x", "１"])
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("kafka.bootstrap.servers", "kafka:9092"), ("topics.results", "sms.results"), ("timeouts.drain", "55s")],
+)
+def test_a_value_with_a_line_break_or_another_scripts_digit_after_it_is_refused(desk, path, value, around) -> None:
+    problems = desk.problems(overrides={path: value + around})
+    assert path in {problem.path for problem in problems}
+
+
+@pytest.mark.parametrize("address", ["kafka:0", "kafka:65536", "kafka", ":9092", "ka\nfka:9092", "http://kafka:9092"])
+def test_an_address_that_no_client_could_reach_is_refused(desk, address) -> None:
+    assert desk.problem(overrides={"kafka.bootstrap.servers": address}).message.endswith(" is not host:port")
