@@ -47,6 +47,13 @@ METRICS = (
     Description("ready", "gauge", "1 while the worker owns what the group gave it and takes events."),
     # ---- messages
     Description("events", "counter", "Events read.", ("topic",)),
+    Description(
+        "records_skipped",
+        "counter",
+        "Records passed over because of what others wrote in them; they stay in their topic. Reasons: undecodable, "
+        "too_large, transactional, malformed, foreign (names a place it cannot mean), version, clock.",
+        ("topic", "reason"),
+    ),
     Description("messages_taken", "counter", "Messages given to a provider's lane.", ("provider",)),
     Description("results", "counter", "Messages that ended, by what became of them.", ("provider", "status")),
     Description(

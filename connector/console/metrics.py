@@ -71,6 +71,8 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
     page.add("intake_blocked", status.blocked)
     page.add("unacknowledged_results", status.unacknowledged)
     page.add_histogram("result_ack_seconds", status.acknowledged)
+    for (topic, reason), number in status.skipped.items():
+        page.add("records_skipped", number, topic, reason.value)
     page.add("rebalances", status.epochs.opened)
     page.add_histogram("drain_duration_seconds", status.epochs.drains)
 

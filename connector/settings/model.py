@@ -89,6 +89,11 @@ class Topics(Section):
     def source_names(self) -> tuple[str, ...]:
         return tuple(source.topic for source in self.sources)
 
+    @property
+    def read_names(self) -> tuple[str, ...]:
+        """Every topic a worker reads: sources, and those that it and operators write."""
+        return (*self.source_names, self.control, self.results, *self.retry.values(), self.journal)
+
 
 # ---- who is texted, and what the result says ------------------------------------------------------------------------
 

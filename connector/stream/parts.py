@@ -15,6 +15,7 @@ from connector.delivery.lane import Lane
 from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
+from connector.kafka.skipped import Skipped
 from connector.model import Result
 from connector.settings.model import Settings
 from connector.stream.admission import Admission
@@ -61,6 +62,7 @@ class Surroundings:
         record_bytes: the largest record the results topic takes.
         present: changes results before they leave.
         allowed: whether a number may be texted.
+        skipped: where records that are passed over are counted.
         tracing: makes spans of requests, where that is wanted.
     """
 
@@ -72,6 +74,7 @@ class Surroundings:
     record_bytes: int
     present: Callable[[Result], None] | None
     allowed: Callable[[str], bool]
+    skipped: Skipped
     tracing: Tracing | None = None
 
 

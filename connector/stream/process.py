@@ -20,6 +20,7 @@ from connector.definition.tree import Definition
 from connector.delivery.tracing import Tracing
 from connector.errors import ConnectorError
 from connector.kafka import clients
+from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream.app import attach_agents, create_app
 from connector.stream.closing import CLOSE_GRACE_SECONDS
@@ -82,6 +83,7 @@ class Process:
         tracing = settings.tracing
         self._tracing = Tracing(propagate=tracing.propagate) if tracing.enabled else None
         self._connection = clients.connect(settings.kafka)
+        self._skipped = Skipped(settings.topics.read_names)
         self._worker: Worker | None = None
         self._watchdog: Watchdog | None = None
         self._stopping: asyncio.Future[None] | None = None
@@ -211,6 +213,7 @@ class Process:
                 record_bytes=self._message_bytes + clients.HEADROOM_BYTES,
                 present=presenter(settings.results),
                 allowed=settings.recipients.matcher(),
+                skipped=self._skipped,
                 tracing=self._tracing,
             )
             self._worker = Worker(around, self._definitions, crash=self._app.crash)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
+from connector.kafka.skipped import Reason
 from connector.stream.counts import EpochCounts, IntakeCounts
 from connector.stream.group import Group
 from connector.stream.partition import Partition
@@ -49,6 +50,7 @@ class WorkerStatus:
         lanes: by provider.
         intake, epochs: totals.
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
+        skipped: records passed over, by topic and reason.
     """
 
     ready: bool
@@ -64,3 +66,4 @@ class WorkerStatus:
     intake: IntakeCounts
     epochs: EpochCounts
     acknowledged: Histogram
+    skipped: Mapping[tuple[str, Reason], int]

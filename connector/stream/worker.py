@@ -49,6 +49,7 @@ class Worker:
         self._group = around.group
         self._cluster = around.cluster
         self._producer = around.producer
+        self._skipped = around.skipped
         self._crash = crash
         self._parts = Parts(around, definitions, failed=self._fail)
         self.pulse = self._parts.pulse
@@ -121,6 +122,7 @@ class Worker:
             intake=parts.intake.counts,
             epochs=parts.epochs,
             acknowledged=parts.writer.acknowledged,
+            skipped=self._skipped.counts,
         )
 
     # ---- life -------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from connector.delivery.apart import Apart
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
+from connector.kafka.skipped import Skipped
 from connector.stream.counts import EpochCounts, IntakeCounts
 from connector.stream.status import PartitionStatus, WorkerStatus
 from tests.delivery.virtual import simulate
@@ -58,4 +59,5 @@ def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False)
         intake=intake,
         epochs=epochs,
         acknowledged=acknowledged,
+        skipped=Skipped(["sms.control"]).counts,
     )
