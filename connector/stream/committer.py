@@ -39,29 +39,36 @@ class Committer:
         aiokafka repeats a retriable commit for ever during an outage. It is left pending rather than cancelled, and no
         second one is queued behind it.
         """
-        if self._outstanding is not None:
-            await asyncio.wait({self._outstanding}, timeout=seconds)
-            if not self._outstanding.done():
-                return False
-            self._outstanding = None
-        wanted = {partition: partition.ledger.position for partition in partitions}
-        moved = {partition: offset for partition, offset in wanted.items() if offset > partition.committed}
-        if not moved:
-            return True
-        self._outstanding = asyncio.create_task(self._send(moved))
-        await asyncio.wait({self._outstanding}, timeout=seconds)
-        return all(partition.committed >= offset for partition, offset in moved.items())
+        owned = list(partitions)
+
+        def moved() -> dict[Partition, int]:
+            wanted = {partition: partition.ledger.position for partition in owned}
+            return {partition: offset for partition, offset in wanted.items() if offset > partition.committed}
+
+        return await self._one(moved, seconds)
 
     async def confirm(self, partitions: Iterable[Partition], *, seconds: float) -> bool:
         """Commit again what is committed already: succeeds only for a live member of the current generation."""
-        if self._outstanding is not None and not self._outstanding.done():
-            await asyncio.wait({self._outstanding}, timeout=seconds)
-        same = {partition: partition.committed for partition in partitions}
-        if not same:
+        owned = list(partitions)
+        return await self._one(lambda: {it: it.committed for it in owned if it.committed >= 0}, seconds)
+
+    async def _one(self, choose: Callable[[], Mapping[Partition, int]], seconds: float) -> bool:
+        """Send one commit, after the one before it. Several coroutines may be in here: whoever finds nothing
+        outstanding begins its own before it gives up its turn of the loop, so the others wait for that one.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while (before := self._outstanding) is not None and not before.done():
+            if (left := until - loop.time()) <= 0:
+                return False
+            await asyncio.wait({before}, timeout=left)
+        # No await from here to the next assignment.
+        offsets = choose()
+        if not offsets:
             return True
-        task = asyncio.create_task(self._send(same))
-        await asyncio.wait({task}, timeout=seconds)
-        return task.done() and not task.cancelled() and bool(task.result())
+        self._outstanding = task = asyncio.create_task(self._send(offsets))
+        await asyncio.wait({task}, timeout=max(0.0, until - loop.time()))
+        return task.done() and not task.cancelled() and task.result()
 
     async def _send(self, offsets: Mapping[Partition, int]) -> bool:
         request = {
