@@ -7,25 +7,25 @@ rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import jmespath
 import msgspec
 from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
+from connector.definition.jmes_checks import walk
+from connector.definition.jmes_parse import Node, parse
 from connector.model import Message
 
 Get = Callable[[Any], Any]
-Node = Any  # the library's tree: dicts with `type`, `children` and sometimes `value`
 
 _INTERPRETER = TreeInterpreter()  # keeps nothing between visits
 
 
 def compile_when(source: str) -> Callable[[Message], bool]:
-    """Whether `source` is true of a message; an expression that fails is not. Raises JMESPathError when it is none."""
-    tree: Node = jmespath.compile(source).parsed
+    """Whether `source` is true of a message; an expression that fails is not. Raises PathSyntaxError."""
+    tree = parse(source)
     document = _document(tree)
     get = _closure(tree)
 
@@ -40,7 +40,7 @@ def compile_when(source: str) -> Callable[[Message], bool]:
 
 def _document(tree: Node) -> Callable[[Message], dict[str, Any]]:
     """The message as its event has it, or as much of it as the expression can see."""
-    nodes = list(_walk(tree))
+    nodes = list(walk(tree))
     fields = {node["value"] for node in nodes if node["type"] == "field"}
     plain = tuple(name for name in Message.__struct_fields__ if name in fields)
     if {"expires_at", "priority"} & fields or any(node["type"] == "current" for node in nodes):
@@ -50,13 +50,6 @@ def _document(tree: Node) -> Callable[[Message], dict[str, Any]]:
         return {name: getattr(message, name) for name in plain}
 
     return document
-
-
-def _walk(node: Any) -> Iterator[Node]:
-    if isinstance(node, dict):
-        yield node
-        for child in node.get("children", ()):
-            yield from _walk(child)
 
 
 def _truth(value: Any) -> bool:

@@ -12,20 +12,17 @@ about ten times as fast as the library's tree walk; every other node is left to 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from difflib import get_close_matches
+from collections.abc import Callable
 from typing import Any, Final
 
-import jmespath
-from jmespath.exceptions import JMESPathError, LexerError, ParseError
 from jmespath.visitor import Options, TreeInterpreter
 
+from connector.definition.jmes_checks import OVER_REPLIES, slips, walk
+from connector.definition.jmes_parse import Node, PathSyntaxError, parse
 from connector.response.functions import FUNCTIONS, to_number
 
 Get = Callable[[Any], Any]
-Node = Any  # the library's tree: dicts with `type`, `children` and sometimes `value`
 
 
 class PathError(Exception):
@@ -102,13 +99,7 @@ def compile_path(source: str, faults: Counter[str], *, name: str = "") -> Get:
 
     Raises PathError when the expression cannot be parsed or calls what does not exist.
     """
-    try:
-        node: Node = jmespath.compile(source).parsed
-    except (LexerError, ParseError) as error:
-        raise PathError(f"not a JMESPath expression: `{source}`: {_one_line(error)}", _remedy(source)) from error
-    except JMESPathError as error:
-        raise PathError(f"not a JMESPath expression: `{source}`: {_one_line(error)}") from error
-    _check_calls(source, node)
+    node = _parsed(source)
     names = _plain_names(node)
     if names is not None:  # cannot fail
         return _getter(names)
@@ -128,13 +119,13 @@ def compile_condition(source: str, faults: Counter[str], *, name: str = "") -> C
 
 def plain_name(source: str | None) -> str | None:
     """The name, where the expression is nothing but one: what a getter of dicts can fetch."""
-    names = None if source is None else _plain_names(jmespath.compile(source).parsed)
+    names = None if source is None else _plain_names(parse(source))
     return names[0] if names is not None and len(names) == 1 else None
 
 
 def plain_test(source: str) -> tuple[str, str] | None:
     """Name and text, where the expression is `name == 'text'`."""
-    node = jmespath.compile(source).parsed
+    node = parse(source)
     if node["type"] != "comparator" or node["value"] != "eq":
         return None
     left, right = node["children"]
@@ -147,18 +138,10 @@ def plain_test(source: str) -> tuple[str, str] | None:
 def called(source: str) -> frozenset[str]:
     """The functions an expression calls; empty for one that cannot be parsed."""
     try:
-        node = jmespath.compile(source).parsed
-    except JMESPathError:
+        node = parse(source)
+    except PathSyntaxError:
         return frozenset()
     return frozenset(each["value"] for each in walk(node) if each["type"] == "function_expression")
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """A node and everything below it."""
-    yield node
-    for child in node["children"]:
-        if isinstance(child, dict):  # a slice's children are numbers
-            yield from walk(child)
 
 
 def _guarded(get: Get, faults: Counter[str], name: str) -> Get:
@@ -326,28 +309,13 @@ _CLOSURES: Final[dict[str, Callable[[Node], Get | None]]] = {
 # ---- checking -------------------------------------------------------------------------------------------------------
 
 
-def _check_calls(source: str, node: Node) -> None:
-    table: dict[str, dict[str, Any]] = FUNCTIONS.FUNCTION_TABLE
-    for each in walk(node):
-        if each["type"] != "function_expression":
-            continue
-        name = each["value"]
-        if name not in table:
-            near = get_close_matches(name, table, n=1)
-            remedy = f"did you mean `{near[0]}`?" if near else "there are " + ", ".join(sorted(table))
-            raise PathError(f"no function `{name}` in `{source}`", remedy)
-        signature = table[name]["signature"]
-        given = len(each["children"])
-        variadic = bool(signature) and bool(signature[-1].get("variadic"))
-        if given < len(signature) or (given > len(signature) and not variadic):
-            raise PathError(f"`{name}` takes {len(signature)} argument(s), not {given}, in `{source}`")
-
-
-def _one_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].rstrip(": ")
-
-
-def _remedy(source: str) -> str:
-    if re.fullmatch(r"[\w.-]+", source):
-        return f"a field that is not letters, digits and _ is quoted: `'\"{source}\"'`"
-    return "see https://jmespath.org; text is quoted with ', other constants with `"
+def _parsed(source: str) -> Node:
+    """The expression's tree. Raises PathError; what `check` says with its place is said here once more, without."""
+    try:
+        node = parse(source)
+    except PathSyntaxError as error:
+        raise PathError(f"`{source}` {error.message}", error.remedy) from None
+    for slip in slips(node, source, OVER_REPLIES, condition=False):
+        if slip.certain:
+            raise PathError(f"{slip.message}, in `{source}`", slip.remedy)
+    return node

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector.definition.expression import CALLS, SYSTEM_NAMES
-from connector.definition.jmes import FUNCTIONS, STANDARD
+from connector.definition.jmes_checks import OVER_REPLIES, STANDARD
 from connector.definition.reference import TABLES, filled
 from connector.definition.replies import OUTCOMES
 
@@ -37,7 +37,7 @@ def test_every_definition_of_the_page_loads_but_the_wrong_one(tmp_path: Path, na
     assert warnings == []
 
 
-WORDS = [*SYSTEM_NAMES, *(f"{call}()" for call in CALLS), *OUTCOMES, *sorted(FUNCTIONS - STANDARD)]
+WORDS = [*SYSTEM_NAMES, *(f"{call}()" for call in CALLS), *OUTCOMES, *sorted(OVER_REPLIES.keys() - STANDARD.keys())]
 
 
 @pytest.mark.parametrize("word", WORDS)

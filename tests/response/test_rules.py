@@ -298,4 +298,4 @@ def test_every_wrong_expression_is_a_problem_with_its_path() -> None:
         "response.entries[0].each",
     }
     assert problems["response.rules[3].when"].remedy == "did you mean `contains`?"
-    assert "quoted" in problems["response.rules[6].after"].remedy
+    assert "double quotes" in problems["response.rules[6].after"].remedy
