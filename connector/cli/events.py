@@ -14,6 +14,7 @@ import orjson
 from connector.errors import Problem
 from connector.model import Message
 from connector.settings.names import did_you_mean
+from connector.stream.unreadable import fault
 
 FIELDS = frozenset(Message.__struct_fields__)
 NESTED = ("custom", "template_variables")
@@ -108,6 +109,6 @@ def prepare(
     value = orjson.dumps(event)
     try:
         message = _decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Problem(str(error), "see schemas/message.schema.json", file, line=line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Problem(fault(value, error), "see schemas/message.schema.json", file, line=line)
     return Prepared(message.message_id, message.to.encode(), value)

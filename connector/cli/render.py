@@ -23,6 +23,7 @@ from connector.delivery.route import Route, compile_routes
 from connector.errors import MessageError, UsageError
 from connector.model import Batch, Message, Priority, Request
 from connector.request.show import curl, legible, show
+from connector.stream.unreadable import fault
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ def read_events(data: bytes, name: str) -> Iterator[Event]:
     """The events of one file: an object, an array of objects, or lines of objects."""
     try:
         whole = msgspec.json.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         lines = data.splitlines()
         yield from (_event(line, f"{name}:{number}") for number, line in enumerate(lines, 1) if line.strip())
         return
@@ -126,8 +127,8 @@ def read_events(data: bytes, name: str) -> Iterator[Event]:
 def _event(raw: bytes, name: str) -> Event:
     try:
         return Event(name, msgspec.json.decode(raw, type=Message))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return Event(name, fault=f"not a message: {error}")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Event(name, fault=f"not a message: {fault(raw, error)}")
 
 
 def _instant(at: str | None) -> float:

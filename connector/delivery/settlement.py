@@ -13,6 +13,7 @@ from connector.delivery.alike import FEW, AlikeResults
 from connector.delivery.attempt import Attempt, Part, Sealed, Split
 from connector.delivery.item import Item
 from connector.delivery.retry import Backoff
+from connector.delivery.unsent import PartialIdentity, unsent
 from connector.errors import RequestError
 from connector.masking import mask_phone
 from connector.model import AlikeOutcomes, Message, Outcome, Result, Source, Status, Then
@@ -86,25 +87,11 @@ class Settler:
         return mask_phone(self._redact(text))
 
     def unsent(self, item: Item, message: Message | None, status: Status, reason: str) -> Result:
-        """The result of a message that ends without another request; `message` is None when it cannot be read any more.
-
-        What an earlier request may have brought to the provider is not called unsent: it is `unknown`.
-        """
-        if item.uncertain and status in {Status.EXPIRED, Status.CANCELLED}:
-            status, reason = Status.UNKNOWN, f"{reason}; an earlier request may have been taken"
-        result = Result(
-            status,
-            item.event(),
-            self._now(),
-            provider=self._provider,
-            reason=self.redact(reason) or None,
-            attempts=item.attempts,
-            received_at=item.received_at,
-            dry_run=self._dry_run,
-        )
-        if message is not None:
-            result.message_id, result.campaign_id, result.to = message.message_id, message.campaign_id, message.to
-            result.segments = None if message.body is None else segments(message.body)
+        """The result of a message that ends without another request; `message` is None when it cannot be read again."""
+        known = PartialIdentity() if message is None else message
+        reason = self.redact(reason)
+        result = unsent(item, known, status, reason or None, completed_at=self._now(), dry_run=self._dry_run)
+        result.provider = self._provider
         return result
 
     def spent(self, item: Item, message: Message, split: Split) -> Result:

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import repeat
-from typing import Any
 
 import msgspec
 import structlog
@@ -18,7 +17,7 @@ from connector.delivery.item import Item, TracedItem
 from connector.delivery.lane import Lane
 from connector.delivery.tracing import HEADER, HEADER_BYTES
 from connector.errors import MessageError
-from connector.model import CampaignState, Message, Priority, Result, Source, Status
+from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream import retry
 from connector.stream.budget import Budget, weight
 from connector.stream.control import Control, decode_message, decode_messages
@@ -28,6 +27,7 @@ from connector.stream.failover import Failover
 from connector.stream.ledger import Ledger
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
+from connector.stream.refusals import Refusals
 from connector.stream.writer import Moved
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,7 @@ class Intake:
         settle: takes final results of items that go no further.
         move: takes items that go on waiting in a retry topic.
         parking: says which.
+        refusals: builds the results.
         retry_topics: records of these carry the header `retry`.
         unknown_grace: seconds an event may wait for its provider to be defined.
         allowed: whether a number may be texted.
@@ -66,6 +67,7 @@ class Intake:
         settle: Callable[[Sequence[Item], Sequence[Result]], None],
         move: Callable[[Sequence[Item], Sequence[Moved]], None],
         parking: Parking,
+        refusals: Refusals,
         retry_topics: Collection[str],
         unknown_grace: float,
         budget: Budget,
@@ -83,6 +85,7 @@ class Intake:
         self._settle = settle
         self._move = move
         self._parking = parking
+        self._refusals = refusals
         self._retry_topics = frozenset(retry_topics)
         self.several = True
         self._rooms: dict[Lane, int] = {}
@@ -188,8 +191,8 @@ class Intake:
             if record is not None and item.origin.topic in self._retry_topics:
                 _restore(item, record)
             return self._interrupted(item, now) if interrupted else self._file(item, now, record)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            return self._unreadable(item, str(error), now)
+        except (MessageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self._refusals.unreadable(item, error, now)
         except Exception as error:
             return self._fault(item, error, now)
 
@@ -213,16 +216,17 @@ class Intake:
             expires = message.expires_at.timestamp()
             item.deadline = expires if item.deadline is None else min(item.deadline, expires)
         if item.deadline is not None and item.deadline <= now:
-            return _result(item, message, Status.EXPIRED, "older than max_age or past expires_at", now)
+            return self._refusals.result(item, message, Status.EXPIRED, "older than max_age or past expires_at", now)
         if not self._allowed(message.to):
-            return _result(item, message, Status.CANCELLED, "the recipient is not in recipients.allow", now)
+            reason = "the recipient is not in recipients.allow"
+            return self._refusals.result(item, message, Status.CANCELLED, reason, now)
         steered = message.campaign_id in self._control.campaigns
         if steered and self._control.state(message.campaign_id) is CampaignState.CANCELLED:
-            return _result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
+            return self._refusals.result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
         if self._duplicates is not None and record is not None:
             earlier = self._duplicates.admit(item, message.message_id, record)
             if earlier is not None:
-                return _duplicate(item, message, earlier, now)
+                return self._refusals.duplicate(item, message, earlier, now)
         lane = None if message.provider is None else self._lanes.get(message.provider)
         if lane is None:
             return self._unknown(item, message, now)
@@ -247,7 +251,7 @@ class Intake:
                 try:
                     lane.offer(item, message)
                 except MessageError as error:
-                    ended.append((item, _result(item, message, Status.INVALID, error.reason, now)))
+                    ended.append((item, self._refusals.result(item, message, Status.INVALID, error.reason, now)))
                 except Exception as error:
                     ended.append((item, self._fault(item, error, now)))
         self._fitting.clear()
@@ -285,7 +289,8 @@ class Intake:
     def _unknown(self, item: Item, message: Message, now: float) -> Result | Moved:
         """A provider that nobody has defined, or none at all: perhaps its definition or its campaign is on the way."""
         if message.provider is None and message.campaign_id is None:
-            return _result(item, message, Status.INVALID, "no provider: the event names none, and no campaign", now)
+            reason = "no provider: the event names none, and no campaign"
+            return self._refusals.result(item, message, Status.INVALID, reason, now)
         age = max(0.0, now - item.received_at.timestamp())  # in whole microseconds it may lie a little ahead
         if age < self._unknown_grace:
             return self._parking.until(item, now)
@@ -293,7 +298,7 @@ class Intake:
             reason = f"no provider definition {message.provider[:64]!r}"
         else:
             reason = f"no provider: neither the event nor campaign {(message.campaign_id or '')[:64]!r} names one"
-        return _result(item, message, Status.INVALID, reason, now)
+        return self._refusals.result(item, message, Status.INVALID, reason, now)
 
     def _interrupted(self, item: Item, now: float) -> Result:
         """Journalled and without a result: a worker died while the provider may have had it. Never sent again."""
@@ -301,24 +306,12 @@ class Intake:
         message = decode_message(item.raw)
         if self._duplicates is not None:
             self._duplicates.note(item, message.message_id)
-        return _result(item, message, Status.UNKNOWN, reason, now)
+        return self._refusals.result(item, message, Status.UNKNOWN, reason, now)
 
     def _fault(self, item: Item, error: Exception, now: float) -> Result:
         """A fault of ours that one event brings out must not stop every other event for ever."""
         log.error("intake failed on an event", partition=item.origin.partition, offset=item.offset, exc_info=error)
-        return self._unreadable(item, f"internal error ({type(error).__name__})", now)
-
-    def _unreadable(self, item: Item, why: str, now: float) -> Result:
-        """An `invalid` result that says what is wrong, with what can still be read of the event."""
-        fields = _readable(item.raw)
-        return Result(
-            status=Status.INVALID,
-            source=item.event(),
-            completed_at=datetime.fromtimestamp(now, UTC),
-            reason=f"the event cannot be read: {why}" if item.raw else "the event has no value",
-            received_at=item.received_at,
-            **fields,
-        )
+        return self._refusals.internal(item, error, now)
 
 
 def _by_provider(
@@ -350,50 +343,8 @@ def _trace(items: Sequence[Item], records: Sequence[ConsumerRecord]) -> None:
             item.traceparent = found if found is not None and len(found) <= HEADER_BYTES else None
 
 
-def too_large(item: Item, topic: str, now: float) -> Result:
-    """The result of an item that cannot wait: no retry topic takes its record."""
-    reason = f"the event is too large for {topic}, where it would have waited"
-    return _result(item, decode_message(item.raw), Status.FAILED, reason, now)
-
-
-def _result(item: Item, message: Message, status: Status, reason: str, now: float) -> Result:
-    if item.uncertain and status in {Status.EXPIRED, Status.CANCELLED}:
-        status, reason = Status.UNKNOWN, f"{reason}; an earlier request may have been taken"
-    return Result(
-        status=status,
-        source=item.event(),
-        completed_at=datetime.fromtimestamp(now, UTC),
-        message_id=message.message_id,
-        provider=message.provider,
-        campaign_id=message.campaign_id,
-        to=message.to,
-        reason=reason,
-        attempts=item.attempts,
-        received_at=item.received_at,
-    )
-
-
-def _duplicate(item: Item, message: Message, earlier: Source, now: float) -> Result:
-    reason = "an earlier event with this message_id was sent, may have been, or is still open"
-    result = _result(item, message, Status.DUPLICATE, reason, now)
-    result.duplicate_of = earlier
-    return result
-
-
 def _restore(item: Item, record: ConsumerRecord) -> None:
     found = retry.read(record.headers)
     if found is None:
-        raise msgspec.DecodeError("a record of a retry topic without the header `retry`")
+        raise MessageError("a record of a retry topic without the header `retry`")
     retry.restore(item, found)
-
-
-def _readable(raw: bytes) -> dict[str, Any]:
-    """The identifying fields of a broken event, where they are texts of an acceptable length."""
-    try:
-        document = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    if not isinstance(document, dict):
-        return {}
-    names = ("message_id", "provider", "campaign_id", "to")
-    return {name: text for name in names if isinstance(text := document.get(name), str) and 0 < len(text) <= 256}

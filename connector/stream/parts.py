@@ -30,7 +30,7 @@ from connector.stream.duplicates import Duplicates
 from connector.stream.failover import Failover
 from connector.stream.gates import Gates
 from connector.stream.group import Group
-from connector.stream.intake import Intake, too_large
+from connector.stream.intake import Intake
 from connector.stream.journal import Journal
 from connector.stream.lanes import Lanes, reports
 from connector.stream.opening import Opening, retry_group
@@ -39,6 +39,7 @@ from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.pulse import Pulse
 from connector.stream.recall import Recall
+from connector.stream.refusals import Refusals
 from connector.stream.relief import Relief
 from connector.stream.retry import Tiers
 from connector.stream.retry_reader import RetryReader
@@ -118,6 +119,7 @@ class Parts:
             self.recall = Recall(cluster, settings, duplicates=duplicates, clock=clock)
         self.pulse = Pulse(clock, limit=settings.timeouts.session / 2)
         self._gates = Gates(owned, self.pulse)
+        refusals = Refusals(dry_run=settings.delivery == "dry-run")
         self.writer = self._gates.writer = ResultWriter(
             around.producer,
             results=settings.topics.results,
@@ -129,7 +131,7 @@ class Parts:
             gate=self._gates.may_write,
             failed=failed,
             most=UNACKNOWLEDGED_RESULTS,
-            too_large=too_large if duplicates is None else duplicates.after(too_large),
+            too_large=refusals.too_large if duplicates is None else duplicates.after(refusals.too_large),
             clock=clock,
             traced=tracing is not None,
         )
@@ -153,6 +155,7 @@ class Parts:
             settle=self._settle,
             move=self.writer.move,
             parking=self._parking,
+            refusals=refusals,
             retry_topics=tiers.delays,
             unknown_grace=settings.unknown_grace,
             budget=self.budget,

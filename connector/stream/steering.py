@@ -7,7 +7,7 @@ again by the table as it is now: send, hold in a retry topic, cancel, another pr
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 SLICE_MESSAGES = 250
 # How often hours of campaigns and refusing providers are looked at.
 LOOK_SECONDS = 1.0
+# Names in the line about the control topic; more would make it unreadable.
+TOLD_PROVIDERS = 20
 
 
 class Steering:
@@ -59,6 +61,7 @@ class Steering:
         self._closed: set[str] = set()
         self._waiting: deque[Item] = deque()
         self._awake = asyncio.Event()
+        self._replaying = True
 
     def apply(self, key: bytes | None, value: bytes | None) -> None:
         """Take in one control record. Raises ConfigurationError where the table outgrows its bound."""
@@ -68,8 +71,23 @@ class Steering:
         if change.provider is not None:
             self._provider(change.provider)
         if change.campaign is not None:
-            log.info("campaign", campaign=change.campaign, state=str(self._control.state(change.campaign)))
+            if not self._replaying:
+                log.info("campaign changed", campaign=change.campaign, state=str(self._control.state(change.campaign)))
             self._campaign(change.campaign)
+
+    def replayed(self) -> None:
+        """The topic was read to its end. What stood in it is history, told in one line; what follows is news."""
+        if not self._replaying:
+            return
+        self._replaying = False
+        states = Counter(campaign.state for campaign in self._control.campaigns.values())
+        log.info(
+            "control topic read",
+            campaigns=states.total(),
+            campaigns_paused=states[CampaignState.PAUSED],
+            campaigns_cancelled=states[CampaignState.CANCELLED],
+            providers_paused=", ".join(sorted(self._control.paused)[:TOLD_PROVIDERS]) or None,
+        )
 
     def adopt(self, lane: Lane) -> None:
         """A lane is new: what holds for its provider holds for it."""
@@ -117,7 +135,8 @@ class Steering:
     def _provider(self, name: str) -> None:
         paused = name in self._control.paused
         lane = self._lanes.get(name)
-        log.info("provider paused by an operator" if paused else "provider resumed by an operator", provider=name)
+        if not self._replaying:
+            log.info("provider paused by an operator" if paused else "provider resumed by an operator", provider=name)
         if lane is not None:
             lane.paused = paused
 

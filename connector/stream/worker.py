@@ -176,6 +176,7 @@ class Worker:
         # The producer refuses partitions that were added since it last looked, up to five minutes ago.
         await self._producer.client.force_metadata_update()
         await parts.control_reader.catch_up()
+        parts.steering.replayed()
         assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
         retries = retry_partitions(self._settings.topics, assigned)
         opened = await parts.opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)

@@ -52,7 +52,7 @@ def test_what_an_event_says_goes_before_the_flags_and_an_id_is_made() -> None:
     ("lines", "line", "told"),
     [
         (["to,bdy\n", "+919800000001,x\n"], 1, "did you mean body"),
-        (["to\n", "+919800000001\n", "someone\n"], 3, r"\$\.to"),
+        (["to\n", "+919800000001\n", "someone\n"], 3, "to: not a phone number"),
         (["to\n", "+919800000001,surplus\n"], 2, "more cells"),
     ],
 )

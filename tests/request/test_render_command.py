@@ -166,10 +166,7 @@ def test_invalid_events_are_named_with_the_reason_and_the_others_are_shown(rende
     assert code == 1
     assert "# 1/1 acme.send, 1 message: m1\n" in output
     assert output.endswith(
-        "# invalid\n"
-        "# m3: $$hid has no value\n"
-        "# stdin:4: not a message: Object missing required field `to`\n"
-        "# m2: $$uid has no value\n"
+        "# invalid\n# m3: $$hid has no value\n# stdin:4: not a message: to: missing\n# m2: $$uid has no value\n"
     )
 
 

@@ -10,16 +10,20 @@ import msgspec
 import pytest
 
 from connector.clock import ManualClock
+from connector.definition.tree import Definition, Retry
 from connector.delivery.item import Item
+from connector.delivery.retry import Backoff
+from connector.delivery.settlement import Settler
 from connector.errors import MessageError
-from connector.model import Campaign, CampaignState
+from connector.model import Campaign, CampaignState, Result, Status
 from connector.stream.budget import Budget
-from connector.stream.control import Control, campaign_record
+from connector.stream.control import Control, campaign_record, decode_message
 from connector.stream.failover import Failover
 from connector.stream.intake import Intake
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
+from connector.stream.refusals import Refusals
 from connector.stream.retry import Tiers
 from connector.stream.tail import Offsets
 
@@ -57,12 +61,13 @@ class FakeLane:
 class Bench:
     """Intake with two lanes."""
 
-    def __init__(self, max_age: float | None = None, **shares: float) -> None:
+    def __init__(self, max_age: float | None = None, dry_run: bool = False, **shares: float) -> None:
         self.clock = ManualClock(wall=NOON)
         self.a, self.b = FakeLane("a"), FakeLane("b")
         lanes: Any = {"a": self.a, "b": self.b}
         self.control = Control(self.clock, most=1 << 20, topic="sms.control")
         self.results: dict[str, str] = {}
+        self.finals: list[Result] = []
         self.moved: list[str] = []
         self.budget = Budget(messages=100, bytes_=1 << 20, shares=shares)
         tiers = Tiers({5.0: "r.5s", 30.0: "r.30s", 3600.0: "r.1h"})
@@ -73,6 +78,7 @@ class Bench:
             settle=self._settle,
             move=self._move,
             parking=Parking(tiers, move=self._move, clock=self.clock, longest=300),
+            refusals=Refusals(dry_run=dry_run),
             retry_topics=tiers.delays,
             unknown_grace=600,
             budget=self.budget,
@@ -91,6 +97,7 @@ class Bench:
         self.intake.take(partition, records)
 
     def _settle(self, items, results) -> None:
+        self.finals += results
         self.results |= {result.message_id: str(result.status) for result in results}
 
     def _move(self, items, moved) -> None:
@@ -218,3 +225,35 @@ def test_an_event_without_a_timestamp_has_no_age(unknown):
     bench.read(old=now - 60_000, undated=unknown, new=now - 59_999)
     assert bench.results == {"old": "expired"}
     assert bench.a.offered == ["undated", "new"]
+
+
+DAMAGED = b'{"message_id": "m1", "provider": "a", "to": "+919812345678", "body": "Hi \\ud83d"}'
+
+
+def test_an_event_that_is_not_valid_json_ends_with_its_identity():
+    bench = Bench()
+    item = bench.item()
+    item.raw = DAMAGED
+    bench.intake.refile([item])
+    (result,) = bench.finals
+    assert (result.status, result.message_id, result.provider, result.to) == ("invalid", "m1", "a", "+919812345678")
+    assert result.reason is not None
+    assert result.reason.startswith("the event cannot be read: body: half of a character")
+
+
+@pytest.mark.parametrize("uncertain", [False, True])
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_ends_at_intake_says_as_much_as_what_ends_in_a_lane(dry_run, uncertain):
+    """One builder: segments, dry run, attempts, and `unknown` where an earlier request may have been taken."""
+    bench = Bench(dry_run=dry_run)
+    body = "n" * 161
+    item = bench.item(body=body, expires_at=datetime.fromtimestamp(NOON - 1, UTC), uncertain=uncertain)
+    item.attempts = 2
+    bench.intake.refile([item])
+    backoff = Backoff(Retry(), lambda: 0.5)
+    definition = Definition(name="a", file="a.yaml", operations=())
+    settler = Settler(definition, backoff=backoff, clock=bench.clock, dry_run=dry_run)
+    ours = settler.unsent(item, decode_message(item.raw), Status.EXPIRED, "older than max_age or past expires_at")
+    assert bench.finals == [ours]
+    assert (ours.segments, ours.dry_run, ours.attempts) == (2, dry_run, 2)
+    assert ours.status is (Status.UNKNOWN if uncertain else Status.EXPIRED)

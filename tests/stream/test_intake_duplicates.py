@@ -19,6 +19,7 @@ from connector.stream.intake import Intake
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
+from connector.stream.refusals import Refusals
 from connector.stream.retry import Tiers
 from connector.stream.tail import Offsets
 from tests.stream.test_intake import FakeLane
@@ -42,6 +43,7 @@ class Bench:
             settle=self.duplicates.before(self._settle),
             move=lambda _items, _moved: None,
             parking=Parking(tiers, move=lambda _items, _moved: None, clock=self.clock, longest=300),
+            refusals=Refusals(dry_run=False),
             retry_topics=tiers.delays,
             unknown_grace=600,
             budget=Budget(messages=100, bytes_=1 << 20, shares={}),

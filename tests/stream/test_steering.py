@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from connector.clock import ManualClock
 from connector.delivery.item import Item
@@ -13,6 +14,13 @@ from connector.model import Campaign, CampaignState, ProviderState
 from connector.stream.control import Control, campaign_record, provider_record
 from connector.stream.failover import Failover
 from connector.stream.steering import SLICE_MESSAGES, Steering
+
+
+@pytest.fixture
+def told():
+    """What is logged."""
+    with capture_logs() as entries:
+        yield entries
 
 
 class FakeLane:
@@ -135,3 +143,30 @@ async def test_a_large_campaign_is_filed_anew_in_turns():
     assert 0 < len(filed) < len(items)
     assert filed + left == items
     assert all(len(turn) <= SLICE_MESSAGES for turn in bench.filed)
+
+
+def test_what_the_topic_held_at_the_start_is_one_line_and_what_follows_is_news(told):
+    """The whole history is read at every start: told change by change it would look as if it happened now."""
+    bench = Bench()
+    for number in range(40):
+        bench.steering.apply(*campaign_record(f"c{number % 4}", Campaign(body=str(number))))
+    bench.steering.apply(*campaign_record("c1", Campaign(state=CampaignState.PAUSED)))
+    bench.steering.apply(*campaign_record("c2", Campaign(state=CampaignState.CANCELLED)))
+    bench.steering.apply(*provider_record("p", ProviderState(paused=True)))
+    assert told == []
+    assert bench.lane.paused
+    bench.steering.replayed()
+    bench.steering.replayed()
+    assert told == [
+        {
+            "event": "control topic read",
+            "log_level": "info",
+            "campaigns": 4,
+            "campaigns_paused": 1,
+            "campaigns_cancelled": 1,
+            "providers_paused": "p",
+        }
+    ]
+    bench.steering.apply(*campaign_record("c3", Campaign(state=CampaignState.PAUSED)))
+    bench.steering.apply(*provider_record("p", ProviderState(paused=False)))
+    assert [entry["event"] for entry in told[1:]] == ["campaign changed", "provider resumed by an operator"]

@@ -39,6 +39,7 @@ from connector.stream.ledger import Ledger, Marks
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
+from connector.stream.refusals import Refusals
 from connector.stream.relief import Relief
 from connector.stream.retry_reader import RetryReader
 from connector.stream.tail import Offsets
@@ -142,6 +143,7 @@ class Stream:
             settle=self._settle,
             move=self._move,
             parking=self.parking,
+            refusals=Refusals(dry_run=False),
             retry_topics=tiers.delays,
             unknown_grace=60.0,
             budget=self.budget,

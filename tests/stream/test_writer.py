@@ -14,9 +14,9 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 from connector.clock import ManualClock
 from connector.delivery.item import Item
 from connector.model import Result, Source, Status
-from connector.stream.intake import too_large
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.partition import Partition
+from connector.stream.refusals import Refusals
 from connector.stream.tail import Offsets
 from connector.stream.writer import ResultWriter
 
@@ -73,7 +73,7 @@ class Bench:
             gate=self._gate,
             failed=lambda error: pytest.fail(str(error)),
             most=MOST,
-            too_large=too_large,
+            too_large=Refusals(dry_run=False).too_large,
             clock=ManualClock(),
         )
 

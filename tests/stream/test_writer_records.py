@@ -15,9 +15,9 @@ from connector.clock import ManualClock
 from connector.delivery.item import Item, TracedItem
 from connector.model import Result, Source, Status
 from connector.stream import writer as module
-from connector.stream.intake import too_large
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.partition import Partition
+from connector.stream.refusals import Refusals
 from connector.stream.tail import Offsets
 from connector.stream.writer import Moved, ResultWriter
 
@@ -88,7 +88,7 @@ class Case:
             gate=gate,
             failed=lambda error: pytest.fail(repr(error)),
             most=1000,
-            too_large=too_large,
+            too_large=Refusals(dry_run=False).too_large,
             clock=ManualClock(),
             traced=traced,
         )
