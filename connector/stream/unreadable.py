@@ -190,7 +190,7 @@ def _members(text: str) -> Iterator[tuple[str, str]]:
     What stands deeper belongs to the same field, but not to an identifying one: its name is empty then.
     """
     depth, field = 0, ""
-    expected = "name"  # in the outermost object: a name, or the value of `field`; nothing after it
+    expected = "name"  # in the outermost object: a name, its colon, or the value of `field`; nothing after that
     for match in islice(_TOKEN.finditer(text), SCAN_TOKENS):
         piece = match.group()
         if piece in "{[":
@@ -207,9 +207,9 @@ def _members(text: str) -> Iterator[tuple[str, str]]:
         elif piece == ",":
             field, expected = "", "name"
         elif piece == ":":
-            expected = "value"
+            expected = "value" if expected == "colon" else ""
         elif expected == "name":
-            field = _string(piece) or ""
+            field, expected = _string(piece) or "", "colon"
             yield "", piece
         else:
             yield field if expected == "value" else "", piece

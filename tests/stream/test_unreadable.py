@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.stream.control import decode_message
@@ -143,6 +143,7 @@ def test_whatever_the_bytes_there_is_a_reason(raw):
     assert len(identity(raw)) == 5
 
 
+@settings(max_examples=300)
 @given(st.integers(0, len(EVENT)), st.text(alphabet='{}[]",:\\u d83NaI\0é', max_size=8))
 def test_an_event_damaged_behind_its_identity_keeps_it(place, damage):
     place = max(place, len(START))
