@@ -260,9 +260,11 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
         headers: names in lower case; of repeated ones the last.
         body: at most the definition's reply limit.
         truncated: True when the provider sent more than that.
+        credentials: what was added to the request while it was sent, such as an access token: never to be shown.
     """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
     truncated: bool = False
+    credentials: tuple[str, ...] = ()

@@ -15,7 +15,6 @@ from connector.delivery.item import Item
 from connector.delivery.retry import Backoff
 from connector.delivery.unsent import PartialIdentity, unsent
 from connector.errors import RequestError
-from connector.masking import mask_phone
 from connector.model import AlikeOutcomes, Message, Outcome, Result, Source, Status, Then
 from connector.response.redact import Redactor
 
@@ -58,14 +57,6 @@ class _Reply:
     http_status: int | None
     completed_at: datetime
     settlement: Settlement
-    reasons: dict[str, str] = field(default_factory=dict)
-
-    def redacted(self, text: str, redact: Callable[[str], str]) -> str:
-        """Redacted; once per text, as a reason is often that of the whole request."""
-        redacted = self.reasons.get(text)
-        if redacted is None:
-            redacted = self.reasons[text] = redact(text)
-        return redacted
 
 
 class Settler:
@@ -83,8 +74,8 @@ class Settler:
         self._dry_run = dry_run
 
     def redact(self, text: str) -> str:
-        """`text` without secrets and phone numbers."""
-        return mask_phone(self._redact(text))
+        """`text`, words of our own, without secrets and phone numbers. A provider's words come out of a Reader clean."""
+        return self._redact(text)
 
     def unsent(self, item: Item, message: Message | None, status: Status, reason: str) -> Result:
         """The result of a message that ends without another request; `message` is None when it cannot be read again."""
@@ -128,7 +119,7 @@ class Settler:
         What never left is not counted as an attempt: an outage must not use attempts up. The breaker sees to the pause.
         """
         if error.uncertain:
-            outcome = Outcome("uncertain", reason=str(error), rule="no reply")
+            outcome = Outcome("uncertain", reason=self.redact(str(error)), rule="no reply")
             return self.replied(attempt, None, [outcome] * len(attempt.items), outcome)
         return Settlement(again=[Part(attempt.part.key, attempt.items, attempt.part.sealed, attempt.part.split)])
 
@@ -214,7 +205,7 @@ class Settler:
                     outcome.provider_message_id,
                     outcome.provider_batch_id,
                     outcome.code,
-                    None if text is None else reply.redacted(text, self.redact),
+                    text,
                     http_status,
                     batch_id,
                     batch_size,
@@ -245,7 +236,7 @@ class Settler:
             campaign_id=attempt.messages[0].campaign_id,
             provider_batch_id=outcome.provider_batch_id,
             code=outcome.code,
-            reason=None if outcome.reason is None else self.redact(outcome.reason),
+            reason=outcome.reason,
             http_status=reply.http_status,
             batch_id=attempt.batch.id,
             batch_size=len(items),

@@ -80,7 +80,7 @@ class AlikeEntries:
             keys, ids = list(map(self._key, entries)), list(map(rule.identity, entries))
         except (KeyError, TypeError):  # an entry without it, or one that has no names
             return None
-        if not (_texts(keys) and _texts(ids) and _tidy(ids)):
+        if not (_texts(keys) and _texts(ids) and _tidy(ids) and content.tidy(ids)):
             return None
         found = dict(zip(keys, ids, strict=True))
         if len(found) < len(keys):

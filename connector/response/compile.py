@@ -15,6 +15,7 @@ from connector.errors import DefinitionError
 from connector.model import Batch, Message, Outcome, Reply
 from connector.response.builtin import built_in
 from connector.response.content import Content
+from connector.response.documented import documented_codes
 from connector.response.entries import Entries
 from connector.response.fields import Scope
 from connector.response.path import called
@@ -50,7 +51,7 @@ class Reader:
         self.faults: Counter[str] = scope.faults
         self._described = operation.response is not None
         self._batched = operation.batching is not None
-        self._redact = Redactor(secrets)
+        self._redact = Redactor(secrets, documented_codes(response))
         self._decoders = tuple(response.decode)
         # A map of results that names a recipient twice says two things about one message.
         self._keep_repeated = any("items" in called(source.each) for source in response.entries if source.each)
@@ -88,7 +89,7 @@ class Reader:
             return self._for_all(built_in(content, described=self._described), content)
         if rule.then != "entries":
             return self._for_all(rule.whole(document, content, batched=self._batched), content)
-        identity = rule.identity(document)
+        identity = rule.identity(document, content)
         if self._batched:
             return Reading(self._entries.read(content, batch, identity), None)
         outcomes = self._entries.read(content, batch, None)

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from connector.masking import mask_phone
 from connector.model import Message, Reply
 from connector.response.document import decode, decode_text
 from connector.response.redact import Redactor
-from connector.response.values import bounded, reset_after, retry_after, to_text
+from connector.response.values import bounded, reset_after, retry_after, short_text, to_text
 
 # Characters of a reason that are looked at before it is bounded: a whole page in place of a sentence costs no more.
 REASON_READ: Final = 4096
@@ -40,8 +39,7 @@ class Content:
         self.messages = messages
         self._decoders = decoders
         self._keep_repeated = keep_repeated
-        self._redact = redact
-        self._reasons: dict[str, str | None] = {}
+        self._echo = redact.echo(messages, reply.credentials)
 
     @property
     def document(self) -> Any:
@@ -70,19 +68,24 @@ class Content:
         seconds = retry_after(headers.get("retry-after"), headers.get("date"), self.now)
         return reset_after(headers, self.now) if seconds is None and self.reply.status == 429 else seconds
 
+    def identity(self, value: Any) -> str | None:
+        """The provider's id of a message or a batch, bounded, without secrets."""
+        text = short_text(value)
+        return None if text is None else self._echo.identity(text)
+
+    def tidy(self, ids: Sequence[str]) -> bool:
+        """Whether these ids may stand in results as they are."""
+        return self._echo.clean(ids)
+
     def code(self, value: Any) -> str | None:
-        """The provider's code for a result, bounded."""
+        """The provider's code for a result, bounded, without what the request held."""
         text = to_text(value)
-        return bounded(self._redact(text)) if text is not None else None
+        return None if text is None else bounded(self._echo.word(text[:REASON_READ]))
 
     def reason(self, value: Any) -> str | None:
-        """The provider's words for a result, bounded. Masked before that: a secret cut in two is not found any more."""
+        """The provider's words for a result, bounded, without what the request held: hidden before they are cut."""
         text = to_text(value)
-        if text is None:
-            return None
-        if text not in self._reasons:  # most entries that are refused are refused in the same words
-            self._reasons[text] = bounded(mask_phone(self._redact(text[:REASON_READ])))
-        return self._reasons[text]
+        return None if text is None else bounded(self._echo.text(text[:REASON_READ]))
 
     @cached_property
     def _decoded(self) -> tuple[Any, str | None]:

@@ -17,7 +17,6 @@ from connector.response.values import (
     constant_until,
     read_after,
     read_until,
-    short_text,
 )
 
 # These send the message again, so a Retry-After that came with the reply counts.
@@ -94,9 +93,9 @@ class Texts:
             self.code = self.code or other.code
             self.reason = self.reason or other.reason
 
-    def identity(self, document: Any) -> str | None:
+    def identity(self, document: Any, content: Content) -> str | None:
         """The id, as text."""
-        return short_text(self.id(document)) if self.id is not None else None
+        return content.identity(self.id(document)) if self.id is not None else None
 
     def coded(self, document: Any, content: Content) -> str | None:
         """The code, as text for a result."""
@@ -164,7 +163,7 @@ def outcome_of(then: str, texts: Texts, wait: Wait, path: str) -> Give:
                 word,
                 texts.coded(document, content),
                 texts.reasoned(document, content),
-                texts.identity(document),
+                texts.identity(document, content),
                 batch,
                 after,
                 until,
@@ -177,6 +176,7 @@ def outcome_of(then: str, texts: Texts, wait: Wait, path: str) -> Give:
         if identity is None:
             same = Outcome(word, None, None, None, batch, None, None, path)
             return lambda document: same
-        return lambda document: Outcome(word, None, None, short_text(identity(document)), batch, None, None, path)
+        named = content.identity
+        return lambda document: Outcome(word, None, None, named(identity(document)), batch, None, None, path)
 
     return full if then in AGAIN or texts.code is not None or texts.reason is not None else short

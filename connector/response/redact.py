@@ -1,35 +1,234 @@
-"""What a provider echoes, without secrets and phone numbers."""
+"""What a provider echoes of what it was sent, hidden before anything else sees it.
+
+Every word of a provider that leaves this room (`id`, `code`, `reason`) goes through an `Echo`: it knows the secrets of
+the definition, the credentials the request carried, and the numbers, texts and variables of its messages, and finds them
+in whatever encoding they come back (`unescape`). It is made per reply and does nothing until there is a word to look at:
+a batch that was accepted has none but ids, which are searched for secrets only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import quote, quote_plus
+import base64
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import quote
 
-from connector.masking import SECRET_CHARACTERS, mask_phone
+import msgspec
+
+from connector.masking import MASK, SECRET_CHARACTERS, mask_number, mask_phone
+from connector.model import Message
+from connector.response.marks import Marks, Numbers, Span, digit_runs
+from connector.response.unescape import encoded_runs, folded, unescaped
+
+TEXT_CHARACTERS: Final = 6
+"""Texts and variables with fewer characters are not searched for: they would blot out half of every reason."""
+
+COMMON_CHARACTERS: Final = 12
+"""So long a part of a text or a secret is hidden like the whole: what a provider cut off is found as well."""
+
+ID_SECRET_CHARACTERS: Final = 8
+"""Shorter secrets hide an id only where they stand between its separators: ids are what receipts are matched by."""
+
+BATCH_CHARACTERS: Final = 2_000_000
+"""Texts of one batch that are indexed. 1,000 messages of ten parts have three quarters of it; 20 ms."""
+
+REPLY_CHARACTERS: Final = 100_000
+"""Words of one reply that are searched: 1,000 reasons of 100 characters."""
+
+WITHHELD: Final = "withheld: too much text to search for numbers and secrets"
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_SEPARATORS: Final = re.compile(r"[^0-9a-z]+")
 
 
 class Redactor:
-    """Writes `${NAME}` where a definition's secrets stand, plain or percent-encoded. Made once per definition."""
+    """Hides the secrets of one definition. Made once per operation.
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._forms = [
-            (form, name)
-            for name, value in sorted(secrets.items(), key=lambda pair: -len(pair[1]))  # one may be part of another
-            if len(value) >= SECRET_CHARACTERS
-            for form in dict.fromkeys((value, quote(value, safe=""), quote_plus(value)))
-        ]
+    Args:
+        secrets: `${NAME}` → value; the name is written where the value stood.
+        documented: codes that the definition itself names: never hidden.
+    """
+
+    def __init__(self, secrets: Mapping[str, str], documented: frozenset[str] = frozenset()) -> None:
+        self._labels = {value: name for name, value in secrets.items()}
+        self.documented = documented
+        self.secrets = _secret_marks(self._labels)
+        self._ids = _IdSearch(self._labels)
+        self._credentials: tuple[str, ...] = ()
+        self._with_credentials = (self.secrets, self._ids)
 
     def __call__(self, text: str) -> str:
-        for form, name in self._forms:
-            if form in text:
-                text = text.replace(form, name)
+        """Words of our own, which may name what a request held: without secrets and phone numbers."""
+        return mask_phone(_hidden(text, (self.secrets,), Numbers((), spared=self.documented)))
+
+    def echo(self, messages: Sequence[Message], credentials: tuple[str, ...] = ()) -> Echo:
+        """For one reply: `messages` are what its request held, `credentials` what was added to it when it was sent."""
+        if credentials != self._credentials:  # a token lasts for thousands of requests
+            labels = self._labels | dict.fromkeys(credentials, MASK)
+            self._with_credentials = (_secret_marks(labels), _IdSearch(labels))
+            self._credentials = credentials
+        secrets, ids = self._with_credentials
+        return Echo(messages, secrets, ids, self.documented)
+
+
+class Echo:
+    """Hides in the words of one reply what its request held. See `Redactor.echo`."""
+
+    def __init__(
+        self, messages: Sequence[Message], secrets: Marks, ids: _IdSearch, documented: frozenset[str]
+    ) -> None:
+        self._messages = messages
+        self._secrets = secrets
+        self._ids = ids
+        self._documented = documented
+        self._known: tuple[Marks, Numbers] | None = None
+        self._left = REPLY_CHARACTERS
+        self._seen: dict[str, str] = {}
+
+    def word(self, text: str) -> str:
+        """A code. Those the definition names are nobody's secret, whatever else they may be equal to."""
+        return text if text in self._documented else self._hidden(text)
+
+    def text(self, text: str) -> str:
+        """A reason. Words may also name numbers of others."""
+        return mask_phone(self._hidden(text))
+
+    def _hidden(self, text: str) -> str:
+        hidden = self._seen.get(text)  # most messages that are refused are refused in the same words
+        if hidden is None:
+            hidden = self._seen[text] = self._search(text)
+        return hidden
+
+    def identity(self, text: str) -> str:
+        """An id of the provider: only secrets are hidden in it."""
+        if not self._ids.may_hold_secret(text):
+            return text
+        return _hidden(text, (self._secrets,), Numbers(()))
+
+    def clean(self, ids: Sequence[str]) -> bool:
+        """Whether no secret stands in any of these ids."""
+        return not self._ids.may_hold_secret("\n".join(ids))
+
+    def _search(self, text: str) -> str:
+        self._left -= len(text)
+        if self._left < 0:
+            return WITHHELD
+        if self._known is None:
+            self._known = _marks_of(self._messages, self._documented)
+            if self._known is None:
+                self._left = 0
+                return WITHHELD
+        marks, numbers = self._known
+        return _hidden(text, (self._secrets, marks), numbers)
+
+
+class _IdSearch:
+    """Whether an id may hold a secret: asked for each accepted message, so the forms are made beforehand."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        long = [it for it in secrets if len(it) >= ID_SECRET_CHARACTERS]
+        self._forms = tuple(dict.fromkeys(form for secret in long for form in _forms(secret)))
+        self._short = frozenset(
+            folded(it) for it in secrets if SECRET_CHARACTERS <= len(it) < ID_SECRET_CHARACTERS
+        )
+
+    def may_hold_secret(self, text: str) -> bool:
+        lower = text.lower()
+        if any([form in lower for form in self._forms]):
+            return True
+        return any([it in lower for it in self._short]) and not self._short.isdisjoint(_SEPARATORS.split(lower))
+
+
+def _forms(secret: str) -> Iterable[str]:
+    """A secret as an id may hold it, in lower case: as it is, escaped, in hexadecimal, and in base64 at any place."""
+    yield secret.lower()
+    yield quote(secret, safe="").lower()
+    yield html.escape(secret).lower()
+    data = secret.encode("utf-8", "replace")
+    yield data.hex()
+    for before in range(3):  # what stands before it decides which bits share a character
+        encoded = base64.b64encode(bytes(before) + data).decode().rstrip("=").lower()
+        inner = encoded[(before * 8 + 5) // 6 : -1]
+        yield inner
+        yield inner.replace("+", "-").replace("/", "_")
+
+
+def _secret_marks(labels: Mapping[str, str]) -> Marks:
+    return Marks(labels, shortest=SECRET_CHARACTERS, common=COMMON_CHARACTERS)
+
+
+def _marks_of(messages: Sequence[Message], documented: frozenset[str]) -> tuple[Marks, Numbers] | None:
+    """What stands in these messages; None where it is too much to index."""
+    labels: dict[str, str] = {}
+    codes: set[str] = set()
+    left = BATCH_CHARACTERS
+    for message in messages:
+        for text in _texts_of(message):
+            if text in labels:
+                continue
+            left -= len(text)
+            if left < 0:
+                return None
+            labels[text] = MASK
+            codes.update(digit_runs(text))
+    plain = {unescaped(text): MASK for text in labels} if any(not it.isascii() for it in labels) else _NOTHING
+    marks = Marks({**labels, **plain}, shortest=TEXT_CHARACTERS, common=COMMON_CHARACTERS)
+    return marks, Numbers([message.to for message in messages], codes, documented)
+
+
+def _texts_of(message: Message) -> Iterable[str]:
+    """Body, variables and custom values of a message, as texts."""
+    if message.body is not None:
+        yield message.body
+    waiting: list[Any] = [message.template_variables, message.custom]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+        elif isinstance(value, msgspec.Raw):
+            yield bytes(value).decode("utf-8", "replace")
+        elif value is not None and not isinstance(value, bool):
+            yield str(value)
+
+
+def _hidden(text: str, marks: Sequence[Marks], numbers: Numbers) -> str:
+    """`text` with everything hidden that is found in it, in the text with its escapes undone, or in an encoded run."""
+    text = _replaced(text, _spans(text, marks, numbers))
+    plain = unescaped(text)
+    if plain != text and (spans := _spans(plain, marks, numbers)):
+        text = _replaced(plain, spans)
+    spans = []
+    for run in encoded_runs(text):
+        if any(_spans(unescaped(reading), marks, numbers) for reading in run.readings):
+            spans.append(Span(run.start, run.end, MASK))
+    return _replaced(text, spans)
+
+
+def _spans(text: str, marks: Sequence[Marks], numbers: Numbers) -> list[Span]:
+    search = folded(text)
+    spans = [span for each in marks for span in each.spans(search)]
+    spans += [Span(start, end, mask_number(text[start:end])) for start, end in numbers.spans(search)]
+    return spans
+
+
+def _replaced(text: str, spans: list[Span]) -> str:
+    if not spans:
         return text
+    parts, at = [], 0
+    for start, end, label in sorted(spans, key=lambda it: (it.start, -it.end)):
+        if start >= at:
+            parts += [text[at:start], label]
+        at = max(at, end)
+    return "".join([*parts, text[at:]])
 
 
 def redact(text: str, secrets: Mapping[str, str]) -> str:
-    """`text` with each secret as `${NAME}` and each phone number reduced to its last two digits.
-
-    `secrets` is `${NAME}` → value, as a definition holds them. Whatever looks like a phone number is masked: a reason
-    given for a whole request stands in the results of all its messages.
-    """
-    return mask_phone(Redactor(secrets)(text))
+    """`text` with each secret as `${NAME}` and each phone number reduced to its last two digits."""
+    return Redactor(secrets)(text)

@@ -75,7 +75,7 @@ class CompiledRule:
     def whole(self, document: Any, content: Content, *, batched: bool) -> Outcome:
         """The outcome for all messages of the request."""
         after, until = self._wait.read(self.then, document, content)
-        identity = self._texts.identity(document)
+        identity = self._texts.identity(document, content)
         return Outcome(
             then=cast(Then, self.then),
             code=self._texts.coded(document, content),
@@ -87,9 +87,9 @@ class CompiledRule:
             rule=self.path,
         )
 
-    def identity(self, document: Any) -> str | None:
+    def identity(self, document: Any, content: Content) -> str | None:
         """The rule's `id`, out of the document it holds with."""
-        return self._texts.identity(document)
+        return self._texts.identity(document, content)
 
     def judges(self) -> Callable[[Any], Any]:
         """A function of an entry: the document for the rule's fields when it holds for it, else NO.

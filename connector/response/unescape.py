@@ -1,0 +1,146 @@
+"""Texts read as a person or a decoder would read them: escapes undone, encoded runs decoded. Pure.
+
+A provider echoes what it was sent in the form it was stored: percent-encoded, as HTML, as JSON, in hexadecimal. What must
+not be shown is looked for in all of these. Nothing here says what that is: `marks` does.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+# `&amp;#37;41` takes three; a fourth shows that nothing is left.
+ROUNDS: Final = 4
+
+_BYTES: Final = re.compile(r"(?:[%=][0-9A-Fa-f]{2})+")  # percent-encoded and quoted-printable
+_ESCAPE: Final = re.compile(
+    r"\\u\{([0-9A-Fa-f]{1,6})\}|(?:\\|%)u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([\"'/\\nrtbf])"
+)
+_NAMED: Final = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
+_HEX: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[ :,-]?[0-9A-Fa-f]{2}){3,}[0-9A-Fa-f]?")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
+_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")  # as good as never what base64 makes of a text
+_BASE32: Final = re.compile(r"[A-Z2-7]{8,}={0,6}|[a-z2-7]{8,}={0,6}")
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+_BASE32_GROUP: Final = 8
+
+
+class Run(NamedTuple):
+    """A part of a text that may be encoded, and what it says under each encoding it may be in."""
+
+    start: int
+    end: int
+    readings: list[str]
+
+
+def unescaped(text: str) -> str:
+    """`text` with every escape undone, as often as they are nested, in NFKC and without invisible characters."""
+    for _ in range(ROUNDS):
+        plain = _once(text)
+        if plain == text:
+            break
+        text = plain
+    return text
+
+
+def _once(text: str) -> str:
+    if "&" in text:
+        text = html.unescape(text)
+    if "%" in text or "=" in text:
+        text = _BYTES.sub(_from_bytes, text)
+    if "\\" in text or "%u" in text:
+        text = _ESCAPE.sub(_from_escape, text)
+        if not text.isascii():  # two escapes may be one character
+            text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if text.isascii():
+        return text
+    visible = [it for it in unicodedata.normalize("NFKC", text) if unicodedata.category(it) != "Cf"]
+    return "".join(visible)
+
+
+def _from_bytes(match: re.Match[str]) -> str:
+    return bytes.fromhex(match.group().replace("%", "").replace("=", "")).decode("utf-8", "replace")
+
+
+def _from_escape(match: re.Match[str]) -> str:
+    code = match[1] or match[2] or match[3]
+    if code is None:
+        return _NAMED.get(match[4], match[4])
+    number = int(code, 16)
+    return chr(number) if number <= 0x10FFFF else match.group()
+
+
+def folded(text: str) -> str:
+    """`text` for comparing, character for character: lower case, ASCII digits, and every blank, also `+`, one space."""
+    if text.isascii():
+        return text.lower().translate(_BLANKS)
+    return "".join([_folded(character) for character in text])
+
+
+_BLANKS: Final = {ord(blank): " " for blank in "+\t\n\v\f\r"}
+
+
+def _folded(character: str) -> str:
+    if character == "+" or character.isspace():
+        return " "
+    digit = unicodedata.decimal(character, None)
+    if digit is not None:
+        return str(digit)
+    lower = character.lower()
+    return lower if len(lower) == 1 else character
+
+
+def encoded_runs(text: str) -> Iterator[Run]:
+    """The parts of `text` that are hexadecimal, base64 or base32, or may be."""
+    for match in _HEX.finditer(text):
+        digits = re.sub(r"[^0-9A-Fa-f]", "", match.group())
+        readings = [it for start in (0, 1) for it in _texts(_unhex(digits[start:]))]
+        yield Run(match.start(), match.end(), readings)
+    for match in _BASE64.finditer(text):
+        if _WORD.fullmatch(match.group()):
+            continue
+        run = match.group().rstrip("=").translate(_URL_SAFE)
+        readings = [it for start in range(4) for it in _texts(_unbase64(run[start:]))]
+        yield Run(match.start(), match.end(), readings)
+    for match in _BASE32.finditer(text):
+        yield Run(match.start(), match.end(), _texts(_unbase32(match.group().rstrip("=").upper())))
+
+
+def _unhex(digits: str) -> bytes:
+    return bytes.fromhex(digits[: len(digits) // 2 * 2])
+
+
+def _unbase64(run: str) -> bytes:
+    if len(run) % 4 == 1:
+        run = run[:-1]
+    try:
+        return base64.b64decode(run + "=" * (-len(run) % 4))
+    except binascii.Error:
+        return b""
+
+
+def _unbase32(run: str) -> bytes:
+    try:
+        return base64.b32decode(run[: len(run) // _BASE32_GROUP * _BASE32_GROUP])
+    except binascii.Error:
+        return b""
+
+
+def _texts(data: bytes) -> list[str]:
+    """What these bytes say. Words that happen to be base64 become noise: little of it is text."""
+    texts = []
+    plain = data.decode("utf-8", "ignore")
+    if 2 * len(plain) >= len(data):
+        texts.append(plain)
+    if b"\0" in data:  # ASCII in UTF-16, whichever byte comes first
+        texts.append(data.replace(b"\0", b"").decode("latin-1"))
+    if len(data) % 2 == 0:  # gateways take Unicode texts so
+        wide = data.decode("utf-16-be", "ignore")
+        if wide.isprintable():
+            texts.append(wide)
+    return [it for it in texts if len(it) >= 4]
