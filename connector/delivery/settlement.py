@@ -74,7 +74,7 @@ class Settler:
         self._dry_run = dry_run
 
     def redact(self, text: str) -> str:
-        """`text`, words of our own, without secrets and phone numbers. A provider's words come out of a Reader clean."""
+        """Words of our own, without secrets and phone numbers. A provider's words come out of a Reader clean."""
         return self._redact(text)
 
     def unsent(self, item: Item, message: Message | None, status: Status, reason: str) -> Result:

@@ -1,9 +1,9 @@
 """What a provider echoes of what it was sent, hidden before anything else sees it.
 
-Every word of a provider that leaves this room (`id`, `code`, `reason`) goes through an `Echo`: it knows the secrets of
-the definition, the credentials the request carried, and the numbers, texts and variables of its messages, and finds them
-in whatever encoding they come back (`unescape`). It is made per reply and does nothing until there is a word to look at:
-a batch that was accepted has none but ids, which are searched for secrets only.
+Every word of a provider that leaves this room (`id`, `code`, `reason`) goes through an `Echo`. It knows the secrets of
+the definition, the credentials the request carried, and the numbers, texts and variables of its messages, and finds
+them in whatever encoding they come back (`unescape`). It is made per reply and does nothing until there is a word to
+look at: a batch that was accepted has none but ids, which are searched for secrets only.
 """
 
 from __future__ import annotations
@@ -77,9 +77,7 @@ class Redactor:
 class Echo:
     """Hides in the words of one reply what its request held. See `Redactor.echo`."""
 
-    def __init__(
-        self, messages: Sequence[Message], secrets: Marks, ids: _IdSearch, documented: frozenset[str]
-    ) -> None:
+    def __init__(self, messages: Sequence[Message], secrets: Marks, ids: _IdSearch, documented: frozenset[str]) -> None:
         self._messages = messages
         self._secrets = secrets
         self._ids = ids
@@ -131,15 +129,17 @@ class _IdSearch:
     def __init__(self, secrets: Iterable[str]) -> None:
         long = [it for it in secrets if len(it) >= ID_SECRET_CHARACTERS]
         self._forms = tuple(dict.fromkeys(form for secret in long for form in _forms(secret)))
-        self._short = frozenset(
-            folded(it) for it in secrets if SECRET_CHARACTERS <= len(it) < ID_SECRET_CHARACTERS
-        )
+        self._short = frozenset(folded(it) for it in secrets if SECRET_CHARACTERS <= len(it) < ID_SECRET_CHARACTERS)
 
     def may_hold_secret(self, text: str) -> bool:
         lower = text.lower()
-        if any([form in lower for form in self._forms]):
-            return True
-        return any([it in lower for it in self._short]) and not self._short.isdisjoint(_SEPARATORS.split(lower))
+        for form in self._forms:  # a generator takes as long again
+            if form in lower:
+                return True
+        for short in self._short:
+            if short in lower:
+                return not self._short.isdisjoint(_SEPARATORS.split(lower))
+        return False
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -1,7 +1,7 @@
 """Texts read as a person or a decoder would read them: escapes undone, encoded runs decoded. Pure.
 
-A provider echoes what it was sent in the form it was stored: percent-encoded, as HTML, as JSON, in hexadecimal. What must
-not be shown is looked for in all of these. Nothing here says what that is: `marks` does.
+A provider echoes what it was sent in the form it was stored: percent-encoded, as HTML, as JSON, in hexadecimal. What
+must not be shown is looked for in all of these. Nothing here says what that is: `marks` does.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from connector.simulator.call import Answer, Call
+from connector.simulator.echo import echoed
 from connector.simulator.fake import Fake
 from connector.simulator.knobs import Knobs
 from connector.simulator.log import Log
@@ -96,6 +97,8 @@ class Simulator:
             fault, answer = _decide(fake, call, knobs, crowded=crowded)
             # Written down on arrival: what was at the provider when somebody was killed is in the log.
             self._note(name, arrived, target, fault, answer)
+            if knobs.echo is not None:
+                answer.document, answer.results = echoed(answer.encode(), call, knobs.echo), None
             return await _deliver(request, fake, knobs, fault, answer)
         finally:
             self._open[name] -= 1

@@ -8,7 +8,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from connector.simulator.echo import ENCODINGS
+
 Seconds = Annotated[float, Meta(ge=0)]
+Encoding = Annotated[str, Meta(pattern=rf"^(?:{'|'.join(ENCODINGS)})\Z")]
 
 
 class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -28,6 +31,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         truncate: so many results missing at the end of the list.
         drip: seconds over which the reply's body dribbles in.
         content_type: this Content-Type instead of the right one.
+        echo: every word of the reply is followed by all that the request held, in this encoding (`echo.ENCODINGS`).
         malformed: the reply's body breaks off in the middle, with a matching Content-Length.
         share: the part of requests these faults strike (0 to 1).
         times: only the next so many requests are struck.
@@ -46,6 +50,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     truncate: Annotated[int, Meta(ge=0)] = 0
     drip: Seconds = 0.0
     content_type: str | None = None
+    echo: Encoding | None = None
     malformed: bool = False
     share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     times: Annotated[int, Meta(ge=0)] | None = None
