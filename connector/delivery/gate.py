@@ -41,11 +41,7 @@ class Account:
 
 
 class Gate:
-    """Answers "may a request leave now?" and learns from how requests end.
-
-    Args:
-        redact: takes secrets and phone numbers out of what a provider says, for logs and health.
-    """
+    """Answers "may a request leave now?" and learns from how requests end."""
 
     def __init__(
         self,
@@ -54,7 +50,6 @@ class Gate:
         *,
         clock: Clock,
         backoff: Backoff,
-        redact: Callable[[str], str],
     ) -> None:
         self.account = account
         self.concurrency = Concurrency(definition.limits.concurrency)
@@ -63,7 +58,6 @@ class Gate:
         self._name = definition.name
         self._clock = clock
         self._backoff = backoff
-        self._redact = redact
         self._throttled = 0  # rounds of requests in a row that were throttled
         self._throttled_at = float("-inf")
 
@@ -140,8 +134,8 @@ class Gate:
         else:
             self.concurrency.replied(len(outcomes), now - started)
         if outcome.then == "pause":
-            reason = outcome.reason or outcome.code or f"HTTP {status}"
-            breaker.pause(now, self._redact(f"{outcome.rule}: {reason}"), probe=probe, after=outcome.after)
+            # The rule and the status, no words of the provider: /status has no login.
+            breaker.pause(now, f"{outcome.rule}: HTTP {status}", probe=probe, after=outcome.after)
         elif outcome.then in {"uncertain", "unknown"} or (outcome.then == "retry" and whole is not None):
             breaker.failure(now, f"{outcome.rule}: HTTP {status}", probe=probe)
         else:

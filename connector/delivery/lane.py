@@ -98,7 +98,7 @@ class Lane:
         backoff = Backoff(definition.retry, uniform)
         self._settler = Settler(definition, backoff=backoff, clock=clock, dry_run=settings.dry_run)
         account = account or Account(definition, settings.breaker, clock.monotonic(), uniform)
-        self._gate = Gate(definition, account, clock=clock, backoff=backoff, redact=self._settler.redact)
+        self._gate = Gate(definition, account, clock=clock, backoff=backoff)
         self._router = Router(definition.name, self._routes)
         self._preparation = Preparation(self._routes, self._router, decode=decode, settler=self._settler, clock=clock)
         self._backlog = Backlog([settings.shape(route) for route in self._routes], settings.wait_max)

@@ -20,7 +20,7 @@ import msgspec
 
 from connector.masking import MASK, SECRET_CHARACTERS, mask_number, mask_phone
 from connector.model import Message
-from connector.response.marks import Marks, Numbers, Span, digit_runs
+from connector.response.marks import TAIL_DIGITS, Marks, Numbers, Span, digit_runs
 from connector.response.unescape import encoded_runs, folded, unescaped
 
 TEXT_CHARACTERS: Final = 6
@@ -41,6 +41,7 @@ REPLY_CHARACTERS: Final = 100_000
 WITHHELD: Final = "withheld: too much text to search for numbers and secrets"
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_NO_DIGITS: Final = re.compile(r"[^0-9]+")
 _SEPARATORS: Final = re.compile(r"[^0-9a-z]+")
 
 
@@ -227,6 +228,15 @@ def _replaced(text: str, spans: list[Span]) -> str:
             parts += [text[at:start], label]
         at = max(at, end)
     return "".join([*parts, text[at:]])
+
+
+def hide_number(text: str, number: str) -> str:
+    """`text`, an id, without this recipient's number, however its digits are separated."""
+    digits = number.lstrip("+")
+    if digits[-TAIL_DIGITS:] not in _NO_DIGITS.sub("", text):
+        return text
+    numbers = Numbers([number])
+    return _replaced(text, _spans(text, (), numbers))
 
 
 def redact(text: str, secrets: Mapping[str, str]) -> str:

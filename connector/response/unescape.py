@@ -19,7 +19,7 @@ ROUNDS: Final = 4
 
 _BYTES: Final = re.compile(r"(?:[%=][0-9A-Fa-f]{2})+")  # percent-encoded and quoted-printable
 _ESCAPE: Final = re.compile(
-    r"\\u\{([0-9A-Fa-f]{1,6})\}|(?:\\|%)u([0-9A-Fa-f]{4})|\\x([0-9A-Fa-f]{2})|\\([\"'/\\nrtbf])"
+    r"\\[uU]\{([0-9A-Fa-f]{1,6})\}|(?:\\|%)[uU]([0-9A-Fa-f]{4})|\\[xX]([0-9A-Fa-f]{2})|\\([\"'/\\nrtbf])"
 )
 _NAMED: Final = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[ :,-]?[0-9A-Fa-f]{2}){3,}[0-9A-Fa-f]?")
@@ -53,7 +53,7 @@ def _once(text: str) -> str:
         text = html.unescape(text)
     if "%" in text or "=" in text:
         text = _BYTES.sub(_from_bytes, text)
-    if "\\" in text or "%u" in text:
+    if "\\" in text or "%u" in text.lower():
         text = _ESCAPE.sub(_from_escape, text)
         if not text.isascii():  # two escapes may be one character
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -125,8 +125,10 @@ def _unbase64(run: str) -> bytes:
 
 
 def _unbase32(run: str) -> bytes:
+    if len(run) % _BASE32_GROUP in {1, 3, 6}:  # no whole byte more
+        run = run[:-1]
     try:
-        return base64.b32decode(run[: len(run) // _BASE32_GROUP * _BASE32_GROUP])
+        return base64.b32decode(run + "=" * (-len(run) % _BASE32_GROUP))
     except binascii.Error:
         return b""
 
@@ -135,12 +137,11 @@ def _texts(data: bytes) -> list[str]:
     """What these bytes say. Words that happen to be base64 become noise: little of it is text."""
     texts = []
     plain = data.decode("utf-8", "ignore")
-    if 2 * len(plain) >= len(data):
+    if 2 * len(plain.encode()) >= len(data):
         texts.append(plain)
     if b"\0" in data:  # ASCII in UTF-16, whichever byte comes first
         texts.append(data.replace(b"\0", b"").decode("latin-1"))
     if len(data) % 2 == 0:  # gateways take Unicode texts so
-        wide = data.decode("utf-16-be", "ignore")
-        if wide.isprintable():
-            texts.append(wide)
+        both = [data.decode("utf-16-be", "ignore"), data.decode("utf-16-le", "ignore")]
+        texts += [wide for wide in both if wide.isprintable()]
     return [it for it in texts if len(it) >= 4]

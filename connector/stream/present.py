@@ -6,8 +6,8 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
-from connector.masking import mask_number
 from connector.model import Result
+from connector.response.redact import hide_number
 from connector.settings.model import Results
 
 SHOWN_DIGITS = 3
@@ -38,7 +38,9 @@ def _masked(result: Result) -> None:
         result.to = "*" * (len(result.to) - SHOWN_DIGITS) + result.to[-SHOWN_DIGITS:]
 
 
-def _hide_in_ids(result: Result, digits: str) -> None:
-    """Some providers make their message ids of the phone number (SMSINDIAHUB's older API does)."""
-    if result.provider_message_id is not None and digits and digits in result.provider_message_id:
-        result.provider_message_id = result.provider_message_id.replace(digits, mask_number(digits))
+def _hide_in_ids(result: Result, number: str) -> None:
+    """Some providers make their ids of the phone number (SMSINDIAHUB's older API does)."""
+    if result.provider_message_id is not None:
+        result.provider_message_id = hide_number(result.provider_message_id, number)
+    if result.provider_batch_id is not None:
+        result.provider_batch_id = hide_number(result.provider_batch_id, number)
