@@ -120,6 +120,7 @@ class Findings:
         misjudged: events sent although an earlier one had their id, or `duplicate` of none.
         denied: results that say "not taken" of messages the provider took, or the other way round.
         uncommitted: events without a committed offset at the end.
+        leaked: secrets, recipients and texts that a worker or a topic shows.
         examples: of each, message ids or offsets.
     """
 
@@ -136,6 +137,7 @@ class Findings:
     misjudged: int = 0
     denied: int = 0
     uncommitted: int = 0
+    leaked: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 

@@ -34,6 +34,7 @@ CHECKS = (
     Check("skip-drain", "sigterm", "duplicated_sends"),
     Check("ignore-commit-answer", "refused-commits", "uncommitted"),
     Check("forget-acknowledgement", "calm", "uncommitted"),
+    Check("show-echoes", "echo", "leaked"),
     Check("trust-the-clock", "sigstop", "duplicated_results"),
 )
 
@@ -105,6 +106,13 @@ def drop_settles() -> None:
     replace(writer, "SETTLES", "forgotten")
 
 
+def show_echoes() -> None:
+    """Takes a provider's words as they are."""
+    from connector.response.redact import Echo
+
+    replace(Echo, "_hidden", lambda _self, text: text)
+
+
 def skip_tail() -> None:
     """Does not read back what is settled."""
     from connector.stream.cluster import Cluster
@@ -134,6 +142,7 @@ def trust_the_clock() -> None:
 
 MUTATIONS: dict[str, Callable[[], None]] = {
     "commit-early": commit_early,
+    "show-echoes": show_echoes,
     "skip-drain": skip_drain,
     "ignore-commit-answer": ignore_commit_answer,
     "forget-acknowledgement": forget_acknowledgement,

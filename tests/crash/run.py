@@ -78,7 +78,9 @@ def play(
         except AssertionError as failed:
             scene.failures.append(str(failed).splitlines()[0])
             findings = scene.audit()
-    failures = (*scene.failures, *findings.complaints(), *scene.leaks())
+    leaks = scene.leaks()
+    findings.leaked = len(leaks)
+    failures = (*scene.failures, *findings.complaints(), *leaks)
     return Outcome(scenario, seed, folder, time.monotonic() - started, findings, failures)
 
 

@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import orjson
 import pytest
 
 from connector.definition.tree import Constant
+from connector.simulator.echo import ENCODINGS
 from connector.simulator.fake import Magic
+from tests import marked
 from tests.integration.pipeline import Pipeline
+from tests.kafka.ports import free_ports
 from tests.providers.rows import ROWS
 from tests.providers.shipped import DEMO, NAMES, shipped
 
@@ -157,3 +161,47 @@ def test_every_result_is_what_the_provider_decided(pipeline: Pipeline) -> None:
     assert failing == pytest.approx(EVENTS / FAILING, rel=0.02)
     full = {request["provider"] for request in pipeline.requests() if request["count"] >= 50}
     assert full == {name for name in NAMES if ROWS[name].batched}
+
+
+def words(result: dict[str, Any]) -> list[str]:
+    """What a provider said, as it stands in a result."""
+    return [result[name] for name in ("code", "reason") if name in result]
+
+
+@pytest.mark.timeout(180)
+def test_nothing_of_a_request_is_shown_when_every_provider_echoes_it(pipeline: Pipeline) -> None:
+    """In results, dead letters' headers, logs and on /status; each provider writes its echo in another encoding."""
+    pipeline.simulate()
+    define_all(pipeline)
+    (port,) = free_ports(1)
+    pipeline.configure(console={"port": port})
+    pipeline.create_topics()
+    for name, encoding in zip(NAMES, ENCODINGS, strict=False):
+        pipeline.turn(name, echo=encoding)
+    number, sent = 0, []
+    for name in NAMES:
+        for magic in (None, *ASKED[name]):
+            number += 1
+            sent.append(
+                {
+                    "message_id": f"m{number}",
+                    "provider": name,
+                    "campaign_id": "c1",
+                    "to": f"+9198{number:08d}" if magic is None else f"+9198{number:02d}{magic}",
+                    "body": f"483920 is your code, {marked.TEXT}",
+                    "template_id": "t1",
+                    "template_variables": {"name": f"Krishnamurthy {marked.TEXT}"},
+                    "custom": {"sender": "ACMEIN", "entity": "1101"},
+                }
+            )
+    pipeline.produce(sent)
+    worker = pipeline.worker(**DEMO)
+    pipeline.wait_for_results(len(sent))
+    with urlopen(f"http://127.0.0.1:{port}/status", timeout=10) as response:
+        marked.page(response.read().decode())
+    assert worker.stop() == 0, worker.output
+    results = pipeline.read_results()
+    assert len(results) == len(sent)
+    said = [each for result in results for each in words(result)]
+    assert sum("**" in each for each in said) >= len(NAMES) // 2, "echoes were hardly used: this shows nothing"
+    assert [each for each in said if "483920" in each or "rishnamurth" in each.lower()] == []

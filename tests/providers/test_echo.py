@@ -5,11 +5,8 @@ The fakes echo the whole request in every word and code of their replies, whatev
 
 from __future__ import annotations
 
-import base64
-import html
 import re
-from collections.abc import Iterable, Iterator
-from urllib.parse import unquote_plus
+from collections.abc import Iterable
 
 import pytest
 
@@ -17,7 +14,7 @@ from connector.errors import RequestError
 from connector.model import Message, Outcome
 from connector.simulator.echo import ENCODINGS
 from connector.simulator.fake import Magic
-from tests.marked import TEXT
+from tests.marked import TEXT, readings
 
 from .rows import ROWS
 from .shipped import DEMO, NAMES, Exchange, Provider, magic_message, message, provided
@@ -31,27 +28,6 @@ SECRET = "demo-secret"
 def marked(number: int, magic: str | None = None, **fields: object) -> Message:
     fields = {"body": BODY, "template_variables": {"name": VARIABLE, "otp": CODE}, **fields}
     return message(number, **fields) if magic is None else magic_message(number, magic, **fields)
-
-
-def readings(text: str) -> Iterator[str]:
-    """`text` as it is and as whoever reads a log may decode it: found here independently of the connector."""
-    seen, waiting = set(), [text]
-    while waiting and len(seen) < 200:
-        each = waiting.pop()
-        if each in seen:
-            continue
-        seen.add(each)
-        yield each
-        waiting += [html.unescape(each), unquote_plus(each), unquote_plus(each.replace("=", "%"))]
-        waiting.append(re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), each))
-        for run in re.findall(r"[0-9A-Fa-f]{8,}", each):
-            data = bytes.fromhex(run[: len(run) // 2 * 2])
-            waiting += [data.decode("utf-8", "ignore"), data.decode("utf-16-be", "ignore")]
-        for run in re.findall(r"[A-Za-z0-9+/_-]{12,}", each):
-            for start in range(4):
-                padded = run[start:].replace("-", "+").replace("_", "/")
-                padded = padded[: len(padded) // 4 * 4]
-                waiting.append(base64.b64decode(padded).decode("utf-8", "ignore"))
 
 
 def shown(texts: Iterable[str], numbers: Iterable[str]) -> list[str]:

@@ -90,6 +90,7 @@ def test_a_documented_code_is_not_hidden_though_a_text_holds_it() -> None:
         (b"ab/cd+ef-gh".hex().upper(), "***"),
         (quote("ab/cd+ef-gh", safe=""), "${LONG}"),
         ("id:pass", "id:${SHORT}"),
+        ("Message queued: 483920", "Message queued: ****20"),  # no id by its look
         ("compassion", "compassion"),  # a short secret within a word hides no id
         (TOKEN, "***"),
     ],

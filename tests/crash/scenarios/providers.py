@@ -82,6 +82,12 @@ def truncated(scene: Scene) -> None:
     _struck(scene, truncate=3)
 
 
+@scenario("provider", size=Size(temporary=10))
+def echo(scene: Scene) -> None:
+    """Every tenth message is refused in words that quote the whole request, as JSON escapes: nothing of it is shown."""
+    _struck(scene, times=None, echo="json-escapes")
+
+
 @scenario("provider", size=Size(http_total=2.0))
 def sigkill_while_failing(scene: Scene) -> None:
     """A worker is killed while every fifth connection is cut after the request was taken (resend)."""
