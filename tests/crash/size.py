@@ -28,6 +28,7 @@ class Size:
         session: short where a worker is killed, as in production where nothing should be noticed.
         on_uncertain: of the definition.
         temporary: of so many messages one is refused for now, each time it is sent; 0 for none.
+        refused: of so many messages one is refused for good; 0 for none.
         retry: how those are repeated until they end `failed`.
         repeats: one message in so many has the id of an earlier one of its partition; 0 for none.
         providers: definitions, each with a simulator of its own; messages take turns.
@@ -45,6 +46,7 @@ class Size:
     http_total: float = 5.0
     replication: int = 1
     temporary: int = 0
+    refused: int = 0
     repeats: int = 0
     retry: str = "{attempts: 3, base: 3s, cap: 6s}"
     providers: tuple[str, ...] = ("fake",)
@@ -58,10 +60,14 @@ class Size:
         """Partitions, providers and campaigns take turns, campaigns in short runs as a service makes them."""
         place, number = number % partitions, self._named(number, partitions)
         campaign = f"c{number // 7 % self.campaigns}"
-        refused = self.temporary and number % self.temporary == 0
+        magic = ""
+        if self.temporary and number % self.temporary == 0:
+            magic = Magic.TEMPORARY
+        elif self.refused and number % self.refused == 0:
+            magic = Magic.PERMANENT
         document = {
             "message_id": f"m{number}",
-            "to": f"+91{number:07d}{Magic.TEMPORARY}" if refused else f"+9198{ORDINARY + number:08d}",
+            "to": f"+91{number:07d}{magic}" if magic else f"+9198{ORDINARY + number:08d}",
             "provider": self.providers[number // 3 % len(self.providers)],
             "campaign_id": campaign,
             "body": f"hello {marked.TEXT}",

@@ -82,7 +82,7 @@ def truncated(scene: Scene) -> None:
     _struck(scene, truncate=3)
 
 
-@scenario("provider", size=Size(temporary=10))
+@scenario("provider", size=Size(refused=10))
 def echo(scene: Scene) -> None:
     """Every tenth message is refused in words that quote the whole request, as JSON escapes: nothing of it is shown."""
     _struck(scene, times=None, echo="json-escapes")
