@@ -113,28 +113,40 @@ class Numbers:
         self._long = sorted({len(code) for code in self._codes if len(code) >= LONG_CODE_DIGITS})
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where numbers stand in a folded text: whole groups of digits."""
+        """Where numbers stand in a folded text: whole runs of digits, and what separates them."""
         for group in _GROUP.finditer(text):
             digits = re.sub(r"[^0-9]", "", group.group())
             if digits in self._spared:
                 continue
-            if self._known(digits):
-                yield group.span()
+            if (last := self._last_digit(digits)) is not None:
+                yield group.start(), _end_of_digit(text, group.span(), last)
                 continue
             for run in _DIGITS.finditer(text, *group.span()):
                 if run.group() not in self._spared and self._is_code(run.group()):
                     yield run.span()
 
-    def _known(self, digits: str) -> bool:
-        tails = self._tails
-        windows = range(len(digits) - TAIL_DIGITS + 1)
-        return any(digits[at : at + TAIL_DIGITS] in tails for at in windows) or self._is_code(digits)
+    def _last_digit(self, digits: str) -> int | None:
+        """The place of the last digit of the last recipient's number or code in `digits`; None where there is none."""
+        for at in range(len(digits) - TAIL_DIGITS, -1, -1):
+            if digits[at : at + TAIL_DIGITS] in self._tails:
+                return at + TAIL_DIGITS - 1
+        return len(digits) - 1 if self._is_code(digits) else None
 
     def _is_code(self, digits: str) -> bool:
         codes = self._codes
         return digits in codes or any(
             digits[at : at + size] in codes for size in self._long for at in range(len(digits) - size + 1)
         )
+
+
+def _end_of_digit(text: str, group: tuple[int, int], number: int) -> int:
+    """Where the run ends that holds the digit of this number, counted from 0, of a group of digits."""
+    counted = 0
+    for run in _DIGITS.finditer(text, *group):
+        counted += len(run.group())
+        if counted > number:
+            return run.end()
+    return group[1]
 
 
 def digit_runs(text: str) -> list[str]:
