@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,14 +11,13 @@ from typing import Any
 import click
 from aiokafka import ConsumerRecord, TopicPartition
 
+from connector.cli.held import Providers, ask_console
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table
 from connector.cli.selection import decode
 from connector.kafka.reader import Bounds, Members, Reader, open_reader
 from connector.settings import Loaded, Settings
 from connector.settings.units import format_duration
-
-CONSOLE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +53,12 @@ class Situation:
     """What is the same for all partitions.
 
     Attributes:
-        lanes: what workers say of their providers; None where none could be asked.
+        providers: what workers say of them.
         delays: of the retry topics, in seconds.
     """
 
     members: Members
-    lanes: Mapping[str, Mapping[str, Any]] | None
+    providers: Providers
     delays: Mapping[str, float]
 
 
@@ -109,14 +107,14 @@ async def _lag(settings: Settings, console: str | None) -> tuple[Members, list[R
     retries = list(settings.topics.retry.values())
     async with open_reader(settings) as reader:
         members = await reader.members(settings.group)
-        lanes = await ask_console(settings, console)
+        providers = await ask_console(settings, console)
         sources = await reader.partitions(settings.topics.source_names)
         waiting = await reader.partitions(retries, optional=True)
         committed = await reader.committed(settings.group, sources)
         committed |= await reader.committed(f"{settings.group}-retry", waiting)
         bounds = await reader.bounds([*sources, *waiting])
         delays = {topic: delay for delay, topic in settings.topics.retry.items()}
-        situation = Situation(members, lanes, delays)
+        situation = Situation(members, providers, delays)
         rows = []
         for tp in [*sources, *waiting]:
             oldest = await _oldest(reader, tp, committed.get(tp), bounds[tp])
@@ -143,53 +141,18 @@ def row(
     event = decode(record.value) or {}
     age = max(0.0, time.time() - record.timestamp / 1000)
     provider = event.get("provider")
-    holds = _holds(provider, age, situation, situation.delays.get(tp.topic), is_new=committed is None)
+    holds = _holds(event, age, situation, situation.delays.get(tp.topic), is_new=committed is None)
     oldest = Oldest(event.get("message_id"), provider, event.get("campaign_id"), round(age, 1), holds)
     return Row(tp.topic, tp.partition, committed, bounds.end, behind, oldest)
 
 
-def _holds(provider: Any, age: float, situation: Situation, delay: float | None, *, is_new: bool) -> str:
+def _holds(event: Mapping[str, Any], age: float, situation: Situation, delay: float | None, *, is_new: bool) -> str:
     """The first reason that is enough by itself."""
-    members, lanes = situation.members, situation.lanes
+    members = situation.members
     if members.number == 0:
         return "no worker runs" + (", and nothing is committed yet" if is_new else "")
     if members.state != "Stable":
         return f"the group is rebalancing ({members.state})"
     if delay is not None and age < delay:
         return f"its time: due in {format_duration(round(delay - age))}"
-    named = f"provider {provider}" if isinstance(provider, str) else "an event without provider"
-    lane = (lanes or {}).get(provider) if isinstance(provider, str) else None
-    if lane is None:
-        return named
-    reason = f": {lane['reason']}" if lane["reason"] else ""
-    return f"{named} is {lane['state']}{reason} ({lane['requests']} of {lane['slots']} requests under way)"
-
-
-async def ask_console(settings: Settings, console: str | None) -> dict[str, dict[str, Any]] | None:
-    """What a worker says of its providers (`/status`); None where there is none to ask.
-
-    Of several workers behind one console, the one that is worst off speaks for a provider.
-    """
-    import aiohttp
-
-    if console is None:
-        if not settings.console.port:
-            return None
-        host = settings.console.host.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  where it listens, not where we do
-        console = f"http://{host}:{settings.console.port}"
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CONSOLE_SECONDS)) as session,
-            session.get(f"{console.rstrip('/')}/status") as response,
-        ):
-            document = json.loads(await response.text())
-    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        note(f"no console answers at {console} ({type(error).__name__}): what providers do is not known")
-        return None
-    reports = document.get("workers", [document])
-    lanes: dict[str, dict[str, Any]] = {}
-    for report in reports:
-        for name, lane in report["lanes"].items():
-            if name not in lanes or lane["state"] != "sending":
-                lanes[name] = lane
-    return lanes
+    return situation.providers.say(event.get("provider"), event.get("campaign_id"))

@@ -54,6 +54,13 @@ METRICS = (
         "too_large, transactional, malformed, foreign (names a place it cannot mean), version, clock.",
         ("topic", "reason"),
     ),
+    Description(
+        "unknown_provider",
+        "counter",
+        "Events without a definition; they wait for `unknown_grace`. Causes: provider (no definition has the name), "
+        "campaign (neither the event nor its campaign names one).",
+        ("cause",),
+    ),
     Description("messages_taken", "counter", "Messages given to a provider's lane.", ("provider",)),
     Description("results", "counter", "Messages that ended, by what became of them.", ("provider", "status")),
     Description(

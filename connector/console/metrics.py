@@ -73,6 +73,8 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
     page.add_histogram("result_ack_seconds", status.acknowledged)
     for (topic, reason), number in status.skipped.items():
         page.add("records_skipped", number, topic, reason.value)
+    for cause, number in status.unknown.counts.items():
+        page.add("unknown_provider", number, cause.value)
     page.add("rebalances", status.epochs.opened)
     page.add_histogram("drain_duration_seconds", status.epochs.drains)
 

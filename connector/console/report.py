@@ -8,6 +8,8 @@ from connector.console.metrics import state
 from connector.delivery.lane import Lane
 from connector.stream.status import WorkerStatus
 
+UNKNOWN_NAMES = 20
+
 
 class LaneReport(TypedDict):
     """One provider. `reason` is what its breaker says, without secrets and numbers."""
@@ -20,6 +22,15 @@ class LaneReport(TypedDict):
     slots: int
 
 
+class UnknownReport(TypedDict):
+    """A name in events that no definition has. `cause` says whether it is a provider's or a campaign's."""
+
+    cause: str
+    name: str
+    nearest: str
+    events: int
+
+
 class Report(TypedDict):
     """One worker. `reason` says why it is not ready."""
 
@@ -27,12 +38,13 @@ class Report(TypedDict):
     reason: str
     partitions: dict[str, list[int]]
     lanes: dict[str, LaneReport]
+    unknown: list[UnknownReport]
 
 
 def report(status: WorkerStatus | None) -> Report:
     """What there is to say; before there is a worker, that."""
     if status is None:
-        return Report(ready=False, reason="the worker waits for its broker", partitions={}, lanes={})
+        return Report(ready=False, reason="the worker waits for its broker", partitions={}, lanes={}, unknown=[])
     partitions: dict[str, list[int]] = {}
     for it in status.partitions:
         partitions.setdefault(it.topic, []).append(it.partition)
@@ -41,6 +53,10 @@ def report(status: WorkerStatus | None) -> Report:
         reason=_reason(status),
         partitions={topic: sorted(numbers) for topic, numbers in partitions.items()},
         lanes={name: _lane(lane) for name, lane in status.lanes.items()},
+        unknown=[
+            UnknownReport(cause=it.cause.value, name=it.name, nearest=it.nearest, events=it.events)
+            for it in status.unknown.names()[:UNKNOWN_NAMES]
+        ],
     )
 
 

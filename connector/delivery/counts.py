@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import TypeVar, get_args
 
 from connector.delivery.alike import AlikeResults
-from connector.errors import RequestError
-from connector.model import Outcome, Result
+from connector.errors import Phase, RequestError
+from connector.model import Outcome, Result, Status, Then
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Bounds for anything a provider or a broker takes: from a neighbour's milliseconds to the longest time-out."""
@@ -23,7 +23,15 @@ RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 NO_REPLY = "none"
 """Instead of a status class, where no reply came."""
 
+REPLIES = ("1xx", "2xx", "3xx", "4xx", "5xx", NO_REPLY)
+
 FINAL = frozenset({"accept", "reject", "unknown"})
+
+AGAIN = (*(then for then in get_args(Then) if then not in FINAL), *Phase)
+"""Why messages wait for another request: what a reply said of them, or how far a request came without one."""
+
+CLOSED = ("priority", "wait_max", "full", "wait", "memory", "idle", "again")
+"""Why a window became a request."""
 
 T = TypeVar("T")
 
@@ -51,7 +59,9 @@ class Histogram:
 
 
 class LaneCounts:
-    """Totals since the lane was made.
+    """Totals since the lane was made. Every label there can be is there from then on, at 0.
+
+    A series that begins at 1 is invisible to `increase()`: the first failure would never be seen.
 
     Attributes:
         settled: messages by the status of their result.
@@ -67,14 +77,14 @@ class LaneCounts:
     """
 
     def __init__(self) -> None:
-        self.settled: Counter[str] = Counter()
+        self.settled = zeros(status.value for status in Status)
         self.parked = 0
         self.returned = 0
-        self.requests: dict[str, Histogram] = {}
+        self.requests = {group: Histogram() for group in REPLIES}
         self.fill = Histogram(RECORDS)
-        self.closed: Counter[str] = Counter()
+        self.closed = zeros(CLOSED)
         self.age = Histogram()
-        self.again: Counter[str] = Counter()
+        self.again = zeros(map(str, AGAIN))
         self.held = 0.0
         self._held_since: float | None = None
 
@@ -125,6 +135,11 @@ class LaneCounts:
             histogram = self.requests[group] = Histogram()
         histogram.add(seconds)
         self.fill.add(messages)
+
+
+def zeros(names: Iterable[str]) -> Counter[str]:
+    """A counter that has these already, at 0."""
+    return Counter(dict.fromkeys(names, 0))
 
 
 def tally(values: Sequence[T]) -> list[tuple[T, int]]:

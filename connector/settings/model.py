@@ -314,7 +314,8 @@ class Settings(Section):
     """Longest stay in a retry topic before a held-up provider is looked at again. Not for `hours` and `defer`."""
 
     unknown_grace: Duration = 600.0
-    """How long an event waits for a provider that no definition names, before it ends `invalid`."""
+    """How long an event waits for a provider that no definition names, before it ends `invalid`. It is looked at anew a
+    tier later each time, so it may wait a tier longer."""
 
     timeouts: Timeouts = Timeouts()
     """Deadlines."""

@@ -28,6 +28,7 @@ from connector.stream.ledger import Ledger
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
+from connector.stream.unknown import Cause, UnknownNames
 from connector.stream.writer import Moved
 
 log = structlog.get_logger(__name__)
@@ -46,8 +47,9 @@ class Intake:
         move: takes items that go on waiting in a retry topic.
         parking: says which.
         refusals: builds the results.
+        sources: topics that events come from.
         retry_topics: records of these carry the header `retry`.
-        unknown_grace: seconds an event may wait for its provider to be defined.
+        unknown: names that no definition has, and how long their events wait for one.
         allowed: whether a number may be texted.
         max_age: seconds after which an event is stale, None for never.
         traced: items carry the trace of their event.
@@ -68,8 +70,9 @@ class Intake:
         move: Callable[[Sequence[Item], Sequence[Moved]], None],
         parking: Parking,
         refusals: Refusals,
+        sources: Collection[str],
         retry_topics: Collection[str],
-        unknown_grace: float,
+        unknown: UnknownNames,
         budget: Budget,
         clock: Clock,
         allowed: Callable[[str], bool],
@@ -77,7 +80,7 @@ class Intake:
         traced: bool = False,
         duplicates: Duplicates | None = None,
     ) -> None:
-        self.counts = IntakeCounts()
+        self.counts = IntakeCounts([*sources, *retry_topics])
         self._lanes = lanes
         self._control = control
         self._failover = failover
@@ -90,7 +93,7 @@ class Intake:
         self.several = True
         self._rooms: dict[Lane, int] = {}
         self._free: tuple[int, int] | None = None  # asked for once per slice: it looks at every lane
-        self._unknown_grace = unknown_grace
+        self._unknown_names = unknown
         self._budget = budget
         self._clock = clock
         self._allowed = allowed
@@ -291,14 +294,13 @@ class Intake:
         if message.provider is None and message.campaign_id is None:
             reason = "no provider: the event names none, and no campaign"
             return self._refusals.result(item, message, Status.INVALID, reason, now)
+        cause = Cause.CAMPAIGN if message.provider is None else Cause.PROVIDER
+        name = message.provider or message.campaign_id or ""
+        self._unknown_names.note(cause, name, first=item.origin.topic not in self._retry_topics)
         age = max(0.0, now - item.received_at.timestamp())  # in whole microseconds it may lie a little ahead
-        if age < self._unknown_grace:
-            return self._parking.until(item, now)
-        if message.provider is not None:
-            reason = f"no provider definition {message.provider[:64]!r}"
-        else:
-            reason = f"no provider: neither the event nor campaign {(message.campaign_id or '')[:64]!r} names one"
-        return self._refusals.result(item, message, Status.INVALID, reason, now)
+        if (left := self._unknown_names.grace - age) > 0:
+            return self._parking.climb(item, ends_in=left)
+        return self._refusals.result(item, message, Status.INVALID, self._unknown_names.reason(cause, name), now)
 
     def _interrupted(self, item: Item, now: float) -> Result:
         """Journalled and without a result: a worker died while the provider may have had it. Never sent again."""

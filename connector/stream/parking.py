@@ -49,12 +49,16 @@ class Parking:
         tier = self._tiers.within(min(wait, self._longest), expires_in=self._expires_in(item, self._clock.wall()))
         return None if tier.delay > wait else Moved(tier.topic, header(item, 0.0))
 
-    def climb(self, item: Item) -> Moved:
-        """The retry record of an item that nobody can say how long has to wait: one tier above the one it came from."""
+    def climb(self, item: Item, *, ends_in: float = math.inf) -> Moved:
+        """The retry record of an item that nobody can say how long has to wait: one tier above the one it came from.
+
+        It waits for `ends_in` seconds at most: the last of its tiers is the shortest one that reaches beyond that.
+        """
         came_from = item.origin.topic
         if came_from in self._tiers.delays:
             expires_in = self._expires_in(item, self._clock.wall())
-            tier = self._tiers.above(came_from, longest=self._longest, expires_in=expires_in)
+            longest = min(self._longest, self._tiers.reaching(ends_in).delay)
+            tier = self._tiers.above(came_from, longest=longest, expires_in=expires_in)
         else:
             tier = self._tiers.within(0.0)
         return Moved(tier.topic, header(item, 0.0))

@@ -44,6 +44,7 @@ from connector.stream.relief import Relief
 from connector.stream.retry import Tiers
 from connector.stream.retry_reader import RetryReader
 from connector.stream.steering import Steering
+from connector.stream.unknown import UnknownNames
 from connector.stream.upkeep import Upkeep
 from connector.stream.writer import ResultWriter
 
@@ -148,6 +149,7 @@ class Parts:
             clock=clock,
         )
         self.failover = Failover(self.lanes.current)
+        self.unknown = UnknownNames(self.lanes.current, grace=settings.unknown_grace, clock=clock)
         self.intake = Intake(
             self.lanes.current,
             control=self.control,
@@ -156,8 +158,9 @@ class Parts:
             move=self.writer.move,
             parking=self._parking,
             refusals=refusals,
+            sources=settings.topics.source_names,
             retry_topics=tiers.delays,
-            unknown_grace=settings.unknown_grace,
+            unknown=self.unknown,
             budget=self.budget,
             clock=clock,
             allowed=around.allowed,

@@ -92,6 +92,10 @@ class Tiers:
         limit = seconds if expires_in is None else min(seconds, expires_in)
         return max((tier for tier in self._tiers if tier.delay <= limit), default=self._tiers[0])
 
+    def reaching(self, seconds: float) -> Tier:
+        """The shortest tier that takes as long, else the longest."""
+        return min((tier for tier in self._tiers if tier.delay >= seconds), default=self._tiers[-1])
+
     def above(self, topic: str, *, longest: float, expires_in: float | None = None) -> Tier:
         """One tier up from `topic`, for a record whose lane cannot take it; never longer than `longest` seconds."""
         delays = [tier.delay for tier in self._tiers]

@@ -11,6 +11,7 @@ from connector.kafka.skipped import Reason
 from connector.stream.counts import EpochCounts, IntakeCounts
 from connector.stream.group import Group
 from connector.stream.partition import Partition
+from connector.stream.unknown import UnknownNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class WorkerStatus:
         intake, epochs: totals.
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
         skipped: records passed over, by topic and reason.
+        unknown: names in events that no definition has.
     """
 
     ready: bool
@@ -67,3 +69,4 @@ class WorkerStatus:
     epochs: EpochCounts
     acknowledged: Histogram
     skipped: Mapping[tuple[str, Reason], int]
+    unknown: UnknownNames

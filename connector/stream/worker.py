@@ -123,6 +123,7 @@ class Worker:
             epochs=parts.epochs,
             acknowledged=parts.writer.acknowledged,
             skipped=self._skipped.counts,
+            unknown=parts.unknown,
         )
 
     # ---- life -------------------------------------------------------------------------------------------------------

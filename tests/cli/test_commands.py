@@ -21,6 +21,7 @@ import pytest
 from aiokafka import TopicPartition
 from click.testing import CliRunner
 
+from connector.cli.held import Providers
 from connector.cli.lag import Situation, row
 from connector.cli.main import COMMANDS, group, main
 from connector.cli.moments import MOMENT
@@ -266,7 +267,7 @@ def oldest(*, topic: str = "in", age: float = 60.0, members: Members = STABLE, l
     record = SimpleNamespace(
         timestamp=(time.time() - age) * 1000, value=orjson.dumps({"message_id": "m1", "provider": "acme"})
     )
-    situation = Situation(members, lanes, {"retry": 300.0})
+    situation = Situation(members, Providers(lanes, grace=600.0), {"retry": 300.0})
     found = row(TopicPartition(topic, 0), 5, Bounds(0, 9), record, situation)
     assert found.lag == 4
     assert found.oldest is not None
@@ -283,6 +284,11 @@ def oldest(*, topic: str = "in", age: float = 60.0, members: Members = STABLE, l
         ({"topic": "retry", "age": 400.0}, "provider acme"),
         ({"lanes": LANES}, "provider acme is open: HTTP 401 (0 of 4 requests under way)"),
         ({}, "provider acme"),
+        (
+            {"lanes": {"acne": LANES["acme"]}},
+            "provider acme has no definition (did you mean acne?); it waits 10m for it, then it ends `invalid`",
+        ),
+        ({"lanes": {"other": LANES["acme"]}}, "provider acme has no definition; it waits 10m for it"),
     ],
 )
 def test_what_holds_a_partition_is_the_first_reason_that_is_enough(given: dict[str, Any], holds: str) -> None:
@@ -290,8 +296,16 @@ def test_what_holds_a_partition_is_the_first_reason_that_is_enough(given: dict[s
 
 
 def test_a_partition_that_is_done_has_no_oldest_event() -> None:
-    found = row(TopicPartition("in", 0), 9, Bounds(0, 9), None, Situation(Members("Stable", 1), None, {}))
+    found = row(TopicPartition("in", 0), 9, Bounds(0, 9), None, Situation(Members("Stable", 1), Providers(None), {}))
     assert (found.lag, found.oldest) == (0, None)
+
+
+def test_events_of_a_campaign_that_names_no_provider_say_so() -> None:
+    providers = Providers({}, frozenset({"diwali"}), 600.0)
+    assert providers.say(None, "diwali").startswith(
+        "an event without provider, and campaign diwali names none; it waits"
+    )
+    assert providers.say(None, "other") == "an event without provider"
 
 
 # ---- trace ----------------------------------------------------------------------------------------------------------
@@ -409,3 +423,14 @@ def test_a_table_loses_nothing_on_a_narrow_terminal(width: int | None, shown: st
 
 def test_a_table_without_rows_is_its_head() -> None:
     assert list(table_lines(COLUMNS, [], right=(), width=80)) == ["topic  lag  oldest  held by"]
+
+
+def test_what_holds_a_message_is_told_until_it_has_a_result() -> None:
+    trace = Trace(seen("in", 7, to="+919800000079"), committed=7, held_by="provider plvio has no definition")
+    assert trace.unfinished
+    assert list(trace.lines(NOW))[1] == "held by: provider plvio has no definition"
+    assert trace.document(NOW)["held_by"] == "provider plvio has no definition"
+    assert not Trace(seen("in", 7), committed=8).unfinished
+    assert Trace(seen("in", 7), committed=8, retries=[seen("retry.5s", 1, due="")]).unfinished
+    assert not Trace(seen("in", 7), results=[seen("results", 5, status="accepted")]).unfinished
+    assert not Trace(None).unfinished

@@ -17,11 +17,14 @@ from connector.clock import ManualClock
 from connector.console.families import METRICS
 from connector.console.loop_lag import KEEP_SECONDS, LoopLag
 from connector.console.merged import MergedCollector
+from connector.console.metrics import WorkerCollector
 from connector.console.server import Console, listen
-from connector.errors import SettingsError
+from connector.errors import Phase, SettingsError
+from connector.model import Status
 from connector.settings.model import Console as ConsoleSettings
-from connector.stream.process import Status
-from tests.console.worker import SeenLane, used_lane, worker_status
+from connector.stream.process import Status as Seen
+from connector.stream.unknown import Cause
+from tests.console.worker import SeenLane, fresh_status, new_lane, used_lane, worker_status
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +37,13 @@ def paused_lane() -> SeenLane:
     return used_lane(paused=True)
 
 
+@pytest.fixture(scope="module")
+def unused() -> SeenLane:
+    return new_lane()
+
+
 @asynccontextmanager
-async def console(status: Status) -> AsyncIterator[str]:
+async def console(status: Seen) -> AsyncIterator[str]:
     place = listen(ConsoleSettings(host="127.0.0.1", port=0))
     assert place is not None
     served = Console(place)
@@ -102,6 +110,71 @@ async def test_the_numbers_are_those_that_were_counted(lane: SeenLane) -> None:
         'sms_connector_partitions{topic="sms.messages"} 2.0',
         "sms_connector_rebalances_total 3.0",
     } <= lines
+
+
+async def test_every_series_is_there_at_0_before_anything_happens(unused: SeenLane) -> None:
+    """`increase()` does not see a series that begins at 1: the first failure, the first burst."""
+    async with console(lambda: fresh_status(unused)) as url:
+        text = (await get(f"{url}/metrics"))[1]
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    for provider in ("acme", ""):
+        for status in Status:
+            assert samples["sms_connector_results_total", provider, status.value] == 0, status
+    waiting = {"retry", "throttle", "pause", "defer", "uncertain", "split", *Phase}
+    assert {name[2] for name in samples if name[0] == "sms_connector_retries_total"} == waiting
+    for group in ("2xx", "3xx", "4xx", "5xx", "none"):
+        assert samples["sms_connector_request_duration_seconds_count", "acme", group] == 0
+    for topic in ("sms.messages", "sms.retry.5s"):
+        assert samples["sms_connector_events_total", topic] == 0
+    for cause in ("provider", "campaign"):
+        assert samples["sms_connector_unknown_provider_total", cause] == 0
+    labelled = {it.exposed for it in METRICS if it.kind == "counter" and it.labels}
+    assert labelled <= {name[0] for name in samples}, "a counter whose labels are known is there from the start"
+
+
+async def test_nothing_that_is_counted_begins_later_than_its_lane(lane: SeenLane, unused: SeenLane) -> None:
+    """What a lane has counted after it was used are series that were there before."""
+
+    def series(page: str) -> set[tuple[str, ...]]:
+        families = {"sms_connector_" + it.name for it in METRICS if it.kind != "gauge"}
+        return {
+            (sample.name, *sample.labels.values())
+            for family in text_string_to_metric_families(page)
+            if family.name in families
+            for sample in family.samples
+        }
+
+    pages = []
+    for status in (fresh_status(unused), worker_status(lane)):
+        async with console(lambda status=status: status) as url:
+            pages.append(series((await get(f"{url}/metrics"))[1]))
+    assert pages[1] <= pages[0]
+
+
+def test_the_merged_page_of_several_workers_begins_at_0_as_well(unused: SeenLane) -> None:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(WorkerCollector(lambda: fresh_status(unused), lambda: 0.0))
+    page = generate_latest(registry).decode()
+    merged = CollectorRegistry(auto_describe=False)
+    merged.register(MergedCollector({0: page, 1: page}, {0: 0, 1: 0}))
+    text = generate_latest(merged).decode()
+    for worker in (0, 1):
+        assert f'sms_connector_results_total{{provider="acme",status="failed",worker="{worker}"}} 0.0' in text
+        assert f'sms_connector_worker_restarts_total{{worker="{worker}"}} 0.0' in text
+
+
+async def test_status_names_the_providers_that_nobody_has_defined(lane: SeenLane) -> None:
+    status = worker_status(lane)
+    status.unknown.note(Cause.PROVIDER, "acne", first=True)
+    async with console(lambda: status) as url:
+        found = json.loads((await get(f"{url}/status"))[1])
+        text = (await get(f"{url}/metrics"))[1]
+    assert found["unknown"] == [{"cause": "provider", "name": "acne", "nearest": "acme", "events": 1}]
+    assert 'sms_connector_unknown_provider_total{cause="provider"} 1.0' in text
 
 
 async def test_status_says_in_a_word_what_each_provider_does(paused_lane: SeenLane) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from connector.clock import ManualClock
 from connector.delivery.apart import Apart
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.kafka.skipped import Skipped
 from connector.stream.counts import EpochCounts, IntakeCounts
 from connector.stream.status import PartitionStatus, WorkerStatus
+from connector.stream.unknown import UnknownNames
 from tests.delivery.virtual import simulate
 from tests.delivery.world import World, names
 
@@ -37,6 +41,17 @@ def used_lane(*, paused: bool = False) -> SeenLane:
     return seen
 
 
+def new_lane() -> SeenLane:
+    """A lane that has just been made."""
+
+    async def scenario() -> SeenLane:
+        world = World()
+        return SeenLane(world.lane, world.lane.status)
+
+    seen: SeenLane = simulate(scenario())
+    return seen
+
+
 def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False) -> WorkerStatus:
     intake, epochs, acknowledged = IntakeCounts(), EpochCounts(), Histogram()
     intake.events["sms.messages"] = 9
@@ -60,4 +75,16 @@ def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False)
         epochs=epochs,
         acknowledged=acknowledged,
         skipped=Skipped(["sms.control"]).counts,
+        unknown=UnknownNames({"acme": lane}, grace=600, clock=ManualClock()),
+    )
+
+
+def fresh_status(lane: SeenLane) -> WorkerStatus:
+    """A worker that has just been made: nothing was read, nothing sent."""
+    return dataclasses.replace(
+        worker_status(lane),
+        intake=IntakeCounts(["sms.messages", "sms.retry.5s"]),
+        epochs=EpochCounts(),
+        acknowledged=Histogram(),
+        partitions=(),
     )

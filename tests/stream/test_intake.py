@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -26,6 +26,7 @@ from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
 from connector.stream.retry import Tiers
 from connector.stream.tail import Offsets
+from connector.stream.unknown import UnknownNames
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
 
@@ -61,26 +62,35 @@ class FakeLane:
 class Bench:
     """Intake with two lanes."""
 
-    def __init__(self, max_age: float | None = None, dry_run: bool = False, **shares: float) -> None:
+    def __init__(
+        self,
+        max_age: float | None = None,
+        dry_run: bool = False,
+        grace: float = 600,
+        tiers: dict[float, str] | None = None,
+        **shares: float,
+    ) -> None:
         self.clock = ManualClock(wall=NOON)
         self.a, self.b = FakeLane("a"), FakeLane("b")
-        lanes: Any = {"a": self.a, "b": self.b}
+        self.lanes = lanes = cast(Any, {"a": self.a, "b": self.b})
         self.control = Control(self.clock, most=1 << 20, topic="sms.control")
         self.results: dict[str, str] = {}
         self.finals: list[Result] = []
         self.moved: list[str] = []
         self.budget = Budget(messages=100, bytes_=1 << 20, shares=shares)
-        tiers = Tiers({5.0: "r.5s", 30.0: "r.30s", 3600.0: "r.1h"})
+        waits = Tiers(tiers or {5.0: "r.5s", 30.0: "r.30s", 3600.0: "r.1h"})
+        self.unknown = UnknownNames(lanes, grace=grace, clock=self.clock)
         self.intake = Intake(
             lanes,
             control=self.control,
             failover=Failover(lanes),
             settle=self._settle,
             move=self._move,
-            parking=Parking(tiers, move=self._move, clock=self.clock, longest=300),
+            parking=Parking(waits, move=self._move, clock=self.clock, longest=300),
+            sources=["m"],
             refusals=Refusals(dry_run=dry_run),
-            retry_topics=tiers.delays,
-            unknown_grace=600,
+            retry_topics=waits.delays,
+            unknown=self.unknown,
             budget=self.budget,
             clock=self.clock,
             allowed=lambda to: True,
@@ -257,3 +267,36 @@ def test_what_ends_at_intake_says_as_much_as_what_ends_in_a_lane(dry_run, uncert
     assert bench.finals == [ours]
     assert (ours.segments, ours.dry_run, ours.attempts) == (2, dry_run, 2)
     assert ours.status is (Status.UNKNOWN if uncertain else Status.EXPIRED)
+
+
+@pytest.mark.parametrize(("grace", "waits"), [(600, [5, 30, 300, 300]), (60, [5, 30, 30]), (3, [5]), (0, [])])
+@pytest.mark.parametrize("fields", [{"provider": "new"}, {"provider": None}], ids=["provider", "campaign"])
+def test_an_event_without_a_definition_waits_longer_each_time(grace, waits, fields):
+    """A handful of retry records per event, where waiting in the shortest tier writes a hundred."""
+    bench = Bench(grace=grace, tiers={5.0: "r.5s", 30.0: "r.30s", 300.0: "r.5m", 3600.0: "r.1h"})
+    topic, found = "m", []
+    while not bench.finals:
+        bench.intake.refile([bench.item(topic, **fields)])
+        if bench.moved:
+            topic = bench.moved.pop()
+            delay = {"r.5s": 5, "r.30s": 30, "r.5m": 300, "r.1h": 3600}[topic]
+            found.append(delay)
+            bench.clock.advance(delay)
+    assert found == waits
+    assert bench.results == {"m1": "invalid"}
+    assert sum(bench.unknown.counts.values()) == 1, "an event counts once, however often it is looked at"
+
+
+def test_an_event_that_expires_meanwhile_waits_no_longer_than_that():
+    bench = Bench()
+    expires_at = datetime.fromtimestamp(NOON + 20, UTC)
+    bench.intake.refile([bench.item("r.5s", provider="new", expires_at=expires_at)])
+    assert bench.moved == ["r.5s"]
+
+
+def test_a_reason_names_the_provider_that_may_have_been_meant():
+    bench = Bench()
+    bench.a.name = "acme"
+    bench.lanes["acme"] = bench.lanes.pop("a")
+    bench.intake.refile([bench.item(provider="acne"), bench.item(provider="acne", received=-601, message_id="m2")])
+    assert [result.reason for result in bench.finals] == ["no provider definition `acne`; did you mean `acme`?"]

@@ -22,6 +22,7 @@ from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
 from connector.stream.retry import Tiers
 from connector.stream.tail import Offsets
+from connector.stream.unknown import UnknownNames
 from tests.stream.test_intake import FakeLane
 
 
@@ -43,9 +44,10 @@ class Bench:
             settle=self.duplicates.before(self._settle),
             move=lambda _items, _moved: None,
             parking=Parking(tiers, move=lambda _items, _moved: None, clock=self.clock, longest=300),
+            sources=["m"],
             refusals=Refusals(dry_run=False),
             retry_topics=tiers.delays,
-            unknown_grace=600,
+            unknown=UnknownNames(self.lanes, grace=600, clock=self.clock),
             budget=Budget(messages=100, bytes_=1 << 20, shares={}),
             clock=self.clock,
             allowed=lambda to: to != "+919800000000",

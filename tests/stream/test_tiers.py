@@ -43,6 +43,7 @@ from connector.stream.refusals import Refusals
 from connector.stream.relief import Relief
 from connector.stream.retry_reader import RetryReader
 from connector.stream.tail import Offsets
+from connector.stream.unknown import UnknownNames
 from connector.stream.writer import Moved
 from tests.delivery.virtual import LoopClock, simulate
 from tests.delivery.world import ACCEPT, Call, FakeProvider, FakeReader, FakeRenderer, decode_message, operation
@@ -143,9 +144,10 @@ class Stream:
             settle=self._settle,
             move=self._move,
             parking=self.parking,
+            sources=["m"],
             refusals=Refusals(dry_run=False),
             retry_topics=tiers.delays,
-            unknown_grace=60.0,
+            unknown=UnknownNames(self.lanes, grace=60.0, clock=clock),
             budget=self.budget,
             clock=clock,
             allowed=lambda _to: True,

@@ -23,9 +23,14 @@ HOURS = 24
 @click.argument("message_id", metavar="MESSAGE_ID")
 @click.option("--since", type=MOMENT, help=f"The event was produced then or later (2h, or a time); default: {HOURS}h.")
 @click.option("--key", help="The event's key: only its partition is searched (Kafka's default partitioner).")
+@click.option(
+    "--console", metavar="URL", help="A worker's console, to ask what its providers do; default: from console.*"
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event of that id.")
 @settings_options
-def trace(loaded: Loaded, *, message_id: str, since: datetime | None, key: str | None, as_json: bool) -> int:
+def trace(
+    loaded: Loaded, *, message_id: str, since: datetime | None, key: str | None, console: str | None, as_json: bool
+) -> int:
     """Find a message: its event, its waits, its attempts and its result; and say what was searched.
 
     Kafka has no index: the source topics are read from --since on, then, in the event's partition, everything written
@@ -42,7 +47,9 @@ def trace(loaded: Loaded, *, message_id: str, since: datetime | None, key: str |
     from connector.cli.trace.search import search
 
     now = datetime.now(UTC)
-    traces, searched = asyncio.run(search(loaded.settings, message_id, since or now - timedelta(hours=HOURS), key))
+    traces, searched = asyncio.run(
+        search(loaded.settings, message_id, since or now - timedelta(hours=HOURS), key, console)
+    )
     _show(message_id, traces, now, as_json=as_json)
     for line in searched:
         note(line)

@@ -41,6 +41,7 @@ class Trace:
         dead_letters: copies kept for a person.
         results: final; more than one only after a hard kill.
         committed: the group's offset in the event's partition.
+        held_by: what its provider does, while it has no result; as far as a worker says so.
     """
 
     event: Seen | None
@@ -49,6 +50,13 @@ class Trace:
     dead_letters: list[Seen] = field(default_factory=list)
     results: list[Seen] = field(default_factory=list)
     committed: int | None = None
+    held_by: str | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """It has an event, and no result is to be found, nor was one."""
+        passed = self.event is not None and self.committed is not None and self.event.place.offset < self.committed
+        return self.event is not None and not self.results and (bool(self.retries) or not passed)
 
     def state(self, now: datetime) -> str:
         """In a word, or in a few, what became of it."""
@@ -74,6 +82,7 @@ class Trace:
 
         return {
             "state": self.state(now),
+            "held_by": self.held_by,
             "event": None if self.event is None else plain(self.event),
             "retries": [plain(it) for it in self.retries],
             "sends": [plain(it) for it in self.sends],
@@ -84,6 +93,8 @@ class Trace:
     def lines(self, now: datetime) -> Iterator[str]:
         """For people, in the order of time; numbers masked."""
         yield f"state: {self.state(now)}"
+        if self.held_by is not None:
+            yield f"held by: {self.held_by}"
         rows = [
             *([("event", self.event)] if self.event is not None else []),
             *(("wait", it) for it in self.retries),

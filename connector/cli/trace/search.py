@@ -10,6 +10,7 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
+from connector.cli.held import ask_console
 from connector.cli.selection import decode, may_hold
 from connector.cli.trace.found import Seen, Trace, moment
 from connector.kafka.reader import Reader, ends_of, open_reader
@@ -35,7 +36,7 @@ RESULT_FIELDS = (
 
 
 async def search(
-    settings: Settings, message_id: str, since: datetime, key: str | None
+    settings: Settings, message_id: str, since: datetime, key: str | None, console: str | None = None
 ) -> tuple[list[Trace], list[str]]:
     """One trace per event of that id, oldest first; and sentences about what was searched."""
     searched: list[str] = []
@@ -46,9 +47,21 @@ async def search(
             partitions = _of_key(partitions, key)
         events = await finder.events(partitions, since)
         if events:
-            return [await finder.follow(event) for event in events], searched
+            traces = [await finder.follow(event) for event in events]
+            await _explain([it for it in traces if it.unfinished], settings, console)
+            return traces, searched
         orphan = await finder.orphan(since)
         return ([orphan] if orphan is not None else []), searched
+
+
+async def _explain(traces: Sequence[Trace], settings: Settings, console: str | None) -> None:
+    """Say what holds messages that have no result."""
+    if not traces:
+        return
+    providers = await ask_console(settings, console)
+    for trace in traces:
+        about = trace.event.about if trace.event is not None else {}
+        trace.held_by = providers.say(about.get("provider"), about.get("campaign_id"))
 
 
 def _of_key(partitions: Sequence[TopicPartition], key: str) -> list[TopicPartition]:
