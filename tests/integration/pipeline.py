@@ -203,7 +203,9 @@ class Pipeline:
 
     # ---- events and what became of them -----------------------------------------------------------------------------
 
-    def produce(self, events: Iterable[dict[str, Any] | bytes], *, topic: str | None = None) -> int:
+    def produce(
+        self, events: Iterable[dict[str, Any] | bytes], *, topic: str | None = None, codec: str = "none"
+    ) -> int:
         """Produce round-robin over the partitions."""
         return produce(
             self.bootstrap,
@@ -212,6 +214,7 @@ class Pipeline:
                 Event(it if isinstance(it, bytes) else orjson.dumps(it), partition=index % self.partitions)
                 for index, it in enumerate(events)
             ),
+            codec=codec,
         )
 
     def count(self, topic: str) -> int:

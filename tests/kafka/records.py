@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient
@@ -20,6 +21,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.waiting import wait_until
 
 SECONDS = 30.0
+LARGEST_BYTES = 1_000_000_000
+"""The most librdkafka allows for a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +76,11 @@ def create_topics(
     wait_until(create, f"topics {', '.join(names)} to be created", within=SECONDS)
 
 
-def produce(bootstrap: str, topic: str, events: Iterable[Event | bytes]) -> int:
+def produce(bootstrap: str, topic: str, events: Iterable[Event | bytes], *, codec: str = "none") -> int:
     """Write every event and return their number when all are durable (some 100,000 a second)."""
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "acks": "all"})
+    options: dict[str, Any] = {"linger.ms": 20, "acks": "all", "compression.type": codec}
+    # What compresses well is refused by its size before it is compressed, unless this is as large.
+    producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": LARGEST_BYTES, **options})
     failed: list[KafkaError] = []
 
     def delivered(error: KafkaError | None, _: object) -> None:
