@@ -1,0 +1,161 @@
+"""aiokafka's fetcher, made to outlive what is written in topics: what it fetched is read by `fetched`, step by step.
+
+aiokafka raises where a batch cannot be decoded, and raises it again with the next fetch, for ever; it decodes headers'
+names as UTF-8; it opens a batch whole, whatever its size; it makes an object of each record of a fetch before the first
+one is handed over.
+
+Two names of aiokafka are replaced: the fetched bytes are kept beside `MemoryRecords` (process-wide; nothing else
+changes by it), and a fetcher that was made is given the class `GuardedFetcher`.
+"""
+
+# ruff: noqa: SLF001  a class of ours in aiokafka's place, held by tests/contract
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer import fetcher as upstream
+from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchResult, PartitionRecords
+from aiokafka.record.memory_records import MemoryRecords
+
+from connector.kafka import codecs
+from connector.kafka.fetched import Fetched, GuardedRecords, Reading
+
+
+class KeptRecords(MemoryRecords):  # type: ignore[misc]
+    """What was fetched of a partition; the bytes as well, which the compiled class shows nobody."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
+
+    def has_next(self) -> bool:
+        """Whatever came is looked at: a batch that is cut off is told, not raised."""
+        return bool(self.data)
+
+
+class GuardedFetcher(Fetcher):  # type: ignore[misc]
+    """Reads what was fetched through `GuardedRecords`."""
+
+    reading: Reading
+    failures: dict[TopicPartition, tuple[int, int]]
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> bool:
+        answer: bool = await super()._proc_fetch_request(assignment, node_id, request)
+        # In the same turn of the loop as they were put there: nobody has seen them.
+        for tp, result in self._records.items():
+            if type(result) is not FetchResult or type(result._partition_records) is not PartitionRecords:
+                continue
+            fetched, state = result._partition_records, assignment.state_value(tp)
+            result._partition_records = GuardedRecords(
+                tp,
+                fetched._records.data,
+                start=fetched.next_fetch_offset,
+                end=max(state.highwater or 0, fetched.next_fetch_offset + 1),
+                aborted=fetched._aborted_transactions if self._isolation_level == READ_COMMITTED else (),
+                reading=self.reading,
+                failures=self.failures,
+            )
+        return answer
+
+    async def fetched_records(
+        self,
+        partitions: Sequence[TopicPartition],
+        timeout: float = 0,  # noqa: ASYNC109  aiokafka's
+        max_records: int | None = None,
+    ) -> dict[TopicPartition, Fetched]:
+        """What aiokafka's does, but for a bound in bytes, and turns for others while nothing comes of much work."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + (timeout or 0)
+        while True:
+            if self._subscriptions.reassignment_in_progress:
+                await self._subscriptions.wait_for_assignment()
+            drained, busy = self._drain(partitions, math.inf if max_records is None else max_records)
+            if drained:
+                return drained
+            if busy:
+                await asyncio.sleep(0)
+                continue
+            if (left := deadline - loop.time()) <= 0:
+                return drained
+            waiter = self._create_fetch_waiter()
+            done, _ = await asyncio.wait([waiter], timeout=left)
+            if not done or self._closed:
+                waiter.cancel()
+                return {}
+            waiter.result()
+
+    def _drain(self, partitions: Sequence[TopicPartition], most: float) -> tuple[dict[TopicPartition, Fetched], bool]:
+        """One turn: what each partition has, and whether one has more that only takes work."""
+        drained: dict[TopicPartition, Fetched] = {}
+        busy = False
+        for tp in list(self._records):
+            if partitions and tp not in partitions:
+                if not self._subscriptions.is_assigned(tp):
+                    del self._records[tp]
+                continue
+            result = self._records[tp]
+            if type(result) is not FetchResult:
+                if drained:
+                    break  # it is raised with the next call
+                self._forget(tp)
+                result.check_raise()
+                continue
+            if not result.check_assignment(tp):
+                self._forget(tp)
+                continue
+            records: GuardedRecords = result._partition_records
+            taken = records.take(most)
+            result._update_position()
+            if records.done:
+                self._forget(tp)
+            else:
+                busy = busy or not taken
+            if taken or taken.end > taken.start:
+                drained[tp] = taken
+                most -= len(taken)
+                if most <= 0:
+                    break
+        # Behind those that had their turn: nobody with much to read keeps others waiting.
+        for tp in drained:
+            if tp in self._records:
+                self._records.move_to_end(tp)
+        return drained, busy
+
+    def _forget(self, tp: TopicPartition) -> None:
+        del self._records[tp]
+        self._notify(self._wait_consume_future)
+
+
+upstream.MemoryRecords = KeptRecords
+codecs.bound_legacy()
+
+
+def guard(consumer: AIOKafkaConsumer, reading: Reading) -> None:
+    """Make a consumer that was started read so. Its isolation level is its own."""
+    fetcher = consumer._fetcher
+    fetcher.__class__ = GuardedFetcher
+    fetcher.reading, fetcher.failures = reading, {}
+
+
+class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
+    """A consumer that reads so from its start.
+
+    Args:
+        reading: how.
+        options: for aiokafka; the isolation level follows from `reading`.
+    """
+
+    def __init__(self, *topics: str, reading: Reading, **options: Any) -> None:
+        level = "read_committed" if reading.isolation == "committed" else "read_uncommitted"
+        super().__init__(*topics, isolation_level=level, **options)
+        self._reading = reading
+
+    async def start(self) -> None:
+        """Connect. Raises aiokafka.errors.KafkaConnectionError where no broker answers."""
+        await super().start()
+        guard(self, self._reading)
