@@ -14,6 +14,7 @@ from connector.definition.tree import Definition
 from connector.kafka import clients
 from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.sending import open_producer
+from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.control import Control
 from connector.stream.control_reader import ControlReader, missing
@@ -39,7 +40,9 @@ def definitions(settings: Settings) -> dict[str, Definition]:
 async def _read(settings: Settings) -> Control:
     topic = settings.topics.control
     control = Control(SystemClock(), most=settings.memory.control, topic=topic)
-    reader = ControlReader(clients.connect(settings.kafka).options(), topic=topic, apply=control.apply)
+    reader = ControlReader(
+        clients.connect(settings.kafka).options(), topic=topic, apply=control.apply, skipped=Skipped()
+    )
     async with open_admin(settings) as admin:
         try:
             await reader.start(await _partitions(admin, topic))

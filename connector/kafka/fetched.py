@@ -37,6 +37,9 @@ from connector.kafka.skipped import Reason, Skipped
 EVENT_BYTES = 1024**2
 """The largest event where nothing else is said; of our own records the largest are smaller."""
 
+OWN_HEADERS_BYTES = 16 * 1024
+"""What our records of an event are larger than it."""
+
 RUN_RECORDS = 500
 """Records read between two looks at the bounds: one or two milliseconds where each is walked to."""
 POLL_BYTES = 1024**2
@@ -73,6 +76,11 @@ class Reading:
     isolation: Literal["committed", "own", "all"] = "own"
     raw: bool = False
     most: int = EVENT_BYTES
+
+
+def own_record_bytes(event_bytes: int) -> int:
+    """Of the largest record of ours: one made before the setting was lowered is read as well."""
+    return max(event_bytes, EVENT_BYTES) + OWN_HEADERS_BYTES
 
 
 class Fetched(list[Any]):

@@ -20,6 +20,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer import fetcher as upstream
 from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchResult, PartitionRecords
+from aiokafka.errors import RecordTooLargeError
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka import codecs
@@ -33,10 +34,6 @@ class KeptRecords(MemoryRecords):  # type: ignore[misc]
         super().__init__(data)
         self.data = data
 
-    def has_next(self) -> bool:
-        """Whatever came is looked at: a batch that is cut off is told, not raised."""
-        return bool(self.data)
-
 
 class GuardedFetcher(Fetcher):  # type: ignore[misc]
     """Reads what was fetched through `GuardedRecords`."""
@@ -47,20 +44,34 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
     async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> bool:
         answer: bool = await super()._proc_fetch_request(assignment, node_id, request)
         # In the same turn of the loop as they were put there: nobody has seen them.
-        for tp, result in self._records.items():
-            if type(result) is not FetchResult or type(result._partition_records) is not PartitionRecords:
-                continue
-            fetched, state = result._partition_records, assignment.state_value(tp)
-            result._partition_records = GuardedRecords(
-                tp,
-                fetched._records.data,
-                start=fetched.next_fetch_offset,
-                end=max(state.highwater or 0, fetched.next_fetch_offset + 1),
-                aborted=fetched._aborted_transactions if self._isolation_level == READ_COMMITTED else (),
-                reading=self.reading,
-                failures=self.failures,
-            )
+        for tp, result in list(self._records.items()):
+            if type(result) is FetchResult:
+                fetched = result._partition_records
+                if type(fetched) is PartitionRecords:
+                    data, aborted = fetched._records.data, fetched._aborted_transactions
+                    start = fetched.next_fetch_offset
+                    result._partition_records = self._guarded(assignment, tp, data, start=start, aborted=aborted)
+            elif isinstance(result._error, RecordTooLargeError):
+                # It could not make out the first batch, since one comes whole (KIP-74), and has moved on by itself.
+                state = assignment.state_value(tp)
+                start = state.position - 1
+                state.consumed_to(start)
+                nothing = self._guarded(assignment, tp, b"", start=start, aborted=())
+                self._records[tp] = FetchResult(tp, assignment=assignment, partition_records=nothing, backoff=0)
         return answer
+
+    def _guarded(
+        self, assignment: Any, tp: TopicPartition, data: bytes, *, start: int, aborted: Sequence[tuple[int, int]]
+    ) -> GuardedRecords:
+        return GuardedRecords(
+            tp,
+            data,
+            start=start,
+            end=max(assignment.state_value(tp).highwater or 0, start + 1),
+            aborted=aborted if self._isolation_level == READ_COMMITTED else (),
+            reading=self.reading,
+            failures=self.failures,
+        )
 
     async def fetched_records(
         self,

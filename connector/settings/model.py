@@ -167,6 +167,18 @@ class Memory(Section):
     """Bytes of campaigns in `topics.control`. A worker that meets more ends itself: what it left out might say stop."""
 
 
+class Events(Section):
+    """What is taken for an event."""
+
+    bytes: Annotated[Size, Field(ge=1024, le=16 * 1024**2)] = 1024**2
+    """The largest event, decompressed: value, key and headers. A larger one ends `invalid`; its value is not kept.
+    64KiB is far more than a text message needs, and bounds the memory a hostile one takes."""
+
+    undecodable: Literal["skip", "stop"] = "skip"
+    """A record batch that cannot be decoded (checksum, compression): `skip` ends each of its events `invalid` and goes
+    on; `stop` ends the worker before it (exit code 78), for a person to look."""
+
+
 class Timeouts(Section):
     """Deadlines. Several depend on each other; the start-up says which one to change."""
 
@@ -295,6 +307,9 @@ class Settings(Section):
 
     duplicates: Duplicates = Duplicates()
     """Events that repeat an earlier one."""
+
+    events: Events = Events()
+    """What is taken for an event."""
 
     memory: Memory = Memory()
     """How much one worker holds."""

@@ -6,13 +6,16 @@ Each source topic has an agent of its own, and the retry topics a reader: one th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
 from connector.delivery.lane import Lane
+from connector.errors import Problem, TopicError
+from connector.kafka.fetched import Fetched
+from connector.kafka.record_batch import Unreadable
 from connector.stream.budget import Budget
 from connector.stream.cluster import Cluster
 from connector.stream.intake import Intake
@@ -36,6 +39,7 @@ class Admission:
         caught_up: whether every log is read to its end.
         span: offsets a partition may have between its oldest open one and its newest.
         cluster: asked for what stands before a partition's first records, where they begin later than expected.
+        stops: a record batch that cannot be decoded ends the worker, before its events.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class Admission:
         caught_up: Callable[[], bool],
         span: int,
         cluster: Cluster,
+        stops: bool = False,
     ) -> None:
         self._owned = owned
         self._intake = intake
@@ -58,6 +63,7 @@ class Admission:
         self._caught_up = caught_up
         self._span = span
         self._cluster = cluster
+        self._stops = stops
         self._waiting = 0
 
     @property
@@ -72,19 +78,21 @@ class Admission:
             return  # of an earlier generation, or a partition without its twins
         await self._admit(partition, message.value)
 
-    async def take_due(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
+    async def take_due(self, partition: Partition, records: Fetched) -> None:
         """Take due records of a retry topic."""
         if self._owned.live and partition.live:
             await self._admit(partition, records)
 
-    async def _admit(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
+    async def _admit(self, partition: Partition, records: Fetched) -> None:
         epoch = self._owned.epoch
-        if not partition.begun:
-            partition.begun = True
-            if records[0].offset > partition.ledger.high:
-                records = [*await self._passed_over(partition, records[0].offset), *records]
-                if epoch != self._owned.epoch:
-                    return
+        if records.start > partition.ledger.high:
+            missed = await self._passed_over(partition, records.start)
+            if epoch == self._owned.epoch:
+                await self._admit(partition, missed)
+            if epoch != self._owned.epoch:
+                return
+        if self._stops:
+            _look_for_undecodable(partition, records)
         for start in range(0, len(records), SLICE_RECORDS):
             while self._full(partition):
                 await self._wait()
@@ -97,8 +105,13 @@ class Admission:
             await asyncio.sleep(0)
             if epoch != self._owned.epoch:
                 return
+        if records.end > partition.ledger.high:  # markers of transactions, what was aborted, what was compacted
+            partition.marks.add(partition.ledger.high, partition.ends)
+            partition.ledger.pass_to(records.end)
+            if self._caught_up():
+                self._wake()
 
-    async def _passed_over(self, partition: Partition, first: int) -> list[ConsumerRecord]:
+    async def _passed_over(self, partition: Partition, first: int) -> Fetched:
         """Records before the first ones that came. A ledger takes a jump for a gap in the log, so that one made by a
         fetcher around a rebalance would be committed: it has happened, and the log is the only one to know.
         """
@@ -138,3 +151,16 @@ class Admission:
         for lane in self._lanes.values():
             if lane.open_count:
                 lane.wake()
+
+
+def _look_for_undecodable(partition: Partition, records: Fetched) -> None:
+    """Raises TopicError where a batch among them could not be decoded."""
+    broken = next((it for it in records if isinstance(it, Unreadable) and it.batch), None)
+    if broken is None:
+        return
+    remedy = (
+        "look at the record batch there, or delete records up to it; with events.undecodable: skip each of its events "
+        "ends `invalid` and the worker goes on"
+    )
+    where = f"{partition.topic}[{partition.partition}] at offset {broken.offset}"
+    raise TopicError([Problem(f"a record batch cannot be decoded: {broken.why}", remedy, path=where)])

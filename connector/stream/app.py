@@ -13,11 +13,12 @@ from typing import Any
 
 import faust
 import mode
-from aiokafka import ConsumerRecord
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from connector.kafka.clients import Connection
+from connector.kafka.fetched import Fetched, Reading
+from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream.transport import Transport
 
@@ -41,7 +42,10 @@ METADATA_SECONDS = 60
 
 
 class Chunk:
-    """One fetched batch of a partition, dressed as one record; `value` holds the records."""
+    """What was fetched of a partition, dressed as one record; `value` holds the records.
+
+    It may hold none: what was aborted, and markers of transactions, move on where reading goes on.
+    """
 
     __slots__ = (
         "checksum",
@@ -57,11 +61,10 @@ class Chunk:
         "value",
     )
 
-    def __init__(self, tp: TP, records: Sequence[ConsumerRecord]) -> None:
-        last = records[-1]
+    def __init__(self, tp: TP, records: Fetched) -> None:
         self.topic, self.partition = tp
-        self.offset = last.offset
-        self.timestamp = last.timestamp
+        self.offset = records.end - 1
+        self.timestamp = 0
         self.value = records
         self.timestamp_type = self.serialized_key_size = self.serialized_value_size = 0
         self.headers: tuple[()] = ()
@@ -72,10 +75,9 @@ class Chunk:
 class ChunkScheduler(DefaultSchedulingStrategy):
     """Yields each partition's fetched records at once instead of one by one."""
 
-    def iterate(self, records: Mapping[TP, list[ConsumerRecord]]) -> Iterator[tuple[TP, Any]]:
-        for tp, batch in records.items():
-            if batch:
-                yield tp, Chunk(tp, batch)
+    def iterate(self, records: Mapping[TP, Any]) -> Iterator[tuple[TP, Any]]:
+        for tp, fetched in records.items():
+            yield tp, Chunk(tp, fetched)
 
 
 class PassThrough(faust.Schema):  # type: ignore[type-arg]
@@ -98,7 +100,7 @@ class BufferingApp(faust.App):
         return queue
 
 
-def create_app(settings: Settings, connection: Connection) -> faust.App:
+def create_app(settings: Settings, connection: Connection, skipped: Skipped) -> faust.App:
     """The app, configured by arguments only.
 
     Faust lets unprefixed environment variables (BROKER_URL, WEB_PORT, CONSUMER_AUTO_OFFSET_RESET, …) beat its
@@ -135,7 +137,8 @@ def create_app(settings: Settings, connection: Connection) -> faust.App:
         producer_request_timeout=timeouts.producer,
         worker_redirect_stdouts=False,
     )
-    app.transport = Transport(app.conf.broker_consumer, app)
+    reading = Reading(skipped, unreadable="stand", isolation="committed", raw=True, most=settings.events.bytes)
+    app.transport = Transport(app.conf.broker_consumer, app, reading=reading)
     return app
 
 

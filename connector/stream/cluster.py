@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from connector.clock import Clock
+from connector.kafka.fetched import EVENT_BYTES, Fetched, Reading, own_record_bytes
+from connector.kafka.guarded import Consumer
+from connector.kafka.skipped import Skipped
 from connector.stream.tail import read_tail
 
 
@@ -27,20 +31,38 @@ class Committed(NamedTuple):
 
 
 class Cluster:
-    """An admin client and a consumer without a group, started when first needed and kept.
+    """An admin client and consumers without a group, started when first needed and kept.
+
+    Our own topics are read to the high watermark: a transaction of somebody else that is left open there would hide our
+    results from us. Sources end where the first transaction that is not decided begins.
 
     Args:
         options: client options for aiokafka (hosts, security).
+        skipped: where records that are passed over are counted.
+        sources: topics of events: only what is committed counts there.
+        event_bytes: of the largest event.
 
     Attributes:
         options: the same, for other clients.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, clock: Clock) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        *,
+        clock: Clock,
+        skipped: Skipped,
+        sources: Collection[str],
+        event_bytes: int = EVENT_BYTES,
+    ) -> None:
         self.options = dict(options)
         self._clock = clock
+        self._sources = frozenset(sources)
+        self._own = Reading(skipped, most=own_record_bytes(event_bytes))
+        self._events = Reading(skipped, unreadable="stand", isolation="committed", most=event_bytes)
         self._admin: AIOKafkaAdminClient | None = None
-        self._reader: AIOKafkaConsumer | None = None
+        self._reader: Consumer | None = None
+        self._events_reader: Consumer | None = None
         self._reading = asyncio.Lock()
 
     async def start(self) -> None:
@@ -50,21 +72,27 @@ class Cluster:
             await admin.start()
             self._admin = admin
         if self._reader is None:
-            reader = AIOKafkaConsumer(
-                **self.options,
-                group_id=None,
-                enable_auto_commit=False,
-                fetch_max_wait_ms=50,
-                auto_offset_reset="earliest",
-            )
-            await reader.start()
-            self._reader = reader
+            self._reader = await self._consumer(self._own)
+
+    async def _consumer(self, reading: Reading) -> Consumer:
+        reader = Consumer(
+            **self.options,
+            reading=reading,
+            group_id=None,
+            enable_auto_commit=False,
+            fetch_max_wait_ms=50,
+            auto_offset_reset="earliest",
+        )
+        await reader.start()
+        return reader
 
     async def stop(self) -> None:
-        reader, self._reader = self._reader, None
+        readers = [self._reader, self._events_reader]
+        self._reader = self._events_reader = None
         admin, self._admin = self._admin, None
-        if reader is not None:
-            await reader.stop()
+        for reader in readers:
+            if reader is not None:
+                await reader.stop()
         if admin is not None:
             await admin.close()
 
@@ -93,13 +121,17 @@ class Cluster:
         return {tp: Committed(found.offset, found.metadata or "") for tp, found in offsets.items() if found.offset >= 0}
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
-        """The logs' bounds now."""
-        if not partitions:
-            return {}
-        reader = await self._ready()
-        begins = await reader.beginning_offsets(list(partitions))
-        ends = await reader.end_offsets(list(partitions))
-        return {tp: Bounds(begins[tp], ends[tp]) for tp in partitions}
+        """The logs' bounds now; of a source as far as its transactions are decided."""
+        found: dict[TopicPartition, Bounds] = {}
+        sources = [tp for tp in partitions if tp.topic in self._sources]
+        ours = [tp for tp in partitions if tp.topic not in self._sources]
+        for chosen, ready in ((sources, self._ready_for_events), (ours, self._ready)):
+            if chosen:
+                reader = await ready()
+                begins = await reader.beginning_offsets(chosen)
+                ends = await reader.end_offsets(chosen)
+                found |= {tp: Bounds(begins[tp], ends[tp]) for tp in chosen}
+        return found
 
     async def offsets_at(self, partitions: Collection[TopicPartition], instant: datetime) -> dict[TopicPartition, int]:
         """Per partition the offset of the first record at or after `instant`, or the end."""
@@ -122,12 +154,22 @@ class Cluster:
         async with self._reading:
             return await read_tail(reader, starts, ends, seen, clock=self._clock, wanted=wanted)
 
-    async def read_between(
-        self, tp: TopicPartition, start: int, end: int, *, wanted: Callable[[], bool]
-    ) -> list[ConsumerRecord]:
-        """What the log holds from `start` to before `end`: nothing where it has a gap."""
-        found: list[ConsumerRecord] = []
-        await self.read_tail({tp: start}, {tp: end}, lambda _, record: found.append(record), wanted=wanted)
+    async def read_between(self, tp: TopicPartition, start: int, end: int, *, wanted: Callable[[], bool]) -> Fetched:
+        """The events from `start` to before `end`, as the worker gets them: none where the log has a gap."""
+        found = Fetched(start)
+        found.end = end
+        if tp.topic in self._sources:
+            reader = await self._ready_for_events()
+        else:
+            reader = await self._consumer(dataclasses.replace(self._own, unreadable="stand"))
+        try:
+            async with self._reading:
+                await read_tail(
+                    reader, {tp: start}, {tp: end}, lambda _, it: found.append(it), clock=self._clock, wanted=wanted
+                )
+        finally:
+            if reader is not self._events_reader:
+                await reader.stop()
         return found
 
     async def purge(self, before: Mapping[TopicPartition, int]) -> None:
@@ -139,7 +181,12 @@ class Cluster:
         assert self._admin is not None
         await self._admin.delete_records(wanted)
 
-    async def _ready(self) -> AIOKafkaConsumer:
+    async def _ready(self) -> Consumer:
         await self.start()
         assert self._reader is not None
         return self._reader
+
+    async def _ready_for_events(self) -> Consumer:
+        if self._events_reader is None:
+            self._events_reader = await self._consumer(self._events)
+        return self._events_reader

@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from connector.errors import Problem, TopicError
+from connector.kafka.fetched import Reading
+from connector.kafka.guarded import Consumer
+from connector.kafka.skipped import Skipped
 
 POLL_MILLISECONDS = 200
 
@@ -21,13 +24,15 @@ class ControlReader:
     Args:
         options: for the aiokafka client.
         apply: takes key and value of each record.
+        skipped: where records that cannot be read are counted.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, topic: str, apply: Apply) -> None:
+    def __init__(self, options: Mapping[str, Any], *, topic: str, apply: Apply, skipped: Skipped) -> None:
+        self._reading = Reading(skipped, isolation="committed")
         self._options = dict(options)
         self._topic = topic
         self._apply = apply
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: Consumer | None = None
         self._partitions: list[TopicPartition] = []
         self._turn = asyncio.Lock()
 
@@ -35,7 +40,7 @@ class ControlReader:
         """Connect; `numbers` are the topic's partitions. Raises TopicError where it has none: it is not there."""
         if not numbers:
             raise missing(self._topic)
-        consumer = AIOKafkaConsumer(**self._options, group_id=None, enable_auto_commit=False)
+        consumer = Consumer(**self._options, reading=self._reading, group_id=None, enable_auto_commit=False)
         await consumer.start()
         self._consumer = consumer
         self._partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]

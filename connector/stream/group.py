@@ -34,6 +34,12 @@ class Group:
         end: int | None = self._app.consumer.highwater(TP(topic, partition))
         return end
 
+    def stable_end(self, topic: str, partition: int) -> int | None:
+        """Where the first transaction that is not decided begins, or the end: events come up to here."""
+        _, consumer = self._thread()
+        stable: int | None = consumer.last_stable_offset(TopicPartition(topic, partition))
+        return self.end(topic, partition) if stable is None or stable < 0 else stable  # brokers before 0.11
+
     async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         """Commit with metadata, which Faust's own commit leaves out. Raises what aiokafka raises."""
         thread, consumer = self._thread()

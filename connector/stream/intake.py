@@ -17,6 +17,7 @@ from connector.delivery.item import Item, TracedItem
 from connector.delivery.lane import Lane
 from connector.delivery.tracing import HEADER, HEADER_BYTES
 from connector.errors import MessageError
+from connector.kafka.record_batch import Unreadable
 from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream import retry
 from connector.stream.budget import Budget, weight
@@ -106,7 +107,8 @@ class Intake:
 
         Args:
             partition: whose they are.
-            records: nearly all of them raw (`RawRecords`): they have offset, timestamp, key, value and headers only.
+            records: those of sources are raw: they have offset, timestamp, key, value and headers only. An Unreadable
+                stands for one that cannot be read.
         """
         now = self._clock.wall()
         received_at = datetime.fromtimestamp(now, UTC)
@@ -191,6 +193,8 @@ class Intake:
             interrupted: it is journalled.
         """
         try:
+            if isinstance(record, Unreadable):
+                return self._poison(item, record, now)
             if record is not None and item.origin.topic in self._retry_topics:
                 _restore(item, record)
             return self._interrupted(item, now) if interrupted else self._file(item, now, record)
@@ -198,6 +202,22 @@ class Intake:
             return self._refusals.unreadable(item, error, now)
         except Exception as error:
             return self._fault(item, error, now)
+
+    def _poison(self, item: Item, record: Unreadable, now: float) -> Result:
+        """Kafka's framing of it is broken, or it is too large. Of a retry record the event may still be known."""
+        if item.origin.topic in self._retry_topics:
+            found = retry.read((name, value) for name, value in record.headers if value is not None)
+            if found is not None:
+                retry.restore(item, found)
+            else:
+                log.error(
+                    "retry record cannot be read; which event it stood for is not known, and that gets no other result",
+                    topic=item.origin.topic,
+                    partition=item.origin.partition,
+                    offset=item.offset,
+                    why=record.why,
+                )
+        return self._refusals.poison(item, record.why, now)
 
     def _deadlines(self, records: Sequence[ConsumerRecord], now: float) -> tuple[Sequence[float | None], bool]:
         """When each is stale, and whether one of them is, or may be."""

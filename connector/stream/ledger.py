@@ -62,6 +62,12 @@ class Ledger:
         self._open += end - start
         return True
 
+    def pass_to(self, end: int) -> None:
+        """The log holds nothing more that could be admitted before `end`: it is aborted, or compacted, or markers."""
+        if end > self.high:
+            self._fill(self.high - self._base, end - self._base)
+            self.high = end
+
     def settle(self, offsets: Iterable[int]) -> None:
         """Their events have durable results. Settling twice, or an offset never admitted, changes nothing."""
         base, cursor, end, flags = self._base, self._cursor, self.high - self._base, self._flags

@@ -19,7 +19,6 @@ class Partition:
         ends: per topic we write to, one past the newest offset known to be acknowledged.
         journalled: events that an earlier owner was about to send under `report`: without a result they end `unknown`.
         committed: the last offset known to be committed.
-        begun: records of it have come in this epoch.
         live: False once the epoch has closed; late completions are then ignored.
         settles: the constant part of the header `settles`.
     """
@@ -31,7 +30,6 @@ class Partition:
     ends: dict[str, int]
     committed: int
     journalled: Offsets
-    begun: bool = False
     live: bool = True
     settles: str = field(init=False)
 

@@ -15,6 +15,7 @@ from connector.delivery.lane import Lane
 from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
+from connector.kafka.fetched import Reading, own_record_bytes
 from connector.kafka.skipped import Skipped
 from connector.model import Result
 from connector.settings.model import Settings
@@ -187,10 +188,14 @@ class Parts:
             caught_up=self._caught_up,
             span=settings.span,
             cluster=cluster,
+            stops=settings.events.undecodable == "stop",
         )
-        self.control_reader = ControlReader(cluster.options, topic=settings.topics.control, apply=self.steering.apply)
+        self.control_reader = ControlReader(
+            cluster.options, topic=settings.topics.control, apply=self.steering.apply, skipped=around.skipped
+        )
         self.retry_reader = RetryReader(
             cluster.options,
+            reading=Reading(around.skipped, unreadable="stand", most=own_record_bytes(settings.events.bytes)),
             group=retry_group(settings.group),
             delays=tiers.delays,
             clock=clock,
@@ -249,9 +254,8 @@ class Parts:
     def _caught_up(self) -> bool:
         """True when no further messages are on their way: every log is read to its end."""
         for partition in self.owned.sources:
-            end = self._group.end(partition.topic, partition.partition)
-            # A transaction marker may be the last offset: it is never delivered.
-            if end is None or partition.ledger.high < end - 1:
+            end = self._group.stable_end(partition.topic, partition.partition)
+            if end is None or partition.ledger.high < end:
                 return False
         return True
 

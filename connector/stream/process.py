@@ -89,7 +89,7 @@ class Process:
         self._stopping: asyncio.Future[None] | None = None
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
-        self._app = create_app(settings, self._connection)
+        self._app = create_app(settings, self._connection, self._skipped)
         self._faust = faust.Worker(
             self._app, loop=self._loop, quiet=True, override_logging=False, redirect_stdouts=False, loglevel="WARN"
         )
@@ -207,7 +207,7 @@ class Process:
             around = Surroundings(
                 settings=settings,
                 group=Group(self._app),
-                cluster=Cluster(self._connection.options(), clock=self._clock),
+                cluster=self._cluster(),
                 producer=clients.producer(settings, message_bytes=self._message_bytes),
                 clock=self._clock,
                 record_bytes=self._message_bytes + clients.HEADROOM_BYTES,
@@ -218,6 +218,15 @@ class Process:
             )
             self._worker = Worker(around, self._definitions, crash=self._app.crash)
         return self._worker
+
+    def _cluster(self) -> Cluster:
+        return Cluster(
+            self._connection.options(),
+            clock=self._clock,
+            skipped=self._skipped,
+            sources=self._settings.topics.source_names,
+            event_bytes=self._settings.events.bytes,
+        )
 
 
 def _calm_collector() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from connector.delivery.item import Item
-from connector.delivery.unsent import Identity, unsent
+from connector.delivery.unsent import Identity, PartialIdentity, unsent
 from connector.model import Result, Source, Status
 from connector.stream.control import decode_message
 from connector.stream.unreadable import fault, identity
@@ -37,6 +37,10 @@ class Refusals:
         """The event is no message; with what can still be read of it."""
         reason = f"the event cannot be read: {fault(item.raw, error)}"
         return self.result(item, identity(item.raw), Status.INVALID, reason, now)
+
+    def poison(self, item: Item, why: str, now: float) -> Result:
+        """Nothing of its value is there."""
+        return self.result(item, PartialIdentity(), Status.INVALID, f"the event cannot be read: {why}", now)
 
     def internal(self, item: Item, error: Exception, now: float) -> Result:
         """A fault of ours that only this event brings out."""

@@ -11,10 +11,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from connector.clock import Clock
+from connector.kafka.fetched import Fetched, Reading
+from connector.kafka.guarded import Consumer
+from connector.kafka.record_batch import Unreadable
 from connector.stream.partition import Partition
 
 # Fetched records that are not due yet stay in memory, this many for all partitions together.
@@ -22,7 +25,7 @@ POLL_RECORDS = 500
 # How late a due record may be noticed.
 POLL_MILLISECONDS = 200
 
-Take = Callable[[Partition, Sequence[ConsumerRecord]], Awaitable[None]]
+Take = Callable[[Partition, Fetched], Awaitable[None]]
 
 
 class RetryReader:
@@ -30,28 +33,39 @@ class RetryReader:
 
     Args:
         options: for the aiokafka client.
+        reading: how; a record that cannot be read is to stand for itself, and becomes a result.
         group: under which the offsets are committed.
         delays: topic → seconds after which its records are due.
         take: admits records; waits while memory is full.
     """
 
     def __init__(
-        self, options: Mapping[str, Any], *, group: str, delays: Mapping[str, float], clock: Clock, take: Take
+        self,
+        options: Mapping[str, Any],
+        *,
+        reading: Reading,
+        group: str,
+        delays: Mapping[str, float],
+        clock: Clock,
+        take: Take,
     ) -> None:
         self._options = dict(options)
+        self._reading = reading
         self._group = group
         self._delays = delays
         self._clock = clock
         self._take = take
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: Consumer | None = None
         self._assigned: dict[TopicPartition, Partition] = {}
         self._partitions: dict[TopicPartition, Partition] = {}
-        self._fetched: dict[TopicPartition, deque[ConsumerRecord]] = {}
+        self._fetched: dict[TopicPartition, deque[ConsumerRecord | Unreadable]] = {}
+        self._positions: dict[TopicPartition, Fetched] = {}  # without records: what was handed out, and what was read
 
     async def start(self) -> None:
         """Connect."""
-        consumer = AIOKafkaConsumer(
+        consumer = Consumer(
             **self._options,
+            reading=self._reading,
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -76,6 +90,7 @@ class RetryReader:
     def feed(self) -> None:
         """Begin to hand out what is due."""
         self._fetched = {tp: deque() for tp in self._assigned}
+        self._positions = {tp: Fetched(it.ledger.position) for tp, it in self._assigned.items()}
         self._partitions = self._assigned
 
     def hold(self) -> None:
@@ -106,23 +121,27 @@ class RetryReader:
                 continue
             for tp, records in found.items():
                 self._fetched[tp].extend(records)
+                self._positions[tp].end = records.end
                 self._consumer.pause(tp)  # until these are gone
             await self._feed(partitions)
 
     async def _feed(self, partitions: Mapping[TopicPartition, Partition]) -> None:
         for tp, partition in partitions.items():
             due = self._due(tp)
-            if due:
+            if due or due.end > due.start:
                 await self._take(partition, due)
             if partitions is not self._partitions or self._consumer is None:
                 return
             if not self._fetched[tp]:
                 self._consumer.resume(tp)
 
-    def _due(self, tp: TopicPartition) -> list[ConsumerRecord]:
+    def _due(self, tp: TopicPartition) -> Fetched:
         """Records whose tier's delay has passed since they were written: offset order is due order."""
-        fetched, due = self._fetched[tp], []
+        fetched, position = self._fetched[tp], self._positions[tp]
+        due = Fetched(position.start)
         limit = (self._clock.wall() - self._delays[tp.topic]) * 1000
         while fetched and fetched[0].timestamp <= limit:
             due.append(fetched.popleft())
+        due.end = fetched[0].offset if fetched else position.end
+        position.start = due.end
         return due

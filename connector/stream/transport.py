@@ -16,21 +16,26 @@ Kafka answers a fetch as soon as it has one event: where a few hundred come in a
 between threads and a slice by itself, at a millisecond of CPU time. Fetches that bring little are kept apart.
 
 aiokafka makes a ConsumerRecord of each record its compiled reader yields, through a generator and a method: three
-quarters of what fetching costs, for a topic and a partition that a chunk knows.
+quarters of what fetching costs, for a topic and a partition that a chunk knows. What was fetched is read by
+`kafka/fetched`, which leaves them as they are.
+
+Faust reads what was aborted, unless it writes transactions itself: the consumer is told otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
-from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import NoOffsetForPartitionError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from connector.clock import Clock, SystemClock
+from connector.kafka.fetched import Reading
+from connector.kafka.guarded import guard
 
 # While every partition is left out, this often it is looked whether one is not.
 LOOK_SECONDS = 0.01
@@ -38,24 +43,6 @@ LOOK_SECONDS = 0.01
 # After a fetch that brought fewer records the next one is taken no sooner than this: it brings those of meanwhile.
 FEW_RECORDS = 100
 PACE_SECONDS = 0.005
-
-
-class RawRecords(PartitionRecords):  # type: ignore[misc]
-    """Fetched records as the compiled reader yields them: offset, timestamp, key, value and headers."""
-
-    def __iter__(self) -> Iterator[Any]:
-        records: Iterator[Any] = self._records_iterator
-        return records
-
-    def _consumer_record(self, tp: object, record: Any) -> Any:
-        return record
-
-
-def leave_raw(fetcher: Fetcher) -> None:
-    """Let what was fetched and not asked for yet be handed over raw. What comes later is handed over as usual."""
-    for fetched in fetcher._records.values():  # noqa: SLF001
-        if type(fetched) is FetchResult and fetched.has_more():
-            fetched._partition_records.__class__ = RawRecords  # noqa: SLF001
 
 
 class Pace:
@@ -83,11 +70,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         super().__init__(*args, **kwargs)
         self._pace = Pace(SystemClock())
 
+    async def on_start(self) -> None:
+        """Nothing is fetched before it is guarded: Faust subscribes later."""
+        await super().on_start()
+        guard(self._ensure_consumer(), cast(Transport, self.transport).reading)
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001  taken up by its start
+        return consumer
+
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
         if (delay := self._pace.delay) > 0:
             await asyncio.sleep(delay)
-        if consumer._fetcher is not None:  # noqa: SLF001  None before its start
-            leave_raw(consumer._fetcher)  # noqa: SLF001
         try:
             fetched = await super()._fetch_records(consumer, *args, **kwargs)
         except NoOffsetForPartitionError:
@@ -124,6 +119,14 @@ class Consumer(driver.Consumer):
 
 
 class Transport(driver.Transport):
-    """With that consumer."""
+    """With that consumer.
+
+    Args:
+        reading: how it reads; of committed transactions only, and raw.
+    """
 
     Consumer = Consumer
+
+    def __init__(self, *args: Any, reading: Reading, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reading = reading

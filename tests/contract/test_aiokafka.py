@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import KafkaTimeoutError, NoOffsetForPartitionError
 from aiokafka.producer import message_accumulator
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
@@ -16,7 +16,11 @@ from aiokafka.record import default_records, legacy_records
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka.batches import Fields, fill
-from connector.stream.transport import leave_raw
+from connector.kafka.codecs import CODECS
+from connector.kafka.fetched import Fetched, GuardedRecords, Reading
+from connector.kafka.guarded import Consumer, GuardedFetcher, KeptRecords
+from connector.kafka.record_batch import Unreadable
+from connector.kafka.skipped import Skipped
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.records import Event
@@ -166,49 +170,122 @@ def test_records_appended_at_once_are_those_appended_one_by_one() -> None:
     assert together._build() == alone._build()
 
 
-class Fetched:
-    """What a fetcher holds of one partition at offset 0, and how far it was handed over."""
-
-    def __init__(self, value: bytes) -> None:
-        tp = TopicPartition("sms.messages", 0)
-        self.position = SimpleNamespace(paused=False, position=0, consumed_to=self._move)
-        assignment = SimpleNamespace(active=True, state_value=lambda _: self.position)
-        records = PartitionRecords(tp, MemoryRecords(value), [], 0, None, None, True, 0)
-        self.result = FetchResult(tp, assignment=assignment, partition_records=records, backoff=0)
-        self._records = {tp: self.result}
-
-    def _move(self, offset: int) -> None:
-        self.position.position = offset
-
-
-def written(magic: int) -> bytes:
+def written(magic: int, codec: int) -> bytes:
     """Ten records as they stand in a log of that format."""
     fields: list[Fields] = [
         (b"k" * n or None, b"v" * n if n != 3 else None, [("traceparent", b"x")] * (n % 2)) for n in range(10)
     ]
     if magic == 2:
-        batch = default_records.DefaultRecordBatchBuilder(magic, 0, 0, -1, -1, -1, 1 << 20)
+        batch = default_records.DefaultRecordBatchBuilder(magic, codec, 0, -1, -1, -1, 1 << 20)
         for offset, (key, value, headers) in enumerate(fields):
             batch.append(offset, NOW + offset, key, value, headers)
     else:
-        batch = legacy_records.LegacyRecordBatchBuilder(magic, 0, 1 << 20)
+        batch = legacy_records.LegacyRecordBatchBuilder(magic, codec, 1 << 20)
         for offset, (key, value, _) in enumerate(fields):
             batch.append(offset, NOW + offset, key, value)
-    return bytes(batch.build())
+    built = bytes(batch.build())
+    # A wrapper has the offset of its last record: brokers write it.
+    return (9).to_bytes(8, "big") + built[8:] if magic < 2 and codec else built
 
 
-@pytest.mark.parametrize("magic", [1, 2])
-def test_raw_records_say_what_consumer_records_say(magic: int) -> None:
-    """And are handed over in the same portions, with the same position after each."""
-    usual, raw = Fetched(written(magic)), Fetched(written(magic))
-    leave_raw(raw)
-    for most in (4, 1, None):
-        told, left = usual.result.getall(most), raw.result.getall(most)
-        assert [type(it).__name__ for it in told] == ["ConsumerRecord"] * len(told)
-        assert "ConsumerRecord" not in {type(it).__name__ for it in left}
-        assert [(it.offset, it.timestamp, it.key, it.value, tuple(it.headers)) for it in left] == [
+FORMATS = [(0, 0), (0, 1), (0, 2), *((magic, codec) for magic in (1, 2) for codec in (0, 1, 2, 3)), (2, 4)]
+
+
+@pytest.mark.parametrize(("magic", "codec"), FORMATS, ids=str)
+@pytest.mark.parametrize("start", [0, 6])
+def test_fetched_records_are_read_as_aiokafka_reads_them(magic: int, codec: int, start: int) -> None:
+    """PartitionRecords: its fields `_records` and `next_fetch_offset`, and what it yields of each format and codec."""
+    tp = TopicPartition("sms.messages", 0)
+    kept = KeptRecords(written(magic, codec))
+    usual = PartitionRecords(tp, kept, [], start, None, None, True, 0)
+    assert usual._records.data == written(magic, codec)
+    told = list(PartitionRecords(tp, MemoryRecords(kept.data), [], start, None, None, True, 0))
+    told = [it for it in told if it.offset >= start]  # it goes back where old formats come one by one
+    for raw in (True, False):
+        reading = Reading(Skipped(), raw=raw)
+        records = GuardedRecords(
+            tp, kept.data, start=usual.next_fetch_offset, end=10, aborted=usual._aborted_transactions, reading=reading,
+            failures={},
+        )  # fmt: skip
+        found = []
+        while not records.done:
+            found += records.take(3)
+        assert [(it.offset, it.timestamp, it.key, it.value, tuple(it.headers)) for it in found] == [
             (it.offset, it.timestamp, it.key, it.value, tuple(it.headers)) for it in told
         ]
-        assert raw.position.position == usual.position.position
-        assert raw.result.has_more() == usual.result.has_more()
-    leave_raw(raw)  # nothing is left
+        assert {type(it).__name__ == "ConsumerRecord" for it in found} == {not raw}
+    assert len(told) == 10 - start
+    assert codec in {0, *CODECS}
+
+
+def test_the_reader_of_old_formats_opens_what_it_was_compressed_with_by_names_of_its_module() -> None:
+    """_crecords.legacy_records.gzip_decode and its like: `bound_legacy` puts bounds in their place."""
+    batch = legacy_records.LegacyRecordBatchBuilder(1, 1, 1 << 30)
+    batch.append(0, NOW, None, bytes(20 << 20))
+    records = GuardedRecords(
+        TopicPartition("sms.messages", 0), bytes(batch.build()), start=0, end=1, aborted=(),
+        reading=Reading(Skipped(), unreadable="stand"), failures={},
+    )  # fmt: skip
+    (stands,) = records.take(10)
+    assert "TooLargeError" in stands.why
+
+
+async def test_a_guarded_consumer_reads_through_the_guard(kafka: Kafka, unique: str) -> None:
+    """aiokafka.consumer.fetcher.MemoryRecords, AIOKafkaConsumer._fetcher, Fetcher._proc_fetch_request,
+    .fetched_records, ._records, ._subscriptions, ._wait_consume_future, ._create_fetch_waiter; FetchResult.
+    """
+    await asyncio.to_thread(records.create_topics, kafka.bootstrap, unique, partitions=2)
+    values = [b"%d" % n for n in range(3000)]
+    await asyncio.to_thread(records.produce, kafka.bootstrap, unique, values, codec="zstd")
+    consumer = Consumer(bootstrap_servers=kafka.bootstrap, reading=Reading(Skipped()), enable_auto_commit=False)
+    await consumer.start()
+    try:
+        assert type(consumer._fetcher) is GuardedFetcher
+        places = [TopicPartition(unique, number) for number in range(2)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning()
+        found: list[bytes] = []
+        while len(found) < 3000:
+            for tp, got in (await consumer.getmany(timeout_ms=500, max_records=700)).items():
+                assert type(got) is Fetched
+                assert [it.offset for it in got] == list(range(got.start, got.end))
+                assert {(it.topic, it.partition) for it in got} == {tp}
+                found += [it.value for it in got]
+        assert sorted(found) == sorted(values)
+        assert sum([await consumer.position(tp) for tp in places]) == 3000
+        consumer.seek(places[0], 0)
+        again = (await consumer.getmany(places[0], timeout_ms=5000))[places[0]]
+        assert again.start == 0
+    finally:
+        await consumer.stop()
+
+
+async def test_a_batch_that_aiokafka_cannot_make_out_is_one_offset(kafka: Kafka, unique: str) -> None:
+    """Fetcher sets RecordTooLargeError in FetchError._error, and consumed_to() the offset behind it."""
+    await asyncio.to_thread(records.create_topics, kafka.bootstrap, unique, partitions=1)
+    await asyncio.to_thread(records.produce, kafka.bootstrap, unique, [b"a", b"b"])
+    reading = Reading(Skipped(), unreadable="stand")
+    consumer = Consumer(bootstrap_servers=kafka.bootstrap, reading=reading, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        tp = TopicPartition(unique, 0)
+        send, cut = consumer._client.send, [True]
+
+        async def cut_off(node: object, request: object) -> object:
+            answer = await send(node, request)
+            if cut and type(answer).__name__.startswith("FetchResponse") and answer.topics[0][1][0][-1]:
+                cut.clear()
+                answer.topics[0][1][0] = (*answer.topics[0][1][0][:-1], answer.topics[0][1][0][-1][:40])
+            return answer
+
+        consumer._client.send = cut_off
+        consumer.assign([tp])
+        await consumer.seek_to_beginning()
+        found: list[object] = []
+        while len(found) < 2:
+            for got in (await consumer.getmany(timeout_ms=500)).values():
+                found += got
+        assert isinstance(found[0], Unreadable)
+        assert (found[0].offset, found[1].offset, found[1].value) == (0, 1, b"b")
+    finally:
+        await consumer.stop()

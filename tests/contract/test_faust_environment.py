@@ -15,6 +15,7 @@ import faust
 import pytest
 
 from connector.kafka.clients import connect
+from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.app import create_app
 
@@ -37,7 +38,7 @@ _FRESH = {"datadir", "tabledir", "reply_to"}  # different each time
 
 def configuration() -> dict[str, Any]:
     settings = Settings.model_validate({"group": "g", "kafka": {"bootstrap.servers": "broker:9092"}})
-    conf = create_app(settings, connect(settings.kafka)).conf
+    conf = create_app(settings, connect(settings.kafka), Skipped()).conf
     return {name: str(getattr(conf, name)) for name in set(conf.setting_names()) - _FRESH}
 
 

@@ -19,6 +19,7 @@ from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
 from connector.kafka.clients import connect
+from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.app import attach_agents, create_app
 from connector.stream.group import Group
@@ -71,7 +72,7 @@ async def running(
             "topics": {"sources": [{"topic": unique}]},
         }
     )
-    app = create_app(settings, connect(settings.kafka))
+    app = create_app(settings, connect(settings.kafka), Skipped())
     run = Running(app, Group(app), kafka.bootstrap, unique, unique)
 
     async def take(message: Any) -> None:
@@ -112,7 +113,7 @@ def topic(kafka: Kafka, unique: str) -> str:
 async def test_the_scheduler_hands_over_whole_batches(kafka: Kafka, topic: str) -> None:
     """DefaultSchedulingStrategy.iterate gets {TP: [record]} and may yield anything shaped like one.
 
-    The records are raw (`leave_raw`) but for those that came while somebody was waiting for them.
+    The records are raw: they have neither topic nor partition, which the chunk knows.
     """
     events = [Event(b"%d" % n, b"k", n % PARTITIONS) for n in range(2000)]
     await asyncio.to_thread(records.produce, kafka.bootstrap, topic, events)
@@ -126,6 +127,7 @@ async def test_the_scheduler_hands_over_whole_batches(kafka: Kafka, topic: str) 
             offsets = [record.offset for record in chunk.value]
             assert offsets == list(range(offsets[0], offsets[0] + len(offsets)))
             assert (chunk.topic, chunk.offset) == (topic, offsets[-1])
+            assert not hasattr(chunk.value[0], "partition")
 
 
 async def test_a_message_carries_the_generation_it_was_fetched_in(kafka: Kafka, topic: str) -> None:
@@ -198,7 +200,7 @@ async def test_a_topic_that_waits_holds_up_no_other(kafka: Kafka, unique: str) -
     settings = Settings.model_validate(
         {"group": unique, "kafka": {"bootstrap.servers": kafka.bootstrap}, "topics": {"sources": [bulk, urgent]}}
     )
-    app = create_app(settings, connect(settings.kafka))
+    app = create_app(settings, connect(settings.kafka), Skipped())
     room, taken, waiting = asyncio.Event(), {bulk: 0, urgent: 0}, asyncio.Event()
 
     async def take(message: Any) -> None:

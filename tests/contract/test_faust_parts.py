@@ -14,6 +14,7 @@ import pytest
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
 
+from connector.kafka.fetched import Fetched
 from connector.stream.app import Chunk, ChunkScheduler
 
 
@@ -30,17 +31,16 @@ def test_the_consumer_asks_its_scheduler_for_the_order_of_records() -> None:
 
 
 def test_a_chunk_has_every_attribute_faust_reads_of_a_record() -> None:
-    """transport/drivers/aiokafka.py `_to_message` reads them one by one; an empty batch yields nothing."""
-
-    class Record:
-        offset, timestamp = 41, 1_700_000_000_000
-
-    chunks = list(ChunkScheduler().iterate({TP("t", 3): [Record()], TP("t", 4): []}))
+    """transport/drivers/aiokafka.py `_to_message` reads them one by one."""
+    fetched = Fetched(41)
+    fetched.append("a record")
+    fetched.end = 43  # one that was aborted
+    chunks = list(ChunkScheduler().iterate({TP("t", 3): fetched}))
     assert [tp for tp, _ in chunks] == [TP("t", 3)]
     consumer = SimpleNamespace(app=SimpleNamespace(consumer_generation_id=7))
     message = Consumer._to_message(consumer, *chunks[0])
     assert isinstance(chunks[0][1], Chunk)
-    assert (message.topic, message.partition, message.offset, message.timestamp) == ("t", 3, 41, 1_700_000_000.0)
+    assert (message.topic, message.partition, message.offset, message.timestamp) == ("t", 3, 42, 0.0)
     assert (len(message.value), message.generation_id) == (1, 7)
 
 

@@ -1,4 +1,4 @@
-"""Letting records in: a jump at the beginning of an epoch is looked up in the log before it is believed."""
+"""Letting records in: a jump that the fetcher has made is looked up in the log; a gap that it has seen is one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import TopicPartition
 
 from connector.delivery.lane import Lane
+from connector.errors import TopicError
+from connector.kafka.fetched import Fetched
+from connector.kafka.record_batch import Unreadable
 from connector.stream.admission import SLICE_RECORDS, Admission
 from connector.stream.budget import Budget
 from connector.stream.cluster import Cluster
@@ -23,14 +26,18 @@ from connector.stream.tail import Offsets
 START = 100
 
 
-def records(offsets: Sequence[int]) -> list[ConsumerRecord]:
-    return [cast(ConsumerRecord, SimpleNamespace(offset=offset)) for offset in offsets]
+def records(offsets: Sequence[int], start: int | None = None, end: int | None = None) -> Fetched:
+    """Those, read from `start` to before `end`; as a rule nothing else was there."""
+    found = Fetched(start if start is not None else offsets[0] if offsets else START)
+    found += [SimpleNamespace(offset=offset) for offset in offsets]
+    found.end = end if end is not None else offsets[-1] + 1 if offsets else START
+    return found
 
 
 class Bench:
     """Admission with a log of its own, and the offsets that were let in."""
 
-    def __init__(self, log: Sequence[int]) -> None:
+    def __init__(self, log: Sequence[int], *, stops: bool = False) -> None:
         self.log = log
         self.asked: list[tuple[int, int]] = []
         self.admitted: list[int] = []
@@ -48,23 +55,24 @@ class Bench:
             caught_up=lambda: self.partition.ledger.high > self.log[-1],
             span=1000,
             cluster=cast(Cluster, self),
+            stops=stops,
         )
 
     def lane(self, messages: int) -> SimpleNamespace:
         return SimpleNamespace(open_count=messages, wake=lambda: self.woken.append((messages, len(self.admitted))))
 
-    def take(self, partition: Partition, found: Sequence[ConsumerRecord]) -> None:
+    def take(self, partition: Partition, found: Sequence[Any]) -> None:
         self.admitted += [record.offset for record in found if partition.ledger.admit(record.offset)]
 
-    async def read_between(
-        self, tp: TopicPartition, start: int, end: int, *, wanted: Callable[[], bool]
-    ) -> list[ConsumerRecord]:
+    async def read_between(self, tp: TopicPartition, start: int, end: int, *, wanted: Callable[[], bool]) -> Fetched:
         assert (tp, wanted()) == (TopicPartition("sms", 3), True)
         self.asked.append((start, end))
-        return records([offset for offset in self.log if start <= offset < end])
+        return records([offset for offset in self.log if start <= offset < end], start, end)
 
-    async def chunk(self, offsets: Sequence[int], **changes: Any) -> None:
-        message = {"topic": "sms", "partition": 3, "generation_id": 7, "value": records(offsets)}
+    async def chunk(
+        self, offsets: Sequence[int], *, start: int | None = None, end: int | None = None, **changes: Any
+    ) -> None:
+        message = {"topic": "sms", "partition": 3, "generation_id": 7, "value": records(offsets, start, end)}
         await self.admission.take(SimpleNamespace(**message | changes))
 
 
@@ -82,12 +90,44 @@ async def test_a_gap_in_the_log_is_a_gap() -> None:
     assert bench.admitted == list(range(105, 110))
 
 
-async def test_only_the_first_records_of_an_epoch_are_looked_at() -> None:
+async def test_a_gap_that_the_fetcher_has_seen_is_not_looked_up() -> None:
+    bench = Bench(log=range(90, 200))
+    await bench.chunk(range(START, 105), end=106)  # a transaction marker at 105
+    await bench.chunk(range(107, 108), start=106)
+    assert bench.asked == []
+    assert bench.admitted == [*range(START, 105), 107]
+
+
+async def test_a_jump_in_the_middle_of_an_epoch_is_looked_up_as_well() -> None:
     bench = Bench(log=range(90, 200))
     await bench.chunk(range(START, 105))
-    await bench.chunk(range(106, 108))  # a transaction marker at 105
-    assert bench.asked == []
-    assert bench.admitted == [*range(START, 105), 106, 107]
+    await bench.chunk(range(110, 112))
+    assert bench.admitted == list(range(START, 112))
+
+
+async def test_what_holds_no_event_moves_the_position() -> None:
+    """Markers and what was aborted: lag ends at 0, also where they are the last thing in the log."""
+    bench = Bench(log=range(START, 106))
+    await bench.chunk([], start=START, end=103)
+    assert (bench.partition.ledger.position, bench.woken) == (103, [])
+    await bench.chunk([103], end=106)
+    assert (bench.partition.ledger.position, bench.partition.ledger.high) == (103, 106)
+    assert bench.woken
+    bench.partition.ledger.settle([103])
+    assert bench.partition.ledger.position == 106
+
+
+async def test_a_batch_that_cannot_be_decoded_stops_the_worker_before_its_events_where_that_is_wanted() -> None:
+    bench = Bench(log=range(START, 106), stops=True)
+    await bench.chunk(range(START, 102))
+    broken = records([102, 103])
+    broken[1] = Unreadable(103, "its batch cannot be read: zstd", batch=True)
+    with pytest.raises(TopicError, match=r"sms\[3\] at offset 103.*zstd.*events.undecodable"):
+        await bench.chunk([], value=broken)
+    assert bench.admitted == [100, 101]
+    broken[1] = Unreadable(103, "it has 300 MB")  # a record alone stops nobody
+    await bench.chunk([], value=broken)
+    assert bench.admitted == [100, 101, 102, 103]
 
 
 @pytest.mark.parametrize("changes", [{"generation_id": 6}, {"partition": 4}])
@@ -95,7 +135,6 @@ async def test_what_is_not_ours_is_not_let_in(changes: dict[str, int]) -> None:
     bench = Bench(log=[0])
     await bench.chunk(range(START, 105), **changes)
     assert bench.admitted == []
-    assert not bench.partition.begun
 
 
 async def test_lanes_that_hold_something_are_woken_once_the_log_is_read_to_its_end() -> None:

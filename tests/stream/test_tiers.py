@@ -28,6 +28,8 @@ from connector.delivery.lane import Lane
 from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.route import Route
 from connector.errors import Phase, RequestError
+from connector.kafka.fetched import Fetched, Reading
+from connector.kafka.skipped import Skipped
 from connector.model import Outcome, Result
 from connector.stream import retry, retry_reader
 from connector.stream.admission import SLICE_RECORDS, Admission
@@ -97,12 +99,13 @@ class FakeConsumer:
     def resume(self, tp: TopicPartition) -> None:
         self._paused.discard(tp)
 
-    async def getmany(self, timeout_ms: int) -> dict[TopicPartition, list[Any]]:
-        found: dict[TopicPartition, list[Any]] = {}
+    async def getmany(self, timeout_ms: int) -> dict[TopicPartition, Fetched]:
+        found: dict[TopicPartition, Fetched] = {}
         for tp, position in self._positions.items():
             if tp not in self._paused and (records := self._logs.records[tp][position : position + self._most]):
-                found[tp] = records
-                self._positions[tp] += len(records)
+                found[tp] = fetched = Fetched(position)
+                fetched += records
+                fetched.end = self._positions[tp] = position + len(records)
         if not found:
             await asyncio.sleep(timeout_ms / 1000)
         return found
@@ -164,9 +167,16 @@ class Stream:
             cluster=SimpleNamespace(),  # type: ignore[arg-type]  only asked for gaps
         )
         monkeypatch.setattr(
-            retry_reader, "AIOKafkaConsumer", lambda max_poll_records, **_: FakeConsumer(self.logs, max_poll_records)
+            retry_reader, "Consumer", lambda max_poll_records, **_: FakeConsumer(self.logs, max_poll_records)
         )
-        self.reader = RetryReader({}, group="g", delays=tiers.delays, clock=clock, take=self.admission.take_due)
+        self.reader = RetryReader(
+            {},
+            reading=Reading(Skipped()),
+            group="g",
+            delays=tiers.delays,
+            clock=clock,
+            take=self.admission.take_due,
+        )
         sources = [self._partition("m", number) for number in NUMBERS]
         retries = [self._partition(topic, number) for topic in DELAYS.values() for number in NUMBERS]
         owned.own(sources, retries, 1)
@@ -272,8 +282,9 @@ class Stream:
         """Hands on what is in the log, a chunk at a time."""
         position = 0
         while True:
-            chunk = self._log(partition)[position : position + 500]
-            position += len(chunk)
+            chunk = Fetched(position)
+            chunk += self._log(partition)[position : position + 500]
+            chunk.end = position = position + len(chunk)
             if chunk:
                 at = {"topic": partition.topic, "partition": partition.partition, "generation_id": 1}
                 await self.admission.take(SimpleNamespace(value=chunk, **at))

@@ -12,6 +12,7 @@ from faust.transport.drivers import aiokafka as driver
 
 from connector.clock import ManualClock
 from connector.kafka.clients import connect
+from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.app import create_app
 from connector.stream.transport import FEW_RECORDS, PACE_SECONDS, Consumer, ConsumerThread, Pace
@@ -51,7 +52,7 @@ async def test_an_offset_that_is_gone_still_is(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_app_uses_that_consumer() -> None:
     settings = Settings()
-    assert create_app(settings, connect(settings.kafka)).transport.Consumer is Consumer
+    assert create_app(settings, connect(settings.kafka), Skipped()).transport.Consumer is Consumer
 
 
 @pytest.mark.parametrize(
