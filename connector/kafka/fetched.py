@@ -18,7 +18,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.legacy_records import LegacyRecordBatch
 
 from connector.kafka import codecs
-from connector.kafka.codecs import CAP_BYTES, TooLargeError, UndecodableError
+from connector.kafka.codecs import CAP_BYTES, PIECE_BYTES, TooLargeError, UndecodableError
 from connector.kafka.record_batch import (
     HEADER_BYTES,
     MOST_HEADERS,
@@ -208,7 +208,7 @@ class GuardedRecords:
         if header.codec == 0:
             if len(packed) <= SMALL_BYTES and (yield from self._compiled(header, reader, len(packed))):
                 return
-            pieces = iter([bytes(packed)])
+            pieces = (bytes(packed[start : start + PIECE_BYTES]) for start in range(0, len(packed), PIECE_BYTES))
         else:
             try:
                 raw = codecs.decompress(header.codec, packed, CAP_BYTES)
