@@ -116,12 +116,17 @@ class RequestError(ConnectorError):
         phase: how far it had come.
         uncertain: True when bytes of the request may have reached the provider, so it may have been taken.
         timed_out: True when it ended because a time limit was reached: the provider may be overloaded.
+        answered: True when an answer came that does not even say a status: the messages are `unknown`, and never sent
+            again.
         reason: for logs and results; without secrets and phone numbers.
     """
 
-    def __init__(self, phase: Phase, reason: str, *, uncertain: bool, timed_out: bool = False) -> None:
+    def __init__(
+        self, phase: Phase, reason: str, *, uncertain: bool, timed_out: bool = False, answered: bool = False
+    ) -> None:
         self.phase = phase
         self.uncertain = uncertain
         self.timed_out = timed_out
+        self.answered = answered
         self.reason = reason
         super().__init__(f"{phase}: {reason}")

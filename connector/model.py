@@ -257,9 +257,11 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         status: HTTP status.
-        headers: names in lower case; of repeated ones the last.
-        body: at most the definition's reply limit.
+        headers: names in lower case; of repeated ones the last, of Retry-After all, with commas between them.
+        body: at most the definition's reply limit, without content codings.
         truncated: True when the provider sent more than that.
+        fault: why the reply could not be read though its status came (it broke off, two lengths, a coding that cannot
+            be undone): then there is no body, and the status alone decides. None where it was read.
         credentials: what was added to the request while it was sent, such as an access token: never to be shown.
     """
 
@@ -267,4 +269,5 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     headers: Mapping[str, str]
     body: bytes = b""
     truncated: bool = False
+    fault: str | None = None
     credentials: tuple[str, ...] = ()

@@ -10,9 +10,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 
 from connector.delivery.addresses import PrivateAddressError
+from connector.delivery.reply_reader import CLOSED, NOT_HTTP, ReplyReader
+from connector.delivery.wire import ReplyProtocol, StrayBytesError
 from connector.errors import Phase, RequestError
 
 
@@ -20,12 +22,24 @@ from connector.errors import Phase, RequestError
 class Progress:
     """How far a request has come.
 
+    Args:
+        limit: bytes of the reply's body that are kept.
+        bare: the request has no body.
+
     Attributes:
         connected: a connection stands, so that bytes may have left.
+        reply: what has come of it, once a request has left.
     """
 
+    limit: int
+    bare: bool = False
     phase: Phase = Phase.CONNECT
     connected: bool = False
+    reply: ReplyReader | None = None
+
+    def anew(self) -> None:
+        """The request is about to be sent once more, on whichever connection."""
+        self.phase, self.connected, self.reply = Phase.CONNECT, False, None
 
 
 PROGRESS: ContextVar[Progress] = ContextVar("PROGRESS")
@@ -33,15 +47,42 @@ PROGRESS: ContextVar[Progress] = ContextVar("PROGRESS")
 
 
 class FollowedRequest(aiohttp.ClientRequest):
-    """Moves PROGRESS once its connection stands. For sessions all of whose requests have set it."""
+    """Moves PROGRESS once its connection stands. For sessions all of whose requests have set it.
+
+    What its connection has brought before it is written is no reply to it (`StrayBytesError`): looked at in the same
+    breath as the first byte is written. aiohttp writes a body in a task of its own, and other things happen before.
+    """
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request; its body may go on being written."""
-        progress = PROGRESS.get()
-        progress.phase, progress.connected = Phase.WRITE, True
+        progress, protocol = PROGRESS.get(), _protocol_of(conn)
+        protocol.arm(progress.limit)
+        if progress.bare:
+            protocol.begin()
+        progress.phase, progress.connected, progress.reply = Phase.WRITE, True, protocol.reply
         response = await super().send(conn)
+        if progress.bare:
+            protocol.wrote()
         progress.phase = Phase.READ
         return response
+
+    async def write_bytes(
+        self, writer: AbstractStreamWriter, conn: aiohttp.connector.Connection, content_length: int | None = None
+    ) -> None:
+        """Write the body, and what goes before it."""
+        protocol = _protocol_of(conn)
+        try:
+            protocol.begin()
+        except StrayBytesError:
+            return  # whoever waits for the reply is told
+        await super().write_bytes(writer, conn, content_length)
+        protocol.wrote()
+
+
+def _protocol_of(connection: aiohttp.connector.Connection) -> ReplyProtocol:
+    protocol = connection.protocol
+    assert isinstance(protocol, ReplyProtocol), "connections of WireConnector have one"
+    return protocol
 
 
 class FollowedResolver(AbstractResolver):
@@ -80,11 +121,24 @@ def explain(error: Exception, progress: Progress, *, host: str, connect: float, 
     if timed_out:
         told = f"no complete reply within {total:g}s"
         return RequestError(progress.phase, told, uncertain=True, timed_out=True)
-    if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ClientResponseError)):
-        return RequestError(
-            Phase.PROTOCOL, f"the reply is not complete or not HTTP: {type(error).__name__}", uncertain=True
-        )
-    return RequestError(progress.phase, "the connection was closed before a complete reply", uncertain=True)
+    return RequestError(progress.phase, CLOSED, uncertain=True)
+
+
+def told_by_reply(error: Exception, progress: Progress, *, total: float) -> ReplyReader | None:
+    """What had come of a reply when its reading ended with this error, where its status had; None where nothing had.
+
+    Raises:
+        RequestError: something came that says nothing: no status can be read.
+    """
+    reply = progress.reply
+    if reply is None:
+        return None
+    reply.give_up(f"no complete reply within {total:g}s" if isinstance(error, TimeoutError) else CLOSED)
+    if not reply.received:
+        return None
+    if reply.status is None:
+        raise RequestError(Phase.PROTOCOL, reply.fault or NOT_HTTP, uncertain=True, answered=True)
+    return reply
 
 
 def _before_connection(error: Exception, host: str) -> RequestError | None:

@@ -22,9 +22,19 @@ from connector import __version__
 from connector.clock import Clock, SystemClock
 from connector.definition.tree import Auth, Definition, NoAuth, OAuth2, SigV4
 from connector.delivery.addresses import PublicResolver, refuse_private_literal
-from connector.delivery.failures import PROGRESS, FollowedRequest, FollowedResolver, Progress, explain
+from connector.delivery.content_coding import UndecodableError, unpacked
+from connector.delivery.failures import (
+    PROGRESS,
+    FollowedRequest,
+    FollowedResolver,
+    Progress,
+    explain,
+    told_by_reply,
+)
 from connector.delivery.oauth2 import OAuth2Middleware
-from connector.errors import DefinitionError, Problem, RequestError
+from connector.delivery.reply_reader import ReplyReader
+from connector.delivery.wire import StrayBytesError, WireConnector
+from connector.errors import DefinitionError, Phase, Problem, RequestError
 from connector.model import Reply, Request
 from connector.request import sigv4
 
@@ -45,6 +55,13 @@ SPARE_CONNECTIONS = 2
 """Beyond the request slots: token requests."""
 
 
+IN_A_THREAD = 64 * 1024
+"""Bodies from this size on are unpacked in a thread: 4 MiB of gzip take 20 ms, and zlib lets other threads run."""
+
+ACCEPT_ENCODING = "gzip, deflate"
+"""Said aloud: aiohttp would name whatever is installed. What else comes is read as well."""
+
+
 class _Ended(Exception):  # noqa: N818
     """Carries an error past aiohttp, which repeats GET requests by itself when a kept-alive connection has closed."""
 
@@ -60,6 +77,12 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise _Ended(error) from error
 
 
+async def _afresh(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """For requests that are sent twice (401, new token): how far the first had come says nothing of the second."""
+    PROGRESS.get().anew()
+    return await handler(request)
+
+
 class HttpTransport:
     """HTTP to one provider. Must be used in one event loop and closed there.
 
@@ -73,6 +96,7 @@ class HttpTransport:
     """
 
     def __init__(self, definition: Definition, *, clock: Clock | None = None, total: float = TOTAL_SECONDS) -> None:
+        self._name = definition.name
         self._http = definition.http
         self._total = definition.http.total or total
         self._connections = definition.limits.concurrency + SPARE_CONNECTIONS
@@ -90,7 +114,7 @@ class HttpTransport:
             # In a thread: finding credentials may ask a metadata service.
             request = await asyncio.to_thread(sigv4.sign, request, auth, self._clock.wall())
         once = (_once,) if request.method == "GET" else ()
-        middlewares = (self._token(auth), *once) if isinstance(auth, OAuth2) else once
+        middlewares = (self._token(auth), _afresh, *once) if isinstance(auth, OAuth2) else once
         return await self._exchange(request, middlewares, self._http.reply_bytes, self._total)
 
     @property
@@ -119,9 +143,28 @@ class HttpTransport:
     async def _exchange(
         self, request: Request, middlewares: tuple[aiohttp.ClientMiddlewareType, ...], limit: int, seconds: float
     ) -> Reply:
-        progress = Progress()
-        following = PROGRESS.set(progress)
         url = URL(request.url, encoded=True)
+        while True:
+            try:
+                reply = await self._attempt(request, url, middlewares, limit, seconds)
+            except StrayBytesError as stray:
+                if not stray.kept:
+                    told = f"{url.host} sends bytes, or closes, before anything is sent to it"
+                    raise RequestError(Phase.CONNECT, told, uncertain=False) from None
+            else:
+                return await _read(reply, limit)
+
+    async def _attempt(
+        self,
+        request: Request,
+        url: URL,
+        middlewares: tuple[aiohttp.ClientMiddlewareType, ...],
+        limit: int,
+        seconds: float,
+    ) -> ReplyReader:
+        """What came as a reply. Raises StrayBytesError where another connection is to be taken: nothing was sent."""
+        progress = Progress(limit, bare=not request.body)
+        following = PROGRESS.set(progress)
         try:
             if not self._http.private_hosts:
                 refuse_private_literal(url.host or "")
@@ -129,17 +172,20 @@ class HttpTransport:
                 request.method,
                 url,
                 headers=CIMultiDict(request.headers),
-                data=request.body,
+                data=request.body or None,
                 allow_redirects=False,
                 middlewares=middlewares,
                 timeout=self._timeout if seconds == self._total else self._within(seconds),
-            ) as response:
-                body, truncated = await _body(response, limit)
-                return Reply(response.status, {k.lower(): v for k, v in response.headers.items()}, body, truncated)
-        except _Ended as ended:
-            raise self._explain(ended.error, progress, url) from None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+            ):
+                assert progress.reply is not None, "it is that of the request which is answered"
+                return progress.reply
+        except StrayBytesError:
+            raise
+        except (_Ended, aiohttp.ClientError, OSError, ValueError) as raised:
             # ValueError: what aiohttp refuses to send. `from None`: see failures.py about texts.
+            error = raised.error if isinstance(raised, _Ended) else raised
+            if (reply := told_by_reply(error, progress, total=seconds)) is not None:
+                return reply
             raise self._explain(error, progress, url) from None
         finally:
             PROGRESS.reset(following)
@@ -156,14 +202,15 @@ class HttpTransport:
             proxy = URL(http.proxy) if http.proxy is not None else None
             resolver = DefaultResolver() if http.private_hosts else PublicResolver(exempt=proxy.host if proxy else None)
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=WireConnector(
+                    self._name,
                     limit=self._connections,
                     keepalive_timeout=KEEP_ALIVE_SECONDS,
                     ttl_dns_cache=DNS_SECONDS,
                     resolver=FollowedResolver(resolver),
                     ssl=self._ssl,
                 ),
-                headers={hdrs.USER_AGENT: USER_AGENT},
+                headers={hdrs.USER_AGENT: USER_AGENT, hdrs.ACCEPT_ENCODING: ACCEPT_ENCODING},
                 skip_auto_headers=(hdrs.CONTENT_TYPE,),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=FollowedRequest,
@@ -173,16 +220,23 @@ class HttpTransport:
         return self._session
 
 
-async def _body(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """The body, at most `limit` bytes of it, and whether there was more: then aiohttp closes the connection."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_any():
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            return b"".join(chunks)[:limit], True
-    return b"".join(chunks), False
+async def _read(reply: ReplyReader, limit: int) -> Reply:
+    """A reply without its codings, or with the reason why it cannot be read."""
+    assert reply.status is not None, "where there is none RequestError was raised"
+    headers: dict[str, str] = {}
+    for name, value in reply.headers:
+        headers[name] = f"{headers[name]}, {value}" if name == "retry-after" and name in headers else value
+    if reply.fault is not None:
+        return Reply(reply.status, headers, fault=reply.fault)
+    raw, codings = bytes(reply.body), reply.codings
+    try:
+        if len(raw) < IN_A_THREAD:
+            body, truncated = unpacked(raw, codings, limit, cut=reply.truncated)
+        else:
+            body, truncated = await asyncio.to_thread(unpacked, raw, codings, limit, cut=reply.truncated)
+    except UndecodableError as error:
+        return Reply(reply.status, headers, fault=str(error))
+    return Reply(reply.status, headers, body, truncated)
 
 
 # Reading the system's authorities takes 30 ms and nearly a megabyte: with a hundred providers that counts.

@@ -119,7 +119,9 @@ class Settler:
         What never left is not counted as an attempt: an outage must not use attempts up. The breaker sees to the pause.
         """
         if error.uncertain:
-            outcome = Outcome("uncertain", reason=self.redact(str(error)), rule="no reply")
+            then: Then = "unknown" if error.answered else "uncertain"
+            rule = "no status" if error.answered else "no reply"
+            outcome = Outcome(then, reason=self.redact(str(error)), rule=rule)
             return self.replied(attempt, None, [outcome] * len(attempt.items), outcome)
         return Settlement(again=[Part(attempt.part.key, attempt.items, attempt.part.sealed, attempt.part.split)])
 

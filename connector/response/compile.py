@@ -13,7 +13,7 @@ import msgspec
 from connector.definition.tree import Auth, BasicAuth, OAuth2, Operation, Response
 from connector.errors import DefinitionError
 from connector.model import Batch, Message, Outcome, Reply
-from connector.response.builtin import built_in
+from connector.response.builtin import built_in, by_status_alone
 from connector.response.content import Content
 from connector.response.documented import documented_codes
 from connector.response.entries import Entries
@@ -81,6 +81,8 @@ class Reader:
             return Reading([unknown] * len(messages), unknown)
 
     def _read(self, content: Content, batch: Batch) -> Reading:
+        if content.reply.fault is not None:  # a rule would read what is not there
+            return self._for_all(by_status_alone(content, content.reply.fault), content)
         for rule in self._rules:
             document = rule.decides(content)
             if document is not NO:

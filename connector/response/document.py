@@ -53,8 +53,21 @@ def decode(body: bytes, decoders: Sequence[str], *, keep_repeated: bool = False)
     raise ValueError(", ".join(reasons))
 
 
+def unframed(body: bytes) -> bytes:
+    """`body` without what stands around a document and is no part of it: marks of byte order (some servers write two,
+    or one after a line break), NULs behind the end.
+    """
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+        return body
+    body = body.rstrip(b"\0 \t\r\n") if body.endswith(b"\0") or b"\0" in body[-4:] else body
+    while (begun := body.lstrip()).startswith(codecs.BOM_UTF8):
+        body = begun[len(codecs.BOM_UTF8) :]
+    return body
+
+
 def decode_text(body: bytes) -> tuple[str, bool]:
     """At most TEXT_LIMIT characters of text, unreadable bytes replaced, and whether something was cut off."""
+    body = unframed(body)
     for mark, encoding in _BOMS:
         if body.startswith(mark):
             text = body[len(mark) :][: 4 * TEXT_LIMIT].decode(encoding, "replace")
@@ -79,6 +92,7 @@ def parse_json(body: bytes, *, keep_repeated: bool = False) -> Any:
             return msgspec.json.decode(body)
         except (ValueError, RecursionError):
             pass
+    body = unframed(body)
     try:
         return _LENIENT_REPEATED.decode(_json_text(body)) if keep_repeated else _LENIENT.decode(_json_text(body))
     except RecursionError:
@@ -139,7 +153,7 @@ def parse_xml(body: bytes) -> Any:
     target = _XmlFields()
     parser = DefusedXMLParser(target=target, forbid_dtd=True)
     try:
-        parser.feed(body)
+        parser.feed(unframed(body))
         return parser.close()
     except (SyntaxError, ValueError, LookupError) as error:
         raise ValueError(_why_not_xml(error, body)) from None

@@ -40,6 +40,19 @@ _CONTROL: Final = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _CLOCK: Final = re.compile(r"\s*(\d{1,2}):(\d{2})(?::(\d{2}))?\s+([A-Za-z][\w+/-]*)\s*", re.ASCII)
 _NUMBER: Final = re.compile(r"\s*\d{1,15}(\.\d{1,9})?\s*", re.ASCII)
 _DURATION: Final = re.compile(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*(ms|s|m|h|d)?\s*", re.ASCII)
+_WAITS_READ: Final = 1024
+_SPOKEN: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z]*)\.?", re.ASCII)
+_SPOKEN_UNITS: Final = {
+    word: seconds
+    for seconds, words in (
+        (0.001, "ms msec msecs millisecond milliseconds"),
+        (1.0, "s sec secs second seconds"),
+        (60.0, "m min mins minute minutes"),
+        (3600.0, "h hr hrs hour hours"),
+        (86400.0, "d day days"),
+    )
+    for word in words.split()
+} | {"": 1.0}
 _UNITS: Final = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -123,11 +136,32 @@ def read_after(value: Any, now: float) -> float | None:
 
 
 def retry_after(header: str | None, date: str | None, now: float) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3), a date counted from the reply's own Date where it has one."""
+    """Seconds of a Retry-After header (RFC 9110, 10.2.3), a date counted from the reply's own Date where it has one.
+
+    Several values, of one header or of several, are those of the proxies on the way: the largest counts. What cannot be
+    read says nothing.
+    """
     if header is None:
         return None
     server_now = _http_date(date) if date else None
-    return read_after(header, server_now if server_now is not None else now)
+    if server_now is None:
+        server_now = now
+    waits = [_one_wait(part.strip(), server_now, now) for part in header[:_WAITS_READ].split(",")]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def _one_wait(text: str, server_now: float, now: float) -> float | None:
+    """Seconds of `30`, `2 seconds`, an HTTP or ISO date, or a time since the epoch."""
+    found = _SPOKEN.fullmatch(text)
+    if found is None:
+        return None if text.startswith(("-", "+")) else read_after(text, server_now)
+    unit = _SPOKEN_UNITS.get(found[2].lower())
+    if unit is None:
+        return None
+    number = float(found[1])
+    if not found[2] and number >= _EPOCH:
+        number = (number / 1000 if number >= _MILLISECONDS else number) - now
+    return min(max(number * unit, 0.0), LONGEST_AFTER)
 
 
 def reset_after(headers: Mapping[str, str], now: float) -> float | None:

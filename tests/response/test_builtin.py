@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.model import Outcome
+from connector.model import Outcome, Reply
 from connector.response.compile import compile_response
 
 from .build import messages, operation, read, reader, reply
@@ -25,7 +25,11 @@ from .build import messages, operation, read, reader, reply
         (407, "pause"),
         (400, "split"),
         (413, "split"),
+        (414, "split"),
         (422, "split"),
+        (431, "split"),
+        (421, "retry"),
+        (425, "retry"),
         (408, "uncertain"),
         (500, "uncertain"),
         (503, "uncertain"),
@@ -47,6 +51,37 @@ def test_each_status_has_its_outcome_with_and_without_a_response(status: int, th
     assert [outcome.then for outcome in reading.outcomes] == [then] * 3
     assert reading.whole.then == then
     assert reading.whole.rule.startswith("built-in")
+
+
+@pytest.mark.parametrize(
+    ("status", "then"),
+    [
+        (200, "unknown"),
+        (204, "unknown"),
+        (400, "unknown"),
+        (401, "unknown"),
+        (404, "unknown"),
+        (414, "unknown"),
+        (101, "unknown"),
+        (999, "unknown"),
+        (302, "pause"),
+        (421, "retry"),
+        (425, "retry"),
+        (429, "throttle"),
+        (408, "uncertain"),
+        (500, "uncertain"),
+        (503, "uncertain"),
+    ],
+)
+@pytest.mark.parametrize("described", [True, False])
+def test_of_a_reply_that_cannot_be_read_the_status_alone_decides(status: int, then: str, described: bool) -> None:
+    """No rule is asked, not even one of the status alone: what it would go on to read is not there."""
+    rules = [{"status": "100-599", "then": "accept", "id": "'x'"}]
+    by = reader(rules=rules) if described else compile_response(operation(None))
+    whole = read(by, Reply(status, {"retry-after": "7"}, fault="it broke off"), 3).whole
+    assert whole is not None
+    assert (whole.then, whole.after) == (then, None if then == "unknown" else 7.0)
+    assert whole.reason.endswith(": it broke off")
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
