@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -93,7 +94,7 @@ def answer(definition: Definition, events: Sequence[Event], given: Reply, *, nam
     first, *others = plan.requests
     messages = [event.message for event in first.events if event.message is not None]
     operation = _operation(definition, first.operation)
-    reader = compile_response(operation, definition.secrets)
+    reader = compile_response(operation, _secrets(definition))
     reading = reader.read(given, messages, first.batch, now)
     return Answered(
         operation.name,
@@ -103,6 +104,14 @@ def answer(definition: Definition, events: Sequence[Event], given: Reply, *, nam
         + [(_id(event), f"in another request ({sent.operation})") for sent in others for event in sent.events],
         dict(reader.faults),
     )
+
+
+def _secrets(definition: Definition) -> dict[str, str]:
+    """The definition's secrets as far as this environment has them: a captured reply may echo them."""
+    return {
+        name: os.environ.get(name.removeprefix("${").removesuffix("}"), value)
+        for name, value in definition.secrets.items()
+    }
 
 
 def _operation(definition: Definition, name: str) -> Operation:

@@ -10,11 +10,12 @@ from typing import Final
 
 import msgspec
 
-from connector.definition.tree import Auth, BasicAuth, OAuth2, Operation, Response
+from connector.definition.tree import Operation, Response
 from connector.errors import DefinitionError
 from connector.model import Batch, Message, Outcome, Reply
 from connector.response.builtin import built_in, by_status_alone
 from connector.response.content import Content
+from connector.response.credentials import typed_credentials
 from connector.response.documented import documented_codes
 from connector.response.entries import Entries
 from connector.response.fields import Scope
@@ -51,7 +52,7 @@ class Reader:
         self.faults: Counter[str] = scope.faults
         self._described = operation.response is not None
         self._batched = operation.batching is not None
-        self._redact = Redactor({**typed_credentials(operation.auth), **secrets}, documented_codes(response))
+        self._redact = Redactor({**typed_credentials(operation), **secrets}, documented_codes(response))
         self._decoders = tuple(response.decode)
         # A map of results that names a recipient twice says two things about one message.
         self._keep_repeated = any("items" in called(source.each) for source in response.entries if source.each)
@@ -107,16 +108,6 @@ class Reader:
         if outcome.then == "split" and count <= 1:  # there is nothing left to bisect
             outcome = msgspec.structs.replace(outcome, then="reject")
         return Reading([outcome] * count, outcome)
-
-
-def typed_credentials(auth: Auth) -> dict[str, str]:
-    """What a definition's `auth` holds, for those who typed it into the file: hidden like a `${NAME}`."""
-    match auth:
-        case BasicAuth():
-            return {"(auth: password)": auth.password}
-        case OAuth2():
-            return {"(auth: client_id)": auth.client_id, "(auth: secret)": auth.secret}
-    return {}
 
 
 def compile_response(operation: Operation, secrets: Mapping[str, str] = _NO_SECRETS) -> Reader:

@@ -103,3 +103,17 @@ def test_events_that_cannot_be_sent_are_a_usage_error(files: Path) -> None:
 def test_the_help_keeps_its_examples_on_their_lines() -> None:
     output = CliRunner().invoke(reply, ["--help"], terminal_width=120).output
     assert "\n    sms-connector reply providers/acme.yaml --event events.jsonl --body reply.json\n" in output
+
+
+@pytest.mark.parametrize(
+    "echo", ["key hunter2-of-acme is wrong", "url /send?authkey=hunter2%2Dof%2Dacme", "hunter2-typed-in"]
+)
+def test_a_secret_that_a_reply_echoes_is_not_printed(files: Path, monkeypatch: pytest.MonkeyPatch, echo: str) -> None:
+    """Nor one that the definition holds itself."""
+    monkeypatch.setenv("ACME_KEY", "hunter2-of-acme")
+    typed = DEFINITION.replace("headers: {", "headers: {x-api-key: hunter2-typed-in, ")
+    (files / "acme.yaml").write_text(typed)
+    (files / "reply.json").write_text(json.dumps({"error": f"{echo}: over quota"}))
+    said = run(files, "--body", str(files / "reply.json"))
+    assert "hunter2" not in said
+    assert "over quota" in said
