@@ -11,6 +11,7 @@ import msgspec
 from connector.cli import control
 from connector.cli.options import settings_options
 from connector.cli.output import print_rows
+from connector.definition.system import MESSAGE_ID
 from connector.definition.tree import Definition
 from connector.definition.walk import in_record, uses
 from connector.errors import ConfigurationError, Problem, UsageError
@@ -20,7 +21,7 @@ from connector.stream.control import campaign_record, read_campaign, schedule
 
 # What `$$Name` of these reads in an event; what only an event can bring is not among them.
 FIELDS = {"Body": "body", "TemplateID": "template_id"}
-OF_EVENTS = frozenset({"To", "TemplateVariables", "CampaignID"})
+OF_EVENTS = frozenset({"To", "TemplateVariables", "CampaignID", MESSAGE_ID})
 
 
 @click.group()
@@ -174,6 +175,11 @@ def check(campaign: Campaign, definitions: Mapping[str, Definition], of_events: 
             schedule(campaign.hours)
         except ValueError as error:
             problems.append(Problem(str(error), path="hours"))
+    if MESSAGE_ID in (campaign.custom or {}):
+        remedy = "leave it out; if it is another value, call its replacement otherwise"
+        problems.append(
+            Problem("is each event's message_id: a campaign cannot set it", remedy, path="custom.MessageID")
+        )
     if campaign.provider is None or not definitions:
         return problems
     definition = definitions.get(campaign.provider)
@@ -186,7 +192,7 @@ def check(campaign: Campaign, definitions: Mapping[str, Definition], of_events: 
         message = f"missing: {name} stands outside the records of operation {operation!r} of {definition.name!r}"
         problems.append(Problem(message, f"supply it, or say --from-events {name}", path=path))
     used = {name for operation in definition.operations for use in uses(operation) for name in use.expression.names}
-    for name in sorted((campaign.custom or {}).keys() - used):
+    for name in sorted((campaign.custom or {}).keys() - used - {MESSAGE_ID}):
         names = ", ".join(sorted(used - OF_EVENTS - FIELDS.keys())) or "none"
         message = f"provider {definition.name!r} reads no such value"
         problems.append(Problem(message, f"it reads: {names}", path=f"custom.{name}"))

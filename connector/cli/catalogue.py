@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.definition.environment import Environment
-from connector.definition.expression import SYSTEM_NAMES, Expression
+from connector.definition.expression import Expression
 from connector.definition.files import CATALOGUE
 from connector.definition.load import load
+from connector.definition.system import SYSTEM_NAMES
 from connector.definition.tree import Constant, Definition, Match, Operation, Rule, Text
 from connector.definition.walk import in_record, uses
 from connector.request.compile import compile_operation

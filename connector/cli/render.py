@@ -15,9 +15,13 @@ import click
 import msgspec
 import orjson
 
+from connector.cli.output import note
+from connector.definition.arguments import MISSING
 from connector.definition.environment import Environment
 from connector.definition.load import load
+from connector.definition.system import MESSAGE_ID, overridden
 from connector.definition.tree import Auth, Definition, OAuth2, SigV4
+from connector.definition.walk import reads
 from connector.delivery.preparation import Router
 from connector.delivery.route import Route, compile_routes
 from connector.errors import MessageError, UsageError
@@ -86,6 +90,8 @@ def render(definition: str, *, files: tuple[str, ...], as_curl: bool, as_json: b
         raise UsageError("--curl and --json: choose one")
     loaded = load(definition, environment=Environment.placeholders())
     plan = plan_requests(loaded, list(_events(files)), _instant(at))
+    for line in _overridden(plan, loaded):
+        note(line)
     if as_json:
         click.echo(orjson.dumps(_document(plan, loaded), option=orjson.OPT_INDENT_2))
     else:
@@ -129,6 +135,15 @@ def _event(raw: bytes, name: str) -> Event:
         return Event(name, msgspec.json.decode(raw, type=Message))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Event(name, fault=f"not a message: {fault(raw, error)}")
+
+
+def _overridden(plan: Plan, definition: Definition) -> Iterator[str]:
+    """The events whose `custom.MessageID` is sent, as it is in this release only."""
+    reading = {operation.name for operation in definition.operations if reads(operation, MESSAGE_ID)}
+    for sent in plan.requests:
+        for event in sent.events if sent.operation in reading else ():
+            if event.message is not None and overridden(event.message) is not MISSING:
+                yield f"{event.name}: custom.MessageID is sent as $$MessageID; the next release sends message_id"
 
 
 def _instant(at: str | None) -> float:

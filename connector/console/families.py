@@ -93,6 +93,12 @@ METRICS = (
     Description(
         "window_age_seconds", "histogram", "How long the oldest message of a request had waited.", ("provider",)
     ),
+    Description(
+        "custom_message_ids",
+        "counter",
+        "Messages in requests whose `custom.MessageID` was sent as $$MessageID; the next release sends `message_id`.",
+        ("provider",),
+    ),
     Description("requests_in_flight", "gauge", "Requests under way.", ("provider",)),
     Description("request_slots", "gauge", "Requests that may be under way at once.", ("provider",)),
     Description(

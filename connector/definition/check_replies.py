@@ -137,7 +137,7 @@ def unique_matches(operation: Operation, source: Map, report: Report) -> None:
             report.error(
                 place,
                 f"{written} is the same for all messages of a batch",
-                "match something of the message: To|digits, message_id()|ref(20)",
+                "match something of the message: To|digits, MessageID|ref(20)",
             )
         for name in sorted(read - sent):
             report.warn(place, f"`{name}` is compared with replies, but no request sends it", "send it in the record")

@@ -163,7 +163,7 @@ def outside_records(operation: Operation, source: Map, report: Report) -> None:
         if in_record(operation, use):
             continue
         single = sorted(f"`{name}()`" for name in use.expression.calls & {"message_id", "seq"})
-        single += ["`$$To`"] if "To" in use.expression.names else []
+        single += [f"`$${name}`" for name in ("MessageID", "To") if name in use.expression.names]
         for name in single:
             report.error(
                 where(source, use.path),

@@ -15,28 +15,20 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from operator import attrgetter
 from types import NoneType
 from typing import Any, Final
 
 from connector.definition.arguments import MISSING, ExpressionError, Filter, Step, bind
 from connector.definition.filters import FILTERS
+from connector.definition.system import SYSTEM_NAMES
 from connector.errors import MessageError
 from connector.model import Batch, Message
 
-__all__ = ["CALLS", "MISSING", "SYSTEM_NAMES", "Call", "Expression", "ExpressionError", "Head", "parse", "split"]
+__all__ = ["CALLS", "MISSING", "Call", "Expression", "ExpressionError", "Head", "parse", "split"]
 
 Read = Callable[[Message, Batch], Any]
 Column = Callable[[Sequence[Message]], list[Any] | None]
 
-# The seed's five, and the field of the message each reads. Every other name is custom: `message.custom[name]`.
-SYSTEM_NAMES: Final = {
-    "To": "to",
-    "Body": "body",
-    "TemplateID": "template_id",
-    "TemplateVariables": "template_variables",
-    "CampaignID": "campaign_id",
-}
 _FOLDED = {name.lower(): name for name in SYSTEM_NAMES}
 
 # Calls, so that they can never collide with a custom name.
@@ -118,11 +110,11 @@ class Expression:
         if self.head.kind != "name" or self.filters or self.raw:
             return None
         name = self.head.text
-        field = SYSTEM_NAMES.get(name)
+        read = SYSTEM_NAMES.get(name)
 
         def column(messages: Sequence[Message]) -> list[Any] | None:
             try:
-                values = [it.custom[name] for it in messages] if field is None else list(map(read, messages))  # type: ignore[index]
+                values = [it.custom[name] for it in messages] if read is None else list(map(read, messages))  # type: ignore[index]
             except (KeyError, TypeError):  # no such value; no values at all
                 return None
             kinds = set(map(type, values))  # to compare each with None and "" takes four times as long
@@ -130,7 +122,6 @@ class Expression:
                 return values if all(values) else None
             return None if NoneType in kinds or (str in kinds and "" in values) else values
 
-        read = attrgetter(field or "custom")
         return column
 
     def normalise(self) -> Callable[[Any], Any]:
@@ -184,7 +175,7 @@ def _read_head(head: Head) -> Read:
     field = SYSTEM_NAMES[name]
 
     def read_field(message: Message, batch: Batch) -> Any:
-        value = getattr(message, field)
+        value = field(message)
         return MISSING if value is None or value == "" else value
 
     return read_field

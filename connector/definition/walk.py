@@ -39,6 +39,11 @@ def uses(operation: Operation) -> Iterator[Use]:
         yield from _walk(operation.body, ("parameters", operation.kind), ())
 
 
+def reads(operation: Operation, name: str) -> bool:
+    """True when a replacement of the request reads `name`."""
+    return any(name in use.expression.names for use in uses(operation))
+
+
 def in_record(operation: Operation, use: Use) -> bool:
     """True when it stands at or below a batching key."""
     if operation.batching is None or use.inside is None:

@@ -73,6 +73,7 @@ class LaneCounts:
         age: seconds the oldest message of such a window had waited.
         again: messages whose request did not end them, by what happened: an outcome (`retry`, `throttle`, …) or how far
             the request came (`connect`, `dns`, …).
+        custom_message_ids: messages whose `custom.MessageID` was sent in place of their `message_id`.
         held: seconds in which messages could have left but for limits, breaker or hours.
     """
 
@@ -85,6 +86,7 @@ class LaneCounts:
         self.closed = zeros(CLOSED)
         self.age = Histogram()
         self.again = zeros(map(str, AGAIN))
+        self.custom_message_ids = 0
         self.held = 0.0
         self._held_since: float | None = None
 

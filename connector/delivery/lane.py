@@ -100,7 +100,9 @@ class Lane:
         account = account or Account(definition, settings.breaker, clock.monotonic(), uniform)
         self._gate = Gate(definition, account, clock=clock, backoff=backoff)
         self._router = Router(definition.name, self._routes)
-        self._preparation = Preparation(self._routes, self._router, decode=decode, settler=self._settler, clock=clock)
+        self._preparation = Preparation(
+            self._routes, self._router, decode=decode, settler=self._settler, counts=self.counts, clock=clock
+        )
         self._backlog = Backlog([settings.shape(route) for route in self._routes], settings.wait_max)
         self._dismissal = Dismissal(self._backlog, clock)
         self._custody = Custody(

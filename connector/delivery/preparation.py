@@ -7,8 +7,14 @@ import secrets
 from collections.abc import Callable, Sequence
 from itertools import repeat
 
+import structlog
+
 from connector.clock import Clock
+from connector.definition.arguments import MISSING
+from connector.definition.system import MESSAGE_ID, overridden
+from connector.definition.walk import reads
 from connector.delivery.attempt import Attempt, Part
+from connector.delivery.counts import LaneCounts
 from connector.delivery.dismissal import REASONS
 from connector.delivery.item import Item
 from connector.delivery.route import Route
@@ -17,6 +23,8 @@ from connector.delivery.windows import Key
 from connector.errors import MessageError
 from connector.model import Batch, Message, Status
 
+log = structlog.get_logger(__name__)
+
 
 class Router:
     """Chooses the operation of a message and names its window.
@@ -24,10 +32,13 @@ class Router:
     Args:
         provider: for errors.
         routes: in order of preference.
+
+    Attributes:
+        provider: see above.
     """
 
     def __init__(self, provider: str, routes: Sequence[Route]) -> None:
-        self._provider = provider
+        self.provider = provider
         self._first = routes[0]
         self._choices = [
             (
@@ -57,7 +68,7 @@ class Router:
         for index, fits, batch_key in self._choices:
             if index > after and (fits is None or fits(message)):
                 return (index, message.campaign_id, None if batch_key is None else batch_key(message), priority)
-        raise MessageError(f"no operation of provider {self._provider!r} fits this message")
+        raise MessageError(f"no operation of provider {self.provider!r} fits this message")
 
 
 class Preparation:
@@ -65,6 +76,7 @@ class Preparation:
 
     Args:
         decode: the messages of items; raises MessageError when one of them has none any more.
+        counts: are kept.
     """
 
     def __init__(
@@ -74,9 +86,12 @@ class Preparation:
         *,
         decode: Callable[[Sequence[Item]], list[Message]],
         settler: Settler,
+        counts: LaneCounts,
         clock: Clock,
     ) -> None:
+        self._counts = counts
         self._routes = routes
+        self._reading_message_id = {index for index, route in enumerate(routes) if reads(route.operation, MESSAGE_ID)}
         self._router = router
         self._decode = decode
         self._settler = settler
@@ -171,5 +186,20 @@ class Preparation:
         if len(rendered.sent) < len(messages):
             items = [items[index] for index in rendered.sent]
             messages = [messages[index] for index in rendered.sent]
+        if part.key[0] in self._reading_message_id:
+            self._count_overridden(messages)
         part = Part(part.key, items, None, part.split)
         return Attempt(part, route, items, messages, rendered.request, batch, self._clock.monotonic())
+
+    def _count_overridden(self, messages: Sequence[Message]) -> None:
+        """Their `custom.MessageID` goes before `message_id` for one release: whoever sends it is told, once."""
+        number = sum(1 for message in messages if overridden(message) is not MISSING)
+        if not number:
+            return
+        if not self._counts.custom_message_ids:
+            log.warning(
+                "events bring custom.MessageID, which is sent as $$MessageID; the next release sends their message_id: "
+                "leave it out, or call the replacement by another name",
+                provider=self._router.provider,
+            )
+        self._counts.custom_message_ids += number

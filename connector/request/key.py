@@ -8,10 +8,10 @@ What belongs to the batch (`batch_id()`, `count()`, `now()`) is the same for all
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter
 from typing import Any
 
-from connector.definition.expression import MISSING, SYSTEM_NAMES, Expression
+from connector.definition.expression import MISSING, Expression
+from connector.definition.system import SYSTEM_NAMES
 from connector.definition.tree import Array, Encoded, Member, Node, Object, Replacement, Text
 from connector.errors import MessageError
 from connector.model import Message
@@ -84,7 +84,7 @@ def _plain(places: Sequence[Replacement | Text]) -> Plain | None:
         if not isinstance(place, Replacement) or place.expression.filters or place.expression.head.kind != "name":
             return None
         heads.append(place.expression.head.text)
-    fields = {name: attrgetter(SYSTEM_NAMES[name]) for name in heads if name in SYSTEM_NAMES}
+    fields = {name: SYSTEM_NAMES[name] for name in heads if name in SYSTEM_NAMES}
     customs = any(name not in fields for name in heads)
 
     def plain(messages: Sequence[Message]) -> list[tuple[Any, ...]] | None:

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from connector.clock import Clock
+from connector.definition.system import MESSAGE_ID
 from connector.definition.words import HoursText
 from connector.delivery.hours import Schedule
 from connector.delivery.item import Item
@@ -161,6 +162,11 @@ class Control:
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
             log.warning("control record cannot be read: the campaign is paused", campaign=name, error=str(error))
             campaign = UNREADABLE
+        if campaign.custom is not None and MESSAGE_ID in campaign.custom:
+            log.warning("a campaign cannot set MessageID, which is each event's message_id: left out", campaign=name)
+            campaign = msgspec.structs.replace(
+                campaign, custom={key: value for key, value in campaign.custom.items() if key != MESSAGE_ID}
+            )
         self.campaigns[name] = campaign
         return None if campaign == before else Change(campaign=name)
 

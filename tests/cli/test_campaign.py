@@ -60,3 +60,9 @@ def test_values_that_events_bring_are_not_missing(definitions):
 def test_without_definitions_at_hand_only_the_campaign_itself_is_checked():
     """An operator's machine may have none."""
     assert check(Campaign(provider="acme"), {}) == []
+
+
+def test_a_campaign_cannot_set_the_id_of_its_messages():
+    (problem,) = check(Campaign(custom={"MessageID": "same"}), {})
+    assert problem.path == "custom.MessageID"
+    assert "each event's message_id" in problem.message

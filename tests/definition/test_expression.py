@@ -48,6 +48,9 @@ def value_of(source: str, message: Message = MESSAGE) -> Any:
         ("hid", 7),
         ("message_id()", "0f8fad5b-d9cb-469f-a165-70867728950e"),
         ("message_id", "mine"),
+        ("MessageID", "0f8fad5b-d9cb-469f-a165-70867728950e"),
+        ("MessageID|truncate(8)", "0f8fad5b"),
+        ("nobody|default(MessageID)", "0f8fad5b-d9cb-469f-a165-70867728950e"),
         ("seq()", 2),
         ("batch_id()", "0123456789abcdef0123456789abcdef"),
         ("count()", 3),
@@ -231,3 +234,33 @@ def test_a_reply_cannot_be_normalised_with_values_of_a_message() -> None:
 def test_an_expression_knows_how_it_is_written(source: str) -> None:
     (again,) = split(parse(source).written)
     assert again == parse(source)
+
+
+@pytest.mark.parametrize(
+    ("custom", "value"),
+    [
+        (None, "m1"),
+        ({}, "m1"),
+        ({"MessageID": None}, "m1"),
+        ({"MessageID": ""}, "m1"),
+        ({"messageid": "no", "message_id": "no"}, "m1"),
+        ({"MessageID": "theirs"}, "theirs"),
+        ({"MessageID": 42}, 42),
+        ({"MessageID": 0}, 0),
+    ],
+)
+def test_the_id_of_a_message_is_its_own_but_for_an_events_custom_one(custom, value):
+    """For one release: before it had a meaning of its own, `$$MessageID` was a custom name. Together as one by one."""
+    message = Message(message_id="m1", to="+919812345678", custom=custom)
+    expression = parse("MessageID")
+    assert expression.compile()(message, BATCH) == value
+    column = expression.column()
+    assert column is not None
+    assert column([message, message]) == [value, value]
+
+
+@pytest.mark.parametrize("written", ["messageid", "MessageId", "messageID", "MESSAGEID", "hid|default(messageid)"])
+def test_the_id_of_a_message_written_otherwise_is_an_error(written):
+    with pytest.raises(ExpressionError, match="differs from `\\$\\$MessageID` only in case") as caught:
+        parse(written)
+    assert "write $$MessageID, or choose another name" in caught.value.remedy

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from connector.definition.expression import CALLS, SYSTEM_NAMES
+from connector.definition.expression import CALLS
 from connector.definition.jmes_checks import OVER_REPLIES, STANDARD
 from connector.definition.reference import TABLES, filled
 from connector.definition.replies import OUTCOMES
+from connector.definition.system import SYSTEM_NAMES
 
 from .page import executed
 from .write import problems_of

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
 from connector.clock import SystemClock
 from connector.definition.environment import Environment
@@ -204,3 +205,98 @@ async def test_under_report_a_broken_reply_leaves_the_outcome_unknown(tmp_path: 
         await setup.until(2)
         assert {result.status for result in setup.results.values()} == {"unknown"}
         assert len(setup.requests) == 1
+
+
+CURRENT_FORM = """\
+method: POST
+url: ${URL}
+auth: {basic: {username: user, password: "${PASSWORD}"}}
+parameters:
+  json: |
+    {
+      "hid": "$$hid", //Global Key-Value pair
+      "tid": "$$TemplateID",
+      "cid": "$$CampaignID",
+      "type": "template",
+      "msgs": [
+        {
+          "seq": 1,
+          "to": "$$To",
+          "uid": "$$uid", //Message Body Key-Value pair
+          "mid": "$$MessageID",
+          "variables": "$$TemplateVariables",
+          "enc": "utf8"
+        }
+      ]
+    }
+batching: {key: msgs, records: 1000}
+response:
+  rules: [{when: results, then: entries}]
+  entries:
+    - {each: results, match: {MessageID: mid}, id: id, then: accept}
+http: {private_hosts: true}
+"""
+
+
+def answered(body: Any, _count: int) -> web.Response:
+    """An entry per record in another order, by the id the request brought."""
+    return web.json_response({"results": [{"mid": m["mid"], "id": f"p-{m['mid']}"} for m in reversed(body["msgs"])]})
+
+
+def form_event(number: int, **custom: Any) -> Message:
+    return Message(
+        message_id=f"m{number}",
+        to=f"+9198123456{number:02d}",
+        campaign_id="c7",
+        template_id="1107",
+        template_variables={"name": "Asha"},
+        custom={"hid": 7, "uid": f"u{number}", **custom},
+    )
+
+
+def file(setup: Setup, *messages: Message) -> None:
+    for offset, message in enumerate(messages):
+        origin = SimpleNamespace(topic="sms.messages", partition=0)
+        setup.lane.offer(Item(msgspec.json.encode(message), origin, offset, None, datetime.now(UTC)), message)
+
+
+async def test_the_current_payload_of_clevertaps_form_is_sent_and_answered_by_the_messages_ids(tmp_path: Path) -> None:
+    async with provider(tmp_path, CURRENT_FORM, answered) as setup:
+        file(setup, form_event(1), form_event(2))
+        await setup.until(2)
+        assert [request.body for request in setup.requests] == [
+            {
+                "hid": 7,
+                "tid": "1107",
+                "cid": "c7",
+                "type": "template",
+                "msgs": [
+                    {
+                        "seq": 1,
+                        "to": f"+91981234560{number}",
+                        "uid": f"u{number}",
+                        "mid": f"m{number}",
+                        "variables": {"name": "Asha"},
+                        "enc": "utf8",
+                    }
+                    for number in (1, 2)
+                ],
+            }
+        ]
+        found = {name: (result.status, result.provider_message_id) for name, result in setup.results.items()}
+        assert found == {"m1": ("accepted", "p-m1"), "m2": ("accepted", "p-m2")}
+        assert setup.lane.counts.custom_message_ids == 0
+
+
+async def test_an_events_own_message_id_goes_first_for_one_release_and_is_told_once(tmp_path: Path) -> None:
+    """On the wire, and in what replies are compared with."""
+    async with provider(tmp_path, CURRENT_FORM.replace("1000", "1"), answered) as setup:
+        with capture_logs() as told:
+            file(setup, form_event(1, MessageID="theirs-1"), form_event(2), form_event(3, MessageID="theirs-3"))
+            await setup.until(3)
+        assert [m["mid"] for request in setup.requests for m in request.body["msgs"]] == ["theirs-1", "m2", "theirs-3"]
+        assert setup.results["m1"].provider_message_id == "p-theirs-1"
+        assert setup.lane.counts.custom_message_ids == 2
+        warnings = [entry for entry in told if "custom.MessageID" in entry["event"]]
+        assert [(entry["log_level"], entry["provider"]) for entry in warnings] == [("warning", "acme")]
+        assert "theirs" not in str(warnings)

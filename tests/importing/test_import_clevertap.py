@@ -155,3 +155,23 @@ def test_what_check_finds_in_the_draft_is_said_and_fails() -> None:
 def test_wrong_options_are_named(arguments: list[str], said: str) -> None:
     result = CliRunner().invoke(group, ["import-clevertap", *arguments], input=FORM, standalone_mode=False)
     assert said in str(result.exception)
+
+
+def test_the_form_of_today_with_the_id_of_the_message_is_a_definition(tmp_path: Path) -> None:
+    form = FORM.replace('"enc": "utf8"', '"enc": "utf8", "mid": "$$MessageID"')
+    result = run("-", "--name", "acme", text=form)
+    assert result.exit_code == 0, result.stderr
+    assert "$$MessageID" in result.stdout
+    secrets = {"ACME_USER": "me", "ACME_PASSWORD": "hunter2-word-1", "ACME_AUTHKEY": "hunter2-number-2"}
+    shared: dict[str, Any] = {"template_id": "1107", "template_variables": {"a": 1}, "campaign_id": "c"}
+    messages = [Message(f"m{n}", f"+9198123456{n}", custom={"hid": 7, "uid": "u"}, **shared) for n in (70, 71)]
+    request, _ = sent(result.stdout, tmp_path, messages, **secrets)
+    assert [each["mid"] for each in json.loads(request.body)["msgs"]] == ["m70", "m71"]
+
+
+def test_an_id_outside_the_batching_key_is_refused_with_its_place() -> None:
+    result = run(
+        "-", "--name", "acme", text=FORM.replace('"type": "template"', '"type": "template", "mid": "$$MessageID"')
+    )
+    assert result.exit_code == 1
+    assert "`$$MessageID` stands outside the batching key" in result.stderr

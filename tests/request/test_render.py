@@ -394,3 +394,29 @@ def test_a_url_is_bounded_to_7500_bytes_unless_the_definition_says_otherwise():
 def test_what_cannot_be_rendered_at_all_is_an_error_when_the_definition_is_loaded(body, options, words):
     with pytest.raises(DefinitionError, match=words):
         renderer(body, **options)
+
+
+def test_the_current_payload_of_the_form_has_the_id_of_each_message():
+    """`$$MessageID` is the sixth replacement of CleverTap's form; in the records it keeps no two messages apart."""
+    send = renderer({**SEED_BATCHED, "msgs": [{**SEED_RECORD, "mid": "$$MessageID"}]}, key="msgs")
+    messages = [seed_message(1), seed_message(2)]
+
+    assert send.batch_key(messages[0]) == send.batch_key(messages[1])
+    assert "MessageID" not in send.description
+    assert send.render(messages, batch()).request.body == (
+        b'{"hid":"H1","tid":"T7","cid":"C9","type":"template","msgs":['
+        b'{"seq":1,"to":"+919800000001","uid":"u1","variables":{"name":"Asha","n":3},"enc":"utf8","mid":"m1"},'
+        b'{"seq":1,"to":"+919800000002","uid":"u2","variables":{"name":"Asha","n":3},"enc":"utf8","mid":"m2"}]}'
+    )
+
+
+def test_without_batching_the_id_of_a_message_may_stand_anywhere():
+    send = renderer(
+        {"to": "$$To", "mid": "$$MessageID"},
+        url="https://sms.example.com/send/$$MessageID",
+        headers={"X-Id": "$${MessageID|upper}"},
+    )
+    request = send.render([seed_message(1)], batch()).request
+    assert request.url == "https://sms.example.com/send/m1"
+    assert ("X-Id", "M1") in request.headers
+    assert request.body == b'{"to":"+919800000001","mid":"m1"}'

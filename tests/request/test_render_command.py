@@ -251,3 +251,16 @@ def test_every_kind_of_body_is_shown_in_every_way(render, parameters, shown):
 def test_a_get_is_shown_with_its_query(render):
     text = "method: GET\nurl: https://x.example/send\nparameters: {pairs: {to: $$To, text: $$Body}}\n"
     assert "GET https://x.example/send?to=%2B919812345678&text=Hi%20" in render(text, json.dumps(EVENT))[1]
+
+
+def test_an_events_own_message_id_is_sent_and_said_to_be_so_for_one_release_only(render):
+    definition = SEED_BATCHED.replace('"enc": "utf8"', '"enc": "utf8", "mid": "$$MessageID"')
+    custom = {"hid": "h1", "uid": "u2", "MessageID": "theirs"}
+
+    code, output = render(definition, [event(1), event(2, custom=custom)])
+
+    assert code == 0
+    assert '"mid":"m1"' in output
+    assert '"mid":"theirs"' in output
+    told = [line for line in output.splitlines() if "the next release sends message_id" in line]
+    assert told == ["stdin:2: custom.MessageID is sent as $$MessageID; the next release sends message_id"]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from connector.clock import ManualClock
 from connector.delivery.item import Item
@@ -128,3 +129,12 @@ def test_events_that_are_read_at_once_are_refused_for_one_number_that_is_none(to
     read = decode_messages(items("12345", "+919812345678"))
     assert read is not None
     assert [message.to for message in read] == ["12345", "+919812345678"]
+
+
+def test_a_campaign_cannot_set_the_id_of_its_messages():
+    """All of them would have the same: it is left out, and told."""
+    control = Control(ManualClock(), most=1 << 20, topic="sms.control")
+    with capture_logs() as told:
+        control.apply(*campaign_record("c", Campaign(custom={"MessageID": "same", "hid": "h"})))
+    assert control.campaigns["c"].custom == {"hid": "h"}
+    assert [(entry["log_level"], entry["campaign"]) for entry in told] == [("warning", "c")]
