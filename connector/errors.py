@@ -7,7 +7,8 @@ ConnectorError
 │   ├── DefinitionError     a provider definition
 │   └── TopicError          the topics on the cluster do not fit
 ├── MessageError            one message cannot be sent; it becomes an `invalid` result and the stream goes on
-└── RequestError            an HTTP attempt ended without a usable reply
+├── RequestError            an HTTP attempt ended without a usable reply
+└── WithheldError           a request did not leave: the group has not confirmed the membership
 """
 
 from __future__ import annotations
@@ -130,3 +131,7 @@ class RequestError(ConnectorError):
         self.answered = answered
         self.reason = reason
         super().__init__(f"{phase}: {reason}")
+
+
+class WithheldError(ConnectorError):
+    """A request was not written: this worker may no longer be the one to send it. Its messages are as before."""

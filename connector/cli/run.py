@@ -42,7 +42,10 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
     from connector.cli.definitions import ConfiguredDefinitions
     from connector.console.server import Console, listen, listen_unix
     from connector.definition.environment import Environment
+    from connector.stream.stopping import StopSignals
 
+    signals = StopSignals()
+    signals.install()
     settings = load(config, overrides).settings
     logs.configure(settings.log)
     if not settings.providers:
@@ -59,11 +62,11 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
         if workers > 1:
             from connector.cli.workers import supervise
 
-            return supervise(settings, workers, _arguments(config, overrides), place)
+            return supervise(settings, workers, _arguments(config, overrides), place, signals)
         from connector.stream.process import run_worker
 
         attendants = [] if place is None else [Console(place)]
-        return run_worker(settings, definitions, source=source, attendants=attendants)
+        return run_worker(settings, definitions, signals=signals, source=source, attendants=attendants)
 
 
 def _arguments(config: Path | None, overrides: tuple[str, ...]) -> list[str]:

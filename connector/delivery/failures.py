@@ -6,6 +6,7 @@ Texts are our own: those of aiohttp's errors hold URLs, and URLs hold keys.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 from connector.delivery.addresses import PrivateAddressError
 from connector.delivery.reply_reader import CLOSED, NOT_HTTP, ReplyReader
 from connector.delivery.wire import ReplyProtocol, StrayBytesError
-from connector.errors import Phase, RequestError
+from connector.errors import Phase, RequestError, WithheldError
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Progress:
 
     Attributes:
         connected: a connection stands, so that bytes may have left.
+        may_leave: asked when it does.
         reply: what has come of it, once a request has left.
     """
 
@@ -35,6 +37,7 @@ class Progress:
     bare: bool = False
     phase: Phase = Phase.CONNECT
     connected: bool = False
+    may_leave: Callable[[], bool] = lambda: True
     reply: ReplyReader | None = None
 
     def anew(self) -> None:
@@ -56,6 +59,8 @@ class FollowedRequest(aiohttp.ClientRequest):
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request; its body may go on being written."""
         progress, protocol = PROGRESS.get(), _protocol_of(conn)
+        if not progress.may_leave():
+            raise WithheldError
         protocol.arm(progress.limit)
         if progress.bare:
             protocol.begin()

@@ -15,7 +15,7 @@ from connector.delivery.item import Item
 from connector.delivery.settlement import Settlement, Settler
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
-from connector.errors import RequestError
+from connector.errors import RequestError, WithheldError
 from connector.model import AlikeOutcomes, Outcome, Reply
 
 CANCEL_SECONDS = 1.0
@@ -109,6 +109,8 @@ class Flights:
                 reply = await self._transport.send(attempt.request, operation.auth)
             else:
                 reply = await self._tracing.send(self._transport, attempt, self._provider)
+        except WithheldError:
+            attempt.at_transport = False  # nothing of it has left; `_landed` puts its items back
         except RequestError as error:
             if not attempt.done:
                 self._gate.failed(error, started=attempt.started, probe=attempt.probe)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 import aiohttp
@@ -90,12 +90,21 @@ class HttpTransport:
         definition: whose `http` options apply.
         clock: token ages and signatures.
         total: seconds for a request whose definition does not say.
+        may_leave: asked when a connection stands, right before a request is written.
 
     Raises:
         DefinitionError: a certificate or key file cannot be used, or the extra for AWS signatures is missing.
     """
 
-    def __init__(self, definition: Definition, *, clock: Clock | None = None, total: float = TOTAL_SECONDS) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        *,
+        clock: Clock | None = None,
+        total: float = TOTAL_SECONDS,
+        may_leave: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._may_leave = may_leave
         self._name = definition.name
         self._http = definition.http
         self._total = definition.http.total or total
@@ -163,7 +172,7 @@ class HttpTransport:
         seconds: float,
     ) -> ReplyReader:
         """What came as a reply. Raises StrayBytesError where another connection is to be taken: nothing was sent."""
-        progress = Progress(limit, bare=not request.body)
+        progress = Progress(limit, bare=not request.body, may_leave=self._may_leave)
         following = PROGRESS.set(progress)
         try:
             if not self._http.private_hosts:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector.errors import Problem, SettingsError
@@ -24,6 +24,8 @@ HEADROOM_BYTES = 16 * 1024
 """A retry record or dead letter is its event plus headers: they stay below this."""
 BATCH_BYTES = 256 * 1024
 """One record batch of results. Larger ones gained nothing in measurements and delay the first acknowledgement."""
+
+C = TypeVar("C", AIOKafkaConsumer, AIOKafkaProducer, AIOKafkaAdminClient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,19 @@ def admin(settings: Settings) -> AIOKafkaAdminClient:
     return AIOKafkaAdminClient(
         **connect(settings.kafka).options(), request_timeout_ms=round(settings.timeouts.broker_request * 1000)
     )
+
+
+async def started(client: C) -> C:
+    """Start a client. One that cannot be started is closed, with the connections it has made already.
+
+    Raises what aiokafka raises.
+    """
+    try:
+        await client.start()
+    except BaseException:
+        await (client.close() if isinstance(client, AIOKafkaAdminClient) else client.stop())
+        raise
+    return client
 
 
 def _ssl_context(kafka: KafkaSettings) -> ssl.SSLContext:

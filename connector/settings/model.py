@@ -183,7 +183,8 @@ class Timeouts(Section):
     """Deadlines. Several depend on each other; the start-up says which one to change."""
 
     session: Duration = 12.0
-    """A worker that is silent for so long has died: its partitions go to others. Until then the group waits for it."""
+    """A worker that is silent for so long has died: its partitions go to others. Until then the group waits for it. One
+    that has heard nothing from its group for half of it sends and writes nothing."""
 
     heartbeat: Duration = 3.0
     """Between heartbeats; at most a third of `session`."""
@@ -337,7 +338,7 @@ class Settings(Section):
 
     static_membership: Annotated[str, Field(min_length=1, max_length=249)] | None = None
     """Instance id of this worker (`${HOSTNAME}` in a StatefulSet): a restart within `timeouts.session` causes no
-    rebalance."""
+    rebalance. Each worker needs its own: of two with one id the older one is fenced and ends with exit code 78."""
 
     log: Log = Log()
     """Logs."""

@@ -20,6 +20,7 @@ from connector.kafka.clients import Connection
 from connector.kafka.fetched import Fetched, Reading
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
+from connector.stream.membership import Membership
 from connector.stream.transport import Transport
 
 # Chunks waiting between Faust's fetcher and an agent: from the first number on a partition that brings one is left out
@@ -100,7 +101,7 @@ class BufferingApp(faust.App):
         return queue
 
 
-def create_app(settings: Settings, connection: Connection, skipped: Skipped) -> faust.App:
+def create_app(settings: Settings, connection: Connection, *, skipped: Skipped, membership: Membership) -> faust.App:
     """The app, configured by arguments only.
 
     Faust lets unprefixed environment variables (BROKER_URL, WEB_PORT, CONSUMER_AUTO_OFFSET_RESET, …) beat its
@@ -138,7 +139,7 @@ def create_app(settings: Settings, connection: Connection, skipped: Skipped) -> 
         worker_redirect_stdouts=False,
     )
     reading = Reading(skipped, unreadable="stand", isolation="committed", raw=True, most=settings.events.bytes)
-    app.transport = Transport(app.conf.broker_consumer, app, reading=reading)
+    app.transport = Transport(app.conf.broker_consumer, app, reading=reading, membership=membership)
     return app
 
 

@@ -17,9 +17,10 @@ from connector.stream.counts import EpochCounts
 from connector.stream.deadline import EXIT_DEADLINE, Deadline, end_process
 from connector.stream.journal import Journal
 from connector.stream.lanes import Lanes
+from connector.stream.lease import Lease
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
-from connector.stream.pulse import Pulse
+from connector.stream.producer import Producer
 from connector.stream.retry_reader import RetryReader
 from connector.stream.steering import Steering
 from connector.stream.upkeep import Upkeep
@@ -38,7 +39,8 @@ class Closing:
         self,
         owned: Ownership,
         *,
-        pulse: Pulse,
+        lease: Lease,
+        producer: Producer,
         lanes: Lanes,
         steering: Steering,
         journal: Journal,
@@ -51,7 +53,8 @@ class Closing:
         clock: Clock,
     ) -> None:
         self._owned = owned
-        self._pulse = pulse
+        self._lease = lease
+        self._producer = producer
         self._lanes = lanes
         self._steering = steering
         self._journal = journal
@@ -77,17 +80,19 @@ class Closing:
             return
         deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
         started = self._clock.monotonic()
-        if not self._pulse.certain:
-            if await self._upkeep.confirm():
-                self._pulse.confirm()
-            else:
-                self._disown()  # someone else owns them: nothing more may be written
+        if not self._lease.certain and not (await self._upkeep.confirm() and self._lease.certain):
+            left = self._writer.unacknowledged
+            log.warning("membership lost; what is not written is left to the next owner", results=left)
+            if why == "stop" and left:  # whoever looks at the exit code must not take it for a stop in order
+                end_process(EXIT_DEADLINE, "results could not be written before the membership was lost")
+            self._disown()
+            await self._producer.discard()
         left, parked = await self._drain(started + seconds)
         remaining = max(1.0, started + seconds + CLOSE_GRACE_SECONDS / 2 - self._clock.monotonic())
         if not await self._writer.flush(remaining):
             # Batches queued in an idempotent producer cannot be recalled: they would be written in another epoch.
             end_process(EXIT_DEADLINE, "results were not acknowledged in time")
-        committed = await self._upkeep.commit(self._owned.sources, self._owned.retries)
+        committed = await self._upkeep.commit(self._owned.sources, self._owned.retries, closed=True)
         self._disown()
         deadline.cancel()
         seconds_taken = round(self._clock.monotonic() - started, 3)
@@ -118,4 +123,4 @@ class Closing:
         self._writer.forget()
         self._retry_reader.release()
         self._budget.clear()
-        self._pulse.confirm()
+        self._lease.wake()

@@ -12,6 +12,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from connector.clock import Clock
+from connector.kafka.clients import started
 from connector.kafka.fetched import EVENT_BYTES, Fetched, Reading, own_record_bytes
 from connector.kafka.guarded import Consumer
 from connector.kafka.skipped import Skipped
@@ -68,9 +69,7 @@ class Cluster:
     async def start(self) -> None:
         """Connect. Raises aiokafka.errors.KafkaConnectionError where no broker answers."""
         if self._admin is None:
-            admin = AIOKafkaAdminClient(**self.options)
-            await admin.start()
-            self._admin = admin
+            self._admin = await started(AIOKafkaAdminClient(**self.options))
         if self._reader is None:
             self._reader = await self._consumer(self._own)
 
@@ -83,8 +82,8 @@ class Cluster:
             fetch_max_wait_ms=50,
             auto_offset_reset="earliest",
         )
-        await reader.start()
-        return reader
+        begun: Consumer = await started(reader)
+        return begun
 
     async def stop(self) -> None:
         readers = [self._reader, self._events_reader]

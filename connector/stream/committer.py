@@ -33,8 +33,10 @@ class Committer:
         self._commit = commit
         self._outstanding: asyncio.Task[bool] | None = None
 
-    async def commit(self, partitions: Iterable[Partition], *, seconds: float) -> bool:
-        """Commit what has moved. True when every position is committed; False when refused or not answered in time.
+    async def commit(self, partitions: Iterable[Partition], *, seconds: float, closed: bool = False) -> bool:
+        """Commit what has moved, or everything where their epoch is `closed` with it.
+
+        True when every position is committed; False when it is refused, or not answered in time.
 
         aiokafka repeats a retriable commit for ever during an outage. It is left pending rather than cancelled, and no
         second one is queued behind it.
@@ -43,16 +45,18 @@ class Committer:
 
         def moved() -> dict[Partition, int]:
             wanted = {partition: partition.ledger.position for partition in owned}
-            return {partition: offset for partition, offset in wanted.items() if offset > partition.committed}
+            return {it: offset for it, offset in wanted.items() if closed or offset > it.committed}
 
-        return await self._one(moved, seconds)
+        return await self._one(moved, seconds, closed=closed)
 
     async def confirm(self, partitions: Iterable[Partition], *, seconds: float) -> bool:
         """Commit again what is committed already: succeeds only for a live member of the current generation."""
         owned = list(partitions)
         return await self._one(lambda: {it: it.committed for it in owned if it.committed >= 0}, seconds)
 
-    async def _one(self, choose: Callable[[], Mapping[Partition, int]], seconds: float) -> bool:
+    async def _one(
+        self, choose: Callable[[], Mapping[Partition, int]], seconds: float, *, closed: bool = False
+    ) -> bool:
         """Send one commit, after the one before it. Several coroutines may be in here: whoever finds nothing
         outstanding begins its own before it gives up its turn of the loop, so the others wait for that one.
         """
@@ -66,14 +70,14 @@ class Committer:
         offsets = choose()
         if not offsets:
             return True
-        self._outstanding = task = asyncio.create_task(self._send(offsets))
+        self._outstanding = task = asyncio.create_task(self._send(offsets, closed=closed))
         await asyncio.wait({task}, timeout=max(0.0, until - loop.time()))
         return task.done() and not task.cancelled() and task.result()
 
-    async def _send(self, offsets: Mapping[Partition, int]) -> bool:
+    async def _send(self, offsets: Mapping[Partition, int], *, closed: bool = False) -> bool:
         request = {
             TopicPartition(partition.topic, partition.partition): OffsetAndMetadata(
-                offset, encode_metadata(partition.marks.at(offset))
+                offset, encode_metadata(partition.marks.at(offset), closed=closed)
             )
             for partition, offset in offsets.items()
         }

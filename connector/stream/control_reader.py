@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from connector.errors import Problem, TopicError
+from connector.kafka.clients import started
 from connector.kafka.fetched import Reading
 from connector.kafka.guarded import Consumer
 from connector.kafka.skipped import Skipped
@@ -37,15 +38,25 @@ class ControlReader:
         self._turn = asyncio.Lock()
 
     async def start(self, numbers: Collection[int]) -> None:
-        """Connect; `numbers` are the topic's partitions. Raises TopicError where it has none: it is not there."""
+        """Connect, where that is still to be done; `numbers` are the topic's partitions.
+
+        Raises:
+            TopicError: it has none: it is not there.
+        """
+        if self._consumer is not None:
+            return
         if not numbers:
             raise missing(self._topic)
         consumer = Consumer(**self._options, reading=self._reading, group_id=None, enable_auto_commit=False)
-        await consumer.start()
-        self._consumer = consumer
-        self._partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
-        consumer.assign(self._partitions)
-        await consumer.seek_to_beginning(*self._partitions)
+        await started(consumer)
+        partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        try:
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+        except BaseException:
+            await consumer.stop()
+            raise
+        self._consumer, self._partitions = consumer, partitions
 
     async def stop(self) -> None:
         consumer, self._consumer = self._consumer, None

@@ -29,10 +29,10 @@ def end_process(code: int, why: str) -> NoReturn:
 
 
 class Deadline:
-    """Ends the process with EXIT_DEADLINE unless cancelled within `seconds`."""
+    """Ends the process with `code` unless cancelled within `seconds`."""
 
-    def __init__(self, seconds: float, why: str) -> None:
-        self._timer = threading.Timer(seconds, end_process, (EXIT_DEADLINE, why))
+    def __init__(self, seconds: float, why: str, *, code: int = EXIT_DEADLINE) -> None:
+        self._timer = threading.Timer(seconds, end_process, (code, why))
         self._timer.daemon = True
         self._timer.start()
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from connector.definition.tree import Operation
 from connector.delivery.item import Item
 from connector.stream.journal import Journal
+from connector.stream.lease import Lease
 from connector.stream.ownership import Ownership
 from connector.stream.partition import Partition
-from connector.stream.pulse import Pulse
 from connector.stream.writer import ResultWriter
 
 
@@ -24,9 +24,9 @@ class Gates:
     writer: ResultWriter
     journal: Journal
 
-    def __init__(self, owned: Ownership, pulse: Pulse) -> None:
+    def __init__(self, owned: Ownership, lease: Lease) -> None:
         self._owned = owned
-        self._pulse = pulse
+        self._lease = lease
 
     async def may_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         """Awaited before every request: False when this worker may no longer send."""
@@ -42,11 +42,15 @@ class Gates:
 
     async def may_write(self, partition: Partition) -> bool:
         """Awaited before every write for a partition: False when it has gone."""
-        if not self._pulse.certain:
-            await self._pulse.wait()
+        while partition.live and not self._lease.certain:
+            await self._lease.changed()
         return partition.live
 
     async def _still_ours(self) -> bool:
-        if not self._pulse.certain:
-            await self._pulse.wait()
+        while self._owned.live and not self._lease.certain:
+            await self._lease.changed()
         return self._owned.live
+
+    def may_leave(self) -> bool:
+        """Asked once more when a connection stands: to connect may have taken longer than the lease held."""
+        return self._lease.certain

@@ -35,6 +35,7 @@ class Lanes:
         make: a lane from its parts.
         file: files items of a lane that is replaced anew.
         failed: called with the error that ended a lane.
+        may_leave: asked of each request when its connection stands.
 
     Attributes:
         current: by provider name; this mapping itself changes.
@@ -51,7 +52,9 @@ class Lanes:
         file: Callable[[Sequence[Item]], None],
         failed: Callable[[BaseException], None],
         clock: Clock,
+        may_leave: Callable[[], bool] = lambda: True,
     ) -> None:
+        self._may_leave = may_leave
         self._dry_run = settings.delivery == "dry-run"
         self._total = settings.timeouts.http_total
         self._lane_settings = LaneSettings(wait=settings.wait, wait_max=settings.wait_max, dry_run=self._dry_run)
@@ -117,7 +120,9 @@ class Lanes:
 
     def _add(self, definition: Definition, accounts: dict[str, Account]) -> Lane:
         transport = (
-            DryRunTransport() if self._dry_run else HttpTransport(definition, clock=self._clock, total=self._total)
+            DryRunTransport()
+            if self._dry_run
+            else HttpTransport(definition, clock=self._clock, total=self._total, may_leave=self._may_leave)
         )
         before = self.current.get(definition.name)
         counts = None if before is None else before.counts  # metrics go on

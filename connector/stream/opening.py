@@ -19,7 +19,7 @@ from connector.stream.cluster import Bounds, Cluster, Committed
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.partition import Partition
 from connector.stream.start import Situation, Start, decide
-from connector.stream.tail import Offsets, decode_metadata, result_source, settled_place
+from connector.stream.tail import Offsets, decode_metadata, is_closed, result_source, settled_place
 
 log = structlog.get_logger(__name__)
 
@@ -113,11 +113,16 @@ class Opening:
                 log.warning("start", topic=tp.topic, partition=tp.partition, offset=start.offset, why=start.note)
             before = {twin.topic: starts[twin] for twin in twins[tp]}
             now = {twin.topic: ends[twin] for twin in twins[tp]}
-            opened.append(self._partition(tp, start, found, before=before, now=now, is_committed=tp in committed))
+            is_committed = tp in committed and not self._must_be_claimed(committed[tp])
+            opened.append(self._partition(tp, start, found, before=before, now=now, is_committed=is_committed))
         if problems:
             raise ConfigurationError(problems)
         log.info("partitions opened", partitions=len(opened), settled_read=read)
         return opened
+
+    def _must_be_claimed(self, committed: Committed) -> bool:
+        """Whether its commit says that nobody is at work on it: a later bearer of our id would believe that."""
+        return self._settings.static_membership is not None and is_closed(committed.metadata)
 
     def _seen(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord) -> None:
         if tp.topic == self._journal:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaProducer
-
 from connector.clock import Clock
 from connector.definition.tree import Definition
 from connector.delivery.counts import LaneCounts
@@ -31,14 +29,16 @@ from connector.stream.duplicates import Duplicates
 from connector.stream.failover import Failover
 from connector.stream.gates import Gates
 from connector.stream.group import Group
+from connector.stream.handover import Handover
 from connector.stream.intake import Intake
 from connector.stream.journal import Journal
 from connector.stream.lanes import Lanes, reports
+from connector.stream.membership import Membership
 from connector.stream.opening import Opening, retry_group
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
-from connector.stream.pulse import Pulse
+from connector.stream.producer import Producer
 from connector.stream.recall import Recall
 from connector.stream.refusals import Refusals
 from connector.stream.relief import Relief
@@ -61,6 +61,7 @@ class Surroundings:
     Attributes:
         group: membership and commits.
         cluster: what is asked of Kafka at opening; started and stopped by the worker.
+        membership: what the group says of this worker.
         producer: idempotent; started and stopped by the worker.
         record_bytes: the largest record the results topic takes.
         present: changes results before they leave.
@@ -72,7 +73,8 @@ class Surroundings:
     settings: Settings
     group: Group
     cluster: Cluster
-    producer: AIOKafkaProducer
+    membership: Membership
+    producer: Producer
     clock: Clock
     record_bytes: int
     present: Callable[[Result], None] | None
@@ -114,13 +116,14 @@ class Parts:
             windows=lambda: sum([lane.windows for lane in self.lanes.current.values()]),
         )
         self.journal_kept = any(map(reports, definitions.values()))
+        self.handover = Handover(cluster, around.membership, settings, clock=clock)
         self.opening = Opening(cluster, settings, journal=self.journal_kept)
         duplicates = self.recall = None
         if (horizon := settings.duplicates.horizon) is not None:
             duplicates = Duplicates(messages=settings.duplicates.messages, horizon=horizon, clock=clock)
             self.recall = Recall(cluster, settings, duplicates=duplicates, clock=clock)
-        self.pulse = Pulse(clock, limit=settings.timeouts.session / 2)
-        self._gates = Gates(owned, self.pulse)
+        lease = around.membership.lease
+        self._gates = Gates(owned, lease)
         refusals = Refusals(dry_run=settings.delivery == "dry-run")
         self.writer = self._gates.writer = ResultWriter(
             around.producer,
@@ -147,6 +150,7 @@ class Parts:
             make=self._make_lane,
             file=lambda items: self.steering.file(items),  # noqa: PLW0108  it is made later
             failed=failed,
+            may_leave=self._gates.may_leave,
             clock=clock,
         )
         self.failover = Failover(self.lanes.current)
@@ -203,7 +207,8 @@ class Parts:
         )
         self.upkeep = Upkeep(
             owned,
-            pulse=self.pulse,
+            lease=lease,
+            producer=around.producer,
             sources=Committer(around.group.commit),
             retries=Committer(self.retry_reader.commit),
             cluster=cluster,
@@ -213,7 +218,8 @@ class Parts:
         self.epochs = EpochCounts()
         self.closing = Closing(
             owned,
-            pulse=self.pulse,
+            lease=lease,
+            producer=around.producer,
             lanes=self.lanes,
             steering=self.steering,
             journal=self._journal,

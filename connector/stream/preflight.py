@@ -97,7 +97,7 @@ async def _left_behind(settings: Settings, admin: AIOKafkaAdminClient) -> list[P
     partitions = [TopicPartition(it["topic"], each["partition"]) for it in numbers for each in it["partitions"]]
     offsets = await admin.list_consumer_group_offsets(retry_group(settings.group), partitions=partitions)
     consumer = AIOKafkaConsumer(**clients.connect(settings.kafka).options(), group_id=None, enable_auto_commit=False)
-    await consumer.start()
+    await clients.started(consumer)
     try:
         begins = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)

@@ -6,6 +6,7 @@ Exit codes: 0 stopped, 1 crash, 70 a deadline passed, 71 the watchdog saw no pro
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import shutil
 import signal
@@ -27,17 +28,23 @@ from connector.stream.closing import CLOSE_GRACE_SECONDS
 from connector.stream.cluster import Cluster
 from connector.stream.deadline import Deadline, Watchdog
 from connector.stream.group import Group
+from connector.stream.lease import Lease
+from connector.stream.membership import Membership
 from connector.stream.parts import Surroundings
 from connector.stream.preflight import preflight
 from connector.stream.present import presenter
+from connector.stream.producer import Producer
 from connector.stream.reload import Definitions, Reload
 from connector.stream.status import WorkerStatus
+from connector.stream.stopping import StopSignals
 from connector.stream.worker import Worker
 
 log = structlog.get_logger(__name__)
 
 # What Faust's own stop may take after our partitions are closed (it leaves the group, joins its threads: 1-3 s seen).
 STOP_GRACE_SECONDS = 10.0
+# What the group has said is looked at this often.
+LOOK_SECONDS = 0.2
 
 
 Status = Callable[[], WorkerStatus | None]
@@ -54,11 +61,22 @@ class Attendant(Protocol):
         """End; after the worker has left."""
 
 
+class QuietWorker(faust.Worker):
+    """Faust's worker without its signals: they would stop it before partitions are given back, or open a debugger."""
+
+    def install_signal_handlers(self) -> None:
+        """SIGUSR1 writes where every task and thread is, as Faust does."""
+        self.loop.add_signal_handler(signal.SIGUSR1, self._on_sigusr1)
+        # mode would open a debugger and wait for somebody to type.
+        self.loop.add_signal_handler(signal.SIGUSR2, lambda: None)
+
+
 class Process:
     """Runs a worker until it is told to stop or cannot go on.
 
     Args:
         message_bytes: the largest event the sources take.
+        signals: those of this process, taken already.
         source: where definitions come from when they change; without it they do not.
         attendants: started before the worker and stopped after it.
     """
@@ -69,11 +87,13 @@ class Process:
         definitions: Mapping[str, Definition],
         *,
         message_bytes: int,
+        signals: StopSignals,
         source: Definitions | None = None,
         attendants: Sequence[Attendant] = (),
     ) -> None:
         self._attendants = attendants
         self._source = source
+        self._signals = signals
         self._reload: asyncio.Task[None] | None = None
         self._attending: asyncio.Task[None] | None = None
         self._settings = settings
@@ -87,10 +107,13 @@ class Process:
         self._worker: Worker | None = None
         self._watchdog: Watchdog | None = None
         self._stopping: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
-        self._app = create_app(settings, self._connection, self._skipped)
-        self._faust = faust.Worker(
+        lease = Lease(self._clock, seconds=settings.timeouts.session / 2)
+        self._membership = Membership(lease, settings, self._clock)
+        self._app = create_app(settings, self._connection, skipped=self._skipped, membership=self._membership)
+        self._faust = QuietWorker(
             self._app, loop=self._loop, quiet=True, override_logging=False, redirect_stdouts=False, loglevel="WARN"
         )
 
@@ -112,46 +135,70 @@ class Process:
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else 1
         except (Exception, asyncio.CancelledError):  # Faust reraises whatever its services ended with
-            if self._worker is None or not isinstance(self._worker.error, ConnectorError):
+            if not isinstance(self._why, ConnectorError):
                 log.exception("crashed")
             code = 1
         finally:
             shutil.rmtree(app.conf.datadir, ignore_errors=True)
             if self._tracing is not None:
                 self._tracing.close()
-        error = self._worker.error if self._worker is not None else None
+        error = self._why
         if isinstance(error, ConnectorError):
             log.error("stopped", why=str(error))
             return error.exit_code
         return code if error is None else 1
 
-    # ---- Faust's signals --------------------------------------------------------------------------------------------
+    @property
+    def _why(self) -> BaseException | None:
+        """What ended it."""
+        return self._worker.error if self._worker is not None and self._worker.error is not None else self._error
+
+    # ---- from the first moment --------------------------------------------------------------------------------------
 
     async def _attend(self) -> None:
-        """Before Faust connects: whoever looks at a worker that waits for its broker finds it alive."""
-        for attendant in self._attendants:
-            await attendant.start(lambda: self._worker.status if self._worker is not None else None)
+        """Before Faust connects: whoever looks at a worker that waits for its brokers finds it alive, it can be told
+        to stop, and the watchdog and the group's answers decide for how long it may wait.
+        """
+        try:
+            for attendant in self._attendants:
+                await attendant.start(lambda: self._worker.status if self._worker is not None else None)
+            worker = await self._create()
+            self._watchdog = Watchdog(
+                self._clock,
+                seconds=self._settings.timeouts.stuck,
+                progress=lambda: worker.progress,
+                idle=lambda: worker.idle or worker.stopping,
+            )
+            self._watchdog.start()
+            if self._source is not None:
+                reload = Reload(self._source, apply=worker.define, current=lambda: worker.definitions)
+                self._loop.add_signal_handler(signal.SIGHUP, reload.ask)
+                self._reload = asyncio.ensure_future(reload.run())
+            # Faust ignores a rebalance that comes while it is stopping, so partitions are closed first, while this
+            # process is still a full member.
+            self._signals.tell(lambda number: self._loop.call_soon_threadsafe(self._on_signal, number))
+            while not worker.stopping:
+                if (error := self._membership.verdict()) is not None:
+                    return await self._give_up(error)
+                await asyncio.sleep(LOOK_SECONDS)
+        except Exception as error:
+            await self._give_up(error)
+
+    async def _give_up(self, error: Exception) -> None:
+        """End a worker that cannot be a member. Faust may be in the middle of a join that never ends."""
+        self._error = error
+        code = error.exit_code if isinstance(error, ConnectorError) else 1
+        owns = self._worker is not None and self._worker.owns
+        seconds = STOP_GRACE_SECONDS + (self._settings.timeouts.drain + CLOSE_GRACE_SECONDS if owns else 0)
+        Deadline(seconds, str(error), code=code)
+        if self._worker is not None:
+            await self._worker.fail(error)
+        else:
+            await self._app.crash(error)
+
+    # ---- Faust's signals --------------------------------------------------------------------------------------------
 
     async def _boot(self) -> None:
-        """Replaces Faust's signal handlers: it ignores a rebalance that comes while it is stopping, so partitions are
-        closed first, while this process is still a full member.
-        """
-        worker = await self._create()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._on_signal, number)
-        # mode would open a debugger and wait for somebody to type.
-        self._loop.add_signal_handler(signal.SIGUSR2, lambda: None)
-        self._watchdog = Watchdog(
-            self._clock,
-            seconds=self._settings.timeouts.stuck,
-            progress=lambda: worker.progress,
-            idle=lambda: worker.idle or worker.stopping,
-        )
-        self._watchdog.start()
-        if self._source is not None:
-            reload = Reload(self._source, apply=worker.define, current=lambda: worker.definitions)
-            self._loop.add_signal_handler(signal.SIGHUP, reload.ask)
-            self._reload = asyncio.ensure_future(reload.run())
         log.info("worker started", group=self._settings.group, providers=sorted(self._definitions))
 
     async def _opened(self, *_: Any, **__: Any) -> None:
@@ -188,12 +235,16 @@ class Process:
 
     def _on_signal(self, number: signal.Signals) -> None:
         worker = self._worker
-        if worker is None or worker.stopping:
-            return  # a second signal changes nothing: the first one's deadline stands
+        assert worker is not None
+        if worker.stopping:
+            return  # it ends already, by its own deadline
         worker.stopping = True
-        log.info("stopping", signal=signal.Signals(number).name)
-        seconds = self._settings.timeouts.drain + CLOSE_GRACE_SECONDS + STOP_GRACE_SECONDS
-        Deadline(seconds, "stopping took too long")
+        log.info("stopping", signal=number.name)
+        if worker.owns:
+            seconds = self._settings.timeouts.drain + CLOSE_GRACE_SECONDS + STOP_GRACE_SECONDS
+            Deadline(seconds, "stopping took too long")
+        else:  # a join or a broker that does not answer may be waited for; nothing is left undone
+            Deadline(STOP_GRACE_SECONDS, "stopped while it was joining", code=0)
         self._stopping = asyncio.ensure_future(self._stop(worker, number))
 
     async def _stop(self, worker: Worker, number: signal.Signals) -> None:
@@ -201,14 +252,16 @@ class Process:
         self._faust._schedule_shutdown(number)  # noqa: SLF001 - what Faust's own signal handler does
 
     async def _create(self) -> Worker:
-        """The worker, made on the running loop: the first assignment may come before Faust starts its tasks."""
+        """The worker, made on the running loop."""
         if self._worker is None:
             settings = self._settings
+            make = functools.partial(clients.producer, settings, message_bytes=self._message_bytes)
             around = Surroundings(
                 settings=settings,
                 group=Group(self._app),
                 cluster=self._cluster(),
-                producer=clients.producer(settings, message_bytes=self._message_bytes),
+                membership=self._membership,
+                producer=Producer(make, self._membership.lease),
                 clock=self._clock,
                 record_bytes=self._message_bytes + clients.HEADROOM_BYTES,
                 present=presenter(settings.results),
@@ -243,15 +296,22 @@ def run_worker(
     settings: Settings,
     definitions: Mapping[str, Definition],
     *,
+    signals: StopSignals,
     ready: Callable[[], None] = lambda: None,
     source: Definitions | None = None,
     attendants: Sequence[Attendant] = (),
 ) -> int:
-    """Check the topics, then run one worker to its end. Returns the exit code.
+    """Check the topics, then run one worker to its end. Returns the exit code. A signal may come at any moment.
 
     Raises:
         ConnectorError: before the start, when something has to be mended.
     """
-    message_bytes = asyncio.run(preflight(settings, definitions))
+    message_bytes = signals.run(preflight(settings, definitions))
+    if message_bytes is None:
+        log.info("stopped before it had joined")
+        return 0
     ready()
-    return Process(settings, definitions, message_bytes=message_bytes, source=source, attendants=attendants).run()
+    process = Process(
+        settings, definitions, message_bytes=message_bytes, signals=signals, source=source, attendants=attendants
+    )
+    return process.run()

@@ -15,6 +15,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
 from connector.clock import Clock
+from connector.kafka.clients import started
 from connector.kafka.fetched import Fetched, Reading
 from connector.kafka.guarded import Consumer
 from connector.kafka.record_batch import Unreadable
@@ -62,7 +63,9 @@ class RetryReader:
         self._positions: dict[TopicPartition, Fetched] = {}  # without records: what was handed out, and what was read
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect, where that is still to be done: opening is tried again until every reader has begun."""
+        if self._consumer is not None:
+            return
         consumer = Consumer(
             **self._options,
             reading=self._reading,
@@ -71,8 +74,7 @@ class RetryReader:
             auto_offset_reset="earliest",
             max_poll_records=POLL_RECORDS,
         )
-        await consumer.start()
-        self._consumer = consumer
+        self._consumer = await started(consumer)
 
     async def stop(self) -> None:
         consumer, self._consumer = self._consumer, None

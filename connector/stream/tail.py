@@ -59,9 +59,22 @@ def result_source(value: bytes | None) -> Source | None:
         return None
 
 
-def encode_metadata(ends: Mapping[str, int]) -> str:
-    """Commit metadata: `{"v":1,"ends":{"sms.results":123}}`. The broker keeps at most 4,096 bytes of it."""
-    return json.dumps({"v": 1, "ends": dict(ends)}, separators=(",", ":"))
+def encode_metadata(ends: Mapping[str, int], *, closed: bool = False) -> str:
+    """Commit metadata: `{"v":1,"ends":{"sms.results":123}}`. The broker keeps at most 4,096 bytes of it.
+
+    With `closed` it is the last one of an epoch: nothing of the partition is under way any more.
+    """
+    document = {"v": 1, "ends": dict(ends)} | ({"closed": True} if closed else {})
+    return json.dumps(document, separators=(",", ":"))
+
+
+def is_closed(metadata: str) -> bool:
+    """Whether the commit was the last one of an epoch that was closed in order."""
+    try:
+        document = json.loads(metadata)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and document.get("v") == 1 and document.get("closed") is True
 
 
 def decode_metadata(metadata: str) -> dict[str, int]:

@@ -15,6 +15,10 @@ its buffers had to hold more than it does in that time. It looks again much soon
 Kafka answers a fetch as soon as it has one event: where a few hundred come in a second, each would be a fetch, a hop
 between threads and a slice by itself, at a millisecond of CPU time. Fetches that bring little are kept apart.
 
+What a fetch brings after the partitions were revoked is not delivered, and Faust rewinds them then, one request each:
+those that have gone meanwhile raise, and of one that is ours again, and flows, events would come twice. Opening sets
+every position anyhow.
+
 aiokafka makes a ConsumerRecord of each record its compiled reader yields, through a generator and a method: three
 quarters of what fetching costs, for a topic and a partition that a chunk knows. What was fetched is read by
 `kafka/fetched`, which leaves them as they are.
@@ -36,6 +40,8 @@ from faust.types import TP
 from connector.clock import Clock, SystemClock
 from connector.kafka.fetched import Reading
 from connector.kafka.guarded import guard
+from connector.stream.member import attach
+from connector.stream.membership import Membership
 
 # While every partition is left out, this often it is looked whether one is not.
 LOOK_SECONDS = 0.01
@@ -71,9 +77,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._pace = Pace(SystemClock())
 
     async def on_start(self) -> None:
-        """Nothing is fetched before it is guarded: Faust subscribes later."""
+        """Nothing is fetched before it is guarded, and no group joined before it is heard: Faust subscribes later."""
         await super().on_start()
-        guard(self._ensure_consumer(), cast(Transport, self.transport).reading)
+        consumer, transport = self._ensure_consumer(), cast(Transport, self.transport)
+        guard(consumer, transport.reading)
+        attach(consumer, transport.membership)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
@@ -115,7 +123,10 @@ class Consumer(driver.Consumer):
         if self.flow_active and self._buffered_partitions and not self._get_active_partitions():
             await self.sleep(LOOK_SECONDS)
             return {}, set()
-        return await super()._wait_next_records(timeout)
+        found = await super()._wait_next_records(timeout)
+        if not self.flow_active:
+            return None, None
+        return found
 
 
 class Transport(driver.Transport):
@@ -127,6 +138,6 @@ class Transport(driver.Transport):
 
     Consumer = Consumer
 
-    def __init__(self, *args: Any, reading: Reading, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, reading: Reading, membership: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.reading = reading
+        self.reading, self.membership = reading, membership

@@ -1,4 +1,4 @@
-"""What goes on while partitions are owned: ticks that prove we are alive, commits, and the purge of retry topics."""
+"""What goes on while partitions are owned: looking after the lease, commits, and the purge of retry topics."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from connector.clock import Clock
 from connector.settings.model import Settings
 from connector.stream.cluster import Cluster
 from connector.stream.committer import Committer
+from connector.stream.lease import TICK_SECONDS, Lease
 from connector.stream.ownership import Ownership
 from connector.stream.partition import Partition
-from connector.stream.pulse import TICK_SECONDS, Pulse
+from connector.stream.producer import Producer
 from connector.stream.purge import purge
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,8 @@ class Upkeep:
         self,
         owned: Ownership,
         *,
-        pulse: Pulse,
+        lease: Lease,
+        producer: Producer,
         sources: Committer,
         retries: Committer,
         cluster: Cluster,
@@ -45,41 +47,53 @@ class Upkeep:
         settings: Settings,
     ) -> None:
         self._owned = owned
-        self._pulse = pulse
+        self._lease = lease
+        self._producer = producer
+        self._asking: asyncio.Task[bool] | None = None
         self._sources = sources
         self._retries = retries
         self._cluster = cluster
         self._clock = clock
         self._settings = settings
 
-    async def commit(self, sources: Sequence[Partition], retries: Sequence[Partition]) -> bool:
-        """Commit both groups' positions. True when every one of them is."""
-        committed = await self._sources.commit(sources, seconds=COMMIT_SECONDS)
-        return await self._retries.commit(retries, seconds=COMMIT_SECONDS) and committed
+    async def commit(self, sources: Sequence[Partition], retries: Sequence[Partition], *, closed: bool = False) -> bool:
+        """Commit both groups' positions, the last ones where the epoch is `closed`. True when every one of them is."""
+        committed = await self._sources.commit(sources, seconds=COMMIT_SECONDS, closed=closed)
+        return await self._retries.commit(retries, seconds=COMMIT_SECONDS, closed=closed) and committed
 
     async def confirm(self) -> bool:
         """Ask the group whether the partitions are still ours."""
         return await self._sources.confirm(self._owned.sources, seconds=COMMIT_SECONDS)
 
     async def ticking(self) -> None:
-        """Notice when this process has stood still."""
+        """Let go whoever waits for the lease, and ask the group where it has run out."""
+        since: float | None = None
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            if self._pulse.tick():
-                continue
-            if not self._owned.partitions:  # nothing that could be written
-                self._pulse.confirm()
-                continue
-            log.warning("this process stood still; asking the group whether the partitions are still ours")
-            if await self.confirm():
-                self._pulse.confirm()
+            if self._lease.tick():
+                if since is not None:
+                    log.info("membership confirmed; going on", seconds=round(self._clock.monotonic() - since, 1))
+                since = None
+            elif self._owned.partitions:  # else there is nothing that could be sent or written
+                if since is None:
+                    since = self._clock.monotonic()
+                    log.warning("no heartbeat was answered for half a session; nothing is sent or written until one is")
+                    self._producer.cut()
+                self._ask()
+            else:
+                since = None
+
+    def _ask(self) -> None:
+        """Ask the group at once: the next heartbeat may be far, and another answer is never waited for twice."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self.confirm())
 
     async def committing(self) -> None:
         """Commit, and delete from the retry topics what is finished there."""
         purged = self._clock.monotonic()
         while True:
             await asyncio.sleep(self._settings.timeouts.commit_interval)
-            if not self._owned.live:
+            if not self._owned.live or not self._lease.certain:
                 continue
             await self.commit(self._owned.sources, self._owned.retries)
             if self._clock.monotonic() - purged >= PURGE_SECONDS:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, RequestTimedOutError
 
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem
@@ -52,7 +52,6 @@ class Worker:
         self._skipped = around.skipped
         self._crash = crash
         self._parts = Parts(around, definitions, failed=self._fail)
-        self.pulse = self._parts.pulse
         self.take = self._parts.admission.take
         self._fraction = 0.0
         self._lifecycle = asyncio.Lock()
@@ -87,6 +86,11 @@ class Worker:
         parts.failover.set(definitions)
         parts.intake.several = len(definitions) > 1
         parts.writer.most = max(UNACKNOWLEDGED_RESULTS, sum(map(at_once, definitions.values())))
+
+    @property
+    def owns(self) -> bool:
+        """True while partitions are its own: there is something to give back."""
+        return bool(self._parts.owned.partitions)
 
     # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------
 
@@ -175,11 +179,12 @@ class Worker:
     async def _open(self, epoch: int) -> None:
         parts, owned = self._parts, self._parts.owned
         # The producer refuses partitions that were added since it last looked, up to five minutes ago.
-        await self._producer.client.force_metadata_update()
+        await self._producer.refresh()
         await parts.control_reader.catch_up()
         parts.steering.replayed()
         assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
         retries = retry_partitions(self._settings.topics, assigned)
+        await parts.handover.wait(assigned, wanted=lambda: epoch == owned.epoch)
         opened = await parts.opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
         if parts.recall is not None:
             await parts.recall.read(opened, wanted=lambda: epoch == owned.epoch)
@@ -188,7 +193,9 @@ class Worker:
         read_again = [it for it in opened if TopicPartition(it.topic, it.partition) in retries]
         sources = [it for it in opened if TopicPartition(it.topic, it.partition) not in retries]
         parts.retry_reader.assign(read_again)
-        await parts.upkeep.commit(sources, read_again)
+        claimed = await parts.upkeep.commit(sources, read_again)
+        if parts.handover.needed and not claimed:
+            raise RequestTimedOutError
         positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in sources}
         left_out = await self._cluster.bounds(assigned - set(positions))
         await self._group.seek(positions | {tp: bounds.end for tp, bounds in left_out.items()})
@@ -200,7 +207,6 @@ class Worker:
         self._fraction = len(sources) / max(1, sum(map(len, numbers.values())))
         warn_of_narrow_span(self._settings, self.definitions, parts.control, len(sources))
         parts.retry_reader.feed()
-        self.pulse.confirm()
         owned.live = True
         parts.epochs.opened += 1
         for lane in parts.lanes.current.values():

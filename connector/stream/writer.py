@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import structlog
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, ProducerClosed, UnknownTopicOrPartitionError
 
 from connector.clock import Clock
 from connector.delivery.alike import AlikeResults
@@ -27,8 +27,9 @@ from connector.stream.partition import Partition
 from connector.stream.tail import SETTLES
 
 if TYPE_CHECKING:
-    from aiokafka import AIOKafkaProducer
     from aiokafka.producer.message_accumulator import BatchBuilder
+
+    from connector.stream.producer import Producer
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +119,7 @@ class ResultWriter:
 
     def __init__(
         self,
-        producer: AIOKafkaProducer,
+        producer: Producer,
         *,
         results: str,
         dead_letters: str,
@@ -214,7 +215,11 @@ class ResultWriter:
         if not await self._gate(origin):
             return
         records: list[Fields] = [(None, value, []) for value in values]
-        await self._send(origin, topic, origin.partition, self._batches(records))
+        try:
+            await self._send(origin, topic, origin.partition, self._batches(records))
+        except ProducerClosed:
+            if origin.live:
+                raise  # else its epoch has ended without us, and the producer was thrown away
 
     @property
     def waiting(self) -> int:

@@ -18,6 +18,7 @@ from connector.kafka.clients import connect
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.app import create_app
+from tests.stream.members import membership
 
 # A few of them by name: what each would do to a connector.
 HARMFUL = {
@@ -38,7 +39,7 @@ _FRESH = {"datadir", "tabledir", "reply_to"}  # different each time
 
 def configuration() -> dict[str, Any]:
     settings = Settings.model_validate({"group": "g", "kafka": {"bootstrap.servers": "broker:9092"}})
-    conf = create_app(settings, connect(settings.kafka), Skipped()).conf
+    conf = create_app(settings, connect(settings.kafka), skipped=Skipped(), membership=membership(settings)).conf
     return {name: str(getattr(conf, name)) for name in set(conf.setting_names()) - _FRESH}
 
 

@@ -27,6 +27,7 @@ from connector.stream.transport import LOOK_SECONDS, Consumer
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.records import Committed, Event
+from tests.stream.members import membership
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.kafka
@@ -72,7 +73,7 @@ async def running(
             "topics": {"sources": [{"topic": unique}]},
         }
     )
-    app = create_app(settings, connect(settings.kafka), Skipped())
+    app = create_app(settings, connect(settings.kafka), skipped=Skipped(), membership=membership(settings))
     run = Running(app, Group(app), kafka.bootstrap, unique, unique)
 
     async def take(message: Any) -> None:
@@ -200,7 +201,7 @@ async def test_a_topic_that_waits_holds_up_no_other(kafka: Kafka, unique: str) -
     settings = Settings.model_validate(
         {"group": unique, "kafka": {"bootstrap.servers": kafka.bootstrap}, "topics": {"sources": [bulk, urgent]}}
     )
-    app = create_app(settings, connect(settings.kafka), Skipped())
+    app = create_app(settings, connect(settings.kafka), skipped=Skipped(), membership=membership(settings))
     room, taken, waiting = asyncio.Event(), {bulk: 0, urgent: 0}, asyncio.Event()
 
     async def take(message: Any) -> None:

@@ -17,6 +17,8 @@ GROUPS = {
     "clean": "Clean ends and rebalances: nothing twice",
     "kill": "Hard kills",
     "zombie": "A process that stood still",
+    "cut": "A worker that is cut off from the brokers, and not from the provider",
+    "static": "Two workers with one `static_membership`",
     "broker": "Brokers",
     "provider": "Providers",
     "retry": "Retry topics",

@@ -1,7 +1,7 @@
 """`sms-connector` with a fault in it: dies at a chosen point, has its commits refused, or breaks a rule on purpose.
 
     python -m tests.crash.launch [--die-at POINT:N] [--refuse-commits] [--refuse-reads] [--hold-results N]
-                                 [--mutate NAME] [--marks FILE] run --config …
+                                 [--clock ahead|jumps] [--mutate NAME] [--marks FILE] run --config …
 
 The product has no fail points. They are put into the seams between its parts from here, before it starts: a *point*
 ends the process with SIGKILL when it is reached for the N-th time and writes the moment to FILE; a *mutation* breaks
@@ -14,6 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tests.crash.clocks import CLOCKS, set_clock
 from tests.crash.mutations import MUTATIONS
 from tests.crash.points import POINTS
 from tests.crash.refusals import hold_results, refuse_commits, refuse_reads
@@ -37,12 +38,15 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--refuse-commits", action="store_true")
     parser.add_argument("--refuse-reads", action="store_true")
     parser.add_argument("--hold-results", type=int, metavar="N")
+    parser.add_argument("--clock", choices=CLOCKS)
     parser.add_argument("--mutate", choices=MUTATIONS, action="append", default=[])
     parser.add_argument("--marks", type=Path)
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args(argv)
     for name in options.mutate:
         MUTATIONS[name]()
+    if options.clock is not None:
+        set_clock(options.clock)
     if options.refuse_commits:
         refuse_commits()
     if options.refuse_reads:

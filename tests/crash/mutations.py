@@ -36,6 +36,7 @@ CHECKS = (
     Check("forget-acknowledgement", "calm", "uncommitted"),
     Check("show-echoes", "echo", "leaked"),
     Check("trust-the-clock", "sigstop", "duplicated_results"),
+    Check("do-without-heartbeats", "cut-off", "duplicated_results"),
 )
 
 
@@ -64,8 +65,8 @@ def ignore_commit_answer() -> None:
 
     send = Committer._send
 
-    async def believed(self: Committer, offsets: Any) -> Any:
-        answer = await send(self, offsets)
+    async def believed(self: Committer, offsets: Any, **options: Any) -> Any:
+        answer = await send(self, offsets, **options)
         for partition, offset in offsets.items():
             partition.committed = offset
         return answer
@@ -134,10 +135,17 @@ def forget_ids() -> None:
 
 
 def trust_the_clock() -> None:
-    """Never doubts its membership, however long it stood still."""
-    from connector.stream.pulse import Pulse
+    """Never doubts its membership, however long it has not heard from its group."""
+    from connector.stream.lease import Lease
 
-    replace(Pulse, "certain", property(lambda _self: True))
+    replace(Lease, "certain", property(lambda _self: True))
+
+
+def do_without_heartbeats() -> None:
+    """Takes it that the group goes on knowing it, from the first join on."""
+    from connector.stream.lease import Lease
+
+    replace(Lease, "certain", property(lambda self: self._proven > 0))
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {
@@ -151,5 +159,6 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "skip-tail": skip_tail,
     "forget-ids": forget_ids,
     "trust-the-clock": trust_the_clock,
+    "do-without-heartbeats": do_without_heartbeats,
 }
 """Name → breaks that rule."""

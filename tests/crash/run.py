@@ -125,7 +125,7 @@ class Stages:
         folder.mkdir(parents=True)
         if not scenario.brokers:
             return play(scenario, self._shared, folder, seed, faults=faults, patience=patience)
-        cluster = LocalKafka(folder / "kafka", brokers=scenario.brokers)
+        cluster = LocalKafka(folder / "kafka", brokers=scenario.brokers, proxied=scenario.proxied)
         try:
             cluster.start()
             return play(scenario, cluster, folder, seed, faults=faults, patience=patience)

@@ -156,10 +156,11 @@ class Scene:
 
     # ---- workers ----------------------------------------------------------------------------------------------------
 
-    def start(self, name: str, *faults: str) -> ConnectorProcess:
-        """Start a worker; `faults` are the launcher's options."""
+    def start(self, name: str, *faults: str, settings: Mapping[str, str] | None = None) -> ConnectorProcess:
+        """Start a worker; `faults` are the launcher's options, `settings` are its own."""
         options = [*self.faults, *faults, "--marks", str(self._marks)]
         command = [*options, "run", "--config", str(self.folder / "connector.yaml")]
+        command += [part for key, value in (settings or {}).items() for part in ("--set", f"{key}={value}")]
         assert name not in self.workers or not self.workers[name].running, f"{name} runs already"
         worker = self._start(*command, name=name, module=LAUNCHER, env={"WORKER": name})
         self.workers[name] = worker

@@ -10,10 +10,11 @@ import pytest
 from connector.definition.tree import Definition, Http
 from connector.delivery import addresses
 from connector.delivery.http import HttpTransport
-from connector.errors import DefinitionError, Phase, RequestError
+from connector.errors import DefinitionError, Phase, RequestError, WithheldError
 from tests.kafka.certificates import Certificates, make_certificates
 
 from .servers import Server, answering, get, post, reply, server_context, serving, transport
+from .world import operation
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,26 @@ async def test_a_reply_is_read_to_its_limit(packed: bool) -> None:
         assert (len(got.body), got.truncated) == (1000, True)
         await client.send(post(server.url))
         assert server.connections == 2  # what was not read cannot be mistaken for the next reply
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_nothing_is_written_where_it_may_not_leave_any_more(kept: bool) -> None:
+    """Asked when the connection stands, new or kept: to get it may have taken a while."""
+    allowed = kept
+    definition = Definition("acme", "acme.yaml", (operation(),), http=Http(private_hosts=True))
+    client = HttpTransport(definition, may_leave=lambda: allowed)
+    async with serving(answering(reply())) as server:
+        try:
+            if kept:
+                await client.send(post(server.url))
+                allowed = False
+            with pytest.raises(WithheldError):
+                await client.send(post(server.url))
+            assert len(server.requests) == kept
+            allowed = True
+            assert (await client.send(post(server.url))).status == 200
+        finally:
+            await client.close()
 
 
 async def test_connections_are_kept() -> None:

@@ -6,10 +6,11 @@ import pytest
 
 from connector.definition.tree import Batching, Limits
 from connector.delivery.lane_settings import LaneSettings
+from connector.errors import WithheldError
 from connector.model import Outcome
 
 from .virtual import simulate
-from .world import FakeRenderer, World, names, operation
+from .world import ACCEPT, FakeRenderer, World, names, operation
 
 
 def test_every_message_ends_accepted_with_everything_known_about_it() -> None:
@@ -163,6 +164,21 @@ def test_a_request_that_may_not_leave_keeps_its_messages() -> None:
         await world.run(5)
         assert asked == [3, 3]
         assert world.results["m0"].attempts == 1
+
+    simulate(scenario())
+
+
+def test_a_request_that_was_withheld_at_the_last_moment_is_sent_later_and_counts_for_nothing() -> None:
+    """Its connection stood, but to make it took longer than the worker could be sure of its partitions."""
+
+    async def scenario() -> None:
+        world = World()
+        world.provider.answer = lambda _: WithheldError() if len(world.provider.calls) == 1 else ACCEPT
+        world.offer(*names(3))
+        await world.run(5)
+        assert world.provider.calls[0].ids == world.provider.calls[1].ids
+        assert world.results["m0"].attempts == 1
+        assert world.lane.status.breaker == "closed"
 
     simulate(scenario())
 

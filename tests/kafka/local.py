@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient
 from tests import guard
 from tests.kafka.jars import KAFKA_3, jars, java
 from tests.kafka.ports import free_ports
+from tests.kafka.proxy import Proxy
 from tests.kafka.secure import Security
 from tests.waiting import wait_until
 
@@ -48,6 +49,7 @@ class LocalKafka:
 
     Attributes:
         bootstrap: `host:port,…` of the plain-text listeners; does not change when brokers restart.
+        proxied_bootstrap: the same through proxies that `cut` cuts, where asked for.
         security: the users and certificates of the SASL_SSL and SSL listeners, where asked for.
     """
 
@@ -61,15 +63,18 @@ class LocalKafka:
         brokers: int = 1,
         security: Security | None = None,
         settings: Mapping[str, str] | None = None,
+        proxied: bool = False,
     ) -> None:
+        self._proxies = [Proxy() for _ in range(brokers)] if proxied else []
         self.version = version
         self.security = security
         self._folder = folder
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._ports = [free_ports(4) for _ in range(brokers)]
+        self._ports = [free_ports(5) for _ in range(brokers)]
         self._settings = dict(settings or {})
         self._cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         self.bootstrap = ",".join(f"127.0.0.1:{plain}" for plain, *_ in self._ports)
+        self.proxied_bootstrap = ",".join(f"127.0.0.1:{proxy.port}" for proxy in self._proxies)
 
     def __str__(self) -> str:
         return f"Apache Kafka {self.version} on local Java, {self.bootstrap}, logs in {self._folder}"
@@ -89,12 +94,26 @@ class LocalKafka:
         for number in range(len(self._ports)):
             self._format(number)
             self._launch(number)
+        for proxy, ports in zip(self._proxies, self._ports, strict=False):
+            proxy.start(ports[4])
         self.wait_ready()
 
     def stop(self) -> None:
         """End every broker; their data stay until the test folder goes."""
         for number in list(self._processes):
             self.kill(number)
+        for proxy in self._proxies:
+            proxy.stop()
+
+    def cut(self) -> None:
+        """Let nothing through the proxies: whoever came by them is cut off, and nobody is told."""
+        for proxy in self._proxies:
+            proxy.cut()
+
+    def heal(self) -> None:
+        """Let it through again."""
+        for proxy in self._proxies:
+            proxy.heal()
 
     def kill(self, number: int = 0) -> None:
         """SIGKILL: what a host that loses power does."""
@@ -155,19 +174,24 @@ class LocalKafka:
         assert done.returncode == 0, f"formatting broker {number} failed:\n{done.stdout}\n{done.stderr}"
 
     def _configuration(self, number: int) -> dict[str, str]:
-        plain, controller, sasl, tls = self._ports[number]
+        plain, controller, sasl, tls, behind = self._ports[number]
         listeners = {"PLAINTEXT": plain}
         protocols = ["CONTROLLER:PLAINTEXT", "PLAINTEXT:PLAINTEXT"]
         if self.security:
             listeners |= {"SASL_SSL": sasl, "SSL": tls}
             protocols += ["SASL_SSL:SASL_SSL", "SSL:SSL"]
         advertised = [f"{name}://127.0.0.1:{port}" for name, port in listeners.items()]
+        listening = [*advertised, f"CONTROLLER://127.0.0.1:{controller}"]
+        if self._proxies:
+            listening.append(f"PROXIED://127.0.0.1:{behind}")
+            advertised.append(f"PROXIED://127.0.0.1:{self._proxies[number].port}")
+            protocols.append("PROXIED:PLAINTEXT")
         voters = [f"{n + 1}@127.0.0.1:{ports[1]}" for n, ports in enumerate(self._ports)]
         return {
             **COMMON,
             "node.id": str(number + 1),
             "log.dirs": str(self._node(number) / "data"),
-            "listeners": ",".join([*advertised, f"CONTROLLER://127.0.0.1:{controller}"]),
+            "listeners": ",".join(listening),
             "advertised.listeners": ",".join(advertised),
             "listener.security.protocol.map": ",".join(protocols),
             "controller.quorum.voters": ",".join(voters),

@@ -16,6 +16,7 @@ from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.app import create_app
 from connector.stream.transport import FEW_RECORDS, PACE_SECONDS, Consumer, ConsumerThread, Pace
+from tests.stream.members import membership
 
 TP = TopicPartition("sms.messages", 7)
 STARTING = SimpleNamespace(_fetcher=None)
@@ -52,7 +53,8 @@ async def test_an_offset_that_is_gone_still_is(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_app_uses_that_consumer() -> None:
     settings = Settings()
-    assert create_app(settings, connect(settings.kafka), Skipped()).transport.Consumer is Consumer
+    app = create_app(settings, connect(settings.kafka), skipped=Skipped(), membership=membership(settings))
+    assert app.transport.Consumer is Consumer
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,14 @@ from connector.settings.model import Settings
 from connector.stream import upkeep as room
 from connector.stream.cluster import Cluster
 from connector.stream.committer import Commit, Committer
+from connector.stream.lease import Lease
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.ownership import Ownership
 from connector.stream.partition import Partition
-from connector.stream.pulse import Pulse
+from connector.stream.producer import Producer
 from connector.stream.tail import Offsets
 from connector.stream.upkeep import PURGE_SECONDS, Upkeep
+from tests.waiting import eventually
 
 SETTINGS = Settings.model_validate(
     {"group": "test", "providers": ["fake"], "start_from": "earliest", "timeouts": {"commit_interval": "10ms"}}
@@ -44,14 +46,35 @@ class Away:
 async def committed(offsets: Any) -> None: ...
 
 
-async def refused(offsets: Any) -> None:
-    raise CommitFailedError("another member owns them")
+class Cut:
+    """A producer; counts how often its connections are reset."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def cut(self) -> None:
+        self.count += 1
 
 
-def upkeep(owned: Ownership, clock: ManualClock, pulse: Pulse, *, commit: Commit, cluster: object = None) -> Upkeep:
+def proven(clock: ManualClock) -> Lease:
+    lease = Lease(clock, seconds=5)
+    lease.prove(clock.monotonic())
+    return lease
+
+
+def upkeep(
+    owned: Ownership,
+    clock: ManualClock,
+    lease: Lease,
+    *,
+    commit: Commit,
+    cluster: object = None,
+    producer: object = None,
+) -> Upkeep:
     return Upkeep(
         owned,
-        pulse=pulse,
+        lease=lease,
+        producer=cast(Producer, producer or Cut()),
         sources=Committer(commit),
         retries=Committer(commit),
         cluster=cast(Cluster, cluster),
@@ -65,9 +88,9 @@ async def test_retry_records_that_cannot_be_deleted_in_an_outage_are_tried_again
     clock = ManualClock()
     cluster, owned = Away(clock), Ownership()
     owned.live = True
-    loop = asyncio.ensure_future(
-        upkeep(owned, clock, Pulse(clock, limit=5), commit=committed, cluster=cluster).committing()
-    )
+    lease = Lease(clock, seconds=1e9)
+    lease.prove(clock.monotonic())
+    loop = asyncio.ensure_future(upkeep(owned, clock, lease, commit=committed, cluster=cluster).committing())
     await asyncio.sleep(0)
     clock.advance(PURGE_SECONDS)
     waiting = asyncio.ensure_future(cluster.again.wait())
@@ -77,29 +100,89 @@ async def test_retry_records_that_cannot_be_deleted_in_an_outage_are_tried_again
     loop.cancel()
 
 
+def a_partition() -> Partition:
+    return Partition("sms", 0, Ledger(5), Marks(5, {}), {}, 5, Offsets(9))
+
+
+async def turns(count: int = 20) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize(
-    ("live", "owns", "commit", "certain"),
+    ("owns", "accepted", "certain", "cuts"),
     [
-        (True, True, committed, True),
-        (True, True, refused, False),
-        (False, True, committed, True),
-        (False, True, refused, False),  # being given back: what waits to be written must not be let go
-        (False, False, refused, True),
+        (True, True, True, 1),
+        (True, False, False, 1),  # what waits to be written must not be let go
+        (False, False, False, 0),  # there is nothing to ask for
     ],
 )
-async def test_who_stood_still_writes_again_when_the_group_says_so_or_there_is_nothing_to_write(
-    monkeypatch: pytest.MonkeyPatch, live: bool, owns: bool, commit: Commit, certain: bool
+async def test_without_heartbeats_nothing_goes_on_before_the_group_says_so(
+    monkeypatch: pytest.MonkeyPatch, owns: bool, accepted: bool, certain: bool, cuts: int
 ) -> None:
+    """Asked at once, not at the next heartbeat; what was on its way to a broker that does not answer is recalled."""
+    monkeypatch.setattr(room, "TICK_SECONDS", 0)
+    clock, owned, producer = ManualClock(), Ownership(), Cut()
+    lease = proven(clock)
+    if owns:
+        owned.own([a_partition()], [], 1)
+    owned.live = True
+
+    async def commit(offsets: Any) -> None:
+        if not accepted:
+            raise CommitFailedError("another member owns them")
+        lease.prove(clock.monotonic())  # as the coordinator reports it
+
+    clock.advance(6)
+    loop = asyncio.ensure_future(upkeep(owned, clock, lease, commit=commit, producer=producer).ticking())
+    await turns()
+    assert not loop.done()
+    assert lease.certain is certain
+    assert producer.count == cuts
+    loop.cancel()
+
+
+async def test_an_answer_that_does_not_come_holds_up_no_later_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit may wait for as long as the brokers are away; the heartbeat that is answered before lets go at once."""
     monkeypatch.setattr(room, "TICK_SECONDS", 0)
     clock, owned = ManualClock(), Ownership()
-    if owns:
-        owned.own([Partition("sms", 0, Ledger(5), Marks(5, {}), {}, 5, Offsets(9))], [], 1)
-    owned.live = live
-    pulse = Pulse(clock, limit=5)
+    lease = proven(clock)
+    owned.own([a_partition()], [], 1)
+    asked = 0
+
+    async def commit(offsets: Any) -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.Event().wait()
+
     clock.advance(6)
-    loop = asyncio.ensure_future(upkeep(owned, clock, pulse, commit=commit).ticking())
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert not loop.done()
-    assert pulse.certain is certain
+    loop = asyncio.ensure_future(upkeep(owned, clock, lease, commit=commit).ticking())
+    waiter = asyncio.ensure_future(lease.changed())
+    await turns()
+    assert asked == 1
+    assert not waiter.done()
+    lease.prove(clock.monotonic())
+    await turns()
+    assert waiter.done()
+    loop.cancel()
+
+
+async def test_nothing_is_committed_while_the_membership_is_in_doubt() -> None:
+    """It would be repeated for as long as the brokers are away, and be one commit of many when they are back."""
+    clock, owned = ManualClock(), Ownership()
+    lease = proven(clock)
+    owned.own([a_partition()], [], 1)
+    owned.sources[0].committed = 3
+    owned.live = True
+    clock.advance(6)
+    seen: list[Any] = []
+
+    async def commit(offsets: Any) -> None:
+        seen.append(offsets)
+
+    loop = asyncio.ensure_future(upkeep(owned, clock, lease, commit=commit).committing())
+    await asyncio.sleep(SETTINGS.timeouts.commit_interval * 3)
+    assert not seen
+    lease.prove(clock.monotonic())
+    await eventually(lambda: seen, "a commit")
     loop.cancel()

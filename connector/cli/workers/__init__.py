@@ -20,6 +20,7 @@ from connector.clock import SystemClock
 from connector.errors import UsageError
 from connector.kafka.admin import describe_topics, open_admin
 from connector.settings.model import Settings
+from connector.stream.stopping import StopSignals
 
 log = structlog.get_logger(__name__)
 
@@ -34,17 +35,19 @@ def child_socket(folder: Path, worker: int) -> Path:
     return folder / str(worker)
 
 
-def supervise(settings: Settings, number: int, arguments: Sequence[str], place: socket.socket | None) -> int:
+def supervise(
+    settings: Settings, number: int, arguments: Sequence[str], place: socket.socket | None, signals: StopSignals
+) -> int:
     """Run so many workers until SIGTERM or SIGINT; returns the exit code.
 
     Each gets the same `arguments` of the command `run`; the console for all listens at `place`, if anywhere.
+    The `signals` of this process are taken already.
 
     Raises:
         UsageError: there are more workers than partitions.
     """
-    asyncio.run(enough_partitions(settings, number))
     with tempfile.TemporaryDirectory(prefix="sms-workers-") as folder:
-        return asyncio.run(_supervise(settings, number, arguments, place, Path(folder)))
+        return signals.run(_supervise(settings, number, arguments, place, Path(folder), signals=signals)) or 0
 
 
 async def enough_partitions(settings: Settings, number: int) -> None:
@@ -60,8 +63,16 @@ async def enough_partitions(settings: Settings, number: int) -> None:
 
 
 async def _supervise(
-    settings: Settings, number: int, arguments: Sequence[str], place: socket.socket | None, folder: Path
+    settings: Settings,
+    number: int,
+    arguments: Sequence[str],
+    place: socket.socket | None,
+    folder: Path,
+    *,
+    signals: StopSignals,
 ) -> int:
+    await enough_partitions(settings, number)
+
     async def start(worker: int) -> asyncio.subprocess.Process:
         path = child_socket(folder, worker)
         path.unlink(missing_ok=True)  # of the one before it
@@ -75,8 +86,7 @@ async def _supervise(
 
     supervisor = Supervisor(number, start, clock=SystemClock(), patience=settings.timeouts.drain + PATIENCE_SECONDS)
     loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, _stop, supervisor, each)
+    signals.tell(lambda each: loop.call_soon_threadsafe(_stop, supervisor, each))
     loop.add_signal_handler(signal.SIGHUP, supervisor.tell, signal.SIGHUP)
     console = ParentConsole(folder, supervisor.restarts)
     if place is not None:

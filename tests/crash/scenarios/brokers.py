@@ -23,12 +23,13 @@ def broker_killed(scene: Scene) -> None:
     scene.broker.restart()
 
 
-@scenario("broker", size=CLEAN, brokers=1)
+@scenario("cut", size=CLEAN, brokers=1)
 def broker_paused(scene: Scene) -> None:
-    """The only broker is frozen for longer than the session, then goes on."""
+    """The only broker is frozen for longer than the session: it takes both workers for dead when it goes on."""
     under_load(scene)
     scene.broker.pause()
     scene.hold(LONG_SESSION * 1.5)
+    scene.uncertain += 2 * _waiting(scene)  # no results of either worker
     scene.broker.resume()
 
 

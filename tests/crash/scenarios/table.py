@@ -22,6 +22,7 @@ class Scenario:
     Attributes:
         promise: under which heading of docs/guarantees.md it stands.
         brokers: of its own, which it may break; 0 shares the run's.
+        proxied: its workers may reach the brokers by a way that can be cut.
         quick: one of those in `make test`.
     """
 
@@ -32,6 +33,7 @@ class Scenario:
     promise: str
     brokers: int = 0
     quick: bool = False
+    proxied: bool = False
 
 
 SCENARIOS: dict[str, Scenario] = {}
@@ -43,14 +45,14 @@ def add(scenario: Scenario) -> None:
 
 
 def scenario(
-    promise: str, *, size: Size | None = None, brokers: int = 0, quick: bool = False
+    promise: str, *, size: Size | None = None, brokers: int = 0, quick: bool = False, proxied: bool = False
 ) -> Callable[[Play], Play]:
     """Put a function into the table: its name, and the first line of its docstring as the fault."""
 
     def enter(play: Callable[[Scene], None]) -> Callable[[Scene], None]:
         name = play.__name__.replace("_", "-")
         about = (play.__doc__ or "").splitlines()[0].rstrip(".")
-        add(Scenario(name, about, play, size or Size(), promise, brokers, quick))
+        add(Scenario(name, about, play, size or Size(), promise, brokers, quick, proxied))
         return play
 
     return enter

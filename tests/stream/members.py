@@ -1,0 +1,14 @@
+"""A worker's membership without a group: as certain as the test says."""
+
+from __future__ import annotations
+
+from connector.clock import ManualClock
+from connector.settings.model import Settings
+from connector.stream.lease import Lease
+from connector.stream.membership import Membership
+
+
+def membership(settings: Settings, clock: ManualClock | None = None) -> Membership:
+    """One that has proven nothing yet."""
+    clock = clock or ManualClock()
+    return Membership(Lease(clock, seconds=settings.timeouts.session / 2), settings, clock)
