@@ -6,14 +6,18 @@ COPY requirements/run.lock /tmp/run.lock
 RUN python -m venv --without-pip /opt/venv \
  && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r /tmp/run.lock
 COPY connector /opt/venv/lib/python3.13/site-packages/connector
-RUN python -m compileall -q /opt/venv/lib/python3.13/site-packages/connector
+# The command every page names; `-P`, because a settings folder is no place to import from.
+RUN python -m compileall -q /opt/venv/lib/python3.13/site-packages/connector \
+ && printf '%s\n' '#!/opt/venv/bin/python -P' 'from connector.cli.main import main' 'main()' > /opt/venv/bin/sms-connector \
+ && chmod 755 /opt/venv/bin/sms-connector
 
 FROM --platform=linux/amd64 python:3.13-slim-bookworm
 
 LABEL org.opencontainers.image.title="Kafka SMS connector" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=packages /opt/venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# PYTHONSAFEPATH: whoever can write to the mounted settings runs no code, in the health check and `python -m` neither.
+ENV PATH=/opt/venv/bin:$PATH PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /etc/sms-connector
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
@@ -23,5 +27,5 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
   CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/health/live', timeout=3)"]
 # Exec form: SIGTERM reaches the connector itself, which then has `timeouts.drain` (40 s) to finish what it has begun.
 # Give it 30 s more than that before it is killed (docker run --stop-timeout 75).
-ENTRYPOINT ["python", "-m", "connector"]
+ENTRYPOINT ["sms-connector"]
 CMD ["run", "--config", "/etc/sms-connector/connector.yaml"]

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
+from connector.safe_path import isolated
+
 PARTITIONS = 4
 """Partitions of every topic."""
 
@@ -43,7 +45,7 @@ class Broker:
 
     def start(self) -> str:
         """Start it and return `host:port`; raises BrokerUnavailableError."""
-        command = [sys.executable, "-m", "connector.simulator.broker", *self._topics]
+        command = [sys.executable, *isolated(), "-m", "connector.simulator.broker", *self._topics]
         # A session of its own: Ctrl-C in the terminal reaches the parent, which stops things in order.
         self._child = subprocess.Popen(  # noqa: S603  our own interpreter and module
             command,

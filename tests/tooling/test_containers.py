@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import re
 import shlex
 import socket
+import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 from ruamel.yaml import YAML
 
+from connector import __version__, safe_path
 from connector.console.server import Console
 from connector.definition.environment import Environment
 from connector.definition.load import load_all
@@ -149,7 +153,7 @@ def test_the_examples_provider_understands_the_examples_definition() -> None:
 def test_the_image_is_not_root_and_gets_signals_itself(dockerfile: list[tuple[str, str]]) -> None:
     last = dict(dockerfile)  # of repeated instructions the last, which is the final stage's
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last["USER"]), "a number, not 0: Kubernetes cannot look names up"
-    assert json.loads(last["ENTRYPOINT"]) == ["python", "-m", "connector"]
+    assert json.loads(last["ENTRYPOINT"]) == ["sms-connector"], "exec form: no shell in between"
     assert json.loads(last["CMD"])[0] == "run"
     assert int(last["EXPOSE"]) == Settings().console.port
 
@@ -179,3 +183,79 @@ def test_what_the_image_copies_exists_and_is_let_into_the_build(dockerfile: list
             source = arguments.split()[0]
             assert (ROOT / source).exists(), source
             assert source in allowed
+
+
+def test_the_images_command_is_the_projects(dockerfile: list[tuple[str, str]], tmp_path: Path) -> None:
+    """The line that writes it is run here, with this interpreter for the image's; all pages say `sms-connector`."""
+    (line,) = [arguments for instruction, arguments in dockerfile if instruction == "RUN" and "printf" in arguments]
+    environment = dict(pair.split("=", 1) for pair in shlex.split(dict(dockerfile)["ENV"]))
+    folder, _, _ = environment["PATH"].partition(":")
+    write = line[line.index("printf") :]
+    assert f"> {folder}/sms-connector" in write
+    write = write.replace(f"{folder}/python", sys.executable).replace(folder, str(tmp_path))
+    subprocess.run(["/bin/sh", "-c", write], check=True)
+    made = (tmp_path / "sms-connector").read_text()
+    entry = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]["sms-connector"]
+    module, _, function = entry.partition(":")
+    assert f"from {module} import {function}\n{function}()\n" in made
+    shown = subprocess.run([tmp_path / "sms-connector", "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout == f"sms-connector, version {__version__}\n"
+
+
+MARK = "print('imported from the working folder')"
+# What the connector imports, of others and of its own; and what the health check imports.
+PLANTED = ("orjson", "msgspec", "click", "structlog", "ruamel", "asyncio", "re2", "jmespath", "pydantic")
+COMMANDS = {
+    "image": [sys.executable, "-P", "-c", "from connector.cli.main import main; main()"],
+    "script": [str(Path(sys.executable).parent / "sms-connector")],
+    "module": [sys.executable, "-m", "connector"],
+}
+
+
+@pytest.mark.parametrize("how", COMMANDS)
+def test_a_settings_folder_runs_no_code(tmp_path: Path, how: str) -> None:
+    """However the command is started: whoever may write settings must not read secrets through an `orjson.py`."""
+    for name in PLANTED:
+        (tmp_path / f"{name}.py").write_text(MARK)
+    event = {"message_id": "m1", "to": "+919800000001", "body": "Hi"}
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    (tmp_path / "acme.yaml").write_text(
+        "method: POST\nurl: https://sms.example.com/send\nparameters: {json: {to: $$To, text: $$Body}}\n"
+    )
+    command = [*COMMANDS[how], "render", "acme.yaml", "--event", "event.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "working folder" not in done.stdout + done.stderr
+    assert "https://sms.example.com/send" in done.stdout
+
+
+def test_the_images_health_check_and_modules_run_no_code_of_the_settings(
+    dockerfile: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    environment = dict(pair.split("=", 1) for pair in shlex.split(dict(dockerfile)["ENV"]))
+    assert environment["PYTHONSAFEPATH"] == "1"
+    (tmp_path / "urllib.py").write_text(MARK)
+    command = json.loads(dict(dockerfile)["HEALTHCHECK"].partition("CMD")[2])
+    done = subprocess.run(
+        [sys.executable, *command[1:]],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "working folder" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("checkout", [True, False])
+def test_processes_of_ours_import_nothing_from_the_working_folder_but_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkout: bool
+) -> None:
+    monkeypatch.chdir(safe_path.CODE if checkout else tmp_path)
+    assert safe_path.isolated() == ([] if checkout else ["-P"])
+    monkeypatch.setattr(sys, "path", [str(Path.cwd()), "/somewhere"])
+    safe_path.leave_working_folder()
+    assert sys.path == ([str(Path.cwd()), "/somewhere"] if checkout else ["/somewhere"])
+    monkeypatch.setattr(sys, "path", ["/usr/bin", str(Path.cwd())])
+    safe_path.leave_working_folder()
+    assert sys.path == ["/usr/bin", str(Path.cwd())], "what somebody put there by hand stays"

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from connector.safe_path import isolated
+
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 LOG_TAIL_LINES = 15
 
@@ -96,7 +98,7 @@ class Children:
         self, name: str, command: Sequence[str], *, environ: Mapping[str, str] | None = None, pipe: bool = False
     ) -> Child:
         """Start `python -m connector COMMAND…`, with its own environment if it needs one."""
-        line = [sys.executable, "-m", "connector", *command]
+        line = [sys.executable, *isolated(), "-m", "connector", *command]
         child = Child(name, line, folder=self._folder, environ=environ or self._environ, pipe=pipe)
         self._children.append(child)
         return child

@@ -19,6 +19,7 @@ from connector.cli.workers.supervisor import Supervisor
 from connector.clock import SystemClock
 from connector.errors import UsageError
 from connector.kafka.admin import describe_topics, open_admin
+from connector.safe_path import isolated
 from connector.settings.model import Settings
 from connector.stream.stopping import StopSignals
 
@@ -76,7 +77,8 @@ async def _supervise(
     async def start(worker: int) -> asyncio.subprocess.Process:
         path = child_socket(folder, worker)
         path.unlink(missing_ok=True)  # of the one before it
-        command = [sys.executable, "-m", "connector", "run", *arguments, "--child", str(worker), str(path)]
+        command = [sys.executable, *isolated(), "-m", "connector", "run", *arguments, "--child"]
+        command += [str(worker), str(path)]
         if settings.static_membership is not None:
             command += ["--set", f"static_membership={settings.static_membership}-{worker}"]
         # A session of its own: Ctrl-C reaches the parent alone, which tells each once.
