@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from connector.definition.addresses import is_public, literal
 from connector.definition.report import Report
 from connector.definition.source import List, Map, Place, Source, Value, children
-from connector.definition.tree import Constant, Member, NoAuth, Object, Operation, Text
+from connector.definition.tree import Constant, Member, NoAuth, OAuth2, Object, Operation, Text
 from connector.definition.walk import in_record, in_records, node_at, uses, where
 
 # ---- what must be there --------------------------------------------------------------------------------------------
@@ -96,6 +97,30 @@ def _origin(first: str, place: Place, report: Report, *, changes: bool) -> bool:
             report.warn(place, "http sends phone numbers, texts and credentials unencrypted", remedy)
         return True
     return False
+
+
+def public_hosts(operation: Operation, source: Map, report: Report) -> None:
+    """Hosts written as addresses are public ones, wherever a URL stands; for definitions without `private_hosts`."""
+    urls: list[tuple[Text | Constant, tuple[str, ...]]] = []
+    if "url" in source.members:
+        urls.append((operation.url, ("url",)))
+    if isinstance(operation.auth, OAuth2):
+        urls.append((Constant(operation.auth.url), ("auth", "oauth2", "url")))
+    for address, path in urls:
+        text = address.parts[0] if isinstance(address, Text) else address.value
+        match = _absolute.match(text) if isinstance(text, str) else None
+        if match is None:
+            continue
+        host = match[2].rpartition("@")[2]
+        host = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
+        try:
+            found = literal(host)
+        except ValueError:
+            report.error(where(source, path), f"`{host}` is no address", "write a name, or an address as 203.0.113.7")
+            continue
+        if found is not None and not is_public(found):
+            remedy = "if that is intended set http.private_hosts: true"
+            report.error(where(source, path), f"`{host}` is not a public address", remedy)
 
 
 _token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch

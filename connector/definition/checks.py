@@ -61,6 +61,8 @@ def check_definition(definition: Definition, source: Map, operations: Sequence[C
         operation = each.operation
         if "batching" not in each.broken:
             _way_on(each, report, last=index == len(operations) - 1)
+        if not definition.http.private_hosts and not {"url", "auth"} & each.broken:
+            check_request.public_hosts(operation, each.source, report)
         if operation.name in seen:
             report.error(where(each.source, ("name",)), f"two operations are called `{operation.name}`", "rename one")
         seen.add(operation.name)

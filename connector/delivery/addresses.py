@@ -7,40 +7,44 @@ connector post messages and credentials to the metadata service of its cloud or 
 from __future__ import annotations
 
 import socket
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import AddrInfoType
 from aiohttp.resolver import DefaultResolver
 
-NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: an IPv4 address stands in the last 32 bits
+from connector.definition.addresses import is_public, literal
 
 
 class PrivateAddressError(OSError):
     """A host is, or resolves to, an address outside the public internet."""
 
 
-def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """False for loopback, private, link-local (and so metadata), unique local, shared, reserved and multicast ranges.
-
-    IPv6 addresses that stand for an IPv4 address are judged by that.
-    """
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in NAT64:
-            inner = IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-    return address.is_global and not address.is_multicast
-
-
 def refuse_private_literal(host: str) -> None:
-    """Raise PrivateAddressError when `host` is written as an address that is not public."""
+    """Raise PrivateAddressError when `host` is written as an address that is not public, or as none that is sure."""
     try:
-        address = ip_address(host.partition("%")[0])
+        address = literal(host)
     except ValueError:
-        return  # a name: its addresses are looked at when it is resolved
-    if not is_public(address):
+        raise PrivateAddressError(f"{host} is no address in its usual form") from None
+    if address is not None and not is_public(address):
         raise PrivateAddressError(f"{host} is a private address")
+
+
+def public_socket(info: AddrInfoType) -> socket.socket:
+    """A socket for the address that is connected to next, whoever resolved or parsed it.
+
+    Raises:
+        PrivateAddressError: it is not public.
+    """
+    family, kind, protocol, _, address = info
+    host = str(address[0])
+    try:
+        public = is_public(ip_address(host.partition("%")[0]))
+    except ValueError:
+        public = False  # `127.1`: the system would read it
+    if not public:
+        raise PrivateAddressError(f"{host} is a private address")
+    return socket.socket(family, kind, protocol)
 
 
 class PublicResolver(AbstractResolver):

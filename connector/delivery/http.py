@@ -21,7 +21,7 @@ from yarl import URL
 from connector import __version__
 from connector.clock import Clock, SystemClock
 from connector.definition.tree import Auth, Definition, NoAuth, OAuth2, SigV4
-from connector.delivery.addresses import PublicResolver, refuse_private_literal
+from connector.delivery.addresses import PublicResolver, public_socket, refuse_private_literal
 from connector.delivery.content_coding import UndecodableError, unpacked
 from connector.delivery.failures import (
     PROGRESS,
@@ -210,6 +210,7 @@ class HttpTransport:
             http = self._http
             proxy = URL(http.proxy) if http.proxy is not None else None
             resolver = DefaultResolver() if http.private_hosts else PublicResolver(exempt=proxy.host if proxy else None)
+            anywhere = http.private_hosts or proxy is not None  # a proxy is the operator's choice
             self._session = aiohttp.ClientSession(
                 connector=WireConnector(
                     self._name,
@@ -218,6 +219,7 @@ class HttpTransport:
                     ttl_dns_cache=DNS_SECONDS,
                     resolver=FollowedResolver(resolver),
                     ssl=self._ssl,
+                    socket_factory=None if anywhere else public_socket,
                 ),
                 headers={hdrs.USER_AGENT: USER_AGENT, hdrs.ACCEPT_ENCODING: ACCEPT_ENCODING},
                 skip_auto_headers=(hdrs.CONTENT_TYPE,),

@@ -212,8 +212,9 @@ def test_what_looks_like_a_slip_is_a_warning(tmp_path: Path, old: str, new: str,
     [
         ("method: POST", "method: POST"),
         (URL, "http://localhost:8080/x"),
-        (URL, "http://127.0.0.1/x"),
-        (URL, "https://[::1]:8443/x"),
+        (URL, "http://127.0.0.1/x\nhttp: {private_hosts: true}"),
+        (URL, "https://[::1]:8443/x\nhttp: {private_hosts: true}"),
+        (URL, "https://93.184.216.34/x\nhttp: {proxy: 'http://10.0.0.1:3128'}"),
         (URL, "https://a/?to=$$hid&x=%23"),
         ("sender: ACME", "id: $${batch_id()|hash32}"),
         ("sender: ACME", "auth_scheme: plain-text\n    tokenise: abcdefgh\n    key: '${K:-abcdefgh}'"),
@@ -231,6 +232,33 @@ def test_what_looks_like_a_slip_is_a_warning(tmp_path: Path, old: str, new: str,
 )
 def test_what_is_right_is_left_in_peace(tmp_path: Path, old: str, new: str) -> None:
     assert problems_of(tmp_path, SOUND.replace(old, new), environment=EMPTY) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [
+        *((host, f"`{host}` is not a public address; if that is intended set http.private_hosts: true") for host in (
+            "127.0.0.1", "127.1", "2130706433", "0177.0.0.1", "0x7f.1", "0", "10.0.0.1.", "169.254.169.254",
+            "[::1]", "[fe80::1]", "[::ffff:10.0.0.1]", "[64:ff9b::7f00:1]", "[2002:a00:1::]", "[::127.0.0.1]",
+        )),
+        ("127.0.0.089", "`127.0.0.089` is no address; write a name"),
+        ("1.2.3.4.5", "`1.2.3.4.5` is no address; write a name"),
+    ],
+)  # fmt: skip
+def test_a_private_address_is_refused_wherever_a_url_stands(tmp_path: Path, host: str, message: str) -> None:
+    oauth = f"auth: {{oauth2: {{url: 'https://{host}:8443/token', client_id: a, secret: '${{S:-abcdef}}'}}}}\n"
+    operations = f"operations: [{{name: a, url: 'https://{host}/x?a=$$hid'}}]\nmethod: POST"
+    for text, place in (
+        (SOUND.replace(URL, f"https://{host}/x"), "url"),
+        (SOUND.replace("method: POST", operations), "operations[0].url"),
+        (oauth + SOUND, "auth.oauth2.url"),
+    ):
+        errors, _ = problems_of(tmp_path, text, environment=EMPTY)
+        assert len(errors) == 1, errors
+        assert place in errors[0]
+        assert message in errors[0]
+        if "private_hosts" in message:
+            assert problems_of(tmp_path, text + "\nhttp: {private_hosts: true}\n", environment=EMPTY)[0] == []
 
 
 def test_every_error_is_found_at_once(tmp_path: Path) -> None:

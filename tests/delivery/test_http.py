@@ -347,7 +347,10 @@ async def test_private_addresses_are_refused(host: str) -> None:
         assert server.connections == 0
 
 
-@pytest.mark.parametrize("written", ["2130706433", "127.1", "0x7f000001"])
+@pytest.mark.parametrize(
+    "written",
+    ["2130706433", "127.1", "0x7f000001", "0177.0.0.1", "0x7f.1", "0", "127.0.0.1.", "[::ffff:7f00:1]", "[::]"],
+)
 async def test_other_writings_of_a_private_address_are_refused(written: str) -> None:
     async with serving(answering(reply())) as server:
         error = await failure(f"http://{written}:{server.port}/", private_hosts=False)
@@ -366,6 +369,17 @@ async def test_a_name_that_comes_to_resolve_to_a_private_address_is_refused(monk
     async with serving(answering(reply())) as server:
         error = await failure(f"http://sms.example.com:{server.port}/", private_hosts=False)
         assert "private address" in error.reason
+        assert server.connections == 0
+
+
+async def test_the_address_that_is_looked_at_is_the_one_that_is_connected_to(monkeypatch) -> None:
+    """Whatever else resolves or parses a host, or forgets to look: the socket is not made."""
+    monkeypatch.setattr("connector.delivery.http.PublicResolver", lambda exempt: addresses.DefaultResolver())
+    monkeypatch.setattr("connector.delivery.http.refuse_private_literal", lambda host: None)
+    async with serving(answering(reply())) as server:
+        for host in ("localhost", "127.0.0.1", "127.1", "[::ffff:127.0.0.1]"):
+            error = await failure(f"http://{host}:{server.port}/", private_hosts=False)
+            assert not error.uncertain
         assert server.connections == 0
 
 
