@@ -153,10 +153,10 @@ HTTP: Final = Record(
     Key("total", duration(0.1, 600, "100ms to 10m"), "Time for the whole request; default: the setting.", "30s"),
     Key("reply", Size(1024, 64 * 1024**2, "1KiB to 64MiB"), "Largest reply that is read; default 4MiB.", "4MiB"),
     Key("verify", Flag(), "Verify the server's certificate; default true.", True),
-    Key("ca", _text, "File with the certificates to trust.", "/etc/ssl/provider.pem"),
+    Key("ca", _text, "File with authorities to trust beside the system's.", "/etc/ssl/provider.pem"),
     Key("certificate", _text, "File with the client certificate (mTLS).", "/run/secrets/client.pem"),
     Key("key", _text, "File with its key.", "/run/secrets/client.key"),
-    Key("proxy", _url, "HTTP proxy.", "http://proxy.internal:3128"),
+    Key("proxy", _url, "HTTP proxy; HTTP_PROXY and its like are not read.", "http://proxy.internal:3128"),
     Key("private_hosts", Flag(), "Allow hosts in private address ranges; default false.", True),
 )
 

@@ -15,6 +15,7 @@ from connector.definition.keys import DEFINITION, NAME_HINT, OPERATION, is_name
 from connector.definition.merge import merge, only, without
 from connector.definition.report import Report
 from connector.definition.source import List, Map, Place, Source
+from connector.definition.tls_files import digest
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem
 
@@ -116,13 +117,14 @@ def _compile(source: Map, file: Path, report: Report) -> Definition:
         default = "send" if not path else f"operation{path[len('operations[') : -1]}"
         operation = build_operation(read, read.get("name") or default, path)
         checked.append(Checked(operation, one, read.broken))
+    http = build_http(whole.get("http"))
     definition = Definition(
         name=whole.get("name") or (file.stem if "name" in source.members else _name_of(file, report)),
         file=str(file),
         operations=tuple(each.operation for each in checked),
         limits=build_limits(whole.get("limits")),
         retry=build_retry(whole.get("retry")),
-        http=build_http(whole.get("http")),
+        http=replace(http, tls=digest(http)),
         account=whole.get("account"),
         hours=whole.get("hours"),
         failover=tuple(name for name in whole.get("failover") or () if name),

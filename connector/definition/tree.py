@@ -223,7 +223,11 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """Transport options. Times in seconds, sizes in bytes; `total` None is the setting `timeouts.http_total`."""
+    """Transport options. Times in seconds, sizes in bytes; `total` None is the setting `timeouts.http_total`.
+
+    Attributes:
+        tls: stands for what the files of TLS hold, so that a definition whose certificate was renewed is another one.
+    """
 
     connect: float = 10.0
     total: float | None = None
@@ -234,6 +238,7 @@ class Http:
     key: str | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
     private_hosts: bool = False
+    tls: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

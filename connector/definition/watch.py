@@ -7,6 +7,7 @@ from pathlib import Path
 
 from connector.definition.environment import Environment
 from connector.definition.files import definition_files
+from connector.definition.tls_files import tls_files
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError
 
@@ -22,7 +23,7 @@ def fingerprint(
     Args:
         paths: as given to `load_all`.
         definitions: those loaded last: the folders they came from may hold what they extend, and they name the files
-            with their secrets.
+            with their secrets and certificates.
         environment: where those are looked up.
     """
     files: set[Path] = set()
@@ -36,6 +37,7 @@ def fingerprint(
         files.update((*folder.glob("*.yaml"), *folder.glob("*.yml")))
         named = [reference[len("${file:") : -1] for reference in definition.secrets if reference.startswith("${file:")]
         files.update(environment.root / name for name in named)
+        files.update(tls_files(definition.http))
     return {file: found for file in files if (found := _look(file)) is not None}
 
 

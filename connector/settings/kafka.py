@@ -69,7 +69,7 @@ class KafkaSettings(BaseModel):
     """Password, or API secret."""
 
     ssl_ca_location: str | None = Field(default=None, alias="ssl.ca.location")
-    """PEM file of the authorities to trust; without it, those of the system."""
+    """PEM file of the authorities to trust, in place of those of the system."""
 
     ssl_certificate_location: str | None = Field(default=None, alias="ssl.certificate.location")
     """PEM file of this client's certificate (chain), for mutual TLS."""
