@@ -70,7 +70,7 @@ class ReplyReader:
         self.excess = b""
         self.fault: str | None = None
         self._limit = limit
-        self._head_only = head_only
+        self.head_only = head_only
         self._rest = bytearray()
         self._searched = 0  # of `_rest`, for the end of a line
         self._head_bytes = 0
@@ -215,7 +215,7 @@ class ReplyReader:
             return
         connection = self._all("connection")
         keeps = "close" not in connection and (self._version == (1, 1) or "keep-alive" in connection)
-        if self._head_only or self.status == 101:
+        if self.head_only or self.status == 101:
             self._finish(reusable=False)
             return
         lengths = self._all("content-length")

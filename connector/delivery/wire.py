@@ -32,6 +32,8 @@ HESITATION_SECONDS: Final = 1.0
 """How long the body is waited for that a 204 announces though it may have none."""
 
 
+TUNNEL_BYTES: Final = 65536
+
 DISTRUST_SECONDS: Final = 600.0
 """How long no connection is kept to a provider that sent bytes nobody asked for."""
 
@@ -239,11 +241,15 @@ class ReplyProtocol(ResponseHandler):
             self._tell(reply.status, reply.headers)
 
     def _tell(self, status: int, headers: list[tuple[str, str]]) -> None:
-        """Let aiohttp have the head. The body stays here."""
+        """Let aiohttp have the head. The body stays here.
+
+        Behind the answer to CONNECT comes whatever the tunnel brings: a payload that has not ended, else aiohttp would
+        give the connection back.
+        """
+        payload = aiohttp.StreamReader(self, TUNNEL_BYTES, loop=self._loop) if self.reply.head_only else EMPTY_PAYLOAD
         named = CIMultiDictProxy(CIMultiDict(headers))
-        self.feed_data(
-            (RawResponseMessage(HttpVersion11, status, "", named, (), False, None, False, False), EMPTY_PAYLOAD)
-        )
+        message = RawResponseMessage(HttpVersion11, status, "", named, (), False, None, False, False)
+        self.feed_data((message, payload), 0)
 
 
 class WireConnector(aiohttp.TCPConnector):

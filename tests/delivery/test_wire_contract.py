@@ -106,7 +106,10 @@ async def test_connect_is_answered_before_anything_is_armed(tmp_path) -> None:
                 await to.drain()
             to.close()
 
-        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+        try:
+            await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+        finally:
+            far_writer.close()
 
     async with (
         serving(answering(reply(b'{"id":1}')), server_context(certificates.server)) as far,
