@@ -18,21 +18,24 @@ def tls_files(http: Http) -> list[Path]:
 
 
 def digest(http: Http) -> str:
-    """Another text whenever one of the files holds something else; empty where none is named.
+    """Another text whenever one of the files holds something else; empty where there is none.
 
     A file that cannot be read is told by whoever needs it: `check` also runs where the files are not.
     """
-    files = tls_files(http)
-    if not files:
-        return ""
-    whole = hashlib.sha256()
-    for file in files:
-        try:
-            content = b"no file"
-            if file.is_file():  # to read a pipe would wait for ever
-                with file.open("rb") as stream:
-                    content = stream.read(MOST_BYTES)
-        except OSError as error:
-            content = type(error).__name__.encode()
-        whole.update(hashlib.sha256(content).digest())
-    return whole.hexdigest()
+    held = hashlib.sha256()
+    found = False
+    for file in tls_files(http):
+        content = _content(file)
+        found = found or content is not None
+        held.update(b"-" if content is None else hashlib.sha256(content).digest())
+    return held.hexdigest() if found else ""
+
+
+def _content(file: Path) -> bytes | None:
+    try:
+        if not file.is_file():  # to read a pipe would wait for ever
+            return None
+        with file.open("rb") as stream:
+            return stream.read(MOST_BYTES)
+    except OSError:
+        return None
