@@ -12,6 +12,7 @@ import msgspec
 import orjson
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from bench import reading as reading_batches
 from bench.events import event
 from connector.clock import ManualClock
 from connector.definition.environment import Environment
@@ -88,6 +89,8 @@ def measure(folder: Path) -> Iterator[Figure]:
         "settle and encode one by one (where they differ)", _best(lambda: _apart(settler, attempt, apart, encode))
     )
     yield from _bookkeeping([encode(result) for result in each])
+    for part, work in reading_batches.measure(raw):
+        yield Figure(part, _best(work))
 
 
 def _apart(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import click
@@ -38,13 +38,18 @@ class Oldest:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One partition. `lag` counts from the committed offset to the end."""
+    """One partition. `lag` counts from the committed offset to the end.
+
+    Attributes:
+        undecided: how much of it stands at or behind a transaction that its producer has not ended.
+    """
 
     topic: str
     partition: int
     committed: int | None
     end: int
     lag: int
+    undecided: int = 0
     oldest: Oldest | None = field(default=None)
 
 
@@ -105,7 +110,7 @@ def _cells(row: Row) -> tuple[Any, ...]:
 
 async def _lag(settings: Settings, console: str | None) -> tuple[Members, list[Row]]:
     retries = list(settings.topics.retry.values())
-    async with open_reader(settings) as reader:
+    async with open_reader(settings, note) as reader:
         members = await reader.members(settings.group)
         providers = await ask_console(settings, console)
         sources = await reader.partitions(settings.topics.source_names)
@@ -116,15 +121,32 @@ async def _lag(settings: Settings, console: str | None) -> tuple[Members, list[R
         delays = {topic: delay for delay, topic in settings.topics.retry.items()}
         situation = Situation(members, providers, delays)
         rows = []
+        stable = await reader.stable_ends(sources)
         for tp in [*sources, *waiting]:
             oldest = await _oldest(reader, tp, committed.get(tp), bounds[tp])
-            rows.append(row(tp, committed.get(tp), bounds[tp], oldest, situation))
+            found = row(tp, committed.get(tp), bounds[tp], oldest, situation)
+            if tp in stable and stable[tp] < bounds[tp].end:
+                found = await _undecided(reader, tp, stable[tp], found)
+            rows.append(found)
     return members, rows
 
 
 async def _oldest(reader: Reader, tp: TopicPartition, committed: int | None, bounds: Bounds) -> ConsumerRecord | None:
     start = max(bounds.begin, committed or 0)
     return await reader.first(tp, start, bounds.end) if start < bounds.end else None
+
+
+async def _undecided(reader: Reader, tp: TopicPartition, stable: int, found: Row) -> Row:
+    """A transaction is open: what is behind it waits for its producer, and with nothing before it that is all."""
+    undecided = found.end - stable
+    first = await reader.undecided(tp, stable, found.end)
+    age = 0.0 if first is None else max(0.0, time.time() - first.timestamp / 1000)
+    told = f"a transaction that its producer has left open for {format_duration(round(age))}; {undecided} events wait"
+    if found.oldest is None:
+        oldest = Oldest(None, None, None, round(age, 1), told)
+    else:
+        oldest = replace(found.oldest, holds=f"{found.oldest.holds}; behind it {told}")
+    return replace(found, undecided=undecided, oldest=oldest)
 
 
 def row(
@@ -143,7 +165,7 @@ def row(
     provider = event.get("provider")
     holds = _holds(event, age, situation, situation.delays.get(tp.topic), is_new=committed is None)
     oldest = Oldest(event.get("message_id"), provider, event.get("campaign_id"), round(age, 1), holds)
-    return Row(tp.topic, tp.partition, committed, bounds.end, behind, oldest)
+    return Row(tp.topic, tp.partition, committed, bounds.end, behind, oldest=oldest)
 
 
 def _holds(event: Mapping[str, Any], age: float, situation: Situation, delay: float | None, *, is_new: bool) -> str:

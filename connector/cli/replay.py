@@ -101,7 +101,7 @@ def replay(
 
 
 async def _replay(settings: Settings, origin: Origin, selection: Selection, since: datetime, *, really: bool) -> Found:
-    async with open_reader(settings) as reader:
+    async with open_reader(settings, note) as reader:
         replayed = await _replayed(reader, settings, since)
         if origin == "dead-letters":
             found = await _letters(reader, settings, selection, since, replayed)

@@ -51,7 +51,7 @@ def results(
 async def _results(
     settings: Settings, selection: Selection, *, since: datetime | None, last: int, follow: bool, as_json: bool
 ) -> None:
-    async with open_reader(settings) as reader:
+    async with open_reader(settings, note) as reader:
         ends = await _show_last(reader, settings, selection, since=since, last=last, as_json=as_json)
         if follow:
             async for records in reader.follow(ends):

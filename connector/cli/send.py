@@ -204,7 +204,7 @@ async def _send(settings: Settings, topic: str, events: list[Prepared], patience
     if patience is None:  # a service that may only write needs no more
         await _write(settings, topic, events, sent)
         return sent
-    async with open_reader(settings) as reader:
+    async with open_reader(settings, note) as reader:
         # Before the first event: its result may be there before the last event is sent.
         ends = ends_of(await reader.bounds(await reader.partitions([settings.topics.results])))
         await _write(settings, topic, events, sent)

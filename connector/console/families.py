@@ -138,6 +138,12 @@ METRICS = (
     ),
     Description("partitions", "gauge", "Source partitions this worker owns.", ("topic",)),
     Description(
+        "open_transaction_seconds",
+        "gauge",
+        "For how long the same transaction of a producer has been open in a partition: what follows waits; the worst.",
+        ("topic",),
+    ),
+    Description(
         "lag_messages",
         "gauge",
         "Events from the oldest open one to the end of the log, over its partitions.",

@@ -52,6 +52,7 @@ class WorkerCollector(Collector):
             for name, partitions in _by_topic(status.partitions):
                 page.add("partitions", len(partitions), name)
                 page.add("lag_messages", sum(it.lag for it in partitions), name)
+                page.add("open_transaction_seconds", max(it.undecided for it in partitions), name)
                 page.add("span_offsets", max(it.span for it in partitions), name)
             for name, lane in status.lanes.items():
                 _add_lane(page, name, lane, status)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Literal
 
@@ -225,7 +225,7 @@ class GuardedRecords:
 
     def _compiled(self, header: BatchHeader, reader: Any, size: int) -> Generator[Sequence[Any], None, bool]:
         """Read with aiokafka's compiled reader. False where a record is not for it: it is walked to."""
-        records, seen = iter(reader), 0
+        records, seen = chain(reader), 0  # aiokafka's is asked for an iterator once, and islice asks again
         self._bytes += size
         while True:
             try:

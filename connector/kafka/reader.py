@@ -8,13 +8,16 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, KafkaError
 
 from connector.errors import ConnectorError
 from connector.kafka.admin import open_admin
 from connector.kafka.clients import connect
+from connector.kafka.fetched import Reading, own_record_bytes
+from connector.kafka.guarded import Consumer
+from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 
 POLL_RECORDS = 20_000
@@ -43,15 +46,22 @@ class Members(NamedTuple):
 
 
 class Reader:
-    """A consumer without a group, and an admin client.
+    """Consumers without a group, and an admin client. What a worker passes over is passed over here as well.
+
+    Args:
+        ours: reads topics that the connector writes, to their end.
+        events: reads topics that others write, as far as their transactions are decided.
+        decided: the topics of the second kind.
 
     Attributes:
         scanned: records read so far.
     """
 
-    def __init__(self, consumer: AIOKafkaConsumer, admin: AIOKafkaAdminClient) -> None:
-        self._consumer = consumer
+    def __init__(self, ours: Consumer, events: Consumer, admin: AIOKafkaAdminClient, decided: Collection[str]) -> None:
+        self._ours = ours
+        self._events = events
         self._admin = admin
+        self._decided = frozenset(decided)
         self.scanned = 0
 
     async def partitions(self, topics: Collection[str], *, optional: bool = False) -> list[TopicPartition]:
@@ -79,15 +89,32 @@ class Reader:
         """The logs' bounds now."""
         if not partitions:
             return {}
-        begins = await self._consumer.beginning_offsets(list(partitions))
-        ends = await self._consumer.end_offsets(list(partitions))
+        begins = await self._ours.beginning_offsets(list(partitions))
+        ends = await self._ours.end_offsets(list(partitions))
         return {tp: Bounds(begins[tp], ends[tp]) for tp in partitions}
+
+    async def stable_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where the first transaction that is not decided begins, or the end."""
+        ends: dict[TopicPartition, int] = await self._events.end_offsets(list(partitions)) if partitions else {}
+        return ends
+
+    async def undecided(self, partition: TopicPartition, offset: int, end: int) -> ConsumerRecord | None:
+        """The record at `offset`, or the next one, of a transaction that is not decided."""
+        raw = self._ours
+        raw.assign([partition])
+        raw.resume(partition)
+        raw.seek(partition, offset)
+        while await raw.position(partition) < end:
+            for records in (await raw.getmany(timeout_ms=POLL_MILLISECONDS, max_records=1)).values():
+                for record in records:
+                    return record
+        return None
 
     async def offsets_at(self, partitions: Collection[TopicPartition], instant: datetime) -> dict[TopicPartition, int]:
         """Per partition the offset of the first record at or after `instant`, or the end."""
         if not partitions:
             return {}
-        found = await self._consumer.offsets_for_times(dict.fromkeys(partitions, int(instant.timestamp() * 1000)))
+        found = await self._ours.offsets_for_times(dict.fromkeys(partitions, int(instant.timestamp() * 1000)))
         bounds = await self.bounds(partitions)
         return {tp: at.offset if (at := found.get(tp)) is not None else bounds[tp].end for tp in partitions}
 
@@ -109,25 +136,40 @@ class Reader:
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> AsyncIterator[ConsumerRecord]:
         """Every record from `starts` up to, not including, `ends`; in order within a partition."""
-        todo = {tp for tp, start in starts.items() if start < ends[tp]}
-        self._seek({tp: starts[tp] for tp in todo})
+        decided = [tp for tp in starts if tp.topic in self._decided]
+        stable = await self.stable_ends(decided)
+        others = {tp: ends[tp] for tp in starts if tp not in stable}
+        for consumer, until in (
+            (self._events, {tp: min(ends[tp], end) for tp, end in stable.items()}),
+            (self._ours, others),
+        ):
+            async for record in self._scan(consumer, starts, until):
+                yield record
+
+    async def _scan(
+        self, consumer: Consumer, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    ) -> AsyncIterator[ConsumerRecord]:
+        todo = {tp for tp, end in ends.items() if starts[tp] < end}
+        if not todo:
+            return
+        _seek(consumer, {tp: starts[tp] for tp in todo})
         while todo:
-            found = await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=POLL_RECORDS)
+            found = await consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=POLL_RECORDS)
             for tp, records in found.items():
                 for record in records:
                     if record.offset < ends[tp]:
                         self.scanned += 1
                         yield record
             for tp in list(todo):
-                if await self._consumer.position(tp) >= ends[tp]:
+                if await consumer.position(tp) >= ends[tp]:
                     todo.discard(tp)
-                    self._consumer.pause(tp)
+                    consumer.pause(tp)
 
     async def follow(self, starts: Mapping[TopicPartition, int]) -> AsyncIterator[list[ConsumerRecord]]:
-        """Every record from `starts` on, for ever, poll by poll; empty lists while there is nothing."""
-        self._seek(starts)
+        """Every record of our topics from `starts` on, for ever, poll by poll; empty lists while there is nothing."""
+        _seek(self._ours, starts)
         while True:
-            found = await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=POLL_RECORDS)
+            found = await self._ours.getmany(timeout_ms=POLL_MILLISECONDS, max_records=POLL_RECORDS)
             records = [record for batch in found.values() for record in batch]
             self.scanned += len(records)
             yield records
@@ -138,32 +180,44 @@ class Reader:
             return record
         return None
 
-    def _seek(self, starts: Mapping[TopicPartition, int]) -> None:
-        self._consumer.assign(list(starts))
-        for tp, offset in starts.items():
-            self._consumer.resume(tp)
-            self._consumer.seek(tp, offset)
-
 
 @asynccontextmanager
-async def open_reader(settings: Settings) -> AsyncIterator[Reader]:
-    """A started reader. Raises ConnectorError when no broker lets us in, or one refuses."""
+async def open_reader(settings: Settings, note: Callable[[str], object]) -> AsyncIterator[Reader]:
+    """A started reader; `note` is told what was passed over. Raises ConnectorError when no broker lets us in."""
+    topics, skipped = settings.topics, Skipped(tell=False)
+    most = own_record_bytes(settings.events.bytes)
+    readings = (Reading(skipped, most=most), Reading(skipped, isolation="committed", most=settings.events.bytes))
     async with open_admin(settings) as admin:
-        consumer = AIOKafkaConsumer(
-            **connect(settings.kafka).options(),
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=50,
-            max_poll_records=POLL_RECORDS,
+        ours, events = (
+            Consumer(
+                **connect(settings.kafka).options(),
+                reading=reading,
+                group_id=None,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                fetch_max_wait_ms=50,
+                max_poll_records=POLL_RECORDS,
+            )
+            for reading in readings
         )
         try:
-            await consumer.start()
-            yield Reader(consumer, admin)
+            await ours.start()
+            await events.start()
+            yield Reader(ours, events, admin, (*topics.source_names, topics.control))
         except KafkaError as error:
             raise ConnectorError(f"Kafka refused: {type(error).__name__}: {error}") from error
         finally:
-            await consumer.stop()
+            await ours.stop()
+            await events.stop()
+            for (topic, reason), number in skipped.counts.items():
+                note(f"{number} records of {topic} passed over: {reason.value.replace('_', ' ')}")
+
+
+def _seek(consumer: Consumer, starts: Mapping[TopicPartition, int]) -> None:
+    consumer.assign(list(starts))
+    for tp, offset in starts.items():
+        consumer.resume(tp)
+        consumer.seek(tp, offset)
 
 
 async def _coordinated(ask: Callable[[], Awaitable[T]]) -> T:

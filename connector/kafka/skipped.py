@@ -32,9 +32,11 @@ class Skipped:
 
     Args:
         topics: those that are read: each with each reason is there from the start, at 0.
+        tell: log the first of each kind; a command tells the sums instead.
     """
 
-    def __init__(self, topics: Collection[str] = ()) -> None:
+    def __init__(self, topics: Collection[str] = (), *, tell: bool = True) -> None:
+        self._tell = tell
         self._counts = {(topic, reason): 0 for topic in topics for reason in Reason}
         self._told: set[tuple[str, Reason]] = set()
         self._lock = threading.Lock()
@@ -58,7 +60,7 @@ class Skipped:
             self._counts[kind] = self._counts.get(kind, 0) + records
             first = kind not in self._told
             self._told.add(kind)
-        if first:
+        if first and self._tell:
             log.warning(
                 "poison record skipped; it stays in its topic, and further ones like it are only counted",
                 topic=topic,

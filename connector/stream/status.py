@@ -11,6 +11,7 @@ from connector.kafka.skipped import Reason
 from connector.stream.counts import EpochCounts, IntakeCounts
 from connector.stream.group import Group
 from connector.stream.partition import Partition
+from connector.stream.undecided import Undecided
 from connector.stream.unknown import UnknownNames
 
 
@@ -22,19 +23,28 @@ class PartitionStatus:
         topic, partition: its place in Kafka.
         lag: events from the oldest open one to the end of the log.
         span: offsets from the oldest open one to the newest admitted one.
+        undecided: seconds for which the same open transaction has held back what follows it.
     """
 
     topic: str
     partition: int
     lag: int
     span: int
+    undecided: float = 0.0
 
 
-def partition_status(it: Partition, group: Group) -> PartitionStatus:
+def partition_status(it: Partition, group: Group, undecided: Undecided) -> PartitionStatus:
     """One look at a partition."""
     position = it.ledger.position
     end = max(group.end(it.topic, it.partition) or 0, it.ledger.high)  # None before the first fetch
-    return PartitionStatus(it.topic, it.partition, lag=end - position, span=it.ledger.high - position)
+    stable = group.stable_end(it.topic, it.partition)
+    return PartitionStatus(
+        it.topic,
+        it.partition,
+        lag=end - position,
+        span=it.ledger.high - position,
+        undecided=undecided.seconds(it.topic, it.partition, stable, end),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from connector.stream.opening import retry_partitions
 from connector.stream.parts import UNACKNOWLEDGED_RESULTS, Parts, Surroundings
 from connector.stream.preflight import warn_of_narrow_span
 from connector.stream.status import WorkerStatus, partition_status
+from connector.stream.undecided import Undecided
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,7 @@ class Worker:
         self._cluster = around.cluster
         self._producer = around.producer
         self._skipped = around.skipped
+        self._undecided = Undecided(around.clock)
         self._crash = crash
         self._parts = Parts(around, definitions, failed=self._fail)
         self.take = self._parts.admission.take
@@ -121,7 +123,7 @@ class Worker:
             bytes=parts.budget.bytes,
             max_bytes=memory.bytes,
             unacknowledged=parts.writer.unacknowledged,
-            partitions=tuple(partition_status(it, self._group) for it in parts.owned.sources),
+            partitions=tuple(partition_status(it, self._group, self._undecided) for it in parts.owned.sources),
             lanes=dict(parts.lanes.current),
             intake=parts.intake.counts,
             epochs=parts.epochs,

@@ -24,6 +24,7 @@ GROUPS = {
     "retry": "Retry topics",
     "repeat": "Events with the id of an earlier one (`duplicates.horizon`)",
     "offsets": "Offsets and topics",
+    "input": "What producers and others write: compression, transactions, poison records",
 }
 """Scenario.promise → heading."""
 

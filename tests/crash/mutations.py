@@ -37,6 +37,9 @@ CHECKS = (
     Check("show-echoes", "echo", "leaked"),
     Check("trust-the-clock", "sigstop", "duplicated_results"),
     Check("do-without-heartbeats", "cut-off", "duplicated_results"),
+    Check("read-uncommitted", "transactions-aborted", "misplaced"),
+    Check("forget-markers", "transactions-aborted", "uncommitted"),
+    Check("drop-unreadable", "poison-records", "lost"),
 )
 
 
@@ -148,6 +151,33 @@ def do_without_heartbeats() -> None:
     replace(Lease, "certain", property(lambda self: self._proven > 0))
 
 
+def read_uncommitted() -> None:
+    """Takes what was aborted for events."""
+    from connector.kafka.fetched import GuardedRecords
+
+    replace(GuardedRecords, "_is_left_out", lambda _self, header: header.control)
+
+
+def forget_markers() -> None:
+    """Moves on by events only, not by what holds none."""
+    from connector.stream.ledger import Ledger
+
+    replace(Ledger, "pass_to", lambda _self, _end: None)
+
+
+def drop_unreadable() -> None:
+    """Steps over what cannot be read, and says nothing."""
+    from connector.kafka.fetched import GuardedRecords
+    from connector.kafka.record_batch import Unreadable
+
+    finished = GuardedRecords._finished
+
+    def readable(self: GuardedRecords, run: Any) -> Any:
+        return finished(self, [record for record in run if not isinstance(record, Unreadable)])
+
+    replace(GuardedRecords, "_finished", readable)
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "commit-early": commit_early,
     "show-echoes": show_echoes,
@@ -160,5 +190,8 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "forget-ids": forget_ids,
     "trust-the-clock": trust_the_clock,
     "do-without-heartbeats": do_without_heartbeats,
+    "read-uncommitted": read_uncommitted,
+    "forget-markers": forget_markers,
+    "drop-unreadable": drop_unreadable,
 }
 """Name → breaks that rule."""

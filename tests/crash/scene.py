@@ -146,13 +146,13 @@ class Scene:
         assert isinstance(self.kafka, LocalKafka)
         return self.kafka
 
-    def produce(self, count: int | None = None, *, partitions: int | None = None) -> None:
+    def produce(self, count: int | None = None, *, partitions: int | None = None, codec: str = "none") -> None:
         """Write the next events, spread over partitions and campaigns in runs as a service does."""
         first = self.produced
         self.produced += self.size.messages if count is None else count
         spread = partitions or self.size.partitions
         events = (self.size.event(number, spread) for number in range(first, self.produced))
-        records.produce(self.kafka.bootstrap, self.topics.source, events)
+        records.produce(self.kafka.bootstrap, self.topics.source, events, codec=codec)
 
     # ---- workers ----------------------------------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class Topics:
         self.source = f"{prefix}.messages"
         self.results = f"{prefix}.results"
         self.journal = f"{prefix}.journal"
+        self.control = f"{prefix}.control"
         self.retry = [f"{prefix}.retry.{tier}" for tier in ("1s", "5s")]
         self.numbered = [self.results, self.journal, *self.retry]
 
@@ -60,6 +61,20 @@ class Topics:
         entry = ConfigEntry(*BROKERS_TIME, incremental_operation=AlterConfigOpType.SET)
         resource = ConfigResource(ResourceType.TOPIC, self.results, incremental_configs=[entry])
         _done(self._admin.incremental_alter_configs([resource]))
+
+    def compress(self, codecs: Mapping[str, str]) -> None:
+        """Let the brokers compress what is written to these topics."""
+        resources = [
+            ConfigResource(
+                ResourceType.TOPIC,
+                topic,
+                incremental_configs=[
+                    ConfigEntry("compression.type", codec, incremental_operation=AlterConfigOpType.SET)
+                ],
+            )
+            for topic, codec in codecs.items()
+        ]
+        _done(self._admin.incremental_alter_configs(resources))
 
     def create_results(self, partitions: int) -> None:
         """The results topic again, after it was deleted."""

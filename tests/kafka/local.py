@@ -138,6 +138,11 @@ class LocalKafka:
         """SIGCONT."""
         self._processes[number].send_signal(signal.SIGCONT)
 
+    def log_file(self, topic: str, partition: int, number: int = 0) -> Path:
+        """Where that broker keeps the partition's records: its only segment."""
+        (file,) = (self._node(number) / "data" / f"{topic}-{partition}").glob("*.log")
+        return file
+
     def log(self, number: int = 0) -> str:
         """What that broker has written so far."""
         return self._log(number).read_text(errors="replace")

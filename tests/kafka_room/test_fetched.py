@@ -16,11 +16,11 @@ from aiokafka import TopicPartition
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.kafka import codecs
+from connector.kafka import codecs, fetched
 from connector.kafka.fetched import POLL_BYTES, RUN_RECORDS, GuardedRecords, Reading
 from connector.kafka.record_batch import MOST_HEADERS, Unreadable
 from connector.kafka.skipped import Reason, Skipped
-from tests.kafka_room.batches import CODECS, CONTROL, TRANSACTIONAL, Made, batch, marker, varint
+from tests.kafka.batches import CODECS, CONTROL, TRANSACTIONAL, Made, batch, marker, varint
 
 TP = TopicPartition("topic", 3)
 EVENT_BYTES = 100_000
@@ -72,6 +72,14 @@ def test_every_codec_is_read(compression: str, size: int):
     assert [record.key for record in records] == [b"k%d" % n for n in range(400)]
     assert records[7].headers == (("settles", b"a/0/7"),)
     assert (records[7].topic, records[7].partition, records[7].timestamp) == ("topic", 3, 1_700_000_000_000)
+
+
+@pytest.mark.parametrize("compression", CODECS)
+def test_ordinary_batches_are_the_compiled_readers(compression: str, monkeypatch: pytest.MonkeyPatch):
+    """Each record that is walked to costs ten times as much."""
+    monkeypatch.setattr(fetched, "walk", lambda *_: pytest.fail("walked"))
+    made = [Made(b"x" * 190, b"k", [(b"traceparent", b"00")]) for _ in range(4 * RUN_RECORDS)]
+    assert len(read(batch(made, compression=compression), start=3)) == 4 * RUN_RECORDS - 3
 
 
 GOOD = [b"a", b"b", b"c"]

@@ -37,6 +37,12 @@ class LedgerMachine(RuleBasedStateMachine):
             self.high += 1
 
     @precondition(lambda self: self.ledger is not None)
+    @rule(ahead=st.integers(-5, 40))
+    def pass_to(self, ahead: int) -> None:
+        self.ledger.pass_to(self.high + ahead)
+        self.high += max(0, ahead)
+
+    @precondition(lambda self: self.ledger is not None)
     @rule(back=st.integers(1, 60))
     def read_again(self, back: int) -> None:
         assert self.ledger.admit(self.high - back) is False

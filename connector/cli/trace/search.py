@@ -11,6 +11,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
 from connector.cli.held import ask_console
+from connector.cli.output import note
 from connector.cli.selection import decode, may_hold
 from connector.cli.trace.found import Seen, Trace, moment
 from connector.kafka.reader import Reader, ends_of, open_reader
@@ -40,7 +41,7 @@ async def search(
 ) -> tuple[list[Trace], list[str]]:
     """One trace per event of that id, oldest first; and sentences about what was searched."""
     searched: list[str] = []
-    async with open_reader(settings) as reader:
+    async with open_reader(settings, note) as reader:
         finder = _Finder(reader, settings, message_id, searched)
         partitions = await reader.partitions(settings.topics.source_names)
         if key is not None:

@@ -67,6 +67,7 @@ def batch(
     payload: bytes | None = None,
     checksum: int | None = None,
     magic: int = 2,
+    now: int = 1_700_000_000_000,
 ) -> bytes:
     """A batch; what is given replaces what would be right."""
     made = [it if isinstance(it, Made) else Made(it) for it in records]
@@ -77,8 +78,8 @@ def batch(
         ">hiqqqhii",
         number | attributes,
         len(made) - 1 if last is None else last,
-        1_700_000_000_000,
-        1_700_000_000_000,
+        now,
+        now,
         producer,
         0,
         -1,
