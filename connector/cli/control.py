@@ -41,7 +41,7 @@ async def _read(settings: Settings) -> Control:
     topic = settings.topics.control
     control = Control(SystemClock(), most=settings.memory.control, topic=topic)
     reader = ControlReader(
-        clients.connect(settings.kafka).options(), topic=topic, apply=control.apply, skipped=Skipped()
+        clients.connect(settings.kafka).options(), topic=topic, apply=control.apply, skipped=Skipped(tell=False)
     )
     async with open_admin(settings) as admin:
         try:

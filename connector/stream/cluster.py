@@ -120,17 +120,19 @@ class Cluster:
         return {tp: Committed(found.offset, found.metadata or "") for tp, found in offsets.items() if found.offset >= 0}
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
-        """The logs' bounds now; of a source as far as its transactions are decided."""
-        found: dict[TopicPartition, Bounds] = {}
-        sources = [tp for tp in partitions if tp.topic in self._sources]
-        ours = [tp for tp in partitions if tp.topic not in self._sources]
-        for chosen, ready in ((sources, self._ready_for_events), (ours, self._ready)):
-            if chosen:
-                reader = await ready()
-                begins = await reader.beginning_offsets(chosen)
-                ends = await reader.end_offsets(chosen)
-                found |= {tp: Bounds(begins[tp], ends[tp]) for tp in chosen}
-        return found
+        """The logs' bounds now."""
+        if not partitions:
+            return {}
+        reader = await self._ready()
+        begins = await reader.beginning_offsets(list(partitions))
+        ends = await reader.end_offsets(list(partitions))
+        return {tp: Bounds(begins[tp], ends[tp]) for tp in partitions}
+
+    async def stable_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where the first transaction that is not decided begins, or the end: what is new comes from here on."""
+        reader = await self._ready_for_events()
+        ends: dict[TopicPartition, int] = await reader.end_offsets(list(partitions))
+        return ends
 
     async def offsets_at(self, partitions: Collection[TopicPartition], instant: datetime) -> dict[TopicPartition, int]:
         """Per partition the offset of the first record at or after `instant`, or the end."""

@@ -187,7 +187,7 @@ class Opening:
         if start_from == "earliest":
             return {tp: bounds[tp].begin for tp in fresh}
         if start_from == "latest":
-            return {tp: bounds[tp].end for tp in fresh}
+            return await self._cluster.stable_ends(fresh)
         return await self._cluster.offsets_at(fresh, start_from)
 
     def _partition(

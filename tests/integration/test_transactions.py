@@ -16,6 +16,15 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
 
+def skipped_records(page: str, topic: str, reason: str) -> float:
+    return value(page, f'sms_connector_records_skipped_total{{reason="{reason}",topic="{topic}"}}')
+
+
+def of_source(pipeline: Pipeline, name: str) -> str:
+    """A metric of the source topic."""
+    return f'sms_connector_{name}{{topic="{pipeline.source}"}}'
+
+
 def in_partition(number: int, *numbers: int) -> list[Event]:
     """Events of these numbers, in that partition."""
     return [Event(orjson.dumps(event(n)), partition=number) for n in numbers]
@@ -57,7 +66,7 @@ def test_aborted_events_are_not_sent_and_nothing_lags_behind_markers(pipeline: P
         transaction.write(pipeline.source, *in_partition(3, 5, 6))
     until_committed(pipeline)
     assert pipeline.invoke("lag", "--json").stdout == ""
-    assert value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_lag_messages") == 0
+    assert value(get(f"{console_of(worker)}/metrics")[1], of_source(pipeline, "lag_messages")) == 0
     worker.kill()
     again = pipeline.worker("w1")
     produce(pipeline.bootstrap, pipeline.source, in_partition(0, 13))
@@ -75,8 +84,10 @@ def test_an_open_transaction_holds_back_what_follows_and_is_told(pipeline: Pipel
     worker = pipeline.worker()
     pipeline.wait_for_results(1)  # of the other partition
     metrics = f"{console_of(worker)}/metrics"
-    wait_until(lambda: value(get(metrics)[1], "sms_connector_open_transaction_seconds") > 0, "it to be told", every=0.5)
-    assert value(get(metrics)[1], "sms_connector_lag_messages") == 2
+    wait_until(
+        lambda: value(get(metrics)[1], of_source(pipeline, "open_transaction_seconds")) > 0, "it to be told", every=0.5
+    )
+    assert value(get(metrics)[1], of_source(pipeline, "lag_messages")) == 2
     (behind,) = [json.loads(line) for line in pipeline.invoke("lag", "--json").stdout.splitlines()]
     assert (behind["partition"], behind["lag"], behind["undecided"]) == (0, 2, 2)
     assert "transaction" in behind["oldest"]["holds"]
@@ -84,7 +95,7 @@ def test_an_open_transaction_holds_back_what_follows_and_is_told(pipeline: Pipel
     transaction.commit()
     pipeline.wait_for_results(3)
     until_committed(pipeline)
-    assert value(get(metrics)[1], "sms_connector_open_transaction_seconds") == 0
+    assert value(get(metrics)[1], of_source(pipeline, "open_transaction_seconds")) == 0
     assert worker.stop() == 0, worker.output
     assert sent(pipeline) == ["m1", "m2", "m3"]
 
@@ -113,7 +124,7 @@ def test_transactions_of_others_in_our_topics_hide_nothing_and_move_nothing(pipe
     pipeline.wait_for_results(before + 120)
     until_committed(pipeline)
     skipped = get(f"{console_of(second)}/metrics")[1]
-    assert value(skipped, "sms_connector_records_skipped_total", topic=retry, reason="transactional") > 0
+    assert skipped_records(skipped, retry, "transactional") > 0
     assert second.stop() == 0, second.output
     assert pipeline.count_results() == before + 120
     assert sent(pipeline) == sorted(f"m{n}" for n in range(120))
