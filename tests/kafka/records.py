@@ -194,7 +194,7 @@ def members(bootstrap: str, group: str) -> dict[str, list[TopicPartition]]:
     }
 
 
-def _consumer(bootstrap: str) -> Consumer:
+def _consumer(bootstrap: str, isolation: str = "read_committed") -> Consumer:
     return Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -202,6 +202,7 @@ def _consumer(bootstrap: str) -> Consumer:
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
+            "isolation.level": isolation,
             "log_level": 0,
         }
     )
@@ -223,7 +224,7 @@ NO_LEADER_YET = {
 
 
 def _watermarks(bootstrap: str, topic: str) -> dict[int, tuple[int, int]]:
-    consumer = _consumer(bootstrap)
+    consumer = _consumer(bootstrap, "read_uncommitted")  # else the end is where the first open transaction begins
     try:
         deadline = time.monotonic() + SECONDS
         while True:
