@@ -224,9 +224,9 @@ def walk(
             where = min(expected, header.end - 1)
             found = Unreadable(where, f"its offset in the batch is {found.offset - header.base}", key=found.key)
         expected = found.offset + 1
+        yield found if found.offset >= start else None  # before the rest of a large one, which may be too much
         if not feed.skip(length):
             raise BrokenError(f"record {index + 1} of {header.records} is cut off")
-        yield found if found.offset >= start else None
 
 
 def _large(header: BatchHeader, feed: _Feed, length: int, expected: int, most: int) -> Unreadable:

@@ -12,6 +12,7 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest
 
 SECONDS = 30
+LEADER_NOT_AVAILABLE, NOT_LEADER = 5, 6
 
 
 def append(bootstrap: str, topic: str, partition: int, *batches: bytes) -> None:
@@ -28,8 +29,12 @@ async def _append(bootstrap: str, topic: str, partition: int, batches: tuple[byt
         node = client.cluster.leader_for_partition(TopicPartition(topic, partition))
         for batch in batches:
             request = ProduceRequest(None, -1, SECONDS * 1000, [(topic, [(partition, batch)])])
-            answer = await client.send(node, request)
-            code = answer.topics[0][1][0][1]
+            for _ in range(100):
+                answer = await client.send(node, request)
+                code = answer.topics[0][1][0][1]
+                if code not in {LEADER_NOT_AVAILABLE, NOT_LEADER}:
+                    break
+                await asyncio.sleep(0.1)  # the topic was just made
             assert code == 0, f"the broker refuses the batch with error {code}"
     finally:
         await client.close()

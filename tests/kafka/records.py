@@ -241,6 +241,14 @@ def _watermarks(bootstrap: str, topic: str) -> dict[int, tuple[int, int]]:
         consumer.close()
 
 
+def _headers(message: Message) -> dict[str, bytes]:
+    """Of names that are no text, none: this client cannot read them."""
+    try:
+        return dict(message.headers() or ())
+    except UnicodeDecodeError:
+        return {}
+
+
 def _record(message: Message) -> Record:
     return Record(
         topic=message.topic(),
@@ -248,6 +256,6 @@ def _record(message: Message) -> Record:
         offset=message.offset(),
         key=message.key(),
         value=message.value(),
-        headers=dict(message.headers() or ()),
+        headers=_headers(message),
         timestamp=message.timestamp()[1],
     )

@@ -246,7 +246,7 @@ def test_a_control_batch_of_any_content_is_a_marker():
 MIB = 1 << 20
 BOMBS: dict[str, Callable[[], bytes]] = {
     name: lambda encode=encode: encode(
-        b"".join(it.encode(n) for n, it in enumerate([Made(b"a"), Made(bytes(300 * MIB))]))
+        b"".join(it.encode(n) for n, it in enumerate([Made(b"a"), Made(bytes(300 * MIB), b"giant")]))
     )
     for name, (_, encode) in CODECS.items()
     if name not in ("none", "snappy", "snappy-raw")
@@ -267,6 +267,7 @@ def test_a_small_batch_that_expands_takes_no_memory_and_the_good_record_before_i
     assert peak_mib(lambda: None) < 1
     grown = peak_mib(lambda: checked.append(show(read(data)))) if (checked := []) == [] else 0
     assert checked == [[b"a", LARGE]]
+    assert read(data)[1].key == b"giant"
     assert grown < 150, "it holds 300 MiB"
 
 

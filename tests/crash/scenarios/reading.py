@@ -122,7 +122,7 @@ def poison_records(scene: Scene) -> None:
                 append(scene.kafka.bootstrap, topics.source, partition, batch(made, now=now, compression=codec))
                 scene.produced += 3
         poison = batch([Made(b"{}", b"campaign:x", odd)] * 2, now=now, compression="zstd")
-        lies = batch([Made(b"{}", offset=n * 40) for n in range(3)], now=now)
+        lies = batch([Made(b"{}", b"campaign:y", offset=n * 40) for n in range(3)], now=now)
         append(scene.kafka.bootstrap, topics.journal, partition, poison, lies)
     append(scene.kafka.bootstrap, topics.control, 0, poison, lies)
     scene.produce(2_000)
