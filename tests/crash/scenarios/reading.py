@@ -123,7 +123,8 @@ def poison_records(scene: Scene) -> None:
                 scene.produced += 3
         poison = batch([Made(b"{}", b"campaign:x", odd)] * 2, now=now, compression="zstd")
         lies = batch([Made(b"{}", b"campaign:y", offset=n * 40) for n in range(3)], now=now)
-        append(scene.kafka.bootstrap, topics.journal, partition, poison, lies)
+        append(scene.kafka.bootstrap, topics.journal, partition, poison)
+    # The audit's own reader finds no end where offsets lie, so only here.
     append(scene.kafka.bootstrap, topics.control, 0, poison, lies)
     scene.produce(2_000)
     scene.start("w0")
