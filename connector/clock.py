@@ -10,6 +10,11 @@ import time
 from typing import Protocol
 
 
+def cpu_seconds() -> float:
+    """CPU this thread has used: what work costs, whoever else runs on the host. Not for waiting."""
+    return time.thread_time()
+
+
 class Clock(Protocol):
     """What pure logic may know about time."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from connector.definition.patterns import compile_pattern
 from connector.definition.report import Report
 from connector.definition.source import Map
 from connector.definition.tree import EntrySource, Operation, Rule
@@ -114,7 +115,7 @@ def _missing_groups(each: Rule | EntrySource) -> Iterator[tuple[str, str]]:
 
 def _groups(each: Rule | EntrySource) -> list[str]:
     patterns = [pattern for _, pattern in each.header] if isinstance(each, Rule) else []
-    return [name for pattern in [*patterns, each.text or ""] for name in re.compile(pattern).groupindex]
+    return [name for pattern in [*patterns, each.text or ""] for name in compile_pattern(pattern).names]
 
 
 def unique_matches(operation: Operation, source: Map, report: Report) -> None:

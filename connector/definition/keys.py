@@ -151,7 +151,7 @@ RETRY: Final = Record(
 HTTP: Final = Record(
     Key("connect", duration(0.1, 120, "100ms to 2m"), "Time for DNS, TCP and TLS; default 10s.", "10s"),
     Key("total", duration(0.1, 600, "100ms to 10m"), "Time for the whole request; default: the setting.", "30s"),
-    Key("reply", Size(1024, 64 * 1024**2, "1KiB to 64MiB"), "Largest reply that is read; default 4MiB.", "4MiB"),
+    Key("reply", Size(1024, 16 * 1024**2, "1KiB to 16MiB"), "Largest reply that is read; default 4MiB.", "4MiB"),
     Key("verify", Flag(), "Verify the server's certificate; default true.", True),
     Key("ca", _text, "File with authorities to trust beside the system's.", "/etc/ssl/provider.pem"),
     Key("certificate", _text, "File with the client certificate (mTLS).", "/run/secrets/client.pem"),

@@ -7,9 +7,10 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from connector.definition.expression import ExpressionError, parse
-from connector.definition.jmes import Path
+from connector.definition.jmes import SHOWN, Path
 from connector.definition.json_text import read_json
 from connector.definition.merge import without
+from connector.definition.patterns import PatternError, compile_pattern
 from connector.definition.payload import read_node, read_object, read_scalar
 from connector.definition.report import Report
 from connector.definition.shape import Schema, Shape, Whole, scalar_text
@@ -100,23 +101,22 @@ class Xml(Shape):
 
 
 class Regex(Shape):
-    """A regular expression of Python; gives its source."""
+    """A regular expression of RE2; gives its source."""
 
     def read(self, source: Source, report: Report) -> str | None:
         text = scalar_text(source, report)
         if text is None:
             return None
         try:
-            re.compile(text)
-        except re.error as error:
-            report.error(
-                source.place, f"`{text}` is no regular expression: {error}", "in single quotes \\ stands for itself"
-            )
+            compile_pattern(text)
+        except PatternError as error:
+            shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+            report.error(source.place, f"the regular expression `{shown}` {error.message}", error.remedy)
             return None
         return text
 
     def schema(self) -> Schema:
-        return {"type": "string", "format": "regex"}
+        return {"type": "string"}
 
 
 class Statuses(Shape):

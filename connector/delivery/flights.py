@@ -15,6 +15,7 @@ from connector.delivery.item import Item
 from connector.delivery.settlement import Settlement, Settler
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
+from connector.delivery.turns import Turns
 from connector.errors import RequestError, WithheldError
 from connector.model import AlikeOutcomes, Outcome, Reply
 
@@ -70,6 +71,7 @@ class Flights:
         self._settle = settle
         self._counts = counts
         self._clock = clock
+        self._turns = Turns(clock)
         self._tracing = tracing
         self._dry_run = dry_run
         self._grounded = grounded
@@ -87,6 +89,7 @@ class Flights:
 
     async def land(self, deadline: float) -> None:
         """Wait for those under way until `deadline` (monotonic seconds), then give up those that are left."""
+        self._turns.hurry()
         if self._attempts:
             await asyncio.wait(self._attempts, timeout=max(deadline - self._clock.monotonic(), 0.0))
         if self._attempts:
@@ -121,8 +124,10 @@ class Flights:
                 attempt.done = True
                 self._settle(settlement)
         else:
+            seconds = self._clock.monotonic() - sent
+            await self._turns.come()
             if not attempt.done:
-                self._read(attempt, reply, self._clock.monotonic() - sent)
+                self._read(attempt, reply, seconds)
 
     def _read(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
         if self._dry_run:
@@ -130,7 +135,8 @@ class Flights:
             whole: Outcome | None = accepted
             outcomes: Sequence[Outcome] = [accepted] * len(attempt.items)
         else:
-            reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
+            with self._turns.reading():
+                reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
             whole, outcomes = reading.whole, reading.outcomes
         assert len(outcomes) == len(attempt.items), "a reader gives one outcome per message"
         told = [outcomes.shared] * len(outcomes) if isinstance(outcomes, AlikeOutcomes) else outcomes

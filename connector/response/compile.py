@@ -22,6 +22,7 @@ from connector.response.fields import Scope
 from connector.response.path import called
 from connector.response.redact import Redactor
 from connector.response.rules import NO, CompiledRule
+from connector.response.work import TooMuchWorkError
 
 _NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -56,6 +57,7 @@ class Reader:
         self._decoders = tuple(response.decode)
         # A map of results that names a recipient twice says two things about one message.
         self._keep_repeated = any("items" in called(source.each) for source in response.entries if source.each)
+        self._work = scope.work
         self._rules = [CompiledRule(rule, scope) for rule in response.rules]
         self._entries = Entries(response.entries, scope)
 
@@ -72,9 +74,15 @@ class Reader:
             decoders=self._decoders,
             keep_repeated=self._keep_repeated,
             redact=self._redact,
+            work=self._work,
         )
+        self._work.begin()
         try:
             return self._read(content, batch)
+        except TooMuchWorkError as error:
+            self.faults["work"] += 1
+            unknown = Outcome("unknown", reason=str(error), rule="built-in reader")
+            return Reading([unknown] * len(messages), unknown)
         except Exception as error:  # the last line: a reply that ends a lane would come again after each restart
             self.faults["reader"] += 1
             reason = f"the reply could not be read: {type(error).__name__}"
@@ -85,6 +93,7 @@ class Reader:
         if content.reply.fault is not None:  # a rule would read what is not there
             return self._for_all(by_status_alone(content, content.reply.fault), content)
         for rule in self._rules:
+            self._work.spend(rule.weight)
             document = rule.decides(content)
             if document is not NO:
                 break

@@ -10,6 +10,7 @@ from connector.model import Message, Reply
 from connector.response.document import decode, decode_text
 from connector.response.redact import Redactor
 from connector.response.values import bounded, reset_after, retry_after, short_text, to_text
+from connector.response.work import TooMuchWorkError, Work
 
 # Characters of a reason that are looked at before it is bounded: a whole page in place of a sentence costs no more.
 REASON_READ: Final = 4096
@@ -33,6 +34,7 @@ class Content:
         decoders: Sequence[str],
         keep_repeated: bool,
         redact: Redactor,
+        work: Work,
     ) -> None:
         self.reply = reply
         self.now = now
@@ -40,6 +42,7 @@ class Content:
         self._decoders = decoders
         self._keep_repeated = keep_repeated
         self._echo = redact.echo(messages, reply.credentials)
+        self._work = work
 
     @property
     def document(self) -> Any:
@@ -94,9 +97,13 @@ class Content:
         if self.reply.truncated:  # what was cut off may still parse (`123` of `12345`), and then says something else
             return None, "the reply is longer than the limit and was cut off"
         try:
-            return decode(self.reply.body, self._decoders, keep_repeated=self._keep_repeated), None
+            document = decode(self.reply.body, self._decoders, self._work, keep_repeated=self._keep_repeated)
         except ValueError as error:
             return None, f"the reply cannot be decoded: {error}"
+        except TooMuchWorkError:
+            self._work.begin()  # nothing was done yet, and what the status says is still to be read
+            return None, "the reply holds more values than a reply is read for"
+        return document, None
 
     @cached_property
     def _text(self) -> tuple[str, bool]:

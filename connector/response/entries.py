@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,8 +15,10 @@ from connector.response.claims import Claims
 from connector.response.content import Content
 from connector.response.fields import NO_WAIT, Scope, Texts, outcome_of
 from connector.response.path import Get
+from connector.response.regex import Regex
 from connector.response.rules import NO, CompiledRule
 from connector.response.values import scalar_key
+from connector.response.work import ALIKE, ENTRY
 
 # Entries one source may have beyond PARTS for each message. A reply can hold millions (`[0,0,…]`), and each is judged.
 SPARE_ENTRIES: Final = 1_000
@@ -73,7 +74,9 @@ class _Source:
     """
 
     def __init__(self, source: EntrySource, scope: Scope) -> None:
+        before = scope.weight
         self.path = source.path
+        self._work = scope.work
         self._each = scope.path(source.each, f"{source.path}.each")
         self._text = scope.regex(source.text, f"{source.path}.text") if source.text is not None else None
         texts = Texts(source, scope, source.path)
@@ -82,6 +85,7 @@ class _Source:
         self._otherwise = outcome_of(source.then, texts, NO_WAIT, source.path) if source.then is not None else None
         self._match = source.match
         self._values = _Values(source.match, scope, source.path) if source.match.kind == "expressions" else None
+        self._weight = scope.weight - before + ENTRY
         self._alike = None if scope.problems or not AlikeEntries.possible(source) else AlikeEntries(source, rules)
 
     @property
@@ -93,7 +97,9 @@ class _Source:
         if self._alike is None or self._values is None:
             return None
         known = self._values.all_of(turn.content.messages, turn.batch)
-        return self._alike.read(self._entries(turn), known, turn.content, turn.batch_id)
+        entries = self._entries(turn)
+        self._work.spend(len(entries) * ALIKE)
+        return self._alike.read(entries, known, turn.content, turn.batch_id)
 
     def read(self, turn: _Turn) -> None:
         """Give each entry of this source to its message."""
@@ -104,6 +110,7 @@ class _Source:
         if len(entries) > PARTS * len(turn.content.messages) + SPARE_ENTRIES:
             claims.refuse(f"the reply has {len(entries):,} entries")
             return
+        self._work.spend(len(entries) * self._weight)
         judge = self._judge(turn)
         if self._values is None:
             self._claim_by_position(entries, judge, claims)
@@ -132,7 +139,7 @@ class _Source:
             return found
         return [] if found is None or found == "" else [found]
 
-    def _entries_of_text(self, text: re.Pattern[str], turn: _Turn) -> list[Any]:
+    def _entries_of_text(self, text: Regex, turn: _Turn) -> list[Any]:
         found = list(text.finditer(turn.content.text))
         if turn.content.text_is_cut:
             turn.claims.doubt_positions("the reply was cut off")

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Protocol, cast
 
+from connector.definition.patterns import PatternError, compile_pattern
 from connector.definition.tree import Rule
 from connector.errors import Problem
 from connector.model import Outcome, Then
 from connector.response.content import Content
-from connector.response.path import Get, PathError, compile_condition, compile_path
+from connector.response.path import Get, PathError, compile_condition, compile_path, weight
+from connector.response.regex import Regex
 from connector.response.values import (
     constant_after,
     constant_until,
     read_after,
     read_until,
 )
+from connector.response.work import Work
 
 # These send the message again, so a Retry-After that came with the reply counts.
 AGAIN: Final = frozenset({"retry", "throttle", "pause", "defer", "uncertain"})
@@ -32,9 +34,13 @@ class Scope:
     Attributes:
         faults: path of an expression → how often it failed on a reply.
         problems: everything wrong in the definition.
+        work: the account that reading a reply is paid out of.
+        weight: nodes of all expressions so far: the difference is what a part of the definition may cost.
     """
 
     def __init__(self) -> None:
+        self.work = Work()
+        self.weight = 0
         self.faults: Counter[str] = Counter()
         self.problems: list[Problem] = []
 
@@ -46,7 +52,8 @@ class Scope:
         if source is None:
             return None
         try:
-            return compile_path(source, self.faults, name=place)
+            self.weight += weight(source)
+            return compile_path(source, self.faults, name=place, work=self.work)
         except PathError as error:
             self.problem(error.message, error.remedy, place)
             return None
@@ -56,18 +63,19 @@ class Scope:
         if source is None:
             return None
         try:
-            return compile_condition(source, self.faults, name=place)
+            self.weight += weight(source)
+            return compile_condition(source, self.faults, name=place, work=self.work)
         except PathError as error:
             self.problem(error.message, error.remedy, place)
             return None
 
-    def regex(self, source: str, place: str) -> re.Pattern[str]:
+    def regex(self, source: str, place: str) -> Regex:
         """A regular expression compiled; one that is wrong never matches."""
         try:
-            return re.compile(source)
-        except re.error as error:
-            self.problem(f"not a regular expression: `{source}`: {error}", "see Python's `re`", place)
-            return re.compile(r"(?!)")
+            return Regex(compile_pattern(source), self.work)
+        except PatternError as error:
+            self.problem(f"the regular expression `{source}` {error.message}", error.remedy, place)
+            return Regex(compile_pattern(r"[^\x00-\x{10ffff}]"), self.work)
 
 
 class _HasTexts(Protocol):

@@ -9,9 +9,14 @@ from typing import Any, Final
 from jmespath import functions
 
 from connector.response.document import Fields, parse_json
+from connector.response.work import BYTES_A_STEP, CALL, ITEM, Work
 
 # Bounded, so that a reply of 4 MB of digits is not turned into a number.
 _DECIMAL: Final = re.compile(r"\s*[+-]?\d{1,300}(\.\d{1,300})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
+
+# Functions that look at everything inside their arguments: to write it, or to compare it.
+_WHOLE: Final = frozenset({"to_string", "contains", "sort", "min", "max"})
+
 _NOT_DIGITS: Final = re.compile(r"[^0-9]+")
 
 
@@ -32,7 +37,31 @@ def to_number(value: Any) -> int | float | None:
         return number if math.isfinite(number) else None
 
 
-class _Functions(functions.Functions):
+class ReplyFunctions(functions.Functions):
+    """JMESPath's functions with ours, paid out of `work` by the size of what they are given."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self._work = work
+
+    def call_function(self, function_name: str, resolved_args: Any) -> Any:
+        """The library's, after its price is paid. Raises TooMuchWorkError besides what the library raises."""
+        spend = self._work.spend
+        spend(CALL)
+        for value in resolved_args:
+            if isinstance(value, str):
+                spend(len(value) // BYTES_A_STEP)
+            elif isinstance(value, list):
+                spend(len(value) * ITEM)
+                if function_name == "join":
+                    spend(sum(len(each) for each in value if isinstance(each, str)) // BYTES_A_STEP)
+            elif isinstance(value, dict):
+                spend(len(value) * ITEM)
+        if function_name in _WHOLE:
+            for value in resolved_args:
+                self._work.weigh(value)
+        return super().call_function(function_name, resolved_args)
+
     @functions.signature({"types": []})
     def _func_to_number(self, value: Any) -> int | float | None:
         return to_number(value)
@@ -51,7 +80,7 @@ class _Functions(functions.Functions):
         if not isinstance(value, str):
             return None
         try:
-            return parse_json(value.encode("utf-8", "replace"))
+            return parse_json(value.encode("utf-8", "replace"), self._work)
         except ValueError:
             return None
 
@@ -73,6 +102,3 @@ class _Functions(functions.Functions):
     @functions.signature({"types": []})
     def _func_trim(self, value: Any) -> str | None:
         return value.strip() if isinstance(value, str) else None
-
-
-FUNCTIONS: Final = _Functions()

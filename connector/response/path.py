@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from jmespath.visitor import Options, TreeInterpreter
 
 from connector.definition.jmes_checks import OVER_REPLIES, slips, walk
 from connector.definition.jmes_parse import Node, PathSyntaxError, parse
-from connector.response.functions import FUNCTIONS, to_number
+from connector.response.functions import ReplyFunctions, to_number
+from connector.response.work import BYTES_A_STEP, VISIT, TooMuchWorkError, Work
 
 Get = Callable[[Any], Any]
 
@@ -48,7 +49,16 @@ def as_list(value: Any) -> list[Any] | None:
 
 
 class _Interpreter(TreeInterpreter):
-    """The library's tree walk, lenient about lists."""
+    """The library's tree walk, lenient about lists, and paid for node by node."""
+
+    def __init__(self, work: Work) -> None:
+        self.functions = ReplyFunctions(work)
+        self._spend = work.spend
+        super().__init__(Options(custom_functions=self.functions))
+
+    def visit(self, node: Node, *args: Any, **kwargs: Any) -> Any:
+        self._spend(VISIT)
+        return super().visit(node, *args, **kwargs)
 
     def visit_projection(self, node: Node, value: Any) -> list[Any] | None:
         base = as_list(self.visit(node["children"][0], value))
@@ -71,20 +81,23 @@ class _Interpreter(TreeInterpreter):
         if base is None:
             return None
         merged: list[Any] = []
+        self._spend(len(base))
         for element in base:
             if isinstance(element, list):
+                self._spend(len(element))
                 merged.extend(element)
             else:
                 merged.append(element)
         return merged
 
+    def visit_slice(self, node: Node, value: Any) -> Any:
+        self._spend(len(value) if isinstance(value, list) else 0)
+        return super().visit_slice(node, value)
+
     def visit_index(self, node: Node, value: Any) -> Any:
         base = as_list(value)
         position: int = node["value"]
         return base[position] if base is not None and -len(base) <= position < len(base) else None
-
-
-_INTERPRETER = _Interpreter(Options(custom_functions=FUNCTIONS))
 
 
 def truthy(value: Any) -> bool:
@@ -94,27 +107,38 @@ def truthy(value: Any) -> bool:
     return not (isinstance(value, (str, list, dict)) and len(value) == 0)
 
 
-def compile_path(source: str, faults: Counter[str], *, name: str = "") -> Get:
+def compile_path(source: str, faults: Counter[str], *, name: str = "", work: Work | None = None) -> Get:
     """A function from a document to the value at `source`; null where it fails, counted in `faults` under `name`.
 
-    Raises PathError when the expression cannot be parsed or calls what does not exist.
+    What it walks through is paid out of `work`; where that is spent, the function raises TooMuchWorkError. Raises
+    PathError when the expression cannot be parsed or calls what does not exist.
     """
     node = _parsed(source)
     names = _plain_names(node)
     if names is not None:  # cannot fail
         return _getter(names)
-    return _guarded(_closure(node), faults, name or source)
+    return _guarded(_Closures(work or Work()).of(node), faults, name or source)
 
 
-def compile_condition(source: str, faults: Counter[str], *, name: str = "") -> Callable[[Any], bool]:
+def compile_condition(
+    source: str, faults: Counter[str], *, name: str = "", work: Work | None = None
+) -> Callable[[Any], bool]:
     """A function from a document to whether the expression is true of it. Raises PathError as `compile_path` does."""
-    get = compile_path(source, faults, name=name)
+    get = compile_path(source, faults, name=name, work=work)
 
     def holds(document: Any) -> bool:
         result = get(document)
         return result is True or (result is not False and truthy(result))
 
     return holds
+
+
+def weight(source: str) -> int:
+    """How many nodes an expression has: steps that its closures take at most; 0 for one that cannot be parsed."""
+    try:
+        return sum(1 for _ in walk(parse(source)))
+    except PathSyntaxError:
+        return 0
 
 
 def plain_name(source: str | None) -> str | None:
@@ -148,6 +172,8 @@ def _guarded(get: Get, faults: Counter[str], name: str) -> Get:
     def guarded(document: Any) -> Any:
         try:
             return get(document)
+        except TooMuchWorkError:
+            raise
         except Exception:  # whatever a provider's data makes of an expression is "no match", never an exception
             faults[name] += 1
             return None
@@ -186,25 +212,119 @@ def _current(value: Any) -> Any:
     return value
 
 
-def _closure(node: Node) -> Get:
-    """A node as a closure; what has no closure of its own is walked by the library."""
-    names = _plain_names(node)
-    if names is not None:
-        return _getter(names)
-    build = _CLOSURES.get(node["type"])
-    made = build(node) if build is not None else None
-    return made or (lambda value: _INTERPRETER.visit(node, value))
+class _Closures:
+    """Nodes as closures; what has no closure of its own is walked by the library, and paid for out of `work`."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._interpreter = _Interpreter(work)
+        self._builders: dict[str, Callable[[Node], Get | None]] = {
+            "subexpression": self._chain,
+            "index_expression": self._chain,
+            "pipe": self._chain,
+            "identity": lambda node: _current,
+            "literal": _literal,
+            "multi_select_list": _list_of_literals,
+            "comparator": self._comparator,
+            "or_expression": self._or,
+            "and_expression": self._and,
+            "not_expression": self._not,
+            "function_expression": self._call,
+        }
+
+    def of(self, node: Node) -> Get:
+        """The closure of a node."""
+        names = _plain_names(node)
+        if names is not None:
+            return _getter(names)
+        build = self._builders.get(node["type"])
+        made = build(node) if build is not None else None
+        visit = self._interpreter.visit
+        return made or (lambda value: visit(node, value))
+
+    def _chain(self, node: Node) -> Get:
+        steps = [self.of(child) for child in node["children"]]
+
+        def chain(value: Any) -> Any:
+            for step in steps:
+                value = step(value)
+            return value
+
+        return chain
+
+    def _comparator(self, node: Node) -> Get | None:
+        if node["value"] not in ("eq", "ne"):
+            return None
+        left, right = (self.of(child) for child in node["children"])
+        wanted = node["value"] == "eq"
+        if node["children"][1]["type"] == "literal" and isinstance(node["children"][1]["value"], str):
+            constant: str = node["children"][1]["value"]
+            return lambda value: (left(value) == constant) is wanted
+        equals = TreeInterpreter.COMPARATOR_FUNC[node["value"]]
+        return lambda value: equals(left(value), right(value))
+
+    def _or(self, node: Node) -> Get:
+        left, right = (self.of(child) for child in node["children"])
+
+        def either(value: Any) -> Any:
+            result = left(value)
+            return result if truthy(result) else right(value)
+
+        return either
+
+    def _and(self, node: Node) -> Get:
+        left, right = (self.of(child) for child in node["children"])
+
+        def both(value: Any) -> Any:
+            result = left(value)
+            return right(value) if truthy(result) else result
+
+        return both
+
+    def _not(self, node: Node) -> Get:
+        inner = self.of(node["children"][0])
+        return lambda value: not truthy(inner(value))
+
+    def _call(self, node: Node) -> Get | None:
+        name = node["value"]
+        if any(child["type"] == "expref" for child in node["children"]):
+            return None
+        arguments = [self.of(child) for child in node["children"]]
+        if name == "contains":
+            constants = _constants(node["children"][0])
+            return self._contains(*arguments) if constants is None else _among(constants, arguments[1])
+        if name == "to_number":
+            (argument,) = arguments
+            return lambda value: to_number(argument(value))
+        call = self._interpreter.functions.call_function
+        return lambda value: call(name, [argument(value) for argument in arguments])
+
+    def _contains(self, subject: Get, search: Get) -> Get:
+        work = self._work
+
+        def contains(value: Any) -> bool:
+            base = subject(value)
+            if isinstance(base, list):
+                work.spend(len(base))
+            elif isinstance(base, str):
+                work.spend(len(base) // BYTES_A_STEP)
+            else:
+                raise TypeError("contains() takes an array or a string")
+            found = search(value)
+            if isinstance(found, (list, dict)):
+                work.weigh(base)
+            return found in base
+
+        return contains
 
 
-def _chain(node: Node) -> Get:
-    steps = [_closure(child) for child in node["children"]]
+def _among(constants: list[Any], search: Get) -> Get:
+    def among(value: Any) -> bool:
+        if value is None:  # a multi-select of null is null
+            raise TypeError("contains() takes an array or a string")
+        return search(value) in constants
 
-    def chain(value: Any) -> Any:
-        for step in steps:
-            value = step(value)
-        return value
-
-    return chain
+    return among
 
 
 def _literal(node: Node) -> Get:
@@ -222,88 +342,6 @@ def _constants(node: Node) -> list[Any] | None:
     if node["type"] != "multi_select_list" or any(child["type"] != "literal" for child in node["children"]):
         return None
     return [child["value"] for child in node["children"]]
-
-
-def _comparator(node: Node) -> Get | None:
-    if node["value"] not in ("eq", "ne"):
-        return None
-    left, right = (_closure(child) for child in node["children"])
-    wanted = node["value"] == "eq"
-    if node["children"][1]["type"] == "literal" and isinstance(node["children"][1]["value"], str):
-        constant: str = node["children"][1]["value"]
-        return lambda value: (left(value) == constant) is wanted
-    equals = TreeInterpreter.COMPARATOR_FUNC[node["value"]]
-    return lambda value: equals(left(value), right(value))
-
-
-def _or(node: Node) -> Get:
-    left, right = (_closure(child) for child in node["children"])
-
-    def either(value: Any) -> Any:
-        result = left(value)
-        return result if truthy(result) else right(value)
-
-    return either
-
-
-def _and(node: Node) -> Get:
-    left, right = (_closure(child) for child in node["children"])
-
-    def both(value: Any) -> Any:
-        result = left(value)
-        return right(value) if truthy(result) else result
-
-    return both
-
-
-def _not(node: Node) -> Get:
-    inner = _closure(node["children"][0])
-    return lambda value: not truthy(inner(value))
-
-
-def _call(node: Node) -> Get | None:
-    name = node["value"]
-    if any(child["type"] == "expref" for child in node["children"]):
-        return None
-    arguments = [_closure(child) for child in node["children"]]
-    if name == "contains":
-        subject, search = arguments
-        constants = _constants(node["children"][0])
-        if constants is not None:
-
-            def among(value: Any) -> bool:
-                if value is None:  # a multi-select of null is null
-                    raise TypeError("contains() takes an array or a string")
-                return search(value) in constants
-
-            return among
-
-        def contains(value: Any) -> bool:
-            base = subject(value)
-            if not isinstance(base, (list, str)):
-                raise TypeError("contains() takes an array or a string")
-            return search(value) in base
-
-        return contains
-    if name == "to_number":
-        (argument,) = arguments
-        return lambda value: to_number(argument(value))
-    return lambda value: FUNCTIONS.call_function(name, [argument(value) for argument in arguments])
-
-
-_CLOSURES: Final[dict[str, Callable[[Node], Get | None]]] = {
-    "subexpression": _chain,
-    "index_expression": _chain,
-    "pipe": _chain,
-    "identity": lambda node: _current,
-    "literal": _literal,
-    "multi_select_list": _list_of_literals,
-    "comparator": _comparator,
-    "or_expression": _or,
-    "and_expression": _and,
-    "not_expression": _not,
-    "function_expression": _call,
-}
 
 
 # ---- checking -------------------------------------------------------------------------------------------------------

@@ -22,9 +22,11 @@ class CompiledRule:
     Attributes:
         path: where it stands in the definition.
         then: an outcome, or `entries`.
+        weight: steps that asking it may take, but for what grows with the reply.
     """
 
     def __init__(self, rule: Rule, scope: Scope, fallback: Texts | None = None) -> None:
+        before = scope.weight
         self.path = rule.path
         self.then = rule.then
         self._status = rule.status
@@ -35,6 +37,7 @@ class CompiledRule:
         self._when = scope.condition(rule.when, f"{rule.path}.when")
         self._texts = Texts(rule, scope, rule.path, fallback)
         self._wait = Wait(rule, scope)
+        self.weight = scope.weight - before + 1
 
     def fits_head(self, content: Content) -> bool:
         """Whether status and headers of the reply are as the rule wants them."""
@@ -50,7 +53,7 @@ class CompiledRule:
         """The named groups of the headers' expressions, which have been found: an id may stand in `Location`."""
         groups: dict[str, Any] = {}
         for name, pattern in self._headers:
-            if pattern.groupindex and (found := pattern.search(content.reply.headers[name][:TEXT_LIMIT])) is not None:
+            if pattern.names and (found := pattern.search(content.reply.headers[name][:TEXT_LIMIT])) is not None:
                 groups |= found.groupdict()
         return groups
 

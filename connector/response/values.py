@@ -14,6 +14,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 # Longest id, code or reason, in characters: results stay small whatever a provider writes.
 TEXT_LENGTH: Final = 500
 
+# Characters of a text that are looked at before it is bounded: a page in place of a sentence costs no more.
+TEXT_READ: Final = 8 * TEXT_LENGTH
+
+# Characters a time or a wait may have: an HTTP date has 29. What is longer is none, and is not searched for one.
+TIME_LENGTH: Final = 100
+
 # Longest wait a reply can ask for, seconds. A provider's slip must not stop a lane for good; a wait that is really
 # longer is asked for again after it.
 LONGEST_AFTER: Final = 24 * 3600.0
@@ -53,6 +59,7 @@ _SPOKEN_UNITS: Final = {
     )
     for word in words.split()
 } | {"": 1.0}
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
 _UNITS: Final = {"ms": 0.001, "s": 1.0, None: 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -63,7 +70,7 @@ def to_text(value: Any) -> str | None:
     """A value as text without control characters; None for null and for nothing but blanks. Not bounded yet."""
     if value is None:
         return None
-    text = value if isinstance(value, str) else _written(value)
+    text = (value if isinstance(value, str) else _written(value))[:TEXT_READ]
     if text.isascii() and text.isprintable():  # nearly always
         return text.strip() or None
     # Halves of surrogate pairs cannot be written to Kafka.
@@ -105,7 +112,14 @@ def _written(value: Any) -> str:
     try:
         if value.__class__ is int:
             return str(value)
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        pieces: list[str] = []
+        length = 0
+        for piece in _JSON.iterencode(value):  # piece by piece: a whole reply is not written for its first words
+            pieces.append(piece)
+            length += len(piece)
+            if length > TEXT_READ:
+                break
+        return "".join(pieces)
     except (ValueError, RecursionError):  # more than 4,300 digits; nested too deeply
         return ""
 
@@ -125,7 +139,7 @@ def read_after(value: Any, now: float) -> float | None:
         return None
     if isinstance(value, (int, float)):
         seconds = float(value) if abs(value) < _MILLISECONDS else math.inf
-    elif isinstance(value, str) and _DURATION.fullmatch(value):
+    elif isinstance(value, str) and len(value) <= TIME_LENGTH and _DURATION.fullmatch(value):
         return constant_after(value)
     else:
         instant = read_instant(value)
@@ -143,7 +157,7 @@ def retry_after(header: str | None, date: str | None, now: float) -> float | Non
     """
     if header is None:
         return None
-    server_now = _http_date(date) if date else None
+    server_now = _http_date(date[:TIME_LENGTH]) if date else None
     if server_now is None:
         server_now = now
     waits = [_one_wait(part.strip(), server_now, now) for part in header[:_WAITS_READ].split(",")]
@@ -170,9 +184,12 @@ def reset_after(headers: Mapping[str, str], now: float) -> float | None:
     `RateLimit: …;t=30` (draft-ietf-httpapi-ratelimit-headers), or a number that is seconds from now or, where it is as
     large, a time in seconds or milliseconds since the epoch.
     """
-    found = _RESET_IN.search(headers.get("ratelimit", ""))
+    found = _RESET_IN.search(headers.get("ratelimit", "")[:TEXT_LENGTH])
     texts = [found[1] if found else None, *map(headers.get, RESET_HEADERS)]
-    text = next((text for text in texts if text is not None and _NUMBER.fullmatch(text.strip())), None)
+    text = next(
+        (text for text in texts if text is not None and len(text) <= TIME_LENGTH and _NUMBER.fullmatch(text.strip())),
+        None,
+    )
     if text is None:
         return None
     seconds = float(text)
@@ -223,6 +240,8 @@ def read_instant(value: Any) -> float | None:
     A date without a zone is taken as UTC.
     """
     if isinstance(value, str):
+        if len(value) > TIME_LENGTH:
+            return None
         if not _NUMBER.fullmatch(value):
             return _iso_date(value) or _http_date(value)
         value = float(value)

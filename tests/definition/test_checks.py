@@ -118,7 +118,7 @@ ERRORS = [
     (RULE, f"{RULE}\n    - {{when: 'nope(a)', then: reject}}", "12:14: response.rules[1].when", "the JMESPath function `nope` is not known"),
     (RULE, f"{RULE}\n    - {{when: 'start_with(a, `1`)', then: reject}}", "12:14: response.rules[1].when", "did you mean `starts_with`?"),
     (RULE, f"{RULE}\n    - {{when: 'a == `b`', then: reject}}", "12:14: response.rules[1].when", "has no JSON in its backticks; write texts in '…'"),
-    (RULE, f"{RULE}\n    - {{text: '(', then: reject}}", "12:14: response.rules[1].text", "is no regular expression"),
+    (RULE, f"{RULE}\n    - {{text: '(', then: reject}}", "12:14: response.rules[1].text", "the regular expression `(` has a ( that is not closed; close it"),
     (RULE, f"{RULE}\n    - {{text: '(?P<a>.)', then: reject, code: b}}", "12:46: response.rules[1].code", "`text` has no group named `b`; write (?P<b>…) in it; it has: a"),
     (RULE, f"{RULE}\n    - {{header: {{Location: '/(?P<a>.)'}}, then: accept, id: b}}", "12:59: response.rules[1].id", "`header` has no group named `b`; write (?P<b>…) in it; it has: a"),
     (RULE, f"{RULE}\n    - {{status: 503, then: defer}}", "12:7: response.rules[1]", "`defer` without `until`"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from connector.response.document import TEXT_LIMIT, XML_DEPTH, Fields, decode, decode_text, parse_json, parse_xml
+from connector.response.work import Work
 
 
 @pytest.mark.parametrize(
@@ -28,8 +29,8 @@ from connector.response.document import TEXT_LIMIT, XML_DEPTH, Fields, decode, d
     ],
 )
 def test_json_is_read_as_providers_write_it(body: bytes, document: Any) -> None:
-    assert parse_json(body) == document
-    assert parse_json(body, keep_repeated=True) == document
+    assert parse_json(body, Work()) == document
+    assert parse_json(body, Work(), keep_repeated=True) == document
 
 
 @pytest.mark.parametrize(
@@ -47,11 +48,11 @@ def test_json_is_read_as_providers_write_it(body: bytes, document: Any) -> None:
 )
 def test_what_is_no_json_says_where_and_never_what(body: bytes, why: str) -> None:
     with pytest.raises(ValueError, match="^" + why.replace("(", r"\(") + "$"):
-        parse_json(body)
+        parse_json(body, Work())
 
 
 def test_a_key_written_twice_is_kept_twice_on_demand() -> None:
-    document = parse_json(b'{"m": {"a": 1, "b": 2, "a": 3}}', keep_repeated=True)
+    document = parse_json(b'{"m": {"a": 1, "b": 2, "a": 3}}', Work(), keep_repeated=True)
     assert isinstance(document["m"], Fields)
     assert document["m"] == {"a": 3, "b": 2}
     assert document["m"].pairs == [("a", 1), ("b", 2), ("a", 3)]
@@ -77,7 +78,7 @@ def test_a_key_written_twice_is_kept_twice_on_demand() -> None:
     ],
 )
 def test_attributes_and_elements_of_xml_are_plain_fields(body: bytes, document: Any) -> None:
-    assert parse_xml(body) == document
+    assert parse_xml(body, Work()) == document
 
 
 @pytest.mark.parametrize(
@@ -95,15 +96,15 @@ def test_attributes_and_elements_of_xml_are_plain_fields(body: bytes, document: 
 )
 def test_what_is_no_xml_says_where_and_never_what(body: bytes, why: str) -> None:
     with pytest.raises(ValueError, match="^" + why):
-        parse_xml(body)
+        parse_xml(body, Work())
 
 
 def test_decoders_are_tried_in_order() -> None:
-    assert decode(b"<a>1</a>", ("json", "xml")) == {"a": "1"}
-    assert decode(b"1", ("json", "xml")) == 1
-    assert decode(b"OK 12", ("json", "none")) is None
+    assert decode(b"<a>1</a>", ("json", "xml"), Work()) == {"a": "1"}
+    assert decode(b"1", ("json", "xml"), Work()) == 1
+    assert decode(b"OK 12", ("json", "none"), Work()) is None
     with pytest.raises(ValueError, match=r"^not JSON \(expecting value at character 1\), not XML \(syntax error"):
-        decode(b"OK 12", ("json", "xml"))
+        decode(b"OK 12", ("json", "xml"), Work())
 
 
 def test_text_is_bounded_and_tolerant() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
 
 from connector.definition.jmes_checks import OVER_REPLIES
-from connector.response.functions import FUNCTIONS
+from connector.response.functions import ReplyFunctions
 from connector.response.path import PathError, compile_condition, compile_path, truthy
 
 
@@ -153,7 +153,8 @@ def test_what_is_wrong_is_found_before_the_first_reply(source: str, message: str
 def test_loading_and_reading_know_the_same_functions() -> None:
     """Names, how many arguments each takes, and of which kinds."""
     declared = {
-        name: tuple(each["types"] for each in found["signature"]) for name, found in FUNCTIONS.FUNCTION_TABLE.items()
+        name: tuple(each["types"] for each in found["signature"])
+        for name, found in ReplyFunctions.FUNCTION_TABLE.items()
     }
     known = {name: tuple(list(kind) for kind in kinds) for name, (kinds, _) in OVER_REPLIES.items()}
     known["to_number"] = tuple([] for _ in known["to_number"])
