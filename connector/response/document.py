@@ -17,7 +17,15 @@ from xml.parsers import expat
 
 import orjson
 
-from connector.response.work import BYTES_A_STEP, JSON_VALUE, JSON_VALUE_LENIENT, XML_BYTES_A_STEP, XML_MARK, Work
+from connector.response.work import (
+    BYTES_A_STEP,
+    JSON_CONTAINER,
+    JSON_VALUE,
+    JSON_VALUE_LENIENT,
+    XML_BYTES_A_STEP,
+    XML_MARK,
+    Work,
+)
 
 # Elements inside one another. Replies of SMS providers have fewer than ten levels.
 XML_DEPTH: Final = 100
@@ -104,8 +112,9 @@ def parse_json(body: bytes, work: Work, *, keep_repeated: bool = False) -> Any:
     characters and halves of surrogate pairs (texts cut by the provider) allowed, and NaN, Infinity and numbers out of
     range as null: none of them makes the rest of a reply doubtful.
     """
-    values = body.count(b",") + body.count(b"[") + body.count(b"{")
-    work.spend(values * JSON_VALUE + len(body) // BYTES_A_STEP)
+    containers = body.count(b"[") + body.count(b"{")
+    values = body.count(b",") + containers
+    work.spend(values * JSON_VALUE + containers * JSON_CONTAINER + len(body) // BYTES_A_STEP)
     if not keep_repeated and not _has_long_number(body):
         try:
             return orjson.loads(body)

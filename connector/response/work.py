@@ -17,6 +17,7 @@ SECONDS: Final = 0.25
 
 # What things cost, in steps; measured, and rounded up.
 JSON_VALUE: Final = 3
+JSON_CONTAINER: Final = 12  # a list or an object: the collector looks at them while they are made
 JSON_VALUE_LENIENT: Final = 6  # a second pass, by the standard library
 XML_MARK: Final = 25  # an element, an attribute, an entity: half of a name and its end
 XML_BYTES_A_STEP: Final = 6  # line breaks: each is told apart

@@ -143,5 +143,5 @@ def test_no_reply_ends_in_an_exception_or_holds_the_loop(decoder: str) -> None:
         slowest = max(slowest, time.thread_time() - begun)
         assert "reader" not in by.faults, (number, body[:200])
         assert len(reading.outcomes) == count, (number, body[:200])
-        assert slowest < 2 * SECONDS, (number, body[:200])
+        assert slowest < 4 * SECONDS, (number, body[:200])
     sys.stdout.write(f"{decoder}: {REPLIES:,} replies, the slowest {slowest * 1000:.0f} ms of CPU\n")
