@@ -28,9 +28,10 @@ from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
 from connector.stream.alike import records
 from connector.stream.control import Control, decode_messages
+from connector.stream.formats import SETTLES, settled_place, settles
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
-from connector.stream.tail import SETTLES, Offsets, settled_place, settles
 from tests.integration.pipeline import BATCHED
 
 BATCH = 1000  # the seed's limit

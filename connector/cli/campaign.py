@@ -18,6 +18,7 @@ from connector.errors import ConfigurationError, Problem, UsageError
 from connector.model import Campaign, CampaignState
 from connector.settings import Loaded, Settings
 from connector.stream.control import campaign_record, read_campaign, schedule
+from connector.untrusted import UnreadableError
 
 # What `$$Name` of these reads in an event; what only an event can bring is not among them.
 FIELDS = {"Body": "body", "TemplateID": "template_id"}
@@ -58,8 +59,7 @@ def put(loaded: Loaded, campaign_id: str, file: IO[bytes], of_events: tuple[str,
     if problems:
         raise ConfigurationError([_at(campaign_id, problem) for problem in problems])
     record = campaign_record(campaign_id, value)
-    table = control.read(loaded.settings)
-    table.apply(*record)  # refuses what would outgrow the table
+    control.read(loaded.settings).check_room(*record)
     control.write(loaded.settings, [record])
     click.echo(f"{campaign_id}  {value.state}")
 
@@ -222,7 +222,7 @@ def missing(definition: Definition, supplied: set[str]) -> dict[str, str]:
 def _read(file: IO[bytes]) -> Campaign:
     try:
         return read_campaign(file.read())
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UnreadableError as error:
         raise ConfigurationError(
             [Problem(f"is no campaign: {error}", "see schemas/campaign.schema.json", file=file.name)]
         ) from None

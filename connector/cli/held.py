@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -69,6 +70,8 @@ async def ask_console(settings: Settings, console: str | None) -> Providers:
         note(f"no console answers at {console} ({type(error).__name__}): what providers do is not known")
         return Providers(None, grace=grace)
     reports = document.get("workers", [document])
+    for version, number in sum((Counter(report.get("held", {})) for report in reports), Counter()).items():
+        note(f"{number} events are held for a worker that reads format version {version}")
     lanes: dict[str, dict[str, Any]] = {}
     for report in reports:
         for name, lane in report["lanes"].items():

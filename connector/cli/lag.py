@@ -18,6 +18,9 @@ from connector.cli.selection import decode
 from connector.kafka.reader import Bounds, Members, Reader, open_reader
 from connector.settings import Loaded, Settings
 from connector.settings.units import format_duration
+from connector.stream import retry
+from connector.stream.formats import VersionError
+from connector.untrusted import UnreadableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +166,21 @@ def row(
     event = decode(record.value) or {}
     age = max(0.0, time.time() - record.timestamp / 1000)
     provider = event.get("provider")
-    holds = _holds(event, age, situation, situation.delays.get(tp.topic), is_new=committed is None)
+    delay = situation.delays.get(tp.topic)
+    holds = None if delay is None else _other_version(record)
+    holds = holds or _holds(event, age, situation, delay, is_new=committed is None)
     oldest = Oldest(event.get("message_id"), provider, event.get("campaign_id"), round(age, 1), holds)
     return Row(tp.topic, tp.partition, committed, bounds.end, behind, oldest=oldest)
+
+
+def _other_version(record: ConsumerRecord) -> str | None:
+    try:
+        retry.read(record.headers)
+    except VersionError as error:
+        return f"format version {error.needed}: only a worker of that version can read it"
+    except UnreadableError:
+        pass
+    return None
 
 
 def _holds(event: Mapping[str, Any], age: float, situation: Situation, delay: float | None, *, is_new: bool) -> str:

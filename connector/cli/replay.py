@@ -10,17 +10,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import click
+import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.cli.moments import MOMENT
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table, progress
-from connector.cli.selection import Selection, decode, selection_options
+from connector.cli.selection import ERRORS, Selection, decode, selection_options, text_headers
 from connector.errors import UsageError
 from connector.kafka.reader import Reader, ends_of, open_reader
 from connector.kafka.sending import Outgoing, Place, open_producer, produce
 from connector.model import Status
 from connector.settings import Loaded, Settings
+from connector.stream import formats
 from connector.stream.duplicates import REPLAY_OF
 
 MAY_HAVE_ARRIVED = {Status.ACCEPTED, Status.UNKNOWN, Status.DUPLICATE}
@@ -157,9 +159,8 @@ async def _events(
     starts = await reader.offsets_at(partitions, since)
     wanted: dict[TopicPartition, dict[int, dict[str, Any]]] = {}
     async for record in reader.scan(starts, ends_of(await reader.bounds(partitions))):
-        if (result := selection.read(record.value)) is not None and isinstance(source := result.get("source"), dict):
-            tp = TopicPartition(source["topic"], source["partition"])
-            wanted.setdefault(tp, {})[source["offset"]] = result
+        if (result := selection.read(record.value)) is not None and (source := _source(result)) is not None:
+            wanted.setdefault(TopicPartition(source.topic, source.partition), {})[source.offset] = result
     found = Found()
     there = set(await reader.partitions({tp.topic for tp in wanted}, optional=True))
     bounds = await reader.bounds(there & set(wanted))
@@ -180,14 +181,21 @@ def _add(found: Found, record: ConsumerRecord, topic: str, result: Mapping[str, 
         found.add(Outgoing(topic, record.key, record.value, [(REPLAY_OF, origin)]), result)
 
 
+def _source(result: Mapping[str, Any]) -> formats.Place | None:
+    try:
+        return msgspec.convert(result.get("source"), formats.Place)
+    except msgspec.ValidationError:
+        return None
+
+
 def about_letter(record: ConsumerRecord) -> dict[str, Any]:
     """What a dead letter says of itself, in the words of a result, and the topic it came from."""
-    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers}
+    headers = text_headers(record)
     event = decode(record.value) or {}
     return {
-        "status": headers.get("__connect.errors.exception.class.name", "").rpartition(".")[2],
-        "reason": headers.get("__connect.errors.exception.message"),
-        "topic": headers.get("__connect.errors.topic"),
+        "status": headers[f"{ERRORS}exception.class.name"].rpartition(".")[2],
+        "reason": headers[f"{ERRORS}exception.message"] or None,
+        "topic": headers[f"{ERRORS}topic"] or None,
         **{name: event.get(name) for name in ("message_id", "provider", "campaign_id")},
     }
 

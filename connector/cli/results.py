@@ -95,8 +95,8 @@ def show(result: Mapping[str, Any], *, as_json: bool) -> None:
         print_json(result)
         return
     words = [
-        str(result.get("completed_at", ""))[:19],
-        f"{result.get('status', ''):<9}",
+        (result.get("completed_at") or "")[:19],
+        f"{result.get('status') or '':<9}",
         result.get("message_id") or "-",
         result.get("provider") or "-",
         result.get("campaign_id") or "-",

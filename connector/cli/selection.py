@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import click
-import orjson
+from aiokafka import ConsumerRecord
 
 from connector.model import Status
+from connector.untrusted import Reader, UnreadableError
+
+ERRORS = "__connect.errors."
+"""What the names of a dead letter's headers begin with."""
+
+TEXTS = (
+    *("message_id", "provider", "campaign_id", "to", "status", "reason", "code"),
+    *("provider_message_id", "completed_at"),
+)
+"""Fields that are shown."""
+
+_read = Reader(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +66,31 @@ class Selection:
 
 
 def decode(value: bytes | None) -> dict[str, Any] | None:
-    """A JSON object; None for anything else."""
+    """An event or a result: a JSON object; None for anything else.
+
+    Anybody may write into a topic: of the fields that are shown, those that are no texts are left empty.
+    """
     try:
-        document = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
+        document = _read(value)
+    except UnreadableError:
         return None
-    return document if isinstance(document, dict) else None
+    for name in TEXTS:
+        if not isinstance(document.get(name, ""), str):
+            document[name] = None
+    return document
+
+
+def text_headers(record: ConsumerRecord) -> defaultdict[str, str]:
+    """A record's headers as text, whatever is in them; empty where there is none of a name."""
+    found: defaultdict[str, str] = defaultdict(str)
+    for name, value in record.headers:
+        found[name] = (value or b"").decode("utf-8", "replace")
+    return found
+
+
+def is_number(text: str) -> bool:
+    """Whether it is one that Kafka has: `int` refuses some thousand digits, and takes those of other scripts."""
+    return text.isascii() and text.isdecimal() and len(text) <= 19
 
 
 def may_hold(value: bytes, message_id: str) -> bool:

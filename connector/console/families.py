@@ -61,6 +61,11 @@ METRICS = (
         "campaign (neither the event nor its campaign names one).",
         ("cause",),
     ),
+    Description(
+        "held_events",
+        "gauge",
+        "Events that only a worker of another version can read: neither sent nor settled. /status says which version.",
+    ),
     Description("messages_taken", "counter", "Messages given to a provider's lane.", ("provider",)),
     Description("results", "counter", "Messages that ended, by what became of them.", ("provider", "status")),
     Description(

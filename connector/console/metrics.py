@@ -76,6 +76,7 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
         page.add("records_skipped", number, topic, reason.value)
     for cause, number in status.unknown.counts.items():
         page.add("unknown_provider", number, cause.value)
+    page.add("held_events", sum(status.held.values()))
     page.add("rebalances", status.epochs.opened)
     page.add_histogram("drain_duration_seconds", status.epochs.drains)
 

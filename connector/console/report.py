@@ -32,10 +32,11 @@ class UnknownReport(TypedDict):
 
 
 class Report(TypedDict):
-    """One worker. `reason` says why it is not ready."""
+    """One worker. `reason` says why it is not ready. `held`: format version → events that wait for a worker of it."""
 
     ready: bool
     reason: str
+    held: dict[str, int]
     partitions: dict[str, list[int]]
     lanes: dict[str, LaneReport]
     unknown: list[UnknownReport]
@@ -44,13 +45,15 @@ class Report(TypedDict):
 def report(status: WorkerStatus | None) -> Report:
     """What there is to say; before there is a worker, that."""
     if status is None:
-        return Report(ready=False, reason="the worker waits for its broker", partitions={}, lanes={}, unknown=[])
+        why = "the worker waits for its broker"
+        return Report(ready=False, reason=why, held={}, partitions={}, lanes={}, unknown=[])
     partitions: dict[str, list[int]] = {}
     for it in status.partitions:
         partitions.setdefault(it.topic, []).append(it.partition)
     return Report(
         ready=status.ready and not status.stopping,
         reason=_reason(status),
+        held={str(version): number for version, number in status.held.items()},
         partitions={topic: sorted(numbers) for topic, numbers in partitions.items()},
         lanes={name: _lane(lane) for name, lane in status.lanes.items()},
         unknown=[

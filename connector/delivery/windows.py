@@ -12,11 +12,12 @@ Nothing else leaves, so that windows fill exactly while the provider is the bott
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, heapreplace
-from itertools import compress
+from itertools import accumulate, compress, islice
 
 from connector.delivery.item import Item
 
@@ -25,6 +26,9 @@ Key = tuple[int, str | None, Hashable, bool]
 
 RANKINGS = 5
 MANY = 64  # messages from which on a deque is smaller, and quicker to take from, than a list
+
+REQUEST_BYTES = 1 << 20
+"""Bytes of the events that go into one request: decoding and rendering them is one piece of work for the loop."""
 
 LONE_STREAK = 3
 """Windows of one message in a row after which a campaign no longer waits: two may be chance."""
@@ -44,6 +48,14 @@ class Shape:
 
     records: int
     wait: float
+
+
+def _within(items: Iterable[Item], number: int) -> int:
+    """So many of the first `number` have REQUEST_BYTES together; the first one always."""
+    sizes = [len(item.raw) for item in islice(items, number)]
+    if sum(sizes) <= REQUEST_BYTES:
+        return number
+    return max(1, bisect_right(list(accumulate(sizes)), REQUEST_BYTES))
 
 
 @dataclass(slots=True, eq=False)
@@ -263,10 +275,10 @@ class Windows:
         return due if ripe is None else min(due, ripe.since + ripe.wait)
 
     def take(self, window: Window, limit: int, now: float) -> list[Item]:
-        """Take the first messages of a window: at most `limit`, at most a full request."""
+        """Take the first messages of a window: at most `limit`, at most a full request, at most REQUEST_BYTES."""
         items = window.items
         self._note_size(window, now)
-        number = min(len(items), window.records, limit)
+        number = _within(items, min(len(items), window.records, limit))
         taken = window.take(number)
         self.count -= number
         if items:

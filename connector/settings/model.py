@@ -164,7 +164,7 @@ class Memory(Section):
     200,000 of 330 that share no requests."""
 
     control: Annotated[Size, Field(ge=64 * 1024)] = 64 * 1024**2
-    """Bytes of campaigns in `topics.control`. A worker that meets more ends itself: what it left out might say stop."""
+    """Bytes of campaigns in `topics.control`. What is too much is paused: what was left out might say stop."""
 
 
 class Events(Section):

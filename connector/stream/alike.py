@@ -17,8 +17,8 @@ from connector.delivery.alike import AlikeResults
 from connector.delivery.item import Item
 from connector.kafka.batches import Fields
 from connector.model import Result, Source
+from connector.stream.formats import SETTLES
 from connector.stream.partition import Partition
-from connector.stream.tail import SETTLES
 
 KEY_BYTES = 4096
 """With a longer key a record may not fit its topic. All else in a result is bounded, far below what topics take."""

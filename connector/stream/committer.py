@@ -13,9 +13,10 @@ import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
+from msgspec import UNSET
 
+from connector.stream.formats import Metadata, encode_metadata
 from connector.stream.partition import Partition
-from connector.stream.tail import encode_metadata
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ class Committer:
     async def _send(self, offsets: Mapping[Partition, int], *, closed: bool = False) -> bool:
         request = {
             TopicPartition(partition.topic, partition.partition): OffsetAndMetadata(
-                offset, encode_metadata(partition.marks.at(offset), closed=closed)
+                offset, encode_metadata(Metadata(dict(partition.marks.at(offset)), closed=closed or UNSET))
             )
             for partition, offset in offsets.items()
         }

@@ -20,11 +20,17 @@ from connector.definition.words import HoursText
 from connector.delivery.hours import Schedule
 from connector.delivery.item import Item
 from connector.errors import ConfigurationError, Problem
+from connector.kafka.skipped import Reason, Skipped
 from connector.model import NUMBER, Campaign, CampaignState, Message, Priority, ProviderState
+from connector.untrusted import DEPTH, READ_ERRORS, Reader, UnreadableError, decoder, too_deep
 
 log = structlog.get_logger(__name__)
 
 CAMPAIGN, PROVIDER = "campaign:", "provider:"
+NAME_CHARACTERS = 256
+"""No message names a longer campaign, and no provider has a longer name."""
+ENTRY_BYTES = 256
+"""What an entry takes beside its record."""
 # A campaign whose record cannot be read: nobody knows whether its messages may be sent.
 UNREADABLE = Campaign(state=CampaignState.PAUSED)
 
@@ -39,22 +45,31 @@ def _loose(*names: str) -> type[Message]:
     return cast("type[Message]", msgspec.defstruct("Message", fields, bases=(Message,), gc=False))
 
 
-decode_message = msgspec.json.Decoder(Message).decode
+_decode_message = decoder(Message).decode
 # What was admitted was checked then: without that it takes two thirds of the time.
-_decode_admitted = msgspec.json.Decoder(_loose(*Message.__struct_fields__)).decode
+_decode_admitted = decoder(_loose(*Message.__struct_fields__)).decode
 # A regular expression per number costs a fifth of the time: those of many messages are looked at together.
-_decode_but_number = msgspec.json.Decoder(_loose("to")).decode
+_decode_but_number = decoder(_loose("to")).decode
 _are_numbers = re.compile(f"(?:{NUMBER}\n)+").fullmatch
-_decode_campaign = msgspec.json.Decoder(Campaign).decode
-_decode_provider = msgspec.json.Decoder(ProviderState).decode
+_read_campaign = Reader(Campaign)
+_read_provider = Reader(ProviderState)
 _encode = msgspec.json.Encoder().encode
+
+
+def decode_message(raw: bytes) -> Message:
+    """The message of an event. Raises msgspec.DecodeError, UnicodeDecodeError, RecursionError."""
+    if too_deep(raw):
+        raise RecursionError(f"nested deeper than {DEPTH}")
+    return _decode_message(raw)
 
 
 def decode_messages(items: Sequence[Item]) -> list[Message] | None:
     """The messages of events at once; None where one cannot be read."""
     try:
+        if [1 for item in items if len(item.raw) > 2 * DEPTH and too_deep(item.raw)]:
+            return None
         messages = [_decode_but_number(item.raw) for item in items]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except READ_ERRORS:
         return None
     numbers = "\n".join([message.to for message in messages]) + "\n"
     return messages if _are_numbers(numbers) and numbers.count("\n") == len(items) else None
@@ -83,17 +98,22 @@ class Control:
     Args:
         most: bytes of all records together; it is held in memory by every worker.
         topic: its name, for errors.
+        skipped: where records that cannot be used are counted.
 
     Attributes:
         campaigns: by id.
         paused: providers that are paused.
         bytes: of all records.
+        overfull: it had no room for some campaign: one that it does not know may be the one that says stop.
     """
 
-    def __init__(self, clock: Clock, *, most: int, topic: str) -> None:
+    def __init__(self, clock: Clock, *, most: int, topic: str, skipped: Skipped | None = None) -> None:
         self._clock = clock
         self._most = most
         self._topic = topic
+        self._skipped = skipped or Skipped()
+        self._place = (0, -1)
+        self.overfull = False
         self.campaigns: dict[str, Campaign] = {}
         self.paused: set[str] = set()
         self.bytes = 0
@@ -102,32 +122,32 @@ class Control:
 
     # ---- records in -------------------------------------------------------------------------------------------------
 
-    def apply(self, key: bytes | None, value: bytes | None) -> Change | None:
-        """Take in one record. None where nothing has changed, or it is not ours.
+    def apply(self, key: bytes | None, value: bytes | None, place: tuple[int, int] = (0, -1)) -> Change | None:
+        """Take in one record, which stands at this partition and offset. None where nothing has changed.
 
-        Raises:
-            ConfigurationError: the table outgrows its bound. A record left out might be the one that says stop.
+        What cannot be read, or is too much, says stop: nobody knows whether it did.
         """
+        self._place = place
         name = (key or b"").decode("utf-8", "replace")
-        if not name.startswith((CAMPAIGN, PROVIDER)):
-            log.warning("control record ignored: its key begins with neither campaign: nor provider:", key=name[:64])
+        kind, _, named = name.partition(":")
+        if f"{kind}:" not in (CAMPAIGN, PROVIDER) or not 0 < len(named) <= NAME_CHARACTERS:
+            self._pass_over(Reason.MALFORMED, "its key is neither campaign:ID nor provider:NAME")
             return None
-        self._count(key or b"", value)
-        if name.startswith(PROVIDER):
-            return self._apply_provider(name.removeprefix(PROVIDER), value)
-        return self._apply_campaign(name.removeprefix(CAMPAIGN), value)
+        if not self._count(key or b"", value):
+            self._pass_over(Reason.TOO_LARGE, "more than memory.control: the campaign is paused")
+            return self._too_much(kind, key or b"", named)
+        if f"{kind}:" == PROVIDER:
+            return self._apply_provider(named, value)
+        return self._apply_campaign(named, value)
 
-    def _count(self, key: bytes, value: bytes | None) -> None:
-        self.bytes -= self._sizes.pop(key, 0)
-        if value is None:
-            return
-        self._sizes[key] = len(key) + len(value)
-        self.bytes += self._sizes[key]
-        if self.bytes > self._most:
+    def check_room(self, key: bytes, value: bytes | None) -> None:
+        """Raises ConfigurationError where the table has no room for this record."""
+        known = self._sizes.get(key, 0)
+        if value is not None and self.bytes - known + len(key) + len(value) + ENTRY_BYTES > self._most:
             raise ConfigurationError(
                 [
                     Problem(
-                        f"{self._topic} holds more than {self._most} bytes of campaigns",
+                        f"{self._topic} would hold more than {self._most} bytes of campaigns",
                         "delete finished ones with `sms-connector campaign delete`, or raise memory.control",
                         file="settings",
                         path="memory.control",
@@ -135,12 +155,38 @@ class Control:
                 ]
             )
 
+    def _pass_over(self, reason: Reason, what: str) -> None:
+        self._skipped.note(self._topic, *self._place, reason, what=what)
+
+    def _count(self, key: bytes, value: bytes | None) -> bool:
+        """Whether there is room."""
+        self.bytes -= self._sizes.pop(key, 0)
+        size = 0 if value is None else len(key) + len(value) + ENTRY_BYTES
+        if self.bytes + size > self._most:
+            return False
+        if size:
+            self._sizes[key] = size
+            self.bytes += size
+        return True
+
+    def _too_much(self, kind: str, key: bytes, name: str) -> Change | None:
+        """There is no room for a record: its campaign or provider is paused, which needs none of its values."""
+        if not self._count(key, b""):
+            self.overfull = True
+            return None
+        if f"{kind}:" == PROVIDER:
+            return self._set_paused(name, paused=True)
+        return self._set_campaign(name, UNREADABLE)
+
     def _apply_provider(self, name: str, value: bytes | None) -> Change | None:
         try:
-            paused = value is not None and _decode_provider(value).paused
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            log.warning("control record cannot be read: the provider is paused", provider=name, error=str(error))
+            paused = value is not None and _read_provider(value).paused
+        except UnreadableError as error:
+            self._pass_over(Reason.MALFORMED, f"the provider is paused: {error}")
             paused = True
+        return self._set_paused(name, paused=paused)
+
+    def _set_paused(self, name: str, *, paused: bool) -> Change | None:
         if paused is (name in self.paused):
             return None
         if paused:
@@ -150,23 +196,28 @@ class Control:
         return Change(provider=name)
 
     def _apply_campaign(self, name: str, value: bytes | None) -> Change | None:
-        before = self.campaigns.get(name)
         self._schedules.pop(name, None)
         if value is None:
-            self.campaigns.pop(name, None)
-            return None if before is None else Change(campaign=name)
+            return None if self.campaigns.pop(name, None) is None else Change(campaign=name)
         try:
             campaign = read_campaign(value)
             if campaign.hours is not None:
                 self._schedules[name] = schedule(campaign.hours)
-        except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-            log.warning("control record cannot be read: the campaign is paused", campaign=name, error=str(error))
+        except UnreadableError as error:
+            self._pass_over(Reason.MALFORMED, f"the campaign is paused: {error}")
+            campaign = UNREADABLE
+        except Exception as error:  # a zone's name reaches the file system, which knows more errors than we do
+            self._pass_over(Reason.MALFORMED, f"the campaign is paused: no send window ({type(error).__name__})")
             campaign = UNREADABLE
         if campaign.custom is not None and MESSAGE_ID in campaign.custom:
             log.warning("a campaign cannot set MessageID, which is each event's message_id: left out", campaign=name)
             campaign = msgspec.structs.replace(
                 campaign, custom={key: value for key, value in campaign.custom.items() if key != MESSAGE_ID}
             )
+        return self._set_campaign(name, campaign)
+
+    def _set_campaign(self, name: str, campaign: Campaign) -> Change | None:
+        before = self.campaigns.get(name)
         self.campaigns[name] = campaign
         return None if campaign == before else Change(campaign=name)
 
@@ -187,17 +238,21 @@ class Control:
         return message
 
     def state(self, campaign: str | None) -> CampaignState:
-        """Whether its messages are sent; unknown campaigns run."""
-        found = self.campaigns.get(campaign) if campaign is not None else None
+        """Whether its messages are sent; unknown campaigns run, unless the table had no room for some."""
+        if campaign is None:
+            return CampaignState.RUNNING
+        found = self.campaigns.get(campaign, UNREADABLE if self.overfull else None)
         return CampaignState.RUNNING if found is None else found.state
+
+    def steers(self, campaign: str | None) -> bool:
+        """Whether it has anything to say of this campaign."""
+        return campaign is not None and (self.overfull or campaign in self.campaigns)
 
     def opens_at(self, campaign: str | None) -> float:
         """Wall seconds from which its messages may be sent: 0.0 now, infinite while it is paused."""
-        if campaign is None or (found := self.campaigns.get(campaign)) is None:
-            return 0.0
-        if found.state is CampaignState.PAUSED:
+        if self.state(campaign) is CampaignState.PAUSED:
             return math.inf
-        schedule = self._schedules.get(campaign)
+        schedule = self._schedules.get(campaign) if campaign is not None else None
         if schedule is None:
             return 0.0
         wall = self._clock.wall()
@@ -210,8 +265,8 @@ class Control:
 
 
 def read_campaign(value: bytes) -> Campaign:
-    """A campaign as its record says. Raises msgspec.DecodeError or UnicodeDecodeError."""
-    return _decode_campaign(value)
+    """A campaign as its record says. Raises UnreadableError."""
+    return _read_campaign(value)
 
 
 def schedule(hours: str) -> Schedule:

@@ -16,7 +16,7 @@ from connector.kafka.skipped import Skipped
 
 POLL_MILLISECONDS = 200
 
-Apply = Callable[[bytes | None, bytes | None], object]
+Apply = Callable[[bytes | None, bytes | None, tuple[int, int]], object]
 
 
 class ControlReader:
@@ -24,7 +24,7 @@ class ControlReader:
 
     Args:
         options: for the aiokafka client.
-        apply: takes key and value of each record.
+        apply: takes key and value of each record, and its partition and offset.
         skipped: where records that cannot be read are counted.
     """
 
@@ -83,7 +83,7 @@ class ControlReader:
                 return True
             for records in (await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS)).values():
                 for record in records:
-                    self._apply(record.key, record.value)
+                    self._apply(record.key, record.value, (record.partition, record.offset))
         return False
 
 

@@ -40,13 +40,39 @@ class Deadline:
         self._timer.cancel()
 
 
+class Progress:
+    """What a worker has got done: events settled. Only reading back, when partitions are opened, counts beside it.
+
+    Not a new generation: a worker that is thrown out of the group again and again, as while one event takes longer to
+    decode than a session, gets one every few seconds. Nor what it then reads back once more: only where it comes
+    further than at any opening since an event was settled.
+
+    Args:
+        settled: events so far.
+        read_back: records of the current opening, 0 while there is none.
+    """
+
+    def __init__(self, *, settled: Callable[[], int], read_back: Callable[[], int]) -> None:
+        self._settled = settled
+        self._read_back = read_back
+        self._last = -1
+        self._furthest = 0
+
+    def __call__(self) -> tuple[int, int]:
+        settled, read = self._settled(), self._read_back()
+        if settled != self._last:
+            self._last, self._furthest = settled, 0
+        self._furthest = max(self._furthest, read)
+        return settled, self._furthest
+
+
 class Watchdog:
     """Ends the process with EXIT_WATCHDOG when `progress` stays the same for `seconds` although `idle` is False.
 
     Both are called from a thread of its own and must only read.
 
     Args:
-        progress: changes whenever an event is settled or moved, or the group gives us a generation.
+        progress: changes whenever something gets done; see `Progress`.
         idle: True while there is deliberately nothing to do.
     """
 

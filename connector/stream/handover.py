@@ -19,8 +19,8 @@ from aiokafka import TopicPartition
 from connector.clock import Clock
 from connector.settings.model import Settings
 from connector.stream.cluster import Cluster
+from connector.stream.formats import is_closed
 from connector.stream.membership import Membership
-from connector.stream.tail import is_closed
 
 log = structlog.get_logger(__name__)
 

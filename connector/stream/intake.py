@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import repeat
 
@@ -18,19 +19,22 @@ from connector.delivery.lane import Lane
 from connector.delivery.tracing import HEADER, HEADER_BYTES
 from connector.errors import MessageError
 from connector.kafka.record_batch import Unreadable
+from connector.kafka.skipped import Reason, Skipped
 from connector.model import CampaignState, Message, Priority, Result, Status
-from connector.stream import retry
 from connector.stream.budget import Budget, weight
 from connector.stream.control import Control, decode_message, decode_messages
 from connector.stream.counts import IntakeCounts
 from connector.stream.duplicates import Duplicates
 from connector.stream.failover import Failover
+from connector.stream.formats import VersionError
 from connector.stream.ledger import Ledger
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
+from connector.stream.retry import Restorer
 from connector.stream.unknown import Cause, UnknownNames
 from connector.stream.writer import Moved
+from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +53,13 @@ class Intake:
         parking: says which.
         refusals: builds the results.
         sources: topics that events come from.
-        retry_topics: records of these carry the header `retry`.
+        restorer: makes items of retry topics what they were.
         unknown: names that no definition has, and how long their events wait for one.
         allowed: whether a number may be texted.
         max_age: seconds after which an event is stale, None for never.
         traced: items carry the trace of their event.
         duplicates: the ids of events that were admitted; None where nobody asks.
+        skipped: where events are counted that only another version can read.
 
     Attributes:
         counts: totals, for metrics.
@@ -72,7 +77,7 @@ class Intake:
         parking: Parking,
         refusals: Refusals,
         sources: Collection[str],
-        retry_topics: Collection[str],
+        restorer: Restorer,
         unknown: UnknownNames,
         budget: Budget,
         clock: Clock,
@@ -80,8 +85,10 @@ class Intake:
         max_age: float | None,
         traced: bool = False,
         duplicates: Duplicates | None = None,
+        skipped: Skipped | None = None,
     ) -> None:
-        self.counts = IntakeCounts([*sources, *retry_topics])
+        self._skipped = skipped or Skipped()
+        self.counts = IntakeCounts([*sources, *restorer.retries])
         self._lanes = lanes
         self._control = control
         self._failover = failover
@@ -90,7 +97,8 @@ class Intake:
         self._move = move
         self._parking = parking
         self._refusals = refusals
-        self._retry_topics = frozenset(retry_topics)
+        self._restorer = restorer
+        self._retry_topics = restorer.retries
         self.several = True
         self._rooms: dict[Lane, int] = {}
         self._free: tuple[int, int] | None = None  # asked for once per slice: it looks at every lane
@@ -113,7 +121,7 @@ class Intake:
         now = self._clock.wall()
         received_at = datetime.fromtimestamp(now, UTC)
         records = _fresh(partition.ledger, records)
-        journalled = partition.journalled or ()
+        journalled, foreign = partition.journalled or (), partition.held or ()
         deadlines, late = self._deadlines(records, now)
         items: list[Item] = list(
             map(
@@ -129,17 +137,33 @@ class Intake:
         if self._item is TracedItem:
             _trace(items, records)
         ended: list[tuple[Item, Result | Moved]] = []
+        held: set[int] = set()
         self._rooms.clear()
         self._free = None
-        if late or partition.topic in self._retry_topics or journalled or not self._together(items):
+        if late or partition.topic in self._retry_topics or journalled or foreign or not self._together(items):
             for item, record in zip(items, records, strict=True):
-                end = self._end(item, now, record, item.offset in journalled)
+                try:
+                    if item.offset in foreign:
+                        raise VersionError(partition.held_version)
+                    end = self._end(item, now, record, item.offset in journalled)
+                except VersionError as error:  # open in the ledger for as long as we own it, and nowhere else
+                    held.add(item.offset)
+                    self._hold(item, error)
+                    continue
                 if end is not None:
                     ended.append((item, end))
         ended += self._offer(now)
+        if held:
+            items = [item for item in items if item.offset not in held]
         self._budget.take(partition.topic, len(items), sum([len(item.raw) for item in items]))
         self.counts.events[partition.topic] += len(records)
         self._pass_on(ended)
+
+    def _hold(self, item: Item, error: VersionError) -> None:
+        """Keep an event as it is: neither sent nor settled, so that nothing is committed past it."""
+        origin = item.origin
+        origin.hold(error.needed)
+        self._skipped.note(origin.topic, origin.partition, item.offset, Reason.VERSION, what=str(error))
 
     def refile(self, items: Sequence[Item]) -> None:
         """File items anew that were admitted before: their campaign, or their provider's definition, has changed."""
@@ -184,20 +208,29 @@ class Intake:
         return True
 
     def _end(self, item: Item, now: float, record: ConsumerRecord | None, interrupted: bool) -> Result | Moved | None:
-        """What becomes of an item; None when it is to wait in a lane: `_offer` gives it there. Raises nothing.
+        """What becomes of an item; None when it is to wait in a lane: `_offer` gives it there.
 
         Args:
             item: admitted.
             now: wall seconds.
             record: what it was just read from; None where it is filed anew.
             interrupted: it is journalled.
+
+        Raises:
+            VersionError: another version has to read it.
         """
         try:
             if isinstance(record, Unreadable):
                 return self._poison(item, record, now)
             if record is not None and item.origin.topic in self._retry_topics:
-                _restore(item, record)
+                self._restorer.restore(item, record.headers, now)
             return self._interrupted(item, now) if interrupted else self._file(item, now, record)
+        except VersionError:
+            raise
+        except UnreadableError as error:
+            place = f"{item.origin.topic}/{item.origin.partition}/{item.offset}"
+            reason = f"its retry record {place} cannot be understood: {error}"
+            return self._refusals.unreadable(item, MessageError(reason), now)
         except (MessageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return self._refusals.unreadable(item, error, now)
         except Exception as error:
@@ -206,10 +239,9 @@ class Intake:
     def _poison(self, item: Item, record: Unreadable, now: float) -> Result:
         """Kafka's framing of it is broken, or it is too large. Of a retry record the event may still be known."""
         if item.origin.topic in self._retry_topics:
-            found = retry.read((name, value) for name, value in record.headers if value is not None)
-            if found is not None:
-                retry.restore(item, found)
-            else:
+            with suppress(UnreadableError):
+                self._restorer.restore(item, record.headers, now)
+            if item.source is None:
                 log.error(
                     "retry record cannot be read; which event it stood for is not known, and that gets no other result",
                     topic=item.origin.topic,
@@ -243,7 +275,7 @@ class Intake:
         if not self._allowed(message.to):
             reason = "the recipient is not in recipients.allow"
             return self._refusals.result(item, message, Status.CANCELLED, reason, now)
-        steered = message.campaign_id in self._control.campaigns
+        steered = self._control.steers(message.campaign_id)
         if steered and self._control.state(message.campaign_id) is CampaignState.CANCELLED:
             return self._refusals.result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
         if self._duplicates is not None and record is not None:
@@ -363,10 +395,3 @@ def _trace(items: Sequence[Item], records: Sequence[ConsumerRecord]) -> None:
         if isinstance(item, TracedItem):
             found = next((value for name, value in record.headers if name == HEADER), None)
             item.traceparent = found if found is not None and len(found) <= HEADER_BYTES else None
-
-
-def _restore(item: Item, record: ConsumerRecord) -> None:
-    found = retry.read(record.headers)
-    if found is None:
-        raise MessageError("a record of a retry topic without the header `retry`")
-    retry.restore(item, found)

@@ -4,8 +4,8 @@ A worker that is killed cannot say which requests had left. Under `resend` they 
 that may have been taken is, so the next owner has to know: an event that is journalled and has no result ends
 `unknown`.
 
-A record is `{"batch_id": …, "topic": …, "sent": [offsets]}`, in the partition with the same number. At a clean
-close `{"topic": …, "released": [offsets]}` takes back what the provider refused and the next owner may send.
+A record is `{"topic": …, "v": 1, "sent": [offsets], "batch_id": …}`, in the partition with the same number. At a clean
+close `"released"` in place of `"sent"` takes back what the provider refused and the next owner may send.
 """
 
 from __future__ import annotations
@@ -14,55 +14,55 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-import orjson
-
 from connector.delivery.item import Item
+from connector.stream import formats
+from connector.stream.formats import JOURNAL_OFFSETS, VERSION, JournalRecord
+from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
-from connector.stream.tail import Offsets
+from connector.untrusted import UnreadableError
 
 Word = Literal["sent", "released"]
 
-# Offsets per record: 1,000 take at most 20 kB, far below any topic's limit.
-RECORD_OFFSETS = 1_000
-
 
 class Entry(NamedTuple):
-    """A journal record.
+    """What a journal record says.
 
     Attributes:
         word: `sent` or `released`.
         topic: the source topic.
         offsets: in that topic, in the partition with the record's number.
+        batch_id: of the request.
     """
 
     word: Word
     topic: str
     offsets: list[int]
+    batch_id: str = ""
 
 
-def encode(entry: Entry, batch_id: str = "") -> bytes:
+def encode(entry: Entry) -> bytes:
     """The record's value."""
-    document = {"topic": entry.topic, entry.word: entry.offsets}
-    return orjson.dumps({"batch_id": batch_id, **document} if batch_id else document)
+    sent, released = (entry.offsets, None) if entry.word == "sent" else (None, entry.offsets)
+    return formats.encode(JournalRecord(entry.topic, VERSION, sent, released, entry.batch_id))
 
 
-def decode(value: bytes | None) -> Entry | None:
-    """Read a record; None when it is not one of ours."""
-    try:
-        document = orjson.loads(value or b"")
-        word: Word = "sent" if "sent" in document else "released"
-        return Entry(word, str(document["topic"]), [int(offset) for offset in document[word]])
-    except (ValueError, TypeError, KeyError):
-        return None
+def decode(value: bytes | None) -> Entry:
+    """Read a record. Raises UnreadableError, or VersionError where another version has to read it."""
+    record = formats.read_journal_record(value)
+    if (record.sent is None) is (record.released is None):
+        raise UnreadableError("neither `sent` nor `released`, or both")
+    if record.sent is not None:
+        return Entry("sent", record.topic, record.sent, record.batch_id)
+    return Entry("released", record.topic, record.released or [], record.batch_id)
 
 
-def apply(entry: Entry, journalled: Offsets) -> None:
-    """Note an entry in what is known of its partition, in the order of the log."""
+def apply(entry: Entry, journalled: Offsets) -> bool:
+    """Note an entry in what is known of its partition, in the order of the log. False where it names no event there."""
+    if entry.word == "sent":
+        return journalled.add_all(entry.offsets)
     for offset in entry.offsets:
-        if entry.word == "sent":
-            journalled.add(offset)
-        else:
-            journalled.discard(offset)
+        journalled.discard(offset)
+    return True
 
 
 Append = Callable[[Partition, Sequence[bytes]], Awaitable[None]]
@@ -93,9 +93,8 @@ class Journal:
         writes = []
         for origin, offsets in _by_origin(items):
             pending = self._pending.setdefault(origin, [])
-            for start in range(0, len(offsets), RECORD_OFFSETS):
-                entry = Entry(word, origin.topic, offsets[start : start + RECORD_OFFSETS])
-                pending.append(encode(entry, batch_id))
+            for start in range(0, len(offsets), JOURNAL_OFFSETS):
+                pending.append(encode(Entry(word, origin.topic, offsets[start : start + JOURNAL_OFFSETS], batch_id)))
             if origin not in self._next:
                 self._next[origin] = asyncio.create_task(self._write(origin))
             writes.append(self._next[origin])

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
+from connector.stream.offsets import Offsets
+
 # Flags before the position are dropped when there are this many of them: seldom enough to cost nothing per message.
 TRIM = 1 << 16
 
@@ -20,33 +22,30 @@ class Ledger:
         high: one past the newest admitted offset.
     """
 
-    __slots__ = ("_base", "_cursor", "_flags", "_open", "high")
+    __slots__ = ("_base", "_cursor", "_flags", "_open", "_settled", "high")
 
-    def __init__(self, start: int, settled: Iterable[int] = ()) -> None:
+    def __init__(self, start: int, settled: Offsets | None = None) -> None:
         """Start at the committed offset; `settled` are later offsets that have a durable result already."""
         self._base = start  # the offset of _flags[0]
-        self._flags = bytearray()  # 1: needs nothing more
+        self._flags = bytearray()  # 1: needs nothing more; up to `high`
         self._cursor = 0  # every flag before it is 1
         self._open = 0
+        self._settled = settled  # asked until it is passed: it may hold an offset far ahead, which is not worth a flag
         self.high = start
-        for offset in settled:
-            if offset >= start:
-                self._flag(offset)
 
     def admit(self, offset: int) -> bool:
         """Take an offset read from the log. False where it is settled already or was admitted before."""
         if offset < self.high:
             return False
-        index = offset - self._base
-        flags = self._flags
-        if offset > self.high:  # the log has a gap: nothing there will ever need a result
-            self._fill(self.high - self._base, index)
+        self._fill(offset)  # the log has a gap: nothing there will ever need a result
         self.high = offset + 1
-        if index < len(flags):
-            if flags[index]:
+        if self._settled is not None:
+            if offset in self._settled:
+                self._flags.append(1)
                 return False
-        else:
-            flags.append(0)
+            if offset > self._settled.newest:
+                self._settled = None
+        self._flags.append(0)
         self._open += 1
         return True
 
@@ -55,7 +54,7 @@ class Ledger:
 
         False, with nothing taken, where that is not certain: it is for offsets right after the newest one.
         """
-        if start != self.high or len(self._flags) > start - self._base:
+        if start != self.high or (self._settled is not None and self._settled.any_between(start, end)):
             return False
         self._flags.extend(bytes(end - start))
         self.high = end
@@ -65,7 +64,7 @@ class Ledger:
     def pass_to(self, end: int) -> None:
         """The log holds nothing more that could be admitted before `end`: it is aborted, or compacted, or markers."""
         if end > self.high:
-            self._fill(self.high - self._base, end - self._base)
+            self._fill(end)
             self.high = end
 
     def settle(self, offsets: Iterable[int]) -> None:
@@ -101,16 +100,10 @@ class Ledger:
         """Offsets from the oldest open one to the newest admitted one: what a new owner has to read back."""
         return self.high - self.position
 
-    def _flag(self, offset: int) -> None:
-        index = offset - self._base
-        if index >= len(self._flags):
-            self._flags.extend(bytes(index + 1 - len(self._flags)))
-        self._flags[index] = 1
-
-    def _fill(self, start: int, end: int) -> None:
-        if end > len(self._flags):
-            self._flags.extend(bytes(end - len(self._flags)))
-        self._flags[start:end] = b"\x01" * (end - start)
+    def _fill(self, end: int) -> None:
+        """Nothing from `high` to before `end` needs anything."""
+        if end > self.high:
+            self._flags.extend(b"\x01" * (end - self.high))
 
 
 class Marks:

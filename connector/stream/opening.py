@@ -13,13 +13,23 @@ import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.errors import ConfigurationError, Problem
+from connector.kafka.skipped import Reason, Skipped
 from connector.settings.model import Settings, Topics
 from connector.stream import journal
 from connector.stream.cluster import Bounds, Cluster, Committed
+from connector.stream.formats import (
+    VersionError,
+    is_closed,
+    journalled_by_another,
+    read_metadata,
+    result_source,
+    settled_place,
+)
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
 from connector.stream.start import Situation, Start, decide
-from connector.stream.tail import Offsets, decode_metadata, is_closed, result_source, settled_place
+from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
 
@@ -38,14 +48,23 @@ def retry_partitions(topics: Topics, assigned: Collection[TopicPartition]) -> se
 class Known:
     """What the tail says of one source partition.
 
+    Args:
+        committed: where it goes on; None where nothing is committed.
+        end: one past the newest offset of its log: whatever names a later one is none of its records.
+
     Attributes:
         settled: events with a durable result.
         journalled: events that were about to be sent, under `report`.
+        held: events that another version has journalled in a way we cannot read.
+        held_version: that version.
     """
 
-    def __init__(self, span: int) -> None:
-        self.settled = Offsets(span)
-        self.journalled = Offsets(span)
+    def __init__(self, span: int, *, committed: int | None = None, end: int | None = None) -> None:
+        begin, slides = committed or 0, committed is None
+        self.settled = Offsets(span, begin=begin, end=end, slides=slides)
+        self.journalled = Offsets(span, begin=begin, end=end, slides=slides)
+        self.held = Offsets(span, begin=begin, end=end, slides=slides)
+        self.held_version = 0
 
 
 class Opening:
@@ -53,14 +72,23 @@ class Opening:
 
     Args:
         journal: whether a provider uses the journal.
+        skipped: where records that say nothing are counted.
+
+    Attributes:
+        seen: records read back at the current opening. Millions take longer than a worker may stand still: it shows
+            that it does not.
     """
 
-    def __init__(self, cluster: Cluster, settings: Settings, *, journal: bool) -> None:
+    def __init__(self, cluster: Cluster, settings: Settings, *, journal: bool, skipped: Skipped) -> None:
         self._cluster = cluster
         self._settings = settings
         self._journal = settings.topics.journal if journal else None
+        self._skipped = skipped
+        self.seen = 0
         self._retry = frozenset(settings.topics.retry.values())
         journals = [settings.topics.journal] if journal else []
+        self._waiting = f"{settings.topics.retry_prefix}."  # also what a tier wrote that is no longer set
+        self._events = self._retry.union(settings.topics.source_names)
         self._read_back = (settings.topics.results, *sorted(self._retry), *journals)
 
     async def open(
@@ -71,17 +99,24 @@ class Opening:
         Raises:
             ConfigurationError: one must not be started.
         """
+        self.seen = 0
         if not assigned:
             return []
         topics = {tp.topic for tp in assigned}
         committed = await self._cluster.committed(self._settings.group, topics - self._retry)
         committed |= await self._cluster.committed(retry_group(self._settings.group), topics & self._retry)
-        bounds = await self._cluster.bounds(assigned)
         twins = await self._twins(assigned)
         twin_bounds = await self._cluster.bounds(sorted({twin for found in twins.values() for twin in found}))
+        # Asked after those of our own topics: whatever is read there up to its end names an event before this end.
+        bounds = await self._cluster.bounds(assigned)
         starts = self._tail_starts(twins, committed, bounds, twin_bounds)
         ends = {twin: bound.end for twin, bound in twin_bounds.items()}
-        known = {_place(tp.topic, tp.partition): Known(self._settings.span) for tp in twins}
+        known = {
+            _place(tp.topic, tp.partition): Known(
+                self._settings.span, committed=self._begins_at(tp, committed, bounds), end=bounds[tp].end
+            )
+            for tp in twins
+        }
         read = await self._cluster.read_tail(starts, ends, functools.partial(self._seen, known), wanted=wanted)
         chosen = await self._chosen([tp for tp in twins if tp not in committed], bounds)
 
@@ -114,7 +149,9 @@ class Opening:
             before = {twin.topic: starts[twin] for twin in twins[tp]}
             now = {twin.topic: ends[twin] for twin in twins[tp]}
             is_committed = tp in committed and not self._must_be_claimed(committed[tp])
-            opened.append(self._partition(tp, start, found, before=before, now=now, is_committed=is_committed))
+            opened.append(
+                self._partition(tp, start, found, before=before, now=now, is_committed=is_committed, end=bounds[tp].end)
+            )
         if problems:
             raise ConfigurationError(problems)
         log.info("partitions opened", partitions=len(opened), settled_read=read)
@@ -124,19 +161,75 @@ class Opening:
         """Whether its commit says that nobody is at work on it: a later bearer of our id would believe that."""
         return self._settings.static_membership is not None and is_closed(committed.metadata)
 
+    def _begins_at(
+        self,
+        tp: TopicPartition,
+        committed: Mapping[TopicPartition, Committed],
+        bounds: Mapping[TopicPartition, Bounds],
+    ) -> int | None:
+        """Before which offset nothing needs to be known; None where the results have to say it."""
+        if tp in committed:
+            return committed[tp].offset
+        return bounds[tp].begin if tp.topic in self._retry else None
+
     def _seen(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord) -> None:
+        self.seen += 1
         if tp.topic == self._journal:
+            self._journalled(known, tp, record)
+            return
+        place = settled_place(record.headers)
+        if place is None:
+            self._pass_over(tp, record, Reason.MALFORMED, "no header `settles`, or none of ours")
+            return
+        self._settled(known, tp, record, *place)
+        if tp.topic == self._settings.topics.results and place[0].startswith(self._waiting):
+            # The retry record that led here may be purged: the result itself still names its event.
+            source = result_source(record.value)
+            if source is None:
+                self._pass_over(tp, record, Reason.MALFORMED, "the result of a retry record, without its event")
+            else:
+                self._settled(known, tp, record, _place(source.topic, source.partition), source.offset)
+
+    def _settled(
+        self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord, place: str, offset: int
+    ) -> None:
+        """A record in `tp` says that this event is settled. Only those of its own partition's number can be."""
+        topic, _, number = place.rpartition("/")
+        if number != str(tp.partition) or (topic not in self._events and not topic.startswith(self._waiting)):
+            self._pass_over(tp, record, Reason.FOREIGN, "settles an event of another partition")
+        elif (found := known.get(place)) is not None and not found.settled.add(offset):
+            self._pass_over(tp, record, Reason.FOREIGN, "settles an event beyond the end of its log")
+
+    def _journalled(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord) -> None:
+        try:
             entry = journal.decode(record.value)
-            if entry is not None and (found := known.get(_place(entry.topic, tp.partition))) is not None:
-                journal.apply(entry, found.journalled)
-        elif (place := settled_place(record.headers)) is not None:
-            if (found := known.get(place[0])) is not None:
-                found.settled.add(place[1])
-            if tp.topic == self._settings.topics.results and place[0].rpartition("/")[0] in self._retry:
-                # The retry record that led here may be purged: the result itself still names its event.
-                source = result_source(record.value)
-                if source is not None and (found := known.get(_place(source.topic, source.partition))) is not None:
-                    found.settled.add(source.offset)
+        except UnreadableError as error:
+            self._pass_over(tp, record, Reason.MALFORMED, str(error))
+            return
+        except VersionError as error:
+            self._hold(known, tp, record, error.needed)
+            return
+        if entry.topic not in self._events:
+            self._pass_over(tp, record, Reason.FOREIGN, "names a topic that is none of ours")
+            return
+        found = known.get(_place(entry.topic, tp.partition))
+        if found is not None and not journal.apply(entry, found.journalled):
+            self._pass_over(tp, record, Reason.FOREIGN, "names events beyond the end of their log")
+
+    def _hold(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord, version: int) -> None:
+        """A journal record of another version: whether its events may be sent is not for us to say."""
+        self._pass_over(tp, record, Reason.VERSION, f"format version {version}")
+        try:
+            topic, offsets = journalled_by_another(record.value)
+        except UnreadableError:
+            return
+        found = known.get(_place(topic, tp.partition))
+        if found is not None and offsets:
+            found.held.add_all(offsets)
+            found.held_version = max(found.held_version, version)
+
+    def _pass_over(self, tp: TopicPartition, record: ConsumerRecord, reason: Reason, what: str) -> None:
+        self._skipped.note(tp.topic, tp.partition, record.offset, reason, what=what)
 
     async def _twins(self, assigned: Collection[TopicPartition]) -> dict[TopicPartition, tuple[TopicPartition, ...]]:
         """Per source partition its same-numbered partitions in our topics; without them it is not admitted."""
@@ -171,11 +264,23 @@ class Opening:
         for tp, found in twins.items():
             if tp in committed and committed[tp].offset >= bounds[tp].end:
                 continue
-            ends = decode_metadata(committed[tp].metadata) if tp in committed else {}
+            ends = self._ends(tp, committed[tp]) if tp in committed else {}
             for twin in found:
-                begin = twin_bounds[twin].begin
-                starts[twin] = min(starts[twin], max(ends.get(twin.topic, begin), begin))
+                begin, end = twin_bounds[twin]
+                since = ends.get(twin.topic, begin)
+                starts[twin] = min(starts[twin], since if begin <= since <= end else begin)
         return starts
+
+    def _ends(self, tp: TopicPartition, at: Committed) -> Mapping[str, int]:
+        """Where a commit says that reading begins; nowhere, which is everywhere, where we cannot read it."""
+        try:
+            return read_metadata(at.metadata).ends if at.metadata else {}
+        except UnreadableError as error:
+            reason, what = Reason.MALFORMED, str(error)
+        except VersionError as error:
+            reason, what = Reason.VERSION, str(error)
+        self._skipped.note(tp.topic, tp.partition, at.offset, reason, what=f"commit metadata: {what}")
+        return {}
 
     async def _chosen(
         self, fresh: Collection[TopicPartition], bounds: Mapping[TopicPartition, Bounds]
@@ -199,10 +304,11 @@ class Opening:
         before: Mapping[str, int],
         now: Mapping[str, int],
         is_committed: bool,
+        end: int,
     ) -> Partition:
         """A partition from what was read: `before` and `now` are the ends where reading began and where it stopped."""
         offset = start.offset
-        last_known = max((found for it in (known.settled, known.journalled) for found in it), default=-1)
+        last_known = max(it.newest for it in (known.settled, known.journalled, known.held))
         if last_known < offset:
             marks = Marks(offset, now)
         else:  # until the position passes them, a new owner must read what we have just read
@@ -215,6 +321,9 @@ class Opening:
             marks=marks,
             ends=dict(now),
             journalled=known.journalled,
+            held=known.held if known.held_version else None,
+            held_version=known.held_version,
+            log_end=end,
             # Not committed yet: the first commit writes it down, so that `start_from` is applied once and never again.
             committed=offset if is_committed and not start.note else -1,
         )

@@ -42,7 +42,7 @@ from connector.stream.producer import Producer
 from connector.stream.recall import Recall
 from connector.stream.refusals import Refusals
 from connector.stream.relief import Relief
-from connector.stream.retry import Tiers
+from connector.stream.retry import Restorer, Tiers
 from connector.stream.retry_reader import RetryReader
 from connector.stream.steering import Steering
 from connector.stream.unknown import UnknownNames
@@ -117,7 +117,7 @@ class Parts:
         )
         self.journal_kept = any(map(reports, definitions.values()))
         self.handover = Handover(cluster, around.membership, settings, clock=clock)
-        self.opening = Opening(cluster, settings, journal=self.journal_kept)
+        self.opening = Opening(cluster, settings, journal=self.journal_kept, skipped=around.skipped)
         duplicates = self.recall = None
         if (horizon := settings.duplicates.horizon) is not None:
             duplicates = Duplicates(messages=settings.duplicates.messages, horizon=horizon, clock=clock)
@@ -144,7 +144,9 @@ class Parts:
         self._journal = self._gates.journal = Journal(self._append_to_journal)
         tiers = Tiers(settings.topics.retry)
         self._parking = Parking(tiers, move=self.writer.move, clock=clock, longest=settings.park_max)
-        self.control = Control(clock, most=settings.memory.control, topic=settings.topics.control)
+        self.control = Control(
+            clock, most=settings.memory.control, topic=settings.topics.control, skipped=around.skipped
+        )
         self.lanes = Lanes(
             settings,
             make=self._make_lane,
@@ -164,7 +166,13 @@ class Parts:
             parking=self._parking,
             refusals=refusals,
             sources=settings.topics.source_names,
-            retry_topics=tiers.delays,
+            restorer=Restorer(
+                settings.topics.source_names,
+                tiers.delays,
+                prefix=settings.topics.retry_prefix,
+                end=self._log_end,
+                skipped=around.skipped,
+            ),
             unknown=self.unknown,
             budget=self.budget,
             clock=clock,
@@ -172,6 +180,7 @@ class Parts:
             max_age=settings.max_age,
             traced=tracing is not None,
             duplicates=duplicates,
+            skipped=around.skipped,
         )
         self.steering = Steering(
             self.lanes.current,
@@ -233,6 +242,13 @@ class Parts:
         )
         self.settled = 0
 
+    @property
+    def read_back(self) -> int:
+        """Records read back at the current opening; 0 once it is over."""
+        if self.owned.live:
+            return 0
+        return self.opening.seen + (0 if self.recall is None else self.recall.seen)
+
     def _make_lane(
         self,
         definition: Definition,
@@ -256,6 +272,11 @@ class Parts:
             tracing=self._tracing,
             counts=counts,
         )
+
+    def _log_end(self, topic: str, number: int) -> int | None:
+        """One past the newest offset that a partition of ours is known to have."""
+        partition = self.owned.find(topic, number)
+        return None if partition is None else partition.end
 
     def _caught_up(self) -> bool:
         """True when no further messages are on their way: every log is read to its end."""

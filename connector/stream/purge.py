@@ -8,8 +8,8 @@ from aiokafka import TopicPartition
 
 from connector.settings.model import Settings
 from connector.stream.cluster import Cluster, Committed
+from connector.stream.formats import ends_of
 from connector.stream.opening import retry_group
-from connector.stream.tail import decode_metadata
 
 
 async def purge(cluster: Cluster, settings: Settings, numbers: Collection[int]) -> None:
@@ -56,4 +56,4 @@ def _read_from(topic: str, at: Committed | None, end: int, otherwise: int) -> in
     """From where a new owner of a partition with this commit and log end reads `topic` back."""
     if end == 0 or (at is not None and at.offset >= end):
         return otherwise  # it has no event left that could be settled
-    return 0 if at is None else decode_metadata(at.metadata).get(topic, 0)
+    return 0 if at is None else ends_of(at.metadata).get(topic, 0)

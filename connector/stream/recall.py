@@ -20,9 +20,10 @@ from connector.settings.model import Settings
 from connector.stream import retry
 from connector.stream.cluster import Bounds, Cluster, Committed
 from connector.stream.duplicates import SENT, Duplicates
+from connector.stream.formats import Place, VersionError, ends_of, settled_place
 from connector.stream.opening import retry_group
 from connector.stream.partition import Partition
-from connector.stream.tail import decode_metadata, settled_place
+from connector.untrusted import Reader, UnreadableError
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ log = structlog.get_logger(__name__)
 class _Told(msgspec.Struct):
     """What a result says of its message."""
 
-    source: Source
+    source: Place
     status: Status
     message_id: str | None = None
     dry_run: bool = False
@@ -40,10 +41,10 @@ class _Named(msgspec.Struct):
     message_id: str
 
 
-_decode_result = msgspec.json.Decoder(_Told).decode
-_decode_event = msgspec.json.Decoder(_Named).decode
+_read_result = Reader(_Told)
+_read_event = Reader(_Named)
 
-Place = tuple[str, int]
+Record = tuple[str, int]
 """`topic/partition` and offset."""
 
 
@@ -54,7 +55,7 @@ class Recall:
         settings: names of topics and group, and whether this is a dry run: otherwise results of one do not count.
 
     Attributes:
-        seen: records read so far. Millions take longer than a worker may stand still: it shows that it does not.
+        seen: records read at the current opening; see `Opening`.
     """
 
     def __init__(self, cluster: Cluster, settings: Settings, *, duplicates: Duplicates, clock: Clock) -> None:
@@ -71,6 +72,7 @@ class Recall:
 
     async def read(self, opened: Collection[Partition], *, wanted: Callable[[], bool]) -> None:
         """Start anew with these partitions, and read what counts of them. Ends early when it is no longer `wanted`."""
+        self.seen = 0
         places = {(it.topic, it.partition) for it in opened if it.topic not in self._retry}
         self._duplicates.own(places)
         numbers = {number for _, number in places}
@@ -80,8 +82,8 @@ class Recall:
         bounds = await self._cluster.bounds(twins)
         committed = await self._cluster.committed(self._group, self._retry)
         starts = await self._starts(bounds, committed)
-        waiting: dict[Place, tuple[Source, str]] = {}
-        finished: set[Place] = set()
+        waiting: dict[Record, tuple[Source, str]] = {}
+        finished: set[Record] = set()
 
         def seen(tp: TopicPartition, record: ConsumerRecord) -> None:
             self.seen += 1
@@ -114,14 +116,14 @@ class Recall:
             starts[tp] = at.offset
             if at.offset < bounds[tp].end:
                 twin = TopicPartition(self._results, tp.partition)
-                starts[twin] = min(starts[twin], decode_metadata(at.metadata).get(self._results, 0))
+                starts[twin] = min(starts[twin], ends_of(at.metadata).get(self._results, 0))
         return {tp: max(starts[tp], it.begin, it.end - self._most) for tp, it in bounds.items()}
 
     def _take_result(self, record: ConsumerRecord) -> None:
         try:
-            told = _decode_result(record.value or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return  # not ours
+            told = _read_result(record.value)
+        except UnreadableError:
+            return  # not ours; counted where the results are read to open
         recent = self._duplicates.of(told.source.topic, told.source.partition)
         if recent is None or told.message_id is None or told.status not in SENT:
             return
@@ -133,8 +135,7 @@ class Recall:
 
 def _event(record: ConsumerRecord) -> tuple[Source, str] | None:
     """The event of a retry record, and its id; None where it has none."""
-    found = retry.read(record.headers)
     try:
-        return None if found is None else (found.source, _decode_event(record.value or b"").message_id)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return retry.read(record.headers).source, _read_event(record.value).message_id
+    except (UnreadableError, VersionError):
         return None

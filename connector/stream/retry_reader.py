@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
@@ -59,7 +59,7 @@ class RetryReader:
         self._consumer: Consumer | None = None
         self._assigned: dict[TopicPartition, Partition] = {}
         self._partitions: dict[TopicPartition, Partition] = {}
-        self._fetched: dict[TopicPartition, deque[ConsumerRecord | Unreadable]] = {}
+        self._fetched: dict[TopicPartition, deque[_Waiting]] = {}
         self._positions: dict[TopicPartition, Fetched] = {}  # without records: what was handed out, and what was read
 
     async def start(self) -> None:
@@ -122,7 +122,7 @@ class RetryReader:
             if partitions is not self._partitions:
                 continue
             for tp, records in found.items():
-                self._fetched[tp].extend(records)
+                self._fetched[tp].extend(_written(records, self._clock.wall() * 1000))
                 self._positions[tp].end = records.end
                 self._consumer.pause(tp)  # until these are gone
             await self._feed(partitions)
@@ -142,8 +142,30 @@ class RetryReader:
         fetched, position = self._fetched[tp], self._positions[tp]
         due = Fetched(position.start)
         limit = (self._clock.wall() - self._delays[tp.topic]) * 1000
-        while fetched and fetched[0].timestamp <= limit:
-            due.append(fetched.popleft())
-        due.end = fetched[0].offset if fetched else position.end
+        while fetched and fetched[0].written <= limit:
+            due.append(fetched.popleft().record)
+        due.end = fetched[0].record.offset if fetched else position.end
         position.start = due.end
         return due
+
+
+class _Waiting(NamedTuple):
+    """A record, and when it was written: wall milliseconds."""
+
+    record: ConsumerRecord | Unreadable
+    written: float
+
+
+def _written(records: Sequence[ConsumerRecord | Unreadable], now: float) -> Sequence[_Waiting]:
+    """When records were written, of one partition in the order of its log.
+
+    Their stamps say so, and a worker whose clock is wrong stamps an hour ahead. None was written after it was read, and
+    none after the one behind it: so nothing waits for a wrong stamp longer than its tier's delay.
+    """
+    waiting: deque[_Waiting] = deque()
+    latest = now
+    for record in reversed(records):
+        if record.timestamp is not None and record.timestamp >= 0:
+            latest = min(latest, record.timestamp)
+        waiting.appendleft(_Waiting(record, latest))
+    return waiting

@@ -36,7 +36,7 @@ class PartitionStatus:
 def partition_status(it: Partition, group: Group, undecided: Undecided) -> PartitionStatus:
     """One look at a partition."""
     position = it.ledger.position
-    end = max(group.end(it.topic, it.partition) or 0, it.ledger.high)  # None before the first fetch
+    end = max(group.end(it.topic, it.partition) or 0, it.end)  # None before the first fetch
     stable = group.stable_end(it.topic, it.partition)
     return PartitionStatus(
         it.topic,
@@ -63,6 +63,7 @@ class WorkerStatus:
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
         skipped: records passed over, by topic and reason.
         unknown: names in events that no definition has.
+        held: events kept as they are, by the format version of the worker that has to read them.
     """
 
     ready: bool
@@ -80,3 +81,4 @@ class WorkerStatus:
     acknowledged: Histogram
     skipped: Mapping[tuple[str, Reason], int]
     unknown: UnknownNames
+    held: Mapping[int, int]

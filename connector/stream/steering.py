@@ -63,9 +63,9 @@ class Steering:
         self._awake = asyncio.Event()
         self._replaying = True
 
-    def apply(self, key: bytes | None, value: bytes | None) -> None:
-        """Take in one control record. Raises ConfigurationError where the table outgrows its bound."""
-        change = self._control.apply(key, value)
+    def apply(self, key: bytes | None, value: bytes | None, place: tuple[int, int] = (0, -1)) -> None:
+        """Take in one control record, which stands at this partition and offset."""
+        change = self._control.apply(key, value, place)
         if change is None:
             return
         if change.provider is not None:

@@ -12,6 +12,7 @@ Messages that were never attempted stay in Kafka: the next owner reads the resul
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
@@ -20,8 +21,10 @@ from aiokafka.errors import KafkaError, RequestTimedOutError
 
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem
+from connector.stream.deadline import Progress
 from connector.stream.lanes import at_once, reports
 from connector.stream.opening import retry_partitions
+from connector.stream.partition import Partition
 from connector.stream.parts import UNACKNOWLEDGED_RESULTS, Parts, Surroundings
 from connector.stream.preflight import warn_of_narrow_span
 from connector.stream.status import WorkerStatus, partition_status
@@ -54,6 +57,7 @@ class Worker:
         self._undecided = Undecided(around.clock)
         self._crash = crash
         self._parts = Parts(around, definitions, failed=self._fail)
+        self._progress = Progress(settled=lambda: self._parts.settled, read_back=lambda: self._parts.read_back)
         self.take = self._parts.admission.take
         self._fraction = 0.0
         self._lifecycle = asyncio.Lock()
@@ -98,16 +102,22 @@ class Worker:
 
     @property
     def progress(self) -> object:
-        """Changes whenever an event is settled, a record is read back or the group gives us a generation."""
-        parts = self._parts
-        recalled = 0 if parts.recall is None else parts.recall.seen
-        return (parts.settled, parts.owned.generation, parts.owned.live, recalled)
+        """Changes whenever an event is settled, or more is read back than at any opening since the last one was."""
+        return self._progress()
 
     @property
     def idle(self) -> bool:
-        """True while there is deliberately nothing to do: live, and every open message waits in a lane that waits."""
+        """True while there is deliberately nothing to do: live, every open message waits in a lane that waits, and
+        there is nothing more to read, or no room for it.
+        """
         parts = self._parts
-        return parts.owned.live and parts.writer.waiting == 0 and all(lane.waiting for lane in parts.lanes.all())
+        if not parts.owned.live or parts.writer.waiting or not all(lane.waiting for lane in parts.lanes.all()):
+            return False
+        return parts.admission.blocked or not any(map(self._has_more, parts.owned.sources))
+
+    def _has_more(self, partition: Partition) -> bool:
+        end = self._group.stable_end(partition.topic, partition.partition)
+        return partition.ledger.high < (partition.log_end if end is None else end)  # None before the first fetch
 
     @property
     def status(self) -> WorkerStatus:
@@ -130,6 +140,7 @@ class Worker:
             acknowledged=parts.writer.acknowledged,
             skipped=self._skipped.counts,
             unknown=parts.unknown,
+            held=sum((it.needs for it in parts.owned.partitions), Counter()),
         )
 
     # ---- life -------------------------------------------------------------------------------------------------------

@@ -23,8 +23,8 @@ from connector.delivery.tracing import HEADER
 from connector.kafka.batches import Fields, Headers, fill
 from connector.model import Result, Status
 from connector.stream.alike import records
+from connector.stream.formats import SETTLES
 from connector.stream.partition import Partition
-from connector.stream.tail import SETTLES
 
 if TYPE_CHECKING:
     from aiokafka.producer.message_accumulator import BatchBuilder

@@ -263,9 +263,13 @@ LANES = {"acme": {"state": "open", "reason": "HTTP 401", "requests": 0, "slots":
 STABLE = Members("Stable", 2)
 
 
-def oldest(*, topic: str = "in", age: float = 60.0, members: Members = STABLE, lanes: Any = None) -> str:
+def oldest(
+    *, topic: str = "in", age: float = 60.0, members: Members = STABLE, lanes: Any = None, retry: bytes = b""
+) -> str:
     record = SimpleNamespace(
-        timestamp=(time.time() - age) * 1000, value=orjson.dumps({"message_id": "m1", "provider": "acme"})
+        timestamp=(time.time() - age) * 1000,
+        value=orjson.dumps({"message_id": "m1", "provider": "acme"}),
+        headers=[("retry", retry)],
     )
     situation = Situation(members, Providers(lanes, grace=600.0), {"retry": 300.0})
     found = row(TopicPartition(topic, 0), 5, Bounds(0, 9), record, situation)
@@ -282,6 +286,7 @@ def oldest(*, topic: str = "in", age: float = 60.0, members: Members = STABLE, l
         ({"members": Members("PreparingRebalance", 2)}, "the group is rebalancing (PreparingRebalance)"),
         ({"topic": "retry"}, "its time: due in"),
         ({"topic": "retry", "age": 400.0}, "provider acme"),
+        ({"topic": "retry", "retry": b'{"v":2}'}, "format version 2: only a worker of that version can read it"),
         ({"lanes": LANES}, "provider acme is open: HTTP 401 (0 of 4 requests under way)"),
         ({}, "provider acme"),
         (

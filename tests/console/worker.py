@@ -76,6 +76,7 @@ def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False)
         acknowledged=acknowledged,
         skipped=Skipped(["sms.control"]).counts,
         unknown=UnknownNames({"acme": lane}, grace=600, clock=ManualClock()),
+        held={2: 3},
     )
 
 

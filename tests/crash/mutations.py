@@ -40,6 +40,7 @@ CHECKS = (
     Check("read-uncommitted", "transactions-aborted", "misplaced"),
     Check("forget-markers", "transactions-aborted", "uncommitted"),
     Check("drop-unreadable", "poison-records", "lost"),
+    Check("believe-any-offset", "poison-everywhere", "needless"),
 )
 
 
@@ -137,6 +138,20 @@ def forget_ids() -> None:
     replace(Recall, "read", nothing)
 
 
+def believe_any_offset() -> None:
+    """Takes an offset beyond the log for the newest event, and forgets what is far behind it."""
+    from connector.stream.offsets import Offsets
+
+    add = Offsets.add
+
+    def believing(self: Offsets, offset: int) -> bool:
+        if self._end is not None and offset >= self._end:
+            self._blocks.clear()
+        return add(self, offset)
+
+    replace(Offsets, "add", believing)
+
+
 def trust_the_clock() -> None:
     """Never doubts its membership, however long it has not heard from its group."""
     from connector.stream.lease import Lease
@@ -179,6 +194,7 @@ def drop_unreadable() -> None:
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {
+    "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,
     "show-echoes": show_echoes,
     "skip-drain": skip_drain,

@@ -156,15 +156,22 @@ class Scene:
 
     # ---- workers ----------------------------------------------------------------------------------------------------
 
-    def start(self, name: str, *faults: str, settings: Mapping[str, str] | None = None) -> ConnectorProcess:
-        """Start a worker; `faults` are the launcher's options, `settings` are its own."""
+    def start(
+        self, name: str, *faults: str, settings: Mapping[str, str] | None = None, source: Path = REPOSITORY
+    ) -> ConnectorProcess:
+        """Start a worker; `faults` are the launcher's options, `settings` are its own, its code stands at `source`."""
         options = [*self.faults, *faults, "--marks", str(self._marks)]
         command = [*options, "run", "--config", str(self.folder / "connector.yaml")]
         command += [part for key, value in (settings or {}).items() for part in ("--set", f"{key}={value}")]
         assert name not in self.workers or not self.workers[name].running, f"{name} runs already"
-        worker = self._start(*command, name=name, module=LAUNCHER, env={"WORKER": name})
+        worker = self._start(*command, name=name, module=LAUNCHER, env={"WORKER": name, "PYTHONPATH": str(source)})
         self.workers[name] = worker
         return worker
+
+    def run(self, *command: str) -> ConnectorProcess:
+        """Start a command on this stage's topics."""
+        name = "-".join(["command", *command]).replace("/", "_")
+        return self._start(*command, "--config", str(self.folder / "connector.yaml"), name=name)
 
     def kill(self, name: str) -> None:
         """SIGKILL."""
@@ -320,4 +327,5 @@ class Scene:
         self, *command: str, name: str, module: str = "connector", env: Mapping[str, str] | None = None
     ) -> ConnectorProcess:
         begin = partial(ConnectorProcess, self.folder / f"{name}.out", *command, module=module)
-        return begin(env={"PYTHONPATH": str(REPOSITORY), **(env or {})})
+        # Without the working directory, which would come first.
+        return begin(env={"PYTHONPATH": str(REPOSITORY), "PYTHONSAFEPATH": "1", **(env or {})})

@@ -18,10 +18,12 @@ from confluent_kafka.admin import (
 
 from connector.cli.demo.audit import Event
 from connector.model import Source
+from tests.crash import poison
 from tests.crash.audit import Recorded, decode_result, read_event
 from tests.kafka import records
 from tests.waiting import wait_until
 
+MARK = poison.MARK[0]
 BROKERS_TIME = ("message.timestamp.type", "LogAppendTime")
 """On the results topic: records tell when they were durable, not when they were made."""
 
@@ -123,17 +125,46 @@ class Topics:
         return [
             read_event(Source(record.topic, record.partition, record.offset), record.value or b"")
             for record in records.read_all(self._bootstrap, self.source)
+            if MARK not in record.headers
         ]
 
     def written(self) -> list[records.Record]:
         """What the connector has written, but for retry records, which are events."""
-        return records.read_all(self._bootstrap, self.results, self.journal)
+        return [it for it in records.read_all(self._bootstrap, self.results, self.journal) if MARK not in it.headers]
 
     def recorded(self) -> Iterator[Recorded]:
-        """The results topic."""
+        """The results topic, but for what others wrote there, and results of what they wrote elsewhere."""
+        poisoned = self._poisoned()
         for record in records.read_all(self._bootstrap, self.results):
+            if MARK in record.headers or record.headers.get("settles", b"").decode() in poisoned:
+                continue
             header = record.headers.get("settles", b"").decode()
             yield Recorded(decode_result(record.value or b""), header, record.timestamp / 1000, record.partition)
+
+    def poison_ended(self) -> dict[str, str]:
+        """Place of a record that others wrote → status of its result."""
+        poisoned = self._poisoned()
+        return {
+            place: str(decode_result(record.value or b"").status)
+            for record in records.read_all(self._bootstrap, self.results)
+            if MARK not in record.headers and (place := record.headers.get("settles", b"").decode()) in poisoned
+        }
+
+    def _poisoned(self) -> set[str]:
+        return {
+            f"{record.topic}/{record.partition}/{record.offset}"
+            for record in records.read_all(self._bootstrap, self.source, *self.retry)
+            if MARK in record.headers
+        }
+
+    def wait_empty(self, group: str) -> None:
+        """Wait until a group has no members: only then may others commit for it."""
+
+        def empty() -> bool:
+            found = self._admin.describe_consumer_groups([group], request_timeout=10)[group].result(30)
+            return not found.members
+
+        wait_until(empty, f"group {group} to be empty", within=60)
 
     def inherited(self) -> dict[str, str]:
         """What each retry record settles."""
@@ -141,6 +172,7 @@ class Topics:
             f"{topic}/{record.partition}/{record.offset}": record.headers.get("settles", b"").decode()
             for topic in self.retry
             for record in records.read_all(self._bootstrap, topic)
+            if MARK not in record.headers
         }
 
     def moved(self) -> int:

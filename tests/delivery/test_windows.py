@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from connector.delivery.item import Item
-from connector.delivery.windows import LONE_STREAK, Key, Shape, Window, Windows
+from connector.delivery.windows import LONE_STREAK, REQUEST_BYTES, Key, Shape, Window, Windows
 
 WAIT, WAIT_MAX, FULL = 1.0, 5.0, 10
 NOW = datetime.now(UTC)
@@ -300,3 +300,23 @@ def test_rankings_do_not_grow_with_traffic() -> None:
     assert len(made) <= 201
     for ranking in made._rankings:
         assert len(ranking._heap) <= 2 * len(made) + 66
+
+
+@pytest.mark.parametrize(
+    ("sizes", "taken"),
+    [
+        ([REQUEST_BYTES // 4] * 4, 4),
+        ([REQUEST_BYTES // 4] * 4 + [1], 4),
+        ([REQUEST_BYTES // 2 + 1] * 2, 1),
+        ([2 * REQUEST_BYTES, 1], 1),
+        ([1, 2 * REQUEST_BYTES], 1),
+    ],
+)
+def test_a_request_takes_no_more_than_so_many_bytes_of_events(sizes: list[int], taken: int) -> None:
+    made = windows(Shape(100, WAIT))
+    for size in sizes:
+        made.add(key(), Item(bytes(size), None, 0, None, datetime.now(UTC), since=1.0))
+    window = made.choose(1.0, idle=True, caught_up=True, memory_full=False)
+    assert window is not None
+    assert len(made.take(window, 100, 1.0)) == taken
+    assert made.count == len(sizes) - taken

@@ -20,7 +20,7 @@ from connector.kafka.topics import plan
 from connector.model import Message, Priority, Result, Status
 from connector.settings.model import Topics
 from connector.stream import journal
-from connector.stream.tail import SETTLES, settles
+from connector.stream.formats import SETTLES, settles
 
 REPOSITORY = Path(__file__).parents[2]
 OFFICIAL = json.loads(Path(__file__).with_name("asyncapi-3.0.0.json").read_text(encoding="utf-8"))
@@ -196,7 +196,7 @@ def test_headers_are_those_that_are_written() -> None:
 
 @pytest.mark.parametrize("word", ["sent", "released"])
 def test_journal_records_fit_their_schema(word) -> None:
-    value = journal.encode(journal.Entry(word, "sms.messages", [1, 2]), "batch" if word == "sent" else "")
+    value = journal.encode(journal.Entry(word, "sms.messages", [1, 2], "batch" if word == "sent" else ""))
     jsonschema.validate(json.loads(value), component("Journal"))
 
 

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connector.delivery.lane import Lane
 from connector.errors import TopicError
 from connector.kafka.fetched import Fetched
 from connector.kafka.record_batch import Unreadable
-from connector.stream.admission import SLICE_RECORDS, Admission
+from connector.stream.admission import SLICE_BYTES, SLICE_RECORDS, Admission, slices
 from connector.stream.budget import Budget
 from connector.stream.cluster import Cluster
 from connector.stream.intake import Intake
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.ownership import Ownership
 from connector.stream.partition import Partition
 from connector.stream.relief import Relief
-from connector.stream.tail import Offsets
 
 START = 100
 
@@ -29,7 +32,7 @@ START = 100
 def records(offsets: Sequence[int], start: int | None = None, end: int | None = None) -> Fetched:
     """Those, read from `start` to before `end`; as a rule nothing else was there."""
     found = Fetched(start if start is not None else offsets[0] if offsets else START)
-    found += [SimpleNamespace(offset=offset) for offset in offsets]
+    found += [SimpleNamespace(offset=offset, value=b"") for offset in offsets]
     found.end = end if end is not None else offsets[-1] + 1 if offsets else START
     return found
 
@@ -145,3 +148,23 @@ async def test_lanes_that_hold_something_are_woken_once_the_log_is_read_to_its_e
     assert bench.woken == []
     await bench.chunk([end - 1])
     assert bench.woken == [(1, end - START)]
+
+
+@given(st.lists(st.sampled_from([None, 0, 1, 300, 5_000, SLICE_BYTES - 1, SLICE_BYTES, SLICE_BYTES + 1]), max_size=30))
+def test_a_slice_is_bounded_by_bytes_and_a_large_event_is_one_by_itself(sizes: list[int | None]) -> None:
+    found = [cast(ConsumerRecord, SimpleNamespace(value=None if size is None else bytes(size))) for size in sizes]
+    taken = list(slices(found))
+    assert [place for start, end in taken for place in range(start, end)] == list(range(len(found)))
+    for start, end in taken:
+        assert end - start == 1 or sum(size or 0 for size in sizes[start:end]) <= SLICE_BYTES
+    for (start, end), _ in pairwise(taken):
+        assert sum(size or 0 for size in sizes[start : end + 1]) > SLICE_BYTES, "none ends without need"
+
+
+def test_a_slice_is_bounded_by_records() -> None:
+    found = records(range(2 * SLICE_RECORDS + 1))
+    assert list(slices(found)) == [
+        (0, SLICE_RECORDS),
+        (SLICE_RECORDS, 2 * SLICE_RECORDS),
+        (2 * SLICE_RECORDS, 2 * SLICE_RECORDS + 1),
+    ]

@@ -13,8 +13,8 @@ from hypothesis import strategies as some
 
 from connector.stream.committer import Committer
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
-from connector.stream.tail import Offsets
 
 
 class Broker:

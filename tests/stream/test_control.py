@@ -7,19 +7,20 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
+import structlog
 
 from connector.clock import ManualClock
 from connector.delivery.item import Item
 from connector.errors import ConfigurationError
+from connector.kafka.skipped import Reason, Skipped
 from connector.model import Campaign, CampaignState, Message, Priority, ProviderState
 from connector.stream.control import Change, Control, campaign_record, decode_messages, provider_record
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
 
 
-def table(clock: ManualClock | None = None, most: int = 1 << 20) -> Control:
-    return Control(clock or ManualClock(wall=NOON), most=most, topic="sms.control")
+def table(clock: ManualClock | None = None, most: int = 1 << 20, skipped: Skipped | None = None) -> Control:
+    return Control(clock or ManualClock(wall=NOON), most=most, topic="sms.control", skipped=skipped)
 
 
 def read(control: Control, **fields) -> Message:
@@ -108,15 +109,101 @@ def test_hours_say_when_a_campaign_may_be_sent():
     assert control.opens_at("c") == control.opens_at("other") == control.opens_at(None) == 0.0
 
 
-def test_a_table_that_outgrows_its_bound_stops_the_worker():
-    """What is replaced or deleted makes room; what is too much is never left out in silence."""
-    control = table(most=200)
+def test_what_is_replaced_or_deleted_makes_room():
+    control = table(most=600)
     for number in range(50):
         control.apply(*campaign_record("c", Campaign(body=f"{number}" * 10)))
     control.apply(*campaign_record("c", None))
     assert control.bytes == 0
+
+
+def test_a_campaign_without_room_is_paused_and_stops_nobody_else():
+    """Its record may be the one that says stop; one that is too large must not stop the worker."""
+    skipped = Skipped()
+    control = table(most=1000, skipped=skipped)
+    control.apply(*campaign_record("small", Campaign(body="x")))
+    assert control.apply(*campaign_record("large", Campaign(body="x" * 1000))) == Change(campaign="large")
+    assert control.state("large") is CampaignState.PAUSED
+    assert control.opens_at("large") == math.inf
+    assert control.state("small") is control.state("other") is control.state(None) is CampaignState.RUNNING
+    assert control.bytes <= 1000
+    assert skipped.counts["sms.control", Reason.TOO_LARGE] == 1
+    control.apply(*campaign_record("large", Campaign(body="y")))
+    assert control.state("large") is CampaignState.RUNNING
+
+
+def test_a_table_without_room_for_names_pauses_the_campaigns_it_does_not_know():
+    control = table(most=1000)
+    for number in range(1000):
+        control.apply(*campaign_record(f"c{number}", Campaign(body="x" * 1000)))
+    assert control.bytes <= 1000
+    assert len(control.campaigns) < 10
+    assert control.overfull
+    assert control.steers("c999")
+    assert control.state("c999") is CampaignState.PAUSED
+    assert control.opens_at("c999") == math.inf
+    assert control.state(None) is CampaignState.RUNNING, "an event without a campaign goes on"
+
+
+def test_a_command_says_where_there_is_no_room():
+    control = table(most=1000)
+    control.check_room(*campaign_record("c", Campaign(body="x")))
     with pytest.raises(ConfigurationError, match=r"memory\.control"):
-        control.apply(*campaign_record("c", Campaign(body="x" * 200)))
+        control.check_room(*campaign_record("c", Campaign(body="x" * 1000)))
+
+
+DEEP = b"[" * 50_000
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"zz":' + DEEP + b"}",
+        b'{"zz":' + DEEP + b"]" * 50_000 + b"}",
+        b'{"custom":{"a":' + b"9" * 5_000 + b"}}",
+        b'{"custom":{"a":1e400}}',
+        b'{"custom":[1]}',
+        b'{"state":{"a":1}}',
+        b'{"hours":"09:00-21:00 ' + b"a" * 5_000 + b'"}',
+        b'{"hours":"09:00-21:00 ../../etc/passwd"}',
+        b'{"expires_at":"9999-99-99T00:00:00Z"}',
+        b'{"body":"\\ud83d"}',
+        b"\x00" * 1000,
+    ],
+)
+def test_poison_pauses_its_campaign_and_is_told_without_its_content(value):
+    skipped = Skipped()
+    control = table(skipped=skipped)
+    with structlog.testing.capture_logs() as lines:
+        control.apply(b"campaign:x", value, (0, 7))
+    assert control.state("x") is CampaignState.PAUSED
+    assert skipped.counts["sms.control", Reason.MALFORMED] == 1
+    assert [(it["topic"], it["partition"], it["offset"]) for it in lines] == [("sms.control", 0, 7)]
+    assert len(str(lines)) < 500
+    control.apply(*campaign_record("x", None))
+    assert control.state("x") is CampaignState.RUNNING
+
+
+@pytest.mark.parametrize(
+    "value", [DEEP, b'{"paused":1e400}', b'{"paused":' + b"9" * 5_000 + b"}", b"[]", b"\xff\xfe", b'{"paused":null}']
+)
+def test_poison_pauses_its_provider(value):
+    control = table()
+    control.apply(b"provider:p", value)
+    assert control.paused == {"p"}
+    control.apply(b"provider:p", None)
+    assert control.paused == set()
+
+
+@pytest.mark.parametrize(
+    "key", [None, b"", b"campaign", b"campaign:", b"provider:", b"campaign:" + b"x" * 257, b"\xff:a"]
+)
+def test_a_key_that_names_nothing_is_counted(key):
+    skipped = Skipped()
+    control = table(skipped=skipped)
+    assert control.apply(key, b"{}") is None
+    assert (control.campaigns, control.bytes) == ({}, 0)
+    assert skipped.counts["sms.control", Reason.MALFORMED] == 1
 
 
 @pytest.mark.parametrize("to", ["12345\n67890", "+919812345678\n", "", "x", "+0123456"])
@@ -134,7 +221,7 @@ def test_events_that_are_read_at_once_are_refused_for_one_number_that_is_none(to
 def test_a_campaign_cannot_set_the_id_of_its_messages():
     """All of them would have the same: it is left out, and told."""
     control = Control(ManualClock(), most=1 << 20, topic="sms.control")
-    with capture_logs() as told:
+    with structlog.testing.capture_logs() as told:
         control.apply(*campaign_record("c", Campaign(custom={"MessageID": "same", "hid": "h"})))
     assert control.campaigns["c"].custom == {"hid": "h"}
     assert [(entry["log_level"], entry["campaign"]) for entry in told] == [("warning", "c")]

@@ -8,17 +8,18 @@ import pytest
 from aiokafka import TopicPartition
 
 from connector.clock import ManualClock
+from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream import handover as room
 from connector.stream.cluster import Cluster, Committed
+from connector.stream.formats import Metadata, encode_metadata, is_closed
 from connector.stream.handover import MARGIN_SECONDS, Handover
 from connector.stream.opening import Opening
-from connector.stream.tail import encode_metadata, is_closed
 from tests.stream.members import membership
 from tests.stream.test_opening import Kafka
 
 SOURCES = [TopicPartition("sms.messages", number) for number in range(2)]
-OPEN, CLOSED = Committed(5, encode_metadata({})), Committed(5, encode_metadata({}, closed=True))
+OPEN, CLOSED = Committed(5, encode_metadata(Metadata({}))), Committed(5, encode_metadata(Metadata({}, closed=True)))
 STATIC = {"static_membership": "pod-0", "start_from": "earliest", "timeouts": {"session": "10s"}}
 
 
@@ -63,8 +64,8 @@ async def test_an_epoch_that_is_over_is_not_waited_for() -> None:
 @pytest.mark.parametrize(
     ("metadata", "closed"),
     [
-        (encode_metadata({"sms.results": 1}, closed=True), True),
-        (encode_metadata({"sms.results": 1}), False),
+        (encode_metadata(Metadata({"sms.results": 1}, closed=True)), True),
+        (encode_metadata(Metadata({"sms.results": 1})), False),
         ('{"v":1,"ends":{},"closed":1}', False),
         ('{"v":1,"ends":{},"closed":true,"later":[]}', True),
         ('{"v":2,"closed":true}', False),
@@ -84,5 +85,5 @@ async def test_who_opens_a_closed_partition_commits_that_it_is_at_work(
     """Else the next bearer of its id would not wait for it."""
     values = Settings.model_validate(STATIC if static else {"start_from": "earliest"})
     kafka = Kafka({SOURCES[0]: committed}, {SOURCES[0]: 9})
-    opened = await Opening(cast(Cluster, kafka), values, journal=False).open({SOURCES[0]})
+    opened = await Opening(cast(Cluster, kafka), values, journal=False, skipped=Skipped()).open({SOURCES[0]})
     assert [it.committed for it in opened] == [claimed]

@@ -21,12 +21,13 @@ from connector.stream.control import Control, campaign_record, decode_message
 from connector.stream.failover import Failover
 from connector.stream.intake import Intake
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
 from connector.stream.retry import Tiers
-from connector.stream.tail import Offsets
 from connector.stream.unknown import UnknownNames
+from tests.stream.restoring import restorer
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
 
@@ -89,7 +90,7 @@ class Bench:
             parking=Parking(waits, move=self._move, clock=self.clock, longest=300),
             sources=["m"],
             refusals=Refusals(dry_run=dry_run),
-            retry_topics=waits.delays,
+            restorer=restorer(waits),
             unknown=self.unknown,
             budget=self.budget,
             clock=self.clock,

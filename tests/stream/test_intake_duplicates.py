@@ -17,12 +17,13 @@ from connector.stream.duplicates import REPLAY_OF, Duplicates
 from connector.stream.failover import Failover
 from connector.stream.intake import Intake
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
 from connector.stream.retry import Tiers
-from connector.stream.tail import Offsets
 from connector.stream.unknown import UnknownNames
+from tests.stream.restoring import restorer
 from tests.stream.test_intake import FakeLane
 
 
@@ -46,7 +47,7 @@ class Bench:
             parking=Parking(tiers, move=lambda _items, _moved: None, clock=self.clock, longest=300),
             sources=["m"],
             refusals=Refusals(dry_run=False),
-            retry_topics=tiers.delays,
+            restorer=restorer(tiers),
             unknown=UnknownNames(self.lanes, grace=600, clock=self.clock),
             budget=Budget(messages=100, bytes_=1 << 20, shares={}),
             clock=self.clock,
@@ -127,7 +128,7 @@ def test_what_is_filed_anew_or_comes_back_from_a_retry_topic_repeats_nothing():
     bench.lane.offer_all = lambda its, _messages: bool(items.extend(its)) or True  # type: ignore[method-assign]
     bench.take("a")
     bench.intake.refile(items)
-    waited: Any = record(0, "a", [retry.header(items[0], 0.0)])
+    waited: Any = record(0, "a", [("settles", b"m/0/0"), retry.header(items[0], 0.0)])
     bench.intake.take(bench.retries, [waited])
     assert len(items) == 3
     assert bench.results == {}

@@ -7,10 +7,11 @@ from typing import Any, cast
 
 from aiokafka import TopicPartition
 
+from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream.cluster import Bounds, Cluster, Committed
+from connector.stream.formats import Metadata, encode_metadata
 from connector.stream.opening import Opening
-from connector.stream.tail import encode_metadata
 
 SETTINGS = Settings(start_from="earliest")
 SOURCE, RESULTS = TopicPartition("sms.messages", 0), TopicPartition("sms.results", 0)
@@ -43,12 +44,12 @@ async def opened_from(
     committed: Mapping[TopicPartition, Committed], ends: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
     kafka = Kafka(committed, ends)
-    await Opening(cast(Cluster, kafka), SETTINGS, journal=False).open({SOURCE, *RETRIES})
+    await Opening(cast(Cluster, kafka), SETTINGS, journal=False, skipped=Skipped()).open({SOURCE, *RETRIES})
     return kafka.read_from
 
 
 def at(offset: int, results: int) -> Committed:
-    return Committed(offset, encode_metadata({"sms.results": results}))
+    return Committed(offset, encode_metadata(Metadata({"sms.results": results})))
 
 
 async def test_the_results_are_read_from_where_the_source_was_committed() -> None:
@@ -84,6 +85,7 @@ class Record:
 
     def __init__(self, settles: str, offset: int) -> None:
         self.headers = [("settles", settles.encode())]
+        self.offset = 0
         self.value = b'{"source":{"topic":"sms.messages","partition":0,"offset":%d}}' % offset
 
 
@@ -106,7 +108,7 @@ class Written(Kafka):
 
 
 async def begins_at(kafka: Kafka) -> int:
-    opened = await Opening(cast(Cluster, kafka), SETTINGS, journal=False).open({SOURCE})
+    opened = await Opening(cast(Cluster, kafka), SETTINGS, journal=False, skipped=Skipped()).open({SOURCE})
     return opened[0].ledger.position
 
 

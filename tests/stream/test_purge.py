@@ -6,15 +6,15 @@ import pytest
 from aiokafka import TopicPartition
 
 from connector.stream.cluster import Committed
+from connector.stream.formats import Metadata, encode_metadata
 from connector.stream.purge import purgeable
-from connector.stream.tail import encode_metadata
 
 SOURCE, PRIORITY, RETRY, LONGER = (TopicPartition(topic, 1) for topic in ("sms", "sms.priority", "r.5s", "r.30s"))
 ELSEWHERE = TopicPartition("sms", 2)
 
 
 def at(offset: int, retry: int = 0, longer: int = 0) -> Committed:
-    return Committed(offset, encode_metadata({"r.5s": retry, "r.30s": longer}))
+    return Committed(offset, encode_metadata(Metadata({"r.5s": retry, "r.30s": longer})))
 
 
 ENDS = {SOURCE: 100, PRIORITY: 0, RETRY: 50, LONGER: 0}

@@ -22,9 +22,9 @@ from connector.settings.model import Settings, SourceTopic, Topics
 from connector.stream import retry
 from connector.stream.cluster import Bounds, Cluster, Committed
 from connector.stream.duplicates import REPLAY_OF, Duplicates
+from connector.stream.formats import Metadata, encode_metadata, settles
 from connector.stream.partition import Partition
 from connector.stream.recall import Recall
-from connector.stream.tail import encode_metadata, settles
 
 HORIZON = 600.0
 LATEST = HORIZON * 7 / 6
@@ -87,7 +87,7 @@ class World:
         if not position:
             return {}
         ends = self.retries[position].results if position < len(self.retries) else len(self.results)
-        return {RETRY: Committed(position, encode_metadata({RESULTS.topic: ends}))}
+        return {RETRY: Committed(position, encode_metadata(Metadata({RESULTS.topic: ends})))}
 
     async def offsets_at(self, partitions: Any, instant: datetime) -> dict[TopicPartition, int]:
         since = instant.timestamp() * 1000

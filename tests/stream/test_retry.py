@@ -15,8 +15,11 @@ from connector.delivery.item import Item
 from connector.delivery.pace import Pace
 from connector.model import Source
 from connector.stream import retry
+from connector.stream.formats import settles
 from connector.stream.parking import Parking
 from connector.stream.retry import Tiers
+from connector.untrusted import UnreadableError
+from tests.stream.restoring import restorer
 
 TIERS = Tiers({5.0: "r.5s", 30.0: "r.30s", 300.0: "r.5m", 3600.0: "r.1h"})
 
@@ -24,6 +27,10 @@ TIERS = Tiers({5.0: "r.5s", 30.0: "r.30s", 300.0: "r.5m", 3600.0: "r.1h"})
 def item(topic: str = "sms.messages", **fields) -> Item:
     origin = SimpleNamespace(topic=topic, partition=2)
     return Item(b"{}", origin, 7, b"k", datetime(2026, 1, 1, tzinfo=UTC), **fields)
+
+
+def restore(found: Item, *headers: tuple[str, bytes]) -> None:
+    restorer(TIERS, "sms.messages").restore(found, headers, now=2e9)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +79,10 @@ def test_an_item_comes_back_as_it_was(attempts, due, deadline, uncertain, again)
     """Through one retry topic or two: place of the event, attempts, deadline and doubt stay."""
     waiting = item(attempts=attempts, deadline=deadline, uncertain=uncertain)
     found = item("r.5s")
-    retry.restore(found, retry.read([("other", b"x"), retry.header(waiting, due)]))
+    restore(found, ("settles", settles("sms.messages", 2, 7)), ("other", b"x"), retry.header(waiting, due))
     if again:
         twice = item("r.30s")
-        retry.restore(twice, retry.read([retry.header(found, due)]))
+        restore(twice, ("settles", settles("r.5s", 2, found.offset)), retry.header(found, due))
         found = twice
     assert found.event() == Source("sms.messages", 2, 7)
     assert (found.attempts, found.due, found.deadline, found.uncertain) == (attempts, due, deadline, uncertain)
@@ -85,7 +92,8 @@ def test_an_item_comes_back_as_it_was(attempts, due, deadline, uncertain, again)
 @pytest.mark.parametrize("headers", [[], [("retry", b"")], [("retry", b"{}")], [("retry", b"\xff")], [("retry", None)]])
 def test_a_record_that_is_not_ours_is_told_from_one_that_is(headers):
     """It becomes an `invalid` result instead of a crash."""
-    assert retry.read(headers) is None
+    with pytest.raises(UnreadableError):
+        retry.read(headers)
 
 
 def parking(clock: ManualClock) -> Parking:

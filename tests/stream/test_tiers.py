@@ -36,19 +36,21 @@ from connector.stream.admission import SLICE_RECORDS, Admission
 from connector.stream.budget import Budget
 from connector.stream.control import Control
 from connector.stream.failover import Failover
+from connector.stream.formats import SETTLES, settles
 from connector.stream.intake import Intake
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
 from connector.stream.relief import Relief
 from connector.stream.retry_reader import RetryReader
-from connector.stream.tail import Offsets
 from connector.stream.unknown import UnknownNames
 from connector.stream.writer import Moved
 from tests.delivery.virtual import LoopClock, simulate
 from tests.delivery.world import ACCEPT, Call, FakeProvider, FakeReader, FakeRenderer, decode_message, operation
+from tests.stream.restoring import restorer
 
 DELAYS = {1.0: "r.1s", 4.0: "r.4s", 15.0: "r.15s", 60.0: "r.60s"}
 SHORTEST, PARK_MAX = 1.0, 15.0
@@ -149,7 +151,7 @@ class Stream:
             parking=self.parking,
             sources=["m"],
             refusals=Refusals(dry_run=False),
-            retry_topics=tiers.delays,
+            restorer=restorer(tiers),
             unknown=UnknownNames(self.lanes, grace=60.0, clock=clock),
             budget=self.budget,
             clock=clock,
@@ -237,11 +239,11 @@ class Stream:
         for item, it in zip(items, moved, strict=True):
             place = self._dutiful(item)
             header = retry.read([it.header])
-            assert header is not None
             assert header.attempts == self.counted[place], "waiting is no attempt"
             assert_tier(it.topic, header, now=now)
             self.tiers_used[it.topic] += 1
-            self.duty[place] = self.logs.append(it.topic, item.origin.partition, item.raw, [it.header])
+            headers = [(SETTLES, settles(item.origin.topic, item.origin.partition, item.offset)), it.header]
+            self.duty[place] = self.logs.append(it.topic, item.origin.partition, item.raw, headers)
             self._acknowledged(item)
 
     def _dutiful(self, item: Item) -> Place:

@@ -15,10 +15,10 @@ from connector.stream.cluster import Cluster
 from connector.stream.committer import Commit, Committer
 from connector.stream.lease import Lease
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.ownership import Ownership
 from connector.stream.partition import Partition
 from connector.stream.producer import Producer
-from connector.stream.tail import Offsets
 from connector.stream.upkeep import PURGE_SECONDS, Upkeep
 from tests.waiting import eventually
 

@@ -15,9 +15,9 @@ from connector.clock import ManualClock
 from connector.delivery.item import Item
 from connector.model import Result, Source, Status
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
-from connector.stream.tail import Offsets
 from connector.stream.writer import ResultWriter
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)

@@ -16,9 +16,9 @@ from connector.delivery.item import Item, TracedItem
 from connector.model import Result, Source, Status
 from connector.stream import writer as module
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
-from connector.stream.tail import Offsets
 from connector.stream.writer import Moved, ResultWriter
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)

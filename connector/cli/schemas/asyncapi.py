@@ -14,7 +14,7 @@ from connector.model import Campaign, Message, ProviderState, Result
 from connector.settings.model import Topics
 from connector.stream.control import CAMPAIGN, PROVIDER
 from connector.stream.duplicates import REPLAY_OF
-from connector.stream.tail import SETTLES
+from connector.stream.formats import SETTLES
 
 BINDING = {"bindingVersion": "0.5.0"}
 SETTLED = {
@@ -199,6 +199,7 @@ def _schemas() -> dict[str, Any]:
             "type": "object",
             "properties": {
                 "topic": {"type": "string", "description": "The source topic; the partition is the record's."},
+                "v": {"type": "integer", "description": "Version of the format; 1 where it is missing."},
                 "batch_id": {"type": "string", "description": "The request that is about to leave."},
                 "sent": {**offsets, "description": "Offsets about to be sent."},
                 "released": {**offsets, "description": "Offsets the provider refused: the next owner may send them."},

@@ -10,6 +10,9 @@ from typing import Any
 from connector.cli.output import masked
 from connector.model import Source
 
+LATEST = 253_402_300_799.0
+"""The last second of the year 9999."""
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -108,8 +111,8 @@ class Trace:
 
 
 def moment(milliseconds: float) -> datetime:
-    """A Kafka timestamp."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    """A Kafka timestamp; the nearest that a date can say, as anybody may write one."""
+    return datetime.fromtimestamp(min(max(milliseconds / 1000, 0.0), LATEST), UTC)
 
 
 def _shown(key: str, value: Any) -> str:

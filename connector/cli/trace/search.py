@@ -12,12 +12,14 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from connector.cli.held import ask_console
 from connector.cli.output import note
-from connector.cli.selection import decode, may_hold
+from connector.cli.selection import ERRORS, decode, is_number, may_hold, text_headers
 from connector.cli.trace.found import Seen, Trace, moment
 from connector.kafka.reader import Reader, ends_of, open_reader
 from connector.model import Source
 from connector.settings import Settings
 from connector.stream import journal, retry
+from connector.stream.formats import Retry, VersionError
+from connector.untrusted import UnreadableError
 
 EVENT_FIELDS = ("provider", "campaign_id", "to", "template_id", "expires_at", "priority")
 RESULT_FIELDS = (
@@ -104,7 +106,7 @@ class _Finder:
         trace.committed = (await self._reader.committed(self._settings.group, [source])).get(source)
         waits = await self._same_number(tuple(topics.retry.values()), place.partition, optional=True)
         async for record in self._scan(waits, since, "retry records"):
-            found = retry.read(record.headers) if self._may_hold(record) else None
+            found = _waits(record) if self._may_hold(record) else None
             if found is not None and found.source == place:
                 due = max(found.due, record.timestamp / 1000 + _delay(self._settings, record.topic))
                 about = {
@@ -116,13 +118,13 @@ class _Finder:
         places = {place, *(it.place for it in trace.retries)}
         journals = await self._same_number((topics.journal,), place.partition, optional=True)
         async for record in self._scan(journals, since, "journal"):
-            entry = journal.decode(record.value)
+            entry = _sends(record)
             if entry is not None and any(
                 it.topic == entry.topic and it.partition == record.partition and it.offset in entry.offsets
                 for it in places
             ):
-                batch = (decode(record.value) or {}).get("batch_id")
-                trace.sends.append(_seen(record, {"batch_id": batch, "released": entry.word == "released" or None}))
+                about = {"batch_id": entry.batch_id or None, "released": entry.word == "released" or None}
+                trace.sends.append(_seen(record, about))
         await self._ends(trace, since, places, place.partition)
         return trace
 
@@ -140,8 +142,7 @@ class _Finder:
             event = self._read(record)
             of_id = event is not None and event.get("message_id") == self._id
             if _letter_place(record) in places if places is not None else of_id:
-                reason = dict(record.headers).get("__connect.errors.exception.message", b"")
-                trace.dead_letters.append(_seen(record, {"reason": reason.decode("utf-8", "replace")}))
+                trace.dead_letters.append(_seen(record, {"reason": text_headers(record)[f"{ERRORS}exception.message"]}))
         results = await self._same_number((topics.results,), number)
         async for record in self._scan(results, since, "results"):
             result = self._read(record)
@@ -191,16 +192,26 @@ def _source(result: dict[str, Any]) -> Source | None:
         return None
 
 
-def _letter_place(record: ConsumerRecord) -> Source | None:
-    headers = dict(record.headers)
+def _waits(record: ConsumerRecord) -> Retry | None:
     try:
-        return Source(
-            headers["__connect.errors.topic"].decode(),
-            int(headers["__connect.errors.partition"]),
-            int(headers["__connect.errors.offset"]),
-        )
-    except (KeyError, ValueError):
+        return retry.read(record.headers)
+    except (UnreadableError, VersionError):
         return None
+
+
+def _sends(record: ConsumerRecord) -> journal.Entry | None:
+    try:
+        return journal.decode(record.value)
+    except (UnreadableError, VersionError):
+        return None
+
+
+def _letter_place(record: ConsumerRecord) -> Source | None:
+    headers = text_headers(record)
+    partition, offset = headers[f"{ERRORS}partition"], headers[f"{ERRORS}offset"]
+    if not (is_number(partition) and is_number(offset)):
+        return None
+    return Source(headers[f"{ERRORS}topic"], int(partition), int(offset))
 
 
 def _delay(settings: Settings, topic: str) -> float:

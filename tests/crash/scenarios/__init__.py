@@ -4,7 +4,18 @@ The first line of a docstring is the fault as the tables show it. A function ret
 then lets the workers finish, stops them and compares.
 """
 
-from tests.crash.scenarios import brokers, kills, membership, offsets, providers, reading, repeats, retries, stops
+from tests.crash.scenarios import (
+    brokers,
+    kills,
+    membership,
+    offsets,
+    poison,
+    providers,
+    reading,
+    repeats,
+    retries,
+    stops,
+)
 from tests.crash.scenarios.table import SCENARIOS, Scenario
 
 __all__ = [
@@ -14,6 +25,7 @@ __all__ = [
     "kills",
     "membership",
     "offsets",
+    "poison",
     "providers",
     "reading",
     "repeats",

@@ -1,0 +1,15 @@
+"""What makes items of retry topics what they were, for tests of what stands around it."""
+
+from __future__ import annotations
+
+from connector.kafka.skipped import Skipped
+from connector.stream.retry import Restorer, Tiers
+
+
+def restorer(tiers: Tiers, *sources: str, end: int | None = None, skipped: Skipped | None = None) -> Restorer:
+    """With sources `m` or those named, whose logs end there."""
+
+    def log_end(_topic: str, _number: int) -> int | None:
+        return end
+
+    return Restorer(sources or ("m",), tiers.delays, prefix="r", end=log_end, skipped=skipped or Skipped())
