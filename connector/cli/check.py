@@ -17,6 +17,7 @@ from connector.cli.options import load as load_settings
 from connector.definition.environment import Environment
 from connector.definition.load import definition_files, load
 from connector.definition.tree import Definition, Operation
+from connector.definition.walk import place_of
 from connector.errors import ConfigurationError, DefinitionError, Problem, SettingsError
 from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
@@ -117,19 +118,28 @@ def check_file(file: str, environment: Environment) -> Checked:
         try:
             checked.keys[operation.name] = compile_operation(operation).description
         except DefinitionError as error:
-            checked.errors.extend(_placed(error, operation, file))
+            checked.errors.extend(_placed(error, operation, definition))
         try:
             compile_response(operation)
         except DefinitionError as error:
-            checked.errors.extend(_placed(error, operation, file))
+            checked.errors.extend(_placed(error, operation, definition))
     return checked
 
 
-def _placed(error: DefinitionError, operation: Operation, file: str) -> Iterator[Problem]:
+def _placed(error: DefinitionError, operation: Operation, definition: Definition) -> Iterator[Problem]:
     """The problems of one operation's compilers, which know paths inside the operation and no file."""
+    assert definition.source is not None  # it was loaded from one
     for problem in error.problems:
         path = problem.path if problem.path.startswith("operations[") else f"{operation.path}.{problem.path}".strip(".")
-        yield replace(problem, file=problem.file or file, path=path)
+        place = place_of(definition.source, path)
+        yield replace(
+            problem,
+            remedy=problem.remedy or "docs/definition.md says what may stand here",
+            file=problem.file or place.file,
+            path=path,
+            line=place.line,
+            column=place.column,
+        )
 
 
 # ---- output --------------------------------------------------------------------------------------------------------

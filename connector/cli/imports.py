@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from connector.cli.check import Checked, as_text, check_file
+from connector.cli.inputs import INPUT_BYTES, read_input
 from connector.definition.environment import Environment
 from connector.definition.keys import NAME_HINT, is_name
 from connector.errors import UsageError
@@ -172,10 +173,7 @@ def _name(name: str) -> str:
 
 def _text(file: str) -> str:
     try:
-        with click.open_file(file, encoding="utf-8") as stream:
-            return str(stream.read())
-    except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}") from error
+        return read_input("", file, INPUT_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError:
         raise UsageError(f"{file}: not UTF-8 text") from None
 

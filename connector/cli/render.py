@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
 import orjson
 
+from connector.cli.inputs import EVENTS_BYTES, read_input
 from connector.cli.output import note
 from connector.definition.arguments import MISSING
 from connector.definition.environment import Environment
@@ -105,10 +104,7 @@ def render(definition: str, *, files: tuple[str, ...], as_curl: bool, as_json: b
 
 def _events(files: Iterable[str]) -> Iterator[Event]:
     for file in files:
-        try:
-            data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        except OSError as error:
-            raise UsageError(f"--event {file}: {error.strerror}") from None
+        data = read_input("--event", file, EVENTS_BYTES)
         found = list(read_events(data, "stdin" if file == "-" else file))
         if not found:
             raise UsageError(f"--event {file}: it holds no event")

@@ -13,6 +13,7 @@ import click
 import msgspec
 import orjson
 
+from connector.cli.inputs import REPLY_BYTES, read_input
 from connector.cli.render import Event, plan_requests, read_events
 from connector.definition.environment import Environment
 from connector.definition.load import load
@@ -137,12 +138,7 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _bytes(option: str, file: str) -> bytes:
-    try:
-        with click.open_file(file, "rb") as stream:
-            data: bytes = stream.read()
-            return data
-    except OSError as error:
-        raise UsageError(f"{option} {file}: {error.strerror}") from error
+    return read_input(option, file, REPLY_BYTES)
 
 
 # ---- output ---------------------------------------------------------------------------------------------------------

@@ -121,6 +121,7 @@ def _check(name: str, parameter: Parameter, value: Any, expression: type) -> Non
             raise ExpressionError(f"{place} must be a constant", "a text stands in quotes: 'text'")
     elif parameter.kind == "whole":
         if type(value) is not int or not parameter.low <= value <= parameter.high:
-            raise ExpressionError(f"{place} must be a whole number from {parameter.low} to {parameter.high}")
+            message = f"{place} must be a whole number from {parameter.low} to {parameter.high}"
+            raise ExpressionError(message, f"write one: {name}({parameter.low})")
     elif parameter.kind == "text" and not isinstance(value, str):
         raise ExpressionError(f"{place} must be a text", "a text stands in quotes: 'text'")

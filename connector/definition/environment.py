@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from connector.definition.regular_file import FileError, read_regular
 from connector.errors import ConnectorError
 
 _reference = re.compile(r"\$\{([^{}]*)(\}?)")
@@ -127,15 +128,9 @@ class Environment:
     def _read_file(self, path: str, start: int) -> str:
         file = self.root / path
         try:
-            with file.open("rb") as stream:
-                data = stream.read(FILE_BYTES + 1)
-            if len(data) > FILE_BYTES:
-                raise UnresolvedError(
-                    f"the file {file} is larger than {FILE_BYTES // 1024} KiB", "name the right one", start
-                )
-            text = data.decode().rstrip("\r\n")
-        except OSError as error:
-            raise UnresolvedError(f"the file {file} cannot be read: {error.strerror}", "create it", start) from None
+            text = read_regular(file, FILE_BYTES).decode().rstrip("\r\n")
+        except FileError as error:
+            raise UnresolvedError(f"the file {file} {error.message}", error.remedy, start) from None
         except UnicodeDecodeError:
             raise UnresolvedError(f"the file {file} is not UTF-8 text", "name the right one", start) from None
         if not text:

@@ -217,6 +217,12 @@ def _read_filtered(written: str, read: Read, call: Call, *, keep_empty: bool) ->
 
 # ---- parsing -------------------------------------------------------------------------------------------------------
 
+LENGTH: Final = 4_096  # characters of one expression
+FILTERS_AT_MOST: Final = 50  # filters of one expression, those of its arguments included
+ARGUMENTS: Final = 1_000  # arguments of one expression
+DEPTH: Final = 20  # expressions as arguments of one another
+PARTS: Final = 1_000  # replacements in one text
+
 _TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<literal>'(?:[^']|'')*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)"
     r"|(?P<mark>[|?(),=]))"
@@ -245,6 +251,8 @@ def split(text: str) -> tuple[str | Expression, ...]:
             parts.append(kept)
         literal.clear()
         parts.append(expression)
+        if len(parts) > 2 * PARTS:
+            raise ExpressionError(f"more than {PARTS:,} replacements in one text", "a message is far shorter", mark)
     literal.append(text[position:])
     if kept := "".join(literal):
         parts.append(kept)
@@ -281,7 +289,12 @@ class _Parser:
     """Recursive descent over the tokens of one expression."""
 
     def __init__(self, source: str) -> None:
+        if len(source) > LENGTH:
+            raise ExpressionError(f"the expression is longer than {LENGTH:,} characters", "say less in it")
         self.source = source
+        self.depth = 0
+        self.filters = 0
+        self.arguments = 0
         self.tokens: list[tuple[str, str, int]] = []
         position, end = 0, len(source.rstrip())
         while position < end:
@@ -290,7 +303,12 @@ class _Parser:
                 start = position + len(source[position:]) - len(source[position:].lstrip())
                 if source[start] == "'":
                     raise ExpressionError("a literal is not closed", "end it with '", start)
-                raise ExpressionError(f"`{source[start]}` cannot stand here", "", start)
+                remedy = (
+                    "texts stand in '…'"
+                    if source[start] == '"'
+                    else "names are letters, digits and _; texts stand in '…'"
+                )
+                raise ExpressionError(f"`{source[start]}` cannot stand here", remedy, start)
             kind = str(token.lastgroup)
             self.tokens.append((kind, token.group(kind), token.start(kind)))
             position = token.end()
@@ -311,6 +329,9 @@ class _Parser:
     def pipeline(self) -> Expression:
         """Head and filters, from the current token on."""
         start = self.tokens[self.index][2]
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise ExpressionError(f"more than {DEPTH} expressions inside one another", "write fewer", start)
         head = self.head()
         filters: list[Call] = []
         while self.accept("|"):
@@ -325,6 +346,7 @@ class _Parser:
                 if isinstance(argument, Expression):
                     names |= argument.names
                     calls |= argument.calls
+        self.depth -= 1
         source = self.source[start : self.tokens[self.index][2]].strip()
         raw = bool(filters) and filters[-1].filter.name == "raw"
         return Expression(source, head, tuple(filters), False, frozenset(names), frozenset(calls), raw)
@@ -334,7 +356,8 @@ class _Parser:
         if kind == "literal":
             return Head("literal", _unquote(text))
         if kind != "name":
-            raise ExpressionError("a replacement starts with a name, a 'literal' or a call()", "", position)
+            remedy = "write $$To, $${Body|truncate(160)}, $${'text'} or $${message_id()}"
+            raise ExpressionError("a replacement starts with a name, a 'literal' or a call()", remedy, position)
         if self.accept("("):
             if text not in CALLS:
                 raise ExpressionError(f"`{text}()` is not known", _suggest(text, CALLS, "()"), position)
@@ -352,9 +375,12 @@ class _Parser:
     def filter(self, position: int) -> Call:
         kind, name, _ = self.next()
         if kind != "name":
-            raise ExpressionError("a filter's name must follow `|`", "", position)
+            raise ExpressionError("a filter's name must follow `|`", "write one, like digits, or take | away", position)
+        self.filters += 1
+        if self.filters > FILTERS_AT_MOST:
+            raise ExpressionError(f"more than {FILTERS_AT_MOST} filters", "fewer do the same", position)
         if name not in FILTERS:
-            raise ExpressionError(f"the filter `{name}` is not known", _suggest(name, FILTERS), position)
+            raise ExpressionError(f"the filter `{name[:64]}` is not known", _suggest(name, FILTERS), position)
         positional: list[Any] = []
         keyed: dict[str, Any] = {}
         if self.accept("("):
@@ -369,11 +395,14 @@ class _Parser:
 
     def argument(self, name: str, positional: list[Any], keyed: dict[str, Any]) -> None:
         kind, text, position = self.tokens[self.index]
+        self.arguments += 1
+        if self.arguments > ARGUMENTS:
+            raise ExpressionError(f"more than {ARGUMENTS:,} arguments", "supply the value with the event", position)
         if self.tokens[min(self.index + 1, len(self.tokens) - 1)][1] == "=" and kind != "end":
             self.index += 2
             key = _unquote(text) if kind == "literal" else text
             if key in keyed:
-                raise ExpressionError(f"`{name}` names `{key}` twice", "", position)
+                raise ExpressionError(f"`{name}` names `{key}` twice", "name it once", position)
             keyed[key] = self.constant(name)
         elif kind in {"literal", "number"} or (kind == "name" and text in _WORDS):
             positional.append(self.constant(name))
@@ -411,7 +440,7 @@ def _unquote(text: str) -> str:
 
 
 def _suggest(name: str, known: Any, suffix: str = "") -> str:
-    near = get_close_matches(name, list(known), n=1)
+    near = get_close_matches(name, list(known), n=1) if len(name) <= 64 else []
     if near:
         return f"did you mean `{near[0]}{suffix}`?"
     return "known: " + ", ".join(f"{each}{suffix}" for each in known)

@@ -2,53 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from connector.definition.json_text import read_json
 from connector.definition.merge import merge, without
+from connector.definition.regular_file import FileError, read_regular
 from connector.definition.report import Report
+from connector.definition.shape import near, shown
 from connector.definition.source import List, Map, Place, Source, Value
 from connector.definition.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import DefinitionError, Problem
 
 CATALOGUE: Final = Path(__file__).resolve().parent.parent / "providers"  # the shipped definitions
 SUFFIXES: Final = (".yaml", ".yml")
-FILE_BYTES: Final = 4 * 1024 * 1024
+FILE_BYTES: Final = 256 * 1024
+FILES: Final = 1_000  # of a folder
+CHAIN: Final = 10  # definitions that extend one another
 
 
 def find(path_or_name: str | Path, folders: Iterable[Path]) -> Path:
     """The file of a path or a bare name. Raises DefinitionError where there is none."""
     given = Path(path_or_name)
     if given.suffix in SUFFIXES or len(given.parts) != 1:
-        if given.is_file():
+        if _there(given):
             return given
-        raise DefinitionError([Problem("there is no such file", "check the path", str(given))])
+        raise DefinitionError([_no_file(given)])
     places = [*folders, CATALOGUE]
     for folder in places:
         for suffix in SUFFIXES:
             file = folder / f"{given}{suffix}"
-            if file.is_file():
+            if _there(file):
                 return file
     known = sorted({file.stem for folder in places for suffix in SUFFIXES for file in folder.glob(f"*{suffix}")})
-    near = get_close_matches(str(given), known, n=1)
+    meant = near(str(given), known)
     remedy = (
-        f"did you mean `{near[0]}`?" if near else "write a path" + (f", or one of: {', '.join(known)}" if known else "")
+        f"did you mean `{meant[0]}`?"
+        if meant
+        else "write a path" + (f", or one of: {', '.join(known[:50])}" if known else "")
     )
-    raise DefinitionError([Problem(f"no definition is called `{given}`", remedy)])
+    raise DefinitionError([Problem(f"no definition is called `{shown(str(given))}`", remedy)])
+
+
+def _there(file: Path) -> bool:
+    """Whether something is there that is no folder: what it is, reading it will say."""
+    try:
+        return file.exists() and not file.is_dir()
+    except (OSError, ValueError):  # names that no file can have
+        return False
+
+
+def _no_file(given: Path) -> Problem:
+    try:
+        folder = given.is_dir()
+    except (OSError, ValueError):
+        folder = False
+    return Problem("this is a folder" if folder else "there is no such file", "check the path", shown(str(given)))
 
 
 def definition_files(path_or_name: str | Path) -> list[Path]:
     """The files of a folder, or the one file of a path or bare name. Raises DefinitionError where there is none."""
     folder = Path(path_or_name)
-    if not folder.is_dir():
+    try:
+        found = sorted(islice(_definitions_in(folder), FILES + 1)) if folder.is_dir() else None
+    except ValueError:  # a NUL in its name
+        found = None
+    except OSError as error:
+        problem = Problem(f"cannot be read: {error.strerror}", "check the path and its permissions", shown(str(folder)))
+        raise DefinitionError([problem]) from None
+    if found is None:
         return [find(path_or_name, [])]
-    found = sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
+    if len(found) > FILES:
+        message = f"the folder holds more than {FILES:,} definitions"
+        raise DefinitionError([Problem(message, "name the right one", str(folder))])
     if not found:
         raise DefinitionError([Problem("the folder holds no definition", "files end in .yaml", str(folder))])
     return found
+
+
+def _definitions_in(folder: Path) -> Iterator[Path]:
+    return (file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
 
 
 def read_extended(file: Path, report: Report, folders: list[Path], seen: tuple[Path, ...]) -> Map | None:
@@ -60,6 +95,9 @@ def read_extended(file: Path, report: Report, folders: list[Path], seen: tuple[P
     if named is None:
         return source
     trail = (*seen, file.resolve())
+    if len(trail) > CHAIN:
+        report.error(named.place, f"more than {CHAIN} definitions extend one another", "extend the first one directly")
+        return None
     try:
         base_file = _base(named, [file.parent, *folders], file, trail)
     except DefinitionError as error:
@@ -81,31 +119,44 @@ def _base(named: Source, folders: list[Path], file: Path, trail: tuple[Path, ...
         raise DefinitionError([Problem("`extends` names one definition", "write extends: NAME, or a path")])
     path = Path(name)
     if path.suffix in SUFFIXES or len(path.parts) != 1:
+        if not _beside(path, file):
+            remedy = "write a name of the catalogue, or a file beside this one: ./base.yaml"
+            raise DefinitionError([Problem(f"`{shown(name)}` is no file beside this one", remedy)])
         found = find(file.parent / path, [])
     else:
         # `extends: plivo` in a plivo.yaml means the catalogue's, not itself.
         own = {(folder / f"{name}{suffix}").resolve(): folder for folder in folders for suffix in SUFFIXES}
         found = find(name, [folder for folder in folders if folder != own.get(file.resolve())])
+        if found.parent not in (*folders[1:], CATALOGUE) and not _beside(Path(found.name), file):
+            remedy = "copy it beside this one, or name one of the catalogue"
+            raise DefinitionError([Problem(f"`{shown(name)}` is a link that leads out of its folder", remedy)])
     if found.resolve() in trail:
         chain = " → ".join(each.name for each in (*trail, found))
         raise DefinitionError([Problem(f"definitions extend each other: {chain}", "break the circle")])
     return found
 
 
+def _beside(path: Path, file: Path) -> bool:
+    """Whether `path` leads into the folder of `file`, links followed: a mounted ConfigMap is made of them."""
+    if path.is_absolute() or ".." in path.parts:
+        return False
+    try:
+        resolved = (file.parent / path).resolve()
+        return any(resolved.is_relative_to(folder) for folder in (file.parent.resolve(), file.resolve().parent))
+    except (OSError, ValueError, RuntimeError):  # a circle of links
+        return False
+
+
 def _read_file(file: Path, report: Report) -> Map | None:
     """The map a file holds; None, and problems, where it cannot be read."""
     place = Place(str(file))
     try:
-        data = file.read_bytes()
-        text = data[: FILE_BYTES + 1].decode("utf-8-sig")
-    except OSError as error:
-        report.error(place, f"the file cannot be read: {error.strerror}", "check the path and its permissions")
+        text = read_regular(file, FILE_BYTES).decode("utf-8-sig")
+    except FileError as error:
+        report.error(place, f"the file {error.message}", error.remedy)
         return None
     except UnicodeDecodeError as error:
         report.error(place, f"not UTF-8 text (byte {error.start})", "save it as UTF-8")
-        return None
-    if len(data) > FILE_BYTES:
-        report.error(place, f"larger than {FILE_BYTES // 1024**2} MiB", "a definition is far smaller")
         return None
     problems: list[Problem] = []
     try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Final
 
 from connector.definition.jmes_checks import OVER_REPLIES, STANDARD, operands, slips
 from connector.definition.jmes_parse import Node, PathSyntaxError, parse
 from connector.definition.report import Report
-from connector.definition.shape import Schema, Shape, scalar_text
+from connector.definition.shape import Schema, Shape, near, scalar_text, shown
 from connector.definition.source import Source
 from connector.model import Message
 
@@ -17,8 +16,6 @@ _FIELDS: Final = ("field", "subexpression", "index_expression", "current")
 
 # Of these only the first child is read from the document itself; the others from what it gives.
 _LEFTMOST: Final = ("subexpression", "index_expression", "projection", "value_projection", "filter_projection", "pipe")
-
-SHOWN: Final = 200  # characters of an expression that a problem repeats
 
 
 class Path(Shape):
@@ -32,15 +29,15 @@ class Path(Shape):
         text = scalar_text(source, report)
         if text is None:
             return None
-        shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+        said = shown(text)
         try:
             tree = parse(text)
         except PathSyntaxError as error:
-            report.error(source.place, f"`{shown}` {error.message}{_where(error.position)}", error.remedy)
+            report.error(source.place, f"`{said}` {error.message}{_where(error.position)}", error.remedy)
             return None
         sound = True
         for slip in slips(tree, text, self.functions, condition=self.condition):
-            message = f"{slip.message}{_where(slip.position)}" + (f" of `{shown}`" if slip.position is not None else "")
+            message = f"{slip.message}{_where(slip.position)}" + (f" of `{said}`" if slip.position is not None else "")
             if slip.certain:
                 sound = False
                 report.error(source.place, message, slip.remedy)
@@ -51,7 +48,7 @@ class Path(Shape):
         if not self.bare_fields and any(node["type"] in _FIELDS for node in operands(tree)):
             report.warn(
                 source.place,
-                f"`{shown}` asks only whether a field is there: 0, '0' and 'false' count as true",
+                f"`{said}` asks only whether a field is there: 0, '0' and 'false' count as true",
                 "compare it (`code == '0'`), or write `field != null` with null in backticks",
             )
         return text
@@ -81,10 +78,10 @@ class OverMessage(Path):
         text = super().read(source, report)
         for name in _roots(parse(text)) if text is not None else ():
             if name not in Message.__struct_fields__:
-                near = get_close_matches(name.lower(), Message.__struct_fields__, n=1)
+                meant = near(name, Message.__struct_fields__)
                 known = ", ".join(Message.__struct_fields__)
-                remedy = f"did you mean `{near[0]}`?" if near else f"custom values are custom.{name}; known: {known}"
-                report.error(source.place, f"a message has no field `{name}`", remedy)
+                remedy = f"did you mean `{meant[0]}`?" if meant else f"custom values are custom.{name}; known: {known}"
+                report.error(source.place, f"a message has no field `{shown(name)}`", remedy)
                 return None
         return text
 

@@ -6,6 +6,7 @@ Strings are decoded by the standard library (surrogate pairs and all); numbers k
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from json import JSONDecodeError
 from json.decoder import scanstring  # type: ignore[attr-defined]  # documented only in CPython's source
 from typing import Final
@@ -14,8 +15,12 @@ from connector.definition.source import List, Map, Place, Source, Value, scalar
 from connector.errors import Problem
 
 DEPTH: Final = 100
+NODES: Final = 10_000  # values in one text
+KEY_LENGTH: Final = 1_000
+PATH_SHARE: Final = 200  # characters of a path that count like one value
 
 _space = re.compile(r"(?:[ \t\r\n\ufeff]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_line = re.compile("\n")
 _word = re.compile(r"[^\s,:\[\]{}\"/]+")
 _FOREIGN: Final = {"True": "true", "False": "false", "None": "null", "Null": "null", "NULL": "null", "~": "null"}
 _surrogate = re.compile("[\ud800-\udfff]")
@@ -52,6 +57,8 @@ class _Reader:
         self.text = text.text
         self.problems = problems
         self.position = 0
+        self.count = 0
+        self.lines = [match.end() for match in _line.finditer(text.text)]
 
     def document(self) -> Source:
         value = self.read(self.value.place.path, 0)
@@ -63,8 +70,12 @@ class _Reader:
         return value
 
     def place(self, path: str, position: int) -> Place:
-        at = self.value.at(position)
-        return Place(at.file, path, at.line, at.column)
+        place, indent = self.value.place, self.value.indent
+        if indent is None or place.line is None:
+            return Place(place.file, path, place.line, place.column)
+        before = bisect_right(self.lines, position)
+        begins = self.lines[before - 1] if before else 0
+        return Place(place.file, path, place.line + 1 + before, indent + position - begins + 1)
 
     def skip(self) -> str:
         """Skip white space and comments; the character that follows, or ""."""
@@ -80,6 +91,9 @@ class _Reader:
         place = self.place(path, self.position)
         if depth > DEPTH:
             raise JsonError("too many levels inside one another", f"at most {DEPTH}", self.position)
+        self.count += 1 + len(path) // PATH_SHARE
+        if self.count > NODES:
+            raise JsonError(f"more than {NODES:,} values", "a payload is far smaller", self.position)
         if mark == "{":
             return self.object(place, depth)
         if mark == "[":
@@ -100,6 +114,8 @@ class _Reader:
                 self.unexpected(mark, opened, "}", "a key stands in double quotes")
             start = self.position
             key = self.string()
+            if len(key) > KEY_LENGTH:
+                raise JsonError(f"a key of more than {KEY_LENGTH:,} characters", "a long text is a value", start)
             where = self.place(place.member(key), start)
             if self.skip() != ":":
                 raise JsonError("`:` is missing after the key", 'write "key": value', self.position)

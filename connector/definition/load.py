@@ -19,6 +19,8 @@ from connector.definition.tls_files import digest
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem
 
+OPERATIONS: Final = 100
+
 INHERITED: Final = tuple(name for name in OPERATION.keys if name not in ("name", "when"))
 
 __all__ = ["CATALOGUE", "Environment", "definition_files", "find", "load", "load_all"]
@@ -37,12 +39,13 @@ def load(path_or_name: str | Path, *, environment: Environment, folder: Path | N
     """
     file = find(path_or_name, [folder] if folder is not None else [])
     report = Report(environment, str(file))
-    source = read_extended(file, report, [folder] if folder is not None else [], ())
-    if source is None:
-        raise DefinitionError(report.errors)
-    definition = _compile(source, file, report)
-    if report.errors:
-        raise DefinitionError(sorted(report.errors, key=_order))
+    try:
+        source = read_extended(file, report, [folder] if folder is not None else [], ())
+        definition = None if source is None else _compile(source, file, report)
+    except RecursionError:  # every depth has a bound of its own; this is the last line
+        raise DefinitionError([Problem("too much stands inside one another", "write less deeply", str(file))]) from None
+    if report.errors or definition is None:
+        raise DefinitionError([*sorted(report.errors, key=_order), *report.left_out()])
     return definition
 
 
@@ -135,13 +138,16 @@ def _compile(source: Map, file: Path, report: Report) -> Definition:
     for each in checked:
         check_operation(each, report)
     check_definition(definition, source, checked, report)
-    return replace(definition, warnings=tuple(report.warnings))
+    return replace(definition, warnings=(*report.warnings, *report.left_out_warnings()), source=source)
 
 
 def _operations(listed: Source, top: Map, report: Report) -> list[tuple[str, Map]]:
     """Each operation merged over the top level."""
     if not isinstance(listed, List) or not listed.items:
         report.error(listed.place, "`operations` is a list of at least one", "begin each operation with `- name: …`")
+        return []
+    if len(listed.items) > OPERATIONS:
+        report.error(listed.place, f"more than {OPERATIONS} operations", "a provider has a few ways to be called")
         return []
     merged = []
     for index, item in enumerate(listed.items):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from connector.definition.environment import Environment
 from connector.definition.expression import Expression, ExpressionError, split
 from connector.definition.source import Place, Value
 from connector.errors import Problem
+
+PROBLEMS: Final = 100  # named one by one, of errors and of warnings; the rest is counted
 
 
 class Report:
@@ -13,7 +17,8 @@ class Report:
 
     Attributes:
         environment: where `${NAME}` is looked up.
-        errors, warnings: in the order they were found; a fault inherited by several operations is named once.
+        errors, warnings: in the order they were found, the first of them; a fault inherited by several operations is
+            named once.
         secrets: `${NAME}` → value.
         file: the file that is loaded (what it extends stands in others).
         faults: errors met, repeated ones included.
@@ -25,6 +30,8 @@ class Report:
         self.faults = 0
         self.errors: list[Problem] = []
         self.warnings: list[Problem] = []
+        self._known: set[Problem] = set()
+        self._more = [0, 0]
         self.secrets: dict[str, str] = {}
 
     def error(self, place: Place, message: str, remedy: str = "") -> None:
@@ -34,14 +41,37 @@ class Report:
     def add(self, problem: Problem) -> None:
         """Note an error that already knows its place."""
         self.faults += 1
-        if problem not in self.errors:
-            self.errors.append(problem)
+        self._keep(problem, self.errors, 0)
 
     def warn(self, place: Place, message: str, remedy: str = "") -> None:
         """Note what looks like a slip."""
-        problem = place.problem(message, remedy)
-        if problem not in self.warnings:
-            self.warnings.append(problem)
+        self._keep(place.problem(message, remedy), self.warnings, 1)
+
+    @property
+    def full(self) -> bool:
+        """True when no further error is named: what it may have meant need not be looked for."""
+        return len(self.errors) >= PROBLEMS
+
+    def left_out(self) -> list[Problem]:
+        """One problem that counts the errors that are not named; none where all are."""
+        return self._rest(0)
+
+    def left_out_warnings(self) -> list[Problem]:
+        """The same for warnings."""
+        return self._rest(1)
+
+    def _keep(self, problem: Problem, kept: list[Problem], which: int) -> None:
+        if problem in self._known:
+            return
+        if len(kept) < PROBLEMS:
+            self._known.add(problem)
+            kept.append(problem)
+        else:
+            self._more[which] += 1
+
+    def _rest(self, which: int) -> list[Problem]:
+        count = self._more[which]
+        return [Problem(f"and {count:,} more", "mend these first", self.file)] if count else []
 
     def resolve(self, value: Value) -> str | None:
         """The text of a scalar with its references replaced; None where it is one optional reference without value."""

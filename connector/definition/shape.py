@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
@@ -15,6 +15,21 @@ from connector.definition.report import Report
 from connector.definition.source import List, Map, Source, Value, kind_of, plain
 
 Schema = dict[str, Any]
+
+SHOWN: Final = 200  # characters of what a file says that a problem repeats
+
+
+def shown(text: str) -> str:
+    """`text` as a problem repeats it."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """What `name` may have meant; nothing for what is far too long to be a slip."""
+    return get_close_matches(name.lower(), list(known), n=1) if len(name) <= _LONGEST_SLIP else []
+
+
+_LONGEST_SLIP: Final = 64
 
 
 class Shape(ABC):
@@ -75,8 +90,8 @@ class Record(Shape):
         for name, value in source.members.items():
             key = self.keys.get(name)
             if key is None:
-                meant = get_close_matches(name.lower(), list(self.keys), n=1) if name not in self.elsewhere else []
-                report.error(source.keys[name], f"the key `{name}` is not known", self._remedy(name, meant))
+                meant = [] if name in self.elsewhere or report.full else near(name, self.keys)
+                report.error(source.keys[name], f"the key `{shown(name)}` is not known", self._remedy(name, meant))
                 values.broken.update(meant)
             elif not (isinstance(value, Value) and value.data is None):  # `key:` with nothing is as good as absent
                 before = report.faults
@@ -121,9 +136,9 @@ class Kinds(Shape):
             return None
         for name in source.members:
             if name not in self.keys:
-                near = get_close_matches(name.lower(), list(self.keys), n=1)
-                remedy = f"did you mean `{near[0]}`?" if near else choice
-                report.error(source.keys[name], f"the key `{name}` is not known", remedy)
+                meant = [] if report.full else near(name, self.keys)
+                remedy = f"did you mean `{meant[0]}`?" if meant else choice
+                report.error(source.keys[name], f"the key `{shown(name)}` is not known", remedy)
         known = [name for name in source.members if name in self.keys]
         if len(known) != 1:
             if known or not source.members:
@@ -204,7 +219,7 @@ class Plain(Shape):
             return None
         resolved = report.resolve(source)
         if resolved is not None and self.pattern and not re.fullmatch(self.pattern, resolved):
-            report.error(source.place, f"`{source.text}` cannot stand here", self.hint)
+            report.error(source.place, f"`{shown(source.text)}` cannot stand here", self.hint)
             return None
         return resolved
 
@@ -221,12 +236,11 @@ class Choice(Shape):
     def read(self, source: Source, report: Report) -> str | None:
         if isinstance(source, Value) and source.text in self.words:
             return source.text
-        said = f"`{source.text}`" if isinstance(source, Value) else kind_of(source)
-        near = get_close_matches(source.text.lower(), self.words, n=1) if isinstance(source, Value) else []
+        said = f"`{shown(source.text)}`" if isinstance(source, Value) else kind_of(source)
+        close = near(source.text, self.words) if isinstance(source, Value) and not report.full else []
         folded = [word for word in self.words if isinstance(source, Value) and word.lower() == source.text.lower()]
-        remedy = (
-            f"did you mean `{(folded or near)[0]}`?" if folded or near else f"write one of: {', '.join(self.words)}"
-        )
+        meant = folded or close
+        remedy = f"did you mean `{meant[0]}`?" if meant else f"write one of: {', '.join(self.words)}"
         report.error(source.place, f"{said} cannot stand here", remedy)
         return None
 
@@ -259,7 +273,7 @@ class Whole(Shape):
     def read(self, source: Source, report: Report) -> int | None:
         if isinstance(source, Value) and type(source.data) is int and self.low <= source.data <= self.high:
             return source.data
-        said = source.text if isinstance(source, Value) else kind_of(source)
+        said = shown(source.text) if isinstance(source, Value) else kind_of(source)
         report.error(
             source.place, f"{said} cannot stand here", f"write a whole number from {self.low:,} to {self.high:,}"
         )
@@ -290,7 +304,9 @@ class Measure(Shape):
             return None
         match = _MEASURE.fullmatch(text)
         if match is None or match.group(2) not in self.units:
-            report.error(source.place, f"`{text}` cannot stand here", f"write a number and a unit: {self.examples}")
+            report.error(
+                source.place, f"`{shown(text)}` cannot stand here", f"write a number and a unit: {self.examples}"
+            )
             return None
         amount = float(match.group(1)) * self.units[match.group(2)]
         if not self.low <= amount <= self.high:

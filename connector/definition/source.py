@@ -13,6 +13,13 @@ from typing import Any, Final
 
 from connector.errors import Problem
 
+LINE: Final = 1_000  # characters of a message, a remedy or a path
+
+
+def short(text: str) -> str:
+    """`text`, with its middle left out where it is long."""
+    return text if len(text) <= LINE else f"{text[: LINE // 2]}…{text[-LINE // 2 :]}"
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -24,8 +31,8 @@ class Place:
     column: int | None = None
 
     def problem(self, message: str, remedy: str = "") -> Problem:
-        """What is wrong here."""
-        return Problem(message, remedy, self.file, self.path, self.line, self.column)
+        """What is wrong here, in a line that can be read, whatever the file holds."""
+        return Problem(short(message), short(remedy), self.file, short(self.path), self.line, self.column)
 
     def member(self, key: str) -> str:
         """The path of a member called `key`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from connector.definition.expression import Expression
+from connector.definition.source import Map
 from connector.errors import Problem
 
 # ---- values ---------------------------------------------------------------------------------------------------------
@@ -288,6 +289,7 @@ class Definition:
         about: free data for the provider table.
         receipts: reserved.
         warnings: what loads, but looks like a slip.
+        source: what the file says, with the place of everything: for what is found later.
     """
 
     name: str
@@ -303,3 +305,4 @@ class Definition:
     about: Mapping[str, Any] = field(default_factory=dict)
     receipts: Any = None
     warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
+    source: Map | None = field(default=None, repr=False, compare=False)

@@ -88,6 +88,18 @@ def where(source: Source, path: tuple[str, ...]) -> Place:
     return current.place
 
 
+def place_of(source: Source, path: str) -> Place:
+    """The place of a dotted path, of an operation's too that inherits what stands there: the deepest that exists."""
+    segments = tuple("".join(found) for found in _segment.findall(path))
+    places = [where(source, segments)]
+    if segments[:1] == ("operations",):
+        places.append(where(source, segments[2:]))
+    return max(places, key=lambda place: len(_segment.findall(place.path)))
+
+
+_segment = re.compile(r'"([^"]*)"|\[([0-9]+)\]|([^.\[\]"]+)')
+
+
 def _walk(node: Node, path: tuple[str, ...], inside: tuple[str, ...]) -> Iterator[Use]:
     if isinstance(node, Replacement):
         yield Use(node.expression, path, inside)

@@ -7,18 +7,19 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from connector.definition.expression import ExpressionError, parse
-from connector.definition.jmes import SHOWN, Path
+from connector.definition.jmes import Path
 from connector.definition.json_text import read_json
 from connector.definition.merge import without
 from connector.definition.patterns import PatternError, compile_pattern
 from connector.definition.payload import read_node, read_object, read_scalar
 from connector.definition.report import Report
-from connector.definition.shape import Schema, Shape, Whole, scalar_text
+from connector.definition.shape import Schema, Shape, Whole, scalar_text, shown
 from connector.definition.source import List, Map, Source, Value, children, kind_of
 from connector.definition.tree import Constant, Hours, Match, Node, Object, Rate, Replacement, Text
 from connector.errors import Problem
 
 MAX_RECORDS: Final = 1000  # a single batch, everywhere
+PATHS: Final = 100  # of `batching.key`
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -110,8 +111,7 @@ class Regex(Shape):
         try:
             compile_pattern(text)
         except PatternError as error:
-            shown = text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-            report.error(source.place, f"the regular expression `{shown}` {error.message}", error.remedy)
+            report.error(source.place, f"the regular expression `{shown(text)}` {error.message}", error.remedy)
             return None
         return text
 
@@ -131,7 +131,7 @@ class Statuses(Shape):
         match = re.fullmatch("([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?", text)
         if match is not None and int(match[1]) <= int(match[2] or match[1]):
             return ((int(match[1]), int(match[2] or match[1])),)
-        said = f"`{text}`" if text else kind_of(source)
+        said = f"`{shown(text)}`" if text else kind_of(source)
         report.error(source.place, f"{said} is no HTTP status", "write 200, 4xx, 500-599 or a list of them")
         return ()
 
@@ -156,7 +156,7 @@ class Rates(Shape):
         text = source.text if isinstance(source, Value) else ""
         match = re.fullmatch(self.PATTERN, text)
         if match is None or int(match[1]) == 0 or match[2] == "0":
-            said = f"`{text}`" if text else kind_of(source)
+            said = f"`{shown(text)}`" if text else kind_of(source)
             report.error(source.place, f"{said} is no rate", "write an amount and a time: 10/s, 300/5s, 200/m")
             return ()
         return (Rate(int(match[1]), int(match[2] or 1) * _SECONDS[match[3]]),)
@@ -199,6 +199,9 @@ class KeyPaths(Shape):
 
     def read(self, source: Source, report: Report) -> tuple[tuple[str, ...], ...]:
         if isinstance(source, List):
+            if len(source.items) > PATHS:
+                report.error(source.place, f"more than {PATHS} key paths", "name the maps or lists around them")
+                return ()
             return tuple(path for item in source.items for path in self.read(item, report))
         text = scalar_text(source, report)
         if text is None:
@@ -208,7 +211,9 @@ class KeyPaths(Shape):
         segments = re.findall(r'(?:^|\.)(?:"([^"]+)"|([^."\[\]]+))|\[([0-9]+)\]', text)
         written = re.sub(r'(?:^|\.)(?:"[^"]+"|[^."\[\]]+)|\[[0-9]+\]', "", text)
         if written or not segments:
-            report.error(source.place, f"`{text}` is no path", 'write msgs, data.messages, messages[0].to or "a.b".c')
+            report.error(
+                source.place, f"`{shown(text)}` is no path", 'write msgs, data.messages, messages[0].to or "a.b".c'
+            )
             return ()
         return (tuple(quoted or bare or index for quoted, bare, index in segments),)
 
@@ -225,7 +230,7 @@ class HoursText(Shape):
         text = source.text if isinstance(source, Value) else ""
         hours = self.parse(text)
         if hours is None:
-            said = f"`{text}`" if text else kind_of(source)
+            said = f"`{shown(text)}`" if text else kind_of(source)
             report.error(
                 source.place, f"{said} is no send window", "write two times and a zone: 09:00-21:00 Asia/Kolkata"
             )
@@ -268,7 +273,7 @@ class Until(Path):
         if match is None or not isinstance(source, Value):
             return super().read(source, report)
         if int(match[1]) > 23 or int(match[2]) > 59 or match[3] is None or not known_zone(match[3]):
-            report.error(source.place, f"`{source.text}` is no time with a zone", "write 09:00 Asia/Kolkata")
+            report.error(source.place, f"`{shown(source.text)}` is no time with a zone", "write 09:00 Asia/Kolkata")
             return None
         return source.text
 
@@ -289,7 +294,7 @@ class MatchShape(Shape):
         if isinstance(source, Value) and source.text in ("rest", "index"):
             return Match("rest" if source.text == "rest" else "index")
         if not isinstance(source, Map) or not source.members:
-            said = f"`{source.text}`" if isinstance(source, Value) else kind_of(source)
+            said = f"`{shown(source.text)}`" if isinstance(source, Value) else kind_of(source)
             remedy = 'write {"To|digits": number}, rest, or index where the order is documented'
             report.error(source.place, f"{said} cannot stand here", remedy)
             return None
@@ -304,7 +309,9 @@ class MatchShape(Shape):
     def _expression(self, key: str, source: Map, report: Report) -> Any:
         place = source.keys[key]
         if key.startswith("$$"):
-            report.error(place, f"`{key}` is marked as a replacement", "write the bare expression, like To|digits")
+            report.error(
+                place, f"`{shown(key)}` is marked as a replacement", "write the bare expression, like To|digits"
+            )
             return None
         try:
             expression = parse(key)

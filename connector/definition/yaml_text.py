@@ -22,8 +22,10 @@ from ruamel.yaml.tokens import ScalarToken
 from connector.definition.source import List, Map, Place, Source, Value, scalar
 from connector.errors import Problem
 
-NODES: Final = 100_000  # values in one file; aliases count each time they are used (a small file can name millions)
+NODES: Final = 10_000  # values in one file; aliases count each time they are used (a small file can name millions)
 DEPTH: Final = 100
+KEY_LENGTH: Final = 1_000  # characters; every value below repeats it in its path
+PATH_SHARE: Final = 200  # characters of a path that count like one value
 
 
 class YamlSyntaxError(Exception):
@@ -79,7 +81,7 @@ class _Builder:
     def node(self, event: Any, path: str, depth: int) -> Source:
         place = self.place(event, path)
         before = self.count
-        self.tally(1, place)
+        self.tally(1 + len(path) // PATH_SHARE, place)
         if depth > DEPTH:
             raise YamlSyntaxError(place.problem("too many levels inside one another", f"at most {DEPTH}"))
         if isinstance(event, AliasEvent):
@@ -113,6 +115,9 @@ class _Builder:
         while not isinstance(event := next(self.events), MappingEndEvent):
             if not isinstance(event, ScalarEvent):
                 raise YamlSyntaxError(self.place(event, place.path).problem("a key must be a text", "quote it"))
+            if len(event.value) > KEY_LENGTH:
+                message = f"a key of more than {KEY_LENGTH:,} characters"
+                raise YamlSyntaxError(self.place(event, place.path).problem(message, "a long text is a value"))
             key, where = event.value, self.place(event, place.member(event.value))
             value = self.node(next(self.events), where.path, depth + 1)
             if key in keys:

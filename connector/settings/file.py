@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Final
 
 from connector.definition.environment import Environment
+from connector.definition.regular_file import FileError, read_regular
 from connector.definition.source import List, Map, Place, Source, Value
 from connector.definition.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import Problem
@@ -37,13 +38,16 @@ class Layer:
     problems: list[Problem] = field(default_factory=list)
 
 
+FILE_BYTES: Final = 256 * 1024
+
+
 def read_file(file: FilePath, environ: Mapping[str, str]) -> Layer:
     """Read `file`. Never raises: what is wrong with it is in `problems`."""
     layer = Layer()
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        layer.problems.append(Problem(f"cannot be read: {error.strerror or error}", "name a readable file", str(file)))
+        text = read_regular(file, FILE_BYTES).decode("utf-8-sig")
+    except FileError as error:
+        layer.problems.append(Problem(error.message, error.remedy, str(file)))
         return layer
     except UnicodeDecodeError as error:
         layer.problems.append(Problem(f"is not UTF-8 (byte {error.start})", "save it as UTF-8", str(file)))

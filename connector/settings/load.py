@@ -77,8 +77,9 @@ def _merge(base: Layer, over: Layer) -> None:
             if isinstance(value, dict) and isinstance(below.get(name), dict):
                 lay(below[name], value, here)
                 continue
-            for old in [place for place in base.origins if place[: len(here)] == here]:
-                del base.origins[old]
+            if name in below:
+                for old in [place for place in base.origins if place[: len(here)] == here]:
+                    del base.origins[old]
             below[name] = value
 
     lay(base.tree, over.tree, ())

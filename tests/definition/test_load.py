@@ -315,9 +315,8 @@ def test_another_kind_of_body_replaces_the_body(tmp_path: Path) -> None:
 
 
 def test_a_pasted_payload_can_be_changed(tmp_path: Path) -> None:
-    definition = loaded(
-        tmp_path, f"extends: {FIXTURES}/seed-batched.yaml\nparameters: {{json: {{type: null, hid: fixed}}}}\n"
-    )
+    (tmp_path / "seed-batched.yaml").write_bytes((FIXTURES / "seed-batched.yaml").read_bytes())
+    definition = loaded(tmp_path, "extends: ./seed-batched.yaml\nparameters: {json: {type: null, hid: fixed}}\n")
     body = shown(definition.operations[0].body)
     assert list(body) == ["hid", "tid", "cid", "msgs"]
     assert body["hid"] == "fixed"
