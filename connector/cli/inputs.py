@@ -17,7 +17,8 @@ def read_input(option: str, file: str, limit: int) -> bytes:
     """What `file`, or standard input for `-`, holds. Raises UsageError, naming `option`."""
     name = f"{option} {file}".strip()
     if file == "-":
-        data = sys.stdin.buffer.read(limit + 1)
+        binary = getattr(sys.stdin, "buffer", None)
+        data: bytes = sys.stdin.read(limit + 1).encode() if binary is None else binary.read(limit + 1)
         if len(data) > limit:
             raise UsageError(f"{name}: standard input is larger than {limit // 1024:,} KiB")
         return data

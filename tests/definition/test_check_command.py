@@ -83,7 +83,7 @@ def test_what_only_the_compilers_find_is_an_error_with_its_file(tmp_path: Path) 
     (tmp_path / "a.yaml").write_text(text)
     result = run(tmp_path)
     assert result.exit_code == 78
-    assert "a.yaml: parameters.xml" in result.output.replace(str(tmp_path) + "/", "")
+    assert "a.yaml:3:23: parameters.xml" in result.output.replace(str(tmp_path) + "/", "")
 
 
 def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:

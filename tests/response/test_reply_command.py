@@ -85,7 +85,7 @@ def test_the_body_may_come_from_standard_input(files: Path) -> None:
     [
         (["--operation", "bulk"], "--operation bulk: acme has send"),
         (["--header", "nonsense"], "write 'NAME: VALUE'"),
-        (["--body", "/nowhere.json"], "--body /nowhere.json: No such file"),
+        (["--body", "/nowhere.json"], "--body /nowhere.json: cannot be read: No such file"),
         (["--event", "-", "--body", "-"], "only one of them"),
     ],
 )
