@@ -8,6 +8,7 @@ ConnectorError
 │   └── TopicError          the topics on the cluster do not fit
 ├── MessageError            one message cannot be sent; it becomes an `invalid` result and the stream goes on
 ├── RequestError            an HTTP attempt ended without a usable reply
+├── StreamError             results, the journal or retry records could not be handed over: no provider's fault
 └── WithheldError           a request did not leave: the group has not confirmed the membership
 """
 
@@ -96,6 +97,10 @@ class MessageError(ConnectorError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+class StreamError(ConnectorError):
+    """What the worker does with messages outside of their lane has failed; the cause says how. It ends the worker."""
 
 
 class Phase(StrEnum):

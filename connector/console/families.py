@@ -120,6 +120,18 @@ METRICS = (
         "1 for the state a provider is in: sending, open (its breaker), probing, paused (by hand), closed (hours).",
         ("provider", "state"),
     ),
+    Description(
+        "lane_errors",
+        "counter",
+        "Times something of ours went wrong with a provider's messages: its lane was paused, nothing else.",
+        ("provider",),
+    ),
+    Description(
+        "unknown_runs",
+        "counter",
+        "Times a provider was paused because its replies do not say what became of messages.",
+        ("provider",),
+    ),
     Description("lane_open_messages", "gauge", "Messages a lane is responsible for.", ("provider",)),
     Description("lane_windows", "gauge", "Open windows.", ("provider",)),
     Description(

@@ -108,6 +108,8 @@ def _add_lane(page: Page, name: str, lane: Lane, worker: WorkerStatus) -> None:
     now = state(status)
     for each in STATES:
         page.add("lane_state", each == now, name, each)
+    page.add("lane_errors", counts.errors, name)
+    page.add("unknown_runs", counts.unknown_runs, name)
     page.add("lane_open_messages", status.open_count, name)
     page.add("lane_windows", status.windows, name)
     page.add("lane_delayed_messages", status.delayed, name)

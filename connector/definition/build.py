@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from connector.definition.shape import Read
 from connector.definition.tree import (
+    UNKNOWN_RUN,
     Auth,
     BasicAuth,
     Batching,
@@ -55,6 +56,11 @@ def build_limits(read: Mapping[str, Any] | None) -> Limits:
 def build_retry(read: Mapping[str, Any] | None) -> Retry:
     """`retry`."""
     return Retry(**_present(read))
+
+
+def build_unknown_run(read: int | None) -> int | None:
+    """`unknown_run`."""
+    return UNKNOWN_RUN if read is None else read or None
 
 
 def build_http(read: Mapping[str, Any] | None) -> Http:

@@ -19,6 +19,7 @@ from connector.definition.shape import (
     Record,
     Size,
     Whole,
+    WholeOrOff,
     duration,
 )
 from connector.definition.words import Fields, HoursText, Json, KeyPaths, Rates, Records, Template, Xml
@@ -163,6 +164,12 @@ HTTP: Final = Record(
 _WHOLE = (
     Key("limits", LIMITS, "What the provider allows, over all workers.", {"requests": "10/s", "concurrency": 4}),
     Key("retry", RETRY, "How often and how soon a refused message is sent again.", {"attempts": 3, "base": "5s"}),
+    Key(
+        "unknown_run",
+        WholeOrOff(1, 100_000),
+        "Messages in a row that may end `unknown` before the provider is paused, or `off`; default 20.",
+        50,
+    ),
     Key("http", HTTP, "Transport.", {"total": "20s"}),
     Key("account", _name, "Definitions with the same account share limits and breaker.", "acme"),
     Key("hours", HoursText(), "When it may be sent to.", "09:00-21:00 Asia/Kolkata"),

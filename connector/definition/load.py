@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from connector.definition.build import build_http, build_limits, build_operation, build_retry
+from connector.definition.build import build_http, build_limits, build_operation, build_retry, build_unknown_run
 from connector.definition.checks import Checked, check_definition, check_operation
 from connector.definition.environment import Environment
 from connector.definition.files import CATALOGUE, definition_files, find, read_extended
@@ -127,6 +127,7 @@ def _compile(source: Map, file: Path, report: Report) -> Definition:
         operations=tuple(each.operation for each in checked),
         limits=build_limits(whole.get("limits")),
         retry=build_retry(whole.get("retry")),
+        unknown_run=build_unknown_run(whole.get("unknown_run")),
         http=replace(http, tls=digest(http)),
         account=whole.get("account"),
         hours=whole.get("hours"),

@@ -283,6 +283,16 @@ class Whole(Shape):
         return {"type": "integer", "minimum": self.low, "maximum": self.high}
 
 
+class WholeOrOff(Whole):
+    """A whole number, or `off`, which gives 0."""
+
+    def read(self, source: Source, report: Report) -> int | None:
+        return 0 if isinstance(source, Value) and source.text == "off" else super().read(source, report)
+
+    def schema(self) -> Schema:
+        return {"oneOf": [super().schema(), {"enum": ["off"]}]}
+
+
 _MEASURE: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([A-Za-z]+)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Final = {"B": 1, "kB": 1000, "KB": 1000, "MB": 1000**2, "KiB": 1024, "MiB": 1024**2}

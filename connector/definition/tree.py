@@ -253,6 +253,8 @@ class Retry:
 
 # ---- the whole ------------------------------------------------------------------------------------------------------
 
+UNKNOWN_RUN = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -288,6 +290,7 @@ class Definition:
             is one of them), and some are short.
         about: free data for the provider table.
         receipts: reserved.
+        unknown_run: messages in a row that may end `unknown` before the provider is paused; None for any number.
         warnings: what loads, but looks like a slip.
         source: what the file says, with the place of everything: for what is found later.
     """
@@ -304,5 +307,6 @@ class Definition:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     about: Mapping[str, Any] = field(default_factory=dict)
     receipts: Any = None
+    unknown_run: int | None = UNKNOWN_RUN
     warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
     source: Map | None = field(default=None, repr=False, compare=False)

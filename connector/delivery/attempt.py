@@ -47,12 +47,24 @@ class Sealed:
 
 @dataclass(slots=True, eq=False)
 class Part:
-    """Messages of one window that belong together: just taken, or waiting to be sent again."""
+    """Messages of one window that belong together: just taken, or waiting to be sent again.
+
+    Attributes:
+        alone: they are not put together with others of their window, to find out whose fault something is.
+        behind: they come after the others of their window, so that the next probe carries another one.
+    """
 
     key: Key
     items: list[Item]
     sealed: Sealed | None = None
     split: Split | None = None
+    alone: bool = False
+    behind: bool = False
+
+    @property
+    def apart(self) -> bool:
+        """It stays what it is: it is not given back to its window."""
+        return self.sealed is not None or self.split is not None or self.alone
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +76,7 @@ class Attempt:
         started: monotonic seconds.
         probe: it finds out whether an open breaker may close.
         at_transport: False until the transport has it: it can be put back as if nothing had been.
+        judged: the lane's gate has learned from how it ended.
         done: its items have been dealt with; whatever still comes is ignored.
     """
 
@@ -76,4 +89,5 @@ class Attempt:
     started: float
     probe: bool = False
     at_transport: bool = False
+    judged: bool = False
     done: bool = False

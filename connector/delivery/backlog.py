@@ -66,12 +66,15 @@ class Backlog:
 
     def again(self, part: Part, now: float) -> None:
         """To be sent again as soon as the lane may: before the younger ones of its window, not before other windows."""
-        if part.sealed is not None or part.split is not None:
+        if part.apart:
             self._next.append(part)
             return
         for item in part.items:
             item.since = now
-        self._windows.give_back(part.key, part.items)
+        if part.behind and part.items:
+            self._windows.extend(part.key, part.items)
+        else:
+            self._windows.give_back(part.key, part.items)
 
     def later(self, part: Part, due: float) -> None:
         """To be sent again at `due` (monotonic seconds) or after."""
@@ -80,7 +83,7 @@ class Backlog:
 
     def untouched(self, part: Part) -> None:
         """Taken and not sent: put back where it stood."""
-        if part.sealed is not None or part.split is not None:
+        if part.apart:
             self._next.appendleft(part)
         else:
             self._windows.give_back(part.key, part.items)
@@ -97,7 +100,7 @@ class Backlog:
         """
         if self._next and not self._windows.urgent:
             for part in self._next:
-                if part.key[1] not in self._windows.held:
+                if self._windows.free(part.key[1]):
                     self.why = "again"
                     return part
         choice = self._windows.choose(now, idle=idle, caught_up=caught_up, memory_full=memory_full)
@@ -114,6 +117,27 @@ class Backlog:
             self._next.remove(choice)  # the first, but for campaigns on hold
             return choice
         return Part(choice.key, self._windows.take(choice, limit, now))
+
+    def free_windows(self) -> Iterator[Window]:
+        """Windows that may leave as far as their campaigns are concerned."""
+        return (window for window in self._windows if self._windows.free(window.key[1]))
+
+    def free_parts(self) -> Iterator[Part]:
+        """Parts to be sent next, likewise."""
+        return (part for part in self._next if self._windows.free(part.key[1]))
+
+    def pick(self, source: Window | Part, indexes: Sequence[int]) -> Part:
+        """Take these messages of a window, or of a part, wherever they stand in it."""
+        self.why = "probe"
+        if isinstance(source, Window):
+            return Part(source.key, self._windows.pick(source, indexes))
+        if len(indexes) == len(source.items):
+            self._next.remove(source)
+            return source
+        chosen = set(indexes)
+        taken = [item for index, item in enumerate(source.items) if index in chosen]
+        source.items = [item for index, item in enumerate(source.items) if index not in chosen]
+        return Part(source.key, taken, None, source.split, source.alone)
 
     def next_change(self, *, caught_up: bool) -> float | None:
         """When `release` or `choose` may answer differently by the mere passing of time: monotonic seconds."""
@@ -132,8 +156,12 @@ class Backlog:
 
     @property
     def held(self) -> AbstractSet[str | None]:
-        """Campaigns on hold."""
-        return self._windows.held
+        """Campaigns on hold, or set aside."""
+        return self._windows.held | self._windows.aside if self._windows.aside else self._windows.held
+
+    def set_aside(self, campaigns: AbstractSet[str | None]) -> None:
+        """Let nothing of these campaigns leave; those set aside before may again."""
+        self._windows.set_aside(campaigns)
 
     def remove(
         self, wanted: Callable[[Key, Item], bool], *, sealed: bool = False, only_delayed: bool = False

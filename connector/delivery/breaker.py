@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+
+CERTAIN = 4
+"""Times as many failures in a row as may be chance are none, however quickly they come."""
 
 
 class State(StrEnum):
@@ -22,18 +26,23 @@ class BreakerSettings:
         window: failures older than this are forgotten.
         requests: fewer requests in the window decide nothing: two failures at night are no outage.
         ratio: share of failures in the window that opens it.
+        in_a_row, row_seconds: so many failures in a row open it as well, whatever the window holds, once they have gone
+            on for so long or are four times as many: after good traffic the window takes half its length to notice an
+            outage, and at hundreds of requests a second five failures in a row are chance.
         delay, cap: first and longest time before a probe; doubled by each probe that fails.
     """
 
     window: float = 30.0
     requests: int = 5
     ratio: float = 0.5
+    in_a_row: int = 5
+    row_seconds: float = 1.0
     delay: float = 2.0
     cap: float = 120.0
 
 
 class Breaker:
-    """Opens on an outage (share of failed requests) or at once on what concerns the whole account (`pause`).
+    """Opens on an outage (share of failed requests, or many in a row) or at once on what concerns the whole account.
 
     Open, it lets nothing pass until its delay is over; then one small request, the probe. A reply that is neither
     failure nor pause closes it; anything else doubles the delay.
@@ -41,6 +50,10 @@ class Breaker:
     Args:
         settings: thresholds.
         random: a number in [0, 1): workers do not probe in step.
+
+    Attributes:
+        state, reason: whether it lets pass, and why not.
+        times: how often in a row it has opened: once, and for each probe that failed.
     """
 
     def __init__(self, settings: BreakerSettings, random: Callable[[], float]) -> None:
@@ -48,8 +61,17 @@ class Breaker:
         self._random = random
         self._history: deque[tuple[float, bool]] = deque(maxlen=1000)  # (when, failed)
         self._failures = 0
-        self._opened = 0  # times in a row
+        self._row = 0  # failures in a row, as replies came
+        self._row_since = math.inf  # when the first of their requests was begun
+        self._row_needed = settings.in_a_row
+        self._row_reason = ""
+        self._doubts = 0  # failures since the last request that began after the first of them and got through
+        self._doubts_since = math.inf
+        self._repeats = 0  # times it opened again soon after a probe had closed it
+        self._opened_at = -math.inf
+        self._closed_at = -math.inf
         self._until = 0.0
+        self.times = 0
         self.state = State.CLOSED
         self.reason = ""
 
@@ -57,35 +79,78 @@ class Breaker:
         """Seconds until a request may leave: 0.0 now (as the probe, unless closed), infinite while one is under way."""
         if self.state is State.CLOSED:
             return 0.0
-        return float("inf") if self.state is State.PROBING else max(self._until - now, 0.0)
+        return math.inf if self.state is State.PROBING else max(self._until - now, 0.0)
+
+    def last_resort(self, now: float) -> float:
+        """Seconds until a message may be the probe that has no further request to lose."""
+        return max(self.delay(now), self._opened_at + self._settings.cap - now)
+
+    def in_a_row(self, attempts: int) -> int:
+        """Failures in a row that are an outage to messages of so many attempts: none may use them up before it is."""
+        return max(2, min(self._settings.in_a_row, attempts))
+
+    def doubtful(self, attempts: int) -> bool:
+        """Whether nothing shows that the provider works since so many requests in a row have failed.
+
+        What had begun before the first of them shows nothing: a slow provider answers it while the outage has begun.
+        """
+        return self._doubts >= self.in_a_row(attempts)
+
+    def outage(self, started: float, attempts: int) -> bool:
+        """Whether the failure of a request begun at `started` is the provider's, as far as is known by now."""
+        return self.state is not State.CLOSED or started < self._closed_at or self.doubtful(attempts)
+
+    def look(self, now: float) -> None:
+        """Open, where failures in a row have gone on for long enough and no reply comes that would tell."""
+        if self.state is State.CLOSED and self._row_is_outage(now):
+            self._open(now, self._row_reason)
 
     def probe(self) -> None:
         """The request that leaves now is the probe."""
         assert self.state is State.OPEN
         self.state = State.PROBING
 
+    def probe_now(self) -> None:
+        """Somebody says that it is worth asking: what is open lets a probe pass at once."""
+        self._until = self._opened_at = -math.inf
+
     def abandon(self) -> None:
         """The probe ended without telling anything (nothing could be sent, or it was cancelled)."""
         if self.state is State.PROBING:
             self.state = State.OPEN
 
-    def success(self, now: float, *, probe: bool) -> None:
-        """A request got a reply that shows the provider works."""
+    def success(self, now: float, *, started: float, probe: bool) -> None:
+        """A request begun at `started` got a reply that shows the provider works."""
         if probe and self.state is State.PROBING:
-            self.state, self.reason, self._opened = State.CLOSED, "", 0
-            self._history.clear()
-            self._failures = 0
+            self.state, self.reason, self.times = State.CLOSED, "", 0
+            self._closed_at = now
+            self._clear()
+        if started >= self._doubts_since:
+            self._doubts, self._doubts_since = 0, math.inf
+        self._row, self._row_since = 0, math.inf
         self._note(now, failed=False)
 
-    def failure(self, now: float, reason: str, *, probe: bool) -> None:
-        """A request failed as in an outage: no connection, time-out, 5xx."""
+    def failure(
+        self, now: float, reason: str, *, started: float, probe: bool, attempts: int = 100, row: bool = True
+    ) -> None:
+        """A request failed as in an outage: no connection, time-out, 5xx.
+
+        `attempts`: its messages have so many. `row`: whether it counts among failures in a row.
+        """
         if probe:
             self._open(now, reason)
-        elif self.state is State.CLOSED:
-            self._note(now, failed=True)
-            requests = len(self._history)
-            if requests >= self._settings.requests and self._failures >= requests * self._settings.ratio:
-                self._open(now, reason)
+            return
+        if self.state is not State.CLOSED or started < self._closed_at:  # of an outage that is known, or over
+            return
+        self._note(now, failed=True)
+        if row:
+            self._doubts, self._doubts_since = self._doubts + 1, min(self._doubts_since, now)
+            self._row, self._row_since = self._row + 1, min(self._row_since, started)
+            self._row_needed, self._row_reason = self.in_a_row(attempts), reason
+        requests = len(self._history)
+        share = requests >= self._settings.requests and self._failures >= requests * self._settings.ratio
+        if share or self._row_is_outage(now):
+            self._open(now, reason)
 
     def pause(self, now: float, reason: str, *, probe: bool, after: float | None = None) -> None:
         """A reply concerns the whole account: credentials, credit, blocked. Opens at once, for `after` at least."""
@@ -94,13 +159,30 @@ class Breaker:
         if after is not None:
             self._until = max(self._until, now + after)
 
+    def pause_again(self, now: float, reason: str) -> None:
+        """What a probe cannot show: each time it comes again soon after one, the delay is doubled all the same."""
+        if self.state is State.CLOSED:
+            soon = now - self._closed_at < self._settings.cap
+            self._repeats = self._repeats + 1 if soon else 0
+            self.times = self._repeats
+            self._open(now, reason)
+
+    def _row_is_outage(self, now: float) -> bool:
+        long = now - self._row_since >= self._settings.row_seconds or self._row >= CERTAIN * self._row_needed
+        return self._row >= self._row_needed and long
+
     def _open(self, now: float, reason: str) -> None:
-        delay = min(self._settings.delay * 2.0 ** min(self._opened, 60), self._settings.cap)
-        self._opened += 1
+        delay = min(self._settings.delay * 2.0 ** min(self.times, 60), self._settings.cap)
+        self.times += 1
+        self._opened_at = now
         self._until = now + delay * (0.75 + 0.5 * self._random())
         self.state, self.reason = State.OPEN, reason
+        self._clear()
+
+    def _clear(self) -> None:
         self._history.clear()
-        self._failures = 0
+        self._failures = self._row = self._doubts = 0
+        self._row_since = self._doubts_since = math.inf
 
     def _note(self, now: float, *, failed: bool) -> None:
         history = self._history

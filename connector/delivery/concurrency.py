@@ -38,6 +38,10 @@ class Concurrency:
         self._limit *= maximum / self._maximum
         self._maximum = float(maximum)
 
+    def restart(self) -> None:
+        """The provider is back from an outage: one request at first, not all that have waited at once."""
+        self._limit = 1.0
+
     def replied(self, records: int, seconds: float) -> None:
         """A reply that shows no overload came after `seconds`: about one slot more per round of replies."""
         group = records.bit_length()

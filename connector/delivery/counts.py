@@ -75,6 +75,8 @@ class LaneCounts:
             the request came (`connect`, `dns`, …).
         custom_message_ids: messages whose `custom.MessageID` was sent in place of their `message_id`.
         held: seconds in which messages could have left but for limits, breaker or hours.
+        errors: times something of ours went wrong with a request.
+        unknown_runs: times the provider was paused because replies do not say what became of messages.
     """
 
     def __init__(self) -> None:
@@ -88,6 +90,8 @@ class LaneCounts:
         self.again = zeros(map(str, AGAIN))
         self.custom_message_ids = 0
         self.held = 0.0
+        self.errors = 0
+        self.unknown_runs = 0
         self._held_since: float | None = None
 
     def departed(self, why: str, age: float, now: float) -> None:

@@ -13,6 +13,7 @@ from connector.delivery.item import Item
 from connector.delivery.pace import Pace
 from connector.delivery.settlement import Settlement
 from connector.delivery.windows import Key
+from connector.errors import StreamError
 from connector.model import Result
 
 Settle = Callable[[Sequence[Item], Sequence[Result]], None]
@@ -79,7 +80,19 @@ class Custody:
         self.bytes += sum([len(item.raw) for item in items])
 
     def settle(self, settlement: Settlement) -> None:
-        """Final results go out at once, the rest back to where it waits, or to `park`."""
+        """Final results go out at once, the rest back to where it waits, or to `park`.
+
+        Raises:
+            StreamError: it could not be carried out: going on would leave messages that nobody answers for.
+        """
+        try:
+            self._carry_out(settlement)
+        except StreamError:
+            raise
+        except Exception as error:
+            raise StreamError("messages could not be settled") from error
+
+    def _carry_out(self, settlement: Settlement) -> None:
         now = self._clock.monotonic()
         for part in settlement.untouched:
             self._dismissal.expect(part.items)

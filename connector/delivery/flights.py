@@ -10,13 +10,14 @@ from connector.definition.tree import Operation
 from connector.delivery import batch_log
 from connector.delivery.attempt import Attempt
 from connector.delivery.counts import LaneCounts
-from connector.delivery.gate import Gate
+from connector.delivery.faults import Faults
+from connector.delivery.gate import CLEAR, Gate
 from connector.delivery.item import Item
 from connector.delivery.settlement import Settlement, Settler
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
 from connector.delivery.turns import Turns
-from connector.errors import RequestError, WithheldError
+from connector.errors import RequestError, StreamError, WithheldError
 from connector.model import AlikeOutcomes, Outcome, Reply
 
 CANCEL_SECONDS = 1.0
@@ -34,6 +35,7 @@ class Flights:
         before_send: awaited before each leaves, with operation, batch id and items; False: it may not.
         gate: learns from how they end.
         settler: says what their outcomes mean.
+        faults: says what becomes of their messages where something of ours goes wrong.
         settle: takes what becomes of their messages.
         counts: are kept.
         clock: time.
@@ -43,7 +45,7 @@ class Flights:
         landed: called when a slot is free again.
 
     Attributes:
-        error: what went wrong unexpectedly, until somebody takes it.
+        error: what ends the worker, until somebody takes it.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Flights:
         before_send: BeforeSend | None,
         gate: Gate,
         settler: Settler,
+        faults: Faults,
         settle: Callable[[Settlement], None],
         counts: LaneCounts,
         clock: Clock,
@@ -62,12 +65,13 @@ class Flights:
         grounded: Callable[[], None],
         landed: Callable[[], None],
     ) -> None:
-        self.error: Exception | None = None
+        self.error: StreamError | None = None
         self._provider = provider
         self._transport = transport
         self._before_send = before_send
         self._gate = gate
         self._settler = settler
+        self._faults = faults
         self._settle = settle
         self._counts = counts
         self._clock = clock
@@ -101,8 +105,16 @@ class Flights:
                 self._ended(self._attempts.pop(task))
 
     async def _fly(self, attempt: Attempt) -> None:
+        try:
+            await self._send(attempt)
+        except StreamError:
+            raise
+        except Exception as error:
+            self._settle(self._faults.sent(attempt, error))
+
+    async def _send(self, attempt: Attempt) -> None:
         operation = attempt.route.operation
-        if self._before_send is not None and not await self._before_send(operation, attempt.batch.id, attempt.items):
+        if not await self._may_leave(attempt):
             self._grounded()
             return  # `_landed` puts its items back
         attempt.at_transport = True
@@ -116,18 +128,29 @@ class Flights:
             attempt.at_transport = False  # nothing of it has left; `_landed` puts its items back
         except RequestError as error:
             if not attempt.done:
-                self._gate.failed(error, started=attempt.started, probe=attempt.probe)
-                seconds = self._clock.monotonic() - sent
-                self._counts.failed(error, seconds, len(attempt.items))
-                batch_log.failed(self._provider, attempt, seconds, error)
-                settlement = self._settler.failed(attempt, error)
-                attempt.done = True
-                self._settle(settlement)
+                self._failed(attempt, error, self._clock.monotonic() - sent)
         else:
             seconds = self._clock.monotonic() - sent
             await self._turns.come()
             if not attempt.done:
                 self._read(attempt, reply, seconds)
+
+    async def _may_leave(self, attempt: Attempt) -> bool:
+        if self._before_send is None:
+            return True
+        try:
+            return await self._before_send(attempt.route.operation, attempt.batch.id, attempt.items)
+        except Exception as error:
+            raise StreamError("nothing may be sent") from error
+
+    def _failed(self, attempt: Attempt, error: RequestError, seconds: float) -> None:
+        judgement = self._gate.failed(error, attempt)
+        attempt.judged = True
+        self._counts.failed(error, seconds, len(attempt.items))
+        batch_log.failed(self._provider, attempt, seconds, error)
+        settlement = self._settler.failed(attempt, error, judgement)
+        attempt.done = True
+        self._settle(settlement)
 
     def _read(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
         if self._dry_run:
@@ -138,26 +161,34 @@ class Flights:
             with self._turns.reading():
                 reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
             whole, outcomes = reading.whole, reading.outcomes
-        assert len(outcomes) == len(attempt.items), "a reader gives one outcome per message"
+        if len(outcomes) != len(attempt.items):
+            raise AssertionError("a reader gives one outcome per message")
         told = [outcomes.shared] * len(outcomes) if isinstance(outcomes, AlikeOutcomes) else outcomes
-        self._gate.replied(reply.status, told, whole, started=attempt.started, probe=attempt.probe)
-        self._counts.replied(reply.status, seconds, told)
         status = None if self._dry_run else reply.status
-        batch_log.replied(self._provider, attempt, seconds, status, told)
-        settlement = self._settler.replied(attempt, status, outcomes, whole)
+        judgement, fault = CLEAR, None
+        try:
+            judgement = self._gate.replied(reply.status, told, whole, attempt)
+            attempt.judged = True
+            self._counts.replied(reply.status, seconds, told)
+            batch_log.replied(self._provider, attempt, seconds, status, told)
+        except Exception as error:  # what the provider said is known and counts, whatever goes wrong in counting it
+            fault = error
+        settlement = self._settler.replied(attempt, status, outcomes, whole, judgement)
         attempt.done = True
         self._settle(settlement)
+        if fault is not None:
+            self._settle(self._faults.sent(attempt, fault))
 
     def _landed(self, task: asyncio.Task[None]) -> None:
-        """A slot is free. Whatever its request left undone is put back, whatever went wrong waits in `error`."""
+        """A slot is free. Whatever its request left undone is put back, what ends the worker waits in `error`."""
         attempt = self._attempts.pop(task, None)
         error = None if task.cancelled() else task.exception()
         try:
             if attempt is not None:
                 self._ended(attempt)
-        except Exception as also:
+        except StreamError as also:
             error = error or also
-        if isinstance(error, Exception) and self.error is None:
+        if isinstance(error, StreamError) and self.error is None:  # `_fly` lets no other pass
             self.error = error
         self._on_landed()
 
@@ -165,5 +196,10 @@ class Flights:
         if attempt.done:
             return
         attempt.done = True
-        self._gate.vanished(probe=attempt.probe)
-        self._settle(self._settler.abandoned(attempt, "given up while the provider had it"))
+        try:
+            self._gate.vanished(probe=attempt.probe)
+            settlement = self._settler.abandoned(attempt, "given up while the provider had it")
+        except Exception as error:
+            attempt.done = False
+            settlement = self._faults.sent(attempt, error)
+        self._settle(settlement)

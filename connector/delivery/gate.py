@@ -2,24 +2,73 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import structlog
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
+from connector.delivery.aside import FIRST_SECONDS as FIRST_ASIDE_SECONDS
+from connector.delivery.aside import Aside
+from connector.delivery.attempt import Attempt
 from connector.delivery.breaker import Breaker, BreakerSettings, State
 from connector.delivery.concurrency import Concurrency
+from connector.delivery.counts import LaneCounts
 from connector.delivery.hours import Schedule
+from connector.delivery.item import Item
 from connector.delivery.limiter import Limiter
+from connector.delivery.probing import Probing
 from connector.delivery.retry import Backoff
+from connector.delivery.unknowns import Unknowns
+from connector.delivery.windows import Key
 from connector.errors import Phase, RequestError
-from connector.model import Outcome
+from connector.model import Outcome, Then
 
 log = structlog.get_logger(__name__)
 
 GRAVITY = {"pause": 5, "throttle": 4, "uncertain": 3, "unknown": 2, "retry": 1}
 """Outcomes that may say something about the account. Of several in a reply the gravest decides."""
+
+SINGLE_SECONDS = 600.0
+"""So long a rule's `pause` is not taken for the whole account's, after it was one message's alone."""
+
+FEW = 3
+"""Pauses in a row after which others' getting through says that the account is well again, not that it always was."""
+
+QUIET_SECONDS = 10.0
+"""Between two lines about one provider's pauses: one that fails and works by turns would fill the log."""
+
+
+class Judgement(NamedTuple):
+    """What a reply, or none, says about the provider, as far as it concerns the messages.
+
+    Attributes:
+        outage: it is the provider's failure: messages that have had all their requests are not given up for it.
+        own: a `pause` is the messages' own fault, since others get through.
+    """
+
+    outage: bool
+    own: bool
+
+
+CLEAR = Judgement(outage=False, own=False)
+
+
+@dataclass(slots=True)
+class Accused:
+    """What the breaker opened on, while it may be the fault of single messages.
+
+    Attributes:
+        rule: that said `pause`.
+        items: the identities of the messages it met.
+    """
+
+    rule: str
+    items: set[int]
 
 
 class Account:
@@ -30,6 +79,11 @@ class Account:
         settings: of the breaker.
         now: monotonic seconds.
         random: a number in [0, 1).
+
+    Attributes:
+        good: when the last request that got through was begun.
+        accused: what the breaker opened on.
+        single: rule → until when its `pause` is taken for the fault of single messages.
     """
 
     def __init__(
@@ -38,10 +92,21 @@ class Account:
         self.name = definition.account or definition.name
         self.limiter = Limiter(definition.limits, now)
         self.breaker = Breaker(settings, random)
+        self.good = -math.inf
+        self.accused: Accused | None = None
+        self.single: dict[str, float] = {}
 
 
 class Gate:
-    """Answers "may a request leave now?" and learns from how requests end."""
+    """Answers "may a request leave now?" and learns from how requests end.
+
+    Args:
+        counts: are kept.
+
+    Attributes:
+        aside: campaigns that wait because their requests fail while others get through.
+        probing: chooses what a probe carries.
+    """
 
     def __init__(
         self,
@@ -50,9 +115,15 @@ class Gate:
         *,
         clock: Clock,
         backoff: Backoff,
+        counts: LaneCounts,
     ) -> None:
+        self._counts = counts
         self.account = account
         self.concurrency = Concurrency(definition.limits.concurrency)
+        self.aside = Aside()
+        self.probing = Probing(definition.retry.attempts)
+        self._unknowns = None if definition.unknown_run is None else Unknowns(definition.unknown_run)
+        self._attempts = definition.retry.attempts
         self._maximum = definition.limits.concurrency
         self._schedule = Schedule(definition.hours) if definition.hours is not None else None
         self._name = definition.name
@@ -60,6 +131,8 @@ class Gate:
         self._backoff = backoff
         self._throttled = 0  # rounds of requests in a row that were throttled
         self._throttled_at = float("-inf")
+        self._told_at = self._aside_told_at = float("-inf")
+        self._told = False
 
     def share(self, fraction: float) -> None:
         """Take this part of what the group may do, at least one slot."""
@@ -68,6 +141,7 @@ class Gate:
 
     def delay(self, records: int, now: float) -> float:
         """Seconds until a request of `records` may leave; infinite while that depends on a probe."""
+        self.account.breaker.look(now)
         delay = max(self.account.breaker.delay(now), self.account.limiter.delay(records, now))
         return max(delay, self.closed())
 
@@ -98,63 +172,202 @@ class Gate:
         if probe:
             self.account.breaker.abandon()
 
-    def failed(self, error: RequestError, *, started: float, probe: bool) -> None:
+    @property
+    def closed_circuit(self) -> bool:
+        """Requests leave as they come: the breaker lets all of them pass."""
+        return self.account.breaker.state is State.CLOSED
+
+    @property
+    def doubtful(self) -> bool:
+        """Nothing shows that the provider works since requests in a row have failed: whose last request it would be
+        waits until that is known.
+        """
+        return self.account.breaker.doubtful(self._attempts)
+
+    def failed(self, error: RequestError, attempt: Attempt) -> Judgement:
         """A request ended without a reply."""
         now = self._clock.monotonic()
-        before = self.account.breaker.state
+        breaker = self.account.breaker
+        before = breaker.state
         if error.phase is Phase.AUTH:
-            self.account.breaker.pause(now, str(error), probe=probe)
+            breaker.pause(now, str(error), probe=attempt.probe)
+        elif error.answered and self._unknowns is None:
+            self._working(attempt, now)
         else:
-            self.account.breaker.failure(now, str(error), probe=probe)
+            self._failing(attempt, str(error), now, unknown=error.answered)
+        if error.answered:  # by something that is no reply at all
+            self._note_unknown([Outcome("unknown")] * len(attempt.items), now, some=True)
         if error.timed_out and error.uncertain:
-            self.concurrency.overloaded(started, now)
-        self._tell(before)
+            self.concurrency.overloaded(attempt.started, now)
+        self._tell(before, attempt.part.key)
+        return Judgement(breaker.outage(attempt.started, self._attempts), own=False)
 
-    def replied(
-        self, status: int, outcomes: Sequence[Outcome], whole: Outcome | None, *, started: float, probe: bool
-    ) -> None:
+    def replied(self, status: int, outcomes: Sequence[Outcome], whole: Outcome | None, attempt: Attempt) -> Judgement:
         """A reply came: the outcomes of its messages, and `whole` where one stands for all.
 
         A provider that refuses messages one by one for now works: a few that it always refuses, alone in their
         requests at the end, would otherwise keep every other message behind a probe of one of them.
         """
-        outcome = whole or _decisive(outcomes)
+        thens = {whole.then} if whole is not None else {outcome.then for outcome in outcomes}
+        outcome = whole or _decisive(outcomes, thens)
         now = self._clock.monotonic()
         breaker = self.account.breaker
         before = breaker.state
         if outcome.then == "throttle":
-            if started >= self._throttled_at:  # of requests that were under way together, one counts
+            if attempt.started >= self._throttled_at:  # of requests that were under way together, one counts
                 self._throttled += 1
                 self._throttled_at = now
             self.account.limiter.hold(now + self._backoff.delay(self._throttled, outcome.after))
         else:
             self._throttled = 0
         if outcome.then == "throttle" or status in {408, 504}:
-            self.concurrency.overloaded(started, now)
+            self.concurrency.overloaded(attempt.started, now)
         else:
-            self.concurrency.replied(len(outcomes), now - started)
+            self.concurrency.replied(len(outcomes), now - attempt.started)
+        own = False
         if outcome.then == "pause":
-            # The rule and the status, no words of the provider: /status has no login.
-            breaker.pause(now, f"{outcome.rule}: HTTP {status}", probe=probe, after=outcome.after)
-        elif outcome.then in {"uncertain", "unknown"} or (outcome.then == "retry" and whole is not None):
-            breaker.failure(now, f"{outcome.rule}: HTTP {status}", probe=probe)
+            own = self._paused(outcome, status, attempt, now)
+        elif self._is_failure(outcome, whole):
+            self._failing(attempt, f"{outcome.rule}: HTTP {status}", now, unknown=outcome.then == "unknown")
         else:
-            breaker.success(now, probe=probe)
-        self._tell(before)
+            self._working(attempt, now)
+        self._note_unknown(outcomes, now, some="unknown" in thens)
+        self._tell(before, attempt.part.key)
+        if own or outcome.then != "accept":
+            return Judgement(breaker.outage(attempt.started, self._attempts), own)
+        return CLEAR
 
-    def _tell(self, before: State) -> None:
+    def _note_unknown(self, outcomes: Sequence[Outcome], now: float, *, some: bool) -> None:
+        """Pause where too many messages have ended `unknown`; `some`: one of these has."""
+        if self._unknowns is not None and (run := self._unknowns.note(outcomes, now, some=some)):
+            self._unknowns.clear()
+            self._counts.unknown_runs += self.account.breaker.state is State.CLOSED
+            self.account.breaker.pause_again(now, run)
+
+    def _is_failure(self, outcome: Outcome, whole: Outcome | None) -> bool:
+        match outcome.then:
+            case "uncertain":
+                return True
+            case "unknown":
+                return self._unknowns is not None
+            case "retry":
+                return whole is not None
+            case _:
+                return False
+
+    def broken(self, reason: str, key: Key, items: Sequence[Item], *, probe: bool | None, judged: bool) -> bool:
+        """Something of ours went wrong with these messages. True where that is their fault, since others get through.
+
+        It is treated as if the provider had refused the account: nothing is sent for a while, then others first.
+        `probe`: whether their request was one; None where there was none. `judged`: it is known to have got through,
+        so that this shows nothing.
+        """
+        breaker, now = self.account.breaker, self._clock.monotonic()
+        before = breaker.state
+        self.probing.failed(key)
+        single = items and not judged and now < self.account.single.get(reason, 0.0)
+        if single and breaker.state is State.CLOSED:
+            return True
+        self._accuse(reason, items)
+        if judged:
+            breaker.pause_again(now, reason)
+        else:
+            breaker.pause(now, reason, probe=breaker.state is State.OPEN if probe is None else probe)
+        self._tell(before, key)
+        return False
+
+    def probe_now(self) -> None:
+        """Somebody says that it is worth asking: the next probe leaves at once."""
+        self.account.breaker.probe_now()
+
+    def _paused(self, outcome: Outcome, status: int, attempt: Attempt, now: float) -> bool:
+        """A reply says that it concerns the account. True where it is the fault of these messages alone."""
+        breaker = self.account.breaker
+        reason = f"{outcome.rule}: HTTP {status}"  # no words of the provider: /status has no login
+        rule = f"{self._name} {outcome.rule}"
+        self.probing.failed(attempt.part.key)
+        if now < self.account.single.get(rule, 0.0):
+            self._failing(attempt, reason, now)
+            return True
+        self._accuse(rule, attempt.items)
+        breaker.pause(now, reason, probe=attempt.probe, after=outcome.after)
+        return False
+
+    def _accuse(self, rule: str, items: Sequence[Item]) -> None:
+        identities = set(map(id, items))
+        accused = self.account.accused
+        if accused is None or accused.rule != rule:
+            self.account.accused = Accused(rule, identities)
+        else:
+            accused.items |= identities
+
+    def _failing(self, attempt: Attempt, reason: str, now: float, *, unknown: bool = False) -> None:
+        account, campaign = self.account, attempt.part.key[1]
+        before = account.breaker.state
+        if unknown:  # how many of those in a row are too many is for `unknown_run` to say
+            reason += ", a reply that does not say what became of messages: they end unknown"
+        account.breaker.failure(
+            now,
+            reason,
+            started=attempt.started,
+            probe=attempt.probe,
+            attempts=self._attempts,
+            row=not unknown,
+        )
+        if unknown and before is State.CLOSED and account.breaker.state is State.OPEN:
+            self._counts.unknown_runs += 1
+        self.probing.failed(attempt.part.key)
+        seconds = self.aside.failed(campaign, now, account.good)
+        if seconds == FIRST_ASIDE_SECONDS and now - self._aside_told_at >= QUIET_SECONDS:
+            self._aside_told_at = now
+            log.warning(
+                "campaign set aside: its requests fail while others get through",
+                provider=self._name,
+                campaign=campaign,
+                reason=reason,
+            )
+
+    def _working(self, attempt: Attempt, now: float) -> None:
+        """The provider has taken a request, or refused its messages for what they are."""
+        account = self.account
+        breaker = account.breaker
+        times = breaker.times
+        breaker.success(now, started=attempt.started, probe=attempt.probe)
+        account.good = max(account.good, attempt.started)
+        if self.aside:
+            self.aside.passed(attempt.part.key[1])
+        if not attempt.probe or not times or breaker.state is not State.CLOSED:
+            return
+        accused, account.accused = account.accused, None
+        if accused is None:
+            self.concurrency.restart()
+        elif times <= FEW and not accused.items <= set(map(id, attempt.items)):
+            account.single[accused.rule] = now + SINGLE_SECONDS
+
+    def _tell(self, before: State, key: Key) -> None:
         breaker = self.account.breaker
         if breaker.state is before:
             return
+        now = self._clock.monotonic()
+        about = {"provider": self._name, "account": self.account.name, "campaign": key[1]}
         if breaker.state is State.OPEN and before is State.CLOSED:
-            log.warning("provider paused", provider=self._name, account=self.account.name, reason=breaker.reason)
-        elif breaker.state is State.CLOSED:
-            log.info("provider works again", provider=self._name, account=self.account.name)
+            self._told = now - self._told_at >= QUIET_SECONDS
+            if self._told:
+                self._told_at = now
+                log.warning("provider paused", **about, reason=breaker.reason)
+        elif breaker.state is State.OPEN and before is State.PROBING:
+            log.info(
+                "probe failed: provider stays paused",
+                **about,
+                reason=breaker.reason,
+                next_probe=round(breaker.delay(now), 1),
+            )
+        elif breaker.state is State.CLOSED and self._told:
+            log.info("provider works again", **about)
 
 
-def _decisive(outcomes: Sequence[Outcome]) -> Outcome:
+def _decisive(outcomes: Sequence[Outcome], thens: AbstractSet[Then]) -> Outcome:
     """What a reply with an outcome per message says about the account: one success shows that it works."""
-    thens = {outcome.then for outcome in outcomes}
     decisive = max(thens, key=lambda then: GRAVITY.get(then, 0))
     if decisive not in {"pause", "throttle"} and not thens <= GRAVITY.keys():
         decisive = next(then for then in thens if then not in GRAVITY)

@@ -21,6 +21,7 @@ from connector.delivery.backlog import Backlog
 from connector.delivery.counts import LaneCounts
 from connector.delivery.custody import Custody, Park, Settle
 from connector.delivery.dismissal import Dismissal
+from connector.delivery.faults import Faults
 from connector.delivery.flights import BeforeSend, Flights
 from connector.delivery.gate import Account, Gate
 from connector.delivery.item import Item
@@ -33,7 +34,7 @@ from connector.delivery.status import LaneStatus
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
 from connector.delivery.windows import Key
-from connector.errors import MessageError
+from connector.errors import MessageError, StreamError
 from connector.model import Message, Status
 
 TURN = 16
@@ -98,7 +99,17 @@ class Lane:
         backoff = Backoff(definition.retry, uniform)
         self._settler = Settler(definition, backoff=backoff, clock=clock, dry_run=settings.dry_run)
         account = account or Account(definition, settings.breaker, clock.monotonic(), uniform)
-        self._gate = Gate(definition, account, clock=clock, backoff=backoff)
+        self._gate = Gate(definition, account, clock=clock, backoff=backoff, counts=self.counts)
+        self._attempts = definition.retry.attempts
+        self._faults = Faults(
+            self.name,
+            self._gate,
+            self._settler,
+            counts=self.counts,
+            attempts=self._attempts,
+            clock=clock,
+            dry_run=settings.dry_run,
+        )
         self._router = Router(definition.name, self._routes)
         self._preparation = Preparation(
             self._routes, self._router, decode=decode, settler=self._settler, counts=self.counts, clock=clock
@@ -120,6 +131,7 @@ class Lane:
             before_send=before_send,
             gate=self._gate,
             settler=self._settler,
+            faults=self._faults,
             settle=self._custody.settle,
             counts=self.counts,
             clock=clock,
@@ -133,6 +145,7 @@ class Lane:
         self._closed = False
         self._delay = 0.0
         self._paused = False
+        self._aside: set[str | None] = set()
 
     # ---- in ---------------------------------------------------------------------------------------------------------
 
@@ -227,6 +240,11 @@ class Lane:
         self._paused = paused
         self.wake()
 
+    def probe(self) -> None:
+        """An operator says that the provider works again: it is asked at once, if its breaker is open."""
+        self._gate.probe_now()
+        self.wake()
+
     def hold(self, campaign: str | None) -> None:
         """Let nothing of a campaign leave, from the next request on, until `release`."""
         self._backlog.hold(campaign)
@@ -287,13 +305,23 @@ class Lane:
     # ---- out --------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Send until `close`. Raises what went wrong unexpectedly, after its messages were put back."""
+        """Send until `close`. Raises what went wrong outside of the lane: with results, the journal, retry topics.
+
+        What goes wrong inside is this provider's outage (see `Faults`), and the lane goes on.
+        """
         while not self._closed:
             self._awake.clear()
-            self._delay = delay = self._pull()
-            if self._flights.error is not None:
-                error, self._flights.error = self._flights.error, None
-                raise error
+            try:
+                self._delay = delay = self._pull()
+                if self._flights.error is not None:
+                    error, self._flights.error = self._flights.error, None
+                    raise error
+            except StreamError as error:
+                raise error.__cause__ or error from None
+            except Exception as error:
+                self._faults.elsewhere(error)
+                self._delay = delay = NAP_SECONDS
+                self._awake.clear()
             await self._sleep(delay)
 
     def close(self) -> None:
@@ -336,8 +364,12 @@ class Lane:
         self._backlog.release(now)
         if not self._pulling:
             return NAP_SECONDS
+        if (delay := self._faults.delay(now)) > 0:
+            return delay
+        if self._gate.aside or self._aside:
+            self._set_aside(now)
         if dismissed := self._dismissal.turn():
-            self._custody.settle(self._preparation.dismiss(dismissed))
+            self._dismiss(dismissed)
             return 0.0
         for _ in range(TURN):
             delay = self._pull_one(now)
@@ -345,10 +377,19 @@ class Lane:
                 return delay
         return 0.0
 
+    def _set_aside(self, now: float) -> None:
+        """Let campaigns whose requests fail while others get through wait, and those whose time has come go on."""
+        aside = set(self._gate.aside.waiting(now))
+        if aside != self._aside:
+            self._aside = aside
+            self._backlog.set_aside(aside)
+
     def _pull_one(self, now: float) -> float:
         """Start the next request; seconds to wait when there is none to start now."""
         if self._paused or len(self._flights) >= self._gate.concurrency.slots:
             return NAP_SECONDS
+        if not self._gate.closed_circuit:
+            return self._probe(now)
         caught_up = not self._backlog.full and self._caught_up()  # of no interest where one is full
         choice = self._backlog.choose(now, idle=not self._flights, caught_up=caught_up, memory_full=self._memory_full())
         if choice is None:
@@ -360,20 +401,61 @@ class Lane:
         delay = self._gate.delay(records, now)
         if delay == 0:
             self.counts.departed(self._backlog.why, now - choice.items[0].since, now)
-            self._depart(self._backlog.take(choice, records, now), now)
+            part = self._backlog.take(choice, records, now)
+            self._depart(self._with_requests_left(part, now) if self._gate.doubtful else part, now)
         else:
             self.counts.hold(now)
         return delay
 
+    def _probe(self, now: float) -> float:
+        """Find out with one small request whether the provider works again, when its time has come."""
+        delay = self._gate.delay(1, now)
+        if delay > 0:
+            if self._backlog.waiting:
+                self.counts.hold(now)
+            return delay
+        size = min(route.renderer.min_records for route in self._routes)
+        probing, backlog = self._gate.probing, self._backlog
+        probe = probing.choose(backlog, size)
+        if probe is not None and probing.spent(probe):
+            probe = probing.fresh(backlog, size) or probe
+        if probe is None:
+            self.counts.flow(now)
+            return NAP_SECONDS
+        if probing.spent(probe) and (delay := self._gate.account.breaker.last_resort(now)) > 0:
+            return delay
+        part = backlog.pick(probe.source, probe.indexes)
+        self.counts.departed(backlog.why, now - part.items[0].since, now)
+        self._depart(part, now)
+        return 0.0
+
+    def _with_requests_left(self, part: Part, now: float) -> Part:
+        """Without the messages whose last request it would be: whether the provider works is known in a moment."""
+        last = [item for item in part.items if item.attempts >= self._attempts]
+        if not last:
+            return part
+        if part.apart:
+            self._backlog.later(part, now + NAP_SECONDS)
+            return Part(part.key, [])
+        self._backlog.later(Part(part.key, last), now + NAP_SECONDS)
+        return Part(part.key, [item for item in part.items if item.attempts < self._attempts])
+
+    def _dismiss(self, dismissed: Sequence[tuple[Item, Status]]) -> None:
+        try:
+            settlement = self._preparation.dismiss(dismissed)
+        except Exception as error:
+            settlement = self._faults.dismissed(dismissed, error)
+        self._custody.settle(settlement)
+
     def _depart(self, part: Part, now: float) -> None:
         if self._dismissal.is_cancelled(part.key[1]):
-            self._custody.settle(self._preparation.dismiss([(item, Status.CANCELLED) for item in part.items]))
+            self._dismiss([(item, Status.CANCELLED) for item in part.items])
             return
         try:
             attempt, settlement = self._preparation.prepare(part)
-        except Exception:
-            self._backlog.untouched(part)
-            raise
+        except Exception as error:
+            self._custody.settle(self._faults.unsent(part, error))
+            return
         if attempt is not None:
             attempt.probe = self._gate.departed(len(attempt.items), now)
             self._flights.depart(attempt, f"request {self.name} {attempt.batch.id}")

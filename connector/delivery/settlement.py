@@ -11,10 +11,11 @@ from connector.definition.gsm import segments
 from connector.definition.tree import Definition
 from connector.delivery.alike import FEW, AlikeResults
 from connector.delivery.attempt import Attempt, Part, Sealed, Split
+from connector.delivery.gate import CLEAR, Judgement
 from connector.delivery.item import Item
 from connector.delivery.retry import Backoff
 from connector.delivery.unsent import PartialIdentity, unsent
-from connector.errors import RequestError
+from connector.errors import Phase, RequestError
 from connector.model import AlikeOutcomes, Message, Outcome, Result, Source, Status, Then
 from connector.response.redact import Redactor
 
@@ -57,6 +58,7 @@ class _Reply:
     http_status: int | None
     completed_at: datetime
     settlement: Settlement
+    judgement: Judgement
 
 
 class Settler:
@@ -94,12 +96,22 @@ class Settler:
         return result
 
     def replied(
-        self, attempt: Attempt, http_status: int | None, outcomes: Sequence[Outcome], whole: Outcome | None
+        self,
+        attempt: Attempt,
+        http_status: int | None,
+        outcomes: Sequence[Outcome],
+        whole: Outcome | None,
+        judgement: Judgement = CLEAR,
     ) -> Settlement:
-        """The outcomes of a request, one per message in order; `whole` where one stands for all."""
-        if whole is not None and whole.then == "split" and len(attempt.items) > 1:
+        """The outcomes of a request, one per message in order; `whole` where one stands for all.
+
+        `judgement` says whose fault it is when they are not final.
+        """
+        # A refusal of the account while others get through is the fault of some of these messages: of which?
+        halves = whole is not None and (whole.then == "split" or (whole.then == "pause" and judgement.own))
+        if whole is not None and halves and len(attempt.items) > 1:
             return self._bisected(attempt, http_status, whole)
-        reply = _Reply(attempt, outcomes, http_status, self._now(), Settlement())
+        reply = _Reply(attempt, outcomes, http_status, self._now(), Settlement(), judgement)
         if self._finish_alike(reply, whole):
             return reply.settlement
         final = [index for index, outcome in enumerate(outcomes) if outcome.then in FINAL]
@@ -113,7 +125,7 @@ class Settler:
                 self._wait(reply, indexes)
         return reply.settlement
 
-    def failed(self, attempt: Attempt, error: RequestError) -> Settlement:
+    def failed(self, attempt: Attempt, error: RequestError, judgement: Judgement = CLEAR) -> Settlement:
         """There was no usable reply.
 
         What never left is not counted as an attempt: an outage must not use attempts up. The breaker sees to the pause.
@@ -122,8 +134,18 @@ class Settler:
             then: Then = "unknown" if error.answered else "uncertain"
             rule = "no status" if error.answered else "no reply"
             outcome = Outcome(then, reason=self.redact(str(error)), rule=rule)
-            return self.replied(attempt, None, [outcome] * len(attempt.items), outcome)
-        return Settlement(again=[Part(attempt.part.key, attempt.items, attempt.part.sealed, attempt.part.split)])
+            return self.replied(attempt, None, [outcome] * len(attempt.items), outcome, judgement)
+        _refund(attempt)
+        return Settlement(again=[self._rest(attempt, attempt.items, attempt.part.sealed, behind=attempt.probe)])
+
+    def broken(self, attempt: Attempt, judgement: Judgement, reason: str) -> Settlement:
+        """Something of ours went wrong: before the request left, as if nothing had been; afterwards, as if no reply
+        had come.
+        """
+        if not attempt.at_transport:
+            _refund(attempt)
+            return Settlement(again=[self._rest(attempt, attempt.items, attempt.part.sealed, behind=True)])
+        return self.failed(attempt, RequestError(Phase.PROTOCOL, reason, uncertain=True), judgement)
 
     def abandoned(self, attempt: Attempt, reason: str) -> Settlement:
         """A request was given up while the provider may have had it: final under `report`, else to be sent again."""
@@ -145,12 +167,17 @@ class Settler:
         outcome = reply.outcomes[indexes[0]]
         items = [attempt.items[index] for index in indexes]
         whole = len(items) == len(attempt.items)
-        key, split = attempt.part.key, attempt.part.split
+        if whole and outcome.then != "split":
+            _refund(attempt)
         match outcome.then:
+            case "pause" if reply.judgement.own:
+                self._retry(reply, indexes, uncertain=False)
             case "throttle" | "pause":
-                reply.settlement.again.append(Part(key, items, attempt.part.sealed if whole else None, split))
+                behind = attempt.probe or outcome.then == "pause"
+                sealed = attempt.part.sealed if whole else None
+                reply.settlement.again.append(self._rest(attempt, items, sealed, behind=behind))
             case "defer":
-                reply.settlement.later.append((self._deferred(outcome), Part(key, items, None, split)))
+                reply.settlement.later.append((self._deferred(outcome), self._rest(attempt, items)))
             case "split":  # of a single message
                 self._finish(reply, indexes, Status.REJECTED)
             case "uncertain" if attempt.route.operation.on_uncertain == "report":
@@ -159,13 +186,23 @@ class Settler:
                 self._retry(reply, indexes, uncertain=outcome.then == "uncertain")
 
     def _retry(self, reply: _Reply, indexes: list[int], *, uncertain: bool) -> None:
-        """Counted: refused with `retry`, or uncertain under `resend`."""
+        """Counted: refused with `retry`, uncertain under `resend`, or refused with `pause` while others get through.
+
+        An outage costs no message: one that has had all its requests waits for the end of it, for a last one.
+        """
         attempt = reply.attempt
-        spent = [index for index in indexes if self._backoff.exhausted(attempt.items[index].attempts + 1)]
-        rest = [
-            item for item in map(attempt.items.__getitem__, indexes) if not self._backoff.exhausted(item.attempts + 1)
-        ]
-        self._finish(reply, spent, Status.FAILED, _gave_up)
+        spent, rest = [], []
+        for index in indexes:
+            item = attempt.items[index]
+            kept = reply.judgement.outage and not self._backoff.exhausted(item.attempts)
+            if self._backoff.exhausted(item.attempts + 1) and not kept:
+                spent.append(index)
+            else:
+                rest.append(item)
+        if reply.outcomes[indexes[0]].then == "pause":
+            self._finish(reply, spent, Status.REJECTED)
+        else:
+            self._finish(reply, spent, Status.FAILED, _gave_up)
         if not rest:
             return
         for item in rest:
@@ -173,7 +210,12 @@ class Settler:
             item.uncertain = item.uncertain or uncertain
         sealed = self._seal(attempt) if uncertain and len(rest) == len(attempt.items) else None
         delay = self._backoff.delay(max(item.attempts for item in rest), reply.outcomes[indexes[0]].after)
-        reply.settlement.later.append((delay, Part(attempt.part.key, rest, sealed, attempt.part.split)))
+        reply.settlement.later.append((delay, self._rest(attempt, rest, sealed)))
+
+    def _rest(self, attempt: Attempt, items: list[Item], sealed: Sealed | None = None, *, behind: bool = False) -> Part:
+        """What of a request is to be sent again."""
+        part = attempt.part
+        return Part(part.key, items, sealed, part.split, part.alone, behind)
 
     def _finish(
         self,
@@ -272,6 +314,12 @@ class Settler:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.wall(), UTC)
+
+
+def _refund(attempt: Attempt) -> None:
+    """A request that was not judged cost nothing of what may be spent on finding the message at fault."""
+    if attempt.part.split is not None:
+        attempt.part.split.budget += 1
 
 
 def _in_doubt(outcome: Outcome) -> str:

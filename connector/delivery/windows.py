@@ -15,6 +15,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import accumulate, compress, islice
@@ -164,6 +165,7 @@ class Windows:
     Attributes:
         why: which rule the last choice followed: priority, wait_max, full, wait, memory or idle.
         held: campaigns whose windows do not leave.
+        aside: those that do not for a while, because their requests fail.
     """
 
     def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
@@ -173,11 +175,17 @@ class Windows:
         self._windows: dict[Key, Window] = {}
         self._sequence = 0
         self.held: set[str | None] = set()
+        self.aside: AbstractSet[str | None] = frozenset()
 
         def ranking(number: int, rank: Callable[[Window], float | None], *, high: bool = False) -> _Ranking:
-            """Of the windows of one priority whose campaign is not held."""
+            """Of the windows of one priority whose campaign is neither held nor set aside."""
             held = self.held
-            return _Ranking(number, lambda it: rank(it) if it.key[3] is high and it.key[1] not in held else None)
+            return _Ranking(
+                number,
+                lambda it: (
+                    rank(it) if it.key[3] is high and it.key[1] not in held and it.key[1] not in self.aside else None
+                ),
+            )
 
         self._high = ranking(0, lambda window: window.since, high=True)
         self._oldest = ranking(1, lambda window: window.since)
@@ -313,6 +321,31 @@ class Windows:
         for window in self._windows.values():
             if window.key[1] == campaign:
                 self._grown(window)
+
+    def free(self, campaign: str | None) -> bool:
+        """Whether a campaign's windows may leave."""
+        return campaign not in self.held and campaign not in self.aside
+
+    def set_aside(self, campaigns: AbstractSet[str | None]) -> None:
+        """Let no window of these campaigns leave; those set aside before may again."""
+        back = self.aside - campaigns
+        self.aside = frozenset(campaigns)
+        if back:
+            for window in self._windows.values():
+                if window.key[1] in back:
+                    self._grown(window)
+
+    def pick(self, window: Window, indexes: Sequence[int]) -> list[Item]:
+        """Take messages of a window by their places in it."""
+        chosen = set(indexes)
+        taken = [window.items[index] for index in indexes]
+        window.items = [item for index, item in enumerate(window.items) if index not in chosen]
+        self.count -= len(taken)
+        if window.items:
+            self._grown(window)
+        else:
+            self._close(window)
+        return taken
 
     def clear(self) -> list[Item]:
         """Forget everything; what was waiting, window by window."""

@@ -139,6 +139,8 @@ class Steering:
             log.info("provider paused by an operator" if paused else "provider resumed by an operator", provider=name)
         if lane is not None:
             lane.paused = paused
+            if not paused:
+                lane.probe()
 
     def _campaign(self, name: str) -> None:
         cancelled = self._control.state(name) is CampaignState.CANCELLED

@@ -30,11 +30,16 @@ def test_only_refused_messages_are_sent_again_after_a_delay() -> None:
 def test_attempts_are_capped() -> None:
     async def scenario() -> None:
         world = World(retry=Retry(attempts=3))
-        world.provider.answer = lambda call: Outcome("retry", reason="queue full")
+        full = Outcome("retry", reason="queue full")
+        world.provider.answer = lambda call: full if "m0" in call.ids else Outcome("accept")
         world.offer("m0")
-        await world.run(300)
-        assert len(world.sent) == 3
-        assert world.statuses == {"m0": "failed"}
+        running = asyncio.create_task(world.run(300))
+        for message in names(40, "other"):
+            world.offer(message, campaign="c2")
+            await asyncio.sleep(0.3)
+        await running
+        assert world.sent.count(["m0"]) == 3
+        assert world.statuses == {**dict.fromkeys(names(40, "other"), "accepted"), "m0": "failed"}
         assert world.results["m0"].attempts == 3
         assert "queue full" in (world.results["m0"].reason or "")
 

@@ -105,27 +105,27 @@ def breaker(**changes: float) -> Breaker:
 def test_few_failures_are_no_outage() -> None:
     made = breaker()
     for number in range(4):
-        made.failure(float(number), "down", probe=False)
+        made.failure(float(number), "down", started=float(number), probe=False)
     assert made.state is State.CLOSED
 
 
 def test_it_opens_at_the_ratio_within_the_window() -> None:
-    made = breaker()
+    made = breaker(in_a_row=100)
     for number in range(5):
-        made.success(float(number), probe=False)
+        made.success(float(number), started=float(number), probe=False)
     for number in range(4):
-        made.failure(5.0 + number, "down", probe=False)
+        made.failure(5.0 + number, "down", started=5.0 + number, probe=False)
     assert made.state is State.CLOSED
-    made.failure(9.0, "down", probe=False)
+    made.failure(9.0, "down", started=9.0, probe=False)
     assert (made.state, made.reason) == (State.OPEN, "down")
     assert made.delay(9.0) == 2.0
 
 
 def test_old_failures_are_forgotten() -> None:
-    made = breaker(window=10.0)
+    made = breaker(window=10.0, in_a_row=100)
     for number in range(4):
-        made.failure(float(number), "down", probe=False)
-    made.failure(13.5, "down", probe=False)
+        made.failure(float(number), "down", started=float(number), probe=False)
+    made.failure(13.5, "down", started=13.5, probe=False)
     assert made.state is State.CLOSED
 
 
@@ -138,11 +138,11 @@ def test_one_probe_at_a_time_with_doubling_delays_up_to_the_cap() -> None:
         now += made.delay(now)
         made.probe()
         assert made.delay(now) == float("inf")
-        made.failure(now, "down", probe=True)
+        made.failure(now, "down", started=now, probe=True)
     assert delays == [2.0, 4.0, 8.0, 16.0, 16.0]
     now += made.delay(now)
     made.probe()
-    made.success(now, probe=True)
+    made.success(now, started=now, probe=True)
     assert (made.state, made.delay(now)) == (State.CLOSED, 0.0)
     made.pause(now, "no credit", probe=False)
     assert made.delay(now) == 2.0
@@ -151,8 +151,8 @@ def test_one_probe_at_a_time_with_doubling_delays_up_to_the_cap() -> None:
 def test_replies_to_requests_that_left_before_do_not_close_it() -> None:
     made = breaker()
     made.pause(0.0, "no credit", probe=False)
-    made.success(1.0, probe=False)
-    made.failure(1.0, "late", probe=False)
+    made.success(1.0, started=1.0, probe=False)
+    made.failure(1.0, "late", started=1.0, probe=False)
     assert (made.state, made.reason) == (State.OPEN, "no credit")
 
 
@@ -173,13 +173,13 @@ def test_an_abandoned_probe_may_be_tried_again_at_once() -> None:
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.0, 20.0)), max_size=60))
 @settings(deadline=None)
 def test_failures_counted_are_those_in_the_history(events: list[tuple[bool, float]]) -> None:
-    made, now = breaker(requests=1000), 0.0
+    made, now = breaker(requests=1000, in_a_row=1000), 0.0
     for failed, pause in events:
         now += pause
         if failed:
-            made.failure(now, "down", probe=False)
+            made.failure(now, "down", started=now, probe=False)
         else:
-            made.success(now, probe=False)
+            made.success(now, started=now, probe=False)
         assert made._failures == sum(failed for _, failed in made._history)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from connector.definition.tree import (
+    UNKNOWN_RUN,
     Auth,
     Batching,
     Constant,
@@ -123,11 +124,12 @@ class Call:
 
 @dataclass
 class FakeProvider:
-    """Answers requests after `latency` seconds, as `answer` says."""
+    """Answers requests after `latency` seconds (or those of `latency_of`), as `answer` says."""
 
     clock: LoopClock
     latency: float = 0.2
     answer: Callable[[Call], Any] = lambda call: ACCEPT
+    latency_of: Callable[[Call], float] | None = None
     calls: list[Call] = field(default_factory=list)
     under_way: int = 0
     most_under_way: int = 0
@@ -140,7 +142,7 @@ class FakeProvider:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
         try:
-            await asyncio.sleep(self.latency)
+            await asyncio.sleep(self.latency if self.latency_of is None else self.latency_of(call))
         finally:
             self.under_way -= 1
         answer = self.answer(call)
@@ -165,6 +167,7 @@ class World:
         caught_up: bool = True,
         before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
         hours: Hours | None = None,
+        unknown_run: int | None = UNKNOWN_RUN,
         **lane: Any,
     ) -> None:
         self.clock = LoopClock()
@@ -177,7 +180,9 @@ class World:
         self.more_comes = False  # whoever offers wakes the lane after the last one
         operations = operations or [operation(batching=Batching((("msgs",),), 1, 10))]
         renderers = renderers or [FakeRenderer()]
-        self.definition = Definition("acme", "acme.yaml", tuple(operations), limits=limits, retry=retry, hours=hours)
+        self.definition = Definition(
+            "acme", "acme.yaml", tuple(operations), limits=limits, retry=retry, hours=hours, unknown_run=unknown_run
+        )
         reader = FakeReader()
         self.lane = Lane(
             self.definition,
@@ -190,8 +195,7 @@ class World:
             memory_full=lambda: self.memory_full,
             before_send=before_send,
             routes=[Route(op, rend, reader) for op, rend in zip(operations, renderers, strict=True)],
-            uniform=lambda: 0.5,
-            **lane,
+            **{"uniform": lambda: 0.5, **lane},
         )
         self._offset = 0
         self.items: dict[str, Item] = {}
