@@ -32,6 +32,7 @@ class Provider:
     token_reply: object = None
     token_status: int = 200
     expires_in: object = 3600
+    refusal: int = 401
     url: str = ""
 
     async def token(self, request: web.Request) -> web.Response:
@@ -46,7 +47,7 @@ class Provider:
         header = request.headers.get("Authorization")
         self.sends.append(header)
         known = header is not None and header.removeprefix("Bearer ") in self.valid
-        return web.json_response({}, status=200 if known else 401)
+        return web.json_response({}, status=200 if known else self.refusal)
 
 
 @dataclass
