@@ -72,6 +72,8 @@ async def ask_console(settings: Settings, console: str | None) -> Providers:
     reports = document.get("workers", [document])
     for version, number in sum((Counter(report.get("held", {})) for report in reports), Counter()).items():
         note(f"{number} events are held for a worker that reads format version {version}")
+    for place in sorted({place for report in reports for place in report.get("unused", ())}):
+        note(f"definitions on disk are not the ones in use: {place}; `sms-connector check` and the log say why")
     lanes: dict[str, dict[str, Any]] = {}
     for report in reports:
         for name, lane in report["lanes"].items():

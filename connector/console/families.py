@@ -142,6 +142,7 @@ METRICS = (
     ),
     Description("lane_delayed_messages", "gauge", "Messages that wait for their time to be sent again.", ("provider",)),
     # ---- the worker
+    Description("definitions_unused", "gauge", "1 while definitions on disk are wrong, so that older ones are in use."),
     Description("open_messages", "gauge", "Messages read and without a durable result."),
     Description("open_messages_limit", "gauge", "Setting memory.messages."),
     Description("open_bytes", "gauge", "Bytes they take, with what holds them."),

@@ -65,6 +65,7 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
     for (provider, ended), number in status.intake.refused.items():
         if provider not in status.lanes:  # the others are added to their lane's
             page.add("results", number, provider, ended)
+    page.add("definitions_unused", bool(status.unused))
     page.add("open_messages", status.messages)
     page.add("open_messages_limit", status.max_messages)
     page.add("open_bytes", status.bytes)

@@ -32,11 +32,14 @@ class UnknownReport(TypedDict):
 
 
 class Report(TypedDict):
-    """One worker. `reason` says why it is not ready. `held`: format version → events that wait for a worker of it."""
+    """One worker. `reason`: why it is not ready. `held`: format version → events that wait for a worker of it. `unused`:
+    where definitions on disk are wrong, and so not in use.
+    """
 
     ready: bool
     reason: str
     held: dict[str, int]
+    unused: list[str]
     partitions: dict[str, list[int]]
     lanes: dict[str, LaneReport]
     unknown: list[UnknownReport]
@@ -46,7 +49,7 @@ def report(status: WorkerStatus | None) -> Report:
     """What there is to say; before there is a worker, that."""
     if status is None:
         why = "the worker waits for its broker"
-        return Report(ready=False, reason=why, held={}, partitions={}, lanes={}, unknown=[])
+        return Report(ready=False, reason=why, held={}, unused=[], partitions={}, lanes={}, unknown=[])
     partitions: dict[str, list[int]] = {}
     for it in status.partitions:
         partitions.setdefault(it.topic, []).append(it.partition)
@@ -54,6 +57,7 @@ def report(status: WorkerStatus | None) -> Report:
         ready=status.ready and not status.stopping,
         reason=_reason(status),
         held={str(version): number for version, number in status.held.items()},
+        unused=list(status.unused),
         partitions={topic: sorted(numbers) for topic, numbers in partitions.items()},
         lanes={name: _lane(lane) for name, lane in status.lanes.items()},
         unknown=[

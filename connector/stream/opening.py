@@ -71,7 +71,8 @@ class Opening:
     """Opens the partitions of one assignment.
 
     Args:
-        journal: whether a provider uses the journal.
+        journal: whether a provider uses the journal; asked at each opening. Where none does, it is read all the same if
+            it is there: one may begin to while the partitions are owned.
         skipped: where records that say nothing are counted.
 
     Attributes:
@@ -79,17 +80,17 @@ class Opening:
             that it does not.
     """
 
-    def __init__(self, cluster: Cluster, settings: Settings, *, journal: bool, skipped: Skipped) -> None:
+    def __init__(self, cluster: Cluster, settings: Settings, *, journal: Callable[[], bool], skipped: Skipped) -> None:
         self._cluster = cluster
         self._settings = settings
-        self._journal = settings.topics.journal if journal else None
+        self._journal = settings.topics.journal
+        self._journal_needed = journal
         self._skipped = skipped
         self.seen = 0
         self._retry = frozenset(settings.topics.retry.values())
-        journals = [settings.topics.journal] if journal else []
         self._waiting = f"{settings.topics.retry_prefix}."  # also what a tier wrote that is no longer set
         self._events = self._retry.union(settings.topics.source_names)
-        self._read_back = (settings.topics.results, *sorted(self._retry), *journals)
+        self._read_back = (settings.topics.results, *sorted(self._retry), settings.topics.journal)
 
     async def open(
         self, assigned: Collection[TopicPartition], *, wanted: Callable[[], bool] = lambda: True
@@ -234,10 +235,11 @@ class Opening:
     async def _twins(self, assigned: Collection[TopicPartition]) -> dict[TopicPartition, tuple[TopicPartition, ...]]:
         """Per source partition its same-numbered partitions in our topics; without them it is not admitted."""
         numbers = await self._cluster.partitions(self._read_back)
+        optional = set() if self._journal_needed() else {self._journal}
         twins = {}
         for tp in assigned:
             missing = [topic for topic in self._read_back if tp.partition not in numbers[topic]]
-            if missing:
+            if set(missing) - optional:
                 log.error(
                     "partition not admitted: add its number to the topics named, then restart the workers",
                     topic=tp.topic,
@@ -245,7 +247,7 @@ class Opening:
                     missing_in=missing,
                 )
                 continue
-            twins[tp] = tuple(TopicPartition(topic, tp.partition) for topic in self._read_back)
+            twins[tp] = tuple(TopicPartition(topic, tp.partition) for topic in self._read_back if topic not in missing)
         return twins
 
     def _tail_starts(

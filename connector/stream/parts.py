@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from connector.clock import Clock
@@ -87,19 +87,16 @@ class Parts:
     """Made once per worker, before anything runs; what they do together is the worker's to begin and to end.
 
     Args:
-        definitions: only asked whether a journal is kept; lanes are made by `lanes.set`.
         failed: called with an error that nothing here can mend.
 
     Attributes:
         settled: events settled so far.
-        journal_kept: `on_uncertain: report` can be kept.
         recall: reads back what later events may repeat; None where nobody asks.
     """
 
     def __init__(
         self,
         around: Surroundings,
-        definitions: Mapping[str, Definition],
         *,
         failed: Callable[[BaseException], None],
     ) -> None:
@@ -115,9 +112,13 @@ class Parts:
             shares={source.topic: source.share for source in settings.topics.sources},
             windows=lambda: sum([lane.windows for lane in self.lanes.current.values()]),
         )
-        self.journal_kept = any(map(reports, definitions.values()))
         self.handover = Handover(cluster, around.membership, settings, clock=clock)
-        self.opening = Opening(cluster, settings, journal=self.journal_kept, skipped=around.skipped)
+        self.opening = Opening(
+            cluster,
+            settings,
+            journal=lambda: any(map(reports, self.lanes.definitions.values())),
+            skipped=around.skipped,
+        )
         duplicates = self.recall = None
         if (horizon := settings.duplicates.horizon) is not None:
             duplicates = Duplicates(messages=settings.duplicates.messages, horizon=horizon, clock=clock)
@@ -277,6 +278,12 @@ class Parts:
         """One past the newest offset that a partition of ours is known to have."""
         partition = self.owned.find(topic, number)
         return None if partition is None else partition.end
+
+    @property
+    def journal_kept(self) -> bool:
+        """`on_uncertain: report` can be kept by the partitions that are owned: they have their twins in the journal."""
+        journal = self._settings.topics.journal
+        return all(journal in partition.ends for partition in self.owned.partitions)
 
     def _caught_up(self) -> bool:
         """True when no further messages are on their way: every log is read to its end."""

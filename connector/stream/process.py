@@ -171,7 +171,9 @@ class Process:
             )
             self._watchdog.start()
             if self._source is not None:
-                reload = Reload(self._source, apply=worker.define, current=lambda: worker.definitions)
+                reload = Reload(
+                    self._source, apply=worker.define, current=lambda: worker.definitions, told=worker.note_unused
+                )
                 self._loop.add_signal_handler(signal.SIGHUP, reload.ask)
                 self._reload = asyncio.ensure_future(reload.run())
             # Faust ignores a rebalance that comes while it is stopping, so partitions are closed first, while this

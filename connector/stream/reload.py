@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 import structlog
 
 from connector.definition.tree import Definition
-from connector.errors import DefinitionError
+from connector.errors import DefinitionError, Problem
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +39,7 @@ class Reload:
         source: where they come from; called on a thread of its own.
         apply: takes what was loaded; raises DefinitionError where a running worker cannot.
         current: what is in use.
+        told: takes where the problems stand while what is on disk is not in use; nothing once it is.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Reload:
         *,
         apply: Callable[[Mapping[str, Definition]], None],
         current: Callable[[], Mapping[str, Definition]],
+        told: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:
+        self._told = told
         self._source = source
         self._apply = apply
         self._current = current
@@ -70,23 +73,32 @@ class Reload:
 
     async def look(self, *, asked: bool) -> None:
         """Load again where a file has changed, or where it was `asked` for."""
-        seen = await asyncio.to_thread(self._source.fingerprint)
-        if seen == self._seen and not asked:
-            return
-        self._seen = seen
         try:
+            seen = await asyncio.to_thread(self._source.fingerprint)
+            if seen == self._seen and not asked:
+                return
+            self._seen = seen
             definitions = await asyncio.to_thread(self._source.load)
             before = dict(self._current())
             self._apply(definitions)
         except DefinitionError as error:
             log.error("definitions not reloaded: the ones in use stay", why=str(error))  # noqa: TRY400  says it all
+            self._told([_place(problem) for problem in error.problems])
             return
-        except Exception:
+        except Exception as error:
             log.exception("definitions not reloaded: the ones in use stay")
+            self._told([f"they cannot be read: {type(error).__name__}"])
             return
+        self._told(())
         log.info(
             "definitions reloaded",
             changed=sorted(name for name, it in definitions.items() if name in before and before[name] != it),
             added=sorted(definitions.keys() - before.keys()),
             removed=sorted(before.keys() - definitions.keys()),
         )
+
+
+def _place(problem: Problem) -> str:
+    """Where something is wrong, for a page without login: what is wrong there stands in the log."""
+    line = "" if problem.line is None else f":{problem.line}"
+    return ": ".join(part for part in (f"{problem.file}{line}", problem.path) if part) or "the definitions"

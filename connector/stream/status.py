@@ -64,6 +64,7 @@ class WorkerStatus:
         skipped: records passed over, by topic and reason.
         unknown: names in events that no definition has.
         held: events kept as they are, by the format version of the worker that has to read them.
+        unused: where the problems stand while definitions on disk are not the ones in use; empty when they are.
     """
 
     ready: bool
@@ -82,3 +83,4 @@ class WorkerStatus:
     skipped: Mapping[tuple[str, Reason], int]
     unknown: UnknownNames
     held: Mapping[int, int]
+    unused: tuple[str, ...] = ()

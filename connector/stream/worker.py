@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from aiokafka import TopicPartition
@@ -56,7 +56,7 @@ class Worker:
         self._skipped = around.skipped
         self._undecided = Undecided(around.clock)
         self._crash = crash
-        self._parts = Parts(around, definitions, failed=self._fail)
+        self._parts = Parts(around, failed=self._fail)
         self._progress = Progress(settled=lambda: self._parts.settled, read_back=lambda: self._parts.read_back)
         self.take = self._parts.admission.take
         self._fraction = 0.0
@@ -67,6 +67,7 @@ class Worker:
         self._failing: asyncio.Task[None] | None = None
         self.stopping = False
         self.error: BaseException | None = None
+        self._unused: tuple[str, ...] = ()
         self.define(definitions)
 
     # ---- definitions ------------------------------------------------------------------------------------------------
@@ -84,8 +85,12 @@ class Worker:
         """
         parts = self._parts
         if not parts.journal_kept and (found := [it for it in definitions.values() if reports(it)]):
-            message = "`on_uncertain: report` needs the journal, which this worker does not keep"
-            raise DefinitionError([Problem(message, "restart the workers", it.file, "on_uncertain") for it in found])
+            journal = self._settings.topics.journal
+            message = (
+                f"`on_uncertain: report` needs the topic {journal}, which this worker does not have for all partitions"
+            )
+            remedy = "run `sms-connector topics create`, then restart the workers"
+            raise DefinitionError([Problem(message, remedy, it.file, "on_uncertain") for it in found])
         for lane in parts.lanes.set(definitions):
             parts.steering.adopt(lane)
             lane.share(self._fraction)
@@ -97,6 +102,10 @@ class Worker:
     def owns(self) -> bool:
         """True while partitions are its own: there is something to give back."""
         return bool(self._parts.owned.partitions)
+
+    def note_unused(self, places: Sequence[str]) -> None:
+        """Definitions on disk are not the ones in use, because of problems at these places; none: they are."""
+        self._unused = tuple(places)
 
     # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------
 
@@ -141,6 +150,7 @@ class Worker:
             skipped=self._skipped.counts,
             unknown=parts.unknown,
             held=sum((it.needs for it in parts.owned.partitions), Counter()),
+            unused=self._unused,
         )
 
     # ---- life -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import socket
 from collections.abc import AsyncIterator
@@ -184,6 +185,13 @@ async def test_status_says_in_a_word_what_each_provider_does(paused_lane: SeenLa
     assert found["ready"] is True
     assert found["partitions"] == {"sms.messages": [0, 1]}
     assert found["lanes"]["acme"]["state"] == "paused"
+
+
+async def test_status_and_metrics_say_when_definitions_on_disk_are_not_in_use(lane: SeenLane) -> None:
+    status = dataclasses.replace(worker_status(lane), unused=("acme.yaml:7: retry.attempts",))
+    async with console(lambda: status) as url:
+        assert json.loads((await get(f"{url}/status"))[1])["unused"] == ["acme.yaml:7: retry.attempts"]
+        assert "sms_connector_definitions_unused 1.0" in (await get(f"{url}/metrics"))[1].splitlines()
 
 
 def test_a_port_that_is_taken_is_a_configuration_problem() -> None:

@@ -44,7 +44,7 @@ async def opened_from(
     committed: Mapping[TopicPartition, Committed], ends: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
     kafka = Kafka(committed, ends)
-    await Opening(cast(Cluster, kafka), SETTINGS, journal=False, skipped=Skipped()).open({SOURCE, *RETRIES})
+    await Opening(cast(Cluster, kafka), SETTINGS, journal=lambda: False, skipped=Skipped()).open({SOURCE, *RETRIES})
     return kafka.read_from
 
 
@@ -108,7 +108,7 @@ class Written(Kafka):
 
 
 async def begins_at(kafka: Kafka) -> int:
-    opened = await Opening(cast(Cluster, kafka), SETTINGS, journal=False, skipped=Skipped()).open({SOURCE})
+    opened = await Opening(cast(Cluster, kafka), SETTINGS, journal=lambda: False, skipped=Skipped()).open({SOURCE})
     return opened[0].ledger.position
 
 
@@ -126,3 +126,26 @@ async def test_where_results_were_deleted_nobody_knows_and_nothing_before_the_fi
 async def test_a_result_settles_its_event_though_the_retry_record_between_them_is_gone() -> None:
     moved = Record(f"{RETRIES[0].topic}/0/31", 0)
     assert await begins_at(Written([moved, *LATER])) == 1
+
+
+class Without(Kafka):
+    """A cluster whose journal has not all partitions, or is not there."""
+
+    async def partitions(self, topics: Any) -> dict[str, set[int]]:
+        return {topic: set() if topic == SETTINGS.topics.journal else {0} for topic in topics}
+
+
+async def test_the_journal_is_read_back_where_it_is_there_so_that_a_provider_may_begin_to_use_it() -> None:
+    journal = TopicPartition(SETTINGS.topics.journal, 0)
+    kafka = Kafka({}, {SOURCE: 100, journal: 3})
+    opened = await Opening(cast(Cluster, kafka), SETTINGS, journal=lambda: False, skipped=Skipped()).open({SOURCE})
+    assert kafka.read_from == {journal: 0}
+    assert opened[0].ends[SETTINGS.topics.journal] == 3
+
+
+async def test_without_a_journal_only_who_needs_it_is_not_admitted() -> None:
+    opening = Opening(cast(Cluster, Without({}, {SOURCE: 100})), SETTINGS, journal=lambda: False, skipped=Skipped())
+    opened = await opening.open({SOURCE})
+    assert SETTINGS.topics.journal not in opened[0].ends
+    needed = Opening(cast(Cluster, Without({}, {SOURCE: 100})), SETTINGS, journal=lambda: True, skipped=Skipped())
+    assert await needed.open({SOURCE}) == []

@@ -85,6 +85,40 @@ async def test_a_wrong_edit_changes_nothing_and_the_next_right_one_is_taken(erro
     assert applied[1:] == [{"a": 3}]
 
 
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [
+        (
+            DefinitionError([Problem("`hunter2`", "mend it", "acme.yaml", "retry.attempts", 7)]),
+            "acme.yaml:7: retry.attempts",
+        ),
+        (DefinitionError([Problem("no file at all")]), "the definitions"),
+        (OSError("disk"), "they cannot be read: OSError"),
+    ],
+)
+async def test_what_is_on_disk_and_not_in_use_is_told_until_it_is_used(error, place):
+    """Where it is wrong, and nothing of what stands there: the page it is shown on has no login."""
+    source = Source()
+    told: list[list[str]] = []
+    reload = Reload(source, apply=lambda _: None, current=dict, told=lambda places: told.append(list(places)))
+    source.edit(error=error)
+    await reload.look(asked=False)
+    assert told == [[place]]
+    source.edit({"a": 2})
+    await reload.look(asked=False)
+    assert told == [[place], []]
+
+
+async def test_a_folder_that_cannot_be_looked_at_does_not_end_the_watching():
+    source, applied, reload = bench()
+    source.fingerprint = lambda: 1 / 0  # type: ignore[method-assign]
+    await reload.look(asked=False)
+    del source.fingerprint
+    source.edit({"a": 2})
+    await reload.look(asked=False)
+    assert applied[1:] == [{"a": 2}]
+
+
 async def test_what_a_running_worker_cannot_take_changes_nothing():
     """It says so like any other problem of a definition."""
     source, applied, reload = bench(refuse=True)
