@@ -89,7 +89,7 @@ async def test_a_wrong_edit_changes_nothing_and_the_next_right_one_is_taken(erro
     ("error", "place"),
     [
         (
-            DefinitionError([Problem("`hunter2`", "mend it", "acme.yaml", "retry.attempts", 7)]),
+            DefinitionError([Problem("`seven`", "mend it", "acme.yaml", "retry.attempts", 7)]),
             "acme.yaml:7: retry.attempts",
         ),
         (DefinitionError([Problem("no file at all")]), "the definitions"),
