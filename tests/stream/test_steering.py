@@ -26,6 +26,8 @@ def told():
 class FakeLane:
     """Remembers what it is told; holds (campaign, item) pairs."""
 
+    def probe(self) -> None: ...
+
     def __init__(self, name: str, *waiting: tuple[str, str]) -> None:
         self.name = name
         self.paused = False
