@@ -32,8 +32,9 @@ class UnknownReport(TypedDict):
 
 
 class Report(TypedDict):
-    """One worker. `reason`: why it is not ready. `held`: format version → events that wait for a worker of it. `unused`:
-    where definitions on disk are wrong, and so not in use.
+    """One worker. `reason`: why it is not ready. `held`: format version → events that wait for a worker of it.
+
+    `unused`: where definitions on disk are wrong, and so not in use.
     """
 
     ready: bool

@@ -102,6 +102,7 @@ class Gate:
 
     Args:
         counts: are kept.
+        sizes: per operation, messages its smallest request holds.
 
     Attributes:
         aside: campaigns that wait because their requests fail while others get through.
@@ -116,12 +117,13 @@ class Gate:
         clock: Clock,
         backoff: Backoff,
         counts: LaneCounts,
+        sizes: Sequence[int],
     ) -> None:
         self._counts = counts
         self.account = account
         self.concurrency = Concurrency(definition.limits.concurrency)
         self.aside = Aside()
-        self.probing = Probing(definition.retry.attempts)
+        self.probing = Probing(definition.retry.attempts, sizes)
         self._unknowns = None if definition.unknown_run is None else Unknowns(definition.unknown_run)
         self._attempts = definition.retry.attempts
         self._maximum = definition.limits.concurrency

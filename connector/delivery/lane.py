@@ -1,8 +1,8 @@
 """One provider's way out: messages wait in windows, free request slots pull them, every message ends in one result.
 
-The way of a message: `offer` files it → a free slot takes its window (`_pull`) → it is decoded and rendered with the
-others (`Preparation`) → the request is under way (`Flights`) → its outcomes are settled (`Custody`): final results go
-out at once, the rest goes back to the windows, waits for its time, or is handed to `park` when that is long.
+The way of a message: `offer` files it → a free slot takes its window (`Departures`) → it is decoded and rendered with
+the others (`Preparation`) → the request is under way (`Flights`) → its outcomes are settled (`Custody`): final results
+go out at once, the rest goes back to the windows, waits for its time, or is handed to `park` when that is long.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from collections.abc import Set as AbstractSet
 from connector.clock import Clock
 from connector.definition.tree import Definition
 from connector.delivery.apart import Apart, apart
-from connector.delivery.attempt import Part
 from connector.delivery.backlog import Backlog
 from connector.delivery.counts import LaneCounts
 from connector.delivery.custody import Custody, Park, Settle
+from connector.delivery.departures import NAP_SECONDS, Departures
 from connector.delivery.dismissal import Dismissal
 from connector.delivery.faults import Faults
 from connector.delivery.flights import BeforeSend, Flights
@@ -35,13 +35,7 @@ from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
 from connector.delivery.windows import Key
 from connector.errors import MessageError, StreamError
-from connector.model import Message, Status
-
-TURN = 16
-"""Requests prepared before other tasks get their turn: a full one takes milliseconds."""
-
-NAP_SECONDS = 1.0
-"""Longest sleep: what else the lane depends on (`caught_up`, a shared breaker, hours) is looked at this often."""
+from connector.model import Message
 
 
 class Lane:
@@ -93,20 +87,18 @@ class Lane:
         self._transport = transport
         self._clock = clock
         self._settings = settings
-        self._caught_up = caught_up
-        self._memory_full = memory_full
         self._routes = compile_routes(definition) if routes is None else routes
         backoff = Backoff(definition.retry, uniform)
         self._settler = Settler(definition, backoff=backoff, clock=clock, dry_run=settings.dry_run)
         account = account or Account(definition, settings.breaker, clock.monotonic(), uniform)
-        self._gate = Gate(definition, account, clock=clock, backoff=backoff, counts=self.counts)
-        self._attempts = definition.retry.attempts
+        sizes = [route.renderer.min_records for route in self._routes]
+        self._gate = Gate(definition, account, clock=clock, backoff=backoff, counts=self.counts, sizes=sizes)
         self._faults = Faults(
             self.name,
             self._gate,
             self._settler,
             counts=self.counts,
-            attempts=self._attempts,
+            attempts=definition.retry.attempts,
             clock=clock,
             dry_run=settings.dry_run,
         )
@@ -141,11 +133,24 @@ class Lane:
             landed=self.wake,
         )
         self._awake = asyncio.Event()
-        self._pulling = True
+        self._departures = Departures(
+            self.name,
+            backlog=self._backlog,
+            dismissal=self._dismissal,
+            preparation=self._preparation,
+            custody=self._custody,
+            flights=self._flights,
+            gate=self._gate,
+            faults=self._faults,
+            counts=self.counts,
+            clock=clock,
+            smallest=sizes,
+            attempts=definition.retry.attempts,
+            caught_up=caught_up,
+            memory_full=memory_full,
+        )
         self._closed = False
         self._delay = 0.0
-        self._paused = False
-        self._aside: set[str | None] = set()
 
     # ---- in ---------------------------------------------------------------------------------------------------------
 
@@ -201,7 +206,7 @@ class Lane:
     @property
     def refusing(self) -> bool:
         """True while nothing is sent for reasons of the provider: it is paused, or its breaker waits."""
-        return self._paused or self._gate.account.breaker.delay(self._clock.monotonic()) > 0
+        return self._departures.paused or self._gate.account.breaker.delay(self._clock.monotonic()) > 0
 
     def takes(self, message: Message) -> bool:
         """Whether `offer` would take it."""
@@ -217,7 +222,7 @@ class Lane:
         Args:
             ahead: messages that leave before it; by default all there are.
         """
-        if self._paused:
+        if self._departures.paused:
             return math.inf
         now = self._clock.monotonic()
         held = self._gate.delay(1, now)
@@ -233,11 +238,11 @@ class Lane:
     @property
     def paused(self) -> bool:
         """An operator has stopped this provider: nothing leaves, messages wait."""
-        return self._paused
+        return self._departures.paused
 
     @paused.setter
     def paused(self, paused: bool) -> None:
-        self._paused = paused
+        self._departures.paused = paused
         self.wake()
 
     def probe(self) -> None:
@@ -296,7 +301,7 @@ class Lane:
             slots=self._gate.concurrency.slots,
             breaker=breaker.state,
             reason=breaker.reason,
-            paused=self._paused,
+            paused=self._departures.paused,
             opens_in=self._gate.closed(),
             held=self.counts.held_by(self._clock.monotonic()),
             token_refreshes=self._transport.token_refreshes,
@@ -312,7 +317,7 @@ class Lane:
         while not self._closed:
             self._awake.clear()
             try:
-                self._delay = delay = self._pull()
+                self._delay = delay = self._departures.turn()
                 if self._flights.error is not None:
                     error, self._flights.error = self._flights.error, None
                     raise error
@@ -335,17 +340,17 @@ class Lane:
         Returns every item that is not settled: never attempted ones have `attempts` 0, those whose request was given up
         at the deadline are marked `uncertain` (under `report` they are settled as `unknown` instead).
         """
-        self._pulling = False
+        self._departures.pulling = False
         await self._flights.land(deadline)
         return self._custody.clear()
 
     def rest(self) -> None:
         """Pull nothing more until `reopen`; requests under way go on."""
-        self._pulling = False
+        self._departures.pulling = False
 
     def reopen(self) -> None:
         """Pull again after `drain` or `rest`."""
-        self._pulling = True
+        self._departures.pulling = True
         self.wake()
 
     async def _sleep(self, delay: float) -> None:
@@ -357,106 +362,3 @@ class Lane:
             await self._awake.wait()
         finally:
             timer.cancel()
-
-    def _pull(self) -> float:
-        """Fill free slots. Seconds until it is worth looking again though nothing wakes the lane."""
-        now = self._clock.monotonic()
-        self._backlog.release(now)
-        if not self._pulling:
-            return NAP_SECONDS
-        if (delay := self._faults.delay(now)) > 0:
-            return delay
-        if self._gate.aside or self._aside:
-            self._set_aside(now)
-        if dismissed := self._dismissal.turn():
-            self._dismiss(dismissed)
-            return 0.0
-        for _ in range(TURN):
-            delay = self._pull_one(now)
-            if delay > 0:
-                return delay
-        return 0.0
-
-    def _set_aside(self, now: float) -> None:
-        """Let campaigns whose requests fail while others get through wait, and those whose time has come go on."""
-        aside = set(self._gate.aside.waiting(now))
-        if aside != self._aside:
-            self._aside = aside
-            self._backlog.set_aside(aside)
-
-    def _pull_one(self, now: float) -> float:
-        """Start the next request; seconds to wait when there is none to start now."""
-        if self._paused or len(self._flights) >= self._gate.concurrency.slots:
-            return NAP_SECONDS
-        if not self._gate.closed_circuit:
-            return self._probe(now)
-        caught_up = not self._backlog.full and self._caught_up()  # of no interest where one is full
-        choice = self._backlog.choose(now, idle=not self._flights, caught_up=caught_up, memory_full=self._memory_full())
-        if choice is None:
-            self.counts.flow(now)
-            change = self._backlog.next_change(caught_up=caught_up)
-            return NAP_SECONDS if change is None else max(change - now, 0.0)
-        smallest = self._routes[choice.key[0]].renderer.min_records
-        records = self._gate.largest(self._backlog.records(choice), smallest)
-        delay = self._gate.delay(records, now)
-        if delay == 0:
-            self.counts.departed(self._backlog.why, now - choice.items[0].since, now)
-            part = self._backlog.take(choice, records, now)
-            self._depart(self._with_requests_left(part, now) if self._gate.doubtful else part, now)
-        else:
-            self.counts.hold(now)
-        return delay
-
-    def _probe(self, now: float) -> float:
-        """Find out with one small request whether the provider works again, when its time has come."""
-        delay = self._gate.delay(1, now)
-        if delay > 0:
-            if self._backlog.waiting:
-                self.counts.hold(now)
-            return delay
-        size = min(route.renderer.min_records for route in self._routes)
-        probing, backlog = self._gate.probing, self._backlog
-        probe = probing.choose(backlog, size)
-        if probe is not None and probing.spent(probe):
-            probe = probing.fresh(backlog, size) or probe
-        if probe is None:
-            self.counts.flow(now)
-            return NAP_SECONDS
-        if probing.spent(probe) and (delay := self._gate.account.breaker.last_resort(now)) > 0:
-            return delay
-        part = backlog.pick(probe.source, probe.indexes)
-        self.counts.departed(backlog.why, now - part.items[0].since, now)
-        self._depart(part, now)
-        return 0.0
-
-    def _with_requests_left(self, part: Part, now: float) -> Part:
-        """Without the messages whose last request it would be: whether the provider works is known in a moment."""
-        last = [item for item in part.items if item.attempts >= self._attempts]
-        if not last:
-            return part
-        if part.apart:
-            self._backlog.later(part, now + NAP_SECONDS)
-            return Part(part.key, [])
-        self._backlog.later(Part(part.key, last), now + NAP_SECONDS)
-        return Part(part.key, [item for item in part.items if item.attempts < self._attempts])
-
-    def _dismiss(self, dismissed: Sequence[tuple[Item, Status]]) -> None:
-        try:
-            settlement = self._preparation.dismiss(dismissed)
-        except Exception as error:
-            settlement = self._faults.dismissed(dismissed, error)
-        self._custody.settle(settlement)
-
-    def _depart(self, part: Part, now: float) -> None:
-        if self._dismissal.is_cancelled(part.key[1]):
-            self._dismiss([(item, Status.CANCELLED) for item in part.items])
-            return
-        try:
-            attempt, settlement = self._preparation.prepare(part)
-        except Exception as error:
-            self._custody.settle(self._faults.unsent(part, error))
-            return
-        if attempt is not None:
-            attempt.probe = self._gate.departed(len(attempt.items), now)
-            self._flights.depart(attempt, f"request {self.name} {attempt.batch.id}")
-        self._custody.settle(settlement)

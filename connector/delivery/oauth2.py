@@ -14,7 +14,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, hdrs
 
 from connector.clock import Clock
 from connector.definition.tree import BasicAuth, OAuth2
-from connector.errors import Phase, RequestError
+from connector.errors import Phase, RequestError, WithheldError
 from connector.model import Reply
 from connector.request.auth import basic
 
@@ -117,6 +117,8 @@ class OAuth2Middleware:
         self._error = None
         try:
             token, seconds = await self._fetch()
+        except WithheldError:  # this worker may not send: nobody is at fault
+            raise
         except RequestError as error:
             self._error = error
             raise

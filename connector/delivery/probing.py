@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from connector.delivery.attempt import Part
@@ -42,9 +42,11 @@ class Probing:
 
     Args:
         attempts: requests a message may be in.
+        sizes: per operation, messages its smallest request holds.
     """
 
-    def __init__(self, attempts: int) -> None:
+    def __init__(self, attempts: int, sizes: Sequence[int]) -> None:
+        self._sizes = sizes
         self._attempts = attempts
         self._failures = 0
         self._campaigns: OrderedDict[Hashable, int] = OrderedDict()
@@ -59,31 +61,31 @@ class Probing:
             if len(seen) > REMEMBERED:
                 seen.popitem(last=False)
 
-    def choose(self, backlog: Backlog, size: int) -> Probe | None:
-        """The next probe, of at most `size` messages, still in its place; None where nothing may leave.
+    def choose(self, backlog: Backlog) -> Probe | None:
+        """The next probe, as small as its operation allows, still in its place; None where nothing may leave.
 
         Costs a look at each window: asked once per probe.
         """
         best: Window | Part | None = None
         best_rank: tuple[float, ...] = (math.inf,)
-        for window in backlog.free_windows():
+        for window in self._windows(backlog):
             head = min(window.items[0].attempts, self._attempts)
             rank = (*self._turn(window.key), head, window.items[0].since)
             if rank < best_rank:
                 best, best_rank = window, rank
         if best is None:
             best = min(backlog.free_parts(), key=lambda part: self._turn(part.key), default=None)
-        return None if best is None else self._of(best, size)
+        return None if best is None else self._of(best)
 
-    def fresh(self, backlog: Backlog, size: int) -> Probe | None:
+    def fresh(self, backlog: Backlog) -> Probe | None:
         """As `choose`, but of messages that have a request left to lose, wherever they stand; None where none has."""
         best: Probe | None = None
-        for window in sorted(backlog.free_windows(), key=lambda it: self._turn(it.key)):
-            best = self._of(window, size)
+        for window in sorted(self._windows(backlog), key=lambda it: self._turn(it.key)):
+            best = self._of(window)
             if best.attempts < self._attempts:
                 return best
         for part in backlog.free_parts():
-            best = self._of(part, size)
+            best = self._of(part)
             if best.attempts < self._attempts:
                 return best
         return None
@@ -96,8 +98,12 @@ class Probing:
         """Lowest first: when its campaign, and its window, last failed."""
         return self._campaigns.get(key[:2], 0), self._keys.get(key, 0)
 
-    def _of(self, source: Window | Part, size: int) -> Probe:
-        items = source.items
+    def _windows(self, backlog: Backlog) -> Iterator[Window]:
+        """Those that hold a request's worth: a smaller one may still grow."""
+        return (window for window in backlog.free_windows() if len(window.items) >= self._sizes[window.key[0]])
+
+    def _of(self, source: Window | Part) -> Probe:
+        items, size = source.items, self._sizes[source.key[0]]
         if isinstance(source, Part) and source.sealed is not None:  # repeated whole, or not as it was
             return Probe(source, list(range(len(items))), max(item.attempts for item in items))
         looked_at = [items[index].attempts for index in range(min(len(items), LOOKED_AT))]

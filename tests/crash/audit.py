@@ -87,6 +87,7 @@ class Evidence:
         uncertain: messages of requests that were given up although the provider may have taken them.
         doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
         report: the definition says `on_uncertain: report`.
+        outage: the provider was away and nothing else: nobody may be given up.
     """
 
     events: Sequence[Event]
@@ -102,6 +103,7 @@ class Evidence:
     doubtful: int = 0
     doubtful_least: int = 0
     report: bool = False
+    outage: bool = False
 
 
 @dataclass(slots=True)
@@ -120,6 +122,7 @@ class Findings:
         misjudged: events sent although an earlier one had their id, or `duplicate` of none.
         denied: results that say "not taken" of messages the provider took, or the other way round.
         uncommitted: events without a committed offset at the end.
+        given_up: results `failed` although the provider was only away.
         leaked: secrets, recipients and texts that a worker or a topic shows.
         examples: of each, message ids or offsets.
     """
@@ -137,6 +140,7 @@ class Findings:
     misjudged: int = 0
     denied: int = 0
     uncommitted: int = 0
+    given_up: int = 0
     leaked: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -154,6 +158,7 @@ class Findings:
             ("misjudged", 0),
             ("denied", 0),
             ("uncommitted", 0),
+            ("given_up", 0),
         ):
             count = getattr(self, name)
             if count > limit:
@@ -184,6 +189,8 @@ def audit(evidence: Evidence) -> Findings:
         setattr(found, name, sum(report.findings[each] for each in names))
         for each in names:
             found.note(name, report.examples.get(each, ()))
+    if evidence.outage:
+        found.given_up = found.statuses.get(Status.FAILED.value, 0)
     found.guessed = max(0, evidence.doubtful_least - found.unknown)
     strays = list(_misplaced(evidence))
     found.misplaced += len(strays)

@@ -35,6 +35,7 @@ CHECKS = (
     Check("ignore-commit-answer", "refused-commits", "uncommitted"),
     Check("forget-acknowledgement", "calm", "uncommitted"),
     Check("show-echoes", "echo", "leaked"),
+    Check("give-up-in-outages", "outage", "given_up"),
     Check("trust-the-clock", "sigstop", "duplicated_results"),
     Check("do-without-heartbeats", "cut-off", "duplicated_results"),
     Check("read-uncommitted", "transactions-aborted", "misplaced"),
@@ -193,6 +194,15 @@ def drop_unreadable() -> None:
     replace(GuardedRecords, "_finished", readable)
 
 
+def give_up_in_outages() -> None:
+    """Counts failures over the last half minute only, and gives up who has had all requests whatever has failed."""
+    from connector.delivery.breaker import Breaker
+
+    replace(Breaker, "outage", lambda *_: False)
+    replace(Breaker, "doubtful", lambda *_: False)
+    replace(Breaker, "_row_is_outage", lambda *_: False)
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,
@@ -209,5 +219,6 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "read-uncommitted": read_uncommitted,
     "forget-markers": forget_markers,
     "drop-unreadable": drop_unreadable,
+    "give-up-in-outages": give_up_in_outages,
 }
 """Name → breaks that rule."""

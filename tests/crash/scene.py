@@ -45,6 +45,7 @@ class Scene:
         moments: hard stops so far; a scenario that does one itself adds it.
         uncertain: messages the provider may have taken although their request was given up.
         doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
+        outage: the provider was away and nothing else: nobody may be given up.
         spared: results that were read before the topic was deleted.
         concluded: what was found when a scenario had to compare before it went on.
         failures: what went wrong beyond the audit.
@@ -64,6 +65,7 @@ class Scene:
     uncertain: int = 0
     doubtful: int = 0
     doubtful_least: int = 0
+    outage: bool = False
     concluded: Findings | None = None
     spared: list[Recorded] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -312,6 +314,7 @@ class Scene:
             uncertain=self.uncertain,
             doubtful=self.doubtful,
             doubtful_least=self.doubtful_least,
+            outage=self.outage,
             report=self.size.on_uncertain == "report",
             request_messages=self.size.at_once,
         )

@@ -1,0 +1,179 @@
+"""What leaves a lane next: full windows as they come while the provider works, else one small request as a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from connector.clock import Clock
+from connector.delivery.attempt import Part
+from connector.delivery.backlog import Backlog
+from connector.delivery.counts import LaneCounts
+from connector.delivery.custody import Custody
+from connector.delivery.dismissal import Dismissal
+from connector.delivery.faults import Faults
+from connector.delivery.flights import Flights
+from connector.delivery.gate import Gate
+from connector.delivery.item import Item
+from connector.delivery.preparation import Preparation
+from connector.model import Status
+
+TURN = 16
+"""Requests prepared before other tasks get their turn: a full one takes milliseconds."""
+
+NAP_SECONDS = 1.0
+"""Longest sleep: what else the lane depends on (`caught_up`, a shared breaker, hours) is looked at this often."""
+
+
+class Departures:
+    """Starts requests of one lane while there are free slots. Everything it is made of is the lane's.
+
+    Args:
+        provider: the lane's, for the names of tasks.
+        smallest: per operation, messages the smallest request holds.
+        attempts: requests a message may be in.
+        caught_up, memory_full: see `Lane`.
+
+    Attributes:
+        pulling: False while nothing more is to leave: this worker may not send.
+        paused: by an operator.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        *,
+        backlog: Backlog,
+        dismissal: Dismissal,
+        preparation: Preparation,
+        custody: Custody,
+        flights: Flights,
+        gate: Gate,
+        faults: Faults,
+        counts: LaneCounts,
+        clock: Clock,
+        smallest: Sequence[int],
+        attempts: int,
+        caught_up: Callable[[], bool],
+        memory_full: Callable[[], bool],
+    ) -> None:
+        self.pulling = True
+        self.paused = False
+        self._provider = provider
+        self._backlog = backlog
+        self._dismissal = dismissal
+        self._preparation = preparation
+        self._custody = custody
+        self._flights = flights
+        self._gate = gate
+        self._faults = faults
+        self._counts = counts
+        self._clock = clock
+        self._smallest = smallest
+        self._attempts = attempts
+        self._caught_up = caught_up
+        self._memory_full = memory_full
+        self._aside: set[str | None] = set()
+
+    def turn(self) -> float:
+        """Fill free slots. Seconds until it is worth looking again though nothing wakes the lane."""
+        now = self._clock.monotonic()
+        self._backlog.release(now)
+        if not self.pulling:
+            return NAP_SECONDS
+        if (delay := self._faults.delay(now)) > 0:
+            return delay
+        if self._gate.aside or self._aside:
+            self._set_aside(now)
+        if dismissed := self._dismissal.turn():
+            self._dismiss(dismissed)
+            return 0.0
+        for _ in range(TURN):
+            delay = self._pull_one(now)
+            if delay > 0:
+                return delay
+        return 0.0
+
+    def _set_aside(self, now: float) -> None:
+        """Let campaigns whose requests fail while others get through wait, and those whose time has come go on."""
+        aside = set(self._gate.aside.waiting(now))
+        if aside != self._aside:
+            self._aside = aside
+            self._backlog.set_aside(aside)
+
+    def _pull_one(self, now: float) -> float:
+        """Start the next request; seconds to wait when there is none to start now."""
+        if self.paused or len(self._flights) >= self._gate.concurrency.slots:
+            return NAP_SECONDS
+        if not self._gate.closed_circuit:
+            return self._probe(now)
+        return self._next(now)
+
+    def _next(self, now: float) -> float:
+        """The next request, in the order of the windows."""
+        caught_up = not self._backlog.full and self._caught_up()  # of no interest where one is full
+        choice = self._backlog.choose(now, idle=not self._flights, caught_up=caught_up, memory_full=self._memory_full())
+        if choice is None:
+            self._counts.flow(now)
+            change = self._backlog.next_change(caught_up=caught_up)
+            return NAP_SECONDS if change is None else max(change - now, 0.0)
+        records = self._gate.largest(self._backlog.records(choice), self._smallest[choice.key[0]])
+        delay = self._gate.delay(records, now)
+        if delay == 0:
+            self._counts.departed(self._backlog.why, now - choice.items[0].since, now)
+            part = self._backlog.take(choice, records, now)
+            self._depart(self._with_requests_left(part, now) if self._gate.doubtful else part, now)
+        else:
+            self._counts.hold(now)
+        return delay
+
+    def _probe(self, now: float) -> float:
+        """Find out with one small request whether the provider works again, when its time has come."""
+        delay = self._gate.delay(1, now)
+        if delay > 0:
+            if self._backlog.waiting:
+                self._counts.hold(now)
+            return delay
+        probing, backlog = self._gate.probing, self._backlog
+        probe = probing.choose(backlog)
+        if probe is not None and probing.spent(probe):
+            probe = probing.fresh(backlog) or probe
+        if probe is None:  # at most windows that are too small for a request, and may grow
+            return self._next(now)
+        if probing.spent(probe) and (delay := self._gate.account.breaker.last_resort(now)) > 0:
+            return delay
+        part = backlog.pick(probe.source, probe.indexes)
+        self._counts.departed(backlog.why, now - part.items[0].since, now)
+        self._depart(part, now)
+        return 0.0
+
+    def _with_requests_left(self, part: Part, now: float) -> Part:
+        """Without the messages whose last request it would be: whether the provider works is known in a moment."""
+        last = [item for item in part.items if item.attempts >= self._attempts]
+        if not last:
+            return part
+        if part.apart:
+            self._backlog.later(part, now + NAP_SECONDS)
+            return Part(part.key, [])
+        self._backlog.later(Part(part.key, last), now + NAP_SECONDS)
+        return Part(part.key, [item for item in part.items if item.attempts < self._attempts])
+
+    def _dismiss(self, dismissed: Sequence[tuple[Item, Status]]) -> None:
+        try:
+            settlement = self._preparation.dismiss(dismissed)
+        except Exception as error:
+            settlement = self._faults.dismissed(dismissed, error)
+        self._custody.settle(settlement)
+
+    def _depart(self, part: Part, now: float) -> None:
+        if self._dismissal.is_cancelled(part.key[1]):
+            self._dismiss([(item, Status.CANCELLED) for item in part.items])
+            return
+        try:
+            attempt, settlement = self._preparation.prepare(part)
+        except Exception as error:
+            self._custody.settle(self._faults.unsent(part, error))
+            return
+        if attempt is not None:
+            attempt.probe = self._gate.departed(len(attempt.items), now)
+            self._flights.depart(attempt, f"request {self._provider} {attempt.batch.id}")
+        self._custody.settle(settlement)
