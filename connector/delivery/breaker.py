@@ -101,8 +101,12 @@ class Breaker:
         return self.state is not State.CLOSED or started < self._closed_at or self.doubtful(attempts)
 
     def look(self, now: float) -> None:
-        """Open, where failures in a row have gone on for long enough and no reply comes that would tell."""
-        if self.state is State.CLOSED and self._row_is_outage(now):
+        """Open, where failures in a row have gone on for long enough and no reply comes that would tell.
+
+        None comes where all who wait would send their last request: they wait until it is known, so somebody must ask.
+        """
+        old = self._doubts >= self._row_needed and now - self._doubts_since >= self._settings.window
+        if self.state is State.CLOSED and (old or self._row_is_outage(now)):
             self._open(now, self._row_reason)
 
     def probe(self) -> None:

@@ -121,6 +121,47 @@ def test_it_opens_at_the_ratio_within_the_window() -> None:
     assert made.delay(9.0) == 2.0
 
 
+def test_failures_in_a_row_open_it_once_they_have_gone_on_for_a_second_or_are_many() -> None:
+    made = breaker(requests=1000)
+    for number in range(100):
+        made.success(number * 0.01, started=number * 0.01, probe=False)
+    for number in range(5):
+        made.failure(1.0 + number * 0.1, "down", started=1.0 + number * 0.1, probe=False, attempts=5)
+    assert made.state is State.CLOSED
+    made.look(1.9)
+    assert made.state is State.CLOSED
+    made.look(2.0)
+    assert made.state is State.OPEN
+    made = breaker(requests=1000)
+    for number in range(20):
+        assert made.state is State.CLOSED
+        made.failure(1.0 + number * 0.001, "down", started=1.0, probe=False, attempts=5)
+    assert made.state is State.OPEN
+
+
+def test_a_request_from_before_shows_nothing_of_what_began_after_it() -> None:
+    made = breaker(requests=1000)
+    for number in range(5):
+        made.failure(10.0 + number * 0.1, "down", started=10.0, probe=False, attempts=5)
+    made.success(10.6, started=2.0, probe=False)
+    assert made.doubtful(5)
+    assert made.outage(10.0, 5)
+    made.look(39.0)
+    assert made.state is State.CLOSED
+    made.look(41.0)  # nobody has told: somebody has to be asked with
+    assert made.state is State.OPEN
+    made.probe()
+    made.success(50.0, started=49.0, probe=True)
+    assert not made.doubtful(5)
+    assert made.outage(45.0, 5)  # it left before it was known to work again
+    assert not made.outage(51.0, 5)
+
+
+@pytest.mark.parametrize(("attempts", "needed"), [(1, 2), (2, 2), (3, 3), (5, 5), (100, 5)])
+def test_an_outage_is_known_before_it_has_used_up_a_messages_attempts(attempts: int, needed: int) -> None:
+    assert breaker().in_a_row(attempts) == needed
+
+
 def test_old_failures_are_forgotten() -> None:
     made = breaker(window=10.0, in_a_row=100)
     for number in range(4):
