@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -39,8 +40,8 @@ SINGLE_SECONDS = 600.0
 FEW = 3
 """Pauses in a row after which others' getting through says that the account is well again, not that it always was."""
 
-QUIET_SECONDS = 10.0
-"""Between two lines about one provider's pauses: one that fails and works by turns would fill the log."""
+LINES, LINES_SECONDS = 6, 60.0
+"""Pauses of one provider that are told, in so many seconds: one that fails and works by turns would fill the log."""
 
 
 class Judgement(NamedTuple):
@@ -133,7 +134,7 @@ class Gate:
         self._backoff = backoff
         self._throttled = 0  # rounds of requests in a row that were throttled
         self._throttled_at = float("-inf")
-        self._told_at = self._aside_told_at = float("-inf")
+        self._told_at: deque[float] = deque(maxlen=LINES)
         self._told = False
 
     def share(self, fraction: float) -> None:
@@ -320,8 +321,7 @@ class Gate:
             self._counts.unknown_runs += 1
         self.probing.failed(attempt.part.key)
         seconds = self.aside.failed(campaign, now, account.good)
-        if seconds == FIRST_ASIDE_SECONDS and now - self._aside_told_at >= QUIET_SECONDS:
-            self._aside_told_at = now
+        if seconds == FIRST_ASIDE_SECONDS and self._may_tell(now):
             log.warning(
                 "campaign set aside: its requests fail while others get through",
                 provider=self._name,
@@ -346,6 +346,13 @@ class Gate:
         elif times <= FEW and not accused.items <= set(map(id, attempt.items)):
             account.single[accused.rule] = now + SINGLE_SECONDS
 
+    def _may_tell(self, now: float) -> bool:
+        """Whether one more line is not too many."""
+        if len(self._told_at) == LINES and now - self._told_at[0] < LINES_SECONDS:
+            return False
+        self._told_at.append(now)
+        return True
+
     def _tell(self, before: State, key: Key) -> None:
         breaker = self.account.breaker
         if breaker.state is before:
@@ -353,9 +360,8 @@ class Gate:
         now = self._clock.monotonic()
         about = {"provider": self._name, "account": self.account.name, "campaign": key[1]}
         if breaker.state is State.OPEN and before is State.CLOSED:
-            self._told = now - self._told_at >= QUIET_SECONDS
+            self._told = self._may_tell(now)
             if self._told:
-                self._told_at = now
                 log.warning("provider paused", **about, reason=breaker.reason)
         elif breaker.state is State.OPEN and before is State.PROBING:
             log.info(
