@@ -133,9 +133,9 @@ class HttpTransport:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
     def _token(self, auth: OAuth2) -> OAuth2Middleware:
         # By identity: operations inherit one object where they share a token; its pairs make it unhashable.

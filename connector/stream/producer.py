@@ -89,9 +89,8 @@ class Producer:
 
     async def stop(self) -> None:
         """Disconnect, after everything was flushed."""
-        if self._started:
-            self._started = False
-            await self._current.stop()
+        self._started = False
+        await self._current.stop()  # also one that was never started: it complains when it is collected
 
     async def refresh(self) -> None:
         """Connect, and look for topics and partitions that are new."""
@@ -126,7 +125,7 @@ class Producer:
         self._lease.wake()
         client.cut()
         if not connected:
-            old._closed = True  # noqa: SLF001  it has no connection to close
+            await old.stop()
             return
         closing = asyncio.ensure_future(_close(old))
         await asyncio.wait({closing}, timeout=DISCARD_SECONDS)

@@ -74,11 +74,11 @@ def wrong_clock(scene: Scene) -> None:
     scene.produce(2_000)
 
 
-@scenario("static", size=Size(messages=2_000, records=10, slots=6, latency=0.5, session=6.0))
+@scenario("static", size=Size(messages=3_000, records=10, slots=6, latency=0.5, session=12.0))
 def one_id_twice(scene: Scene) -> None:
     """Two workers are started with one `static_membership`: the older one is fenced and ends (exit 78)."""
     scene.produce()
-    name = {"static_membership": "pod-0"}
+    name = {"static_membership": "pod-0", "timeouts.heartbeat": "4s"}
     scene.start("w0", settings=name)
     scene.until_sent(0.2)
     scene.moment("w0", "fenced")
