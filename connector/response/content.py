@@ -41,7 +41,7 @@ class Content:
         self.messages = messages
         self._decoders = decoders
         self._keep_repeated = keep_repeated
-        self._echo = redact.echo(messages, reply.credentials)
+        self._echo = redact.echo(messages, reply.credentials, work)
         self._work = work
 
     @property

@@ -22,6 +22,7 @@ from connector.masking import MASK, SECRET_CHARACTERS, mask_number, mask_phone
 from connector.model import Message
 from connector.response.marks import TAIL_DIGITS, Marks, Numbers, Span, digit_runs
 from connector.response.unescape import encoded_runs, folded, unescaped
+from connector.response.work import Work
 
 TEXT_CHARACTERS: Final = 6
 """Texts and variables with fewer characters are not searched for: they would blot out half of every reason."""
@@ -68,21 +69,27 @@ class Redactor:
         """Words of our own, which may name what a request held: without secrets and phone numbers."""
         return mask_phone(_hidden(text, (self.secrets,), Numbers((), spared=self.documented)))
 
-    def echo(self, messages: Sequence[Message], credentials: tuple[str, ...] = ()) -> Echo:
-        """For one reply: `messages` are what its request held, `credentials` what was added to it when it was sent."""
+    def echo(self, messages: Sequence[Message], credentials: tuple[str, ...] = (), work: Work | None = None) -> Echo:
+        """For one reply: `messages` are what its request held, `credentials` what was added to it when it was sent.
+
+        Where the time of the reply is up, words are withheld; see `Work`.
+        """
         if credentials != self._credentials:  # a token lasts for thousands of requests
             labels = self._labels | dict.fromkeys(credentials, MASK)
             self._with_credentials = (_secret_marks(labels), _IdSearch(labels))
             self._credentials = credentials
         secrets, ids = self._with_credentials
-        return Echo(messages, secrets, ids, self.documented)
+        return Echo(messages, secrets, ids, self.documented, work or Work())
 
 
 class Echo:
     """Hides in the words of one reply what its request held. See `Redactor.echo`."""
 
-    def __init__(self, messages: Sequence[Message], secrets: Marks, ids: _IdSearch, documented: frozenset[str]) -> None:
+    def __init__(
+        self, messages: Sequence[Message], secrets: Marks, ids: _IdSearch, documented: frozenset[str], work: Work
+    ) -> None:
         self._messages = messages
+        self._work = work
         self._secrets = secrets
         self._ids = ids
         self._documented = documented
@@ -121,10 +128,10 @@ class Echo:
 
     def _search(self, text: str) -> str:
         self._left -= len(text)
-        if self._left < 0:
+        if self._left < 0 or self._work.late:
             return WITHHELD
         if self._known is None:
-            self._known = _marks_of(self._messages, self._documented)
+            self._known = _marks_of(self._messages, self._documented, self._work)
             if self._known is None:
                 self._left = 0
                 return WITHHELD
@@ -174,7 +181,7 @@ def _secret_marks(labels: Mapping[str, str]) -> Marks:
     return Marks(labels, shortest=SECRET_CHARACTERS, common=COMMON_CHARACTERS)
 
 
-def _marks_of(messages: Sequence[Message], documented: frozenset[str]) -> tuple[Marks, Numbers] | None:
+def _marks_of(messages: Sequence[Message], documented: frozenset[str], work: Work) -> tuple[Marks, Numbers] | None:
     """What stands in these messages; None where it is too much to index."""
     labels: dict[str, str] = {}
     codes: set[str] = set()
@@ -184,7 +191,7 @@ def _marks_of(messages: Sequence[Message], documented: frozenset[str]) -> tuple[
             if text in labels:
                 continue
             left -= len(text)
-            if left < 0:
+            if left < 0 or work.late:
                 return None
             labels[text] = MASK
             codes.update(digit_runs(text))

@@ -11,7 +11,7 @@ import binascii
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 # `&amp;#37;41` takes three; a fourth shows that nothing is left.
@@ -59,8 +59,7 @@ def _once(text: str) -> str:
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if text.isascii():
         return text
-    visible = [it for it in unicodedata.normalize("NFKC", text) if unicodedata.category(it) != "Cf"]
-    return "".join(visible)
+    return unicodedata.normalize("NFKC", text).translate(_VISIBLE)
 
 
 def _from_bytes(match: re.Match[str]) -> str:
@@ -79,7 +78,7 @@ def folded(text: str) -> str:
     """`text` for comparing, character for character: lower case, ASCII digits, and every blank, also `+`, one space."""
     if text.isascii():
         return text.lower().translate(_BLANKS)
-    return "".join([_folded(character) for character in text])
+    return text.translate(_FOLDED)
 
 
 _BLANKS: Final = {ord(blank): " " for blank in "+\t\n\v\f\r"}
@@ -93,6 +92,22 @@ def _folded(character: str) -> str:
         return str(digit)
     lower = character.lower()
     return lower if len(lower) == 1 else character
+
+
+class _Table(dict[int, str | None]):
+    """What each character becomes, found out when it is first met: `translate` then takes a tenth of the time."""
+
+    def __init__(self, of: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, code: int) -> str | None:
+        made = self[code] = self._of(chr(code))
+        return made
+
+
+_FOLDED: Final = _Table(_folded)
+_VISIBLE: Final = _Table(lambda character: None if unicodedata.category(character) == "Cf" else character)
 
 
 def encoded_runs(text: str) -> Iterator[Run]:

@@ -68,6 +68,11 @@ class Work:
         if self._cpu() > self._until:
             raise TooMuchWorkError
 
+    @property
+    def late(self) -> bool:
+        """True when the time is up, for work that is left undone then and is no reason to give up the rest."""
+        return self._cpu() > self._until
+
     def weigh(self, value: Any) -> None:
         """Pay for all of a value, whatever stands inside it."""
         open_ = [value]
