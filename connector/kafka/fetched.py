@@ -24,6 +24,7 @@ from connector.kafka.record_batch import (
     MOST_HEADERS,
     BatchHeader,
     BrokenError,
+    Pause,
     Unreadable,
     header_at,
     size_at,
@@ -254,7 +255,10 @@ class GuardedRecords:
         most = self._reading.most
         try:
             for steps, record in enumerate(walk(header, pieces, self.next_fetch_offset, most), 1):
-                if record is not None:
+                if record is Pause.HERE:
+                    yield from self._turn(run, size)
+                    run, size = [], 0
+                elif record is not None:
                     run.append(record)
                     if not isinstance(record, Unreadable):
                         size += size_of(record.key, record.value, record.headers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from typing import NamedTuple
 
 from connector.kafka.skipped import Reason
@@ -129,6 +130,12 @@ class Unreadable:
         self.batch = batch
 
 
+class Pause(Enum):
+    """Nothing has come, and work was done: somebody else's turn."""
+
+    HERE = "here"
+
+
 class BrokenError(Exception):
     """From here on nothing in the batch can be read. Says why."""
 
@@ -171,23 +178,22 @@ class _Feed:
             self.data, self.at = (left + piece if left else piece), 0
         return True
 
-    def skip(self, count: int) -> bool:
-        """Pass over so many; False where there are fewer."""
+    def skip(self, count: int) -> Iterator[bool]:
+        """Pass over so many, a piece at a time; False where there are fewer."""
         while count > (there := len(self.data) - self.at):
             count -= there
             piece = next(self._pieces, None)
+            self.data, self.at = piece or b"", 0
+            yield piece is not None
             if piece is None:
-                self.data, self.at = b"", 0
-                return False
-            self.data, self.at = piece, 0
+                return
         self.at += count
-        return True
 
 
 def walk(
     header: BatchHeader, pieces: Iterator[bytes], start: int, most: int
-) -> Iterator[WalkedRecord | Unreadable | None]:
-    """Each record of a batch.
+) -> Iterator[WalkedRecord | Unreadable | Pause | None]:
+    """Each record of a batch; a Pause after each piece that is stepped over.
 
     Args:
         header: of the batch.
@@ -225,8 +231,10 @@ def walk(
             found = Unreadable(where, f"its offset in the batch is {found.offset - header.base}", key=found.key)
         expected = found.offset + 1
         yield found if found.offset >= start else None  # before the rest of a large one, which may be too much
-        if not feed.skip(length):
-            raise BrokenError(f"record {index + 1} of {header.records} is cut off")
+        for more in feed.skip(length):
+            if not more:
+                raise BrokenError(f"record {index + 1} of {header.records} is cut off")
+            yield Pause.HERE
 
 
 def _large(header: BatchHeader, feed: _Feed, length: int, expected: int, most: int) -> Unreadable:
