@@ -9,8 +9,8 @@ from connector.kafka.record_batch import Unreadable, too_large
 from connector.model import Source, Status
 from connector.stream import retry
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
-from connector.stream.tail import Offsets
 from tests.stream.test_intake import NOON, Bench
 
 
@@ -50,7 +50,7 @@ def test_of_a_retry_record_that_is_too_large_the_event_is_known_by_its_headers()
     item = bench.item()
     headers = [("settles", b"m/3/7"), retry.header(item, 0.0)]
     take(bench, "r.5s", too_large(0, 300, 200, timestamp=0, key=None, headers=headers))
-    assert bench.finals[0].source == item.event()
+    assert bench.finals[0].source == Source("m", 3, 7)
 
 
 def test_of_one_that_cannot_be_read_at_all_the_place_is_told_loudly(capsys: Any):
