@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 MARK = ("poison", b"1")
@@ -69,6 +70,7 @@ def waiting(topic: str, source: str, number: int) -> Iterator[Poison]:
     header = {"source": {"topic": source, "partition": number, "offset": 0}, "received_at": "2026-01-01T00:00:00Z"}
     event = b'{"message_id":"p","to":"+919812345678","provider":"fake","body":"x"}'
     itself = ("settles", b"%s/%d/0" % (topic.encode(), number))
+    yield Poison(topic, b"all those behind it say that they have settled this one", headers=(itself,))
     changes: Iterable[Mapping[str, object]] = (
         *({"due": 1e308}, {"due": -5}, {"attempts": 10**30}, {"deadline": 1e200}, {"received_at": 0}),
         {"source": {"topic": source, "partition": number, "offset": 10**18}},
@@ -111,18 +113,30 @@ def events(topic: str) -> Iterator[Poison]:
     yield Poison(topic, b"\xff" * 1000, ends=True)
 
 
-def write(bootstrap: str, records: Iterable[tuple[int, Poison]], now: float) -> int:
-    """Produce each to its partition; how many of them have to end with a result."""
+def write(bootstrap: str, records: Iterable[tuple[int, Poison]], now: float) -> dict[str, bool]:
+    """Produce each to its partition. Place of each → whether it has to end with a result."""
     producer = Producer({"bootstrap.servers": bootstrap, "acks": "all"})
-    ending = 0
+    places: dict[str, bool] = {}
+
+    def delivered(it: Poison, error: KafkaError | None, message: Message) -> None:
+        assert error is None, error
+        places[f"{message.topic()}/{message.partition()}/{message.offset()}"] = it.ends
+
     for partition, it in records:
         stamp = int((now + it.ahead) * 1000)
         headers = [*it.headers, MARK]
-        producer.produce(it.topic, it.value, key=it.key, partition=partition, headers=headers, timestamp=stamp)
+        producer.produce(
+            it.topic,
+            it.value,
+            key=it.key,
+            partition=partition,
+            headers=headers,
+            timestamp=stamp,
+            on_delivery=partial(delivered, it),
+        )
         producer.poll(0)
-        ending += it.ends
     assert producer.flush(30) == 0
-    return ending
+    return places
 
 
 def spoil_metadata(bootstrap: str, group: str, results: str) -> None:

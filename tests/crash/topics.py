@@ -44,6 +44,7 @@ class Topics:
         self.journal = f"{prefix}.journal"
         self.control = f"{prefix}.control"
         self.retry = [f"{prefix}.retry.{tier}" for tier in ("1s", "5s")]
+        self.poisoned: Mapping[str, bool] = {}  # what others wrote: place → whether it has to end with a result
         self.numbered = [self.results, self.journal, *self.retry]
 
     def settings(self) -> dict[str, Any]:
@@ -134,27 +135,18 @@ class Topics:
 
     def recorded(self) -> Iterator[Recorded]:
         """The results topic, but for what others wrote there, and results of what they wrote elsewhere."""
-        poisoned = self._poisoned()
         for record in records.read_all(self._bootstrap, self.results):
-            if MARK in record.headers or record.headers.get("settles", b"").decode() in poisoned:
+            if MARK in record.headers or record.headers.get("settles", b"").decode() in self.poisoned:
                 continue
             header = record.headers.get("settles", b"").decode()
             yield Recorded(decode_result(record.value or b""), header, record.timestamp / 1000, record.partition)
 
     def poison_ended(self) -> dict[str, str]:
         """Place of a record that others wrote → status of its result."""
-        poisoned = self._poisoned()
         return {
             place: str(decode_result(record.value or b"").status)
             for record in records.read_all(self._bootstrap, self.results)
-            if MARK not in record.headers and (place := record.headers.get("settles", b"").decode()) in poisoned
-        }
-
-    def _poisoned(self) -> set[str]:
-        return {
-            f"{record.topic}/{record.partition}/{record.offset}"
-            for record in records.read_all(self._bootstrap, self.source, *self.retry)
-            if MARK in record.headers
+            if MARK not in record.headers and (place := record.headers.get("settles", b"").decode()) in self.poisoned
         }
 
     def wait_empty(self, group: str) -> None:
