@@ -5,7 +5,8 @@ ConnectorError
 ├── ConfigurationError      something to mend before a start; carries every Problem at once (exit code 78)
 │   ├── SettingsError       connector.yaml, environment, flags
 │   ├── DefinitionError     a provider definition
-│   └── TopicError          the topics on the cluster do not fit
+│   ├── TopicError          the topics on the cluster do not fit
+│   └── RefusedError        Kafka refuses for good what has to be written
 ├── MessageError            one message cannot be sent; it becomes an `invalid` result and the stream goes on
 ├── RequestError            an HTTP attempt ended without a usable reply
 ├── StreamError             results, the journal or retry records could not be handed over: no provider's fault
@@ -85,6 +86,10 @@ class DefinitionError(ConfigurationError):
 
 class TopicError(ConfigurationError):
     """The topics on the cluster do not fit the connector."""
+
+
+class RefusedError(ConfigurationError):
+    """Kafka refuses for good what has to be written: without a record of it, nothing may be sent."""
 
 
 class MessageError(ConnectorError):

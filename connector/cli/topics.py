@@ -10,7 +10,7 @@ import click
 from connector.cli.options import settings_options
 from connector.errors import TopicError, UsageError
 from connector.kafka.admin import count_brokers, create_topics, describe_topics, expand_topic, open_admin
-from connector.kafka.topics import DURABLE_REPLICATION, ActualTopic, expansion, missing, plan
+from connector.kafka.topics import DURABLE_REPLICATION, ActualTopic, check_access, expansion, missing, plan
 from connector.kafka.topics import check as check_plan
 from connector.settings import Loaded, Settings
 
@@ -42,7 +42,7 @@ def create(loaded: Loaded, partitions: int | None, replication: int | None) -> N
 @topics.command()
 @settings_options
 def check(loaded: Loaded) -> None:
-    """Compare the topics on the cluster with what the connector needs.
+    """Compare the topics on the cluster with what a worker needs: partitions, configuration, access of this principal.
 
     Exit codes: 0 they fit, 1 Kafka cannot be used, 2 usage, 78 configuration: something has to be mended.
 
@@ -111,12 +111,17 @@ async def _check(settings: Settings) -> None:
     async with open_admin(settings) as client:
         actual = await describe_topics(client, _names(settings))
     wanted = plan(settings.topics, actual)
-    if problems := check_plan(wanted, actual):
+    if problems := check_plan(wanted, actual) + check_access(wanted, actual):
         raise TopicError(problems)
     click.echo(f"{len(actual)} topics fit")
     unread = [name for name, topic in actual.items() if topic.configs is None]
     if unread:
         click.echo(f"not compared, because their configuration may not be read: {', '.join(unread)}", err=True)
+    unasked = [name for name, topic in actual.items() if topic.operations is None]
+    if unasked:
+        click.echo(f"not known, because the brokers do not tell: access to {', '.join(unasked)}", err=True)
+    if settings.topics.journal not in actual:
+        click.echo(f"{settings.topics.journal} is missing: `sms-connector topics create` makes it", err=True)
 
 
 def _agree(settings: Settings, actual: Mapping[str, ActualTopic], partitions: int | None) -> None:

@@ -72,6 +72,8 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
     page.add("open_bytes_limit", status.max_bytes)
     page.add("intake_blocked", status.blocked)
     page.add("unacknowledged_results", status.unacknowledged)
+    page.add("owed_results", status.owed)
+    page.add("refused", bool(status.refused))
     page.add_histogram("result_ack_seconds", status.acknowledged)
     for (topic, reason), number in status.skipped.items():
         page.add("records_skipped", number, topic, reason.value)

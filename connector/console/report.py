@@ -69,6 +69,9 @@ def report(status: WorkerStatus | None) -> Report:
 
 
 def _reason(status: WorkerStatus) -> str:
+    if status.refused:
+        owed = f"; {status.owed} results are owed" if status.owed else ""
+        return f"nothing is sent: Kafka refuses what has to be written to {status.refused}{owed}"
     if status.stopping:
         return "the worker is stopping"
     return "" if status.ready else "the group has not given it its partitions"

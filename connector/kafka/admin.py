@@ -10,14 +10,17 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     IncompatibleBrokerVersion,
     KafkaError,
     TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
     UnsupportedVersionError,
     for_code,
 )
 
 from connector.errors import ConnectorError, Problem, TopicError
+from connector.kafka.access import allowed
 from connector.kafka.clients import admin
 from connector.kafka.topics import ActualTopic, Topic
 from connector.settings.model import Settings
@@ -25,6 +28,7 @@ from connector.settings.model import Settings
 UNSUPPORTED = (IncompatibleBrokerVersion, UnsupportedVersionError, NotImplementedError)
 """How aiokafka says that a broker does not know a request (librdkafka's mock cluster knows few)."""
 
+NOT_ALLOWED = (TopicAuthorizationFailedError, ClusterAuthorizationFailedError)
 
 CREATED_SECONDS = 15.0
 """How long a broker may take to hear of a topic from its controller; a second is much."""
@@ -47,21 +51,23 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await client.close()
 
 
-async def describe_topics(client: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, ActualTopic]:
+async def describe_topics(client: AIOKafkaAdminClient, wanted: Iterable[str]) -> dict[str, ActualTopic]:
     """The topics of these names that are there.
 
     All topics are listed and then chosen from: asking for a missing one by name creates it on brokers with
     `auto.create.topics.enable`, with the wrong number of partitions.
     """
-    wanted = set(names)
+    wanted = set(wanted)
     listed = [topic for topic in await client.describe_topics() if topic["topic"] in wanted and not topic["error_code"]]
-    configs = await _configs(client, [topic["topic"] for topic in listed])
+    names = [topic["topic"] for topic in listed]
+    configs, operations = await _configs(client, names), await allowed(client, names)
     return {
         topic["topic"]: ActualTopic(
             name=topic["topic"],
             partitions=len(topic["partitions"]),
             replication=min((len(partition["replicas"]) for partition in topic["partitions"]), default=0),
             configs=configs.get(topic["topic"]),
+            operations=operations.get(topic["topic"]),
         )
         for topic in listed
     }
@@ -162,7 +168,7 @@ async def _configs(client: AIOKafkaAdminClient, names: list[str]) -> Mapping[str
     resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
     try:
         responses = await client.describe_configs(resources)
-    except UNSUPPORTED:
+    except (*UNSUPPORTED, *NOT_ALLOWED):
         return {}
     found: dict[str, Mapping[str, str]] = {}
     for response in responses:

@@ -7,7 +7,7 @@ sides of the connector always connect in the same way.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -83,20 +83,21 @@ def connect(kafka: KafkaSettings) -> Connection:
     )
 
 
-def producer(settings: Settings, *, message_bytes: int = BROKER_MESSAGE_BYTES) -> AIOKafkaProducer:
+def producer(settings: Settings, *, limits: Mapping[str, int] | None = None) -> AIOKafkaProducer:
     """The one producer: idempotent, acknowledged by all replicas, patient in an outage.
 
     Args:
         settings: the connector's settings.
-        message_bytes: the largest `max.message.bytes` of the source topics: each event must fit into a retry record.
+        limits: `max.message.bytes` of the topics: a batch of several records fits into each of them.
     """
+    known = (limits or {}).values()
     options = {
         "enable_idempotence": True,
         "acks": "all",
         # Short time-outs crash the worker in an outage that it would have survived.
         "request_timeout_ms": round(settings.timeouts.producer * 1000),
-        "max_batch_size": min(BATCH_BYTES, message_bytes),
-        "max_request_size": message_bytes + HEADROOM_BYTES,
+        "max_batch_size": min(BATCH_BYTES, *known),
+        "max_request_size": max(BROKER_MESSAGE_BYTES, *known) + HEADROOM_BYTES,
     }
     return AIOKafkaProducer(**connect(settings.kafka).options(), **options)
 

@@ -7,10 +7,29 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from connector.errors import Problem
+from connector.kafka.access import Operation
 from connector.kafka.clients import BROKER_MESSAGE_BYTES, HEADROOM_BYTES
 from connector.settings.model import Topics
 
 Role = Literal["source", "results", "retry", "journal", "dead_letters", "control", "receipts"]
+
+NEEDED: Mapping[Role, frozenset[Operation]] = {
+    "source": frozenset({Operation.READ}),
+    "results": frozenset({Operation.READ, Operation.WRITE}),
+    "retry": frozenset({Operation.READ, Operation.WRITE}),
+    "journal": frozenset({Operation.READ, Operation.WRITE}),
+    "dead_letters": frozenset({Operation.WRITE}),
+    "control": frozenset({Operation.READ}),
+    "receipts": frozenset(),
+}
+"""What a worker does with each topic. It reads back what it wrote to know what is done."""
+
+WRITTEN: frozenset[Role] = frozenset({"results", "retry", "journal", "dead_letters"})
+"""Topics that workers write to."""
+LEAST_BYTES = 64 * 1024
+"""`max.message.bytes` below which a result without its words, or a batch of the journal, may not fit."""
+LEAST_MILLISECONDS = 60_000
+"""How far the time of a record may be from the broker's: clocks differ, and results wait for brokers that are away."""
 
 DEFAULT_PARTITIONS = 12
 DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
@@ -25,16 +44,22 @@ class ActualTopic:
 
     Attributes:
         configs: as far as the cluster tells; None where it does not (no permission, or a broker without the request).
+        operations: what we may do with it, as the cluster tells; None where it does not.
     """
 
     name: str
     partitions: int
     replication: int
     configs: Mapping[str, str] | None = None
+    operations: frozenset[Operation] | None = None
 
     def number(self, name: str, default: int) -> int:
         value = (self.configs or {}).get(name)
         return int(value) if value is not None else default
+
+    def allows(self, role: Role) -> bool | None:
+        """Whether we may do with it what its role asks for; None where the cluster does not tell."""
+        return None if self.operations is None else self.operations >= NEEDED[role]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +88,16 @@ class TopicPlan:
         replication: replicas of each.
         retention_ms: how long the sources keep events; -1 for ever.
         message_bytes: the largest event the sources take.
+        keeps_journal: the journal is there and may be used, as far as the cluster tells.
+        limits: per topic that is there the largest record batch it takes; where the cluster does not tell, the default.
     """
 
     topics: tuple[Topic, ...]
     replication: int
     retention_ms: int
     message_bytes: int
+    limits: Mapping[str, int]
+    keeps_journal: bool
 
     def of(self, *roles: Role) -> list[Topic]:
         return [topic for topic in self.topics if topic.role in roles]
@@ -100,14 +129,16 @@ def plan(
     )
     insync = {"min.insync.replicas": "2" if replication >= DURABLE_REPLICATION else "1"}
     keep = insync | {"cleanup.policy": "delete", "retention.ms": str(retention)}
-    # An event inside a retry record or a dead letter is larger by its headers.
+    # An event inside a retry record or a dead letter is larger by its headers; a result carries its key.
     carry = {"max.message.bytes": str(message_bytes + HEADROOM_BYTES)}
     wait = insync | carry | {"cleanup.policy": "delete", "retention.ms": FOREVER, "retention.bytes": FOREVER}
     fresh = insync | {"cleanup.policy": "delete", "retention.ms": str(DEFAULT_RETENTION_MS)}
+    kept = actual.get(topics.journal)
     return TopicPlan(
+        keeps_journal=kept is not None and kept.partitions >= count and kept.allows("journal") is not False,
         topics=(
             *(Topic(name, "source", count, fresh) for name in topics.source_names),
-            Topic(topics.results, "results", count, keep),
+            Topic(topics.results, "results", count, keep | carry),
             *(Topic(name, "retry", count, wait) for name in topics.retry.values()),
             Topic(topics.dead_letters, "dead_letters", count, fresh | carry),
             Topic(topics.journal, "journal", count, keep, required=journal),
@@ -117,6 +148,7 @@ def plan(
         replication=replication,
         retention_ms=retention,
         message_bytes=message_bytes,
+        limits={name: it.number("max.message.bytes", BROKER_MESSAGE_BYTES) for name, it in actual.items()},
     )
 
 
@@ -128,9 +160,29 @@ def check(plan: TopicPlan, actual: Mapping[str, ActualTopic]) -> list[Problem]:
         if there is not None:
             problems += _check_topic(plan, topic, there)
         elif topic.required:
-            remedy = "run `sms-connector topics create`, or correct the name in `topics`"
-            problems.append(Problem("is not on the cluster", remedy, path=topic.name))
+            remedy = "run `sms-connector topics create`, allow Describe on it, or correct the name in `topics`"
+            problems.append(Problem("is not on the cluster, or may not be seen", remedy, path=topic.name))
     return problems
+
+
+def check_access(plan: TopicPlan, actual: Mapping[str, ActualTopic]) -> list[Problem]:
+    """What this principal may not do with the topics and has to; nothing of those that the cluster does not tell of."""
+    return [
+        Problem(
+            f"this principal lacks {' and '.join(it.name.capitalize() for it in sorted(lacking))} on it",
+            "allow it: docs/security.md has the rules for each role",
+            path=topic.name,
+        )
+        for topic in plan.topics
+        if topic.required and (there := actual.get(topic.name)) is not None and there.operations is not None
+        if (lacking := NEEDED[topic.role] - there.operations)
+    ]
+
+
+def untold(plan: TopicPlan, actual: Mapping[str, ActualTopic]) -> list[str]:
+    """Topics of which it is not known beforehand whether a worker can write to them."""
+    written = [actual[topic.name] for topic in plan.of(*WRITTEN) if topic.name in actual]
+    return [there.name for there in written if there.operations is None or there.configs is None]
 
 
 def missing(plan: TopicPlan, actual: Iterable[str]) -> list[Topic]:
@@ -166,6 +218,10 @@ def _check_topic(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[
         yield from _check_forever(topic, there)
     if topic.role in {"retry", "dead_letters"}:
         yield from _check_size(plan, topic, there)
+    if topic.role in {"results", "journal"}:
+        yield from _check_least_size(topic, there)
+    if topic.role in WRITTEN:
+        yield from _check_times(topic, there)
     if topic.role != "source":
         yield from _check_replicas(topic, there)
 
@@ -220,6 +276,26 @@ def _check_size(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[P
             f"max.message.bytes is {most}, but events of up to {plan.message_bytes} bytes must fit with their headers"
         )
         yield Problem(message, _alter(topic, f"max.message.bytes={needed}"), path=topic.name)
+
+
+def _check_least_size(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    most = there.number("max.message.bytes", BROKER_MESSAGE_BYTES)
+    if most < LEAST_BYTES:
+        message = f"max.message.bytes is {most}: what has to be written may not fit"
+        wanted = topic.configs.get("max.message.bytes", str(BROKER_MESSAGE_BYTES))
+        yield Problem(message, _alter(topic, f"max.message.bytes={wanted}"), path=topic.name)
+
+
+def _check_times(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    """Kafka refuses records whose time differs from its own by more, unless it sets the time itself."""
+    if (there.configs or {}).get("message.timestamp.type") == "LogAppendTime":
+        return
+    for end in ("before", "after", "difference"):
+        name = f"message.timestamp.{end}.max.ms"
+        most = there.number(name, LEAST_MILLISECONDS)
+        if most < LEAST_MILLISECONDS:
+            message = f"{name} is {most}: records would be refused for their time"
+            yield Problem(message, _alter(topic, "message.timestamp.type=LogAppendTime"), path=topic.name)
 
 
 def _check_replicas(topic: Topic, there: ActualTopic) -> Iterator[Problem]:

@@ -204,6 +204,10 @@ class Timeouts(Section):
     producer: Duration = 300.0
     """How long results wait for a broker that is away before they are queued again. Short values crash in outages."""
 
+    refused: Duration = 120.0
+    """How long a permission that goes missing while a worker runs is waited for, as brokers hear of rules late. Nothing
+    is sent meanwhile; then the worker ends (exit code 78)."""
+
     commit_interval: Duration = 1.0
     """Between offset commits."""
 

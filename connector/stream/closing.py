@@ -7,29 +7,37 @@ that were, and were refused, go to a retry topic with their count.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from itertools import chain
+from typing import NoReturn
 
 import structlog
 
 from connector.clock import Clock
 from connector.stream.budget import Budget
 from connector.stream.counts import EpochCounts
-from connector.stream.deadline import EXIT_DEADLINE, Deadline, end_process
+from connector.stream.deadline import EXIT_CONFIGURATION, EXIT_DEADLINE, Deadline, end_process
+from connector.stream.debts import Debts
 from connector.stream.journal import Journal
 from connector.stream.lanes import Lanes
 from connector.stream.lease import Lease
+from connector.stream.outlet import Outlet
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
-from connector.stream.producer import Producer
 from connector.stream.retry_reader import RetryReader
 from connector.stream.steering import Steering
 from connector.stream.upkeep import Upkeep
+from connector.stream.writability import Writability
 from connector.stream.writer import ResultWriter
 
 log = structlog.get_logger(__name__)
 
 # What closing may take beyond its drain: results and commit of what was in flight at the end of it.
 CLOSE_GRACE_SECONDS = 10.0
+# What is left of that for writing down what is owed.
+LAST_WORD_SECONDS = 3.0
+# Between two tries to write down what is owed where nothing could be written.
+KEEP_SECONDS = 5.0
 
 
 class Closing:
@@ -40,7 +48,7 @@ class Closing:
         owned: Ownership,
         *,
         lease: Lease,
-        producer: Producer,
+        producer: Outlet,
         lanes: Lanes,
         steering: Steering,
         journal: Journal,
@@ -49,6 +57,8 @@ class Closing:
         upkeep: Upkeep,
         budget: Budget,
         retry_reader: RetryReader,
+        writable: Writability,
+        debts: Debts,
         counts: EpochCounts,
         clock: Clock,
     ) -> None:
@@ -63,6 +73,8 @@ class Closing:
         self._upkeep = upkeep
         self._budget = budget
         self._retry_reader = retry_reader
+        self._writable = writable
+        self._debts = debts
         self._counts = counts
         self._clock = clock
 
@@ -71,6 +83,7 @@ class Closing:
         self._owned.begin()
         self._budget.changed()
         self._writer.release()
+        self._writable.release()
         self._retry_reader.hold()
 
     async def close(self, why: str, seconds: float) -> None:
@@ -91,8 +104,13 @@ class Closing:
         remaining = max(1.0, started + seconds + CLOSE_GRACE_SECONDS / 2 - self._clock.monotonic())
         if not await self._writer.flush(remaining):
             # Batches queued in an idempotent producer cannot be recalled: they would be written in another epoch.
-            end_process(EXIT_DEADLINE, "results were not acknowledged in time")
-        committed = await self._upkeep.commit(self._owned.sources, self._owned.retries, closed=True)
+            await self._leave_word()
+        if why == "crash" and self._debts.unwritten:
+            deadline.cancel()
+            await self._keep_debts()
+        committed = await self._upkeep.commit(
+            self._owned.sources, self._owned.retries, closed=not self._debts.unwritten
+        )
         self._disown()
         deadline.cancel()
         seconds_taken = round(self._clock.monotonic() - started, 3)
@@ -118,8 +136,30 @@ class Closing:
             self._parking.park(tried, self._clock.wall())  # with their count
         return len(left), len(tried)
 
+    async def _leave_word(self) -> NoReturn:
+        """End the process at its deadline, with what is owed written down if that can be."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORD_SECONDS):
+                await self._writer.note()
+        if (error := self._writable.error) is not None or self._writable.holding:
+            end_process(
+                EXIT_CONFIGURATION, str(error) if error else "Kafka refuses results, and the process has to end"
+            )
+        end_process(EXIT_DEADLINE, "results were not acknowledged in time")
+
+    async def _keep_debts(self) -> None:
+        """Stay, as a member of the group, until what is owed is written down somewhere or a person says stop."""
+        while self._debts.unwritten and not self._debts.released.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEEP_SECONDS):
+                    await self._debts.released.wait()
+            await self._debts.write()
+        if unwritten := self._debts.unwritten:
+            log.critical("results are lost with this process: their messages will be sent again", results=unwritten)
+
     def _disown(self) -> None:
         self._owned.disown()
+        self._debts.forget()
         self._writer.forget()
         self._retry_reader.release()
         self._budget.clear()

@@ -16,6 +16,7 @@ from connector.kafka.clients import started
 from connector.kafka.fetched import EVENT_BYTES, Fetched, Reading, own_record_bytes
 from connector.kafka.guarded import Consumer
 from connector.kafka.skipped import Skipped
+from connector.stream.formats import SETTLES
 from connector.stream.tail import read_tail
 
 
@@ -171,6 +172,17 @@ class Cluster:
         finally:
             if reader is not self._events_reader:
                 await reader.stop()
+        return found
+
+    async def settled_since(self, tp: TopicPartition, start: int) -> set[bytes]:
+        """What records of ours from `start` to the end say they settle: values of their header."""
+        end = (await self.bounds([tp]))[tp].end
+        found: set[bytes] = set()
+
+        def seen(_: TopicPartition, record: ConsumerRecord) -> None:
+            found.update(value for name, value in record.headers if name == SETTLES)
+
+        await self.read_tail({tp: start}, {tp: end}, seen, wanted=lambda: True)
         return found
 
     async def purge(self, before: Mapping[TopicPartition, int]) -> None:

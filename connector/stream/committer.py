@@ -15,7 +15,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from msgspec import UNSET
 
-from connector.stream.formats import Metadata, encode_metadata
+from connector.stream.formats import Metadata, encode_metadata, turns
 from connector.stream.partition import Partition
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class Committer:
     async def _send(self, offsets: Mapping[Partition, int], *, closed: bool = False) -> bool:
         request = {
             TopicPartition(partition.topic, partition.partition): OffsetAndMetadata(
-                offset, encode_metadata(Metadata(dict(partition.marks.at(offset)), closed=closed or UNSET))
+                offset, encode_metadata(_metadata(partition, offset, closed=closed))
             )
             for partition, offset in offsets.items()
         }
@@ -92,3 +92,8 @@ class Committer:
             partition.committed = max(partition.committed, offset)
             partition.marks.trim(partition.committed)
         return True
+
+
+def _metadata(partition: Partition, offset: int, *, closed: bool) -> Metadata:
+    owed = turns(offset, partition.owed) if partition.owed else UNSET
+    return Metadata(dict(partition.marks.at(offset)), closed=closed or UNSET, owed=owed)

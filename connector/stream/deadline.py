@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 EXIT_DEADLINE = 70
 EXIT_WATCHDOG = 71
+EXIT_CONFIGURATION = 78
 LOOK_SECONDS = 1.0
 
 

@@ -76,11 +76,13 @@ class Metadata(msgspec.Struct, frozen=True):
     Attributes:
         ends: per topic we write to, where records may begin that settle the events after the committed offset.
         closed: it is the last one of an epoch: nothing of the partition is under way any more.
+        owed: events whose results are owed, from the committed offset on: how many are not and how many are, in turns.
     """
 
     ends: dict[Topic, Offset] = msgspec.field(default_factory=dict)
     v: Version = VERSION
     closed: bool | msgspec.UnsetType = msgspec.UNSET
+    owed: list[Offset] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Retry(msgspec.Struct, frozen=True):
@@ -201,6 +203,34 @@ def ends_of(metadata: str) -> Mapping[str, int]:
         return read_metadata(metadata).ends
     except (UnreadableError, VersionError):
         return {}
+
+
+def turns(position: int, owed: Iterable[int]) -> list[int]:
+    """Offsets from `position` on as `Metadata.owed` has them."""
+    found: list[int] = []
+    end = position
+    for offset in sorted(owed):
+        if offset == end and found:
+            found[-1] += 1
+        elif offset >= end:
+            found += [offset - end, 1]
+        end = offset + 1
+    return found
+
+
+def owed_of(metadata: str, position: int, end: int) -> list[int]:
+    """Events whose results are owed, as commit metadata of `position` says; none from `end` on, where the log ends."""
+    try:
+        said = read_metadata(metadata).owed
+    except (UnreadableError, VersionError):
+        return []
+    found: list[int] = []
+    at = position
+    for skipped, owed in zip(said[::2], said[1::2], strict=False) if said else ():
+        at = min(at + skipped, end)
+        found += range(at, min(at + owed, end))
+        at = min(at + owed, end)
+    return found
 
 
 def is_closed(metadata: str) -> bool:

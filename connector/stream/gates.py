@@ -10,6 +10,7 @@ from connector.stream.journal import Journal
 from connector.stream.lease import Lease
 from connector.stream.ownership import Ownership
 from connector.stream.partition import Partition
+from connector.stream.writability import Writability
 from connector.stream.writer import ResultWriter
 
 
@@ -24,9 +25,10 @@ class Gates:
     writer: ResultWriter
     journal: Journal
 
-    def __init__(self, owned: Ownership, lease: Lease) -> None:
+    def __init__(self, owned: Ownership, lease: Lease, writable: Writability) -> None:
         self._owned = owned
         self._lease = lease
+        self._writable = writable
 
     async def may_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         """Awaited before every request: False when this worker may no longer send."""
@@ -36,15 +38,20 @@ class Gates:
         if not await self._still_ours():
             return False
         if operation.on_uncertain == "report":
-            await self.journal.sending(batch_id, items)
-            return await self._still_ours()  # it took a while
-        return True
+            await self.journal.sending(batch_id, items)  # which may take a while, and be refused
+            if not await self._still_ours():
+                return False
+        return not self._writable.holding or await self._allowed()
 
     async def may_write(self, partition: Partition) -> bool:
         """Awaited before every write for a partition: False when it has gone."""
         while partition.live and not self._lease.certain:
             await self._lease.changed()
         return partition.live
+
+    async def _allowed(self) -> bool:
+        """Wait while Kafka refuses what this worker has to write."""
+        return await self._writable.passed(lambda: self._owned.live) and await self._still_ours()
 
     async def _still_ours(self) -> bool:
         while self._owned.live and not self._lease.certain:

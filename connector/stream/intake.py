@@ -28,12 +28,12 @@ from connector.stream.duplicates import Duplicates
 from connector.stream.failover import Failover
 from connector.stream.formats import VersionError
 from connector.stream.ledger import Ledger
+from connector.stream.lot import Moved
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
 from connector.stream.retry import Restorer
 from connector.stream.unknown import Cause, UnknownNames
-from connector.stream.writer import Moved
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)

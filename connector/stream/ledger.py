@@ -78,6 +78,11 @@ class Ledger:
                 settled += 1
         self._open -= settled
 
+    def learn(self, offsets: Iterable[int]) -> None:
+        """Before anything is admitted: these have durable results as well."""
+        assert self._settled is not None
+        self._settled.add_all(offsets)
+
     @property
     def open(self) -> int:
         """Admitted and not settled."""

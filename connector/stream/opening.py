@@ -7,6 +7,7 @@ write to; the tail of those from the committed ends; from all of it where to sta
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Collection, Mapping
 
 import structlog
@@ -14,13 +15,15 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.errors import ConfigurationError, Problem
 from connector.kafka.skipped import Reason, Skipped
+from connector.model import Result
 from connector.settings.model import Settings, Topics
-from connector.stream import journal
+from connector.stream import debts, journal
 from connector.stream.cluster import Bounds, Cluster, Committed
 from connector.stream.formats import (
     VersionError,
     is_closed,
     journalled_by_another,
+    owed_of,
     read_metadata,
     result_source,
     settled_place,
@@ -57,6 +60,8 @@ class Known:
         journalled: events that were about to be sent, under `report`.
         held: events that another version has journalled in a way we cannot read.
         held_version: that version.
+        owed: events that were sent and whose results are owed.
+        end: offsets from it on name no event.
     """
 
     def __init__(self, span: int, *, committed: int | None = None, end: int | None = None) -> None:
@@ -65,6 +70,8 @@ class Known:
         self.journalled = Offsets(span, begin=begin, end=end, slides=slides)
         self.held = Offsets(span, begin=begin, end=end, slides=slides)
         self.held_version = 0
+        self.owed: dict[int, Result | None] = {}
+        self.end = math.inf if end is None else end
 
 
 class Opening:
@@ -149,6 +156,11 @@ class Opening:
                 log.warning("start", topic=tp.topic, partition=tp.partition, offset=start.offset, why=start.note)
             before = {twin.topic: starts[twin] for twin in twins[tp]}
             now = {twin.topic: ends[twin] for twin in twins[tp]}
+            if tp in committed:
+                for offset in owed_of(committed[tp].metadata, committed[tp].offset, bounds[tp].end):
+                    found.owed.setdefault(offset, None)
+            owed = {at: it for at, it in found.owed.items() if start.offset <= at < bounds[tp].end}
+            found.owed = {at: it for at, it in owed.items() if at not in found.settled}
             is_committed = tp in committed and not self._must_be_claimed(committed[tp])
             opened.append(
                 self._partition(tp, start, found, before=before, now=now, is_committed=is_committed, end=bounds[tp].end)
@@ -202,6 +214,14 @@ class Opening:
             self._pass_over(tp, record, Reason.FOREIGN, "settles an event beyond the end of its log")
 
     def _journalled(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord) -> None:
+        debt = debts.decode(record.value)
+        if debt is not None:
+            found = known.get(_place(debt.topic, tp.partition))
+            if found is not None and debt.offset >= found.end:
+                self._pass_over(tp, record, Reason.FOREIGN, "owes the result of an event that is not there")
+            elif found is not None:
+                found.owed[debt.offset] = debt.result
+            return
         try:
             entry = journal.decode(record.value)
         except UnreadableError as error:
@@ -310,7 +330,8 @@ class Opening:
     ) -> Partition:
         """A partition from what was read: `before` and `now` are the ends where reading began and where it stopped."""
         offset = start.offset
-        last_known = max(it.newest for it in (known.settled, known.journalled, known.held))
+        newest = max(it.newest for it in (known.settled, known.journalled, known.held))
+        last_known = max(newest, max(known.owed, default=-1))
         if last_known < offset:
             marks = Marks(offset, now)
         else:  # until the position passes them, a new owner must read what we have just read
@@ -326,6 +347,7 @@ class Opening:
             held=known.held if known.held_version else None,
             held_version=known.held_version,
             log_end=end,
+            debts=known.owed,
             # Not committed yet: the first commit writes it down, so that `start_from` is applied once and never again.
             committed=offset if is_committed and not start.note else -1,
         )

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
 from connector.delivery.item import Item
+from connector.stream.lot import Moved
 from connector.stream.retry import Tiers, header
-from connector.stream.writer import Moved
 
 Move = Callable[[Sequence[Item], Sequence[Moved]], None]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from connector.model import Result
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.offsets import Offsets
 
@@ -24,6 +25,8 @@ class Partition:
         held_version: that version.
         log_end: of its log, when it was opened.
         needs: versions that have to read what is held, and how much that is.
+        debts: events whose results an earlier owner owes; None where only that is known.
+        owed: events whose results this owner owes, to stand in the commit's metadata.
         live: False once the epoch has closed; late completions are then ignored.
         settles: the constant part of the header `settles`.
     """
@@ -39,6 +42,8 @@ class Partition:
     held_version: int = 0
     log_end: int = 0
     needs: Counter[int] = field(default_factory=Counter)
+    debts: dict[int, Result | None] = field(default_factory=dict)
+    owed: set[int] = field(default_factory=set)
     live: bool = True
     settles: str = field(init=False)
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
@@ -13,6 +18,7 @@ from connector.delivery.lane import Lane
 from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
+from connector.kafka.batches import Fields
 from connector.kafka.fetched import Reading, own_record_bytes
 from connector.kafka.skipped import Skipped
 from connector.model import Result
@@ -25,6 +31,8 @@ from connector.stream.committer import Committer
 from connector.stream.control import Control
 from connector.stream.control_reader import ControlReader
 from connector.stream.counts import EpochCounts
+from connector.stream.debts import Debts
+from connector.stream.dispatch import Dispatch
 from connector.stream.duplicates import Duplicates
 from connector.stream.failover import Failover
 from connector.stream.gates import Gates
@@ -32,13 +40,14 @@ from connector.stream.group import Group
 from connector.stream.handover import Handover
 from connector.stream.intake import Intake
 from connector.stream.journal import Journal
-from connector.stream.lanes import Lanes, reports
+from connector.stream.lanes import Lanes
 from connector.stream.membership import Membership
 from connector.stream.opening import Opening, retry_group
+from connector.stream.outlet import Outlet
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
-from connector.stream.producer import Producer
+from connector.stream.payment import Payment
 from connector.stream.recall import Recall
 from connector.stream.refusals import Refusals
 from connector.stream.relief import Relief
@@ -47,7 +56,13 @@ from connector.stream.retry_reader import RetryReader
 from connector.stream.steering import Steering
 from connector.stream.unknown import UnknownNames
 from connector.stream.upkeep import Upkeep
+from connector.stream.writability import Writability
 from connector.stream.writer import ResultWriter
+
+log = structlog.get_logger(__name__)
+
+# While results are refused, what has come meanwhile is written down as owed this often.
+NOTE_SECONDS = 0.5
 
 # Results that may wait for their acknowledgement before requests are held back; never less than can be at the providers
 # at once. More than 50 ms of unbatched requests: a broker that works is never waited for.
@@ -62,8 +77,9 @@ class Surroundings:
         group: membership and commits.
         cluster: what is asked of Kafka at opening; started and stopped by the worker.
         membership: what the group says of this worker.
-        producer: idempotent; started and stopped by the worker.
-        record_bytes: the largest record the results topic takes.
+        producer: of results; started and stopped by the worker.
+        limits: per topic the largest record it takes.
+        journal: its topic is there and may be used.
         present: changes results before they leave.
         allowed: whether a number may be texted.
         skipped: where records that are passed over are counted.
@@ -74,9 +90,10 @@ class Surroundings:
     group: Group
     cluster: Cluster
     membership: Membership
-    producer: Producer
+    producer: Outlet
     clock: Clock
-    record_bytes: int
+    limits: Mapping[str, int]
+    journal: bool
     present: Callable[[Result], None] | None
     allowed: Callable[[str], bool]
     skipped: Skipped
@@ -103,6 +120,7 @@ class Parts:
         settings, cluster, clock, tracing = around.settings, around.cluster, around.clock, around.tracing
         self._settings = settings
         self._group = around.group
+        self._cluster = cluster
         self._clock = clock
         self._tracing = tracing
         self.owned = owned = Ownership()
@@ -116,7 +134,7 @@ class Parts:
         self.opening = Opening(
             cluster,
             settings,
-            journal=lambda: any(map(reports, self.lanes.definitions.values())),
+            journal=lambda: around.journal or any(map(reports, self.lanes.definitions.values())),
             skipped=around.skipped,
         )
         duplicates = self.recall = None
@@ -124,16 +142,19 @@ class Parts:
             duplicates = Duplicates(messages=settings.duplicates.messages, horizon=horizon, clock=clock)
             self.recall = Recall(cluster, settings, duplicates=duplicates, clock=clock)
         lease = around.membership.lease
-        self._gates = Gates(owned, lease)
+        self.writable = Writability(clock, patience=settings.timeouts.refused)
+        self._gates = Gates(owned, lease, self.writable)
+        self.dispatch = dispatch = Dispatch(around.producer, writable=self.writable, written=self._written, clock=clock)
         refusals = Refusals(dry_run=settings.delivery == "dry-run")
         self.writer = self._gates.writer = ResultWriter(
-            around.producer,
+            dispatch,
             results=settings.topics.results,
             dead_letters=settings.topics.dead_letters,
             connector=settings.group,
-            record_bytes=around.record_bytes,
+            limits=around.limits,
             present=around.present,
             durable=self._durable,
+            owe=self._owe,
             gate=self._gates.may_write,
             failed=failed,
             most=UNACKNOWLEDGED_RESULTS,
@@ -141,6 +162,8 @@ class Parts:
             clock=clock,
             traced=tracing is not None,
         )
+        self.debts = Debts(append=self._append_debts if around.journal else None, commit=self._commit_debts)
+        self.payment = Payment(cluster, dispatch, results=settings.topics.results, present=around.present, clock=clock)
         self._settle = self.writer.add if duplicates is None else duplicates.before(self.writer.add)
         self._journal = self._gates.journal = Journal(self._append_to_journal)
         tiers = Tiers(settings.topics.retry)
@@ -238,6 +261,8 @@ class Parts:
             upkeep=self.upkeep,
             budget=self.budget,
             retry_reader=self.retry_reader,
+            writable=self.writable,
+            debts=self.debts,
             counts=self.epochs,
             clock=clock,
         )
@@ -296,8 +321,35 @@ class Parts:
     def _durable(self, partition: Partition, offsets: Sequence[int], bytes_: int) -> None:
         """The results of these events are acknowledged."""
         partition.ledger.settle(offsets)
+        if self.debts.count:
+            self.debts.settled(partition, offsets)
         self.settled += len(offsets)
         self.budget.release(partition.topic, len(offsets), bytes_)
+
+    async def _written(self, partition: Partition, topic: str) -> set[bytes]:
+        """What stands in a topic behind what is known to be acknowledged there. Nothing, where it cannot be read."""
+        start = partition.ends.get(topic, 0)
+        try:
+            return await self._cluster.settled_since(TopicPartition(topic, partition.partition), start)
+        except KafkaError as error:
+            log.warning("refused records may stand in the topic twice", topic=topic, error=type(error).__name__)
+            return set()
+
+    async def _owe(self, partition: Partition, records: Sequence[Fields]) -> None:
+        await self.debts.owe(partition, records)
+
+    async def _append_debts(self, partition: Partition, values: Sequence[bytes]) -> bool:
+        return await self.writer.append(partition, self._settings.topics.journal, values, optional=True)
+
+    async def _commit_debts(self, partition: Partition) -> bool:
+        return await self.upkeep.commit_again(partition)
+
+    async def note_debts(self) -> None:
+        """While results are refused, write down what is owed, for ever."""
+        while True:
+            await asyncio.sleep(NOTE_SECONDS)
+            if self.writable.holding:
+                await self.writer.note()
 
     async def _append_to_journal(self, partition: Partition, values: Sequence[bytes]) -> None:
         await self.writer.append(partition, self._settings.topics.journal, values)

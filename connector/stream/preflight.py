@@ -12,7 +12,7 @@ from connector.definition.tree import Definition
 from connector.errors import Problem, TopicError
 from connector.kafka import clients
 from connector.kafka.admin import describe_topics, open_admin
-from connector.kafka.topics import check, plan
+from connector.kafka.topics import TopicPlan, check, check_access, plan, untold
 from connector.model import Campaign, CampaignState
 from connector.settings.model import Settings
 from connector.stream.control import Control
@@ -22,8 +22,8 @@ from connector.stream.opening import retry_group
 log = structlog.get_logger(__name__)
 
 
-async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -> int:
-    """Refuse to start on topics that do not fit. Returns the largest event the sources take, in bytes.
+async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -> TopicPlan:
+    """Refuse to start on topics that do not fit. Returns what they are.
 
     Raises:
         TopicError: with every problem.
@@ -41,11 +41,15 @@ async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -
     async with open_admin(settings) as admin:
         actual = await describe_topics(admin, names)
         wanted = plan(topics, actual, journal=any(map(reports, definitions.values())))
-        problems = check(wanted, actual) + await _left_behind(settings, admin)
+        problems = check(wanted, actual) + check_access(wanted, actual)
+        if not problems:
+            problems = await _left_behind(settings, admin)
     if problems:
         raise TopicError(problems)
+    if unknown := untold(wanted, actual):
+        log.warning("not known before the first result: whether these topics can be written to", topics=unknown)
     tell_span(settings, definitions)
-    return wanted.message_bytes
+    return wanted
 
 
 def tell_span(settings: Settings, definitions: Mapping[str, Definition]) -> None:

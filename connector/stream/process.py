@@ -22,6 +22,7 @@ from connector.delivery.tracing import Tracing
 from connector.errors import ConnectorError
 from connector.kafka import clients
 from connector.kafka.skipped import Skipped
+from connector.kafka.topics import TopicPlan
 from connector.settings.model import Settings
 from connector.stream.app import attach_agents, create_app
 from connector.stream.closing import CLOSE_GRACE_SECONDS
@@ -30,6 +31,7 @@ from connector.stream.deadline import Deadline, Watchdog
 from connector.stream.group import Group
 from connector.stream.lease import Lease
 from connector.stream.membership import Membership
+from connector.stream.outlet import Outlet
 from connector.stream.parts import Surroundings
 from connector.stream.preflight import preflight
 from connector.stream.present import presenter
@@ -75,7 +77,7 @@ class Process:
     """Runs a worker until it is told to stop or cannot go on.
 
     Args:
-        message_bytes: the largest event the sources take.
+        topics: as they are on the cluster.
         signals: those of this process, taken already.
         source: where definitions come from when they change; without it they do not.
         attendants: started before the worker and stopped after it.
@@ -86,7 +88,7 @@ class Process:
         settings: Settings,
         definitions: Mapping[str, Definition],
         *,
-        message_bytes: int,
+        topics: TopicPlan,
         signals: StopSignals,
         source: Definitions | None = None,
         attendants: Sequence[Attendant] = (),
@@ -98,7 +100,7 @@ class Process:
         self._attending: asyncio.Task[None] | None = None
         self._settings = settings
         self._definitions = definitions
-        self._message_bytes = message_bytes
+        self._topics = topics
         self._clock = SystemClock()
         tracing = settings.tracing
         self._tracing = Tracing(propagate=tracing.propagate) if tracing.enabled else None
@@ -238,6 +240,7 @@ class Process:
     def _on_signal(self, number: signal.Signals) -> None:
         worker = self._worker
         assert worker is not None
+        worker.let_go()
         if worker.stopping:
             return  # it ends already, by its own deadline
         worker.stopping = True
@@ -257,15 +260,16 @@ class Process:
         """The worker, made on the running loop."""
         if self._worker is None:
             settings = self._settings
-            make = functools.partial(clients.producer, settings, message_bytes=self._message_bytes)
+            make = functools.partial(clients.producer, settings, limits=self._topics.limits)
             around = Surroundings(
                 settings=settings,
                 group=Group(self._app),
                 cluster=self._cluster(),
                 membership=self._membership,
-                producer=Producer(make, self._membership.lease),
+                producer=Outlet(lambda: Producer(make, self._membership.lease)),
                 clock=self._clock,
-                record_bytes=self._message_bytes + clients.HEADROOM_BYTES,
+                limits=self._topics.limits,
+                journal=self._topics.keeps_journal,
                 present=presenter(settings.results),
                 allowed=settings.recipients.matcher(),
                 skipped=self._skipped,
@@ -308,12 +312,10 @@ def run_worker(
     Raises:
         ConnectorError: before the start, when something has to be mended.
     """
-    message_bytes = signals.run(preflight(settings, definitions))
-    if message_bytes is None:
+    topics = signals.run(preflight(settings, definitions))
+    if topics is None:
         log.info("stopped before it had joined")
         return 0
     ready()
-    process = Process(
-        settings, definitions, message_bytes=message_bytes, signals=signals, source=source, attendants=attendants
-    )
+    process = Process(settings, definitions, topics=topics, signals=signals, source=source, attendants=attendants)
     return process.run()

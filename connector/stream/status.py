@@ -61,6 +61,8 @@ class WorkerStatus:
         lanes: by provider.
         intake, epochs: totals.
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
+        refused: topics that refuse what has to be written; nothing is sent meanwhile.
+        owed: results that are owed because they were refused.
         skipped: records passed over, by topic and reason.
         unknown: names in events that no definition has.
         held: events kept as they are, by the format version of the worker that has to read them.
@@ -84,3 +86,5 @@ class WorkerStatus:
     unknown: UnknownNames
     held: Mapping[int, int]
     unused: tuple[str, ...] = ()
+    refused: str = ""
+    owed: int = 0

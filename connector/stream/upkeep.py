@@ -13,9 +13,9 @@ from connector.settings.model import Settings
 from connector.stream.cluster import Cluster
 from connector.stream.committer import Committer
 from connector.stream.lease import TICK_SECONDS, Lease
+from connector.stream.outlet import Outlet
 from connector.stream.ownership import Ownership
 from connector.stream.partition import Partition
-from connector.stream.producer import Producer
 from connector.stream.purge import purge
 
 log = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class Upkeep:
         owned: Ownership,
         *,
         lease: Lease,
-        producer: Producer,
+        producer: Outlet,
         sources: Committer,
         retries: Committer,
         cluster: Cluster,
@@ -60,6 +60,13 @@ class Upkeep:
         """Commit both groups' positions, the last ones where the epoch is `closed`. True when every one of them is."""
         committed = await self._sources.commit(sources, seconds=COMMIT_SECONDS, closed=closed)
         return await self._retries.commit(retries, seconds=COMMIT_SECONDS, closed=closed) and committed
+
+    async def commit_again(self, partition: Partition) -> bool:
+        """Commit a partition's position with the metadata of now, whether it has moved or not."""
+        committer = self._retries if partition in self._owned.retries else self._sources
+        return await committer.commit([partition], seconds=COMMIT_SECONDS) and await committer.confirm(
+            [partition], seconds=COMMIT_SECONDS
+        )
 
     async def confirm(self) -> bool:
         """Ask the group whether the partitions are still ours."""

@@ -134,7 +134,7 @@ class Worker:
         parts = self._parts
         memory = self._settings.memory
         return WorkerStatus(
-            ready=parts.owned.live,
+            ready=parts.owned.live and not parts.writable.holding,
             stopping=self.stopping,
             blocked=parts.admission.blocked,
             messages=parts.budget.messages,
@@ -142,6 +142,8 @@ class Worker:
             bytes=parts.budget.bytes,
             max_bytes=memory.bytes,
             unacknowledged=parts.writer.unacknowledged,
+            refused=", ".join(parts.writable.topics),
+            owed=parts.debts.count,
             partitions=tuple(partition_status(it, self._group, self._undecided) for it in parts.owned.sources),
             lanes=dict(parts.lanes.current),
             intake=parts.intake.counts,
@@ -173,6 +175,7 @@ class Worker:
                 parts.retry_reader.run(),
                 parts.control_reader.run(),
                 parts.steering.run(),
+                parts.note_debts(),
             ):
                 task = asyncio.ensure_future(loop)
                 task.add_done_callback(self._ended)
@@ -209,6 +212,7 @@ class Worker:
         retries = retry_partitions(self._settings.topics, assigned)
         await parts.handover.wait(assigned, wanted=lambda: epoch == owned.epoch)
         opened = await parts.opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
+        await parts.payment.pay(opened, wanted=lambda: epoch == owned.epoch)
         if parts.recall is not None:
             await parts.recall.read(opened, wanted=lambda: epoch == owned.epoch)
         if epoch != owned.epoch:
@@ -244,6 +248,10 @@ class Worker:
         self._parts.closing.begin()
         async with self._lifecycle:
             await self._parts.closing.close(why, seconds)
+
+    def let_go(self) -> None:
+        """A person wants the process to end, though it may keep results that stand nowhere else."""
+        self._parts.debts.released.set()
 
     async def stop(self) -> None:
         """Disconnect, after the last epoch was closed."""

@@ -8,105 +8,51 @@ partition's result leaves at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, ProducerClosed, UnknownTopicOrPartitionError
+from aiokafka.errors import ProducerClosed
 
 from connector.clock import Clock
 from connector.delivery.alike import AlikeResults
 from connector.delivery.counts import Histogram
 from connector.delivery.item import Item, TracedItem
 from connector.delivery.tracing import HEADER
-from connector.kafka.batches import Fields, Headers, fill
+from connector.errors import RefusedError
+from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Fields, Headers, size, unpack
 from connector.model import Result, Status
 from connector.stream.alike import records
+from connector.stream.dispatch import Dispatch, Owe, Place
 from connector.stream.formats import SETTLES
+from connector.stream.lot import Lot, Moved
 from connector.stream.partition import Partition
+from connector.stream.shrinking import fit, forms
+from connector.stream.writability import ACCESS
 
 if TYPE_CHECKING:
     from aiokafka.producer.message_accumulator import BatchBuilder
 
-    from connector.stream.producer import Producer
-
 log = structlog.get_logger(__name__)
 
-# Around a record: batch header, lengths, timestamps. A record counted with it is never larger than counted.
-RECORD_OVERHEAD_BYTES = 256
 # Statuses whose raw event is kept for a person to look at and replay.
 KEPT = frozenset({Status.INVALID, Status.FAILED})
-# Between two tries to write to a topic that is not there.
-TOPIC_RETRY_SECONDS = 1.0
-
 # Under load a partition's results are written this often: each record batch costs as much as 50 records of it.
 LINGER_SECONDS = 0.02
-
-
-class Moved(NamedTuple):
-    """An event that goes on waiting in a retry topic: the record there inherits the duty to give it a result."""
-
-    topic: str
-    header: tuple[str, bytes]
-
-
-class Lot:
-    """What waits to be written for one source partition.
-
-    Attributes:
-        results: encoded, as record batches; all but the last are full.
-        offsets, bytes: of the events they finish. Not the events: whatever is let go while it is in the cache is let
-            go for half.
-        dead: results whose event goes to the dead letters first.
-        moved: events on their way to retry topics.
-        unacknowledged: results that are not acknowledged yet, waiting or on their way.
-        task: writes it; None when nothing waits.
-        written_at: when it last began to, by the event loop's time.
-    """
-
-    __slots__ = ("bytes", "dead", "moved", "offsets", "results", "task", "unacknowledged", "written_at")
-
-    def __init__(self) -> None:
-        self.task: asyncio.Task[None] | None = None
-        self.unacknowledged = 0
-        self.written_at = float("-inf")
-        self.clear()
-
-    def clear(self) -> None:
-        """What was in it is being written."""
-        self.results: list[BatchBuilder] = []
-        self.offsets: list[int] = []
-        self.bytes = 0
-        self.dead: list[tuple[Item, Result]] = []
-        self.moved: list[tuple[Item, Moved]] = []
-
-    @property
-    def waiting(self) -> int:
-        return len(self.offsets) + len(self.dead) + len(self.moved)
-
-
-class _Record(NamedTuple):
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-
-    @property
-    def size(self) -> int:
-        extra = sum(len(name) + len(value) for name, value in self.headers)
-        return len(self.key or b"") + len(self.value or b"") + extra + RECORD_OVERHEAD_BYTES
 
 
 class ResultWriter:
     """Writes results and dead letters; tells `durable` when they are acknowledged.
 
     Args:
-        producer: idempotent, acks=all.
+        dispatch: brings record batches to Kafka.
         results, dead_letters: topic names.
         connector: our name in the dead letters' headers.
-        record_bytes: the largest record both topics take.
+        limits: per topic the largest record it takes.
         present: changes a result before it leaves (masks or hashes `to`), or None.
         durable: called with a partition, the offsets of events whose results are acknowledged, and their bytes.
+        owe: takes results that are refused, for now or for good.
         gate: awaited before each write; returns False when this worker may no longer write for that partition.
         failed: called with an error nothing here can mend.
         most: so many results may wait for their acknowledgement before `room` is gone; may change.
@@ -119,14 +65,15 @@ class ResultWriter:
 
     def __init__(
         self,
-        producer: Producer,
+        dispatch: Dispatch,
         *,
         results: str,
         dead_letters: str,
         connector: str,
-        record_bytes: int,
+        limits: Mapping[str, int],
         present: Callable[[Result], None] | None,
         durable: Callable[[Partition, Sequence[int], int], None],
+        owe: Owe,
         gate: Callable[[Partition], Awaitable[bool]],
         failed: Callable[[BaseException], None],
         most: int,
@@ -135,13 +82,15 @@ class ResultWriter:
         traced: bool = False,
     ) -> None:
         self.acknowledged = Histogram()
-        self._producer = producer
+        self._dispatch = dispatch
         self._results = results
         self._dead_letters = dead_letters
         self._connector = connector.encode()
-        self._record_bytes = record_bytes
+        self._limits = limits
+        self._result_bytes = limits[results]
         self._present = present
         self._durable = durable
+        self._owe = owe
         self._gate = gate
         self._failed = failed
         self._too_large = too_large
@@ -188,7 +137,7 @@ class ResultWriter:
             lot.unacknowledged += len(items)
             lot.offsets += [item.offset for item in items]
             lot.bytes += sum([len(item.raw) for item in items])
-            self._fill(lot.results, fields)
+            self._dispatch.fill(lot.results, fields)
         self._look()
         return True
 
@@ -210,16 +159,21 @@ class ResultWriter:
             lot.task = asyncio.create_task(self._run(origin, lot))
         return lot
 
-    async def append(self, origin: Partition, topic: str, values: Sequence[bytes]) -> None:
-        """Write plain values to the partition's number in `topic`; returns when they are acknowledged."""
+    async def append(self, origin: Partition, topic: str, values: Sequence[bytes], *, optional: bool = False) -> bool:
+        """Write plain values to the partition's number in `topic`; True when they are acknowledged.
+
+        Where it is `optional`, one that is refused is given up at once.
+        """
         if not await self._gate(origin):
-            return
+            return False
         records: list[Fields] = [(None, value, []) for value in values]
+        place = Place(origin, topic, origin.partition)
         try:
-            await self._send(origin, topic, origin.partition, self._batches(records))
+            return not await self._dispatch.send(place, self._dispatch.pack(records), optional=optional)
         except ProducerClosed:
             if origin.live:
                 raise  # else its epoch has ended without us, and the producer was thrown away
+            return False
 
     @property
     def waiting(self) -> int:
@@ -268,44 +222,77 @@ class ResultWriter:
                 task.cancel()
         self._look()
 
+    async def note(self) -> None:
+        """Write down as owed what waits behind results that are refused: who is killed now must leave word of it."""
+        for origin, lot in list(self._lots.items()):
+            records = [record for batch in lot.results for record in unpack(batch)]
+            lot.results = self._dispatch.pack(records)  # what was unpacked cannot be sent any more
+            new, lot.noted = records[lot.noted :], len(records)
+            if new:
+                await self._owe(origin, new)
+
     async def _run(self, origin: Partition, lot: Lot) -> None:
-        loop = asyncio.get_running_loop()
+        loop, refused = asyncio.get_running_loop(), False
         try:
             while lot.waiting and origin.live:
                 linger = lot.written_at + LINGER_SECONDS - loop.time()
                 if linger > 0:
                     await asyncio.sleep(linger)
                 lot.written_at = loop.time()
-                results, offsets, bytes_, dead, moved = lot.results, lot.offsets, lot.bytes, lot.dead, lot.moved
-                lot.clear()
                 if not await self._gate(origin):
                     return
-                count = len(offsets) + len(dead)
-                if moved:
-                    dead += await self._write_moved(origin, moved)
-                if dead:
-                    await self._write_dead_letters(origin, dead)
-                for item, result in dead:
-                    self._append(results, self._record(item, result))
-                if results:
-                    await self._write(origin, results)
-                lot.unacknowledged -= count
-                self._look()
-                if origin.live:
-                    refused = {id(item) for item, _ in dead}
-                    ended = [item for item, _ in dead] + [item for item, _ in moved if id(item) not in refused]
-                    bytes_ += sum([len(item.raw) for item in ended])
-                    self._durable(origin, offsets + [item.offset for item in ended], bytes_)
+                await self._write_all(origin, lot)
+        except RefusedError as error:
+            refused = True
+            log.error("results are refused", partition=origin.partition, results=lot.unacknowledged)  # noqa: TRY400  said
+            self._failed(error)
         except Exception as error:
             log.exception("results cannot be written", partition=origin.partition)
             self._failed(error)
         finally:
             lot.task = None
+            if refused and lot.waiting and self._lots.get(origin) is lot:
+                lot.task = asyncio.create_task(self._run(origin, lot))  # what has come meanwhile is owed like them
+
+    async def _write_all(self, origin: Partition, lot: Lot) -> None:
+        """Write what waits, and tell what is durable then.
+
+        Raises:
+            RefusedError: something is refused for good. What else was in it is written.
+        """
+        results, offsets, bytes_, dead, moved = lot.results, lot.offsets, lot.bytes, lot.dead, lot.moved
+        lot.clear()
+        count = len(offsets) + len(dead)
+        refusal: RefusedError | None = None
+        refused: list[tuple[Item, Result]] = []
+        try:
+            refused = await self._write_moved(origin, moved) if moved else []
+        except RefusedError as error:  # they stay in Kafka, as events: none of them was taken by its provider
+            refusal, moved = error, []
+        dead += refused
+        if dead:
+            await self._write_dead_letters(origin, dead)
+        for item, result in dead:
+            self._append(results, self._record(item, result))
+        try:
+            if results:
+                await self._write(origin, results)
+        finally:
+            lot.unacknowledged -= count
+            self._look()
+        if origin.live:
+            ends = {id(item) for item, _ in refused}
+            ended = [item for item, _ in dead] + [item for item, _ in moved if id(item) not in ends]
+            bytes_ += sum([len(item.raw) for item in ended])
+            self._durable(origin, offsets + [item.offset for item in ended], bytes_)
+        if refusal is not None:
+            raise refusal
 
     async def _write(self, origin: Partition, results: Sequence[BatchBuilder]) -> None:
         """Write results and wait until they are acknowledged."""
         started = self._clock.monotonic()
-        await self._send(origin, self._results, origin.partition, results)
+        place = Place(origin, self._results, origin.partition)
+        await self._dispatch.send(place, results, forms=forms, owe=self._owe)
         self.acknowledged.add(self._clock.monotonic() - started)
 
     def _result_record(self, item: Item, result: Result) -> Fields:
@@ -315,9 +302,9 @@ class ResultWriter:
         value, key = self._encode(result), item.key
         if key is None and result.message_id:
             key = result.message_id.encode()
-        headers = [(SETTLES, f"{item.origin.settles}{item.offset}".encode())]
-        if len(value) + (0 if key is None else len(key)) + RECORD_OVERHEAD_BYTES > self._record_bytes:
-            return self._shrink(_Record(key, value, headers), result)
+        headers = [(SETTLES, _settles(item))]
+        if len(value) + (0 if key is None else len(key)) + RECORD_OVERHEAD_BYTES > self._result_bytes:
+            return fit((key, value, headers), self._result_bytes)
         return key, value, headers
 
     def _traced_record(self, item: Item, result: Result) -> Fields:
@@ -327,48 +314,50 @@ class ResultWriter:
 
     async def _write_moved(self, origin: Partition, moved: Sequence[tuple[Item, Moved]]) -> list[tuple[Item, Result]]:
         """Write retry records; returns results of those that no topic takes."""
-        records: dict[str, list[_Record]] = {}
+        waiting: dict[str, dict[bytes, tuple[Item, Fields]]] = {}
         refused = []
         for item, (topic, header) in moved:
-            headers: Headers = [(SETTLES, f"{origin.settles}{item.offset}".encode()), header, *_trace(item)]
-            record = _Record(item.key, item.raw, headers)
-            if record.size > self._record_bytes:
+            settled = _settles(item)
+            record: Fields = (item.key, item.raw, [(SETTLES, settled), header, *_trace(item)])
+            if size(record) > self._limits[topic]:
                 refused.append((item, self._too_large(item, topic, self._clock.wall())))
             else:
-                records.setdefault(topic, []).append(record)
-        for topic, waiting in records.items():
-            await self._send(origin, topic, origin.partition, self._batches(waiting))
+                waiting.setdefault(topic, {})[settled] = item, record
+        for topic, found in waiting.items():
+            batches = self._dispatch.pack([record for _, record in found.values()])
+            for record in await self._dispatch.send(Place(origin, topic, origin.partition), batches):
+                item, _ = found[record[2][0][1]]
+                refused.append((item, self._too_large(item, topic, self._clock.wall())))
         return refused
 
-    def _shrink(self, record: _Record, result: Result) -> _Record:
-        """A result is never lost for its size: first the words go, then the key that was the event's own."""
-        result.reason = "too large for the results topic: reason left out"
-        result.code = None
-        smaller = record._replace(value=self._encode(result))
-        if smaller.size > self._record_bytes:
-            smaller = smaller._replace(key=(result.message_id or "").encode() or None)
-        return smaller
-
     async def _write_dead_letters(self, origin: Partition, dead: Sequence[tuple[Item, Result]]) -> None:
-        records = []
-        for item, result in dead:
-            record = _Record(item.key, item.raw, self._error_headers(origin, item, result))
-            if record.size > self._record_bytes:
-                log.error("event too large for the dead letters", offset=item.offset, bytes=record.size)
-                result.reason = f"{result.reason or ''} (too large for {self._dead_letters}: not kept there)".strip()
-                continue
-            records.append(record)
-        if records:
-            partitions = await self._producer.partitions_for(self._dead_letters)
-            await self._send(
-                origin, self._dead_letters, origin.partition % max(1, len(partitions)), self._batches(records)
-            )
+        """Keep the raw events. What the topic does not take is told in the result, which must not wait for it."""
+        letters: dict[bytes, tuple[Result, Fields]] = {
+            _settles(item): (result, (item.key, item.raw, self._error_headers(origin, item, result)))
+            for item, result in dead
+        }
+        most = self._limits[self._dead_letters]
+        fitting = [record for _, record in letters.values() if size(record) <= most]
+        left: list[Fields] = [record for _, record in letters.values() if size(record) > most]
+        if fitting:
+            try:
+                numbers = await self._dispatch.partitions(self._dead_letters)
+                place = Place(origin, self._dead_letters, origin.partition % max(1, len(numbers)))
+                left += await self._dispatch.send(place, self._dispatch.pack(fitting), optional=True)
+            except ACCESS:  # it may not even be known how many partitions it has
+                left += fitting
+        for record in left:
+            settled = record[2][0][1]
+            result, _ = letters[settled]
+            log.error("event not kept: the dead letters do not take it", settles=settled.decode(), bytes=size(record))
+            note = f"({self._dead_letters} did not take it: not kept there)"
+            result.reason = f"{result.reason or ''} {note}".strip()
 
     def _error_headers(self, origin: Partition, item: Item, result: Result) -> Headers:
         """Kafka Connect's header names, so that tools that read its dead letters read ours."""
         stage = b"TASK_PUT" if result.message_id is not None else b"VALUE_CONVERTER"
         return [
-            (SETTLES, f"{origin.settles}{item.offset}".encode()),
+            (SETTLES, _settles(item)),
             *_trace(item),
             ("__connect.errors.topic", origin.topic.encode()),
             ("__connect.errors.partition", str(origin.partition).encode()),
@@ -379,50 +368,15 @@ class ResultWriter:
             ("__connect.errors.exception.message", (result.reason or "").encode()),
         ]
 
-    def _batches(self, records: Iterable[Fields]) -> list[BatchBuilder]:
-        """Records in as few record batches as fit."""
-        batches: list[BatchBuilder] = []
-        for record in records:
-            self._append(batches, record)
-        return batches
-
     def _append(self, batches: list[BatchBuilder], record: Fields) -> None:
         key, value, headers = record
         if not batches or batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:
-            batches.append(self._producer.create_batch())
+            batches.append(self._dispatch.create_batch())
             batches[-1].append(timestamp=None, key=key, value=value, headers=headers)  # the first is always taken
 
-    def _fill(self, batches: list[BatchBuilder], records: Sequence[Fields]) -> None:
-        now = round(self._clock.wall() * 1000)
-        taken = fill(batches[-1], records, now) if batches else 0
-        while taken < len(records):
-            batches.append(self._producer.create_batch())
-            taken += fill(batches[-1], records[taken:], now)  # at least the first
 
-    async def _send(self, origin: Partition, topic: str, partition: int, batches: Sequence[BatchBuilder]) -> None:
-        """Send record batches and wait until every one is acknowledged."""
-        futures = [(await self._enqueue(it, topic, partition), it.record_count()) for it in batches]
-        for future, count in futures:
-            acknowledged = await future
-            if acknowledged.offset >= 0:
-                origin.note_end(topic, acknowledged.offset + count)
-
-    async def _enqueue(self, builder: BatchBuilder, topic: str, partition: int) -> asyncio.Future[Any]:
-        """Hand a batch to the producer.
-
-        `add_batch` of aiokafka 0.14 takes its start time once but subtracts the whole elapsed time on every lap, so
-        after an outage it raises KafkaTimeoutError although the broker is back. It raises before the batch is queued:
-        repeating is safe.
-        """
-        builder.close()
-        while True:
-            try:
-                future: asyncio.Future[Any] = await self._producer.send_batch(builder, topic, partition=partition)
-            except (KafkaTimeoutError, KafkaConnectionError, UnknownTopicOrPartitionError) as error:
-                log.warning("results wait for the broker", topic=topic, partition=partition, error=str(error))
-                await asyncio.sleep(TOPIC_RETRY_SECONDS)
-            else:
-                return future
+def _settles(item: Item) -> bytes:
+    return f"{item.origin.settles}{item.offset}".encode()
 
 
 def _trace(item: Item) -> Headers:

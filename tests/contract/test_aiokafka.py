@@ -8,19 +8,28 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer.fetcher import PartitionRecords
-from aiokafka.errors import KafkaTimeoutError, NoOffsetForPartitionError
+from aiokafka.errors import (
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NoOffsetForPartitionError,
+    OutOfOrderSequenceNumber,
+)
 from aiokafka.producer import message_accumulator
 from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 from aiokafka.record import default_records, legacy_records
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import RecordMetadata
 
-from connector.kafka.batches import Fields, fill
+from connector.kafka.access import NOT_TOLD, Operation, _MetadataRequest, _MetadataResponse8, allowed
+from connector.kafka.batches import Fields, fill, unpack
 from connector.kafka.codecs import CODECS
 from connector.kafka.fetched import Fetched, GuardedRecords, Reading
 from connector.kafka.guarded import Consumer, GuardedFetcher, KeptRecords
 from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Skipped
+from connector.stream.outlet import Outlet
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.records import Event
@@ -289,3 +298,62 @@ async def test_a_batch_that_aiokafka_cannot_make_out_is_one_offset(kafka: Kafka,
         assert (found[0].offset, found[1].offset, found[1].value) == (0, 1, b"b")
     finally:
         await consumer.stop()
+
+
+@pytest.mark.kafka
+async def test_after_a_refused_batch_a_producer_is_out_of_order_and_a_new_one_is_not(kafka: Kafka, unique: str) -> None:
+    """MessageAccumulator._pop_batch counts sequence numbers before the broker answers: `Outlet` makes it anew."""
+    records.create_topics(kafka.bootstrap, unique, partitions=1, settings={"max.message.bytes": "1000"})
+    outlet = Outlet(
+        lambda: AIOKafkaProducer(
+            bootstrap_servers=kafka.bootstrap, enable_idempotence=True, acks="all", max_batch_size=10_000
+        )
+    )
+    await outlet.start()
+
+    async def put(value: bytes) -> RecordMetadata:
+        batch = outlet.create_batch()
+        batch.append(timestamp=None, key=b"k", value=value, headers=[("settles", b"t/0/1")])
+        built.append(batch)
+        return await (await outlet.put(batch, unique, 0))
+
+    built: list[BatchBuilder] = []
+    try:
+        assert (await put(b"first")).offset == 0
+        with pytest.raises(MessageSizeTooLargeError):
+            await put(b"x" * 5000)
+        assert unpack(built[-1]) == [(b"k", b"x" * 5000, [("settles", b"t/0/1")])]
+        producer = outlet._current.producer
+        batch = producer.create_batch()
+        batch.append(timestamp=None, key=None, value=b"behind")
+        with pytest.raises(OutOfOrderSequenceNumber):
+            await (await producer.send_batch(batch, unique, partition=0))
+        assert (await put(b"second")).offset == 1
+    finally:
+        await outlet.stop()
+    assert [record.value for record in records.read_all(kafka.bootstrap, unique)] == [b"first", b"second"]
+
+
+@pytest.mark.kafka
+async def test_brokers_tell_what_may_be_done_with_a_topic(kafka: Kafka, unique: str) -> None:
+    """Metadata version 8, which aiokafka does not speak; sent through AIOKafkaAdminClient._send_request."""
+    records.create_topics(kafka.bootstrap, unique, partitions=3)
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    try:
+        assert await allowed(admin, [unique, "not-there"]) == {unique: {Operation.READ, Operation.WRITE}}
+        assert "not-there" not in await admin.list_topics()
+    finally:
+        await admin.close()
+
+
+async def test_a_broker_that_does_not_tell_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Request.prepare raises NotImplementedError where a broker speaks no version of ours; -2^31 says "not known"."""
+    with pytest.raises(NotImplementedError):
+        _MetadataRequest(["t"]).prepare({3: (0, 7)})
+    response = _MetadataResponse8(0, [], None, 1, [(0, "t", False, [], NOT_TOLD), (0, "u", False, [], 1 << 4)], 0)
+
+    async def answered(_: object) -> _MetadataResponse8:
+        return _MetadataResponse8.decode(response.encode())
+
+    assert await allowed(SimpleNamespace(_send_request=answered), ["t", "u"]) == {"u": {Operation.WRITE}}

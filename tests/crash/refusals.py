@@ -50,16 +50,16 @@ def refuse_reads() -> None:
 
 def hold_results(batches: int) -> None:
     """After so many batches of results the broker acknowledges none any more; everything else it still answers."""
-    from connector.stream.writer import ResultWriter
+    from connector.stream.outlet import Outlet
 
-    enqueue = ResultWriter._enqueue
+    put = Outlet.put
     left = batches
 
-    async def held(self: ResultWriter, builder: Any, topic: str, partition: int) -> Any:
+    async def held(self: Outlet, batch: Any, topic: str, partition: int) -> Any:
         nonlocal left
-        left -= topic == self._results
-        if left < 0 and topic == self._results:
+        left -= topic.endswith(".results")
+        if left < 0 and topic.endswith(".results"):
             return asyncio.get_running_loop().create_future()
-        return await enqueue(self, builder, topic, partition)
+        return await put(self, batch, topic, partition)
 
-    replace(ResultWriter, "_enqueue", held)
+    replace(Outlet, "put", held)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pytest
 from click.testing import CliRunner, Result
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewPartitions
+from confluent_kafka.admin import AdminClient, NewPartitions
 
 from connector.cli.main import group
 from connector.errors import TopicError, UsageError
 from tests.kafka.find import Kafka
+from tests.kafka.records import alter
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.kafka
-
-SET = AlterConfigOpType.SET
 
 
 def topics(kafka: Kafka, unique: str, *arguments: str) -> Result:
@@ -23,14 +22,6 @@ def topics(kafka: Kafka, unique: str, *arguments: str) -> Result:
     settings.append(f"kafka.bootstrap.servers={kafka.bootstrap}")
     options = [part for setting in settings for part in ("--set", setting)]
     return CliRunner().invoke(group, ["topics", *arguments, *options], catch_exceptions=False)
-
-
-def alter(kafka: Kafka, topic: str, configs: dict[str, str]) -> None:
-    entries = [ConfigEntry(name, value, incremental_operation=SET) for name, value in configs.items()]
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
-    client = AdminClient({"bootstrap.servers": kafka.bootstrap})
-    for future in client.incremental_alter_configs([resource]).values():
-        future.result(20)
 
 
 def test_what_create_makes_check_accepts_and_creating_again_changes_nothing(kafka: Kafka, unique: str) -> None:
@@ -65,8 +56,8 @@ def test_check_finds_what_is_missing(kafka: Kafka, unique: str) -> None:
 
 def test_check_finds_what_does_not_fit(kafka: Kafka, unique: str) -> None:
     topics(kafka, unique, "create", "--partitions", "2", "--replication", "1")
-    alter(kafka, f"{unique}.results", {"cleanup.policy": "compact", "retention.ms": "1000"})
-    alter(kafka, f"{unique}.in", {"max.message.bytes": "2000000"})
+    alter(kafka.bootstrap, f"{unique}.results", {"cleanup.policy": "compact", "retention.ms": "1000"})
+    alter(kafka.bootstrap, f"{unique}.in", {"max.message.bytes": "2000000"})
     client = AdminClient({"bootstrap.servers": kafka.bootstrap})
     for future in client.create_partitions([NewPartitions(f"{unique}.in", 3)]).values():
         future.result(20)

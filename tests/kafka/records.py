@@ -16,7 +16,7 @@ import aiokafka
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.structs import OffsetAndMetadata
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic
 
 from tests.waiting import wait_until
 
@@ -74,6 +74,17 @@ def create_topics(
         return True
 
     wait_until(create, f"topics {', '.join(names)} to be created", within=SECONDS)
+
+
+def alter(bootstrap: str, topic: str, settings: Mapping[str, str]) -> None:
+    """Change a topic's configuration."""
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET) for name, value in settings.items()
+    ]
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=entries)
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    for answer in admin.incremental_alter_configs([resource]).values():
+        answer.result(SECONDS)
 
 
 def produce(bootstrap: str, topic: str, events: Iterable[Event | bytes], *, codec: str = "none") -> int:

@@ -106,12 +106,13 @@ def test_all_files_that_cannot_be_used_are_told_at_once(certificates, tmp_path: 
 
 
 async def test_the_producer_is_idempotent_patient_and_takes_any_event_of_the_sources() -> None:
-    made = producer(Settings(), message_bytes=3_000_000)
+    made = producer(Settings(), limits={"in": 3_000_000, "out": 100_000})
     try:
         assert made._txn_manager is not None
         assert made._txn_manager.transactional_id is None
         assert made._request_timeout_ms == 300_000
         assert made._max_request_size == 3_000_000 + 16 * 1024
+        assert made._message_accumulator._batch_size == 100_000
     finally:
         await made.stop()
 

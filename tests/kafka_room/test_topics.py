@@ -1,10 +1,12 @@
 """The topics the connector needs follow from the sources; what does not fit is told with the command that mends it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from connector.kafka.topics import ActualTopic, check, missing, plan
+from connector.kafka.access import Operation
+from connector.kafka.topics import ActualTopic, check, check_access, missing, plan, untold
 from connector.settings.model import Topics
 
 TOPICS = Topics.model_validate({"sources": ["in", "otp"], "retry_tiers": ["5s", "1m"]})
@@ -97,6 +99,12 @@ def test_the_journal_is_needed_only_for_providers_that_report() -> None:
         ("sms.dead-letters", {"configs": {"max.message.bytes": "1048588"}}, "must fit with their headers"),
         ("sms.results", {"configs": {"min.insync.replicas": "1"}}, "--add-config min.insync.replicas=2"),
         ("sms.control", {"replication": 1}, "nothing could be written"),
+        ("sms.results", {"configs": {"max.message.bytes": "1000"}}, "what has to be written may not fit"),
+        ("sms.journal", {"configs": {"max.message.bytes": "1000"}}, "max.message.bytes=1048588"),
+        ("sms.results", {"configs": {"message.timestamp.before.max.ms": "0"}}, "timestamp.type=LogAppendTime"),
+        ("sms.journal", {"configs": {"message.timestamp.after.max.ms": "1000"}}, "refused for their time"),
+        ("sms.retry.1m", {"configs": {"message.timestamp.difference.max.ms": "5"}}, "difference.max.ms is 5"),
+        ("sms.dead-letters", {"configs": {"message.timestamp.before.max.ms": "59999"}}, "refused for their time"),
     ],
 )
 def test_each_misfit_is_told_with_the_command_that_mends_it(name, changes, part) -> None:
@@ -113,10 +121,58 @@ def test_each_misfit_is_told_with_the_command_that_mends_it(name, changes, part)
         ("sms.receipts", {"partitions": 2}),
         ("in", {"configs": {"min.insync.replicas": "1"}}),  # the sources' durability is their owner's business
         ("sms.results", {"configs": {"min.insync.replicas": "3"}}),
+        ("sms.results", {"configs": {"max.message.bytes": "100000"}}),  # a result without its words fits
+        ("sms.results", {"configs": {"message.timestamp.before.max.ms": "60000"}}),
+        ("in", {"configs": {"message.timestamp.before.max.ms": "0"}}),
+        (
+            "sms.results",
+            {"configs": {"message.timestamp.before.max.ms": "0", "message.timestamp.type": "LogAppendTime"}},
+        ),
     ],
 )
 def test_what_does_no_harm_is_not_told(name, changes) -> None:
     assert problems(change(cluster(), name, **changes), journal=True) == []
+
+
+def test_every_topic_that_carries_events_or_their_keys_is_created_large_enough() -> None:
+    there = cluster(otp={"max.message.bytes": "5000000"})
+    wanted = plan(TOPICS, there).of("results", "retry", "dead_letters")
+    assert {topic.configs["max.message.bytes"] for topic in wanted} == {"5016384"}
+
+
+READ, WRITE = Operation.READ, Operation.WRITE
+
+
+@pytest.mark.parametrize(
+    ("name", "operations", "lacking"),
+    [
+        ("sms.results", {READ}, "Write"),
+        ("sms.results", {WRITE}, "Read"),
+        ("sms.results", set(), "Read and Write"),
+        ("sms.retry.1m", {READ}, "Write"),
+        ("sms.dead-letters", {READ}, "Write"),
+        ("sms.journal", {READ}, "Write"),
+        ("sms.control", {WRITE}, "Read"),
+        ("otp", set(), "Read"),
+        ("sms.dead-letters", {WRITE}, ""),
+        ("sms.receipts", set(), ""),
+        ("sms.results", None, ""),  # the brokers do not tell
+    ],
+)
+def test_what_may_not_be_done_and_has_to_be_is_told_before_anything_runs(name, operations, lacking) -> None:
+    told = None if operations is None else frozenset(operations)
+    there = {topic: replace(it, operations=frozenset(Operation)) for topic, it in cluster().items()}
+    there[name] = replace(there[name], operations=told)
+    wanted = plan(TOPICS, there, journal=True)
+    found = [str(problem) for problem in check_access(wanted, there)]
+    assert [line.split(";")[0] for line in found] == [f"{name}: this principal lacks {lacking} on it"] * bool(lacking)
+    assert untold(wanted, there) == ([name] if told is None else [])
+
+
+def test_what_is_not_known_beforehand_is_named() -> None:
+    there = cluster()
+    there["sms.results"] = replace(there["sms.results"], configs=None, operations=frozenset(Operation))
+    assert "sms.results" in untold(plan(TOPICS, there), there)
 
 
 def test_without_permission_to_read_configurations_partitions_are_still_compared() -> None:

@@ -39,6 +39,7 @@ from connector.stream.failover import Failover
 from connector.stream.formats import SETTLES, settles
 from connector.stream.intake import Intake
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.lot import Moved
 from connector.stream.offsets import Offsets
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
@@ -47,7 +48,6 @@ from connector.stream.refusals import Refusals
 from connector.stream.relief import Relief
 from connector.stream.retry_reader import RetryReader
 from connector.stream.unknown import UnknownNames
-from connector.stream.writer import Moved
 from tests.delivery.virtual import LoopClock, simulate
 from tests.delivery.world import ACCEPT, Call, FakeProvider, FakeReader, FakeRenderer, decode_message, operation
 from tests.stream.restoring import restorer

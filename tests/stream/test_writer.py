@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from connector.clock import ManualClock
 from connector.delivery.item import Item
 from connector.model import Result, Source, Status
+from connector.stream.dispatch import nobody
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
 from connector.stream.writer import ResultWriter
+from tests.stream.dispatching import dispatcher
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 MOST = 10
@@ -44,6 +45,9 @@ class Producer:
     def create_batch(self) -> Builder:
         return Builder()
 
+    async def partitions_for(self, _: str) -> set[int]:
+        return {0}
+
     async def send_batch(self, _: Builder, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:
         future = asyncio.get_running_loop().create_future()
         self.waiting.append(future)
@@ -63,13 +67,14 @@ class Bench:
         self.durable: list[int] = []
         self.partition = Partition("messages", 0, Ledger(0), Marks(0, {}), {}, 0, Offsets(100))
         self.writer = ResultWriter(
-            cast(AIOKafkaProducer, self.producer),
+            dispatcher(self.producer),
             results="results",
             dead_letters="dead",
             connector="test",
-            record_bytes=1_000_000,
+            limits={"results": 1_000_000, "dead": 1_000_000},
             present=None,
             durable=lambda _, offsets, bytes_: self.durable.extend(offsets),
+            owe=nobody,
             gate=self._gate,
             failed=lambda error: pytest.fail(str(error)),
             most=MOST,

@@ -9,35 +9,25 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka.errors import KafkaTimeoutError
+from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from connector.clock import ManualClock
 from connector.delivery.item import Item, TracedItem
+from connector.kafka.batches import unpack
 from connector.model import Result, Source, Status
-from connector.stream import writer as module
+from connector.stream import dispatch as module
+from connector.stream.dispatch import nobody
 from connector.stream.ledger import Ledger, Marks
+from connector.stream.lot import Moved
 from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
 from connector.stream.refusals import Refusals
-from connector.stream.writer import Moved, ResultWriter
+from connector.stream.writer import ResultWriter
+from tests.stream.dispatching import dispatcher
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 EVENT = b'{"message_id":"m1","to":"+919800000009"}'
-
-
-class Builder:
-    def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
-
-    def append(self, **record: Any) -> object:
-        self.records.append(record)
-        return self
-
-    def record_count(self) -> int:
-        return len(self.records)
-
-    def close(self) -> None:
-        pass
 
 
 class Producer:
@@ -48,17 +38,18 @@ class Producer:
         self.refusals = refusals
         self.offset = 100
 
-    def create_batch(self) -> Builder:
-        return Builder()
+    def create_batch(self) -> BatchBuilder:
+        return BatchBuilder(256 * 1024, 0)
 
     async def partitions_for(self, topic: str) -> set[int]:
-        return {0, 1, 2}
+        return {0, 1, 2, 3, 4}
 
-    async def send_batch(self, batch: Builder, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:
+    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:
         if self.refusals:
             self.refusals -= 1
             raise KafkaTimeoutError
-        self.sent.append((topic, partition, batch.records))
+        records = [{"key": key, "value": value, "headers": headers} for key, value, headers in unpack(batch)]
+        self.sent.append((topic, partition, records))
         future = asyncio.get_running_loop().create_future()
         where = TopicPartition(topic, partition)
         future.set_result(RecordMetadata(topic, partition, where, self.offset, 0, 0, 0))
@@ -78,13 +69,14 @@ class Case:
             return partition.live
 
         self.writer = ResultWriter(
-            self.producer,  # type: ignore[arg-type]
+            dispatcher(self.producer),
             results="sms.results",
             dead_letters="sms.dead",
             connector="group-1",
-            record_bytes=record_bytes,
+            limits=dict.fromkeys(["sms.results", "sms.dead", "sms.retry.5s"], record_bytes),
             present=None,
             durable=lambda _, offsets, bytes_: self.durable.extend(offsets),
+            owe=nobody,
             gate=gate,
             failed=lambda error: pytest.fail(repr(error)),
             most=1000,
@@ -204,7 +196,7 @@ async def test_an_event_that_no_retry_topic_takes_fails_instead_of_blocking_its_
 
 async def test_a_time_out_of_the_producer_is_repeated(monkeypatch):
     """aiokafka raises it after an outage although the broker is back, before anything is queued."""
-    monkeypatch.setattr(module, "TOPIC_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
     case = Case(refusals=3)
     await case.write(case.item(), case.result())
     assert case.durable == [7]

@@ -1,0 +1,118 @@
+"""Debts of an earlier owner, paid when partitions are opened: the owed results are written before anything leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+import msgspec
+import structlog
+from aiokafka import TopicPartition
+
+from connector.clock import Clock
+from connector.kafka.batches import Fields
+from connector.model import Result, Source, Status
+from connector.stream import retry
+from connector.stream.cluster import Cluster
+from connector.stream.dispatch import Dispatch, Place
+from connector.stream.formats import SETTLES, VersionError, settles
+from connector.stream.partition import Partition
+from connector.stream.shrinking import forms
+from connector.stream.unreadable import identity
+from connector.untrusted import UnreadableError
+
+log = structlog.get_logger(__name__)
+
+REASON = "it was sent, and what became of it could not be written at the time"
+LOOK_SECONDS = 0.2
+
+
+class Payment:
+    """Pays debts.
+
+    Args:
+        cluster: reads the events.
+        dispatch: writes their results.
+        results: the topic.
+        present: changes a result before it leaves, or None.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        dispatch: Dispatch,
+        *,
+        results: str,
+        present: Callable[[Result], None] | None,
+        clock: Clock,
+    ) -> None:
+        self._cluster = cluster
+        self._dispatch = dispatch
+        self._results = results
+        self._present = present
+        self._clock = clock
+        self._encode = msgspec.json.Encoder().encode
+
+    async def pay(self, opened: Sequence[Partition], *, wanted: Callable[[], bool]) -> None:
+        """Write what is owed of these partitions; returns when it is acknowledged, or not `wanted` any more.
+
+        Raises:
+            RefusedError: it cannot be written still.
+        """
+        for partition in opened:
+            if not partition.debts:
+                continue
+            log.info(
+                "results owed by an earlier worker are written first",
+                topic=partition.topic,
+                partition=partition.partition,
+                results=len(partition.debts),
+            )
+            paying = asyncio.create_task(self._pay(partition, wanted))
+            try:
+                while not paying.done() and wanted():
+                    await asyncio.wait({paying}, timeout=LOOK_SECONDS)
+                if not paying.done():
+                    return
+                paying.result()
+            finally:
+                paying.cancel()
+
+    async def _pay(self, partition: Partition, wanted: Callable[[], bool]) -> None:
+        records = []
+        for start, end in _runs(partition.debts):
+            tp = TopicPartition(partition.topic, partition.partition)
+            events = {it.offset: it for it in await self._cluster.read_between(tp, start, end, wanted=wanted)}
+            if not wanted():
+                return
+            records += [self._record(partition, offset, events.get(offset)) for offset in range(start, end)]
+        place = Place(partition, self._results, partition.partition)
+        await self._dispatch.send(place, self._dispatch.pack(records), forms=forms)
+        partition.ledger.learn(partition.debts)
+        partition.debts = {}
+
+    def _record(self, partition: Partition, offset: int, event: object) -> Fields:
+        """The owed result, with what only its event says."""
+        raw = getattr(event, "value", None) or b""
+        try:
+            source = retry.read(getattr(event, "headers", ())).source
+        except (UnreadableError, VersionError):  # of a source topic it is the event itself
+            source = Source(partition.topic, partition.partition, offset)
+        who = identity(raw)
+        result = partition.debts[offset]
+        if result is None:
+            now = datetime.fromtimestamp(self._clock.wall(), UTC)
+            result = Result(Status.UNKNOWN, source, now, who.message_id, who.provider, who.campaign_id, reason=REASON)
+        result.to = who.to
+        if self._present is not None:
+            self._present(result)
+        key = getattr(event, "key", None) or (result.message_id or "").encode() or None
+        return key, self._encode(result), [(SETTLES, settles(partition.topic, partition.partition, offset))]
+
+
+def _runs(offsets: Iterable[int]) -> list[tuple[int, int]]:
+    """Offsets as ranges: first, and one past the last."""
+    found = [[at for _, at in run] for _, run in groupby(enumerate(sorted(offsets)), key=lambda it: it[1] - it[0])]
+    return [(run[0], run[-1] + 1) for run in found]

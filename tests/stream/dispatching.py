@@ -1,0 +1,22 @@
+"""A dispatch over a fake producer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connector.clock import ManualClock
+from connector.stream.dispatch import Dispatch
+from connector.stream.outlet import Outlet
+from connector.stream.writability import Writability
+
+
+async def nothing(*_: Any) -> set[bytes]:
+    """Nothing was written but what was acknowledged."""
+    return set()
+
+
+def dispatcher(producer: Any) -> Dispatch:
+    """It never refuses anything."""
+    clock = ManualClock()
+    outlet = Outlet(lambda: producer)
+    return Dispatch(outlet, writable=Writability(clock, patience=1.0), written=nothing, clock=clock)
