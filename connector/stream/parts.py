@@ -40,7 +40,7 @@ from connector.stream.group import Group
 from connector.stream.handover import Handover
 from connector.stream.intake import Intake
 from connector.stream.journal import Journal
-from connector.stream.lanes import Lanes
+from connector.stream.lanes import Lanes, reports
 from connector.stream.membership import Membership
 from connector.stream.opening import Opening, retry_group
 from connector.stream.outlet import Outlet
@@ -134,7 +134,7 @@ class Parts:
         self.opening = Opening(
             cluster,
             settings,
-            journal=lambda: around.journal or any(map(reports, self.lanes.definitions.values())),
+            journal=lambda: any(map(reports, self.lanes.definitions.values())),
             skipped=around.skipped,
         )
         duplicates = self.recall = None
