@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 import aiohttp
+import msgspec
 from aiohttp import hdrs
 from aiohttp.resolver import DefaultResolver
 from multidict import CIMultiDict
@@ -123,8 +124,12 @@ class HttpTransport:
             # In a thread: finding credentials may ask a metadata service.
             request = await asyncio.to_thread(sigv4.sign, request, auth, self._clock.wall())
         once = (_once,) if request.method == "GET" else ()
-        middlewares = (self._token(auth), _afresh, *once) if isinstance(auth, OAuth2) else once
-        return await self._exchange(request, middlewares, self._http.reply_bytes, self._total)
+        if not isinstance(auth, OAuth2):
+            reply = await self._exchange(request, once, self._http.reply_bytes, self._total)
+            return _with_credentials(reply, sigv4.session_token(request)) if isinstance(auth, SigV4) else reply
+        token = self._token(auth)
+        reply = await self._exchange(request, (token, _afresh, *once), self._http.reply_bytes, self._total)
+        return _with_credentials(reply, token.credentials)
 
     @property
     def token_refreshes(self) -> int:
@@ -229,6 +234,10 @@ class HttpTransport:
                 proxy=proxy,
             )
         return self._session
+
+
+def _with_credentials(reply: Reply, credentials: tuple[str, ...]) -> Reply:
+    return msgspec.structs.replace(reply, credentials=credentials)
 
 
 async def _read(reply: ReplyReader, limit: int) -> Reply:

@@ -35,8 +35,14 @@ refused in the same way: a 403 is mostly about something else, and a 401 comes a
 TOKEN_CHARACTERS = 16 * 1024
 """Longer tokens are refused: no server takes such a header."""
 
-ERROR_CODE = re.compile(r"[a-z_]{1,40}")  # RFC 6749, 5.2: the only part of an error reply that is shown
-TOKEN_TYPE = re.compile(r"[A-Za-z0-9._-]{1,40}")
+# RFC 6749, 5.2 and 4.1.2.1: the only words of an error reply that are shown. Others may be the secret that was sent.
+ERROR_CODES = frozenset(
+    {
+        *("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type"),
+        *("invalid_scope", "access_denied", "server_error", "temporarily_unavailable"),
+    }
+)
+TOKEN_TYPES = frozenset({"mac", "dpop", "pop", "jwt", "n_a", "basic"})
 NO_HEADER = re.compile(r"[^\x21-\x7e]")
 
 
@@ -65,7 +71,7 @@ class OAuth2Middleware:
         self._auth = auth
         self._post = post
         self._clock = clock
-        self._token = ""
+        self._token = self._before = ""
         self._renew_at = -math.inf
         self._lock = asyncio.Lock()
         self._fetches = 0
@@ -93,6 +99,11 @@ class OAuth2Middleware:
         if response.status == status:
             self._in_vain[status] = self._clock.monotonic() + IN_VAIN_SECONDS[status]
         return response
+
+    @property
+    def credentials(self) -> tuple[str, ...]:
+        """The token, and the one before it: a reply may echo either, and nobody may see them."""
+        return tuple(token for token in (self._token, self._before) if token)
 
     def _may_help(self, status: int, token: str) -> bool:
         """Whether another token may: one that came meanwhile, or a new one."""
@@ -128,7 +139,7 @@ class OAuth2Middleware:
             raise self._error from error
         finally:
             self._fetches += 1
-        self._token = token
+        self._token, self._before = token, self._token
         self.refreshes += 1
         self._renew_at = self._clock.monotonic() + seconds - min(RENEW_BEFORE, seconds / 10)
 
@@ -176,8 +187,9 @@ def _token(reply: Reply) -> tuple[str, float]:
         raise _refused(f"token endpoint answered {reply.status} without a token{_why(reply, found)}")
     kind = document.get("token_type")
     if kind is not None and (not isinstance(kind, str) or kind.strip().lower() != "bearer"):
-        told = f"`{kind}`" if isinstance(kind, str) and TOKEN_TYPE.fullmatch(kind) else "that cannot be read"
-        raise _refused(f"token endpoint gave a token of a type {told}; only bearer tokens can be sent")
+        named = isinstance(kind, str) and kind.strip().lower() in TOKEN_TYPES
+        told = f"of the type `{kind}`" if named else "that is no bearer token"
+        raise _refused(f"token endpoint gave a token {told}; only bearer tokens can be sent")
     if len(token) > TOKEN_CHARACTERS:
         raise _refused(
             f"token endpoint gave a token of {len(token)} characters, at most {TOKEN_CHARACTERS} fit a header"
@@ -193,7 +205,7 @@ def _refused(told: str) -> RequestError:
 
 def _why(reply: Reply, document: Mapping[str, Any] | None) -> str:
     code = (document or {}).get("error")
-    if isinstance(code, str) and ERROR_CODE.fullmatch(code):
+    if isinstance(code, str) and code in ERROR_CODES:
         return f" ({code})"
     if 300 <= reply.status <= 399:
         return " (redirects are not followed: write its final address in auth.oauth2.url)"

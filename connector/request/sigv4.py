@@ -14,6 +14,8 @@ from connector.definition.tree import SigV4
 from connector.errors import DefinitionError, Phase, Problem, RequestError
 from connector.model import Request
 
+TOKEN_HEADER = "X-Amz-Security-Token"  # noqa: S105  a name
+
 
 def require(file: str = "") -> None:
     """Raise DefinitionError, naming `file` and the extra, where botocore is not installed."""
@@ -39,7 +41,7 @@ def sign(request: Request, auth: SigV4, now: float, credentials: Any = None) -> 
     signed.context["timestamp"] = timestamp
     ours = [("X-Amz-Date", timestamp)]
     if frozen.token:
-        ours.append(("X-Amz-Security-Token", frozen.token))
+        ours.append((TOKEN_HEADER, frozen.token))
     for name, value in ours:
         signed.headers[name] = value
     # `add_auth` would do these steps with a clock of its own, and logs what it signs.
@@ -49,6 +51,11 @@ def sign(request: Request, auth: SigV4, now: float, credentials: Any = None) -> 
     value = f"AWS4-HMAC-SHA256 Credential={signer.scope(signed)}, SignedHeaders={names}, Signature="
     authorization = ("Authorization", value + signer.signature(text, signed))
     return Request(request.method, request.url, (*request.headers, *ours, authorization), request.body)
+
+
+def session_token(signed: Request) -> tuple[str, ...]:
+    """The session token of a signed request, where its credentials have one: nobody may see it."""
+    return tuple(value for name, value in signed.headers if name == TOKEN_HEADER)
 
 
 def _frozen(credentials: Any) -> Any:

@@ -147,6 +147,23 @@ async def test_a_token_is_renewed_before_it_expires(expires_in: object, fresh_af
         assert len(s.provider.token_requests) == 2
 
 
+async def test_a_reply_names_the_tokens_it_may_echo() -> None:
+    """So that whoever reads it can hide them: the one of now, and the one before it."""
+    async with setup() as s:
+        assert (await s.client.send(post(s.provider.url), s.auth)).credentials == ("token-1",)
+        s.provider.valid.clear()
+        assert (await s.client.send(post(s.provider.url), s.auth)).credentials == ("token-2", "token-1")
+
+
+@pytest.mark.parametrize("reply", [{"error": "hunter_of_the_client"}, {"access_token": "t", "token_type": "hunter2"}])
+async def test_words_of_a_token_endpoint_are_not_shown(reply: object) -> None:
+    async with setup() as s:
+        s.provider.token_reply = reply
+        with pytest.raises(RequestError) as caught:
+            await s.client.send(post(s.provider.url), s.auth)
+    assert "hunter" not in caught.value.reason
+
+
 async def test_a_revoked_token_is_replaced_and_the_request_replayed_once() -> None:
     async with setup() as s:
         await s.client.send(post(s.provider.url), s.auth)

@@ -138,6 +138,8 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 def test_a_text_is_found_under_nested_encodings(text: str, inner: list[str], outer: str) -> None:
     if len(folded(unescaped(text)).strip()) < 10 or unescaped(text) != text:
         return
+    if len(text.upper()) != len(text):  # `ß` in capitals is another text
+        return
     written = text
     for name in [*inner, outer]:
         written = ENCODINGS[name](written)
