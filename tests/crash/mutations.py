@@ -34,6 +34,7 @@ CHECKS = (
     Check("skip-drain", "sigterm", "duplicated_sends"),
     Check("ignore-commit-answer", "refused-commits", "uncommitted"),
     Check("forget-acknowledgement", "calm", "uncommitted"),
+    Check("forget-debts", "results-refused", "duplicated_sends"),
     Check("show-echoes", "echo", "leaked"),
     Check("give-up-in-outages", "outage", "given_up"),
     Check("trust-the-clock", "sigstop", "duplicated_results"),
@@ -203,6 +204,16 @@ def give_up_in_outages() -> None:
     replace(Breaker, "_row_is_outage", lambda *_: False)
 
 
+def forget_debts() -> None:
+    """Does not write down which results are owed."""
+    from connector.stream.debts import Debts
+
+    async def nothing(*_: Any) -> None:
+        pass
+
+    replace(Debts, "owe", nothing)
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,
@@ -214,6 +225,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "drop-settles": drop_settles,
     "skip-tail": skip_tail,
     "forget-ids": forget_ids,
+    "forget-debts": forget_debts,
     "trust-the-clock": trust_the_clock,
     "do-without-heartbeats": do_without_heartbeats,
     "read-uncommitted": read_uncommitted,
