@@ -15,6 +15,7 @@ import msgspec
 from connector.clock import SystemClock
 from connector.definition.environment import Environment
 from connector.definition.load import load
+from connector.delivery.breaker import BreakerSettings
 from connector.delivery.http import HttpTransport
 from connector.delivery.item import Item
 from connector.delivery.lane import Lane
@@ -88,7 +89,7 @@ class RawLane:
             settle=self._settle,
             transport=self.transport,
             clock=SystemClock(),
-            settings=LaneSettings(wait=0.0),
+            settings=LaneSettings(wait=0.0, breaker=BreakerSettings(window=0.1, delay=0.01, cap=0.02)),
             caught_up=lambda: True,
         )
 

@@ -1,7 +1,7 @@
 """Replies as providers, their proxies and their bugs write them, through a real lane: outcome and number of requests.
 
 A message whose reply came with a final status is in one request, whatever the rest of the reply is like. Only what
-never came, and 408 and 5xx as ever, is sent again (here once: two attempts).
+never came, and 408 and 5xx as ever, is sent again: here twice.
 """
 
 import gzip
@@ -233,8 +233,8 @@ TABLE = [
         (UNKNOWN, "unknown", 1, "20s"),
         (UNFINISHED, "unknown", 1, "1s"),
         (REJECTED, "rejected", 1, "20s"),
-        (AGAIN, "failed", 2, "20s"),
-        (SILENT, "failed", 2, "100ms"),
+        (AGAIN, "failed", 3, "20s"),  # two attempts, and one more in case it was an outage
+        (SILENT, "failed", 3, "100ms"),
     )
     for name, write in shapes.items()
 ]

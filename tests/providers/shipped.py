@@ -59,7 +59,7 @@ DEMO = {
 }
 """The environment of a user of all providers."""
 
-QUICK = LaneSettings(wait=0.02, wait_max=0.1, breaker=BreakerSettings(delay=0.05, cap=0.1))
+QUICK = LaneSettings(wait=0.02, wait_max=0.1, breaker=BreakerSettings(window=0.3, delay=0.05, cap=0.1))
 DELIVERY_SECONDS = 20.0
 _origin = re.compile(r"https?://[^/]+")
 
@@ -175,8 +175,14 @@ class Provider:
         invalid = [error.reason for _, error in rendered.invalid]
         return Exchange(chosen, rendered.request, reply, sent, list(reading.outcomes), reading.whole, left, invalid)
 
-    async def deliver(self, *messages: Message, seconds: float = DELIVERY_SECONDS, **changes: Any) -> Delivery:
-        """Run a lane until every message has its result, the breaker has opened, or `seconds` have passed."""
+    async def deliver(
+        self, *messages: Message, seconds: float = DELIVERY_SECONDS, through_pauses: bool = False, **changes: Any
+    ) -> Delivery:
+        """Run a lane until every message has its result, the breaker has opened, or `seconds` have passed.
+
+        Args:
+            through_pauses: an open breaker ends nothing.
+        """
         delivery, clock = Delivery(), SystemClock()
 
         def settle(items: Sequence[Item], results: Sequence[Result]) -> None:
@@ -206,7 +212,7 @@ class Provider:
         until = clock.monotonic() + seconds
         while len(delivery.results) < expected and clock.monotonic() < until and not running.done():
             await asyncio.sleep(0.005)
-            if lane.status.breaker is State.OPEN:
+            if lane.status.breaker is State.OPEN and not through_pauses:
                 break
         delivery.status = lane.status
         lane.close()

@@ -85,5 +85,5 @@ async def test_who_opens_a_closed_partition_commits_that_it_is_at_work(
     """Else the next bearer of its id would not wait for it."""
     values = Settings.model_validate(STATIC if static else {"start_from": "earliest"})
     kafka = Kafka({SOURCES[0]: committed}, {SOURCES[0]: 9})
-    opened = await Opening(cast(Cluster, kafka), values, journal=False, skipped=Skipped()).open({SOURCES[0]})
+    opened = await Opening(cast(Cluster, kafka), values, journal=lambda: False, skipped=Skipped()).open({SOURCES[0]})
     assert [it.committed for it in opened] == [claimed]

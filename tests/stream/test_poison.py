@@ -194,7 +194,7 @@ class Kafka:
 
 async def opened(kafka: Kafka) -> tuple[Partition, Mapping[tuple[str, Reason], int]]:
     skipped = Skipped()
-    opening = Opening(cast(Cluster, kafka), Settings(), journal=True, skipped=skipped)
+    opening = Opening(cast(Cluster, kafka), Settings(), journal=lambda: True, skipped=skipped)
     partitions = await opening.open({SOURCE, *(TopicPartition(topic, 0) for topic in TOPICS.retry.values())})
     return next(it for it in partitions if it.topic == SOURCE.topic), skipped.counts
 
