@@ -84,7 +84,7 @@ def full(value: bytes, *, name: bytes = b"custom") -> bytes:
     return begin + b",".join([value] * ((EVENT_BYTES - len(begin) - 3) // (len(value) + 1))) + b"]}}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def calm_collector() -> Iterator[None]:
     """What a worker does at its start: or what other tests have left is walked again and again."""
     gc.collect()
