@@ -96,8 +96,8 @@ def producer(settings: Settings, *, limits: Mapping[str, int] | None = None) -> 
         "acks": "all",
         # Short time-outs crash the worker in an outage that it would have survived.
         "request_timeout_ms": round(settings.timeouts.producer * 1000),
-        "max_batch_size": min(BATCH_BYTES, *known),
-        "max_request_size": max(BROKER_MESSAGE_BYTES, *known) + HEADROOM_BYTES,
+        "max_batch_size": min([BATCH_BYTES, *known]),
+        "max_request_size": max([BROKER_MESSAGE_BYTES, *known]) + HEADROOM_BYTES,
     }
     return AIOKafkaProducer(**connect(settings.kafka).options(), **options)
 
