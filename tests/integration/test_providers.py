@@ -31,8 +31,8 @@ TEMPORARY, SILENT = Magic.TEMPORARY, Magic.SILENT
 
 # What each provider says of a single message, also in a batch. Left out: what it says of whole requests (credit, hours,
 # throttling: tests/providers), and what it does not tell (MSG91 and Nimbus: there events lack what a request needs).
-# Nor "not now" of those that answer each message with a request's status (Twilio, AWS EUM): when nothing else is left to
-# send, such a message waits for minutes to see whether that is an outage (tests/providers/test_quirks.py).
+# Nor "not now" of those that take one message per request (Twilio, Vonage, AWS EUM): when nothing else is left to send,
+# such a message waits for minutes to see whether that is an outage (tests/providers/test_quirks.py).
 ASKED: dict[str, tuple[Magic, ...]] = {
     "aws-eum": (INVALID, BLOCKED, PERMANENT),
     "aws-pinpoint": (INVALID, BLOCKED, PERMANENT, TEMPORARY, SILENT),
@@ -47,7 +47,7 @@ ASKED: dict[str, tuple[Magic, ...]] = {
     "smsindiahub-legacy": (SILENT,),
     "textlocal": (INVALID, BLOCKED, PERMANENT, SILENT),
     "twilio": (INVALID, BLOCKED, PERMANENT),
-    "vonage": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
+    "vonage": (INVALID, BLOCKED, PERMANENT),
 }
 
 
