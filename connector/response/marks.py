@@ -12,8 +12,8 @@ from connector.response.unescape import folded
 _GROUP: Final = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9])*")
 _DIGITS: Final = re.compile(r"[0-9]+")
 
-TAIL_DIGITS: Final = 7
-"""A group of digits with the last seven of a recipient's number is that number, however it is written."""
+PART_DIGITS: Final = 7
+"""A group of digits with seven in a row of a recipient's number is that number, however it is written or cut off."""
 
 CODE_DIGITS: Final = 4
 """Shorter runs of digits in texts are amounts and dates, longer ones may be one-time passwords."""
@@ -105,11 +105,14 @@ class Numbers:
 
     def __init__(self, recipients: Iterable[str], codes: Iterable[str] = (), spared: frozenset[str] = frozenset()):
         self._spared = spared
-        self._tails: set[str] = set()
+        self._parts: set[str] = set()
         self._codes = {code for code in codes if len(code) >= CODE_DIGITS}
         for number in recipients:
             digits = number.lstrip("+")
-            (self._tails if len(digits) >= TAIL_DIGITS else self._codes).add(digits[-TAIL_DIGITS:])
+            if len(digits) < PART_DIGITS:
+                self._codes.add(digits)
+            for at in range(len(digits) - PART_DIGITS + 1):  # also what is left of one that was cut off
+                self._parts.add(digits[at : at + PART_DIGITS])
         self._long = sorted({len(code) for code in self._codes if len(code) >= LONG_CODE_DIGITS})
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
@@ -127,9 +130,9 @@ class Numbers:
 
     def _last_digit(self, digits: str) -> int | None:
         """The place of the last digit of the last recipient's number or code in `digits`; None where there is none."""
-        for at in range(len(digits) - TAIL_DIGITS, -1, -1):
-            if digits[at : at + TAIL_DIGITS] in self._tails:
-                return at + TAIL_DIGITS - 1
+        for at in range(len(digits) - PART_DIGITS, -1, -1):
+            if digits[at : at + PART_DIGITS] in self._parts:
+                return at + PART_DIGITS - 1
         return len(digits) - 1 if self._is_code(digits) else None
 
     def _is_code(self, digits: str) -> bool:

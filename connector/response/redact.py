@@ -20,7 +20,7 @@ import msgspec
 
 from connector.masking import MASK, SECRET_CHARACTERS, mask_number, mask_phone
 from connector.model import Message
-from connector.response.marks import TAIL_DIGITS, Marks, Numbers, Span, digit_runs
+from connector.response.marks import PART_DIGITS, Marks, Numbers, Span, digit_runs
 from connector.response.unescape import encoded_runs, folded, unescaped
 from connector.response.work import Work
 
@@ -253,7 +253,7 @@ def _replaced(text: str, spans: list[Span]) -> str:
 def hide_number(text: str, number: str) -> str:
     """`text`, an id, without this recipient's number, however its digits are separated."""
     digits = number.lstrip("+")
-    if digits[-TAIL_DIGITS:] not in _NO_DIGITS.sub("", text):
+    if digits[-PART_DIGITS:] not in _NO_DIGITS.sub("", text):
         return text
     numbers = Numbers([number])
     return _replaced(text, _spans(text, (), numbers))
