@@ -48,6 +48,11 @@ def retry_partitions(topics: Topics, assigned: Collection[TopicPartition]) -> se
     return {TopicPartition(topic, number) for number in numbers for topic in topics.retry.values()}
 
 
+# A topic that was created anew under the group's results: fewer records than these that settle what is not there are
+# taken for forged, and so many are remembered.
+BEYOND_LEAST, BEYOND_KEPT = 10, 1_000
+
+
 class Known:
     """What the tail says of one source partition.
 
@@ -62,6 +67,8 @@ class Known:
         held_version: that version.
         owed: events that were sent and whose results are owed.
         end: offsets from it on name no event.
+        results: records that settle an event of the log.
+        beyond: offsets past its end that others settle, the first of them.
     """
 
     def __init__(self, span: int, *, committed: int | None = None, end: int | None = None) -> None:
@@ -72,6 +79,27 @@ class Known:
         self.held_version = 0
         self.owed: dict[int, Result | None] = {}
         self.end = math.inf if end is None else end
+        self.results = 0
+        self.beyond: set[int] = set()
+
+    def settle(self, offset: int) -> bool:
+        """Note a settled event; False where its log has none at this offset."""
+        if self.settled.add(offset):
+            self.results += 1
+            return True
+        if len(self.beyond) < BEYOND_KEPT:
+            self.beyond.add(offset)
+        return False
+
+    def resume_at(self, since: int | None) -> int | None:
+        """Where the results say to go on.
+
+        That is beyond the log's end where as many settle events there as in it: the topic was created anew. Fewer are
+        poison, of somebody who may write results.
+        """
+        if len(self.beyond) >= BEYOND_LEAST and (len(self.beyond) == BEYOND_KEPT or len(self.beyond) >= self.results):
+            return max(self.beyond) + 1
+        return self.settled.resume_at(since)
 
 
 class Opening:
@@ -144,7 +172,7 @@ class Opening:
                 begin=bounds[tp].begin,
                 end=bounds[tp].end,
                 # A retry topic is read from its beginning: whatever is left in it is ours to finish.
-                resume_at=None if tp.topic in self._retry else found.settled.resume_at(since.get(tp)),
+                resume_at=None if tp.topic in self._retry else found.resume_at(since.get(tp)),
                 chosen=chosen.get(tp),
                 established=tp.topic in established or tp.topic in self._retry,
             )
@@ -210,7 +238,7 @@ class Opening:
         topic, _, number = place.rpartition("/")
         if number != str(tp.partition) or (topic not in self._events and not topic.startswith(self._waiting)):
             self._pass_over(tp, record, Reason.FOREIGN, "settles an event of another partition")
-        elif (found := known.get(place)) is not None and not found.settled.add(offset):
+        elif (found := known.get(place)) is not None and not found.settle(offset):
             self._pass_over(tp, record, Reason.FOREIGN, "settles an event beyond the end of its log")
 
     def _journalled(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord) -> None:

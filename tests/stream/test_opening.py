@@ -11,7 +11,7 @@ from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream.cluster import Bounds, Cluster, Committed
 from connector.stream.formats import Metadata, encode_metadata
-from connector.stream.opening import Opening
+from connector.stream.opening import Known, Opening
 
 SETTINGS = Settings(start_from="earliest")
 SOURCE, RESULTS = TopicPartition("sms.messages", 0), TopicPartition("sms.results", 0)
@@ -149,3 +149,25 @@ async def test_without_a_journal_only_who_needs_it_is_not_admitted() -> None:
     assert SETTINGS.topics.journal not in opened[0].ends
     needed = Opening(cast(Cluster, Without({}, {SOURCE: 100})), SETTINGS, journal=lambda: True, skipped=Skipped())
     assert await needed.open({SOURCE}) == []
+
+
+@pytest.mark.parametrize(
+    ("within", "beyond", "resumed"),
+    [
+        (30, 0, 30),
+        (30, 9, 30),  # forged, by somebody who may write results
+        (30, 29, 30),
+        (30, 30, 1030),  # the topic was created anew
+        (0, 1, None),
+        (0, 10, 1010),
+    ],
+)
+def test_results_of_many_events_that_are_not_there_are_those_of_another_topic(
+    within: int, beyond: int, resumed: int | None
+) -> None:
+    known = Known(1_000, end=100)
+    for offset in range(within):
+        assert known.settle(offset)
+    for offset in range(1_000, 1_000 + beyond):
+        assert not known.settle(offset)
+    assert known.resume_at(None) == resumed
