@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+import pytest
 from aiokafka import TopicPartition
 
 from connector.kafka.skipped import Skipped
