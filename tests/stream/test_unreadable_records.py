@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from connector.kafka.record_batch import Unreadable, too_large
 from connector.model import Source, Status
 from connector.stream import retry
@@ -53,8 +55,10 @@ def test_of_a_retry_record_that_is_too_large_the_event_is_known_by_its_headers()
     assert bench.finals[0].source == Source("m", 3, 7)
 
 
-def test_of_one_that_cannot_be_read_at_all_the_place_is_told_loudly(capsys: Any):
+def test_of_one_that_cannot_be_read_at_all_the_place_is_told_loudly():
     bench = Bench()
-    take(bench, "r.5s", Unreadable(4, "the checksum of its batch does not fit", batch=True))
+    with capture_logs() as told:
+        take(bench, "r.5s", Unreadable(4, "the checksum of its batch does not fit", batch=True))
     assert bench.finals[0].source == Source("r.5s", 3, 4)
-    assert "retry record cannot be read" in capsys.readouterr().out
+    (line,) = [it for it in told if "retry record cannot be read" in it["event"]]
+    assert (line["topic"], line["partition"], line["offset"], line["log_level"]) == ("r.5s", 3, 4, "error")
