@@ -86,8 +86,8 @@ def forget_acknowledgement() -> None:
 
     durable = Parts._durable
 
-    def forgetful(self: Parts, partition: Any, items: Any) -> None:
-        durable(self, partition, items[:-1])
+    def forgetful(self: Parts, partition: Any, offsets: Any, bytes_: int) -> None:
+        durable(self, partition, offsets[:-1], bytes_)
 
     replace(Parts, "_durable", forgetful)
 
@@ -101,7 +101,7 @@ def trust_unacknowledged() -> None:
     def impatient(self: ResultWriter, items: Any, results: Any) -> None:
         add(self, items, results)
         for item in items:
-            self._durable(item.origin, [item])
+            self._durable(item.origin, [item.offset], 0)
 
     replace(ResultWriter, "add", impatient)
 
