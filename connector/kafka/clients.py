@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector.errors import Problem, SettingsError
+from connector.kafka import connecting
 from connector.settings.kafka import KafkaSettings
 from connector.settings.model import Settings
 
@@ -68,9 +69,12 @@ class Connection:
 def connect(kafka: KafkaSettings) -> Connection:
     """The settings as plain data; reads the certificate files.
 
+    Clients of this process bound from now on how long they set a connection up.
+
     Raises:
         SettingsError: a certificate or key file cannot be used; all of them at once.
     """
+    connecting.install()
     password = kafka.sasl_password
     return Connection(
         servers=kafka.servers,

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import client as client_module
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import (
@@ -22,6 +23,7 @@ from aiokafka.record import default_records, legacy_records
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import RecordMetadata
 
+from connector.kafka import connecting
 from connector.kafka.access import NOT_TOLD, Operation, _MetadataRequest, _MetadataResponse8, allowed
 from connector.kafka.batches import Fields, fill, unpack
 from connector.kafka.codecs import CODECS
@@ -357,3 +359,19 @@ async def test_a_broker_that_does_not_tell_is_not_asked_again(monkeypatch: pytes
         return _MetadataResponse8.decode(response.encode())
 
     assert await allowed(SimpleNamespace(_send_request=answered), ["t", "u"]) == {"u": {Operation.WRITE}}
+
+
+async def test_clients_make_their_connections_through_the_name_that_is_replaced(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`connecting` bounds the set-up there; a request keeps the time-out it was given."""
+    monkeypatch.setattr(client_module, "create_conn", None)
+    connecting.install()
+    producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, request_timeout_ms=77_000)
+    await producer.start()
+    try:
+        await producer.client.force_metadata_update()
+        assert client_module.create_conn is connecting.create_connection
+        assert {it._request_timeout for it in producer.client._conns.values()} == {77.0}
+    finally:
+        await producer.stop()

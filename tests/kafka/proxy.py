@@ -57,8 +57,7 @@ class Proxy:
 
     def heal(self) -> None:
         """Let new connections through."""
-        self._call(self._reset())
-        self._is_cut = False
+        self._call(self._heal())
 
     def _call(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -69,6 +68,11 @@ class Proxy:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _heal(self) -> None:
+        # In one turn of the loop: a client that connects again between the two would be left alone for good.
+        self._is_cut = False
+        await self._reset()
 
     async def _reset(self) -> None:
         for writer in self._writers:
