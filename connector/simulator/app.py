@@ -12,7 +12,9 @@ import msgspec
 import orjson
 from aiohttp import web
 
+from connector.simulator.broken import BROKEN
 from connector.simulator.call import Answer, Call
+from connector.simulator.costly import COSTLY, costly
 from connector.simulator.echo import echoed
 from connector.simulator.fake import Fake
 from connector.simulator.knobs import Knobs
@@ -178,6 +180,12 @@ def _decide(fake: Fake, call: Call, knobs: Knobs, *, crowded: bool) -> tuple[str
     answer = fake.answer(call)
     if answer.results is not None:
         answer.results = fake.chaos.disorder(answer.results, knobs)
+    if answer.taken and knobs.broken is not None:
+        return f"broken {fake.chaos.choose(knobs.broken, BROKEN)}", answer
+    if answer.taken and knobs.costly is not None:
+        kind = fake.chaos.choose(knobs.costly, COSTLY)
+        answer.document, answer.results = costly(kind), None
+        return f"costly {kind}", answer
     return ("drop after" if knobs.drop == "after" else None), answer
 
 
@@ -189,6 +197,9 @@ async def _deliver(
     if fault in {"drop before", "drop after"}:
         return _close(request)
     body = answer.encode()
+    what, _, kind = (fault or "").partition(" ")
+    if what == "broken":
+        return _break_off(request, BROKEN[kind](body))
     if knobs.malformed:
         body = body[: len(body) // 2]
     headers = {**answer.headers, "Content-Type": knobs.content_type or answer.media}
@@ -209,6 +220,14 @@ def _close(request: web.Request) -> web.Response:
     """Close the connection without a byte of an answer; the response returned is never written."""
     if request.transport is not None:
         request.transport.abort()
+    return web.Response(status=503)
+
+
+def _break_off(request: web.Request, data: bytes) -> web.Response:
+    """Write these bytes, and close the connection; the response returned is never written."""
+    if request.transport is not None:
+        request.transport.write(data)
+        request.transport.close()
     return web.Response(status=503)
 
 

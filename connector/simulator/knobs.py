@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from connector.simulator.broken import BROKEN
+from connector.simulator.costly import COSTLY
 from connector.simulator.echo import ENCODINGS
 
 Seconds = Annotated[float, Meta(ge=0)]
 Encoding = Annotated[str, Meta(pattern=rf"^(?:{'|'.join(ENCODINGS)})\Z")]
+Broken = Annotated[str, Meta(pattern=rf"^(?:any|{'|'.join(BROKEN)})\Z")]
+Costly = Annotated[str, Meta(pattern=rf"^(?:any|{'|'.join(COSTLY)})\Z")]
 
 
 class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -33,6 +38,10 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         content_type: this Content-Type instead of the right one.
         echo: every word of the reply is followed by all that the request held, in this encoding (`echo.ENCODINGS`).
         malformed: the reply's body breaks off in the middle, with a matching Content-Length.
+        broken: the request is taken, and the reply breaks off or breaks the rules of HTTP after its 200
+            (`broken.BROKEN`), then the connection is closed; `any`: each time another one.
+        costly: the request is taken, and the reply is one that takes much work to read (`costly.COSTLY`), and says
+            nothing of what it was asked; `any`: each time another one.
         share: the part of requests these faults strike (0 to 1).
         times: only the next so many requests are struck.
     """
@@ -52,6 +61,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     content_type: str | None = None
     echo: Encoding | None = None
     malformed: bool = False
+    broken: Broken | None = None
+    costly: Costly | None = None
     share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     times: Annotated[int, Meta(ge=0)] | None = None
 
@@ -85,6 +96,10 @@ class Chaos:
         if self._left is not None:
             self._left -= 1
         return knobs
+
+    def choose(self, asked: str, kinds: Iterable[str]) -> str:
+        """The kind that is asked for; of `any` one of them."""
+        return self.dice.choice(sorted(kinds)) if asked == "any" else asked
 
     def disorder(self, results: list[Any], knobs: Knobs) -> list[Any]:
         """The results as the reply lists them."""

@@ -13,6 +13,7 @@ from connector.clock import ManualClock
 from connector.simulator.call import Answer, Call
 from connector.simulator.fake import Fake, Magic, magic
 from connector.simulator.providers import PROVIDERS
+from connector.simulator.providers.json_single import WRONG
 
 PHONE = "+919810012345"
 
@@ -103,6 +104,15 @@ def test_single_takes_a_message_only_with_a_token_that_is_alive() -> None:
     assert (taken.status, reply(taken)["uid"]) == (202, "u1")
     clock.advance(granted["expires_in"])
     assert provider.answer(send).status == 401
+
+
+def test_single_may_answer_nonsense_and_a_token_in_turn() -> None:
+    provider = fake("single")
+    provider.set(provider.options(token_turns=True))
+    answers = [token(provider, {"grant_type": "client_credentials", **CREDENTIALS}) for _ in range(2 * len(WRONG))]
+    sound = [reply(answer)["token_type"] for answer in answers[1::2]]
+    assert sound == ["Bearer"] * len(WRONG)
+    assert len({(answer.status, answer.encode()[:20]) for answer in answers[::2]}) > len(WRONG) // 2
 
 
 def test_single_tokens_can_be_revoked() -> None:

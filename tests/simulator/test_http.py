@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ import orjson
 import pytest
 
 from connector.simulator import Simulator
+from connector.simulator.broken import BROKEN
+from connector.simulator.costly import COSTLY
 
 MESSAGES = [{"seq": 1, "to": f"+9198100{n:05d}", "uid": f"u{n}", "variables": {"name": "Zoë"}} for n in range(10, 15)]
 BATCH = {"hid": "H", "tid": "T", "cid": "C", "type": "template", "msgs": MESSAGES}
@@ -141,6 +145,49 @@ async def test_a_malformed_reply_breaks_off_in_the_middle(client: aiohttp.Client
         text = await reply.read()
     with pytest.raises(orjson.JSONDecodeError):
         orjson.loads(text)
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_a_broken_reply_begins_with_200_and_nobody_can_read_what_it_said(
+    simulator: Simulator, client: aiohttp.ClientSession, kind: str
+) -> None:
+    await control(client, "json", broken=kind)
+    host, port = simulator.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    body = orjson.dumps(BATCH)
+    writer.write(b"POST /json/send HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    answer = await reader.read()  # until it closes
+    writer.close()
+    assert answer.startswith(b"HTTP/1.1 200")
+    with pytest.raises((aiohttp.ClientError, ValueError, zlib.error)):
+        async with client.post("/json/send", json=BATCH) as reply:
+            orjson.loads(await reply.read())
+    entries = list(simulator.log.entries())
+    assert {(len(entry["taken"]), entry["status"], entry["fault"]) for entry in entries} == {(5, 200, f"broken {kind}")}
+
+
+async def test_any_kind_of_broken_reply_is_another_one_each_time(
+    simulator: Simulator, client: aiohttp.ClientSession
+) -> None:
+    await control(client, "json", broken="any")
+    for _ in range(60):
+        with contextlib.suppress(aiohttp.ClientError, ValueError):
+            async with client.post("/json/send", json=BATCH) as reply:
+                await reply.read()
+    assert {entry["fault"] for entry in simulator.log.entries()} == {f"broken {kind}" for kind in BROKEN}
+
+
+@pytest.mark.parametrize("kind", COSTLY)
+async def test_a_costly_reply_is_large_and_says_nothing_of_the_messages(
+    simulator: Simulator, client: aiohttp.ClientSession, kind: str
+) -> None:
+    await control(client, "json", costly=kind)
+    async with client.post("/json/send", json=BATCH) as reply:
+        answer = await reply.read()
+    assert 40_000 < len(answer) <= 4 * 1024 * 1024
+    assert b"u10" not in answer
+    [entry] = simulator.log.entries()
+    assert (len(entry["taken"]), entry["fault"]) == (5, f"costly {kind}")
 
 
 async def test_the_content_type_can_be_wrong_and_the_body_can_drip(client: aiohttp.ClientSession) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -23,12 +24,29 @@ MAX_TOKENS = 10_000  # a client that asks for a token per message must not fill 
 
 
 class Options(Knobs, frozen=True, kw_only=True):
-    """The client's credentials, how many seconds a token lives, and the 5xx that `/token` alone answers, if any."""
+    """The client's credentials, how many seconds a token lives, and the 5xx that `/token` alone answers, if any.
+
+    With `token_turns` every other answer of `/token` is one of `WRONG`.
+    """
 
     client_id: str = "demo-client"
     client_secret: str = "demo-secret"  # noqa: S105  public on purpose: it opens nothing but this fake
     expires_in: Annotated[int, Meta(ge=1)] = 3600
     token_error: Annotated[int, Meta(ge=500, le=599)] | None = None
+    token_turns: bool = False
+
+
+WRONG: Final[tuple[Callable[[str], Answer], ...]] = (
+    lambda _token: Answer(200, b"\x00\xff{]", media="application/octet-stream"),
+    lambda token: Answer(200, b'{"access_token":"%s","expires_in":%s}' % (token.encode(), b"9" * 401)),
+    lambda _token: Answer(401, {"error": "invalid_client"}),
+    lambda _token: Answer(200, b"[" * 100_000),
+    lambda token: Answer(200, b'{"access_token":"%s","expires_in":-1e400}' % token.encode()),
+    lambda _token: Answer(200, {"access_token": {"deep": [1e300]}}),
+    lambda token: Answer(200, {"access_token": f"{token}\r\nX-Injected: 1"}),
+    lambda _token: Answer(200, {"access_token": "", "expires_in": "soon"}),
+)
+"""Answers of a token endpoint that does not work. Where they hold a token it is a good one."""
 
 
 class JsonSingle(Fake):
@@ -46,6 +64,7 @@ class JsonSingle(Fake):
     def __init__(self, *args: object, **names: object) -> None:
         super().__init__(*args, **names)  # type: ignore[arg-type]
         self._tokens: dict[str, float] = {}
+        self._turn = 0
 
     @route("POST", "/token")
     def token(self, call: Call) -> Answer:
@@ -65,6 +84,9 @@ class JsonSingle(Fake):
                 self._tokens.clear()
         token = secrets.token_urlsafe(24)
         self._tokens[token] = now + self.knobs.expires_in
+        self._turn += 1
+        if self.knobs.token_turns and self._turn % 2:
+            return WRONG[self._turn // 2 % len(WRONG)](token)
         document = {"access_token": token, "token_type": "Bearer", "expires_in": self.knobs.expires_in}
         return Answer(200, document, headers=headers, values={"token request": sorted(form.keys() - {"client_secret"})})
 
