@@ -80,8 +80,11 @@ def _play(console: Console, stages: Stages, scenario: Scenario, seed: int) -> Ou
 def _check(console: Console, stages: Stages, check: Check, seed: int) -> Mutated:
     console.print(f"{check.mutation} …", end=" ")
     faults = ("--mutate", check.mutation)
-    mutated = Mutated(check, stages.play(SCENARIOS[check.scenario], seed, faults=faults, patience=PATIENCE_SECONDS))
+    outcome = stages.play(SCENARIOS[check.scenario], seed, faults=faults, patience=PATIENCE_SECONDS)
+    mutated = Mutated(check, outcome, outcome.mistakes)
     console.print("noticed" if mutated.noticed else "[red]NOT NOTICED[/]")
+    for mistake in mutated.mistakes:
+        console.print(f"error of the mutation itself: {mistake}", markup=False, highlight=False)
     return mutated
 
 

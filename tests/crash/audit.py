@@ -27,6 +27,12 @@ CLOCK_SECONDS = 0.02
 
 EXAMPLES = 5
 
+MOST_READING_SECONDS = 0.5
+"""What reading one reply may take of CPU: the bound of a quarter of a second, and one more step in C behind it."""
+
+MOST_UNREPORTED = 1
+"""Sends of a message while its result cannot be written."""
+
 
 @dataclass(frozen=True, slots=True)
 class Send:
@@ -38,6 +44,7 @@ class Send:
         seen: its messages.
         ids: message id → the provider's id of it.
         answered: the provider's answer left; False where the connection was cut or a gateway answered for it.
+        doubtful: the answer left, and nobody can tell from it what became of the messages.
     """
 
     time: float
@@ -45,6 +52,7 @@ class Send:
     seen: tuple[Seen, ...]
     ids: dict[str, str]
     answered: bool
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +96,8 @@ class Evidence:
         doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
         report: the definition says `on_uncertain: report`.
         outage: the provider was away and nothing else: nobody may be given up.
+        unwritable: from when until when no result could be written.
+        readings: seconds of CPU that reading a reply took: the longest of each worker, where they were measured.
     """
 
     events: Sequence[Event]
@@ -104,6 +114,8 @@ class Evidence:
     doubtful_least: int = 0
     report: bool = False
     outage: bool = False
+    unwritable: Sequence[tuple[float, float]] = ()
+    readings: Sequence[float] = ()
 
 
 @dataclass(slots=True)
@@ -124,6 +136,9 @@ class Findings:
         uncommitted: events without a committed offset at the end.
         given_up: results `failed` although the provider was only away.
         leaked: secrets, recipients and texts that a worker or a topic shows.
+        unreported: how often one message was sent, at most, while its result could not be written; None where results
+            could be written all the time.
+        reading: seconds of CPU that reading one reply took, at most; None where that was not measured.
         examples: of each, message ids or offsets.
     """
 
@@ -142,6 +157,8 @@ class Findings:
     uncommitted: int = 0
     given_up: int = 0
     leaked: int = 0
+    unreported: int | None = None
+    reading: float | None = None
     statuses: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
@@ -159,9 +176,11 @@ class Findings:
             ("denied", 0),
             ("uncommitted", 0),
             ("given_up", 0),
+            ("unreported", MOST_UNREPORTED),
+            ("reading", MOST_READING_SECONDS),
         ):
             count = getattr(self, name)
-            if count > limit:
+            if count is not None and count > limit:
                 examples = ", ".join(self.examples.get(name, ()))
                 yield f"{name.replace('_', ' ')}: {count}, at most {limit}" + (f" ({examples})" if examples else "")
 
@@ -191,7 +210,11 @@ def audit(evidence: Evidence) -> Findings:
             found.note(name, report.examples.get(each, ()))
     if evidence.outage:
         found.given_up = found.statuses.get(Status.FAILED.value, 0)
-    found.guessed = max(0, evidence.doubtful_least - found.unknown)
+    doubtful = sum(len(send.seen) for send in evidence.sends if send.doubtful)
+    # Where somebody was killed, some of them may have been sent again before they ended `unknown`.
+    least = evidence.doubtful_least + (0 if evidence.moments else doubtful)
+    found.guessed = max(0, least - found.unknown)
+    found.reading = max(evidence.readings, default=None)
     strays = list(_misplaced(evidence))
     found.misplaced += len(strays)
     found.note("misplaced", strays)
@@ -201,6 +224,10 @@ def audit(evidence: Evidence) -> Findings:
     needless = list(_needless(evidence))
     found.needless = len(needless)
     found.note("needless", needless)
+    if evidence.unwritable:
+        unreported = _unreported(evidence)
+        found.unreported = max(unreported.values(), default=0)
+        found.note("unreported", (ref for ref, count in unreported.items() if count > MOST_UNREPORTED))
     found.allowed, found.allowed_unknown = _allowed(evidence)
     return found
 
@@ -211,10 +238,11 @@ def _allowed(evidence: Evidence) -> tuple[int, int]:
     durable = _durable(evidence)
     stopped = sum(at_provider(evidence.sends, it, _slowest(evidence, durable, it)) for it in evidence.moments)
     fated = evidence.uncertain + cut + stopped
+    doubtful = evidence.doubtful + sum(len(send.seen) for send in evidence.sends if send.doubtful)
     if not evidence.report:
-        return fated, evidence.doubtful
+        return fated, doubtful
     # What stands in the journal and had not left yet is not known to have stayed either.
-    return 0, fated + evidence.doubtful + evidence.request_messages * len(evidence.moments)
+    return 0, fated + doubtful + evidence.request_messages * len(evidence.moments)
 
 
 def at_provider(sends: Iterable[Send], moment: Moment, seconds: float) -> int:
@@ -281,6 +309,24 @@ def _needless(evidence: Evidence) -> Iterator[str]:
                 yield message.ref
 
 
+def _unreported(evidence: Evidence) -> Counter[str]:
+    """How often each message was sent whose result was owed while none could be written: until it was durable."""
+    durable = _durable(evidence)
+    sent: Counter[str] = Counter()
+    first: dict[str, float] = {}
+    for send in sorted(evidence.sends, key=lambda it: it.time):
+        for message in send.seen:
+            if message.ref is not None and send.time <= durable.get(message.ref, float("inf")):
+                sent[message.ref] += 1
+                first.setdefault(message.ref, send.time)
+    owed = {
+        ref
+        for ref, time in first.items()
+        if any(time <= end and durable.get(ref, end) >= begin for begin, end in evidence.unwritable)
+    }
+    return Counter({ref: count for ref, count in sent.items() if ref in owed})
+
+
 def _durable(evidence: Evidence) -> dict[str, float]:
     """Message id → since when it has a durable result, of the event that was to be sent."""
     durable: dict[str, float] = {}
@@ -299,6 +345,10 @@ NOT_NOW = "temporary"
 """The provider's code for "not now": it has not taken the message, and is to be asked again."""
 
 
+DOUBTFUL = {"broken", "costly"}
+"""The provider's faults behind which no reply can say what became of a message."""
+
+
 def read_send(line: bytes) -> Send:
     """A line of the simulator's log. Messages it refused for now do not count: sending them again is right."""
     entry: dict[str, Any] = orjson.loads(line)
@@ -310,7 +360,8 @@ def read_send(line: bytes) -> Send:
     )
     ids = {record["ref"]: record["id"] for record in entry["taken"] if record.get("ref")}
     answered = entry["status"] is not None and entry["fault"] != "error"
-    return Send(entry["time"], entry["values"].get("worker", ""), seen, ids, answered)
+    doubtful = (entry["fault"] or "").partition(" ")[0] in DOUBTFUL
+    return Send(entry["time"], entry["values"].get("worker", ""), seen, ids, answered, doubtful)
 
 
 def read_event(source: Source, value: bytes) -> Event:

@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from tests.crash.audit import MOST_UNREPORTED
+
 HERE = Path(__file__).parent
 LAST = HERE / "last.json"
 PAGE = HERE.parents[1] / "docs" / "guarantees.md"
@@ -52,6 +54,10 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
                 f"| {it['duplicated_sends']:,} ({it['allowed']:,}) | {it['unknown']:,} ({it['allowed_unknown']:,}) "
                 f"| {'holds' if it['holds'] else '**fails**: ' + '; '.join(it['failures'])} |"
             )
+    if owed := [it for it in report["scenarios"] if it.get("unreported") is not None]:
+        yield from ("", "### While no result can be written", "")
+        yield from ("| fault | sends per message, at most | promised |", "|---|--:|--:|")
+        yield from (f"| {it['fault']} | {it['unreported']} | {MOST_UNREPORTED} |" for it in owed)
     yield from ("", "### Does the audit notice?", "")
     yield "| rule broken on purpose | fault that exposes it | expected finding | |"
     yield "|---|---|---|---|"

@@ -1,7 +1,8 @@
 """`sms-connector` with a fault in it: dies at a chosen point, has its commits refused, or breaks a rule on purpose.
 
     python -m tests.crash.launch [--die-at POINT:N] [--refuse-commits] [--refuse-reads] [--hold-results N]
-                                 [--clock ahead|jumps] [--mutate NAME] [--marks FILE] run --config …
+                                 [--measure-replies FILE] [--clock ahead|jumps] [--mutate NAME] [--marks FILE]
+                                 run --config …
 
 The product has no fail points. They are put into the seams between its parts from here, before it starts: a *point*
 ends the process with SIGKILL when it is reached for the N-th time and writes the moment to FILE; a *mutation* breaks
@@ -17,6 +18,7 @@ from pathlib import Path
 from tests.crash.clocks import CLOCKS, set_clock
 from tests.crash.mutations import MUTATIONS
 from tests.crash.points import POINTS
+from tests.crash.readings import measure_replies
 from tests.crash.refusals import hold_results, refuse_commits, refuse_reads
 from tests.crash.seams import Fuse
 
@@ -38,6 +40,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--refuse-commits", action="store_true")
     parser.add_argument("--refuse-reads", action="store_true")
     parser.add_argument("--hold-results", type=int, metavar="N")
+    parser.add_argument("--measure-replies", type=Path, metavar="FILE")
     parser.add_argument("--clock", choices=CLOCKS)
     parser.add_argument("--mutate", choices=MUTATIONS, action="append", default=[])
     parser.add_argument("--marks", type=Path)
@@ -53,6 +56,8 @@ def main(argv: list[str]) -> None:
         refuse_reads()
     if options.hold_results is not None:
         hold_results(options.hold_results)
+    if options.measure_replies is not None:
+        measure_replies(options.measure_replies)
     for point, count in options.die_at:
         POINTS[point](Fuse(point, count, options.marks))
     from connector.cli.main import main as run

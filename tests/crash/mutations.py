@@ -34,11 +34,18 @@ CHECKS = (
     Check("skip-drain", "sigterm", "duplicated_sends"),
     Check("ignore-commit-answer", "refused-commits", "uncommitted"),
     Check("forget-acknowledgement", "calm", "uncommitted"),
-    Check("forget-debts", "results-refused", "duplicated_sends"),
+    Check("forget-debts", "results-refused", "unreported"),
+    Check("ignore-the-refusal", "access-revoked", "lost"),
+    Check("send-broken-again", "replies-broken", "duplicated_sends"),
+    Check("go-on-unknowing", "replies-changed", "unknown"),
+    Check("read-whatever-it-costs", "replies-costly", "reading"),
+    Check("stop-for-a-token", "tokens-wrong", "uncommitted"),
     Check("show-echoes", "echo", "leaked"),
     Check("give-up-in-outages", "outage", "given_up"),
     Check("trust-the-clock", "sigstop", "duplicated_results"),
     Check("do-without-heartbeats", "cut-off", "duplicated_results"),
+    Check("begin-at-once", "one-id-slow", "duplicated_results"),
+    Check("keep-the-queue", "cut-off", "duplicated_results"),
     Check("read-uncommitted", "transactions-aborted", "misplaced"),
     Check("forget-markers", "transactions-aborted", "uncommitted"),
     Check("drop-unreadable", "poison-records", "lost"),
@@ -108,9 +115,10 @@ def trust_unacknowledged() -> None:
 
 def drop_settles() -> None:
     """Writes records without the header that says which event they finish."""
-    from connector.stream import writer
+    from connector.stream import alike, writer
 
-    replace(writer, "SETTLES", "forgotten")
+    for module in (alike, writer):
+        replace(module, "SETTLES", "forgotten")
 
 
 def show_echoes() -> None:
@@ -118,6 +126,55 @@ def show_echoes() -> None:
     from connector.response.redact import Echo
 
     replace(Echo, "_hidden", lambda _self, text: text)
+
+
+def send_broken_again() -> None:
+    """Takes a reply that cannot be read for one that never came."""
+    from connector.delivery import http
+    from connector.errors import Phase, RequestError
+
+    read = http._read
+
+    async def strict(reply: Any, limit: int) -> Any:
+        found = await read(reply, limit)
+        if found.fault is not None:
+            raise RequestError(Phase.READ, found.fault, uncertain=True)
+        return found
+
+    replace(http, "_read", strict)
+
+
+def go_on_unknowing() -> None:
+    """Goes on sending although no reply is understood."""
+    from connector.delivery.gate import Gate
+
+    replace(Gate, "_note_unknown", lambda *_, **__: None)
+    replace(Gate, "_is_failure", lambda *_: False)
+
+
+def read_whatever_it_costs() -> None:
+    """Has no bound for the work of reading a reply."""
+    from connector.response.work import Work
+
+    replace(Work, "spend", lambda *_: None)
+    replace(Work, "look", lambda _: None)
+    replace(Work, "late", property(lambda _: False))
+
+
+def stop_for_a_token() -> None:
+    """Lets a token endpoint's nonsense out of the provider's lane."""
+    from connector.delivery.oauth2 import OAuth2Middleware
+    from connector.errors import RequestError, StreamError
+
+    renew = OAuth2Middleware._renew
+
+    async def escaping(self: OAuth2Middleware) -> None:
+        try:
+            await renew(self)
+        except RequestError as error:
+            raise StreamError("no token") from error
+
+    replace(OAuth2Middleware, "_renew", escaping)
 
 
 def skip_tail() -> None:
@@ -168,6 +225,26 @@ def do_without_heartbeats() -> None:
     replace(Lease, "certain", property(lambda self: self._proven > 0))
 
 
+def begin_at_once() -> None:
+    """Does not wait until an earlier bearer of its instance id must have stopped."""
+    from connector.stream.handover import Handover
+
+    async def nobody(*_: Any, **__: Any) -> None:
+        pass
+
+    replace(Handover, "wait", nobody)
+
+
+def keep_the_queue() -> None:
+    """Lets what an epoch has queued leave after the epoch has ended without us."""
+    from connector.stream.outlet import Outlet
+
+    async def kept(_self: Outlet) -> None:
+        pass
+
+    replace(Outlet, "discard", kept)
+
+
 def read_uncommitted() -> None:
     """Takes what was aborted for events."""
     from connector.kafka.fetched import GuardedRecords
@@ -214,10 +291,28 @@ def forget_debts() -> None:
     replace(Debts, "owe", nothing)
 
 
+def ignore_the_refusal() -> None:
+    """Takes what Kafka does not let it write for written, and goes on."""
+    from connector.stream.dispatch import Dispatch
+    from connector.stream.writability import ACCESS
+
+    answer = Dispatch._answer
+
+    async def deaf(self: Dispatch, place: Any, batch: Any, future: Any) -> Any:
+        error = await answer(self, place, batch, future)
+        return None if isinstance(error, ACCESS) else error
+
+    replace(Dispatch, "_answer", deaf)
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,
     "show-echoes": show_echoes,
+    "send-broken-again": send_broken_again,
+    "go-on-unknowing": go_on_unknowing,
+    "read-whatever-it-costs": read_whatever_it_costs,
+    "stop-for-a-token": stop_for_a_token,
     "skip-drain": skip_drain,
     "ignore-commit-answer": ignore_commit_answer,
     "forget-acknowledgement": forget_acknowledgement,
@@ -226,7 +321,10 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "skip-tail": skip_tail,
     "forget-ids": forget_ids,
     "forget-debts": forget_debts,
+    "ignore-the-refusal": ignore_the_refusal,
     "trust-the-clock": trust_the_clock,
+    "begin-at-once": begin_at_once,
+    "keep-the-queue": keep_the_queue,
     "do-without-heartbeats": do_without_heartbeats,
     "read-uncommitted": read_uncommitted,
     "forget-markers": forget_markers,

@@ -24,14 +24,18 @@ class Mutated:
     """A mutation check, played.
 
     Attributes:
-        noticed: the audit reported what it had to.
+        mistakes: errors of the mutation itself, which prove nothing.
+        noticed: the audit reported what it had to, and for no other reason.
     """
 
     check: Check
     outcome: Outcome
+    mistakes: Sequence[str] = ()
 
     @property
     def noticed(self) -> bool:
+        if self.mistakes:
+            return False
         words = self.check.finding.replace("_", " ")
         return any(failure.startswith(words) for failure in self.outcome.failures)
 
@@ -41,7 +45,7 @@ class Mutated:
             "scenario": self.check.scenario,
             "expected": self.check.finding,
             "noticed": self.noticed,
-            "failures": list(self.outcome.failures),
+            "failures": [*self.outcome.failures, *self.mistakes],
         }
 
 
@@ -71,15 +75,28 @@ def commit() -> str:
 def table(outcomes: Sequence[Outcome]) -> Table:
     """One line per fault."""
     result = Table("fault", box=None, padding=(0, 1), title="Faults", title_justify="left")
-    for column in ("events", "lost", "results twice", "sent twice", "at most", "unknown", "at most", "needless", "s"):
+    for column in (
+        "events",
+        "lost",
+        "results twice",
+        "sent twice",
+        "at most",
+        "unknown",
+        "at most",
+        "needless",
+        "unreported",
+        "s",
+    ):
         result.add_column(column, justify="right")
     result.add_column("")
     for it in outcomes:
         found = it.findings
         numbers = (found.messages, found.lost, found.duplicated_results, found.duplicated_sends, found.allowed,
             found.unknown, found.allowed_unknown, found.needless, round(it.seconds))  # fmt: skip
+        owed = "–" if found.unreported is None else f"{found.unreported}"
         verdict = "[red]FAILS[/]" if it.failures else "[green]holds[/]"
-        result.add_row(it.scenario.name, *(f"{number:,}" for number in numbers), verdict)
+        *counts, seconds = (f"{number:,}" for number in numbers)
+        result.add_row(it.scenario.name, *counts, owed, seconds, verdict)
     return result
 
 
@@ -89,7 +106,7 @@ def mutation_table(mutated: Sequence[Mutated]) -> Table:
     result.title, result.title_justify = "Mutations", "left"
     for it in mutated:
         verdict = "[green]noticed[/]" if it.noticed else "[red]NOT NOTICED[/]"
-        said = "; ".join(failure.split(" (")[0] for failure in it.outcome.failures)
+        said = "; ".join([failure.split(" (")[0] for failure in it.outcome.failures] + list(it.mistakes[:1]))
         result.add_row(it.check.mutation, it.check.scenario, said, verdict)
     return result
 

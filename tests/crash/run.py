@@ -15,9 +15,14 @@ from tests.crash.audit import Findings
 from tests.crash.scenarios import Scenario
 from tests.crash.scene import TAKE_OVER_SECONDS, Scene
 from tests.kafka import find
+from tests.kafka.certificates import make_certificates
 from tests.kafka.local import LocalKafka
+from tests.kafka.secure import Security
 
 TROUBLE = re.compile(r"\"level\": ?\"(error|critical)\"|Traceback")
+
+MISTAKE = re.compile(r"\b(TypeError|AttributeError|NameError|ImportError|UnboundLocalError)\b")
+"""What a mutation that calls the code in another way brings about, and no rule that is broken on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,16 @@ class Outcome:
             "failures": list(self.failures),
             **asdict(self.findings),
         }
+
+    @property
+    def mistakes(self) -> list[str]:
+        """What processes say of errors in code: where a mutation is played, the mutation's own."""
+        return [
+            f"{file.name}: {line[:300]}"
+            for file in sorted(self.folder.glob("*.out"))
+            for line in file.read_text(errors="replace").splitlines()
+            if MISTAKE.search(line)
+        ]
 
     def evidence(self, lines: int = 12) -> str:
         """The last complaints of every process, for whoever looks into a failure."""
@@ -125,7 +140,12 @@ class Stages:
         folder.mkdir(parents=True)
         if not scenario.brokers:
             return play(scenario, self._shared, folder, seed, faults=faults, patience=patience)
-        cluster = LocalKafka(folder / "kafka", brokers=scenario.brokers, proxied=scenario.proxied)
+        cluster = LocalKafka(
+            folder / "kafka",
+            brokers=scenario.brokers,
+            proxied=scenario.proxied,
+            security=Security(make_certificates(folder / "certificates")) if scenario.secured else None,
+        )
         try:
             cluster.start()
             return play(scenario, cluster, folder, seed, faults=faults, patience=patience)

@@ -6,7 +6,8 @@ import json
 import random
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,13 +16,16 @@ from typing import Any, Self
 import aiokafka.errors
 import orjson
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import AclOperation
 
 from tests import marked
 from tests.crash.audit import Evidence, Findings, Moment, Recorded, Send, audit
+from tests.crash.definitions import FAKES, definition
 from tests.crash.simulated import Simulator
 from tests.crash.size import Size
 from tests.crash.topics import Topics
 from tests.kafka import records
+from tests.kafka.acls import Acls, worker_settings
 from tests.kafka.find import Kafka
 from tests.kafka.local import LocalKafka
 from tests.processes import ConnectorProcess
@@ -47,6 +51,7 @@ class Scene:
         doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
         outage: the provider was away and nothing else: nobody may be given up.
         spared: results that were read before the topic was deleted.
+        blocked: from when until when no result could be written.
         concluded: what was found when a scenario had to compare before it went on.
         failures: what went wrong beyond the audit.
     """
@@ -66,11 +71,13 @@ class Scene:
     doubtful: int = 0
     doubtful_least: int = 0
     outage: bool = False
+    blocked: list[tuple[float, float]] = field(default_factory=list)
     concluded: Findings | None = None
     spared: list[Recorded] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     produced: int = 0
     _simulators: dict[str, Simulator] = field(default_factory=dict)
+    _guarded: bool = False
 
     def __enter__(self) -> Self:
         self.dice.seed(self.seed)
@@ -79,8 +86,9 @@ class Scene:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             for name in self.size.providers:
-                self._simulators[name] = simulator = Simulator(self.folder, name, self.size.latency)
-                (self.folder / f"{name}.yaml").write_text(self.size.definition(simulator.url))
+                fake = FAKES.get(name, "json")
+                self._simulators[name] = simulator = Simulator(self.folder, name, self.size.latency, fake=fake)
+                (self.folder / f"{name}.yaml").write_text(definition(self.size, name, simulator.url))
             self.configure()
             self.create_topics()
         except BaseException:
@@ -108,7 +116,7 @@ class Scene:
         session = self.size.session
         drain = self.size.http_total + 10
         document = {
-            "kafka": {"bootstrap.servers": self.kafka.bootstrap},
+            "kafka": worker_settings(self.broker) if self._guarded else {"bootstrap.servers": self.kafka.bootstrap},
             "group": self.group,
             "topics": self.topics.settings(),
             "providers": [str(self.folder / f"{name}.yaml") for name in self.size.providers],
@@ -125,7 +133,7 @@ class Scene:
                 "rebalance": f"{drain + 15:g}s",
                 "drain": f"{drain:g}s",
                 "http_total": f"{self.size.http_total:g}s",
-                "broker_request": "20s",
+                "broker_request": f"{max(20.0, session):g}s",
                 "commit_interval": "500ms",
                 "stuck": "180s",
                 **timeouts,
@@ -141,6 +149,21 @@ class Scene:
         code = done.wait(60)
         assert code == 0, f"topics create ended with {code}\n{done.output}"
         self.topics.use_brokers_time()
+
+    def guard(self, *, without: Iterable[tuple[str, AclOperation]] = ()) -> Acls:
+        """Let workers do only what docs/security.md says they need, but for these. The topics are there already."""
+        acls = Acls(self.broker, self.name)
+        acls.allow_worker(without=without)
+        self._guarded = True
+        self.configure(refused="4s")
+        return acls
+
+    @contextmanager
+    def unwritable(self) -> Iterator[None]:
+        """While no result can be written."""
+        begun = time.time()
+        yield
+        self.blocked.append((begun, time.time()))
 
     @property
     def broker(self) -> LocalKafka:
@@ -174,6 +197,10 @@ class Scene:
         """Start a command on this stage's topics."""
         name = "-".join(["command", *command]).replace("/", "_")
         return self._start(*command, "--config", str(self.folder / "connector.yaml"), name=name)
+
+    def measuring(self) -> tuple[str, str]:
+        """The launcher's option with which a worker writes down how much CPU reading a reply takes."""
+        return "--measure-replies", str(self._readings)
 
     def kill(self, name: str) -> None:
         """SIGKILL."""
@@ -229,9 +256,7 @@ class Scene:
 
     def marks(self) -> list[dict[str, Any]]:
         """Points at which workers have died."""
-        if not self._marks.exists():
-            return []
-        return [orjson.loads(line) for line in self._marks.read_bytes().splitlines()]
+        return _lines(self._marks)
 
     def check(self, holds: bool, failure: str) -> None:
         if not holds:
@@ -315,6 +340,8 @@ class Scene:
             doubtful=self.doubtful,
             doubtful_least=self.doubtful_least,
             outage=self.outage,
+            unwritable=self.blocked,
+            readings=[mark["reading"] for mark in _lines(self._readings)],
             report=self.size.on_uncertain == "report",
             request_messages=self.size.at_once,
         )
@@ -326,9 +353,17 @@ class Scene:
     def _marks(self) -> Path:
         return self.folder / "marks.jsonl"
 
+    @property
+    def _readings(self) -> Path:
+        return self.folder / "readings.jsonl"
+
     def _start(
         self, *command: str, name: str, module: str = "connector", env: Mapping[str, str] | None = None
     ) -> ConnectorProcess:
         begin = partial(ConnectorProcess, self.folder / f"{name}.out", *command, module=module)
         # Without the working directory, which would come first.
         return begin(env={"PYTHONPATH": str(REPOSITORY), "PYTHONSAFEPATH": "1", **(env or {})})
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in file.read_bytes().splitlines()] if file.exists() else []

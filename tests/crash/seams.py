@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 Reached = Callable[[], None]
+
+_FIRST: dict[tuple[Any, str], Any] = {}
+"""Members as they were before anything was put in their place."""
 
 
 def mark(file: Path | None, **fields: Any) -> None:
@@ -40,9 +44,49 @@ class Fuse:
 
 
 def replace(owner: Any, name: str, value: Any) -> None:
-    """Put `value` in place of a member that must be there: a seam that has moved is an error, not a fault less."""
+    """Put `value` in place of a member that must be there: a seam that has moved is an error, not a fault less.
+
+    It must be called as the member is. Else the error of a call would be noticed, and not what is broken on purpose.
+    """
+    place = f"{owner.__name__}.{name}"
     assert hasattr(owner, name), f"{owner.__name__} has no {name} any more: correct tests/crash"
+    original = _FIRST.setdefault((owner, name), inspect.getattr_static(owner, name))
+    if isinstance(original, staticmethod):
+        original, given = original.__func__, value.__func__
+    else:
+        given = value
+    assert _kind(given) == _kind(original), f"{place} is {_kind(original)}, not {_kind(given)}: correct tests/crash"
+    if inspect.isroutine(original):
+        for positional, named in _calls(original):
+            try:
+                inspect.signature(given).bind(*positional, **named)
+            except TypeError as error:
+                raise AssertionError(f"{place} is called in another way ({error}): correct tests/crash") from error
     setattr(owner, name, value)
+
+
+def _kind(member: Any) -> str:
+    if inspect.isroutine(member):
+        if inspect.isasyncgenfunction(member):
+            return "an asynchronous generator"
+        if inspect.isgeneratorfunction(member):
+            return "a generator"
+        return "an async function" if inspect.iscoroutinefunction(member) else "a function"
+    return f"a {type(member).__name__}"
+
+
+def _calls(function: Callable[..., Any]) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """How it may be called: with all its parameters, with those it needs, with those that may be named by name."""
+    parameters = inspect.signature(function).parameters.values()
+    named = {it.name: it for it in parameters if it.kind is it.KEYWORD_ONLY}
+    placed = [it for it in parameters if it.kind in {it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD}]
+    yield [it.name for it in placed], dict.fromkeys(named, "")
+    yield (
+        [it.name for it in placed if it.default is it.empty],
+        {name: "" for name, it in named.items() if it.default is it.empty},
+    )
+    optional = [it for it in placed if it.default is not it.empty and it.kind is it.POSITIONAL_OR_KEYWORD]
+    yield [it.name for it in placed if it not in optional], {it.name: "" for it in optional} | dict.fromkeys(named, "")
 
 
 def around(

@@ -1,4 +1,4 @@
-"""How large a scenario is, and what follows from it: its events, its definition."""
+"""How large a scenario is, and what follows from it: its events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import orjson
 
 from connector.simulator.fake import Magic
 from tests import marked
-from tests.crash.audit import NOT_NOW
 from tests.kafka.records import Event
 
 REPEAT_ROUNDS = 400
@@ -33,6 +32,7 @@ class Size:
         repeats: one message in so many has the id of an earlier one of its partition; 0 for none.
         providers: definitions, each with a simulator of its own; messages take turns.
         http_total: time-out of a request.
+        unknown_run: of the definitions.
     """
 
     messages: int = 14_000
@@ -50,6 +50,7 @@ class Size:
     repeats: int = 0
     retry: str = "{attempts: 3, base: 3s, cap: 6s}"
     providers: tuple[str, ...] = ("fake",)
+    unknown_run: str = "20"
 
     @property
     def at_once(self) -> int:
@@ -81,35 +82,3 @@ class Size:
             return number
         earlier = number - partitions * (1 + number // self.repeats % REPEAT_ROUNDS)
         return number if earlier < 0 else earlier
-
-    def definition(self, url: str) -> str:
-        """The seed's payload, with the worker's name: the provider's log tells by it who has sent what."""
-        return f"""\
-method: POST
-url: "{url}/send"
-auth: {{basic: {{username: crash, password: "${{PROVIDER_PASSWORD}}"}}}}
-parameters:
-  json:
-    worker: "${{WORKER}}"
-    hid: "$$hid"
-    cid: "$$CampaignID"
-    msgs:
-      - {{to: "$$To", uid: "$${{message_id()}}", text: "$$Body"}}
-batching: {{key: msgs, records: {self.records}}}
-on_uncertain: {self.on_uncertain}
-limits: {{concurrency: {self.slots}}}
-retry: {self.retry}
-response:
-  rules:
-    - {{status: 200, when: "type(results) == 'array'", then: entries, id: batch}}
-  entries:
-    - each: results
-      match: {{"message_id()": uid}}
-      id: id
-      code: code
-      rules:
-        - {{when: "status == 'queued'", then: accept}}
-        - {{when: "code == '{NOT_NOW}'", then: retry}}
-        - {{when: "status == 'refused'", then: reject, reason: code}}
-http: {{private_hosts: true, total: {self.http_total:g}s}}
-"""

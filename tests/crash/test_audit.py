@@ -115,9 +115,30 @@ def _unknown(it: Evidence) -> None:
     it.results = [record(0, Status.UNKNOWN), *it.results[1:]]
 
 
+def _guess_a_broken_reply(it: Evidence) -> None:
+    it.sends = [replace(it.sends[0], doubtful=True)]
+    it.results = [*(record(number, Status.UNKNOWN) for number in range(3)), record(3)]
+
+
+def _send_again_what_a_broken_reply_was_for(it: Evidence) -> None:
+    it.sends = [replace(it.sends[0], doubtful=True), send(0, 1, time=101.0, again="x")]
+    it.results = [record(number, Status.UNKNOWN) for number in range(COUNT)]
+
+
+def _read_for_long(it: Evidence) -> None:
+    it.readings = [0.01, 2]
+
+
 def _guess(it: Evidence) -> None:
     it.doubtful = it.doubtful_least = 2
     _unknown(it)
+
+
+def _send_while_unwritable(it: Evidence) -> None:
+    """Sent before, again while nothing could be written, and written in the end; accounted for by a kill."""
+    it.unwritable = [(100.5, 101.5)]
+    it.sends = [*it.sends, send(1, 2, time=101.0, again="x")]
+    it.moments = [Moment("w0", 100.5, "killed")]
 
 
 def _behind(it: Evidence) -> None:
@@ -141,6 +162,10 @@ def _behind(it: Evidence) -> None:
         (_unknown, "unknown", 1),
         (_guess, "guessed", 1),
         (_behind, "uncommitted", 3),
+        (_send_while_unwritable, "unreported", 2),
+        (_guess_a_broken_reply, "guessed", 1),
+        (_send_again_what_a_broken_reply_was_for, "duplicated_sends", 2),
+        (_read_for_long, "reading", 2),
     ],
 )
 def test_each_broken_promise_is_found_and_is_the_only_one(
@@ -151,6 +176,20 @@ def test_each_broken_promise_is_found_and_is_the_only_one(
     found = audit(it)
     assert getattr(found, name) == count
     assert [complaint.split(":")[0].replace(" ", "_") for complaint in found.complaints()] == [name]
+
+
+def test_only_sends_of_what_was_owed_while_nothing_could_be_written_count_as_unreported() -> None:
+    it = evidence()
+    assert audit(it).unreported is None
+    it.unwritable = [(90.0, 91.0)]
+    assert audit(it).unreported == 0  # sent later
+    it.unwritable = [(102.5, 103.0)]
+    assert audit(it).unreported == 0  # written before
+    it.unwritable = [(101.0, 101.5)]
+    assert audit(it).unreported == 1
+    it.results = it.results[1:]
+    it.sends = [*it.sends, send(0, time=200.0)]
+    assert audit(it).unreported == 2  # never written: whatever is sent later was sent without a report
 
 
 def test_an_event_that_repeats_an_earlier_one_is_not_sent_and_says_so() -> None:
@@ -229,6 +268,7 @@ def test_a_line_of_the_simulators_log_is_read_with_worker_messages_and_whether_i
     assert [message.ref for message in later.seen] == ["m1"]  # refused for now: to be sent again
     assert not read_send(orjson.dumps(line | {"status": None, "fault": "drop after"})).answered
     assert not read_send(orjson.dumps(line | {"status": 503, "fault": "error"})).answered
+    assert read_send(orjson.dumps(line | {"fault": "broken headers"})).doubtful
 
 
 def test_an_event_is_known_by_its_place() -> None:

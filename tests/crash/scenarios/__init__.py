@@ -15,6 +15,7 @@ from tests.crash.scenarios import (
     reading,
     refused,
     repeats,
+    replies,
     retries,
     stops,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "reading",
     "refused",
     "repeats",
+    "replies",
     "retries",
     "stops",
 ]

@@ -11,6 +11,8 @@ from tests.crash.size import Size
 SLOW = Size(messages=3_000, session=6.0, records=10, slots=6, latency=0.5)
 """A worker of two sends about 60 messages a second: it would go on for long before too many results wait."""
 
+WAITS_FOR_BEARER = "waiting until an earlier bearer"
+
 LEEWAY_SECONDS = 1.0
 """From leaving a worker to the provider's log, on a busy machine."""
 
@@ -94,6 +96,33 @@ def one_id_twice(scene: Scene) -> None:
     scene.check(last < first, "both bearers of one id were sending")
 
 
+SLOW_SESSION = 40.0
+"""Heartbeats a third of it apart: the older bearer of an id does not hear for that long that there is another one."""
+
+
+@scenario("static", size=Size(messages=1_800, records=10, slots=6, latency=0.5, session=SLOW_SESSION, http_total=30.0))
+def one_id_slow(scene: Scene) -> None:
+    """The older of two bearers of one id stands still (SIGSTOP) while the other one joins, and then goes on."""
+    scene.configure(heartbeat=f"{SLOW_SESSION / 3:.0f}s", commit_interval="60s")  # else a commit tells it at once
+    scene.produce()
+    name = {"static_membership": "pod-0"}
+    scene.start("w0", settings=name)
+    scene.until_sent(0.1)
+    scene.workers["w0"].pause()
+    scene.start("w1", settings=name)
+    # It may be alive, and write what the provider has answered meanwhile: until then nothing may be read back.
+    scene.wait(lambda: WAITS_FOR_BEARER in scene.workers["w1"].output or scene.sent("w1"), "the younger one to join")
+    before = scene.sent("w0")
+    scene.workers["w0"].resume()
+    scene.until_sent(before + 1, worker="w0")
+    scene.ended("w0", 78)
+    last = max(send.time for send in scene.sends() if send.worker == "w0")
+    scene.uncertain += _sent_between(scene, "w0", last - scene.size.latency - LEEWAY_SECONDS, last)
+    scene.until_sent(1, worker="w1")
+    first = min(send.time for send in scene.sends() if send.worker == "w1")
+    scene.check(last < first, "both bearers of one id were sending")
+
+
 @scenario("clean", size=Size(messages=6_000, session=LONG_SESSION))
 def static_restart(scene: Scene) -> None:
     """One of two workers with `static_membership` is stopped and started again: no rebalance, and no wait."""
@@ -110,7 +139,7 @@ def static_restart(scene: Scene) -> None:
     scene.check(
         scene.workers["w1"].output.count("partitions opened") == opened, "a restart of w0 was a rebalance for w1"
     )
-    scene.check("waiting until an earlier bearer" not in scene.workers["w0-again"].output, "it waited for nobody")
+    scene.check(WAITS_FOR_BEARER not in scene.workers["w0-again"].output, "it waited for nobody")
 
 
 @scenario("kill", size=Size(messages=6_000))

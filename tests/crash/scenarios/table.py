@@ -23,6 +23,7 @@ class Scenario:
         promise: under which heading of docs/guarantees.md it stands.
         brokers: of its own, which it may break; 0 shares the run's.
         proxied: its workers may reach the brokers by a way that can be cut.
+        secured: its broker has access rules, which a worker may be put under.
         quick: one of those in `make test`.
     """
 
@@ -34,6 +35,7 @@ class Scenario:
     brokers: int = 0
     quick: bool = False
     proxied: bool = False
+    secured: bool = False
 
 
 SCENARIOS: dict[str, Scenario] = {}
@@ -45,14 +47,20 @@ def add(scenario: Scenario) -> None:
 
 
 def scenario(
-    promise: str, *, size: Size | None = None, brokers: int = 0, quick: bool = False, proxied: bool = False
+    promise: str,
+    *,
+    size: Size | None = None,
+    brokers: int = 0,
+    quick: bool = False,
+    proxied: bool = False,
+    secured: bool = False,
 ) -> Callable[[Play], Play]:
     """Put a function into the table: its name, and the first line of its docstring as the fault."""
 
     def enter(play: Callable[[Scene], None]) -> Callable[[Scene], None]:
         name = play.__name__.replace("_", "-")
         about = (play.__doc__ or "").splitlines()[0].rstrip(".")
-        add(Scenario(name, about, play, size or Size(), promise, brokers, quick, proxied))
+        add(Scenario(name, about, play, size or Size(), promise, brokers, quick, proxied, secured))
         return play
 
     return enter
