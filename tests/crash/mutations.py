@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.crash.seams import replace
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 45.0
 """A worker that cannot finish any more is not waited for as long as a sound one."""
 
 

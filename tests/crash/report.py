@@ -15,6 +15,7 @@ from rich.table import Table
 
 from tests.crash.mutations import Check
 from tests.crash.run import Outcome
+from tests.crash.scene import NOBODY_LEFT
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -26,6 +27,10 @@ class Mutated:
     Attributes:
         mistakes: errors of the mutation itself, which prove nothing.
         noticed: the audit reported what it had to, and for no other reason.
+
+    On a slow machine a scenario may not come to its end in time. Then events have no result, or no offset, that would
+    have had one: `lost` counts where everything else was done, `uncommitted` where nothing was lost, or nobody is left
+    who could have done it.
     """
 
     check: Check
@@ -36,8 +41,16 @@ class Mutated:
     def noticed(self) -> bool:
         if self.mistakes:
             return False
+        found = self.outcome.findings
+        unfinished = found.uncommitted if self.check.finding == "lost" else found.lost
+        if self.check.finding in {"lost", "uncommitted"} and unfinished and not self._nobody_left:
+            return False
         words = self.check.finding.replace("_", " ")
         return any(failure.startswith(words) for failure in self.outcome.failures)
+
+    @property
+    def _nobody_left(self) -> bool:
+        return any(failure.startswith(NOBODY_LEFT) for failure in self.outcome.failures)
 
     def as_json(self) -> dict[str, Any]:
         return {

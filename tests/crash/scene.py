@@ -33,6 +33,7 @@ from tests.waiting import wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 LAUNCHER = "tests.crash.launch"
+NOBODY_LEFT = "no worker is left"
 TAKE_OVER_SECONDS = 120.0
 """Long enough for a session to run out, a rebalance, a drain and the rest of a backlog on a busy machine."""
 
@@ -287,7 +288,7 @@ class Scene:
         def met() -> bool:
             if condition():
                 return True
-            assert any(worker.running for worker in self.workers.values()), f"no worker is left; waited for {what}"
+            assert any(worker.running for worker in self.workers.values()), f"{NOBODY_LEFT}; waited for {what}"
             return False
 
         wait_until(met, what, within=self.patience)
