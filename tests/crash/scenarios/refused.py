@@ -14,7 +14,7 @@ TOO_SMALL, DEFAULT = "80", "1048588"
 
 WRITE = AclOperation.WRITE
 SMALL = Size(session=LONG_SESSION, messages=6_000)
-END_SECONDS = 30.0
+END_SECONDS = 60.0
 """A worker that is refused ends by then: rules are waited for for 4 s here."""
 
 
@@ -104,7 +104,7 @@ def _two_at_work(scene: Scene) -> None:
 
 def _refused(scene: Scene, *workers: str) -> None:
     for worker in workers:
-        scene.ended(worker, 78, END_SECONDS)
+        scene.ended(worker, 78, min(END_SECONDS, scene.patience))
 
 
 def _start_in_vain(scene: Scene, *workers: str) -> None:
