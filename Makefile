@@ -7,6 +7,9 @@ READY := $(VENV)/.ready
 # once, each process with brokers of its own.
 SLOW := tests/kafka tests/contract tests/integration tests/crash tests/demo/test_demo.py
 
+# Tests start hundreds of interpreters: each would compile everything anew where bytecode is not kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 STEADY ?= 1800
 FAULTS ?= 3600
 SEED ?= 1
@@ -37,6 +40,9 @@ lint: $(READY) ## style, types, import directions
 check: lint ## lint, generated files, unit tests: under 90 seconds
 	@echo "== unit tests"
 	@$(BIN)/python -m pytest -q --numprocesses=auto $(addprefix --ignore=,$(SLOW))
+
+# More examples and seeds of the same tests: tests/thorough.py.
+test: export THOROUGH ?= 1
 
 test: check ## check, then everything against a real Kafka: contracts, integration, crashes
 	@echo "== tests with Kafka (KAFKA_BOOTSTRAP, a container, local Java or, with less proven, the embedded broker)"

@@ -4,9 +4,11 @@ import signal
 
 from hypothesis import settings
 
+from tests.thorough import examples
+
 # No assertion on time: a busy machine is no fault of the code.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+settings.register_profile("ours", deadline=None, max_examples=examples(100))
+settings.load_profile("ours")
 
 # A shell starts what it runs in the background with SIGINT ignored, and children inherit that: those that a test
 # interrupts would go on.

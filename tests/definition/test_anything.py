@@ -17,6 +17,7 @@ from connector.definition.shape import Kinds, ListOf, Record, Shape
 from connector.errors import DefinitionError
 from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
+from tests.thorough import examples
 
 from .write import FIXTURES
 
@@ -87,13 +88,13 @@ def compiled(operation: Any) -> None:
             continue
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(shaped(DEFINITION))
 def test_any_structure_is_loaded_or_explained(structure: Any) -> None:
     explained(json.dumps(structure, ensure_ascii=False))
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.sampled_from(sorted(FIXTURES.glob("*.yaml"))), st.data())
 def test_a_draft_with_a_piece_cut_out_is_loaded_or_explained(file: Path, data: st.DataObject) -> None:
     text = file.read_text("utf-8")

@@ -13,6 +13,7 @@ from connector.definition.expression import MISSING, parse
 from connector.definition.filters import FILTERS
 from connector.errors import MessageError
 from connector.model import Batch, Message
+from tests.thorough import examples
 
 BATCH = Batch("ab" * 16, 1_700_000_000.0)
 REFUSED = object()
@@ -186,13 +187,13 @@ WRITTEN = {
 }
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(name=st.sampled_from(sorted(FILTERS)), value=JSON)
 def test_any_json_value_is_taken_or_refused_with_a_reason(name: str, value: Any) -> None:
     apply(WRITTEN.get(name, name), value)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(name=st.sampled_from(sorted(name for name, each in FILTERS.items() if each.normalises)), value=JSON)
 def test_a_normalising_filter_applied_twice_gives_what_it_gave_once(name: str, value: Any) -> None:
     once = parse(f"x|{WRITTEN.get(name, name)}").normalise()

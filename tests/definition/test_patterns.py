@@ -16,6 +16,7 @@ from connector.definition.environment import Environment
 from connector.definition.files import CATALOGUE
 from connector.definition.load import load
 from connector.definition.patterns import GROUPS, LENGTH, PatternError, compile_pattern
+from tests.thorough import examples
 
 from .write import EMPTY, FIXTURES, SOUND, problems_of
 
@@ -109,7 +110,7 @@ def test_shipped_expressions_say_what_they_said_to_re(name: str, source: str) ->
     """The same matches, groups and places in ASCII, a line break at the end left aside; see `decode_text`."""
     ours, theirs = compile_pattern(source), re.compile(source, re.ASCII)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=examples(150), deadline=None)
     @given(TEXTS)
     def alike(text: str) -> None:
         text = text.encode("utf-8", "replace").decode().replace("\x0b", "").rstrip("\r\n")
@@ -127,7 +128,7 @@ SAFE = st.sampled_from(
 TAILS = st.sampled_from(["", "*", "+", "?", "{2}", "{1,3}", "*?", "+?"])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(st.tuples(SAFE, TAILS), max_size=6), st.text(alphabet="abé1 .\n", max_size=12))
 def test_what_both_engines_know_means_the_same(parts: list[tuple[str, str]], text: str) -> None:
     source = "".join(part + ("" if part in "^$" else tail) for part, tail in parts)
@@ -162,7 +163,7 @@ def test_places_are_characters_and_half_a_surrogate_pair_is_read() -> None:
     assert found.groupdict() == {"id": "12"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.text(alphabet="a(?P<=!>:)[]{}*+?|\\^$.,01Zz-dpLCQEuN", max_size=25))
 def test_any_text_is_compiled_or_explained(source: str) -> None:
     error = refusal(source)

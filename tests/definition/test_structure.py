@@ -23,6 +23,7 @@ from connector.definition.tree import Operation
 from connector.definition.walk import uses
 from connector.model import Batch, Message, Request
 from connector.request.compile import Renderer, compile_operation
+from tests.thorough import examples
 
 from .write import FIXTURES
 
@@ -126,7 +127,7 @@ def replaced(value: Any, text: str) -> Any:
 
 
 @pytest.mark.parametrize("name", sorted(operations()))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(text=TEXTS)
 @example(f"न{HOSTILE[0]}")
 @example(f"न{HOSTILE[1]}")

@@ -16,6 +16,7 @@ from connector.delivery.concurrency import Concurrency
 from connector.delivery.hours import Schedule
 from connector.delivery.limiter import GRAINS, Limiter, Meter
 from connector.delivery.retry import Backoff
+from tests.thorough import examples
 
 # ---- limiter --------------------------------------------------------------------------------------------------------
 
@@ -25,7 +26,7 @@ from connector.delivery.retry import Backoff
     seconds=st.sampled_from([1.0, 5.0, 60.0]),
     demand=st.lists(st.tuples(st.integers(1, 200), st.floats(0.0, 3.0)), min_size=5, max_size=80),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_never_more_than_the_amount_in_any_window(amount: int, seconds: float, demand: list[tuple[int, float]]) -> None:
     """Counted exactly, as a strict provider would, over every window that ends with a grant."""
     now = 50.0

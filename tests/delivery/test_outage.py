@@ -1,7 +1,6 @@
 """A provider's outage costs no message: however it fails, at whatever rate, and however suddenly."""
 
 import asyncio
-import os
 from collections import Counter
 from random import Random
 
@@ -10,13 +9,16 @@ import pytest
 from connector.definition.tree import Batching, Limits, Retry
 from connector.errors import Phase, RequestError
 from connector.model import Outcome
+from tests.thorough import THOROUGH
 
 from .virtual import simulate
 from .world import ACCEPT, Call, FakeRenderer, World, names, operation
 
 ATTEMPTS = Retry().attempts
-SEEDS = int(os.environ.get("OUTAGE_SEEDS", "1"))
-"""Each cell is simulated so often, every time with other moments and campaigns; three take a minute."""
+SEEDS = 3 if THOROUGH else 1
+"""Each cell is simulated so often, every time with other moments and campaigns."""
+LOADS = [(4, 1), (40, 1), (4000, 500)] if THOROUGH else [(4, 1), (20, 1), (1000, 125)]
+"""Messages a second, and how many fit a request. The last needs batches: eight full requests a second either way."""
 
 KINDS = {
     "503": lambda: Outcome("uncertain", reason="HTTP 503", rule="built-in 5xx"),
@@ -62,7 +64,7 @@ async def under_load(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("rate", "records"), [(4, 1), (40, 1), (4000, 500)])
+@pytest.mark.parametrize(("rate", "records"), LOADS)
 def test_an_outage_that_begins_under_load_costs_no_message(kind: str, rate: float, records: int) -> None:
     for seed in range(SEEDS):
 

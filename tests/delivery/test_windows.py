@@ -10,6 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from connector.delivery.item import Item
 from connector.delivery.windows import LONE_STREAK, REQUEST_BYTES, Key, Shape, Window, Windows
+from tests.thorough import examples
 
 WAIT, WAIT_MAX, FULL = 1.0, 5.0, 10
 NOW = datetime.now(UTC)
@@ -273,7 +274,7 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestModel.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 
 
 def test_a_window_that_was_full_before_is_noticed_when_it_is_full_again() -> None:

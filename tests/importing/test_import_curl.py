@@ -16,6 +16,7 @@ from connector.errors import UsageError
 from connector.importing.curl import read_command
 from connector.importing.draft import from_call
 from connector.importing.shell import words
+from tests.thorough import examples
 
 from .sent import CURL, imported, listening, rendered, sent_by_curl
 
@@ -331,7 +332,7 @@ def test_the_command_may_stand_on_the_command_line_or_in_a_file(tmp_path: Path) 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufdd0\ufdd1"), max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(constant=TEXTS, body=TEXTS.filter(bool), name=st.text("abxyz$ {}.-", min_size=1, max_size=8))
 def test_any_constant_comes_back_as_it_was_quoted(
     constant: str, body: str, name: str, tmp_path_factory: pytest.TempPathFactory
@@ -406,7 +407,7 @@ PLACES = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.sampled_from(PLACES), SOUP, st.booleans(), st.booleans())
 def test_any_command_is_imported_or_refused_with_a_reason(
     place: str, soup: list[tuple[str, str]], get: bool, quoted: bool

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from connector.definition.expression import MISSING, parse
 from connector.definition.tree import EntrySource, Match, Response
 from tests.request.trees import batch, message, renderer
+from tests.thorough import examples
 
 # Few values, so that equal ones meet: texts, numbers and truth values that Python takes for each other, nothing at all.
 few = st.sampled_from(["a", "b", "1", "", None, 1, 1.0, True, False, 0, ["a"], {"a": 1}, '{"a":1}', "a&b=1"])
@@ -45,7 +46,7 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize(("body", "options"), OUTSIDE.values(), ids=OUTSIDE.keys())
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.fixed_dictionaries({"h": few, "g": few, "i": few}), st.sampled_from("hgi"), few)
 def test_keys_are_equal_exactly_when_everything_outside_the_records_renders_to_the_same_bytes(
     body, options, one, name, value
@@ -58,7 +59,7 @@ def test_keys_are_equal_exactly_when_everything_outside_the_records_renders_to_t
     assert (send.batch_key(first) == send.batch_key(second)) == same
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(st.fixed_dictionaries({"h": few, "i": few}), min_size=1, max_size=8))
 def test_keys_asked_for_at_once_are_those_asked_for_one_by_one(customs):
     send = renderer({"h": "$${h?}", "i": "$${i?}", "t": "$${TemplateID?}", "r": ["$$To"]}, key="r")
@@ -73,7 +74,7 @@ def test_keys_asked_for_at_once_are_those_asked_for_one_by_one(customs):
         assert keys == [(custom["h"], custom["i"], "t") for custom in customs]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(
     st.lists(st.tuples(st.integers(1, 6), st.sampled_from("abc"), st.integers(0, 60)), max_size=40),
     st.integers(60, 400),
@@ -105,7 +106,7 @@ def test_every_message_is_sent_invalid_or_left_and_what_is_sent_stands_in_the_re
         assert len({m.to for m in sent}) == len({m.custom["uid"] for m in sent}) == len(sent)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=60), st.integers(50, 2000))
 def test_what_is_sent_is_the_largest_prefix_that_fits(sizes, bound):
     send = renderer([{"to": "$$To", "text": "$$Body"}], key=".", max_bytes=bound)
@@ -125,7 +126,7 @@ def test_what_is_sent_is_the_largest_prefix_that_fits(sizes, bound):
     assert rendered.left == others[len(rendered.sent) :]
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(st.tuples(st.sampled_from(["x", "y", "z"]), st.integers(1, 9), st.integers()), min_size=1, max_size=30))
 def test_maps_merge_to_what_each_message_said(rows):
     send = renderer({"to": ["$$To"], "v": {"$$name": {"$$To": "$$value"}}}, key=["to", "v"])

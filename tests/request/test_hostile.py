@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.request.trees import batch, message, renderer
+from tests.thorough import examples
 
 HOSTILE = {
     "quotes": "a\"b'c`d\\",
@@ -91,14 +92,14 @@ def test_hostile_text_comes_back_as_it_went_in(through, text):
     assert through(text) == text
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(texts)
 def test_any_text_comes_back_as_it_went_in(text):
     for through in (through_json, through_form, through_query, through_json_in_a_form, through_text):
         assert through(text) == text
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(xml_texts)
 def test_any_text_that_xml_can_hold_comes_back_as_it_went_in(text):
     send = renderer({"m": {"sms": [{"@t": "$$Body", "#text": "$$Body", "to": "$$To"}]}}, kind="xml", key="m.sms")
@@ -109,7 +110,7 @@ def test_any_text_that_xml_can_hold_comes_back_as_it_went_in(text):
     assert (sms.get("t"), sms.text, [child.tag for child in sms]) == (text, text, ["to"])
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.lists(st.tuples(texts, json_values.filter(lambda value: value not in (None, ""))), min_size=1, max_size=6))
 def test_a_json_batch_holds_exactly_the_messages_that_went_in(given):
     send = renderer({"hid": "$$hid", "msgs": [{"to": "$$To", "text": "$$Body", "v": "$$v"}], "end": True}, key="msgs")
@@ -124,7 +125,7 @@ def test_a_json_batch_holds_exactly_the_messages_that_went_in(given):
     }
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(st.dictionaries(texts, json_values, max_size=5))
 def test_a_spread_map_stands_in_its_record_or_makes_its_message_invalid(variables):
     send = renderer({"r": [{"mobiles": "$$To", "...": "$$TemplateVariables"}]}, key="r")

@@ -14,6 +14,7 @@ from jmespath.exceptions import JMESPathError
 from connector.model import Priority
 from connector.request.when import compile_when
 from tests.request.trees import message, renderer
+from tests.thorough import examples
 
 EXPRESSIONS = [
     "body",
@@ -58,7 +59,7 @@ messages = st.builds(
 
 
 @pytest.mark.parametrize("source", EXPRESSIONS)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(messages)
 def test_it_says_what_the_library_says_of_the_event(source, given):
     try:

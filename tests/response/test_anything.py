@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from connector.model import Reply
 from connector.response.compile import Reader, compile_response
+from tests.thorough import examples
 
 from .build import NOW, batch, messages, operation, read, reader, reply
 
@@ -138,7 +139,7 @@ HEADERS = st.dictionaries(
 THENS = {"accept", "reject", "retry", "throttle", "pause", "defer", "uncertain", "unknown", "split"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     body=BODIES,
     status=st.sampled_from([200, 201, 204, 302, 400, 401, 408, 429, 500, 503]) | st.integers(0, 1000),
@@ -205,7 +206,7 @@ def harm(entries: list[Any], harms: list[tuple[str, int]]) -> list[Any]:
     return entries
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(data=st.data(), states=st.lists(st.sampled_from(["ok", "no"]), min_size=1, max_size=8), harms=HARMS)
 def test_entries_found_by_value_never_speak_for_another(data: st.DataObject, states: list[str], harms: Any) -> None:
     """Each message's outcome is the truth about it, or unknown."""
@@ -223,7 +224,7 @@ def test_entries_found_by_value_never_speak_for_another(data: st.DataObject, sta
             assert (outcome.then, outcome.provider_message_id) == ("unknown", None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(data=st.data(), count=st.integers(1, 8), harms=HARMS)
 def test_index_is_the_order_or_nothing(data: st.DataObject, count: int, harms: Any) -> None:
     honest = [{"ref": f"m{i}", "id": f"id-{i}", "state": "ok", "to": i} for i in range(count)]
@@ -237,7 +238,7 @@ def test_index_is_the_order_or_nothing(data: st.DataObject, count: int, harms: A
             assert outcome.provider_message_id == (entry["id"] if entry else None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     count=st.integers(1, 6),
     bad=st.lists(st.integers(0, 5), max_size=4),
@@ -254,7 +255,7 @@ def test_rest_holds_only_when_all_counts_fit(count: int, bad: list[int], good: i
         assert outcome.then == ("reject" if message.to[1:] in named else "accept" if fits else "unknown")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(count=st.integers(1, 20), at=st.integers(0, 5000), truncated=st.booleans())
 def test_a_reply_cut_anywhere_is_whole_or_unknown(count: int, at: int, truncated: bool) -> None:
     body = json.dumps({"list": [{"ref": each.message_id, "id": each.to} for each in messages(count)]}).encode()

@@ -18,6 +18,7 @@ from connector.definition.environment import Environment
 from connector.definition.load import load
 from connector.model import Batch, Message, Reply
 from connector.response.compile import Reader, compile_response
+from tests.thorough import examples
 
 from .build import NOW
 
@@ -125,7 +126,7 @@ def harmed(entries: list[Entry], harms: list[tuple[str, int]]) -> list[Entry]:
 
 
 @pytest.mark.parametrize("name", REPLIES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     data=st.data(),
     taken=st.lists(st.booleans(), min_size=2, max_size=6),

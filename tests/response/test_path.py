@@ -14,6 +14,7 @@ from jmespath.exceptions import JMESPathError
 from connector.definition.jmes_checks import OVER_REPLIES
 from connector.response.functions import ReplyFunctions
 from connector.response.path import PathError, compile_condition, compile_path, truthy
+from tests.thorough import examples
 
 
 def search(source: str, document: Any) -> Any:
@@ -192,7 +193,7 @@ DOCUMENTS = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(source=EXPRESSIONS, document=DOCUMENTS)
 def test_closures_agree_with_the_library(source: str, document: Any) -> None:
     faults: Counter[str] = Counter()

@@ -15,6 +15,7 @@ from connector.stream.committer import Committer
 from connector.stream.ledger import Ledger, Marks
 from connector.stream.offsets import Offsets
 from connector.stream.partition import Partition
+from tests.thorough import examples
 
 
 class Broker:
@@ -103,7 +104,7 @@ async def test_what_was_never_committed_confirms_nothing() -> None:
     assert broker.seen == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(some.lists(some.sampled_from(["commit", "confirm", "answer", "refuse", "move", "turn"]), max_size=40))
 def test_one_at_a_time_in_every_order_of_calls_and_answers(steps: list[str]) -> None:
     async def play() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from connector.stream.control import decode_message
 from connector.stream.unreadable import IDENTITY, SCAN_BYTES, fault, identity
+from tests.thorough import examples
 
 START = '{"message_id": "m1", "provider": "acme", "campaign_id": "c1", "to": "+919812345678"'
 WHOLE = ("m1", "acme", "c1", "+919812345678")
@@ -143,7 +144,7 @@ def test_whatever_the_bytes_there_is_a_reason(raw):
     assert len(identity(raw)) == 5
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.integers(0, len(EVENT)), st.text(alphabet='{}[]",:\\u d83NaI\0é', max_size=8))
 def test_an_event_damaged_behind_its_identity_keeps_it(place, damage):
     place = max(place, len(START))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +96,7 @@ def test_a_unit_test_that_logs_a_secret_fails(tmp_path: Path, where: str) -> Non
     file = tmp_path / "test_it.py"
     file.write_text(f"import logging, structlog\nfrom tests.marked import PASSWORD\ndef test_it():\n    {where}\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.marked", "-c", "/dev/null", str(file)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout
     assert "a secret is shown" in done.stdout
