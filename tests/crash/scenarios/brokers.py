@@ -11,16 +11,18 @@ from tests.crash.size import Size
 def broker_restart(scene: Scene) -> None:
     """The only broker is shut down and started again under load."""
     under_load(scene)
-    scene.broker.shut_down()
-    scene.broker.restart()
+    with scene.unwritable():
+        scene.broker.shut_down()
+        scene.broker.restart()
 
 
 @scenario("broker", size=CLEAN, brokers=1)
 def broker_killed(scene: Scene) -> None:
     """The only broker is killed and started again under load."""
     under_load(scene)
-    scene.broker.kill()
-    scene.broker.restart()
+    with scene.unwritable():
+        scene.broker.kill()
+        scene.broker.restart()
 
 
 @scenario("cut", size=CLEAN, brokers=1)
@@ -37,9 +39,10 @@ def broker_paused(scene: Scene) -> None:
 def broker_away(scene: Scene) -> None:
     """The only broker is away for a minute."""
     under_load(scene)
-    scene.broker.kill()
-    scene.hold(60)
-    scene.broker.restart()
+    with scene.unwritable():
+        scene.broker.kill()
+        scene.hold(60)
+        scene.broker.restart()
 
 
 @scenario("broker", size=Size(session=LONG_SESSION, replication=3), brokers=3)

@@ -61,10 +61,11 @@ def results_deleted(scene: Scene) -> None:
     scene.start("w0")
     scene.until_committed()
     scene.spare_results()
-    scene.topics.delete(scene.topics.results)
-    scene.produce(2_000)
-    scene.until_sent(scene.size.messages + scene.size.records)
-    scene.topics.create_results(scene.size.partitions)
+    with scene.unwritable():
+        scene.topics.delete(scene.topics.results)
+        scene.produce(2_000)
+        scene.until_sent(scene.size.messages + scene.size.records)
+        scene.topics.create_results(scene.size.partitions)
 
 
 @scenario("offsets", size=CLEAN)
