@@ -57,10 +57,10 @@ def replies_changed(scene: Scene) -> None:
     scene.provider()
 
 
-@scenario("provider", size=Size(messages=6_000, providers=("fake", HOSTILE), unknown_run="off"))
+@scenario("provider", size=Size(messages=4_000, providers=("fake", HOSTILE), unknown_run="off"))
 def replies_costly(scene: Scene) -> None:
-    """One of two providers answers with what takes much work to read, forty times; a worker is killed meanwhile."""
-    scene.provider(HOSTILE, costly="any", times=40)
+    """One of two providers answers with what takes much work to read, 24 times; a worker is killed meanwhile."""
+    scene.provider(HOSTILE, costly="any", times=24)
     scene.produce()
     scene.start("w0", *scene.measuring())
     scene.start("w1", *scene.measuring())
@@ -70,7 +70,7 @@ def replies_costly(scene: Scene) -> None:
     scene.start("w2", *scene.measuring())
 
 
-@scenario("provider", size=Size(messages=3_000, latency=0.1, providers=("fake", TOKENS)))
+@scenario("provider", size=Size(messages=2_000, latency=0.1, providers=("fake", TOKENS)))
 def tokens_wrong(scene: Scene) -> None:
     """One of two providers' token endpoint answers nonsense and a short-lived token in turn; a worker is killed."""
     scene.provider(TOKENS, token_turns=True, expires_in=1)
