@@ -1,8 +1,8 @@
 """`sms-connector` with a fault in it: dies at a chosen point, has its commits refused, or breaks a rule on purpose.
 
     python -m tests.crash.launch [--die-at POINT:N] [--refuse-commits] [--refuse-reads] [--hold-results N]
-                                 [--measure-replies FILE] [--clock ahead|jumps] [--mutate NAME] [--marks FILE]
-                                 run --config …
+                                 [--measure-replies FILE] [--begin-with FILE] [--clock ahead|jumps]
+                                 [--mutate NAME] [--marks FILE] run --config …
 
 The product has no fail points. They are put into the seams between its parts from here, before it starts: a *point*
 ends the process with SIGKILL when it is reached for the N-th time and writes the moment to FILE; a *mutation* breaks
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from tests.crash.clocks import CLOCKS, set_clock
@@ -21,6 +22,7 @@ from tests.crash.points import POINTS
 from tests.crash.readings import measure_replies
 from tests.crash.refusals import hold_results, refuse_commits, refuse_reads
 from tests.crash.seams import Fuse
+from tests.waiting import POLL_SECONDS
 
 
 def parse_fuse(text: str) -> tuple[str, int]:
@@ -41,6 +43,7 @@ def main(argv: list[str]) -> None:
     parser.add_argument("--refuse-reads", action="store_true")
     parser.add_argument("--hold-results", type=int, metavar="N")
     parser.add_argument("--measure-replies", type=Path, metavar="FILE")
+    parser.add_argument("--begin-with", type=Path, metavar="FILE", help="wait, ready to begin, until it is there")
     parser.add_argument("--clock", choices=CLOCKS)
     parser.add_argument("--mutate", choices=MUTATIONS, action="append", default=[])
     parser.add_argument("--marks", type=Path)
@@ -62,6 +65,11 @@ def main(argv: list[str]) -> None:
         POINTS[point](Fuse(point, count, options.marks))
     from connector.cli.main import main as run
 
+    if options.begin_with is not None:
+        import connector.stream.process  # noqa: F401  what takes longest to import
+
+        while not options.begin_with.exists():
+            time.sleep(POLL_SECONDS)
     run(options.command)
 
 

@@ -44,7 +44,7 @@ CHECKS = (
     Check("give-up-in-outages", "outage", "given_up"),
     Check("trust-the-clock", "sigstop", "duplicated_results"),
     Check("do-without-heartbeats", "cut-off", "duplicated_results"),
-    Check("begin-at-once", "one-id-slow", "duplicated_results"),
+    Check("begin-at-once", "one-id-unheard", "duplicated_results"),
     Check("keep-the-queue", "cut-off", "duplicated_results"),
     Check("read-uncommitted", "transactions-aborted", "misplaced"),
     Check("forget-markers", "transactions-aborted", "uncommitted"),
