@@ -176,6 +176,7 @@ class Findings:
             ("denied", 0),
             ("uncommitted", 0),
             ("given_up", 0),
+            ("leaked", 0),
             ("unreported", MOST_UNREPORTED),
             ("reading", MOST_READING_SECONDS),
         ):

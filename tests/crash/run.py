@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
 
-from tests.crash.audit import Findings
+from tests.crash.audit import EXAMPLES, Findings
 from tests.crash.scenarios import Scenario
 from tests.crash.scene import TAKE_OVER_SECONDS, Scene
 from tests.kafka import find
@@ -95,7 +95,7 @@ def play(
             findings = scene.audit()
     leaks = scene.leaks()
     findings.leaked = len(leaks)
-    failures = (*scene.failures, *findings.complaints(), *leaks)
+    failures = (*scene.failures, *findings.complaints(), *leaks[:EXAMPLES])
     return Outcome(scenario, seed, folder, time.monotonic() - started, findings, failures)
 
 

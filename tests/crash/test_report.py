@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.crash.audit import Findings
-from tests.crash.mutations import Check
+from tests.crash.mutations import CHECKS, Check
 from tests.crash.report import Mutated
 from tests.crash.run import Outcome
 from tests.crash.scenarios import SCENARIOS
@@ -17,6 +17,11 @@ def mutated(finding: str, *before: str, mistakes: tuple[str, ...] = (), **number
     findings = Findings(**numbers)
     outcome = Outcome(SCENARIOS["calm"], 1, Path(), 1.0, findings, (*before, *findings.complaints()))
     return Mutated(Check("any", "calm", finding), outcome, mistakes)
+
+
+def test_every_finding_that_a_mutation_is_to_bring_about_is_one_that_is_complained_of() -> None:
+    for check in CHECKS:
+        assert mutated(check.finding, **{check.finding: 1_000}).noticed, check
 
 
 @pytest.mark.parametrize(
@@ -29,6 +34,7 @@ def mutated(finding: str, *before: str, mistakes: tuple[str, ...] = (), **number
         (mutated("uncommitted", "no worker is left; waited for offsets", lost=5, uncommitted=5), True),
         (mutated("duplicated_results", duplicated_results=5, lost=5, uncommitted=5), True),
         (mutated("duplicated_results", lost=5), False),
+        (mutated("leaked", leaked=1), True),
         (mutated("unreported", unreported=2), True),
         (mutated("unreported", unreported=1), False),
         (mutated("lost", lost=5, mistakes=("w0.out: TypeError",)), False),
