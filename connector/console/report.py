@@ -74,6 +74,8 @@ def _reason(status: WorkerStatus) -> str:
         return f"nothing is sent: Kafka refuses what has to be written to {status.refused}{owed}"
     if status.stopping:
         return "the worker is stopping"
+    if status.cut_off:
+        return "nothing is sent: no heartbeat was answered for half a session, the worker is cut off from the brokers"
     return "" if status.ready else "the group has not given it its partitions"
 
 

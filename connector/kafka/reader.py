@@ -10,11 +10,18 @@ from typing import NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
 
 from connector.errors import ConnectorError
 from connector.kafka.admin import open_admin
 from connector.kafka.clients import connect
+from connector.kafka.committed import committed_offsets
 from connector.kafka.fetched import Reading, own_record_bytes
 from connector.kafka.guarded import Consumer
 from connector.kafka.skipped import Skipped
@@ -123,14 +130,20 @@ class Reader:
         if not partitions:
             return {}
         asked = list(partitions)
-        offsets = await _coordinated(lambda: self._admin.list_consumer_group_offsets(group, partitions=asked))
-        return {tp: found.offset for tp, found in offsets.items() if found.offset >= 0}
+        offsets = await _coordinated(lambda: committed_offsets(self._admin, group, asked))
+        return {tp: found.offset for tp, found in offsets.items()}
 
     async def members(self, group: str) -> Members:
         """State and size of the group."""
-        (response,) = await _coordinated(lambda: self._admin.describe_consumer_groups([group]))
-        _error, _name, state, _type, _protocol, members = response.groups[0][:6]
-        return Members(state, len(members))
+
+        async def ask() -> Members:
+            (response,) = await self._admin.describe_consumer_groups([group])
+            error, _name, state, _type, _protocol, members = response.groups[0][:6]
+            if error:
+                raise for_code(error)(f"group {group}")
+            return Members(state, len(members))
+
+        return await _coordinated(ask)
 
     async def scan(
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
@@ -229,7 +242,7 @@ async def _coordinated(ask: Callable[[], Awaitable[T]]) -> T:
     for _ in range(COORDINATOR_TRIES):
         try:
             return await ask()
-        except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError):
+        except (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError):
             await asyncio.sleep(COORDINATOR_SECONDS)
     return await ask()
 

@@ -134,6 +134,12 @@ def _timeouts(timeouts: Timeouts) -> Iterator[Clash]:
         ),
         ("session", t.session, "broker_request", "broker_request must not be shorter than session"),
         ("rebalance", t.rebalance + t.drain, "stuck", "stuck must be longer than rebalance + drain"),
+        (
+            "refused",
+            t.refused + FINISH_SECONDS,
+            "stuck",
+            "stuck must end 5s after refused does, or a worker whose access is refused is restarted (71) in a loop",
+        ),
     ):
         there: float = getattr(t, high)
         if least > there:

@@ -17,6 +17,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from connector.delivery.lane import Lane
 from connector.errors import Problem, TopicError
 from connector.kafka.fetched import Fetched
+from connector.kafka.outage import Outlast
 from connector.kafka.record_batch import Unreadable
 from connector.stream.budget import Budget
 from connector.stream.cluster import Cluster
@@ -43,6 +44,7 @@ class Admission:
         caught_up: whether every log is read to its end.
         span: offsets a partition may have between its oldest open one and its newest.
         cluster: asked for what stands before a partition's first records, where they begin later than expected.
+        outlast: waits for brokers that do not answer that.
         stops: a record batch that cannot be decoded ends the worker, before its events.
     """
 
@@ -57,6 +59,7 @@ class Admission:
         caught_up: Callable[[], bool],
         span: int,
         cluster: Cluster,
+        outlast: Outlast,
         stops: bool = False,
     ) -> None:
         self._owned = owned
@@ -67,6 +70,7 @@ class Admission:
         self._caught_up = caught_up
         self._span = span
         self._cluster = cluster
+        self._outlast = outlast
         self._stops = stops
         self._waiting = 0
 
@@ -91,7 +95,7 @@ class Admission:
         epoch = self._owned.epoch
         if records.start > partition.ledger.high:
             missed = await self._passed_over(partition, records.start)
-            if epoch == self._owned.epoch:
+            if missed is not None and epoch == self._owned.epoch:
                 await self._admit(partition, missed)
             if epoch != self._owned.epoch:
                 return
@@ -115,16 +119,21 @@ class Admission:
             if self._caught_up():
                 self._wake()
 
-    async def _passed_over(self, partition: Partition, first: int) -> Fetched:
-        """Records before the first ones that came. A ledger takes a jump for a gap in the log, so that one made by a
-        fetcher around a rebalance would be committed: it has happened, and the log is the only one to know.
+    async def _passed_over(self, partition: Partition, first: int) -> Fetched | None:
+        """Records before the first ones that came; None once the epoch has ended. A ledger takes a jump for a gap in
+        the log, so that one made by a fetcher around a rebalance would be committed: it has happened, and the log is
+        the only one to know, so brokers that do not answer are waited for.
         """
         epoch, start = self._owned.epoch, partition.ledger.high
-        missed = await self._cluster.read_between(
-            TopicPartition(partition.topic, partition.partition),
-            start,
-            first,
-            wanted=lambda: epoch == self._owned.epoch,
+        tp = TopicPartition(partition.topic, partition.partition)
+
+        def wanted() -> bool:
+            return epoch == self._owned.epoch
+
+        missed = await self._outlast(
+            lambda: self._cluster.read_between(tp, start, first, wanted=wanted),
+            doing="reading events that the fetcher passed over",
+            wanted=wanted,
         )
         if missed:
             log.warning(

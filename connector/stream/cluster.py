@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from connector.clock import Clock
 from connector.kafka.clients import started
+from connector.kafka.committed import committed_offsets
 from connector.kafka.fetched import EVENT_BYTES, Fetched, Reading, own_record_bytes
 from connector.kafka.guarded import Consumer
 from connector.kafka.skipped import Skipped
@@ -66,13 +67,15 @@ class Cluster:
         self._reader: Consumer | None = None
         self._events_reader: Consumer | None = None
         self._reading = asyncio.Lock()
+        self._starting = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect. Raises aiokafka.errors.KafkaConnectionError where no broker answers."""
-        if self._admin is None:
-            self._admin = await started(AIOKafkaAdminClient(**self.options))
-        if self._reader is None:
-            self._reader = await self._consumer(self._own)
+        async with self._starting:  # several tasks may be the first to ask
+            if self._admin is None:
+                self._admin = await started(AIOKafkaAdminClient(**self.options))
+            if self._reader is None:
+                self._reader = await self._consumer(self._own)
 
     async def _consumer(self, reading: Reading) -> Consumer:
         reader = Consumer(
@@ -110,15 +113,12 @@ class Cluster:
         return found
 
     async def committed(self, group: str, topics: Collection[str]) -> dict[TopicPartition, Committed]:
-        """The group's offsets in these topics with their metadata.
-
-        Partitions are asked for one by one: to "all of the group" the demo's embedded broker answers with null.
-        """
+        """The group's offsets in these topics with their metadata. Raises KafkaError where nobody can tell now."""
         numbers = await self.partitions(topics)
         assert self._admin is not None
         partitions = [TopicPartition(topic, number) for topic in topics for number in sorted(numbers[topic])]
-        offsets = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
-        return {tp: Committed(found.offset, found.metadata or "") for tp, found in offsets.items() if found.offset >= 0}
+        offsets = await committed_offsets(self._admin, group, partitions)
+        return {tp: Committed(found.offset, found.metadata) for tp, found in offsets.items()}
 
     async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
         """The logs' bounds now."""
@@ -200,6 +200,7 @@ class Cluster:
         return self._reader
 
     async def _ready_for_events(self) -> Consumer:
-        if self._events_reader is None:
-            self._events_reader = await self._consumer(self._events)
-        return self._events_reader
+        async with self._starting:
+            if self._events_reader is None:
+                self._events_reader = await self._consumer(self._events)
+            return self._events_reader

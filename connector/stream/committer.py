@@ -84,7 +84,7 @@ class Committer:
         }
         try:
             await self._commit(request)
-        except (CommitFailedError, IllegalStateError, KafkaError) as error:
+        except (CommitFailedError, IllegalStateError, KafkaError, OSError) as error:
             # Refused: the group moved on. Whoever owns the partitions now reads the results and repeats nothing.
             log.warning("commit refused", error=type(error).__name__, partitions=len(request))
             return False

@@ -12,6 +12,7 @@ from connector.errors import Problem, TopicError
 from connector.kafka.clients import started
 from connector.kafka.fetched import Reading
 from connector.kafka.guarded import Consumer
+from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 
 POLL_MILLISECONDS = 200
@@ -70,10 +71,10 @@ class ControlReader:
         while not await self._read(ends):
             pass
 
-    async def run(self) -> None:
-        """Follow, for ever."""
+    async def run(self, outlast: Outlast) -> None:
+        """Follow, for ever; brokers that are away are waited for."""
         while True:
-            await self._read({})
+            await outlast(lambda: self._read({}), doing=f"reading {self._topic}")
 
     async def _read(self, ends: Mapping[TopicPartition, int]) -> bool:
         """Apply what has come; True when everything before `ends` is applied, without waiting for more."""

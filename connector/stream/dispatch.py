@@ -13,20 +13,18 @@ from typing import Any, NamedTuple
 
 import structlog
 from aiokafka.errors import (
-    KafkaConnectionError,
     KafkaError,
-    KafkaTimeoutError,
     OutOfOrderSequenceNumber,
     ProducerClosed,
     ProducerFenced,
     UnknownProducerId,
-    UnknownTopicOrPartitionError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from connector.clock import Clock
 from connector.errors import RefusedError
 from connector.kafka.batches import Fields, fill, unpack
+from connector.kafka.outage import passes
 from connector.stream.formats import SETTLES
 from connector.stream.outlet import Outlet
 from connector.stream.partition import Partition
@@ -272,7 +270,9 @@ class Dispatch:
                 return await self._outlet.put(batch, place.topic, place.partition)
             except ACCESS as error:
                 return error
-            except (KafkaTimeoutError, KafkaConnectionError, UnknownTopicOrPartitionError) as error:
+            except Exception as error:
+                if not passes(error):
+                    raise
                 log.warning(
                     "results wait for the broker", topic=place.topic, partition=place.partition, error=str(error)
                 )

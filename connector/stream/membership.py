@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import structlog
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
     InconsistentGroupProtocolError,
@@ -21,14 +22,13 @@ from connector.errors import ConfigurationError, ConnectorError, Problem
 from connector.settings.model import Settings
 from connector.stream.lease import Lease
 
+log = structlog.get_logger(__name__)
+
 GROUP_MAX_SIZE_REACHED = 81
 """Kafka's error code; aiokafka has no name for it."""
 
 FOREIGN_SECONDS = 30.0
 """How long what another member is to blame for may last: it may be about to leave."""
-
-UNAUTHORIZED_SECONDS = 120.0
-"""How long a refusal for want of rights may last: brokers take up changed rules one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ class Membership:
         """Monotonic seconds."""
         return self._clock.monotonic()
 
+    @property
+    def patience(self) -> float:
+        """How long a refusal for want of rights may last: brokers take up changed rules one after the other."""
+        return self._settings.timeouts.refused
+
     # ---- told by the consumer's thread ------------------------------------------------------------------------------
 
     def taken(self) -> None:
@@ -93,9 +98,12 @@ class Membership:
         before = self._refusal
         same = before is not None and type(before.error) is type(error) and before.code == code
         self._refusal = Refusal(error, before.since if before and same else self._clock.monotonic(), code)
+        if not same:  # aiokafka logs some of them, and some it does not
+            group = self._settings.group
+            log.warning("the group refuses this worker; asking again", group=group, error=repr(error), code=code)
 
     def broke(self, error: BaseException) -> None:
-        """Aiokafka's coordination has ended: nobody will ask again."""
+        """Aiokafka's coordination has ended, and nobody will ask again; or a person has to look."""
         self._broken = error
 
     # ---- asked by the worker's loop ---------------------------------------------------------------------------------
@@ -108,6 +116,8 @@ class Membership:
                 "give each worker an id of its own (`${HOSTNAME}` in a StatefulSet), or remove the setting",
                 "static_membership",
             )
+        if isinstance(self._broken, ConnectorError):
+            return self._broken
         if self._broken is not None:
             return ConnectorError(f"the consumer's coordination has ended: {self._broken!r}")
         refusal = self._refusal
@@ -125,7 +135,7 @@ class Membership:
         if isinstance(error, InvalidGroupIdError):
             return _configuration(f"the brokers refuse the group's name {group!r}", "choose another one", "group")
         if isinstance(error, (GroupAuthorizationFailedError, TopicAuthorizationFailedError)):
-            if seconds < UNAUTHORIZED_SECONDS:
+            if seconds < self.patience:
                 return None
             return _configuration(
                 f"the brokers refuse this user the group {group} for {seconds:.0f} s: {type(error).__name__}",

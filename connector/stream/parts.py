@@ -20,6 +20,7 @@ from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
 from connector.kafka.batches import Fields
 from connector.kafka.fetched import Reading, own_record_bytes
+from connector.kafka.outage import Outlast, passes
 from connector.kafka.skipped import Skipped
 from connector.model import Result
 from connector.settings.model import Settings
@@ -109,6 +110,7 @@ class Parts:
     Attributes:
         settled: events settled so far.
         recall: reads back what later events may repeat; None where nobody asks.
+        outlast: waits for brokers that are away.
     """
 
     def __init__(
@@ -123,6 +125,7 @@ class Parts:
         self._cluster = cluster
         self._clock = clock
         self._tracing = tracing
+        self.outlast = outlast = Outlast(clock, patience=settings.timeouts.refused)
         self.owned = owned = Ownership()
         self.budget = Budget(
             messages=settings.memory.messages,
@@ -225,6 +228,7 @@ class Parts:
             caught_up=self._caught_up,
             span=settings.span,
             cluster=cluster,
+            outlast=outlast,
             stops=settings.events.undecodable == "stop",
         )
         self.control_reader = ControlReader(
@@ -327,13 +331,21 @@ class Parts:
         self.budget.release(partition.topic, len(offsets), bytes_)
 
     async def _written(self, partition: Partition, topic: str) -> set[bytes]:
-        """What stands in a topic behind what is known to be acknowledged there. Nothing, where it cannot be read."""
+        """What stands in a topic behind what is known to be acknowledged there. Nothing, where it cannot be read;
+        brokers that are away are waited for.
+        """
         start = partition.ends.get(topic, 0)
-        try:
-            return await self._cluster.settled_since(TopicPartition(topic, partition.partition), start)
-        except KafkaError as error:
-            log.warning("refused records may stand in the topic twice", topic=topic, error=type(error).__name__)
-            return set()
+
+        async def ask() -> set[bytes]:
+            try:
+                return await self._cluster.settled_since(TopicPartition(topic, partition.partition), start)
+            except KafkaError as error:
+                if passes(error):
+                    raise
+                log.warning("refused records may stand in the topic twice", topic=topic, error=type(error).__name__)
+                return set()
+
+        return await self.outlast(ask, doing=f"reading {topic} back", wanted=lambda: partition.live) or set()
 
     async def _owe(self, partition: Partition, records: Sequence[Fields]) -> None:
         await self.debts.owe(partition, records)

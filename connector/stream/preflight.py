@@ -8,10 +8,13 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from connector.clock import SystemClock
 from connector.definition.tree import Definition
 from connector.errors import Problem, TopicError
 from connector.kafka import clients
 from connector.kafka.admin import describe_topics, open_admin
+from connector.kafka.committed import committed_offsets
+from connector.kafka.outage import Outlast
 from connector.kafka.topics import TopicPlan, check, check_access, plan, untold
 from connector.model import Campaign, CampaignState
 from connector.settings.model import Settings
@@ -21,6 +24,9 @@ from connector.stream.opening import retry_group
 
 log = structlog.get_logger(__name__)
 
+PATIENCE_SECONDS = 30.0
+"""How long brokers that let us in may answer nothing: one of them may be starting."""
+
 
 async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -> TopicPlan:
     """Refuse to start on topics that do not fit. Returns what they are.
@@ -29,6 +35,15 @@ async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -
         TopicError: with every problem.
         ConnectorError: no broker answers.
     """
+    outlast = Outlast(SystemClock(), patience=PATIENCE_SECONDS, limit=PATIENCE_SECONDS)
+    async with open_admin(settings) as admin:
+        wanted = await outlast(lambda: _look(settings, definitions, admin), doing="looking at the topics")
+    assert wanted is not None
+    tell_span(settings, definitions)
+    return wanted
+
+
+async def _look(settings: Settings, definitions: Mapping[str, Definition], admin: AIOKafkaAdminClient) -> TopicPlan:
     topics = settings.topics
     names = {
         *topics.source_names,
@@ -38,17 +53,15 @@ async def preflight(settings: Settings, definitions: Mapping[str, Definition]) -
         topics.control,
         *topics.retry.values(),
     }
-    async with open_admin(settings) as admin:
-        actual = await describe_topics(admin, names)
-        wanted = plan(topics, actual, journal=any(map(reports, definitions.values())))
-        problems = check(wanted, actual) + check_access(wanted, actual)
-        if not problems:
-            problems = await _left_behind(settings, admin)
+    actual = await describe_topics(admin, names)
+    wanted = plan(topics, actual, journal=any(map(reports, definitions.values())))
+    problems = check(wanted, actual) + check_access(wanted, actual)
+    if not problems:
+        problems = await _left_behind(settings, admin)
     if problems:
         raise TopicError(problems)
     if unknown := untold(wanted, actual):
         log.warning("not known before the first result: whether these topics can be written to", topics=unknown)
-    tell_span(settings, definitions)
     return wanted
 
 
@@ -99,7 +112,7 @@ async def _left_behind(settings: Settings, admin: AIOKafkaAdminClient) -> list[P
         return []
     numbers = await admin.describe_topics(unread)
     partitions = [TopicPartition(it["topic"], each["partition"]) for it in numbers for each in it["partitions"]]
-    offsets = await admin.list_consumer_group_offsets(retry_group(settings.group), partitions=partitions)
+    offsets = await committed_offsets(admin, retry_group(settings.group), partitions)
     consumer = AIOKafkaConsumer(**clients.connect(settings.kafka).options(), group_id=None, enable_auto_commit=False)
     await clients.started(consumer)
     try:

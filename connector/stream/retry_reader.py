@@ -18,6 +18,7 @@ from connector.clock import Clock
 from connector.kafka.clients import started
 from connector.kafka.fetched import Fetched, Reading
 from connector.kafka.guarded import Consumer
+from connector.kafka.outage import Outlast
 from connector.kafka.record_batch import Unreadable
 from connector.stream.partition import Partition
 
@@ -111,21 +112,34 @@ class RetryReader:
         assert self._consumer is not None
         await self._consumer.commit(dict(offsets))
 
-    async def run(self) -> None:
-        """Fetch and feed, for ever. Each turn belongs to the assignment it began with."""
+    async def run(self, outlast: Outlast) -> None:
+        """Fetch and feed, for ever; brokers that are away are waited for. Each turn belongs to the assignment it began
+        with.
+        """
         while True:
-            partitions = self._partitions
-            if not partitions or self._consumer is None:
+            partitions, consumer = self._partitions, self._consumer
+            if not partitions or consumer is None:
                 await asyncio.sleep(POLL_MILLISECONDS / 1000)
                 continue
-            found = await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS)
-            if partitions is not self._partitions:
+            found = await self._fetch(consumer, partitions, outlast)
+            if found is None or partitions is not self._partitions:
                 continue
             for tp, records in found.items():
                 self._fetched[tp].extend(_written(records, self._clock.wall() * 1000))
                 self._positions[tp].end = records.end
-                self._consumer.pause(tp)  # until these are gone
+                consumer.pause(tp)  # until these are gone
             await self._feed(partitions)
+
+    async def _fetch(
+        self, consumer: Consumer, partitions: Mapping[TopicPartition, Partition], outlast: Outlast
+    ) -> Mapping[TopicPartition, Fetched] | None:
+        """The next records; None once others are owned."""
+        found: Mapping[TopicPartition, Fetched] | None = await outlast(
+            lambda: consumer.getmany(timeout_ms=POLL_MILLISECONDS),
+            doing="reading retry topics",
+            wanted=lambda: partitions is self._partitions,
+        )
+        return found
 
     async def _feed(self, partitions: Mapping[TopicPartition, Partition]) -> None:
         for tp, partition in partitions.items():

@@ -52,7 +52,8 @@ class WorkerStatus:
     """One look at a worker.
 
     Attributes:
-        ready: it owns what the group gave it and takes events.
+        ready: it owns what the group gave it, and events it takes can be sent.
+        cut_off: no broker has confirmed its membership for half a session: it sends and writes nothing.
         stopping: it is on its way out.
         blocked: intake waits for memory or span.
         messages, bytes: open; `max_messages`, `max_bytes` are their bounds.
@@ -86,5 +87,6 @@ class WorkerStatus:
     unknown: UnknownNames
     held: Mapping[int, int]
     unused: tuple[str, ...] = ()
+    cut_off: bool = False
     refused: str = ""
     owed: int = 0

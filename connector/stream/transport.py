@@ -38,8 +38,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from connector.clock import Clock, SystemClock
+from connector.errors import ConfigurationError
 from connector.kafka.fetched import Reading
 from connector.kafka.guarded import guard
+from connector.kafka.outage import Outlast
 from connector.stream.member import attach
 from connector.stream.membership import Membership
 
@@ -74,7 +76,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._pace = Pace(SystemClock())
+        clock = SystemClock()
+        self._pace = Pace(clock)
+        self._outlast = Outlast(clock, patience=self._membership.patience)
+
+    @property
+    def _membership(self) -> Membership:
+        return cast(Transport, self.transport).membership
 
     async def on_start(self) -> None:
         """Nothing is fetched before it is guarded, and no group joined before it is heard: Faust subscribes later."""
@@ -91,9 +99,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
         if (delay := self._pace.delay) > 0:
             await asyncio.sleep(delay)
+        fetch = super()._fetch_records
         try:
-            fetched = await super()._fetch_records(consumer, *args, **kwargs)
+            fetched = await self._outlast(
+                lambda: fetch(consumer, *args, **kwargs),
+                doing="fetching events",
+                wanted=lambda: bool(self.consumer.flow_active),
+            )
         except NoOffsetForPartitionError:
+            return {}
+        except ConfigurationError as error:  # told where the epoch is closed in order; Faust would just crash
+            self._membership.broke(error)
+            fetched = None
+        if fetched is None:
             return {}
         self._pace.note(sum(map(len, fetched.values())))
         return fetched

@@ -111,5 +111,5 @@ class Upkeep:
         """What cannot be deleted now, as in an outage of the brokers, is deleted next time."""
         try:
             await purge(self._cluster, self._settings, {it.partition for it in self._owned.retries})
-        except KafkaError as error:
+        except (KafkaError, OSError) as error:
             log.warning("finished retry records cannot be deleted", error=type(error).__name__)

@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError, RequestTimedOutError
+from aiokafka.errors import RequestTimedOutError
 
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem
@@ -31,8 +31,6 @@ from connector.stream.status import WorkerStatus, partition_status
 from connector.stream.undecided import Undecided
 
 log = structlog.get_logger(__name__)
-
-OPEN_AGAIN_SECONDS = 1.0
 
 
 class Worker:
@@ -53,6 +51,7 @@ class Worker:
         self._group = around.group
         self._cluster = around.cluster
         self._producer = around.producer
+        self._lease = around.membership.lease
         self._skipped = around.skipped
         self._undecided = Undecided(around.clock)
         self._crash = crash
@@ -134,7 +133,8 @@ class Worker:
         parts = self._parts
         memory = self._settings.memory
         return WorkerStatus(
-            ready=parts.owned.live and not parts.writable.holding,
+            ready=parts.owned.live and self._lease.certain and not parts.writable.holding,
+            cut_off=parts.owned.live and not self._lease.certain,
             stopping=self.stopping,
             blocked=parts.admission.blocked,
             messages=parts.budget.messages,
@@ -172,8 +172,8 @@ class Worker:
             for loop in (
                 parts.upkeep.ticking(),
                 parts.upkeep.committing(),
-                parts.retry_reader.run(),
-                parts.control_reader.run(),
+                parts.retry_reader.run(parts.outlast),
+                parts.control_reader.run(parts.outlast),
                 parts.steering.run(),
                 parts.note_debts(),
             ):
@@ -189,18 +189,17 @@ class Worker:
         """
         owned = self._parts.owned
         epoch = owned.begin()
+
+        def wanted() -> bool:
+            return not self.stopping and epoch == owned.epoch
+
+        async def begin() -> None:
+            await self.start()
+            await self._open(epoch)
+
         async with self._lifecycle:
-            while not self.stopping and epoch == owned.epoch:
-                await self.start()
-                try:
-                    await self._open(epoch)
-                except KafkaError as error:
-                    if not error.retriable:
-                        raise
-                    log.warning("partitions cannot be opened yet", error=str(error))
-                    await asyncio.sleep(OPEN_AGAIN_SECONDS)
-                else:
-                    return
+            if wanted():
+                await self._parts.outlast(begin, doing="opening partitions", wanted=wanted)
 
     async def _open(self, epoch: int) -> None:
         parts, owned = self._parts, self._parts.owned

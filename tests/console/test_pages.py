@@ -75,6 +75,16 @@ async def test_ready_is_who_owns_partitions_and_does_not_stop(lane: SeenLane) ->
             assert (await get(f"{url}/health/live"))[0] == 200
 
 
+async def test_who_is_cut_off_from_the_brokers_is_not_ready_and_says_so(lane: SeenLane) -> None:
+    status = dataclasses.replace(worker_status(lane, ready=False), cut_off=True)
+    async with console(lambda: status) as url:
+        code, text = await get(f"{url}/health/ready")
+        assert code == 503
+        assert "no heartbeat was answered for half a session" in text
+        assert "sms_connector_ready 0.0" in (await get(f"{url}/metrics"))[1]
+        assert (await get(f"{url}/health/live"))[0] == 200
+
+
 async def test_every_metric_is_on_the_page_with_its_meaning_and_only_bounded_labels(lane: SeenLane) -> None:
     status = worker_status(lane)
     async with console(lambda: status) as url:

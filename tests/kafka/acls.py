@@ -31,12 +31,15 @@ class Acls:
         prefix: of the names of topics and group.
     """
 
+    READ = AclOperation.READ
+
     def __init__(self, kafka: LocalKafka, prefix: str) -> None:
+        self.kafka = kafka
         self._prefix = prefix
         self._admin = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
 
-    def allow_worker(self, *, without: Iterable[tuple[str, AclOperation]] = ()) -> None:
-        """As docs/security.md says, but for some operations on some topics (`results`, `retry.`)."""
+    def allow_worker(self, *, without: Iterable[tuple[str, AclOperation]] = (), group: bool = True) -> None:
+        """As docs/security.md says, but for some operations on some topics (`results`, `retry.`), or for the group."""
         read, write, delete = AclOperation.READ, AclOperation.WRITE, AclOperation.DELETE
         wanted = [
             *[(topic, read) for topic in ("messages", "control", "results", "journal", "retry.")],
@@ -49,19 +52,31 @@ class Acls:
         for topic, operation in wanted:
             if (topic, operation) not in left_out:
                 self.allow(topic, operation)
-        group = self._binding(ResourceType.GROUP, self._prefix, read)
-        _done(self._admin.create_acls([group]))
+        if group:
+            self.allow_group()
 
     def allow(self, topic: str, operation: AclOperation) -> None:
         _done(self._admin.create_acls([self._topic(topic, operation)]))
 
     def revoke(self, topic: str, operation: AclOperation) -> None:
         """Take a rule away, as `allow` has made it."""
-        it = self._topic(topic, operation)
+        self._revoke(self._topic(topic, operation))
+
+    def allow_group(self) -> None:
+        """Read on the group, and on the one of the retry topics."""
+        _done(self._admin.create_acls([self._group()]))
+
+    def revoke_group(self) -> None:
+        self._revoke(self._group())
+
+    def _revoke(self, it: AclBinding) -> None:
         wanted = AclBindingFilter(
             it.restype, it.name, it.resource_pattern_type, it.principal, it.host, it.operation, it.permission_type
         )
         _done(self._admin.delete_acls([wanted]))
+
+    def _group(self) -> AclBinding:
+        return self._binding(ResourceType.GROUP, self._prefix, AclOperation.READ)
 
     def _topic(self, topic: str, operation: AclOperation) -> AclBinding:
         return self._binding(ResourceType.TOPIC, f"{self._prefix}.{topic}", operation)

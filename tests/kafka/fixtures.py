@@ -58,9 +58,15 @@ def make_kafka(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeK
     _need_local(request)
     made: list[LocalKafka] = []
 
-    def make(*, brokers: int = 1, version: str = KAFKA_3, settings: Mapping[str, str] | None = None) -> LocalKafka:
+    def make(
+        *,
+        brokers: int = 1,
+        version: str = KAFKA_3,
+        settings: Mapping[str, str] | None = None,
+        proxied: bool = False,
+    ) -> LocalKafka:
         folder = tmp_path / f"kafka-{len(made)}"
-        cluster = LocalKafka(folder, brokers=brokers, version=version, settings=settings)
+        cluster = LocalKafka(folder, brokers=brokers, version=version, settings=settings, proxied=proxied)
         made.append(cluster)
         cluster.start()
         return cluster

@@ -12,9 +12,11 @@ from aiokafka import ConsumerRecord, TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.clock import ManualClock
 from connector.delivery.lane import Lane
 from connector.errors import TopicError
 from connector.kafka.fetched import Fetched
+from connector.kafka.outage import Outlast
 from connector.kafka.record_batch import Unreadable
 from connector.stream.admission import SLICE_BYTES, SLICE_RECORDS, Admission, slices
 from connector.stream.budget import Budget
@@ -58,6 +60,7 @@ class Bench:
             caught_up=lambda: self.partition.ledger.high > self.log[-1],
             span=1000,
             cluster=cast(Cluster, self),
+            outlast=Outlast(ManualClock(), patience=0),
             stops=stops,
         )
 

@@ -19,7 +19,6 @@ from connector.settings.model import Settings
 from connector.stream.membership import (
     FOREIGN_SECONDS,
     GROUP_MAX_SIZE_REACHED,
-    UNAUTHORIZED_SECONDS,
     Membership,
 )
 from tests.stream.members import membership
@@ -37,8 +36,8 @@ def made() -> tuple[Membership, ManualClock]:
     [
         (InvalidSessionTimeoutError(), 26, 0, 78, "timeouts.session: the brokers refuse a session of 0.5s"),
         (InvalidGroupIdError(), 24, 0, 78, "group: the brokers refuse the group's name 'texts'"),
-        (GroupAuthorizationFailedError("texts"), 30, UNAUTHORIZED_SECONDS, 78, "allow it Read on the group"),
-        (TopicAuthorizationFailedError("t"), 29, UNAUTHORIZED_SECONDS, 78, "allow it Read on the group"),
+        (GroupAuthorizationFailedError("texts"), 30, SETTINGS.timeouts.refused, 78, "allow it Read on the group"),
+        (TopicAuthorizationFailedError("t"), 29, SETTINGS.timeouts.refused, 78, "allow it Read on the group"),
         (InconsistentGroupProtocolError(), 23, FOREIGN_SECONDS, 1, "another application uses the same group"),
         (KafkaError("UnknownError()"), GROUP_MAX_SIZE_REACHED, FOREIGN_SECONDS, 1, "group texts is full"),
         (KafkaError("UnknownError()"), 99, FOREIGN_SECONDS, 1, "cannot be joined for 30 s"),

@@ -29,6 +29,7 @@ from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.route import Route
 from connector.errors import Phase, RequestError
 from connector.kafka.fetched import Fetched, Reading
+from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.model import Outcome, Result
 from connector.stream import retry, retry_reader
@@ -167,6 +168,7 @@ class Stream:
             caught_up=lambda: False,
             span=SPAN,
             cluster=SimpleNamespace(),  # type: ignore[arg-type]  only asked for gaps
+            outlast=Outlast(clock, patience=0),
         )
         monkeypatch.setattr(
             retry_reader, "Consumer", lambda max_poll_records, **_: FakeConsumer(self.logs, max_poll_records)
@@ -268,7 +270,7 @@ class Stream:
         self.reader.assign(self.owned.retries)
         self.reader.feed()
         loops = [
-            self.reader.run(),
+            self.reader.run(Outlast(self.clock, patience=0)),
             *(lane.run() for lane in self.lanes.values()),
             *map(self._agent, self.owned.sources),
         ]

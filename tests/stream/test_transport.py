@@ -12,6 +12,7 @@ from faust.transport.drivers import aiokafka as driver
 
 from connector.clock import ManualClock
 from connector.kafka.clients import connect
+from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.app import create_app
@@ -34,7 +35,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, clock: ManualClock, *answers: Any
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread._pace = Pace(clock)
+    thread._pace, thread._outlast = Pace(clock), Outlast(clock, patience=0)
     return thread
 
 
