@@ -8,7 +8,7 @@ from math import ceil, log2
 from connector.delivery.item import Item
 from connector.delivery.route import Route
 from connector.delivery.windows import Key
-from connector.model import Batch, Message, Outcome, Request
+from connector.model import Batch, Message, Outcome, Request, Result
 
 
 @dataclass(slots=True, eq=False)
@@ -46,12 +46,28 @@ class Sealed:
 
 
 @dataclass(slots=True, eq=False)
+class Last:
+    """Messages have had all their requests, and it is not known yet whether the last failure was an outage's.
+
+    Attributes:
+        at: monotonic seconds; when it failed.
+        reason: why, without words of the provider.
+        results: what they end with if the failure was their own; by the identity of the item.
+    """
+
+    at: float
+    reason: str
+    results: dict[int, Result]
+
+
+@dataclass(slots=True, eq=False)
 class Part:
     """Messages of one window that belong together: just taken, or waiting to be sent again.
 
     Attributes:
         alone: they are not put together with others of their window, to find out whose fault something is.
         behind: they come after the others of their window, so that the next probe carries another one.
+        last: they end unless their failure was an outage's.
     """
 
     key: Key
@@ -60,11 +76,12 @@ class Part:
     split: Split | None = None
     alone: bool = False
     behind: bool = False
+    last: Last | None = None
 
     @property
     def apart(self) -> bool:
         """It stays what it is: it is not given back to its window."""
-        return self.sealed is not None or self.split is not None or self.alone
+        return self.sealed is not None or self.split is not None or self.alone or self.last is not None
 
 
 @dataclass(slots=True, eq=False)

@@ -137,7 +137,7 @@ class Backlog:
         chosen = set(indexes)
         taken = [item for index, item in enumerate(source.items) if index in chosen]
         source.items = [item for index, item in enumerate(source.items) if index not in chosen]
-        return Part(source.key, taken, None, source.split, source.alone)
+        return Part(source.key, taken, None, source.split, source.alone, last=source.last)
 
     def next_change(self, *, caught_up: bool) -> float | None:
         """When `release` or `choose` may answer differently by the mere passing of time: monotonic seconds."""

@@ -54,6 +54,7 @@ class Breaker:
     Attributes:
         state, reason: whether it lets pass, and why not.
         times: how often in a row it has opened: once, and for each probe that failed.
+        opened_at: when it last did, or a probe failed.
     """
 
     def __init__(self, settings: BreakerSettings, random: Callable[[], float]) -> None:
@@ -68,7 +69,8 @@ class Breaker:
         self._doubts = 0  # failures since the last request that began after the first of them and got through
         self._doubts_since = math.inf
         self._repeats = 0  # times it opened again soon after a probe had closed it
-        self._opened_at = -math.inf
+        self.opened_at = -math.inf
+        self._resort_at = -math.inf  # when a message may be the probe that has no further request to lose
         self._closed_at = -math.inf
         self._until = 0.0
         self.times = 0
@@ -83,7 +85,7 @@ class Breaker:
 
     def last_resort(self, now: float) -> float:
         """Seconds until a message may be the probe that has no further request to lose."""
-        return max(self.delay(now), self._opened_at + self._settings.cap - now)
+        return max(self.delay(now), self._resort_at - now)
 
     def in_a_row(self, attempts: int) -> int:
         """Failures in a row that are an outage to messages of so many attempts: none may use them up before it is."""
@@ -98,7 +100,16 @@ class Breaker:
 
     def outage(self, started: float, attempts: int) -> bool:
         """Whether the failure of a request begun at `started` is the provider's, as far as is known by now."""
-        return self.state is not State.CLOSED or started < self._closed_at or self.doubtful(attempts)
+        return self.over(started) or self.doubtful(attempts)
+
+    def over(self, started: float) -> bool:
+        """Whether the failure of a request begun at `started` is of an outage that is known, or over."""
+        return self.state is not State.CLOSED or started < self._closed_at
+
+    @property
+    def enough(self) -> int:
+        """Failures in a row that are an outage, whatever the attempts."""
+        return self._settings.in_a_row
 
     def look(self, now: float) -> None:
         """Open, where failures in a row have gone on for long enough and no reply comes that would tell.
@@ -109,6 +120,11 @@ class Breaker:
         if self.state is State.CLOSED and (old or self._row_is_outage(now)):
             self._open(now, self._row_reason)
 
+    def ask(self, now: float, reason: str) -> None:
+        """Open: a message waits to hear whether its failure was an outage's, and nothing comes that would tell."""
+        if self.state is State.CLOSED:
+            self._open(now, reason)
+
     def probe(self) -> None:
         """The request that leaves now is the probe."""
         assert self.state is State.OPEN
@@ -116,7 +132,7 @@ class Breaker:
 
     def probe_now(self) -> None:
         """Somebody says that it is worth asking: what is open lets a probe pass at once."""
-        self._until = self._opened_at = -math.inf
+        self._until = self._resort_at = -math.inf
 
     def abandon(self) -> None:
         """The probe ended without telling anything (nothing could be sent, or it was cancelled)."""
@@ -144,7 +160,7 @@ class Breaker:
         if probe:
             self._open(now, reason)
             return
-        if self.state is not State.CLOSED or started < self._closed_at:  # of an outage that is known, or over
+        if self.over(started):
             return
         self._note(now, failed=True)
         if row:
@@ -178,7 +194,8 @@ class Breaker:
     def _open(self, now: float, reason: str) -> None:
         delay = min(self._settings.delay * 2.0 ** min(self.times, 60), self._settings.cap)
         self.times += 1
-        self._opened_at = now
+        self.opened_at = now
+        self._resort_at = now + self._settings.cap
         self._until = now + delay * (0.75 + 0.5 * self._random())
         self.state, self.reason = State.OPEN, reason
         self._clear()

@@ -12,9 +12,10 @@ from connector.delivery.custody import Custody
 from connector.delivery.dismissal import Dismissal
 from connector.delivery.faults import Faults
 from connector.delivery.flights import Flights
-from connector.delivery.gate import Gate
+from connector.delivery.gate import Gate, Verdict
 from connector.delivery.item import Item
 from connector.delivery.preparation import Preparation
+from connector.delivery.settlement import Settler
 from connector.model import Status
 
 TURN = 16
@@ -45,6 +46,7 @@ class Departures:
         backlog: Backlog,
         dismissal: Dismissal,
         preparation: Preparation,
+        settler: Settler,
         custody: Custody,
         flights: Flights,
         gate: Gate,
@@ -62,6 +64,7 @@ class Departures:
         self._backlog = backlog
         self._dismissal = dismissal
         self._preparation = preparation
+        self._settler = settler
         self._custody = custody
         self._flights = flights
         self._gate = gate
@@ -116,6 +119,15 @@ class Departures:
             self._counts.flow(now)
             change = self._backlog.next_change(caught_up=caught_up)
             return NAP_SECONDS if change is None else max(change - now, 0.0)
+        if isinstance(choice, Part) and choice.last is not None:
+            verdict = self._gate.verdict(choice, now)
+            if verdict is not Verdict.OUTAGE:
+                part = self._backlog.take(choice, len(choice.items), now)
+                if verdict is Verdict.OWN:
+                    self._custody.settle(self._settler.own_fault(part))
+                else:
+                    self._backlog.later(part, now + NAP_SECONDS)
+                return 0.0
         records = self._gate.largest(self._backlog.records(choice), self._smallest[choice.key[0]])
         delay = self._gate.delay(records, now)
         if delay == 0:

@@ -118,7 +118,7 @@ class Faults:
             return Settlement()
         attempt.done = True
         breaker = self._gate.account.breaker
-        judgement = Judgement(breaker.outage(attempt.started, self._attempts), own=False)
+        judgement = Judgement(breaker.outage(attempt.started, self._attempts))
         try:
             settlement = self._settler.broken(attempt, judgement, _named(error))
         except Exception as also:

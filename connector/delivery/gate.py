@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from enum import Enum, auto
 from typing import NamedTuple
 
 import structlog
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
+from connector.delivery.account import Account, Accused
 from connector.delivery.aside import FIRST_SECONDS as FIRST_ASIDE_SECONDS
 from connector.delivery.aside import Aside
-from connector.delivery.attempt import Attempt
-from connector.delivery.breaker import Breaker, BreakerSettings, State
+from connector.delivery.attempt import Attempt, Part
+from connector.delivery.breaker import State
 from connector.delivery.concurrency import Concurrency
 from connector.delivery.counts import LaneCounts
 from connector.delivery.hours import Schedule
 from connector.delivery.item import Item
-from connector.delivery.limiter import Limiter
 from connector.delivery.probing import Probing
 from connector.delivery.retry import Backoff
 from connector.delivery.unknowns import Unknowns
@@ -40,6 +39,12 @@ SINGLE_SECONDS = 600.0
 FEW = 3
 """Pauses in a row after which others' getting through says that the account is well again, not that it always was."""
 
+SUSPECT_SECONDS = 2.0
+"""So long a message that failed before by its own fault waits after its last failure: an outage shows within that."""
+
+UNDECIDED_SECONDS = 30.0
+"""So long any other waits for something to show whether its last failure was an outage's. The breaker's window."""
+
 LINES, LINES_SECONDS = 6, 60.0
 """Pauses of one provider that are told, in so many seconds: one that fails and works by turns would fill the log."""
 
@@ -50,52 +55,23 @@ class Judgement(NamedTuple):
     Attributes:
         outage: it is the provider's failure: messages that have had all their requests are not given up for it.
         own: a `pause` is the messages' own fault, since others get through.
+        doubt: it may be the first failure of an outage: whose last request it was, waits until that is known.
     """
 
-    outage: bool
-    own: bool
+    outage: bool = False
+    own: bool = False
+    doubt: bool = False
 
 
-CLEAR = Judgement(outage=False, own=False)
+CLEAR = Judgement()
 
 
-@dataclass(slots=True)
-class Accused:
-    """What the breaker opened on, while it may be the fault of single messages.
+class Verdict(Enum):
+    """Whose fault it was that messages failed in their last request."""
 
-    Attributes:
-        rule: that said `pause`.
-        items: the identities of the messages it met.
-    """
-
-    rule: str
-    items: set[int]
-
-
-class Account:
-    """What definitions of one `account` share: limits and breaker.
-
-    Args:
-        definition: whose limits apply.
-        settings: of the breaker.
-        now: monotonic seconds.
-        random: a number in [0, 1).
-
-    Attributes:
-        good: when the last request that got through was begun.
-        accused: what the breaker opened on.
-        single: rule → until when its `pause` is taken for the fault of single messages.
-    """
-
-    def __init__(
-        self, definition: Definition, settings: BreakerSettings, now: float, random: Callable[[], float]
-    ) -> None:
-        self.name = definition.account or definition.name
-        self.limiter = Limiter(definition.limits, now)
-        self.breaker = Breaker(settings, random)
-        self.good = -math.inf
-        self.accused: Accused | None = None
-        self.single: dict[str, float] = {}
+    UNDECIDED = auto()
+    OWN = auto()
+    OUTAGE = auto()
 
 
 class Gate:
@@ -187,6 +163,24 @@ class Gate:
         """
         return self.account.breaker.doubtful(self._attempts)
 
+    def verdict(self, part: Part, now: float) -> Verdict:
+        """Whether these messages, which have had all their requests, end or get one more since it was an outage.
+
+        Where nothing shows it for long, somebody has to ask: the breaker opens.
+        """
+        breaker, suspects, last = self.account.breaker, self.account.suspects, part.last
+        if last is None or breaker.opened_at >= last.at:
+            return Verdict.OUTAGE
+        if suspects.owned(last.at):
+            return Verdict.OWN
+        if not self.doubtful and suspects.are(part.items) and now - last.at >= SUSPECT_SECONDS:
+            return Verdict.OWN
+        if now - last.at >= UNDECIDED_SECONDS:
+            before = breaker.state
+            breaker.ask(now, last.reason)
+            self._tell(before, part.key)
+        return Verdict.UNDECIDED
+
     def failed(self, error: RequestError, attempt: Attempt) -> Judgement:
         """A request ended without a reply."""
         now = self._clock.monotonic()
@@ -203,7 +197,7 @@ class Gate:
         if error.timed_out and error.uncertain:
             self.concurrency.overloaded(attempt.started, now)
         self._tell(before, attempt.part.key)
-        return Judgement(breaker.outage(attempt.started, self._attempts), own=False)
+        return Judgement(breaker.outage(attempt.started, self._attempts), doubt=True)
 
     def replied(self, status: int, outcomes: Sequence[Outcome], whole: Outcome | None, attempt: Attempt) -> Judgement:
         """A reply came: the outcomes of its messages, and `whole` where one stands for all.
@@ -227,17 +221,17 @@ class Gate:
             self.concurrency.overloaded(attempt.started, now)
         else:
             self.concurrency.replied(len(outcomes), now - attempt.started)
-        own = False
+        own = failing = False
         if outcome.then == "pause":
             own = self._paused(outcome, status, attempt, now)
-        elif self._is_failure(outcome, whole):
+        elif failing := self._is_failure(outcome, whole):
             self._failing(attempt, f"{outcome.rule}: HTTP {status}", now, unknown=outcome.then == "unknown")
         else:
             self._working(attempt, now)
         self._note_unknown(outcomes, now, some="unknown" in thens)
         self._tell(before, attempt.part.key)
         if own or outcome.then != "accept":
-            return Judgement(breaker.outage(attempt.started, self._attempts), own)
+            return Judgement(breaker.outage(attempt.started, self._attempts), own, own or failing)
         return CLEAR
 
     def _note_unknown(self, outcomes: Sequence[Outcome], now: float, *, some: bool) -> None:
@@ -297,30 +291,31 @@ class Gate:
         return False
 
     def _accuse(self, rule: str, items: Sequence[Item]) -> None:
-        identities = set(map(id, items))
         accused = self.account.accused
         if accused is None or accused.rule != rule:
-            self.account.accused = Accused(rule, identities)
+            self.account.accused = Accused(rule, set(items))
         else:
-            accused.items |= identities
+            accused.items.update(items)
 
     def _failing(self, attempt: Attempt, reason: str, now: float, *, unknown: bool = False) -> None:
         account, campaign = self.account, attempt.part.key[1]
         before = account.breaker.state
         if unknown:  # how many of those in a row are too many is for `unknown_run` to say
             reason += ", a reply that does not say what became of messages: they end unknown"
-        account.breaker.failure(
-            now,
-            reason,
-            started=attempt.started,
-            probe=attempt.probe,
-            attempts=self._attempts,
-            row=not unknown,
-        )
+        shows = account.suspects.failed(attempt.items, now, started=attempt.started)
+        if attempt.probe or shows:
+            account.breaker.failure(
+                now,
+                reason,
+                started=attempt.started,
+                probe=attempt.probe,
+                attempts=self._attempts,
+                row=not unknown,
+            )
         if unknown and before is State.CLOSED and account.breaker.state is State.OPEN:
             self._counts.unknown_runs += 1
         self.probing.failed(attempt.part.key)
-        seconds = self.aside.failed(campaign, now, account.good)
+        seconds = self.aside.failed(campaign, now, account.suspects.good)
         if seconds == FIRST_ASIDE_SECONDS and self._may_tell(now):
             log.warning(
                 "campaign set aside: its requests fail while others get through",
@@ -335,7 +330,7 @@ class Gate:
         breaker = account.breaker
         times = breaker.times
         breaker.success(now, started=attempt.started, probe=attempt.probe)
-        account.good = max(account.good, attempt.started)
+        account.suspects.passed(attempt.started)
         if self.aside:
             self.aside.passed(attempt.part.key[1])
         if not attempt.probe or not times or breaker.state is not State.CLOSED:
@@ -343,8 +338,9 @@ class Gate:
         accused, account.accused = account.accused, None
         if accused is None:
             self.concurrency.restart()
-        elif times <= FEW and not accused.items <= set(map(id, attempt.items)):
+        elif times <= FEW and not accused.items <= set(attempt.items):
             account.single[accused.rule] = now + SINGLE_SECONDS
+            account.suspects.accuse(accused.items.difference(attempt.items), attempt.started)
 
     def _may_tell(self, now: float) -> bool:
         """Whether one more line is not too many."""

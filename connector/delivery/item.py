@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import inf
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ class Item(msgspec.Struct, gc=False, eq=False):
         source: the event's place, where the item was read from a retry topic; None where origin and offset say it.
         due: wall seconds before which it is not to be sent, where it came from a retry topic; else 0.
         since: monotonic seconds; when it began to wait in its window. Set by the lane.
+        failed_at: monotonic seconds; its first failure that no known outage explains. Set by the lane.
     """
 
     raw: bytes
@@ -41,6 +43,7 @@ class Item(msgspec.Struct, gc=False, eq=False):
     source: Source | None = None
     due: float = 0.0
     since: float = 0.0
+    failed_at: float = -inf
 
     def event(self) -> Source:
         """Where the event stands in Kafka: the identity of its result, wherever the item was read from."""

@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
+from connector.delivery.account import Account
 from connector.delivery.apart import Apart, apart
 from connector.delivery.backlog import Backlog
 from connector.delivery.counts import LaneCounts
@@ -23,7 +24,7 @@ from connector.delivery.departures import NAP_SECONDS, Departures
 from connector.delivery.dismissal import Dismissal
 from connector.delivery.faults import Faults
 from connector.delivery.flights import BeforeSend, Flights
-from connector.delivery.gate import Account, Gate
+from connector.delivery.gate import Gate
 from connector.delivery.item import Item
 from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.preparation import Preparation, Router
@@ -138,6 +139,7 @@ class Lane:
             backlog=self._backlog,
             dismissal=self._dismissal,
             preparation=self._preparation,
+            settler=self._settler,
             custody=self._custody,
             flights=self._flights,
             gate=self._gate,

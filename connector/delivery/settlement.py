@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from connector.clock import Clock
 from connector.definition.gsm import segments
 from connector.definition.tree import Definition
 from connector.delivery.alike import FEW, AlikeResults
-from connector.delivery.attempt import Attempt, Part, Sealed, Split
+from connector.delivery.attempt import Attempt, Last, Part, Sealed, Split
 from connector.delivery.gate import CLEAR, Judgement
 from connector.delivery.item import Item
 from connector.delivery.retry import Backoff
@@ -20,6 +20,9 @@ from connector.model import AlikeOutcomes, Message, Outcome, Result, Source, Sta
 from connector.response.redact import Redactor
 
 FINAL = {"accept": Status.ACCEPTED, "reject": Status.REJECTED, "unknown": Status.UNKNOWN}
+
+UNDECIDED_SECONDS = 1.0
+"""After its last request failed, a message is looked at again: was it an outage? A second is what most need to show."""
 
 DEFER_SECONDS = 60.0
 """For a `defer` whose reply does not say until when."""
@@ -147,6 +150,12 @@ class Settler:
             return Settlement(again=[self._rest(attempt, attempt.items, attempt.part.sealed, behind=True)])
         return self.failed(attempt, RequestError(Phase.PROTOCOL, reason, uncertain=True), judgement)
 
+    def own_fault(self, part: Part) -> Settlement:
+        """What has waited to hear whether its last failure was an outage's: it was not."""
+        assert part.last is not None
+        results = part.last.results
+        return Settlement(part.items, [results[id(item)] for item in part.items])
+
     def abandoned(self, attempt: Attempt, reason: str) -> Settlement:
         """A request was given up while the provider may have had it: final under `report`, else to be sent again."""
         if not attempt.at_transport:
@@ -188,21 +197,26 @@ class Settler:
     def _retry(self, reply: _Reply, indexes: list[int], *, uncertain: bool) -> None:
         """Counted: refused with `retry`, uncertain under `resend`, or refused with `pause` while others get through.
 
-        An outage costs no message: one that has had all its requests waits for the end of it, for a last one.
+        An outage costs no message: one that has had all its requests waits for the end of it, for a last one; and so
+        does one of which it is not known yet whether its failure was the first of an outage.
         """
-        attempt = reply.attempt
-        spent, rest = [], []
+        attempt, judgement = reply.attempt, reply.judgement
+        spent: list[int] = []
+        undecided: list[int] = []
+        rest: list[Item] = []
         for index in indexes:
             item = attempt.items[index]
-            kept = reply.judgement.outage and not self._backoff.exhausted(item.attempts)
-            if self._backoff.exhausted(item.attempts + 1) and not kept:
-                spent.append(index)
-            else:
+            if not self._backoff.exhausted(item.attempts + 1):
                 rest.append(item)
-        if reply.outcomes[indexes[0]].then == "pause":
-            self._finish(reply, spent, Status.REJECTED)
-        else:
-            self._finish(reply, spent, Status.FAILED, _gave_up)
+            elif self._backoff.exhausted(item.attempts):
+                spent.append(index)
+            elif judgement.outage:
+                rest.append(item)
+            else:
+                (undecided if judgement.doubt else spent).append(index)
+        self._give_up(reply, spent)
+        if undecided:
+            self._decide_later(reply, undecided, uncertain=uncertain)
         if not rest:
             return
         for item in rest:
@@ -211,6 +225,27 @@ class Settler:
         sealed = self._seal(attempt) if uncertain and len(rest) == len(attempt.items) else None
         delay = self._backoff.delay(max(item.attempts for item in rest), reply.outcomes[indexes[0]].after)
         reply.settlement.later.append((delay, self._rest(attempt, rest, sealed)))
+
+    def _give_up(self, reply: _Reply, indexes: list[int]) -> None:
+        if indexes and reply.outcomes[indexes[0]].then == "pause":
+            self._finish(reply, indexes, Status.REJECTED)
+        else:
+            self._finish(reply, indexes, Status.FAILED, _gave_up)
+
+    def _decide_later(self, reply: _Reply, indexes: list[int], *, uncertain: bool) -> None:
+        """They end with what was said of them, unless it turns out that an outage had begun."""
+        attempt, outcome = reply.attempt, reply.outcomes[indexes[0]]
+        held = replace(reply, settlement=Settlement())
+        self._give_up(held, indexes)
+        items = held.settlement.items
+        for item in items:
+            item.uncertain = item.uncertain or uncertain
+        said = f"{outcome.rule}: {'no reply' if reply.http_status is None else f'HTTP {reply.http_status}'}"
+        results = {id(item): result for item, result in zip(items, held.settlement.results, strict=True)}
+        sealed = self._seal(attempt) if uncertain and len(items) == len(attempt.items) else None
+        part = self._rest(attempt, items, sealed)
+        part.last = Last(self._clock.monotonic(), said, results)
+        reply.settlement.later.append((UNDECIDED_SECONDS, part))
 
     def _rest(self, attempt: Attempt, items: list[Item], sealed: Sealed | None = None, *, behind: bool = False) -> Part:
         """What of a request is to be sent again."""

@@ -10,9 +10,9 @@ import structlog
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
+from connector.delivery.account import Account
 from connector.delivery.counts import LaneCounts
 from connector.delivery.dry_run import DryRunTransport
-from connector.delivery.gate import Account
 from connector.delivery.http import HttpTransport
 from connector.delivery.item import Item
 from connector.delivery.lane import Lane

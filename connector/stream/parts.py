@@ -12,8 +12,8 @@ from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
+from connector.delivery.account import Account
 from connector.delivery.counts import LaneCounts
-from connector.delivery.gate import Account
 from connector.delivery.lane import Lane
 from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.tracing import Tracing

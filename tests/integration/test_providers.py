@@ -31,10 +31,10 @@ TEMPORARY, SILENT = Magic.TEMPORARY, Magic.SILENT
 
 # What each provider says of a single message, also in a batch. Left out: what it says of whole requests (credit, hours,
 # throttling: tests/providers), and what it does not tell (MSG91 and Nimbus: there events lack what a request needs).
-# Nor "not now" of those that take one message per request (Twilio, Vonage, AWS EUM): when nothing else is left to send,
-# such a message waits for minutes to see whether that is an outage (tests/providers/test_quirks.py).
+# "Not now" is not among the last messages: where nothing gets through after it, such a message waits for minutes to see
+# whether that is an outage (tests/delivery/test_outage.py).
 ASKED: dict[str, tuple[Magic, ...]] = {
-    "aws-eum": (INVALID, BLOCKED, PERMANENT),
+    "aws-eum": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
     "aws-pinpoint": (INVALID, BLOCKED, PERMANENT, TEMPORARY, SILENT),
     "bulksms": (BLOCKED, PERMANENT, SILENT),
     "exotel": (INVALID, BLOCKED),
@@ -46,8 +46,8 @@ ASKED: dict[str, tuple[Magic, ...]] = {
     "smsindiahub": (SILENT,),
     "smsindiahub-legacy": (SILENT,),
     "textlocal": (INVALID, BLOCKED, PERMANENT, SILENT),
-    "twilio": (INVALID, BLOCKED, PERMANENT),
-    "vonage": (INVALID, BLOCKED, PERMANENT),
+    "twilio": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
+    "vonage": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
 }
 
 
@@ -88,7 +88,10 @@ def events() -> Iterator[dict[str, Any]]:
             "custom": {"sender": "ACMEIN", "entity": "1101"},
         }
         if number // len(NAMES) % FAILING == 0:
-            if asked := ASKED[name]:
+            asked = ASKED[name]
+            if number > 0.9 * EVENTS:
+                asked = tuple(magic for magic in asked if magic is not TEMPORARY)
+            if asked:
                 event["to"] = f"+919{failed % 1000:03d}{asked[failed // len(NAMES) % len(asked)]}"
             elif name == "msg91":
                 del event["template_id"]
