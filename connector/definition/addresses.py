@@ -1,10 +1,11 @@
 """Which addresses are on the public internet: by a table of our own, because that of Python differs from release to
 release, and in how a host may be written as one. Pure.
 
-From the IANA registries of special-purpose addresses (https://www.iana.org/assignments/iana-ipv4-special-registry,
-iana-ipv6-special-registry), as of 2025-10-09, with what they leave to other documents: multicast, and forms of IPv6
-that once carried IPv4. All of them are refused, also the few that are reachable from everywhere: they are services of
-the network (anycast relays, AS112), and no provider's API is there.
+From two registries, row by row: the "IANA IPv4 Special-Purpose Address Registry" and the "IANA IPv6 Special-Purpose
+Address Registry", both as updated on 2025-10-09 (https://www.iana.org/assignments/iana-ipv4-special-registry and
+https://www.iana.org/assignments/iana-ipv6-special-registry); with what they leave to other documents: multicast, and
+forms of IPv6 that once carried IPv4. All of them are refused, also those the registries call globally reachable: they
+are services of the network (anycast relays, AS112), and no provider's API is there.
 """
 
 from __future__ import annotations

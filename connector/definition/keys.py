@@ -144,7 +144,12 @@ LIMITS: Final = Record(
 )
 
 RETRY: Final = Record(
-    Key("attempts", Whole(1, 100), "Requests a message may be in, and one more after an outage used them up; default 5.", 5),
+    Key(
+        "attempts",
+        Whole(1, 100),
+        "Requests a message may be in, and one more after an outage; default 5.",
+        5,
+    ),
     Key("base", duration(0.01, 3600, "10ms to 1h"), "First delay, doubled each time; default 1s.", "1s"),
     Key("cap", duration(0.01, 86400, "10ms to 24h"), "Longest delay; default 60s.", "60s"),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from connector.definition.environment import Environment
-from connector.definition.expression import Expression, ExpressionError, split
+from connector.definition.expression import Expression, ExpressionError
+from connector.definition.expression_text import split
 from connector.definition.source import Place, Value
 from connector.errors import Problem
 

@@ -6,7 +6,8 @@ import re
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from connector.definition.expression import ExpressionError, parse
+from connector.definition.expression import ExpressionError
+from connector.definition.expression_text import parse
 from connector.definition.jmes import Path
 from connector.definition.json_text import read_json
 from connector.definition.merge import without

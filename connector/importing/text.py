@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from connector.definition.expression import ExpressionError, split
+from connector.definition.expression import ExpressionError
+from connector.definition.expression_text import split
 from connector.importing.shell import CLOSE, OPEN
 
 _special = re.compile(rf"\$\$[A-Za-z_]\w*|\$\$\{{[^{{}}]*\}}|\$?\$\{{|\$\$|{OPEN}(\w+){CLOSE}")

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.definition.addresses import SPECIAL_IPV4, SPECIAL_IPV6, is_public, literal
+from connector.definition.addresses import CARRIERS, SPECIAL_IPV4, SPECIAL_IPV6, is_public, literal
 
-# The registries of IANA, every row of them, and what other documents set apart.
+# Every row of the two registries that the module names but those of forms that carry an IPv4 address, and what other
+# documents set apart.
 EVERY_SPECIAL_RANGE = """
 0.0.0.0/8 0.0.0.0/32 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.0.0/29
 192.0.0.8/32 192.0.0.9/32 192.0.0.10/32 192.0.0.170/32 192.0.0.171/32 192.0.2.0/24 192.31.196.0/24 192.52.193.0/24
-192.88.99.0/24 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
-255.255.255.255/32
+192.88.99.0/24 192.88.99.2/32 192.168.0.0/16 192.175.48.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4
+240.0.0.0/4 255.255.255.255/32
 ::1/128 ::/128 ::/96 ::ffff:0:0:0/96 64:ff9b:1::/48 100::/64 100:0:0:1::/64 2001::/23 2001::/32 2001:1::1/128
 2001:1::2/128 2001:1::3/128 2001:2::/48 2001:3::/32 2001:4:112::/48 2001:10::/28 2001:20::/28 2001:30::/28
 2001:db8::/32 2620:4f:8000::/48 3fff::/20 5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8
@@ -30,6 +31,10 @@ def test_no_address_of_a_special_range_is_public(written: str) -> None:
             if isinstance(address, IPv4Address):
                 for carrier in carriers(address):
                     assert not is_public(carrier)
+
+
+def test_forms_of_ipv6_that_carry_an_address_are_judged_by_it() -> None:
+    assert {network for network, _, _, _ in CARRIERS} == {"::ffff:0:0/96", "64:ff9b::/96", "2002::/16"}
 
 
 def test_the_tables_hold_networks_with_a_name_and_a_source() -> None:

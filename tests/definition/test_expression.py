@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.definition.expression import MISSING, Expression, ExpressionError, parse, split
+from connector.definition.expression import MISSING, Expression, ExpressionError
+from connector.definition.expression_text import parse, split
 from connector.errors import MessageError
 from connector.model import Batch, Message
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.definition.expression import MISSING, parse
+from connector.definition.expression import MISSING
+from connector.definition.expression_text import parse
 from connector.definition.filters import FILTERS
 from connector.errors import MessageError
 from connector.model import Batch, Message

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.definition.expression import MISSING, parse
+from connector.definition.expression import MISSING
+from connector.definition.expression_text import parse
 from connector.definition.tree import EntrySource, Match, Response
 from tests.request.trees import batch, message, renderer
 from tests.thorough import examples

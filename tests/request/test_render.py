@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from connector.definition.expression import parse
+from connector.definition.expression_text import parse
 from connector.definition.tree import BasicAuth, Constant, EntrySource, Match, Response
 from connector.errors import DefinitionError
 from tests.request.trees import batch, message, renderer

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.definition.expression import Expression, split
+from connector.definition.expression import Expression
+from connector.definition.expression_text import split
 from connector.definition.tree import (
     Array,
     Auth,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from connector.definition.expression import parse
+from connector.definition.expression_text import parse
 from connector.definition.tree import Batching, Constant, EntrySource, Match, NoAuth, Object, Operation, Response, Rule
 from connector.model import Batch, Message, Reply
 from connector.response.compile import Reader, Reading, compile_response
