@@ -16,7 +16,7 @@ from connector.delivery.item import Item
 from connector.delivery.settlement import Settlement, Settler
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
-from connector.delivery.turns import Turns
+from connector.delivery.turns import SlowReadings, Turns
 from connector.errors import RequestError, StreamError, WithheldError
 from connector.model import AlikeOutcomes, Outcome, Reply
 
@@ -39,6 +39,7 @@ class Flights:
         settle: takes what becomes of their messages.
         counts: are kept.
         clock: time.
+        slow_readings: shared with other lanes.
         tracing: makes a span of each, where that is wanted.
         dry_run: replies are not read; every message is accepted.
         grounded: called when a request may not leave: no other may either.
@@ -60,6 +61,7 @@ class Flights:
         settle: Callable[[Settlement], None],
         counts: LaneCounts,
         clock: Clock,
+        slow_readings: SlowReadings | None,
         tracing: Tracing | None,
         dry_run: bool,
         grounded: Callable[[], None],
@@ -75,7 +77,7 @@ class Flights:
         self._settle = settle
         self._counts = counts
         self._clock = clock
-        self._turns = Turns(clock)
+        self._turns = Turns(clock, slow_readings)
         self._tracing = tracing
         self._dry_run = dry_run
         self._grounded = grounded

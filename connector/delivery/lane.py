@@ -34,6 +34,7 @@ from connector.delivery.settlement import Settler
 from connector.delivery.status import LaneStatus
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
+from connector.delivery.turns import SlowReadings
 from connector.delivery.windows import Key
 from connector.errors import MessageError, StreamError
 from connector.model import Message
@@ -55,6 +56,7 @@ class Lane:
         before_send: awaited before each request leaves, with operation, batch id and items (the journal, the check for
             zombies). False: this worker may not send; the items wait on, and nothing is pulled until `reopen`.
         account: limits and breaker shared with other lanes; its own by default.
+        slow_readings: turns shared with the other lanes of the process; its own by default.
         tracing: makes a span of each request; none by default.
         routes: compiled operations; compiled from the definition by default.
         counts: go on from here: those of the lane it replaces.
@@ -78,6 +80,7 @@ class Lane:
         park: Park | None = None,
         before_send: BeforeSend | None = None,
         account: Account | None = None,
+        slow_readings: SlowReadings | None = None,
         tracing: Tracing | None = None,
         routes: Sequence[Route] | None = None,
         counts: LaneCounts | None = None,
@@ -128,6 +131,7 @@ class Lane:
             settle=self._custody.settle,
             counts=self.counts,
             clock=clock,
+            slow_readings=slow_readings,
             tracing=tracing,
             dry_run=settings.dry_run,
             grounded=self.rest,

@@ -18,6 +18,7 @@ from connector.delivery.lane import Lane
 from connector.delivery.lane_settings import LaneSettings
 from connector.delivery.tracing import Tracing
 from connector.delivery.transport import Transport
+from connector.delivery.turns import SlowReadings
 from connector.kafka.batches import Fields
 from connector.kafka.fetched import Reading, own_record_bytes
 from connector.kafka.outage import Outlast, passes
@@ -126,6 +127,7 @@ class Parts:
         self._clock = clock
         self._tracing = tracing
         self.outlast = outlast = Outlast(clock, patience=settings.timeouts.refused)
+        self._slow_readings = SlowReadings()
         self.owned = owned = Ownership()
         self.budget = Budget(
             messages=settings.memory.messages,
@@ -299,6 +301,7 @@ class Parts:
             park=self._parking.park,
             before_send=self._gates.may_send,
             account=account,
+            slow_readings=self._slow_readings,
             tracing=self._tracing,
             counts=counts,
         )

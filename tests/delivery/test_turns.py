@@ -6,7 +6,7 @@ import asyncio
 from itertools import pairwise
 
 from connector.clock import ManualClock
-from connector.delivery.turns import SLOW_SECONDS, Turns
+from connector.delivery.turns import SLOW_SECONDS, SlowReadings, Turns
 
 
 async def settled() -> None:
@@ -83,3 +83,58 @@ async def test_a_reading_that_failed_counts_as_well() -> None:
     assert not waiting.done()
     turns.hurry()
     await waiting
+
+
+async def test_however_many_providers_are_slow_to_read_half_of_the_time_is_left_to_the_others() -> None:
+    """Twenty of them, each with a reply that takes a quarter of a second, again and again."""
+    clock, shared = ManualClock(), SlowReadings()
+    lanes = [Turns(clock, shared) for _ in range(20)]
+    begun, read, busy = clock.monotonic(), [0] * 20, 0.0
+
+    async def hostile(number: int) -> None:
+        nonlocal busy
+        while clock.monotonic() < begun + 60:
+            await lanes[number].come()
+            with lanes[number].reading():
+                read[number] += 1
+                busy += 0.25
+                clock.advance(0.25)
+
+    async def others() -> None:
+        while clock.monotonic() < begun + 60:
+            clock.advance(0.01)
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(30):
+        running = [asyncio.create_task(hostile(number)) for number in range(20)]
+        await others()
+        for lane in lanes:
+            lane.hurry()
+        await asyncio.gather(*running)
+    first = 20 * 0.25  # until each is known as slow
+    assert busy <= first + 60 / 2 + 20 * 0.25
+
+
+async def test_a_provider_that_is_quick_to_read_waits_for_no_slow_one() -> None:
+    clock, shared = ManualClock(), SlowReadings()
+    slow, quick = Turns(clock, shared), Turns(clock, shared)
+    with slow.reading():
+        clock.advance(10)
+    await quick.come()
+    with quick.reading():
+        clock.advance(0.001)
+    await quick.come()
+
+
+async def test_a_provider_that_was_slow_once_waits_no_longer_than_until_it_is_quick_again() -> None:
+    clock, shared = ManualClock(), SlowReadings()
+    once, slow = Turns(clock, shared), Turns(clock, shared)
+    with once.reading():
+        clock.advance(0.02)
+    clock.advance(0.02)
+    await once.come()
+    with once.reading():
+        clock.advance(0.001)
+    with slow.reading():
+        clock.advance(10)
+    await once.come()
