@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka.admin import AclOperation
 
+from tests.crash.scenarios.brokers import RESULTS_WAITING
 from tests.crash.scenarios.table import CLEAN, LONG_SESSION, scenario
 from tests.crash.scene import Scene
 from tests.crash.size import Size
@@ -59,20 +60,23 @@ def access_revoked(scene: Scene) -> None:
 
 @scenario("offsets", size=SMALL, brokers=1, secured=True)
 def access_revoked_and_sigkill(scene: Scene) -> None:
-    """The same, and the workers are killed once what they owe is written down: nothing of it is sent again."""
+    """The same, and Write on the journal too; the workers are killed once what they owe is committed: sent once."""
     acls = scene.guard()
     scene.configure(refused="60s")
     _two_at_work(scene)
     with scene.unwritable():
-        acls.revoke("results", WRITE)
+        for topic in ("journal", "results"):
+            acls.revoke(topic, WRITE)
         for worker in ("w0", "w1"):
-            scene.workers[worker].wait_for("sending stops")
+            scene.workers[worker].wait_for("results are owed and written down")
         scene.hold(LAST_REPLY_SECONDS)
+        scene.doubtful = RESULTS_WAITING + scene.size.at_once  # commits say only that they are owed
         for worker in ("w0", "w1"):
             scene.kill(worker)
         scene.configure(refused="4s")
         _start_in_vain(scene, "w2")
-        acls.allow("results", WRITE)
+        for topic in ("journal", "results"):
+            acls.allow(topic, WRITE)
     scene.start("w3")
 
 
