@@ -215,7 +215,7 @@ def audit(evidence: Evidence) -> Findings:
     # Where somebody was killed, some of them may have been sent again before they ended `unknown`.
     least = evidence.doubtful_least + (0 if evidence.moments else doubtful)
     found.guessed = max(0, least - found.unknown)
-    found.reading = max(evidence.readings, default=None)
+    found.reading = round(max(evidence.readings), 3) if evidence.readings else None
     strays = list(_misplaced(evidence))
     found.misplaced += len(strays)
     found.note("misplaced", strays)
