@@ -14,6 +14,7 @@ from connector.delivery.faults import Faults
 from connector.delivery.flights import Flights
 from connector.delivery.gate import Gate, Verdict
 from connector.delivery.item import Item
+from connector.delivery.passage import Passage
 from connector.delivery.preparation import Preparation
 from connector.delivery.settlement import Settler
 from connector.model import Status
@@ -32,7 +33,7 @@ class Departures:
         provider: the lane's, for the names of tasks.
         smallest: per operation, messages the smallest request holds.
         attempts: requests a message may be in.
-        caught_up, memory_full: see `Lane`.
+        caught_up, memory_full, passage: see `Lane`.
 
     Attributes:
         pulling: False while nothing more is to leave: this worker may not send.
@@ -57,6 +58,7 @@ class Departures:
         attempts: int,
         caught_up: Callable[[], bool],
         memory_full: Callable[[], bool],
+        passage: Passage,
     ) -> None:
         self.pulling = True
         self.paused = False
@@ -75,6 +77,7 @@ class Departures:
         self._attempts = attempts
         self._caught_up = caught_up
         self._memory_full = memory_full
+        self._passage = passage
         self._aside: set[str | None] = set()
 
     def turn(self) -> float:
@@ -107,6 +110,8 @@ class Departures:
         """Start the next request; seconds to wait when there is none to start now."""
         if self.paused or len(self._flights) >= self._gate.concurrency.slots:
             return NAP_SECONDS
+        if self._passage.narrow and not self._passage.free:
+            return NAP_SECONDS
         if not self._gate.closed_circuit:
             return self._probe(now)
         return self._next(now)
@@ -128,7 +133,10 @@ class Departures:
                 else:
                     self._backlog.later(part, now + NAP_SECONDS)
                 return 0.0
-        records = self._gate.largest(self._backlog.records(choice), self._smallest[choice.key[0]])
+        smallest = self._smallest[choice.key[0]]
+        records = self._gate.largest(self._backlog.records(choice), smallest)
+        if self._passage.narrow:
+            records = min(records, smallest)
         delay = self._gate.delay(records, now)
         if delay == 0:
             self._counts.departed(self._backlog.why, now - choice.items[0].since, now)

@@ -27,6 +27,7 @@ from connector.delivery.flights import BeforeSend, Flights
 from connector.delivery.gate import Gate
 from connector.delivery.item import Item
 from connector.delivery.lane_settings import LaneSettings
+from connector.delivery.passage import Open, Passage
 from connector.delivery.preparation import Preparation, Router
 from connector.delivery.retry import Backoff
 from connector.delivery.route import Route, compile_routes
@@ -55,6 +56,7 @@ class Lane:
         park: takes over messages that have to wait until a wall time beyond `park_after`; without it they wait here.
         before_send: awaited before each request leaves, with operation, batch id and items (the journal, the check for
             zombies). False: this worker may not send; the items wait on, and nothing is pulled until `reopen`.
+        passage: while it is narrow one message leaves at a time, in all lanes together; open by default.
         account: limits and breaker shared with other lanes; its own by default.
         slow_readings: turns shared with the other lanes of the process; its own by default.
         tracing: makes a span of each request; none by default.
@@ -79,6 +81,7 @@ class Lane:
         memory_full: Callable[[], bool] = lambda: False,
         park: Park | None = None,
         before_send: BeforeSend | None = None,
+        passage: Passage | None = None,
         account: Account | None = None,
         slow_readings: SlowReadings | None = None,
         tracing: Tracing | None = None,
@@ -154,6 +157,7 @@ class Lane:
             attempts=definition.retry.attempts,
             caught_up=caught_up,
             memory_full=memory_full,
+            passage=passage or Open(),
         )
         self._closed = False
         self._delay = 0.0
@@ -203,6 +207,11 @@ class Lane:
     def windows(self) -> int:
         """Open windows."""
         return self._backlog.windows
+
+    @property
+    def requests(self) -> int:
+        """Requests under way."""
+        return len(self._flights)
 
     @property
     def waiting(self) -> bool:

@@ -48,8 +48,22 @@ def fill(batch: BatchBuilder, records: Sequence[Fields], timestamp: int) -> int:
 
 def unpack(batch: BatchBuilder) -> list[Fields]:
     """The records of a batch of ours, which cannot be sent any more: one that was refused, or was never queued."""
+    return _read(bytes(batch._build()))  # noqa: SLF001
+
+
+def look(batch: BatchBuilder) -> list[Fields]:
+    """The records of a batch of ours that is on its way, and goes on.
+
+    Without compression what aiokafka's builder makes is the same each time, but for the producer's state in its
+    header, which is set before it is taken out of the queue.
+    """
+    taken = batch._buffer  # noqa: SLF001
+    return _read(bytes(batch._builder.build() if taken is None else taken))  # noqa: SLF001
+
+
+def _read(buffer: bytes) -> list[Fields]:
     records: list[Fields] = []
-    encoded = MemoryRecords(bytes(batch._build()))  # noqa: SLF001
+    encoded = MemoryRecords(buffer)
     while (found := encoded.next_batch()) is not None:
         records += [(it.key, it.value, list(it.headers)) for it in found]
     return records

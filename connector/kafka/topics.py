@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -159,13 +159,24 @@ def check(plan: TopicPlan, actual: Mapping[str, ActualTopic]) -> list[Problem]:
         there = actual.get(topic.name)
         if there is not None:
             problems += _check_topic(plan, topic, there)
-        elif topic.required:
-            remedy = "run `sms-connector topics create`, allow Describe on it, or correct the name in `topics`"
-            problems.append(Problem("is not on the cluster, or may not be seen", remedy, path=topic.name))
-    return problems
+    return problems + check_there(plan, actual)
 
 
-def check_access(plan: TopicPlan, actual: Mapping[str, ActualTopic]) -> list[Problem]:
+def check_there(
+    plan: TopicPlan, actual: Mapping[str, ActualTopic], roles: Collection[Role] = tuple(NEEDED)
+) -> list[Problem]:
+    """Topics that are not there and have to be."""
+    remedy = "run `sms-connector topics create`, allow Describe on it, or correct the name in `topics`"
+    return [
+        Problem("is not on the cluster, or may not be seen", remedy, path=topic.name)
+        for topic in plan.of(*roles)
+        if topic.required and topic.name not in actual
+    ]
+
+
+def check_access(
+    plan: TopicPlan, actual: Mapping[str, ActualTopic], roles: Collection[Role] = tuple(NEEDED)
+) -> list[Problem]:
     """What this principal may not do with the topics and has to; nothing of those that the cluster does not tell of."""
     return [
         Problem(
@@ -173,15 +184,27 @@ def check_access(plan: TopicPlan, actual: Mapping[str, ActualTopic]) -> list[Pro
             "allow it: docs/security.md has the rules for each role",
             path=topic.name,
         )
-        for topic in plan.topics
+        for topic in plan.of(*roles)
         if topic.required and (there := actual.get(topic.name)) is not None and there.operations is not None
         if (lacking := NEEDED[topic.role] - there.operations)
     ]
 
 
-def untold(plan: TopicPlan, actual: Mapping[str, ActualTopic]) -> list[str]:
+def check_rules(plan: TopicPlan, actual: Mapping[str, ActualTopic], roles: Collection[Role]) -> list[Problem]:
+    """Rules of topics that would refuse whatever is written to them."""
+    problems: list[Problem] = []
+    for topic in plan.of(*roles):
+        there = actual.get(topic.name)
+        if topic.required and there is not None and there.configs is not None:
+            problems += _check_least_size(topic, there)
+            problems += _check_times(topic, there)
+            problems += _check_reachable(topic, there)
+    return problems
+
+
+def untold(plan: TopicPlan, actual: Mapping[str, ActualTopic], roles: Collection[Role] = tuple(WRITTEN)) -> list[str]:
     """Topics of which it is not known beforehand whether a worker can write to them."""
-    written = [actual[topic.name] for topic in plan.of(*WRITTEN) if topic.name in actual]
+    written = [actual[topic.name] for topic in plan.of(*roles) if topic.name in actual]
     return [there.name for there in written if there.operations is None or there.configs is None]
 
 
@@ -298,12 +321,17 @@ def _check_times(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
             yield Problem(message, _alter(topic, "message.timestamp.type=LogAppendTime"), path=topic.name)
 
 
-def _check_replicas(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+def _check_reachable(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     insync = there.number("min.insync.replicas", 1)
     if insync > there.replication:
         message = f"min.insync.replicas is {insync} with {there.replication} replicas: nothing could be written"
         yield Problem(message, _alter(topic, f"min.insync.replicas={there.replication}"), path=topic.name)
-    elif there.replication >= DURABLE_REPLICATION and insync < 2:
+
+
+def _check_replicas(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    insync = there.number("min.insync.replicas", 1)
+    yield from _check_reachable(topic, there)
+    if insync <= there.replication and there.replication >= DURABLE_REPLICATION and insync < 2:
         message = "min.insync.replicas is 1: what one broker alone has acknowledged can be lost with it"
         yield Problem(message, _alter(topic, "min.insync.replicas=2"), path=topic.name)
 

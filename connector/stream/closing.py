@@ -18,10 +18,12 @@ from connector.stream.budget import Budget
 from connector.stream.counts import EpochCounts
 from connector.stream.deadline import EXIT_CONFIGURATION, EXIT_DEADLINE, Deadline, end_process
 from connector.stream.debts import Debts
+from connector.stream.dispatch import Dispatch
 from connector.stream.journal import Journal
 from connector.stream.lanes import Lanes
 from connector.stream.lease import Lease
 from connector.stream.outlet import Outlet
+from connector.stream.overdue import Overdue
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
 from connector.stream.retry_reader import RetryReader
@@ -59,6 +61,8 @@ class Closing:
         retry_reader: RetryReader,
         writable: Writability,
         debts: Debts,
+        dispatch: Dispatch,
+        overdue: Overdue,
         counts: EpochCounts,
         clock: Clock,
     ) -> None:
@@ -75,6 +79,8 @@ class Closing:
         self._retry_reader = retry_reader
         self._writable = writable
         self._debts = debts
+        self._dispatch = dispatch
+        self._overdue = overdue
         self._counts = counts
         self._clock = clock
 
@@ -111,6 +117,9 @@ class Closing:
         committed = await self._upkeep.commit(
             self._owned.sources, self._owned.retries, closed=not self._debts.unwritten
         )
+        if self._dispatch.abandoned:  # a producer would wait for what is gone, and write it in another epoch
+            await self._producer.discard()
+            self._dispatch.abandoned = False
         self._disown()
         deadline.cancel()
         seconds_taken = round(self._clock.monotonic() - started, 3)
@@ -140,7 +149,7 @@ class Closing:
         """End the process at its deadline, with what is owed written down if that can be."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORD_SECONDS):
-                await self._writer.note()
+                await self._overdue.last_word()
         if (error := self._writable.error) is not None or self._writable.holding:
             end_process(
                 EXIT_CONFIGURATION, str(error) if error else "Kafka refuses results, and the process has to end"

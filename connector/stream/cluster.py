@@ -12,11 +12,13 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from connector.clock import Clock
+from connector.kafka.admin import describe_topics
 from connector.kafka.clients import started
 from connector.kafka.committed import committed_offsets
 from connector.kafka.fetched import EVENT_BYTES, Fetched, Reading, own_record_bytes
 from connector.kafka.guarded import Consumer
 from connector.kafka.skipped import Skipped
+from connector.kafka.topics import ActualTopic
 from connector.stream.formats import SETTLES
 from connector.stream.tail import read_tail
 
@@ -111,6 +113,15 @@ class Cluster:
             if topic["topic"] in found:
                 found[topic["topic"]] = {partition["partition"] for partition in topic["partitions"]}
         return found
+
+    async def topics(self, names: Collection[str]) -> dict[str, ActualTopic]:
+        """What is told of those that are there: partitions, configuration, what we may do.
+
+        Raises what aiokafka raises.
+        """
+        await self.start()
+        assert self._admin is not None
+        return await describe_topics(self._admin, names)
 
     async def committed(self, group: str, topics: Collection[str]) -> dict[TopicPartition, Committed]:
         """The group's offsets in these topics with their metadata. Raises KafkaError where nobody can tell now."""

@@ -1,4 +1,4 @@
-"""Results that are owed: their messages were sent, and the results topic did not take what became of them.
+"""Results that are owed: their messages were sent, and it is not known that the results topic took what became of them.
 
 A debt is written down where it can be: in the journal, with the result; else, as an offset, in the metadata of the
 commit. Whoever opens the partition next pays it before anything leaves: that write proves that results can be written
@@ -25,7 +25,7 @@ from connector.stream.partition import Partition
 log = structlog.get_logger(__name__)
 
 VERSION = 1
-# How long the journal may take. Where it does not answer either, the offset in the commit is as good.
+# How long the journal is waited for. Where it does not answer either, the offset in the commit is as good.
 JOURNAL_SECONDS = 5.0
 # Statuses of messages that a provider may have, whatever their count of attempts says.
 SENT = frozenset({Status.ACCEPTED, Status.UNKNOWN})
@@ -59,8 +59,10 @@ RESULT_BYTES = 64 * 1024
 _FAULTS = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def encode(topic: str, offset: int, result: Result) -> bytes:
+def encode(topic: str, offset: int, result: Result | None) -> bytes:
     """The journal's record. Numbers stand in the event, and nowhere in the journal."""
+    if result is None:
+        return _encode(_Entry(topic, offset))
     return _encode(_Entry(topic, offset, result=msgspec.Raw(_encode(msgspec.structs.replace(result, to=None)))))
 
 
@@ -94,6 +96,7 @@ class Debts:
         self._commit = commit
         self._owed: defaultdict[Partition, dict[int, Result]] = defaultdict(dict)
         self._written: defaultdict[Partition, set[int]] = defaultdict(set)
+        self._appending: dict[Partition, asyncio.Task[None]] = {}
         self._turn = asyncio.Lock()
         self._told = False
         self.released = asyncio.Event()
@@ -109,7 +112,10 @@ class Debts:
         return self.count - sum(map(len, self._written.values()))
 
     async def owe(self, origin: Partition, records: Iterable[Fields]) -> None:
-        """Take results that are refused, and write down that they are owed. Raises nothing that Kafka says."""
+        """Take results that are refused, or not taken for long, and write down that they are owed.
+
+        Raises nothing that Kafka says.
+        """
         for record in records:
             place = settled_place(record[2])
             result = _result(record[1])
@@ -120,16 +126,7 @@ class Debts:
     async def write(self) -> bool:
         """Write down what is not yet. True when nothing is left."""
         async with self._turn:
-            for origin, owed in list(self._owed.items()):
-                left = {offset: result for offset, result in owed.items() if offset not in self._written[origin]}
-                if left and (await self._journal(origin, left) or await self._metadata(origin, left)):
-                    self._written[origin].update(left)
-                    log.warning(
-                        "results are owed and written down: the next start pays them before anything is sent",
-                        topic=origin.topic,
-                        partition=origin.partition,
-                        results=len(left),
-                    )
+            await asyncio.gather(*[self._write(origin) for origin in self._owed])
         if (unwritten := self.unwritten) and not self._told:
             self._told = True
             log.critical(
@@ -138,6 +135,18 @@ class Debts:
                 results=unwritten,
             )
         return not unwritten
+
+    async def lost(self, origin: Partition) -> bool:
+        """The results topic is gone, and with it those of events that no commit has passed: whether they were sent is
+        known to nobody but this process. True when that is written down.
+        """
+        offsets = origin.ledger.settled_ahead
+        if not offsets:
+            return True
+        async with self._turn:
+            if await self._metadata(origin, offsets):
+                return True
+            return await self._append_to_journal(origin, [encode(origin.topic, it, None) for it in offsets])
 
     def settled(self, origin: Partition, offsets: Iterable[int]) -> None:
         """Their results are acknowledged after all."""
@@ -156,17 +165,51 @@ class Debts:
             del self._owed[origin]
             self._written.pop(origin, None)
 
-    async def _journal(self, origin: Partition, owed: Mapping[int, Result]) -> bool:
+    def _left(self, origin: Partition) -> dict[int, Result]:
+        """What stands nowhere else."""
+        written = self._written[origin]
+        return {offset: result for offset, result in self._owed.get(origin, {}).items() if offset not in written}
+
+    async def _write(self, origin: Partition) -> None:
+        while left := self._left(origin):
+            before = self._appending.get(origin)
+            if before is None:
+                self._appending[origin] = asyncio.create_task(self._journal(origin, left))
+            await asyncio.wait({self._appending[origin]}, timeout=JOURNAL_SECONDS)
+            if before is None or not before.done():
+                break
+        if (left := self._left(origin)) and await self._metadata(origin, left):
+            self._note(origin, left)
+
+    async def _journal(self, origin: Partition, owed: Mapping[int, Result]) -> None:
+        """One at a time is on its way per partition: where the journal does not answer, more would only fill memory."""
+        try:
+            if await self._append_to_journal(origin, [encode(origin.topic, *it) for it in owed.items()]):
+                self._note(origin, owed)
+        finally:
+            del self._appending[origin]
+
+    async def _append_to_journal(self, origin: Partition, values: Sequence[bytes]) -> bool:
         if self._append is None:
             return False
-        values = [encode(origin.topic, offset, result) for offset, result in owed.items()]
         try:
-            async with asyncio.timeout(JOURNAL_SECONDS):
-                return await self._append(origin, values)
-        except (RefusedError, KafkaError, TimeoutError):
+            return await self._append(origin, values)
+        except (RefusedError, KafkaError):
             return False
 
-    async def _metadata(self, origin: Partition, owed: Mapping[int, Result]) -> bool:
+    def _note(self, origin: Partition, owed: Iterable[int]) -> None:
+        """They stand somewhere else now, but for those that are settled meanwhile."""
+        noted = [offset for offset in owed if offset in self._owed.get(origin, ())]
+        if noted:
+            self._written[origin].update(noted)
+            log.warning(
+                "results are owed and written down: the next start pays them before anything is sent",
+                topic=origin.topic,
+                partition=origin.partition,
+                results=len(noted),
+            )
+
+    async def _metadata(self, origin: Partition, owed: Iterable[int]) -> bool:
         """Only that they are owed: their results will be `unknown`."""
         wanted = origin.owed | set(owed)
         position = origin.ledger.position

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from aiokafka.errors import (
@@ -23,12 +23,12 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from connector.clock import Clock
 from connector.errors import RefusedError
-from connector.kafka.batches import Fields, fill, unpack
+from connector.kafka.batches import Fields, fill, look, unpack
 from connector.kafka.outage import passes
 from connector.stream.formats import SETTLES
 from connector.stream.outlet import Outlet
 from connector.stream.partition import Partition
-from connector.stream.writability import ACCESS, SIZE, Writability
+from connector.stream.writability import ACCESS, SIZE, Writability, refusal
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +42,8 @@ Owe = Callable[[Partition, list[Fields]], Awaitable[None]]
 Waiting = deque[tuple[list[Fields], KafkaError]]
 """Records of refused batches, and what refused them."""
 Written = Callable[[Partition, str], Awaitable[set[bytes]]]
+Taken = Callable[[str], None]
+T = TypeVar("T")
 
 
 async def nobody(_: Partition, __: list[Fields]) -> None:
@@ -61,6 +63,49 @@ class Place(NamedTuple):
     partition: int
 
 
+class Sending:
+    """Something that waits for a topic.
+
+    Attributes:
+        batches: on their way to it.
+        since: monotonic seconds at which it began.
+        optional: see `Dispatch.send`.
+        noted: what is not acknowledged of them is written down as owed.
+        refusal: why it is given up, though nobody has refused it.
+    """
+
+    __slots__ = ("_task", "batches", "noted", "optional", "owe", "place", "refusal", "since")
+
+    def __init__(
+        self, place: Place, batches: Sequence[BatchBuilder], owe: Owe, since: float, *, optional: bool
+    ) -> None:
+        self.place = place
+        self.batches = batches
+        self.owe = owe
+        self.since = since
+        self.optional = optional
+        self.noted = owe is nobody
+        self.refusal: RefusedError | None = None
+        self._task = asyncio.current_task()
+
+    @property
+    def records(self) -> list[Fields]:
+        """All of them, acknowledged or not: the next owner reads back which of them are there."""
+        return [record for batch in self.batches for record in look(batch)]
+
+    def give_up(self, refusal: RefusedError) -> None:
+        """Let whoever waits end with this error."""
+        if self.refusal is None and self._task is not None:
+            self.refusal = refusal
+            self._task.cancel()
+
+    def ended(self) -> RefusedError | None:
+        """After a cancellation: the error to end with; None where somebody else has cancelled."""
+        if self.refusal is not None and self._task is not None:
+            self._task.uncancel()
+        return self.refusal
+
+
 class Dispatch:
     """Sends record batches.
 
@@ -70,14 +115,31 @@ class Dispatch:
         written: which records of ours, by their header `settles`, stand in a topic behind those of a partition that are
             known to be acknowledged. A batch whose first answer was lost may be in the log and be refused when it is
             repeated.
+        taken: called with the topic when a batch is acknowledged.
+
+    Attributes:
+        abandoned: batches were given up that a producer still holds: it has to be thrown away before it is stopped.
+        gone: topics that are not on the cluster; what is optional is not sent to them.
     """
 
-    def __init__(self, outlet: Outlet, *, writable: Writability, written: Written, clock: Clock) -> None:
+    def __init__(
+        self,
+        outlet: Outlet,
+        *,
+        writable: Writability,
+        written: Written,
+        clock: Clock,
+        taken: Taken = lambda _: None,
+    ) -> None:
+        self.abandoned = False
+        self.gone: frozenset[str] = frozenset()
         self._outlet = outlet
         self._writable = writable
         self._written = written
         self._clock = clock
+        self._taken = taken
         self._turns: dict[str, asyncio.Lock] = {}
+        self._under_way: dict[Sending, None] = {}
 
     async def send(
         self,
@@ -99,11 +161,51 @@ class Dispatch:
             optional: what the topic refuses is given up at once, and stops nothing.
 
         Raises:
-            RefusedError: the topic refuses for good.
+            RefusedError: the topic refuses for good, or is gone.
         """
+        batches = list(batches)
         if not optional and (known := self._writable.refused(place.topic)) is not None:
             await owe(place.origin, [record for batch in batches for record in unpack(batch)])
             raise known
+        sending = Sending(place, batches, owe, self._clock.monotonic(), optional=optional)
+        return await self._watched(sending, self._send(place, batches, forms, owe, optional=optional))
+
+    async def _watched(self, sending: Sending, doing: Coroutine[Any, Any, T]) -> T:
+        """Do something that a topic may never answer.
+
+        Raises:
+            RefusedError: it is given up.
+        """
+        if sending.optional and sending.place.topic in self.gone:
+            doing.close()
+            raise refusal(sending.place.topic, UnknownTopicOrPartitionError())
+        self._under_way[sending] = None
+        try:
+            return await doing
+        except asyncio.CancelledError:
+            if (refused := sending.ended()) is None:
+                raise
+            self.abandoned = self.abandoned or bool(sending.batches)
+            await sending.owe(sending.place.origin, sending.records)
+            raise refused from None
+        finally:
+            del self._under_way[sending]
+
+    def late(self, seconds: float) -> list[Sending]:
+        """What has waited for its topic for so long."""
+        until = self._clock.monotonic() - seconds
+        return [sending for sending in self._under_way if sending.since <= until]
+
+    async def note(self, sendings: Iterable[Sending]) -> None:
+        """Write down as owed what may never be acknowledged: whoever ends this process asks nobody."""
+        for sending in sendings:
+            if not sending.noted:
+                sending.noted = True
+                await sending.owe(sending.place.origin, sending.records)
+
+    async def _send(
+        self, place: Place, batches: Sequence[BatchBuilder], forms: Forms, owe: Owe, *, optional: bool
+    ) -> list[Fields]:
         futures = [(batch, await self._enqueue(batch, place)) for batch in batches]
         answers = [(batch, await self._answer(place, batch, future)) for batch, future in futures]
         refused = deque((unpack(batch), error) for batch, error in answers if error is not None)
@@ -120,9 +222,10 @@ class Dispatch:
         """An empty batch."""
         return self._outlet.create_batch()
 
-    async def partitions(self, topic: str) -> set[int]:
-        """The numbers of a topic's partitions. Raises what aiokafka raises."""
-        return await self._outlet.partitions(topic)
+    async def partitions(self, place: Place) -> set[int]:
+        """The numbers of an optional topic's partitions. Raises what aiokafka raises, or RefusedError: it is gone."""
+        sending = Sending(place, (), nobody, self._clock.monotonic(), optional=True)
+        return await self._watched(sending, self._outlet.partitions(place.topic))
 
     def pack(self, records: Sequence[Fields]) -> list[BatchBuilder]:
         """Records in as few batches as fit, with the time of now."""
@@ -248,13 +351,15 @@ class Dispatch:
         if isinstance(future, KafkaError):
             return future
         try:
-            acknowledged = await future
+            await asyncio.wait((future,))  # whoever is given up leaves the producer's own future alone
+            acknowledged = future.result()
         except ProducerClosed:
             raise
         except KafkaError as error:
             return error
         if acknowledged.offset >= 0:
             place.origin.note_end(place.topic, acknowledged.offset + batch.record_count())
+        self._taken(place.topic)
         return None
 
     async def _enqueue(self, batch: BatchBuilder, place: Place) -> asyncio.Future[Any] | KafkaError:

@@ -76,6 +76,11 @@ class Lanes:
         """Current and retiring ones."""
         return [*self.current.values(), *self.retiring]
 
+    def wake(self) -> None:
+        """Something has changed that all of them wait for."""
+        for lane in self.all():
+            lane.wake()
+
     def set(self, definitions: Mapping[str, Definition]) -> list[Lane]:
         """These are the definitions from now on. Returns the lanes that are new.
 

@@ -101,6 +101,13 @@ class Ledger:
         return self._base + self._cursor
 
     @property
+    def settled_ahead(self) -> list[int]:
+        """Offsets past the position that need nothing more: of events with a durable result, and gaps of the log."""
+        position = self.position
+        flags = self._flags[position - self._base : self.high - self._base]
+        return [position + index for index, flag in enumerate(flags) if flag]
+
+    @property
     def span(self) -> int:
         """Offsets from the oldest open one to the newest admitted one: what a new owner has to read back."""
         return self.high - self.position

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -40,16 +39,19 @@ from connector.stream.failover import Failover
 from connector.stream.gates import Gates
 from connector.stream.group import Group
 from connector.stream.handover import Handover
+from connector.stream.inspection import Inspection
 from connector.stream.intake import Intake
 from connector.stream.journal import Journal
 from connector.stream.lanes import Lanes, reports
 from connector.stream.membership import Membership
 from connector.stream.opening import Opening, retry_group
 from connector.stream.outlet import Outlet
+from connector.stream.overdue import Overdue
 from connector.stream.ownership import Ownership
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 from connector.stream.payment import Payment
+from connector.stream.proof import Proof
 from connector.stream.recall import Recall
 from connector.stream.refusals import Refusals
 from connector.stream.relief import Relief
@@ -62,9 +64,6 @@ from connector.stream.writability import Writability
 from connector.stream.writer import ResultWriter
 
 log = structlog.get_logger(__name__)
-
-# While results are refused, what has come meanwhile is written down as owed this often.
-NOTE_SECONDS = 0.5
 
 # Results that may wait for their acknowledgement before requests are held back; never less than can be at the providers
 # at once. More than 50 ms of unbatched requests: a broker that works is never waited for.
@@ -148,8 +147,11 @@ class Parts:
             self.recall = Recall(cluster, settings, duplicates=duplicates, clock=clock)
         lease = around.membership.lease
         self.writable = Writability(clock, patience=settings.timeouts.refused)
+        self.proof = Proof(busy=self._busy, found=lambda: self.lanes.wake())  # noqa: PLW0108  they are made later
         self._gates = Gates(owned, lease, self.writable)
-        self.dispatch = dispatch = Dispatch(around.producer, writable=self.writable, written=self._written, clock=clock)
+        self.dispatch = dispatch = Dispatch(
+            around.producer, writable=self.writable, written=self._written, clock=clock, taken=self._taken
+        )
         refusals = Refusals(dry_run=settings.delivery == "dry-run")
         self.writer = self._gates.writer = ResultWriter(
             dispatch,
@@ -168,6 +170,22 @@ class Parts:
             traced=tracing is not None,
         )
         self.debts = Debts(append=self._append_debts if around.journal else None, commit=self._commit_debts)
+        self.overdue = Overdue(
+            dispatch,
+            writable=self.writable,
+            debts=self.debts,
+            writer=self.writer,
+            cluster=cluster,
+            owned=owned,
+            results=settings.topics.results,
+        )
+        self.inspection = Inspection(
+            cluster,
+            settings,
+            writable=self.writable,
+            proof=self.proof,
+            journal=lambda: any(map(reports, self.lanes.definitions.values())),
+        )
         self.payment = Payment(cluster, dispatch, results=settings.topics.results, present=around.present, clock=clock)
         self._settle = self.writer.add if duplicates is None else duplicates.before(self.writer.add)
         self._journal = self._gates.journal = Journal(self._append_to_journal)
@@ -269,6 +287,8 @@ class Parts:
             retry_reader=self.retry_reader,
             writable=self.writable,
             debts=self.debts,
+            dispatch=dispatch,
+            overdue=self.overdue,
             counts=self.epochs,
             clock=clock,
         )
@@ -300,6 +320,7 @@ class Parts:
             memory_full=lambda: self.admission.blocked,
             park=self._parking.park,
             before_send=self._gates.may_send,
+            passage=self.proof,
             account=account,
             slow_readings=self._slow_readings,
             tracing=self._tracing,
@@ -359,12 +380,15 @@ class Parts:
     async def _commit_debts(self, partition: Partition) -> bool:
         return await self.upkeep.commit_again(partition)
 
-    async def note_debts(self) -> None:
-        """While results are refused, write down what is owed, for ever."""
-        while True:
-            await asyncio.sleep(NOTE_SECONDS)
-            if self.writable.holding:
-                await self.writer.note()
+    def _taken(self, topic: str) -> None:
+        """A record of ours is acknowledged in this topic."""
+        if topic == self._settings.topics.results:
+            self.proof.give()
+        if self.writable.holding:
+            self.writable.clear(topic)
+
+    def _busy(self) -> bool:
+        return bool(self.writer.unacknowledged) or any(lane.requests for lane in self.lanes.all())
 
     async def _append_to_journal(self, partition: Partition, values: Sequence[bytes]) -> None:
         await self.writer.append(partition, self._settings.topics.journal, values)

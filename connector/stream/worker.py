@@ -175,7 +175,7 @@ class Worker:
                 parts.retry_reader.run(parts.outlast),
                 parts.control_reader.run(parts.outlast),
                 parts.steering.run(),
-                parts.note_debts(),
+                parts.overdue.run(),
             ):
                 task = asyncio.ensure_future(loop)
                 task.add_done_callback(self._ended)
@@ -209,6 +209,7 @@ class Worker:
         parts.steering.replayed()
         assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
         retries = retry_partitions(self._settings.topics, assigned)
+        await parts.inspection.look(wanted=lambda: epoch == owned.epoch)
         await parts.handover.wait(assigned, wanted=lambda: epoch == owned.epoch)
         opened = await parts.opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
         await parts.payment.pay(opened, wanted=lambda: epoch == owned.epoch)

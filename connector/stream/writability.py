@@ -13,6 +13,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
 )
 
 from connector.clock import Clock
@@ -72,7 +73,7 @@ class Writability:
 
     def refuse(self, topic: str, error: KafkaError) -> RefusedError:
         """A topic refuses for good; the error to end with."""
-        refused = self._final.setdefault(topic, RefusedError([_problem(topic, error)]))
+        refused = self._final.setdefault(topic, refusal(topic, error))
         self.holding = True
         if self.error is None:
             self.error = refused
@@ -101,11 +102,19 @@ class Writability:
         changed.set()
 
 
+def refusal(topic: str, error: KafkaError) -> RefusedError:
+    """The error to end with, with the remedy."""
+    return RefusedError([_problem(topic, error)])
+
+
 def _problem(topic: str, error: KafkaError) -> Problem:
     name = type(error).__name__
     if isinstance(error, ACCESS):
         remedy = "allow Write on it for this principal (docs/security.md); nothing is sent until then"
         return Problem(f"Kafka does not let this worker write ({name})", remedy, path=topic)
+    if isinstance(error, UnknownTopicOrPartitionError):
+        remedy = "run `sms-connector topics create`, and find out who deletes topics; nothing is sent until then"
+        return Problem("is not on the cluster any more, or lacks partitions", remedy, path=topic)
     if isinstance(error, InvalidTimestampError):
         remedy = (
             "compare its message.timestamp.before.max.ms and message.timestamp.after.max.ms, "

@@ -8,7 +8,7 @@ partition's result leaves at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -222,9 +222,15 @@ class ResultWriter:
                 task.cancel()
         self._look()
 
-    async def note(self) -> None:
-        """Write down as owed what waits behind results that are refused: who is killed now must leave word of it."""
+    async def note(self, origins: Collection[Partition] | None = None) -> None:
+        """Write down as owed what waits behind results that are not taken: who is killed now must leave word of it.
+
+        Args:
+            origins: of these partitions alone.
+        """
         for origin, lot in list(self._lots.items()):
+            if origins is not None and origin not in origins:
+                continue
             records = [record for batch in lot.results for record in unpack(batch)]
             lot.results = self._dispatch.pack(records)  # what was unpacked cannot be sent any more
             new, lot.noted = records[lot.noted :], len(records)
@@ -341,10 +347,10 @@ class ResultWriter:
         left: list[Fields] = [record for _, record in letters.values() if size(record) > most]
         if fitting:
             try:
-                numbers = await self._dispatch.partitions(self._dead_letters)
+                numbers = await self._dispatch.partitions(Place(origin, self._dead_letters, 0))
                 place = Place(origin, self._dead_letters, origin.partition % max(1, len(numbers)))
                 left += await self._dispatch.send(place, self._dispatch.pack(fitting), optional=True)
-            except ACCESS:  # it may not even be known how many partitions it has
+            except (RefusedError, *ACCESS):  # it may not even be known how many partitions it has, or it is gone
                 left += fitting
         for record in left:
             settled = record[2][0][1]

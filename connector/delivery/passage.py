@@ -1,0 +1,28 @@
+"""Whether requests may leave as they come, or one message at a time: what it is worth to send is not known yet."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Passage(Protocol):
+    """Asked by every lane of a worker before it takes messages out of their windows.
+
+    Attributes:
+        narrow: it is not known whether a result can be written: one request of as few messages as an operation allows
+            may be on its way in the whole worker, until its result is durable.
+        free: none is, so the next one may leave. Of interest only while it is `narrow`.
+    """
+
+    @property
+    def narrow(self) -> bool: ...
+
+    @property
+    def free(self) -> bool: ...
+
+
+class Open:
+    """Nothing holds back: of a lane by itself."""
+
+    narrow = False
+    free = True
