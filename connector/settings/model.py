@@ -205,9 +205,9 @@ class Timeouts(Section):
     """How long results wait for a broker that is away before they are queued again. Short values crash in outages."""
 
     refused: Duration = 120.0
-    """How long a missing permission (to write, to read, on the group) is waited for while a worker runs, as brokers
-    hear of rules late. Where results are refused nothing is sent meanwhile. Then the worker ends (exit code 78). At
-    least 5s less than `stuck`."""
+    """How long a missing permission (to write, to read, on the group), or a topic that is gone, is waited for while a
+    worker runs, as brokers hear of both late. Where results are refused nothing is sent meanwhile. Then the worker ends
+    (exit code 78). At least 5s less than `stuck`."""
 
     commit_interval: Duration = 1.0
     """Between offset commits."""

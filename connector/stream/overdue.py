@@ -85,7 +85,7 @@ class Overdue:
         topics = {it.place.topic for it in late} | self._dispatch.gone
         try:
             there = await self._cluster.partitions(topics)
-        except KafkaError as error:
+        except (KafkaError, OSError) as error:
             log.debug("topics cannot be listed", error=type(error).__name__)
             return
         lacking = {it.place.topic for it in late if it.place.partition not in there[it.place.topic]}

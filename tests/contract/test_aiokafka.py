@@ -25,7 +25,7 @@ from aiokafka.structs import RecordMetadata
 
 from connector.kafka import connecting
 from connector.kafka.access import NOT_TOLD, Operation, _MetadataRequest, _MetadataResponse8, allowed
-from connector.kafka.batches import Fields, fill, unpack
+from connector.kafka.batches import Fields, fill, look, unpack
 from connector.kafka.codecs import CODECS
 from connector.kafka.fetched import Fetched, GuardedRecords, Reading
 from connector.kafka.guarded import Consumer, GuardedFetcher, KeptRecords
@@ -179,6 +179,21 @@ def test_records_appended_at_once_are_those_appended_one_by_one() -> None:
     assert together.closed()
     assert together.record_count() == alone.record_count() == count
     assert together._build() == alone._build()
+
+
+def test_a_batch_can_be_looked_into_on_its_way() -> None:
+    """Before aiokafka gives it a sequence number, and after: what it sends is the same."""
+    found: list[Fields] = [(b"k", b"v" * n, [("settles", str(n).encode())]) for n in range(20)]
+    untouched, looked_into = (BatchBuilder(10_000, 0) for _ in range(2))
+    for batch in (untouched, looked_into):
+        assert fill(batch, found, NOW) == len(found)
+        batch.close()
+    assert look(looked_into) == found
+    for batch in (untouched, looked_into):
+        batch._set_producer_state(77, 1, 5)
+    assert look(looked_into) == found
+    assert bytes(looked_into._build()) == bytes(untouched._build())
+    assert look(looked_into) == found
 
 
 def written(magic: int, codec: int) -> bytes:

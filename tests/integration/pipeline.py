@@ -178,12 +178,12 @@ class Pipeline:
         """Make them with the connector's own command, which ends with `code`."""
         self.invoke("topics", "create", "--partitions", str(self.partitions), "--replication", "1", code=code)
 
-    def worker(self, name: str = "w0", **env: str) -> ConnectorProcess:
-        return self.run(name=name, **env)
+    def worker(self, name: str = "w0", *, module: str = "connector", **env: str) -> ConnectorProcess:
+        return self.run(name=name, module=module, **env)
 
-    def run(self, *arguments: str, name: str = "w0", **env: str) -> ConnectorProcess:
+    def run(self, *arguments: str, name: str = "w0", module: str = "connector", **env: str) -> ConnectorProcess:
         """`run`, with options."""
-        started = self._start("run", "--config", str(self.config), *arguments, name=name, env=env)
+        started = self._start("run", "--config", str(self.config), *arguments, name=name, env=env, module=module)
         self.workers.append(started)
         return started
 

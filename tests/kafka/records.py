@@ -87,6 +87,14 @@ def alter(bootstrap: str, topic: str, settings: Mapping[str, str]) -> None:
         answer.result(SECONDS)
 
 
+def delete(bootstrap: str, topic: str) -> None:
+    """Delete a topic; returns when the broker lists it no more."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    for answer in admin.delete_topics([topic]).values():
+        answer.result(30)
+    wait_until(lambda: topic not in admin.list_topics(timeout=10).topics, f"{topic} to go", within=30)
+
+
 def produce(bootstrap: str, topic: str, events: Iterable[Event | bytes], *, codec: str = "none") -> int:
     """Write every event and return their number when all are durable (some 100,000 a second)."""
     options: dict[str, Any] = {"linger.ms": 20, "acks": "all", "compression.type": codec}

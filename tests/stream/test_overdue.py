@@ -1,0 +1,302 @@
+"""What Kafka neither takes nor refuses: written down as owed, and ended where its topic is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.structs import RecordMetadata, TopicPartition
+
+from connector.clock import ManualClock
+from connector.errors import RefusedError
+from connector.kafka.batches import Fields, unpack
+from connector.stream import dispatch as dispatching
+from connector.stream.debts import Debts, decode
+from connector.stream.dispatch import Dispatch, Place
+from connector.stream.formats import owed_of
+from connector.stream.ledger import Ledger, Marks
+from connector.stream.offsets import Offsets
+from connector.stream.outlet import Outlet
+from connector.stream.overdue import LATE_SECONDS, Overdue
+from connector.stream.ownership import Ownership
+from connector.stream.partition import Partition
+from connector.stream.shrinking import forms
+from connector.stream.writability import Writability
+from tests.stream.dispatching import nothing
+from tests.stream.test_debts import metadata_of, record
+
+PATIENCE = 60.0
+
+
+class Mute:
+    """A producer whose batches are answered when the test says so; of topics that are not there it knows nothing."""
+
+    def __init__(self, there: dict[str, set[int]]) -> None:
+        self.there = there
+        self.batches: list[tuple[BatchBuilder, asyncio.Future[RecordMetadata], str]] = []
+
+    def create_batch(self) -> BatchBuilder:
+        return BatchBuilder(100_000, 0)
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def refresh(self) -> None: ...
+
+    async def partitions_for(self, topic: str) -> set[int]:
+        while topic not in self.there:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        return self.there[topic]
+
+    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> asyncio.Future[RecordMetadata]:
+        future: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
+        self.batches.append((batch, future, topic))
+        return future
+
+    def acknowledge(self) -> None:
+        for batch, future, topic in self.batches:
+            future.set_result(RecordMetadata(topic, 0, TopicPartition(topic, 0), 0, 0, 0, 0))
+            assert len(unpack(batch)) == batch.record_count(), "who has looked into it has not spoiled it"
+        self.batches.clear()
+
+
+class Writer:
+    """Holds what waits behind the batches that are on their way."""
+
+    def __init__(self) -> None:
+        self.noted: list[Collection[Partition] | None] = []
+
+    async def note(self, origins: Collection[Partition] | None = None) -> None:
+        self.noted.append(origins)
+
+
+class Case:
+    def __init__(self, *, journal: bool = True) -> None:
+        self.clock = ManualClock()
+        self.there: dict[str, set[int]] = {"results": {0}, "dead": {0}, "journal": {0}, "retry": {0}}
+        self.reachable = True
+        self.origin = Partition("in", 0, Ledger(0), Marks(0, {"results": 7}), {}, 0, Offsets(100))
+        self.origin.ledger.admit_run(0, 1000)
+        self.written: list[bytes] = []
+        self.metadata = ""
+        self.journal = journal
+        self.producer = Mute(dict(self.there))
+        self.writable = Writability(self.clock, patience=PATIENCE)
+        self.debts = Debts(append=self._append, commit=self._commit)
+        self.taken: list[str] = []
+        self.dispatch = Dispatch(
+            Outlet(lambda: self.producer),  # type: ignore[arg-type, return-value]
+            writable=self.writable,
+            written=nothing,
+            clock=self.clock,
+            taken=self.taken.append,
+        )
+        owned = Ownership()
+        owned.own([self.origin], [], 1)
+        self.writer = Writer()
+        self.overdue = Overdue(
+            self.dispatch,
+            writable=self.writable,
+            debts=self.debts,
+            writer=self.writer,  # type: ignore[arg-type]
+            cluster=self,  # type: ignore[arg-type]
+            owned=owned,
+            results="results",
+        )
+
+    async def partitions(self, topics: Collection[str]) -> dict[str, set[int]]:
+        if not self.reachable:
+            raise KafkaConnectionError
+        return {topic: self.there.get(topic, set()) for topic in topics}
+
+    async def _append(self, _: Partition, values: Sequence[bytes]) -> bool:
+        if self.journal:
+            self.written += values
+        return self.journal
+
+    async def _commit(self, partition: Partition) -> bool:
+        self.metadata = metadata_of({}, 0, partition.owed)
+        return True
+
+    async def sending(self, *offsets: int, topic: str = "results", **options: Any) -> asyncio.Task[list[Fields]]:
+        options = {"owe": self.debts.owe, "forms": forms} if topic == "results" else options
+        place, batches = Place(self.origin, topic, 0), self.dispatch.pack([record(it) for it in offsets])
+        task = asyncio.create_task(self.dispatch.send(place, batches, **options))
+        await turns()
+        return task
+
+    @property
+    def owed(self) -> list[int]:
+        return sorted(it.offset for it in map(decode, self.written) if it is not None)
+
+
+async def turns() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatching, "AGAIN_SECONDS", 0.0)
+
+
+async def test_results_that_nobody_acknowledges_are_written_down_once_and_their_batch_goes_on() -> None:
+    case = Case()
+    task = await case.sending(3, 4)
+    await case.overdue.look()
+    assert case.owed == [], "a moment is nothing"
+    case.clock.advance(LATE_SECONDS)
+    await case.overdue.look()
+    await case.overdue.look()
+    assert case.owed == [3, 4]
+    assert case.debts.unwritten == 0
+    assert case.writer.noted == [{case.origin}] * 2, "what waits behind them likewise"
+    assert not case.writable.holding
+    case.producer.acknowledge()
+    assert await task == []
+    case.debts.settled(case.origin, [3, 4])
+    assert case.debts.count == 0
+    assert case.taken == ["results"]
+
+
+async def test_where_the_journal_does_not_take_them_either_the_commit_says_so() -> None:
+    case = Case(journal=False)
+    task = await case.sending(3, 4)
+    case.clock.advance(LATE_SECONDS)
+    await case.overdue.look()
+    assert owed_of(case.metadata, 0, 1000) == [3, 4]
+    task.cancel()
+
+
+async def test_the_last_word_of_a_process_does_not_wait_until_they_are_late() -> None:
+    case = Case()
+    task = await case.sending(3)
+    await case.overdue.last_word()
+    assert case.owed == [3]
+    assert case.writer.noted == [None]
+    task.cancel()
+
+
+async def test_a_topic_that_is_gone_stops_sending_and_ends_with_the_remedy() -> None:
+    case = Case()
+    task = await case.sending(3)
+    del case.there["results"]
+    case.clock.advance(LATE_SECONDS)
+    await case.overdue.look()
+    assert case.writable.holding
+    assert not task.done()
+    case.clock.advance(PATIENCE)
+    await case.overdue.look()
+    with pytest.raises(RefusedError, match="topics create") as caught:
+        await task
+    assert caught.value.exit_code == 78
+    assert case.dispatch.abandoned, "a producer holds its batch: it is not to be written in another epoch"
+    assert not case.producer.batches[0][1].cancelled(), "aiokafka does not expect that"
+    with pytest.raises(RefusedError):
+        await case.dispatch.send(Place(case.origin, "results", 0), case.dispatch.pack([record(9)]), owe=case.debts.owe)
+    assert case.owed == [3, 9]
+
+
+@pytest.mark.parametrize("topic", ["results", "retry", "journal"])
+async def test_a_topic_that_is_back_is_written_to_again(topic: str) -> None:
+    case = Case()
+    task = await case.sending(3, topic=topic)
+    there = case.there.pop(topic)
+    case.clock.advance(LATE_SECONDS)
+    await case.overdue.look()
+    assert case.writable.holding
+    case.there[topic] = there
+    await case.overdue.look()
+    assert not case.writable.holding
+    case.producer.acknowledge()
+    assert await task == []
+
+
+async def test_a_topic_that_lacks_the_partition_is_as_good_as_gone() -> None:
+    case = Case()
+    task = await case.sending(3)
+    case.there["results"] = {1, 2}
+    case.clock.advance(LATE_SECONDS)
+    await case.overdue.look()
+    assert case.writable.holding
+    task.cancel()
+
+
+async def test_brokers_that_do_not_answer_are_no_topic_that_is_gone() -> None:
+    case = Case()
+    task = await case.sending(3)
+    case.reachable = False
+    case.clock.advance(LATE_SECONDS + PATIENCE)
+    await case.overdue.look()
+    assert not case.writable.holding
+    assert case.owed == [3]
+    task.cancel()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["batch", "partitions"])
+async def test_dead_letters_that_are_gone_hold_up_nobody(known: bool) -> None:
+    """They are left over at once from then on, and taken again when the topic is back."""
+    case = Case()
+    place = Place(case.origin, "dead", 0)
+    if known:
+        task: asyncio.Task[Any] = await case.sending(3, topic="dead", optional=True)
+    else:
+        del case.producer.there["dead"]
+        task = asyncio.create_task(case.dispatch.partitions(place))
+        await turns()
+    there = case.there.pop("dead")
+    case.clock.advance(LATE_SECONDS)
+    await case.overdue.look()
+    with pytest.raises(RefusedError):
+        await task
+    assert not case.writable.holding
+    with pytest.raises(RefusedError):
+        await case.dispatch.partitions(place)
+    case.there["dead"] = case.producer.there["dead"] = there
+    await case.overdue.look()
+    assert await case.dispatch.partitions(place) == {0}
+
+
+async def test_with_the_results_what_no_commit_has_passed_is_owed() -> None:
+    """Their records have gone with the topic: nobody could know again that they were sent."""
+    case = Case()
+    case.origin.ledger.settle([2, 3, 7])
+    task = await case.sending(5)
+    del case.there["results"]
+    case.clock.advance(LATE_SECONDS)
+    await case.overdue.look()
+    assert owed_of(case.metadata, 0, 1000) == [2, 3, 7]
+    assert case.owed == [5]
+    task.cancel()
+
+
+async def test_more_of_them_than_a_commit_holds_stand_in_the_journal() -> None:
+    case = Case()
+    case.origin.ledger.admit_run(1000, 10_000)
+    case.origin.ledger.settle(range(1, 10_000, 2))
+    del case.there["results"]
+    task = await case.sending(0)
+    case.clock.advance(LATE_SECONDS)
+    await case.overdue.look()
+    assert case.owed == [0, *range(1, 10_000, 2)]
+    task.cancel()
+
+
+async def test_somebody_elses_cancellation_is_none_of_a_topic_that_is_gone() -> None:
+    case = Case()
+    task = await case.sending(3)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not case.dispatch.abandoned
+    assert case.dispatch.late(0.0) == []
+
+
+def test_a_topic_that_is_gone_is_told_with_what_to_do() -> None:
+    refused = Writability(ManualClock(), patience=1.0).refuse("results", UnknownTopicOrPartitionError())
+    assert "is not on the cluster any more" in str(refused)
