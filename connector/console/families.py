@@ -149,7 +149,7 @@ METRICS = (
     Description("open_bytes_limit", "gauge", "Setting memory.bytes."),
     Description("intake_blocked", "gauge", "1 while intake waits for memory or span."),
     Description("refused", "gauge", "1 while Kafka refuses what has to be written: nothing is sent meanwhile."),
-    Description("owed_results", "gauge", "Results of sent messages that Kafka refuses, or has not taken for five seconds."),
+    Description("owed_results", "gauge", "Results of sent messages that Kafka refuses, or has not taken for 5 s."),
     Description("unacknowledged_results", "gauge", "Results that Kafka has not acknowledged."),
     Description(
         "result_ack_seconds",
