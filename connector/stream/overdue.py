@@ -8,7 +8,7 @@ back, and writes those that are not there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
@@ -56,19 +56,19 @@ class Overdue:
         self._lost: set[Partition] = set()
 
     async def run(self) -> None:
-        """Look, for ever."""
+        """Look, for ever. Brokers that answer neither question hold up the other one for its time-outs."""
+        await asyncio.gather(self._again(self.note), self._again(self.find_gone))
+
+    async def _again(self, look: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self.look()
+            await look()
 
-    async def look(self) -> None:
-        """Write down what may be lost with this process, and find out what is gone."""
-        late = self._dispatch.late(LATE_SECONDS)
-        if late or self._dispatch.gone:
-            await self._find_gone(late)
+    async def note(self) -> None:
+        """Write down what may be lost with this process."""
         if self._writable.holding:
             await self._writer.note()
-        if late:
+        if late := self._dispatch.late(LATE_SECONDS):
             await self._dispatch.note(late)
             await self._writer.note({it.place.origin for it in late if it.place.topic == self._results})
         if self._debts.unwritten:
@@ -80,14 +80,18 @@ class Overdue:
         await self._writer.note()
         await self._debts.write()
 
-    async def _find_gone(self, late: Sequence[Sending]) -> None:
-        """Look whether the topics are there: a producer waits for one that was deleted as for one without a leader."""
+    async def find_gone(self) -> None:
+        """Look whether what is waited for is there: a producer waits for a topic that was deleted as for a leader."""
+        late = self._dispatch.late(LATE_SECONDS)
+        if not late and not self._dispatch.gone:
+            return
         topics = {it.place.topic for it in late} | self._dispatch.gone
         try:
             there = await self._cluster.partitions(topics)
         except (KafkaError, OSError) as error:
             log.debug("topics cannot be listed", error=type(error).__name__)
             return
+        late = [it for it in self._dispatch.late(LATE_SECONDS) if it.place.topic in there]  # the answer took a while
         lacking = {it.place.topic for it in late if it.place.partition not in there[it.place.topic]}
         gone = frozenset(topic for topic in topics if not there[topic] or topic in lacking)
         for topic in self._dispatch.gone - gone:

@@ -130,6 +130,10 @@ class Case:
         await turns()
         return task
 
+    async def look(self) -> None:
+        await self.overdue.find_gone()
+        await self.overdue.note()
+
     @property
     def owed(self) -> list[int]:
         return sorted(it.offset for it in map(decode, self.written) if it is not None)
@@ -148,11 +152,11 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_results_that_nobody_acknowledges_are_written_down_once_and_their_batch_goes_on() -> None:
     case = Case()
     task = await case.sending(3, 4)
-    await case.overdue.look()
+    await case.look()
     assert case.owed == [], "a moment is nothing"
     case.clock.advance(LATE_SECONDS)
-    await case.overdue.look()
-    await case.overdue.look()
+    await case.look()
+    await case.look()
     assert case.owed == [3, 4]
     assert case.debts.unwritten == 0
     assert case.writer.noted == [{case.origin}] * 2, "what waits behind them likewise"
@@ -168,7 +172,7 @@ async def test_where_the_journal_does_not_take_them_either_the_commit_says_so() 
     case = Case(journal=False)
     task = await case.sending(3, 4)
     case.clock.advance(LATE_SECONDS)
-    await case.overdue.look()
+    await case.look()
     assert owed_of(case.metadata, 0, 1000) == [3, 4]
     task.cancel()
 
@@ -187,11 +191,11 @@ async def test_a_topic_that_is_gone_stops_sending_and_ends_with_the_remedy() -> 
     task = await case.sending(3)
     del case.there["results"]
     case.clock.advance(LATE_SECONDS)
-    await case.overdue.look()
+    await case.look()
     assert case.writable.holding
     assert not task.done()
     case.clock.advance(PATIENCE)
-    await case.overdue.look()
+    await case.look()
     with pytest.raises(RefusedError, match="topics create") as caught:
         await task
     assert caught.value.exit_code == 78
@@ -208,10 +212,10 @@ async def test_a_topic_that_is_back_is_written_to_again(topic: str) -> None:
     task = await case.sending(3, topic=topic)
     there = case.there.pop(topic)
     case.clock.advance(LATE_SECONDS)
-    await case.overdue.look()
+    await case.look()
     assert case.writable.holding
     case.there[topic] = there
-    await case.overdue.look()
+    await case.look()
     assert not case.writable.holding
     case.producer.acknowledge()
     assert await task == []
@@ -222,7 +226,7 @@ async def test_a_topic_that_lacks_the_partition_is_as_good_as_gone() -> None:
     task = await case.sending(3)
     case.there["results"] = {1, 2}
     case.clock.advance(LATE_SECONDS)
-    await case.overdue.look()
+    await case.look()
     assert case.writable.holding
     task.cancel()
 
@@ -232,7 +236,7 @@ async def test_brokers_that_do_not_answer_are_no_topic_that_is_gone() -> None:
     task = await case.sending(3)
     case.reachable = False
     case.clock.advance(LATE_SECONDS + PATIENCE)
-    await case.overdue.look()
+    await case.look()
     assert not case.writable.holding
     assert case.owed == [3]
     task.cancel()
@@ -251,14 +255,14 @@ async def test_dead_letters_that_are_gone_hold_up_nobody(known: bool) -> None:
         await turns()
     there = case.there.pop("dead")
     case.clock.advance(LATE_SECONDS)
-    await case.overdue.look()
+    await case.look()
     with pytest.raises(RefusedError):
         await task
     assert not case.writable.holding
     with pytest.raises(RefusedError):
         await case.dispatch.partitions(place)
     case.there["dead"] = case.producer.there["dead"] = there
-    await case.overdue.look()
+    await case.look()
     assert await case.dispatch.partitions(place) == {0}
 
 
@@ -269,7 +273,7 @@ async def test_with_the_results_what_no_commit_has_passed_is_owed() -> None:
     task = await case.sending(5)
     del case.there["results"]
     case.clock.advance(LATE_SECONDS)
-    await case.overdue.look()
+    await case.look()
     assert owed_of(case.metadata, 0, 1000) == [2, 3, 7]
     assert case.owed == [5]
     task.cancel()
@@ -282,7 +286,7 @@ async def test_more_of_them_than_a_commit_holds_stand_in_the_journal() -> None:
     del case.there["results"]
     task = await case.sending(0)
     case.clock.advance(LATE_SECONDS)
-    await case.overdue.look()
+    await case.look()
     assert case.owed == [0, *range(1, 10_000, 2)]
     task.cancel()
 
