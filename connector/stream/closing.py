@@ -7,6 +7,7 @@ that were, and were refused, go to a retry topic with their count.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import NoReturn
@@ -14,6 +15,8 @@ from typing import NoReturn
 import structlog
 
 from connector.clock import Clock
+from connector.delivery.item import Item
+from connector.errors import RefusedError
 from connector.stream.budget import Budget
 from connector.stream.counts import EpochCounts
 from connector.stream.deadline import EXIT_CONFIGURATION, EXIT_DEADLINE, Deadline, end_process
@@ -38,6 +41,8 @@ log = structlog.get_logger(__name__)
 CLOSE_GRACE_SECONDS = 10.0
 # What is left of that for writing down what is owed.
 LAST_WORD_SECONDS = 3.0
+# How long the journal is waited for: it may be missing what the results are not.
+RELEASE_SECONDS = 5.0
 # Between two tries to write down what is owed where nothing could be written.
 KEEP_SECONDS = 5.0
 
@@ -117,6 +122,7 @@ class Closing:
         committed = await self._upkeep.commit(
             self._owned.sources, self._owned.retries, closed=not self._debts.unwritten
         )
+        self._tell_lost()
         if self._dispatch.abandoned:  # a producer would wait for what is gone, and write it in another epoch
             await self._producer.discard()
             self._dispatch.abandoned = False
@@ -139,17 +145,26 @@ class Closing:
         drained = await asyncio.gather(*(lane.drain(until) for lane in lanes))
         for lane, items in zip(lanes, drained, strict=True):
             if items and lane.name in self._lanes.journalling:
-                await self._journal.release(items)  # refused, or never sent: the next owner may send them
+                await self._release(items)
         left = [*chain.from_iterable(drained), *self._steering.clear()]
         if tried := [item for item in left if item.attempts or item.uncertain]:
             self._parking.park(tried, self._clock.wall())  # with their count
         return len(left), len(tried)
+
+    async def _release(self, items: Sequence[Item]) -> None:
+        """They were refused, or never sent: the next owner may send them, if the journal takes that."""
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await self._journal.release(items)
+        except (RefusedError, TimeoutError):
+            log.warning("the journal does not take what was not sent: where it stands in it, it ends `unknown`")
 
     async def _leave_word(self) -> NoReturn:
         """End the process at its deadline, with what is owed written down if that can be."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORD_SECONDS):
                 await self._overdue.last_word()
+        self._tell_lost()
         if (error := self._writable.error) is not None or self._writable.holding:
             end_process(
                 EXIT_CONFIGURATION, str(error) if error else "Kafka refuses results, and the process has to end"
@@ -163,6 +178,9 @@ class Closing:
                 async with asyncio.timeout(KEEP_SECONDS):
                     await self._debts.released.wait()
             await self._debts.write()
+
+    def _tell_lost(self) -> None:
+        """What a person has to know who ends a process that alone knows what was sent."""
         if unwritten := self._debts.unwritten:
             log.critical("results are lost with this process: their messages will be sent again", results=unwritten)
 

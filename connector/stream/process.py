@@ -153,7 +153,9 @@ class Process:
     @property
     def _why(self) -> BaseException | None:
         """What ended it."""
-        return self._worker.error if self._worker is not None and self._worker.error is not None else self._error
+        if self._worker is not None and (error := self._worker.error or self._worker.refusal) is not None:
+            return error
+        return self._error
 
     # ---- from the first moment --------------------------------------------------------------------------------------
 

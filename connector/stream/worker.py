@@ -20,7 +20,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import RequestTimedOutError
 
 from connector.definition.tree import Definition
-from connector.errors import DefinitionError, Problem
+from connector.errors import DefinitionError, Problem, RefusedError
 from connector.stream.deadline import Progress
 from connector.stream.lanes import at_once, reports
 from connector.stream.opening import retry_partitions
@@ -96,6 +96,11 @@ class Worker:
         parts.failover.set(definitions)
         parts.intake.several = len(definitions) > 1
         parts.writer.most = max(UNACKNOWLEDGED_RESULTS, sum(map(at_once, definitions.values())))
+
+    @property
+    def refusal(self) -> RefusedError | None:
+        """What Kafka refuses for good, though a person may have stopped the worker before it ended for it."""
+        return self._parts.writable.error
 
     @property
     def owns(self) -> bool:
@@ -284,5 +289,8 @@ class Worker:
         if self.error is None:
             self.error = error
             self.stopping = True
-            await self.close("crash", self._settings.timeouts.drain)
+            try:
+                await self.close("crash", self._settings.timeouts.drain)
+            except Exception:  # what ended it is told all the same, at once
+                log.exception("partitions could not be closed in order")
         await self._crash(error)

@@ -32,8 +32,10 @@ class Kafka:
         self.written: list[tuple[int, Result]] = []
         self.visible: set[int] = set()
         self._hidden = hidden
+        self.reads = 0
 
     async def read_between(self, _: TopicPartition, start: int, end: int, **__: Any) -> list[Any]:
+        self.reads += 1
         return [
             SimpleNamespace(offset=offset, value=self.events[offset], key=b"k", headers=())
             for offset in range(start, end)
@@ -103,3 +105,13 @@ async def test_of_what_is_only_known_to_be_owed_the_result_is_unknown_and_gaps_o
     await pay(kafka, owing(2, 3, 4, result=False))
     assert kafka.offsets == [2, 4]
     assert {result.status for _, result in kafka.written} == {Status.UNKNOWN}
+
+
+async def test_events_with_others_between_them_are_read_together() -> None:
+    """Every other one of a thousand would be five hundred reads."""
+    kafka = Kafka()
+    kafka.events = {offset: kafka.events[0] for offset in range(20_000)}
+    owed = [*range(0, 1000, 2), 15_000]
+    await pay(kafka, owing(*owed))
+    assert kafka.offsets == owed
+    assert kafka.reads == 2
