@@ -226,6 +226,7 @@ def test_without_write_anywhere_on_brokers_that_tell_nothing_it_ends_with_the_re
     """They do not even give its producer an id."""
     guarded = make_guarded()
     topics = ("results", "journal", "dead-letters", "retry.")
+    guarded.acls.revoke_all()
     guarded.acls.allow_worker(without=[(topic, WRITE) for topic in topics])
     guarded.configure(timeouts=SOON)
     guarded.pipeline.produce(event(number) for number in range(10))

@@ -78,6 +78,19 @@ class Acls:
     def _group(self) -> AclBinding:
         return self._binding(ResourceType.GROUP, self._prefix, AclOperation.READ)
 
+    def revoke_all(self) -> None:
+        """Every rule of the principal, of any test: brokers hand out producer ids to who may write to any topic."""
+        every = AclBindingFilter(
+            ResourceType.TOPIC,
+            None,
+            ResourcePatternType.ANY,
+            f"User:{WORKER}",
+            "*",
+            AclOperation.ANY,
+            AclPermissionType.ANY,
+        )
+        _done(self._admin.delete_acls([every]))
+
     def _topic(self, topic: str, operation: AclOperation) -> AclBinding:
         return self._binding(ResourceType.TOPIC, f"{self._prefix}.{topic}", operation)
 

@@ -110,7 +110,7 @@ async def test_of_what_is_only_known_to_be_owed_the_result_is_unknown_and_gaps_o
 async def test_events_with_others_between_them_are_read_together() -> None:
     """Every other one of a thousand would be five hundred reads."""
     kafka = Kafka()
-    kafka.events = {offset: kafka.events[0] for offset in range(20_000)}
+    kafka.events = dict.fromkeys(range(20_000), kafka.events[0])
     owed = [*range(0, 1000, 2), 15_000]
     await pay(kafka, owing(*owed))
     assert kafka.offsets == owed
