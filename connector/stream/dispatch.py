@@ -18,6 +18,7 @@ from aiokafka.errors import (
     ProducerClosed,
     ProducerFenced,
     UnknownProducerId,
+    UnknownTopicOrPartitionError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
