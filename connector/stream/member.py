@@ -54,18 +54,6 @@ class _NamedHeartbeat(RequestStruct):  # type: ignore[misc]
     )
 
 
-class NamedHeartbeat(Request[_NamedHeartbeat]):  # type: ignore[misc]
-    """A heartbeat with the instance id: KIP-345, brokers from 2.3."""
-
-    API_KEY = 12
-
-    def __init__(self, plain: HeartbeatRequest, instance: str) -> None:
-        self._fields = (plain._group, plain._generation_id, plain._member_id, instance)  # noqa: SLF001
-
-    def build(self, request_struct_class: type[_NamedHeartbeat]) -> _NamedHeartbeat:
-        return request_struct_class(*self._fields)
-
-
 class _NamedCommit(RequestStruct):  # type: ignore[misc]
     API_KEY = 8
     API_VERSION = 7
@@ -93,21 +81,31 @@ class _NamedCommit(RequestStruct):  # type: ignore[misc]
     )
 
 
-class NamedCommit(Request[_NamedCommit]):  # type: ignore[misc]
-    """A commit with the instance id: KIP-345, brokers from 2.3."""
+class Named(Request[RequestStruct]):  # type: ignore[misc]
+    """A request with the instance id, in the version that carries it: KIP-345, brokers from 2.3."""
 
-    API_KEY = 8
+    API_KEY = -1  # that of what it holds
 
-    def __init__(self, plain: OffsetCommitRequest, instance: str) -> None:
+    def __init__(self, struct: RequestStruct) -> None:
+        self._struct = struct
+        self.API_KEY, self._CLASSES = struct.API_KEY, (type(struct),)
+
+    def build(self, _: type[RequestStruct]) -> RequestStruct:
+        return self._struct
+
+
+def named(request: Any, instance: str) -> Any:
+    """A heartbeat or commit with the instance id; another request as it is, which needs none or has it."""
+    if isinstance(request, HeartbeatRequest):
+        return Named(_NamedHeartbeat(request._group, request._generation_id, request._member_id, instance))  # noqa: SLF001
+    if isinstance(request, OffsetCommitRequest):
         topics = [
             (topic, [(number, offset, NO_LEADER_EPOCH, metadata) for number, offset, metadata in partitions])
-            for topic, partitions in plain._topics  # noqa: SLF001
+            for topic, partitions in request._topics  # noqa: SLF001
         ]
-        generation, member = plain._consumer_group_generation_id, plain._consumer_id  # noqa: SLF001
-        self._fields = (plain._consumer_group, generation, member, instance, topics)  # noqa: SLF001
-
-    def build(self, request_struct_class: type[_NamedCommit]) -> _NamedCommit:
-        return request_struct_class(*self._fields)
+        generation, member = request._consumer_group_generation_id, request._consumer_id  # noqa: SLF001
+        return Named(_NamedCommit(request._consumer_group, generation, member, instance, topics))  # noqa: SLF001
+    return request
 
 
 class Member(GroupCoordinator):  # type: ignore[misc]
@@ -123,7 +121,8 @@ class Member(GroupCoordinator):  # type: ignore[misc]
         if membership.fenced:
             raise FencedError
         sent, generation = membership.now, self.generation
-        response = await super()._send_req(self._named(request))
+        instance = self._group_instance_id
+        response = await super()._send_req(request if instance is None else named(request, instance))
         codes = _codes(response)
         if FENCED_INSTANCE_ID in codes:
             membership.fence()
@@ -135,16 +134,6 @@ class Member(GroupCoordinator):  # type: ignore[misc]
         elif generation == self.generation and generation >= 0 and _accepted(request, codes):
             membership.proved(sent)
         return response
-
-    def _named(self, request: Any) -> Any:
-        """The request, with the instance id where there is one."""
-        if self._group_instance_id is None:
-            return request
-        if isinstance(request, HeartbeatRequest):
-            return NamedHeartbeat(request, self._group_instance_id)
-        if isinstance(request, OffsetCommitRequest):
-            return NamedCommit(request, self._group_instance_id)
-        return request
 
     async def _do_commit_offsets(self, assignment: Any, offsets: Any) -> None:
         if self.generation < 0 or not assignment.active:

@@ -32,6 +32,9 @@ from connector.stream.undecided import Undecided
 
 log = structlog.get_logger(__name__)
 
+LOOK_SECONDS = 5.0
+"""Open transactions are looked for this often."""
+
 
 class Worker:
     """One process's share of the group.
@@ -181,11 +184,21 @@ class Worker:
                 parts.control_reader.run(parts.outlast),
                 parts.steering.run(),
                 parts.overdue.run(),
+                self._watch_transactions(),
             ):
                 task = asyncio.ensure_future(loop)
                 task.add_done_callback(self._ended)
                 self._tasks.append(task)
             parts.lanes.start()
+
+    async def _watch_transactions(self) -> None:
+        """Look for those that are left open, also where nobody looks at the metrics, for ever."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            sources = self._parts.owned.sources
+            self._undecided.keep({(it.topic, it.partition) for it in sources})
+            for it in sources:
+                partition_status(it, self._group, self._undecided)
 
     async def open(self) -> None:
         """Own what the group has assigned. Awaited before the first event of the generation.

@@ -33,13 +33,23 @@ def settings_of(group: str) -> Settings:
     return Settings.model_validate({"group": group, "timeouts": {"session": f"{SESSION:g}s"}})
 
 
+class CountedLease(Lease):
+    """Counts the answers that prove the membership."""
+
+    proofs = 0
+
+    def prove(self, sent: float) -> None:
+        self.proofs += 1
+        super().prove(sent)
+
+
 class Joined:
     """A consumer whose coordinator reports."""
 
     def __init__(self, kafka: Kafka, group: str, *, instance: str | None = None, session: float = SESSION) -> None:
         clock = SystemClock()
-        self.membership = Membership(Lease(clock, seconds=SESSION / 2), settings_of(group), clock)
-        self.lease = self.membership.lease
+        self.lease = CountedLease(clock, seconds=SESSION / 2)
+        self.membership = Membership(self.lease, settings_of(group), clock)
         self.topic = group
         self.consumer = AIOKafkaConsumer(
             bootstrap_servers=kafka.bootstrap,
@@ -146,7 +156,8 @@ async def test_the_older_of_two_bearers_of_an_instance_id_is_fenced_and_does_not
             verdict = old.membership.verdict()
             assert isinstance(verdict, ConfigurationError)
             assert "static_membership" in str(verdict)
-            await asyncio.sleep(5 * HEARTBEAT)
+            heard = new.lease.proofs
+            await eventually(lambda: new.lease.proofs >= heard + 5, "five more heartbeats of the new one")
             await new.commit()
             assert new.lease.certain
             assert not new.membership.fenced

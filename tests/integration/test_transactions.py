@@ -7,6 +7,7 @@ import json
 import orjson
 import pytest
 
+from connector.stream.undecided import TOLD_SECONDS
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.test_commands import console_of, get, value
 from tests.kafka.records import Event, committed, end_offsets, produce
@@ -92,7 +93,9 @@ def test_an_open_transaction_holds_back_what_follows_and_is_told(pipeline: Pipel
     assert (behind["partition"], behind["lag"], behind["undecided"]) == (0, 2, 2)
     assert "transaction" in behind["oldest"]["holds"]
     assert sent(pipeline) == ["m3"]
+    worker.wait_for("a producer has left a transaction open", within=TOLD_SECONDS + 30)
     transaction.commit()
+    worker.wait_for("a transaction that was left open is decided")
     pipeline.wait_for_results(3)
     until_committed(pipeline)
     assert value(get(metrics)[1], of_source(pipeline, "open_transaction_seconds")) == 0
