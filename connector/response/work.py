@@ -38,6 +38,10 @@ AUTOMATON_BYTES: Final = 64
 SEARCH: Final = 10_000_000
 
 
+TRANCHE: Final = 200_000
+"""Steps between two looks at the clock: what a step takes is known for one core, and was measured on a quiet one."""
+
+
 class TooMuchWorkError(Exception):
     """A reply asks for more than SECONDS of work."""
 
@@ -48,23 +52,31 @@ class TooMuchWorkError(Exception):
 class Work:
     """The account of one reply at a time. `begin` opens it anew."""
 
-    __slots__ = ("_cpu", "_left", "_until")
+    __slots__ = ("_cpu", "_left", "_stock", "_until")
 
     def __init__(self, cpu: Callable[[], float] = cpu_seconds) -> None:
         self._cpu = cpu
-        self._left = STEPS
-        self._until = cpu() + SECONDS
+        self.begin()
 
     def begin(self) -> None:
         """A new reply."""
-        self._left = STEPS
+        self._left, self._stock = TRANCHE, STEPS - TRANCHE
         self._until = self._cpu() + SECONDS
 
     def spend(self, steps: int) -> None:
         """Pay for what comes next. Raises TooMuchWorkError where it cannot be afforded."""
         self._left -= steps
         if self._left < 0:
+            self._draw()
+
+    def _draw(self) -> None:
+        """The next of the steps that are left, if there is time for them."""
+        drawn = min(max(TRANCHE, -self._left), self._stock)
+        self._left += drawn
+        self._stock -= drawn
+        if self._left < 0:
             raise TooMuchWorkError
+        self.look()
 
     def look(self) -> None:
         """After work that nobody could count: raises TooMuchWorkError when the time is up."""

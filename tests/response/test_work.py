@@ -16,7 +16,7 @@ import pytest
 from connector.model import Reply
 from connector.response.compile import Reader, Reading
 from connector.response.document import parse_json, parse_xml
-from connector.response.work import SECONDS, STEPS, TooMuchWorkError, Work
+from connector.response.work import SECONDS, STEPS, TRANCHE, TooMuchWorkError, Work
 
 from .build import NOW, batch, messages, reader
 
@@ -282,6 +282,22 @@ def test_an_account_is_spent_once_and_watches_the_clock() -> None:
     work.begin()
     with pytest.raises(TooMuchWorkError):
         work.weigh([["x"] * 1000] * STEPS)
+
+
+def test_steps_that_take_longer_than_they_should_are_stopped_by_the_clock() -> None:
+    spent = 0
+    slow = 1e-6  # seconds: ten times as many as on the core they were measured on
+    work = Work(lambda: spent * slow)
+
+    def go_on() -> None:
+        nonlocal spent
+        for _ in range(STEPS):
+            work.spend(1)
+            spent += 1
+
+    with pytest.raises(TooMuchWorkError):
+        go_on()
+    assert spent * slow <= SECONDS + TRANCHE * slow
 
 
 @pytest.mark.parametrize(("parse", "body"), [(parse_json, listed(b"[]")), (parse_xml, elements(b"<b/>", MIB))])
