@@ -155,3 +155,58 @@ def test_an_outage_is_seen_where_every_message_that_is_left_has_failed_before() 
         assert Counter(world.statuses.values())["failed"] <= 25
 
     simulate(scenario())
+
+
+def test_what_is_undecided_when_the_lane_stops_is_handed_back_with_its_count() -> None:
+    async def scenario() -> None:
+        world = unbatched(retry=Retry(attempts=1))
+        world.provider.answer = lambda call: FAILURES["503"]
+        world.offer("m0")
+        await world.run(5)
+        assert world.results == {}
+        (left,) = await world.lane.drain(world.clock.monotonic() + 1)
+        assert left is world.items["m0"]
+        assert (left.attempts, left.uncertain) == (1, True)
+
+    simulate(scenario())
+
+
+@pytest.mark.parametrize("kind", ["503", "not taken"])
+def test_a_batch_that_fails_as_a_whole_in_its_last_request_ends_or_waits_as_a_whole(kind: str) -> None:
+    """Its own fault: others got through that began later. An outage's: it is sent once more when that is over."""
+
+    async def scenario(*, outage: bool) -> World:
+        world = World(renderers=[FakeRenderer(max_records=10)], retry=Retry(attempts=1), limits=Limits(concurrency=2))
+
+        def answer(call: Call) -> object:
+            return FAILURES[kind] if (call.at < 1030 if outage else "m0" in call.ids) else ACCEPT
+
+        world.provider.answer = answer
+        world.offer(*names(10))
+        running = asyncio.create_task(world.run(300))
+        for number in range(1, 60):
+            await asyncio.sleep(0.5)
+            world.offer(*names(10, f"later{number}-"))
+        await running
+        return world
+
+    own = simulate(scenario(outage=False))
+    assert Counter(own.statuses.values()) == {"failed": 10, "accepted": 590}
+    assert sum("m0" in ids for ids in own.sent) == 1
+    away = simulate(scenario(outage=True))
+    assert Counter(away.statuses.values()) == {"accepted": 600}
+
+
+def test_an_undecided_message_still_expires_and_is_cancelled_with_its_campaign() -> None:
+    async def scenario() -> None:
+        world = unbatched(retry=Retry(attempts=1))
+        world.provider.answer = lambda call: FAILURES["not taken"]
+        world.offer("old", expires=3.0)
+        world.offer("gone", campaign="stopped")
+        running = asyncio.create_task(world.run(60))
+        await asyncio.sleep(1)
+        world.lane.cancel("stopped")
+        await running
+        assert world.statuses == {"old": "expired", "gone": "cancelled"}
+
+    simulate(scenario())
