@@ -13,7 +13,7 @@ from confluent_kafka.admin import AclOperation
 from tests.integration.pipeline import Pipeline, event
 from tests.kafka.acls import Acls, worker_settings
 from tests.kafka.local import LocalKafka
-from tests.kafka.records import alter, committed, delete, end_offsets
+from tests.kafka.records import alter
 from tests.processes import StartConnector
 from tests.waiting import wait_until
 
@@ -155,50 +155,3 @@ def test_what_was_sent_when_access_went_away_is_reported_first_and_never_sent_ag
     assert (audit.lost, audit.duplicated, audit.sent_again) == (0, 0, 0)
     assert set(audit.statuses) == ({"accepted"} if journal else {"accepted", "unknown"})
     assert audit.statuses["accepted"] > 0
-
-
-@pytest.mark.parametrize("journal", [True, False], ids=["journal", "commit"])
-def test_results_whose_topic_is_deleted_under_load_are_owed_and_nothing_is_sent_again(
-    pipeline: Pipeline, journal: bool
-) -> None:
-    """Nobody refuses them, and nobody takes them: they may be there or not. Over two starts without it, one with it.
-
-    Results that were acknowledged go with the topic; of events that no commit had passed they end `unknown`.
-    """
-    pipeline.simulate()
-    pipeline.define(concurrency=4)
-    pipeline.configure(timeouts={"session": "6s", "heartbeat": "1s", "refused": "4s", "commit_interval": "5s"})
-    pipeline.create_topics()
-    pipeline.turn(latency=0.3)
-    worker = pipeline.worker("first")
-    worker.wait_for("partitions opened")
-    pipeline.produce(event(number) for number in range(6000))
-    pipeline.wait_for_results(1000)
-    if not journal:
-        delete(pipeline.bootstrap, pipeline.journal)
-    delete(pipeline.bootstrap, pipeline.results)
-    assert worker.wait(within=60) == 78, worker.output
-    assert "is not on the cluster any more" in worker.output
-    assert "sms-connector topics create" in worker.output
-    sent = sum(request["count"] for request in pipeline.requests())
-    assert sent < 6000
-    for number in range(2):
-        again = pipeline.worker(f"again{number}")
-        assert again.wait(within=60) == 78, again.output
-    assert sum(request["count"] for request in pipeline.requests()) == sent
-    pipeline.create_topics()
-    last = pipeline.worker("last")
-    ends = end_offsets(pipeline.bootstrap, pipeline.source)
-
-    def all_committed() -> bool:
-        assert last.running, last.output
-        places = committed(pipeline.bootstrap, pipeline.unique, pipeline.source)
-        return {number: place.offset for number, place in places.items()} == ends
-
-    wait_until(all_committed, "every event is settled", within=90, every=0.5)
-    assert last.stop() == 0, last.output
-    assert "results owed by an earlier worker are written first" in last.output
-    audit = pipeline.audit()
-    assert (audit.duplicated, audit.sent_again) == (0, 0)
-    assert sum(audit.fills) == 6000
-    assert set(audit.statuses) <= {"accepted", "unknown"}

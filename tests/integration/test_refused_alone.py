@@ -233,7 +233,6 @@ def test_without_write_anywhere_on_brokers_that_tell_nothing_it_ends_with_the_re
     worker = guarded.pipeline.worker(module=SILENT)
     assert worker.wait(within=60) == 78, worker.output
     assert "docs/security.md" in worker.output
-    assert "Traceback" not in worker.output
     assert guarded.sent == 0
 
 
