@@ -35,6 +35,7 @@ CHECKS = (
     Check("ignore-commit-answer", "refused-commits", "uncommitted"),
     Check("forget-acknowledgement", "calm", "uncommitted"),
     Check("forget-debts", "results-refused", "unreported"),
+    Check("forget-the-unanswered", "results-unanswered", "unreported"),
     Check("ignore-the-refusal", "access-revoked", "lost"),
     Check("send-broken-again", "replies-broken", "duplicated_sends"),
     Check("go-on-unknowing", "replies-changed", "unknown"),
@@ -293,6 +294,16 @@ def forget_debts() -> None:
     replace(Debts, "owe", nothing)
 
 
+def forget_the_unanswered() -> None:
+    """Does not write down what is not acknowledged for long."""
+    from connector.stream.overdue import Overdue
+
+    async def nothing(_: Any) -> None:
+        pass
+
+    replace(Overdue, "note", nothing)
+
+
 def ignore_the_refusal() -> None:
     """Takes what Kafka does not let it write for written, and goes on."""
     from connector.stream.dispatch import Dispatch
@@ -323,6 +334,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "skip-tail": skip_tail,
     "forget-ids": forget_ids,
     "forget-debts": forget_debts,
+    "forget-the-unanswered": forget_the_unanswered,
     "ignore-the-refusal": ignore_the_refusal,
     "trust-the-clock": trust_the_clock,
     "begin-at-once": begin_at_once,

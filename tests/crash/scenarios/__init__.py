@@ -18,6 +18,7 @@ from tests.crash.scenarios import (
     replies,
     retries,
     stops,
+    unanswered,
 )
 from tests.crash.scenarios.table import SCENARIOS, Scenario
 
@@ -37,4 +38,5 @@ __all__ = [
     "replies",
     "retries",
     "stops",
+    "unanswered",
 ]
