@@ -127,13 +127,14 @@ class Debts:
         """Write down what is not yet. True when nothing is left."""
         async with self._turn:
             await asyncio.gather(*[self._write(origin) for origin in self._owed])
-        if (unwritten := self.unwritten) and not self._told:
-            self._told = True
+        unwritten = self.unwritten
+        if unwritten and not self._told:
             log.critical(
                 "results are owed and can be written nowhere: this process keeps them. If it is killed their messages "
-                "are sent again. Mend the access to the results topic or the journal",
+                "are sent again. Mend the brokers, or the access to the results topic or the journal",
                 results=unwritten,
             )
+        self._told = unwritten > 0
         return not unwritten
 
     async def lost(self, origin: Partition) -> bool:

@@ -56,7 +56,7 @@ class Overdue:
         self._lost: set[Partition] = set()
 
     async def run(self) -> None:
-        """Look, for ever. Brokers that answer neither question hold up the other one for its time-outs."""
+        """Look, for ever. In two loops: a question that brokers do not answer must not hold up the other one."""
         await asyncio.gather(self._again(self.note), self._again(self.find_gone))
 
     async def _again(self, look: Callable[[], Awaitable[None]]) -> None:
