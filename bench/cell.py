@@ -126,8 +126,10 @@ class Bench:
         folder.mkdir(parents=True)
         with ExitStack() as stack:
 
-            def start(*arguments: str, name: str = "", env: Mapping[str, str] | None = None) -> ConnectorProcess:
-                process = ConnectorProcess(folder / f"{name}.out", *arguments, env=env)
+            def start(
+                *arguments: str, name: str = "", env: Mapping[str, str] | None = None, module: str = "connector"
+            ) -> ConnectorProcess:
+                process = ConnectorProcess(folder / f"{name}.out", *arguments, env=env, module=module)
                 stack.callback(process.kill)
                 return process
 
