@@ -21,7 +21,8 @@ from bench.events import event
 from bench.machine import calibrate
 from tests.integration.pipeline import AUTH, BATCHED, Pipeline
 from tests.kafka import find
-from tests.kafka.records import read_all
+from tests.kafka.records import Event, read_all
+from tests.kafka.transactional import Transaction
 from tests.processes import ConnectorProcess
 
 LOOK_SECONDS = 0.1
@@ -61,6 +62,7 @@ class Cell:
         pinned: each worker's threads stay on one core, where the system can say so; others may run there too.
         more: further lines of the definition.
         settings: of the connector, over the defaults.
+        transactions: events per transaction of their producer; 0 for a producer without.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Cell:
     pinned: bool = False
     more: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    transactions: int = 0
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class Bench:
             stack.callback(ends.close)
             ends.wait()
             if cell.rate is None and source is None:
-                pipeline.produce(_event(number, cell) for number in range(cell.messages))
+                _produce(pipeline, cell)
                 self._sources[_events(cell)] = pipeline.source
             return self._run(pipeline, cell, ends, stack)
 
@@ -227,7 +230,22 @@ class Bench:
 
 def _events(cell: Cell) -> tuple[Any, ...]:
     """What the source topic depends on."""
-    return (cell.messages, cell.campaigns, cell.partitions, cell.providers)
+    return (cell.messages, cell.campaigns, cell.partitions, cell.providers, cell.transactions)
+
+
+def _produce(pipeline: Pipeline, cell: Cell) -> None:
+    """The backlog. In transactions one after the other, each committed: what a producer with exactly-once writes."""
+    if not cell.transactions:
+        pipeline.produce(_event(number, cell) for number in range(cell.messages))
+        return
+    transaction = Transaction(pipeline.bootstrap, pipeline.unique)
+    for first in range(0, cell.messages, cell.transactions):
+        numbers = range(first, min(first + cell.transactions, cell.messages))
+        events = [Event(orjson.dumps(_event(it, cell)), partition=it % cell.partitions) for it in numbers]
+        transaction.write(pipeline.source, *events)
+        transaction.commit()
+        if numbers.stop < cell.messages:
+            transaction.begin()
 
 
 def _event(number: int, cell: Cell) -> dict[str, Any]:

@@ -58,4 +58,8 @@ SECTIONS: dict[str, list[Cell]] = {
         Cell("unbatched, resend", messages=20_000, kind="unbatched", concurrency=64),
         Cell("unbatched, report", messages=10_000, kind="unbatched", concurrency=64, more=REPORT),
     ],
+    "transactions": [
+        Cell("without transactions", messages=100_000),
+        Cell("transactions of 1,000", messages=100_000, transactions=1_000),
+    ],
 }

@@ -25,6 +25,10 @@ class Transaction:
             }
         )
         self._producer.init_transactions(SECONDS)
+        self.begin()
+
+    def begin(self) -> None:
+        """The next one, once this one has ended."""
         self._producer.begin_transaction()
 
     def write(self, topic: str, *events: Event) -> None:
