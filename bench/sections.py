@@ -61,5 +61,6 @@ SECTIONS: dict[str, list[Cell]] = {
     "transactions": [
         Cell("without transactions", messages=100_000),
         Cell("transactions of 1,000", messages=100_000, transactions=1_000),
+        Cell("transactions of 100", messages=100_000, transactions=100),
     ],
 }
