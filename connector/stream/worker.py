@@ -123,11 +123,11 @@ class Worker:
 
     @property
     def idle(self) -> bool:
-        """True while there is deliberately nothing to do: live, every open message waits in a lane that waits, and
-        there is nothing more to read, or no room for it.
+        """True while there is deliberately nothing to do: live, every open message waits in a lane that waits, every
+        result is acknowledged, and there is nothing more to read, or no room for it.
         """
         parts = self._parts
-        if not parts.owned.live or parts.writer.waiting or not all(lane.waiting for lane in parts.lanes.all()):
+        if not parts.owned.live or parts.writer.busy or not all(lane.waiting for lane in parts.lanes.all()):
             return False
         return parts.admission.blocked or not any(map(self._has_more, parts.owned.sources))
 

@@ -176,9 +176,9 @@ class ResultWriter:
             return False
 
     @property
-    def waiting(self) -> int:
-        """Results not yet handed to the producer."""
-        return sum(lot.waiting for lot in self._lots.values())
+    def busy(self) -> bool:
+        """Whether anything waits to be written, or to be acknowledged."""
+        return any(lot.task is not None or lot.waiting for lot in self._lots.values())
 
     @property
     def unacknowledged(self) -> int:
