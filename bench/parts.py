@@ -15,7 +15,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from bench import reading as reading_batches
 from bench.events import event
 from connector.clock import ManualClock
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.delivery.attempt import Attempt, Part
 from connector.delivery.item import Item

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.expression import Expression
 from connector.definition.files import CATALOGUE
 from connector.definition.load import load

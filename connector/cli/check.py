@@ -14,7 +14,7 @@ import orjson
 from connector.cli.fit import misfits
 from connector.cli.options import DEFAULT_FILE, config_option
 from connector.cli.options import load as load_settings
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import definition_files, load
 from connector.definition.tree import Definition, Operation
 from connector.definition.walk import place_of

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector.clock import SystemClock
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load_all
 from connector.definition.tree import Definition
 from connector.kafka import clients

@@ -6,7 +6,7 @@ import structlog
 
 from connector import logs
 from connector.cli.fit import misfits
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load_all
 from connector.definition.tree import Definition
 from connector.definition.watch import Fingerprint, fingerprint

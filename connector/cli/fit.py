@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from connector.config_text.units import format_duration
 from connector.definition.tree import Definition
 from connector.errors import Problem
 from connector.settings.checks import FINISH_SECONDS
 from connector.settings.model import Settings
-from connector.settings.units import format_duration
 
 
 def misfits(definitions: Iterable[Definition], settings: Settings) -> list[Problem]:

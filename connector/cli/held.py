@@ -10,8 +10,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from connector.cli.output import note
+from connector.config_text.units import format_duration
 from connector.settings import Settings
-from connector.settings.units import format_duration
 from connector.stream.unknown import Cause, shown
 
 CONSOLE_SECONDS = 2.0

@@ -9,7 +9,7 @@ import click
 
 from connector.cli.check import Checked, as_text, check_file
 from connector.cli.inputs import INPUT_BYTES, read_input
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.keys import NAME_HINT, is_name
 from connector.errors import UsageError
 from connector.importing.clevertap import Form, from_form, read_form

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from connector.definition.regular_file import FileError, read_regular
+from connector.config_text.regular_file import FileError, read_regular
 from connector.errors import UsageError
 
 INPUT_BYTES: Final = 256 * 1024  # a curl command, a form, a payload

@@ -15,9 +15,9 @@ from connector.cli.held import Providers, ask_console
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table
 from connector.cli.selection import decode
+from connector.config_text.units import format_duration
 from connector.kafka.reader import Bounds, Members, Reader, open_reader
 from connector.settings import Loaded, Settings
-from connector.settings.units import format_duration
 from connector.stream import retry
 from connector.stream.formats import VersionError
 from connector.untrusted import UnreadableError

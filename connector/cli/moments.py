@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.settings.units import RefusedError, duration
+from connector.config_text.units import RefusedError, duration
 
 
 class Moment(click.ParamType):

@@ -15,8 +15,8 @@ import orjson
 
 from connector.cli.inputs import EVENTS_BYTES, read_input
 from connector.cli.output import note
+from connector.config_text.environment import Environment
 from connector.definition.arguments import MISSING
-from connector.definition.environment import Environment
 from connector.definition.load import load
 from connector.definition.system import MESSAGE_ID, overridden
 from connector.definition.tree import Auth, Definition, OAuth2, SigV4

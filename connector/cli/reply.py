@@ -15,7 +15,7 @@ import orjson
 
 from connector.cli.inputs import REPLY_BYTES, read_input
 from connector.cli.render import Event, plan_requests, read_events
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import Definition, Operation
 from connector.errors import UsageError

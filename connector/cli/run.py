@@ -40,8 +40,8 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
       sms-connector run --set delivery=dry-run --set start_from=latest
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     from connector.cli.definitions import ConfiguredDefinitions
+    from connector.config_text.environment import Environment
     from connector.console.server import Console, listen, listen_unix
-    from connector.definition.environment import Environment
     from connector.stream.stopping import StopSignals
 
     signals = StopSignals()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from connector.config_text.source import Map
 from connector.definition.patterns import compile_pattern
 from connector.definition.report import Report
-from connector.definition.source import Map
 from connector.definition.tree import EntrySource, Operation, Rule
 from connector.definition.walk import in_record, in_records, uses, where
 

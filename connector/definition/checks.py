@@ -10,9 +10,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
+from connector.config_text.source import Map
 from connector.definition import check_replies, check_request
 from connector.definition.report import Report
-from connector.definition.source import Map
 from connector.definition.tree import Definition, Operation
 from connector.definition.walk import where
 

@@ -7,13 +7,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from connector.definition.json_text import read_json
+from connector.config_text.json_text import read_json
+from connector.config_text.regular_file import FileError, read_regular
+from connector.config_text.source import List, Map, Place, Source, Value
+from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
 from connector.definition.merge import merge, without
-from connector.definition.regular_file import FileError, read_regular
 from connector.definition.report import Report
 from connector.definition.shape import near, shown
-from connector.definition.source import List, Map, Place, Source, Value
-from connector.definition.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import DefinitionError, Problem
 
 CATALOGUE: Final = Path(__file__).resolve().parent.parent / "providers"  # the shipped definitions

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from connector.definition.source import List, Map, Source, Value
+from connector.config_text.source import List, Map, Source, Value
 
 KINDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("parameters",): ("pairs", "json", "xml", "text"),

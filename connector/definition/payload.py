@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, cast
 
+from connector.config_text.source import List, Map, Place, Source, Value
 from connector.definition.expression import Expression
 from connector.definition.report import Report
-from connector.definition.source import List, Map, Place, Source, Value
 from connector.definition.tree import (
     Array,
     Constant,

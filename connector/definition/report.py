@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
+from connector.config_text.source import Place, Value
 from connector.definition.expression import Expression, ExpressionError
 from connector.definition.expression_text import split
-from connector.definition.source import Place, Value
 from connector.errors import Problem
 
 PROBLEMS: Final = 100  # named one by one, of errors and of warnings; the rest is counted

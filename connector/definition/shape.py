@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
+from connector.config_text.source import List, Map, Source, Value, kind_of, plain
 from connector.definition.report import Report
-from connector.definition.source import List, Map, Source, Value, kind_of, plain
 
 Schema = dict[str, Any]
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from connector.config_text.source import Map
 from connector.definition.expression import Expression
-from connector.definition.source import Map
 from connector.errors import Problem
 
 # ---- values ---------------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from connector.config_text.source import List, Map, Place, Source
 from connector.definition.expression import Expression
-from connector.definition.source import List, Map, Place, Source
 from connector.definition.tree import Array, Encoded, Member, Node, Object, Operation, Replacement, Spread, Text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.files import definition_files
 from connector.definition.tls_files import tls_files
 from connector.definition.tree import Definition

@@ -9,8 +9,8 @@ from typing import Any, Final, Literal
 
 from defusedxml.ElementTree import ParseError, fromstring
 
-from connector.definition.json_text import read_json
-from connector.definition.source import List, Map, Place, Source, Value
+from connector.config_text.json_text import read_json
+from connector.config_text.source import List, Map, Place, Source, Value
 from connector.errors import Problem, UsageError
 
 Kind = Literal["none", "pairs", "json", "xml", "text"]

@@ -8,12 +8,12 @@ from typing import Any, Final, Literal
 
 from ruamel.yaml.scalarstring import LiteralScalarString
 
+from connector.config_text.environment import Environment
+from connector.config_text.source import Place, Source, Value
+from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
 from connector.definition.check_request import secret_name
-from connector.definition.environment import Environment
 from connector.definition.report import Report
 from connector.definition.shape import Choice, Key, Kinds, MapOf, Record, Shape, Whole, scalar_text
-from connector.definition.source import Place, Source, Value
-from connector.definition.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import DefinitionError
 from connector.importing.call import tree
 from connector.importing.draft import Draft, json_text, scalars

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from connector.config_text.units import format_duration
 from connector.settings.kafka import KafkaSettings
 from connector.settings.model import Settings, Timeouts, Topics, Tracing
 from connector.settings.origin import Path
-from connector.settings.units import format_duration
 
 LEAVE_SECONDS = 10.0
 """After the drain results are written and offsets committed, still inside the rebalance time-out."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from connector.definition.environment import Environment
-from connector.definition.regular_file import FileError, read_regular
-from connector.definition.source import List, Map, Place, Source, Value
-from connector.definition.yaml_text import YamlSyntaxError, read_yaml
+from connector.config_text.environment import Environment
+from connector.config_text.regular_file import FileError, read_regular
+from connector.config_text.source import List, Map, Place, Source, Value
+from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import Problem
 from connector.settings.names import leaves
 from connector.settings.origin import Origin, Path, dotted

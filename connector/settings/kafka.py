@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from connector.settings.units import RefusedError
+from connector.config_text.units import RefusedError
 
 _address = re.compile(r"[^\s/\x00-\x20\x7f]+:(?P<port>[0-9]{1,5})").fullmatch
 

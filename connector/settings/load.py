@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from connector.config_text.units import RefusedError
 from connector.errors import Problem, SettingsError
 from connector.masking import MASK
 from connector.settings.checks import cross_check
@@ -19,7 +20,6 @@ from connector.settings.kafka import ELSEWHERE
 from connector.settings.model import Settings
 from connector.settings.names import did_you_mean, keys, leaves, sections
 from connector.settings.origin import DEFAULT, Origin, Path, dotted
-from connector.settings.units import RefusedError
 
 
 @dataclass(frozen=True, slots=True)

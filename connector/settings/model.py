@@ -18,8 +18,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from connector.config_text.units import Duration, RefusedError, Size, format_duration
 from connector.settings.kafka import KafkaSettings
-from connector.settings.units import Duration, RefusedError, Size, format_duration
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 

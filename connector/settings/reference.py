@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from connector.config_text.units import DURATION_PATTERN, SIZE_PATTERN
 from connector.settings.kafka import ELSEWHERE, KafkaSettings
 from connector.settings.model import Topics
 from connector.settings.names import leaves, sections
 from connector.settings.origin import dotted
 from connector.settings.schema import find, plain_schema
-from connector.settings.units import DURATION_PATTERN, SIZE_PATTERN
 
 INTRODUCTION = """\
 # Configuration

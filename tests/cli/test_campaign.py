@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.cli.campaign import check
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load_all
 from connector.model import Campaign
 

@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.keys import DEFINITION
 from connector.definition.load import load
 from connector.definition.shape import Kinds, ListOf, Record, Shape

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from connector.cli.main import group
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.files import CHAIN, FILE_BYTES, FILES
 from connector.definition.load import OPERATIONS, load
 from connector.definition.report import PROBLEMS

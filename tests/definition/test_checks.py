@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 
 from .write import EMPTY, SOUND, problems_of
 

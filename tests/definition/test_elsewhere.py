@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import Definition, OAuth2
 from connector.model import Batch, Message, Reply, Request

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.definition.environment import FILE_BYTES, Environment
+from connector.config_text.environment import FILE_BYTES, Environment
 
 ENVIRONMENT = Environment({"KEY": "se$$To${KEY}cret", "EMPTY": "", "HOST": "h"})
 

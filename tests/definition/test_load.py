@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import CATALOGUE, find, load, load_all
 from connector.definition.tree import (
     Array,

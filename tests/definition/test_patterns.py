@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.files import CATALOGUE
 from connector.definition.load import load
 from connector.definition.patterns import GROUPS, LENGTH, PatternError, compile_pattern

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.definition.json_text import read_json
-from connector.definition.source import Map, Place, Value, plain
-from connector.definition.yaml_text import YamlSyntaxError, read_yaml
+from connector.config_text.json_text import read_json
+from connector.config_text.source import Map, Place, Value, plain
+from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import Problem
 
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import CATALOGUE, load
 from connector.definition.tree import Operation
 from connector.definition.walk import uses

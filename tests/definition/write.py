@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError

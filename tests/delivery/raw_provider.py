@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import msgspec
 
 from connector.clock import SystemClock
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.delivery.breaker import BreakerSettings
 from connector.delivery.http import HttpTransport

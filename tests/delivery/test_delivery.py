@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 
 from connector.clock import SystemClock
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.delivery.breaker import BreakerSettings
 from connector.delivery.http import HttpTransport

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from connector import __version__
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load_all
 from connector.kafka.topics import DEFAULT_PARTITIONS
 from connector.settings import Settings, load_settings

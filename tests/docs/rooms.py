@@ -19,7 +19,7 @@ BEGIN, END = "<!-- rooms: begin -->\n", "<!-- rooms: end -->\n"
 # In the order of the imports: a room imports what stands below it.
 ROOMS = (
     *("cli", "console", "simulator", "stream", "delivery", "kafka"),
-    *("importing", "request", "response", "settings", "definition"),
+    *("importing", "request", "response", "settings", "definition", "config_text"),
 )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.importing.curl import read_command
 from connector.importing.draft import from_call

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from connector.cli.main import group
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import BasicAuth, OAuth2
 from connector.errors import DefinitionError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import NoAuth, Operation
 from connector.definition.walk import uses

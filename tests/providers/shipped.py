@@ -19,7 +19,7 @@ from uuid import uuid4
 import msgspec
 
 from connector.clock import SystemClock
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.files import CATALOGUE
 from connector.definition.load import load
 from connector.definition.tree import Constant, Definition, Limits, Operation, Retry, Text

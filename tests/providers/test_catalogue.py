@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from connector.cli.catalogue import page, summarise
 from connector.cli.check import check_file
 from connector.cli.main import group
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.files import CATALOGUE
 from connector.definition.load import load, load_all
 from connector.definition.tree import BasicAuth, Constant, Rate

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.model import Batch, Message, Reply
 from connector.response.compile import Reader, Reading, compile_response

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.settings.units import RefusedError, duration, format_duration, format_size, size
+from connector.config_text.units import RefusedError, duration, format_duration, format_size, size
 
 
 @pytest.mark.parametrize(

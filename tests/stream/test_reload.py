@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector.definition.environment import Environment
+from connector.config_text.environment import Environment
 from connector.definition.load import load_all
 from connector.definition.watch import fingerprint
 from connector.errors import DefinitionError, Problem

@@ -21,8 +21,8 @@ from jsonschema.validators import validator_for
 from ruamel.yaml import YAML
 
 from connector import __version__, safe_path
+from connector.config_text.environment import Environment
 from connector.console.server import Console
-from connector.definition.environment import Environment
 from connector.definition.load import load_all
 from connector.model import Batch, Message
 from connector.request.compile import compile_operation

@@ -19,7 +19,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.tokens import ScalarToken
 
-from connector.definition.source import List, Map, Place, Source, Value, scalar
+from connector.config_text.source import List, Map, Place, Source, Value, scalar
 from connector.errors import Problem
 
 NODES: Final = 10_000  # values in one file; aliases count each time they are used (a small file can name millions)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from connector.definition.regular_file import FileError, read_regular
+from connector.config_text.regular_file import FileError, read_regular
 from connector.errors import ConnectorError
 
 _reference = re.compile(r"\$\{([^{}]*)(\}?)")

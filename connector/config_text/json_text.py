@@ -11,7 +11,7 @@ from json import JSONDecodeError
 from json.decoder import scanstring  # type: ignore[attr-defined]  # documented only in CPython's source
 from typing import Final
 
-from connector.definition.source import List, Map, Place, Source, Value, scalar
+from connector.config_text.source import List, Map, Place, Source, Value, scalar
 from connector.errors import Problem
 
 DEPTH: Final = 100
