@@ -12,11 +12,11 @@ from connector.cli.inputs import INPUT_BYTES, read_input
 from connector.config_text.environment import Environment
 from connector.definition.keys import NAME_HINT, is_name
 from connector.errors import UsageError
-from connector.importing.clevertap import Form, from_form, read_form
-from connector.importing.curl import read_command
-from connector.importing.draft import Draft, from_call
-from connector.importing.recognise import Hints, recognise
-from connector.importing.text import provider_name
+from connector.tools.importing.clevertap import Form, from_form, read_form
+from connector.tools.importing.curl import read_command
+from connector.tools.importing.draft import Draft, from_call
+from connector.tools.importing.recognise import Hints, recognise
+from connector.tools.importing.text import provider_name
 
 name_option = click.option("--name", help="Of the definition; default: the provider's domain.")
 output_option = click.option(

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from connector.errors import UsageError
-from connector.simulator import PROVIDERS, Simulator
+from connector.tools.simulator import PROVIDERS, Simulator
 
 
 @click.command()

@@ -266,7 +266,7 @@ class Scene:
     # ---- the provider -----------------------------------------------------------------------------------------------
 
     def provider(self, name: str = "", **knobs: Any) -> None:
-        """Put faults in force: knobs of connector/simulator/knobs.py; without any the provider is calm."""
+        """Put faults in force: knobs of connector/tools/simulator/knobs.py; without any the provider is calm."""
         self._simulators[name or self.size.providers[0]].set({"latency": self.size.latency, **knobs})
 
     def sends(self, provider: str | None = None) -> list[Send]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from connector.simulator.fake import Magic
+from connector.tools.simulator.fake import Magic
 from tests import marked
 from tests.kafka.records import Event
 

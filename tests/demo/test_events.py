@@ -10,7 +10,7 @@ import pytest
 from connector.cli.demo.events import CAMPAIGNS, generate, read
 from connector.errors import UsageError
 from connector.model import Message
-from connector.simulator.fake import Magic, magic
+from connector.tools.simulator.fake import Magic, magic
 
 
 def test_sample_events_are_messages_with_ids_and_numbers_of_their_own() -> None:

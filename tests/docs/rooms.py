@@ -18,8 +18,8 @@ BEGIN, END = "<!-- rooms: begin -->\n", "<!-- rooms: end -->\n"
 
 # In the order of the imports: a room imports what stands below it.
 ROOMS = (
-    *("cli", "console", "simulator", "stream", "delivery", "kafka"),
-    *("importing", "request", "response", "settings", "definition", "config_text"),
+    *("cli", "console", "tools", "stream", "delivery", "kafka"),
+    *("request", "response", "settings", "definition", "config_text"),
 )
 
 

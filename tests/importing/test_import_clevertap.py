@@ -14,9 +14,9 @@ from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import BasicAuth, OAuth2
 from connector.errors import DefinitionError
-from connector.importing.clevertap import read_form
 from connector.model import Batch, Message
 from connector.request.compile import compile_operation
+from connector.tools.importing.clevertap import read_form
 from tests.definition.write import FIXTURES
 
 SEED = (FIXTURES / "seed-batched.jsonc").read_text()

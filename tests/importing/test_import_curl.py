@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from connector.cli.main import group
 from connector.errors import UsageError
-from connector.importing.curl import read_command
-from connector.importing.draft import from_call
-from connector.importing.shell import words
+from connector.tools.importing.curl import read_command
+from connector.tools.importing.draft import from_call
+from connector.tools.importing.shell import words
 from tests.thorough import examples
 
 from .sent import CURL, imported, listening, rendered, sent_by_curl

@@ -11,12 +11,12 @@ from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import NoAuth, Operation
 from connector.definition.walk import uses
-from connector.importing.curl import read_command
-from connector.importing.draft import from_call
-from connector.importing.recognise import recognise
 from connector.model import Batch, Message, Request
 from connector.request.compile import Renderer, compile_operation
 from connector.request.show import curl
+from connector.tools.importing.curl import read_command
+from connector.tools.importing.draft import from_call
+from connector.tools.importing.recognise import recognise
 from tests.definition.test_structure import BATCH, operations
 
 from .sent import Sent, comparable

@@ -18,7 +18,7 @@ from click.testing import Result
 from connector.cli.workers import enough_partitions
 from connector.errors import UsageError
 from connector.settings import load_settings
-from connector.simulator.fake import Magic
+from connector.tools.simulator.fake import Magic
 from tests.deploy.files import queries
 from tests.deploy.queries import NAME
 from tests.integration.pipeline import Pipeline, event

@@ -13,8 +13,8 @@ import orjson
 import pytest
 
 from connector.definition.tree import Constant
-from connector.simulator.echo import ENCODINGS
-from connector.simulator.fake import Magic
+from connector.tools.simulator.echo import ENCODINGS
+from connector.tools.simulator.fake import Magic
 from tests import marked
 from tests.integration.pipeline import Pipeline
 from tests.kafka.ports import free_ports

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from connector.simulator.broker import Broker
+from connector.tools.simulator.broker import Broker
 from tests.kafka.jars import KAFKA_3, JarsUnavailableError, jars, java
 from tests.kafka.local import LocalKafka
 

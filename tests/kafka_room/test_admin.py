@@ -6,7 +6,7 @@ from connector.errors import ConnectorError, TopicError
 from connector.kafka.admin import count_brokers, create_topics, describe_topics, open_admin
 from connector.kafka.topics import Topic
 from connector.settings.model import Settings
-from connector.simulator.broker import Broker
+from connector.tools.simulator.broker import Broker
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What each provider says about each magic number: a row per provider, written from its documentation.
 
 A word is what the reply means for the message with the magic number; `whole` words mean it for all messages of the
-request. What a fake does not know is not listed. See `connector.simulator.fake.Magic`.
+request. What a fake does not know is not listed. See `connector.tools.simulator.fake.Magic`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connector.simulator.fake import Magic
+from connector.tools.simulator.fake import Magic
 
 INVALID, BLOCKED, THROTTLED, TEMPORARY = Magic.INVALID, Magic.BLOCKED, Magic.THROTTLED, Magic.TEMPORARY
 PERMANENT, SILENT, CREDIT, HOURS = Magic.PERMANENT, Magic.SILENT, Magic.CREDIT, Magic.HOURS

@@ -31,8 +31,8 @@ from connector.errors import MessageError
 from connector.model import Batch, Message, Outcome, Reply, Request, Result
 from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
-from connector.simulator import Simulator
-from connector.simulator.fake import Fake
+from connector.tools.simulator import Simulator
+from connector.tools.simulator.fake import Fake
 
 NAMES = sorted(file.stem for file in CATALOGUE.glob("*.yaml"))
 

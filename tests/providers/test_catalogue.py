@@ -19,7 +19,7 @@ from connector.definition.tree import BasicAuth, Constant, Rate
 from connector.model import Batch, Reply
 from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
-from connector.simulator import PROVIDERS
+from connector.tools.simulator import PROVIDERS
 
 from .shipped import DEMO, NAMES, message, provided, shipped
 

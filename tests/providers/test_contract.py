@@ -13,7 +13,7 @@ from connector.delivery.breaker import State
 from connector.errors import MessageError, Phase, RequestError
 from connector.model import Batch, Reply
 from connector.response.compile import compile_response
-from connector.simulator.fake import Magic
+from connector.tools.simulator.fake import Magic
 
 from .rows import ROWS
 from .shipped import NAMES, Provider, magic_message, message, provided, shipped

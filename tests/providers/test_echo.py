@@ -12,8 +12,8 @@ import pytest
 
 from connector.errors import RequestError
 from connector.model import Message, Outcome
-from connector.simulator.echo import ENCODINGS
-from connector.simulator.fake import Magic
+from connector.tools.simulator.echo import ENCODINGS
+from connector.tools.simulator.fake import Magic
 from tests.marked import TEXT, readings
 from tests.thorough import THOROUGH
 

@@ -10,7 +10,7 @@ from connector.clock import SystemClock
 from connector.errors import MessageError
 from connector.model import Batch, Reply
 from connector.response.compile import compile_response
-from connector.simulator.fake import Magic
+from connector.tools.simulator.fake import Magic
 
 from .shipped import magic_message, message, provided, shipped
 

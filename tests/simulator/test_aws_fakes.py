@@ -12,9 +12,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from connector.simulator import Simulator
-from connector.simulator.fake import Magic
-from connector.simulator.providers.aws_eum import TARGET
+from connector.tools.simulator import Simulator
+from connector.tools.simulator.fake import Magic
+from connector.tools.simulator.providers.aws_eum import TARGET
 
 PINPOINT = "/aws-pinpoint/v1/apps/demo/messages"
 JSON = {"Content-Type": "application/json"}

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
 
-from connector.simulator import Broker
+from connector.tools.simulator import Broker
 
 
 def test_it_takes_records_and_gives_them_back() -> None:
@@ -39,7 +39,7 @@ def test_it_takes_records_and_gives_them_back() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
 def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     script = (
-        "from connector.simulator import Broker\n"
+        "from connector.tools.simulator import Broker\n"
         "b = Broker(); b.start(); print(b.pid, flush=True)\n"
         "import signal; signal.pause()\n"
     )

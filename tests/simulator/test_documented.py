@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from connector.simulator.fake import Magic
-from connector.simulator.knobs import Account, Knobs
-from connector.simulator.providers import PROVIDERS
+from connector.tools.simulator.fake import Magic
+from connector.tools.simulator.knobs import Account, Knobs
+from connector.tools.simulator.providers import PROVIDERS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
 

@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from connector.clock import ManualClock
-from connector.simulator.call import Answer, Call
-from connector.simulator.fake import Fake, Magic, magic
-from connector.simulator.providers import PROVIDERS
-from connector.simulator.providers.json_single import WRONG
+from connector.tools.simulator.call import Answer, Call
+from connector.tools.simulator.fake import Fake, Magic, magic
+from connector.tools.simulator.providers import PROVIDERS
+from connector.tools.simulator.providers.json_single import WRONG
 
 PHONE = "+919810012345"
 

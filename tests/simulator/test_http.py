@@ -13,9 +13,9 @@ import aiohttp
 import orjson
 import pytest
 
-from connector.simulator import Simulator
-from connector.simulator.broken import BROKEN
-from connector.simulator.costly import COSTLY
+from connector.tools.simulator import Simulator
+from connector.tools.simulator.broken import BROKEN
+from connector.tools.simulator.costly import COSTLY
 
 MESSAGES = [{"seq": 1, "to": f"+9198100{n:05d}", "uid": f"u{n}", "variables": {"name": "Zoë"}} for n in range(10, 15)]
 BATCH = {"hid": "H", "tid": "T", "cid": "C", "type": "template", "msgs": MESSAGES}

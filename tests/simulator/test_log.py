@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connector.simulator.log import Log
+from connector.tools.simulator.log import Log
 
 
 def add(log: Log, n: int) -> None:

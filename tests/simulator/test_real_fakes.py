@@ -11,9 +11,9 @@ import orjson
 import pytest
 
 from connector.clock import ManualClock
-from connector.simulator.call import Answer, Call
-from connector.simulator.fake import Fake, Magic
-from connector.simulator.providers import PROVIDERS
+from connector.tools.simulator.call import Answer, Call
+from connector.tools.simulator.fake import Fake, Magic
+from connector.tools.simulator.providers import PROVIDERS
 
 PHONE = "919810012345"
 SECRET = "demo-secret"

@@ -27,7 +27,7 @@ from connector.definition.load import load_all
 from connector.model import Batch, Message
 from connector.request.compile import compile_operation
 from connector.settings import Settings, load_settings
-from connector.simulator import PROVIDERS
+from connector.tools.simulator import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "compose"

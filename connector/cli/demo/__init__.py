@@ -137,7 +137,7 @@ def _perform(plan: Plan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any]
     from connector.cli.demo.timeline import Timeline
     from connector.kafka.topics import plan as plan_topics
     from connector.settings.model import Topics
-    from connector.simulator import Broker
+    from connector.tools.simulator import Broker
 
     topics = Topics()
     failures: list[str] = []

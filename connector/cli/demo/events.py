@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from connector.errors import UsageError
-from connector.simulator.fake import Magic
+from connector.tools.simulator.fake import Magic
 
 REFUSED_SHARE = 1000
 """One of so many messages goes to a number the fakes refuse, so that not every result says the same."""

@@ -14,7 +14,7 @@ from connector.cli.demo.events import Made
 from connector.cli.demo.timeline import Timeline
 from connector.errors import ConnectorError
 from connector.model import Result, Source, Status
-from connector.simulator.broker import PARTITION_BYTES, PARTITIONS
+from connector.tools.simulator.broker import PARTITION_BYTES, PARTITIONS
 
 OPEN_MESSAGES = 100_000
 """Produced and without a result: the embedded broker forgets the oldest records of a full partition."""

@@ -1,0 +1,373 @@
+"""What in a request is the recipient, the text, a template, a secret: by the names of keys, else by the look of values.
+
+Nothing is certain here, so everything that is decided is said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from connector.definition.check_request import secret_name
+from connector.tools.importing.call import Call, Number, Tree
+from connector.tools.importing.leaves import Leaf, Path, dotted, keyed, leaves
+from connector.tools.importing.names import BODY, CAMPAIGN, SENDER, TEMPLATE, TO, USER, VARIABLES
+from connector.tools.importing.shell import OPEN
+from connector.tools.importing.text import plain_name, variable, written
+
+_numbered_variable = re.compile(r"VAR_?[0-9]+", re.IGNORECASE).fullmatch
+
+# A number as documentation writes it: 447700900123, +91 98XXX XXXXX, (415) 555-0100.
+_phone = re.compile(
+    r"(?P<prefix>(?:tel:|sms:|whatsapp:)?)(?P<plus>\+|00| |)(?P<core>[0-9(][0-9Xx*(). -]{5,21}[0-9Xx*])"
+)
+_several = re.compile(r"[^,;<|]+(?:([,;<|] ?)[^,;<|]+)+")
+_reference = re.compile(r"ref|trace|custom|batch|correlation")  # long, random, and no secret
+_token = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+|(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_]{32,}")
+_blank = re.compile(
+    r"\{+\s*([\w -]+?)\s*\}+|<([\w -]+)>|\[([\w -]+)\]|:([A-Za-z]\w*)|(?:YOUR|MY)[_-]?(\w+)|[A-Z]{0,3}X{6,}()",
+    re.IGNORECASE,
+)
+
+
+def _blank_name(text: str) -> str:
+    match = _blank.fullmatch(text)
+    return next(filter(None, match.groups()), "") if match is not None else ""
+
+
+SECRET_LENGTH: Final = 6
+"""Shorter values are switches; of longer ones every other occurrence (an account id in the path) is replaced too."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Where records stand, as paths below the parameters, and what joins them."""
+
+    paths: list[Path] = field(default_factory=list)
+    join: str | None = None
+
+
+@dataclass(slots=True)
+class Hints:
+    """Keys that are known to hold something, whatever their name says."""
+
+    to: tuple[str, ...] = ()
+    body: tuple[str, ...] = ()
+    template: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Recognised:
+    """A request whose changing parts are replacements, in the texts of the language.
+
+    Attributes:
+        guessed: what was decided, a line each.
+        open: what could not be decided.
+        secrets: environment variable → the value it stood for. Never to be printed.
+    """
+
+    call: Call
+    batch: Batch | None = None
+    guessed: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+    secrets: dict[str, str] = field(default_factory=dict)
+
+
+def recognise(call: Call, name: str, hints: Hints | None = None) -> Recognised:
+    """Put replacements and references into `call` (it is changed)."""
+    found = Recognised(call, open=list(call.notes))
+    _Recogniser(found, name, hints or Hints()).run()
+    return found
+
+
+class _Recogniser:
+    def __init__(self, found: Recognised, provider: str, hints: Hints) -> None:
+        self.found = found
+        self.call = found.call
+        self.provider = provider
+        self.hints = hints
+        self.taken: set[Path] = set()
+        self.whole: dict[str, dict[str, Tree]] = {
+            "parameters": {found.call.kind: found.call.body},
+            "query": found.call.query,
+            "headers": found.call.headers,
+        }
+
+    def run(self) -> None:
+        to = self.recipient()
+        self.content()
+        self.authentication()
+        self.secrets()
+        self.leftovers(to)
+        self.finish()
+
+    # ---- recipient --------------------------------------------------------------------------------------------------
+
+    def recipient(self) -> Leaf | None:
+        leaf = self.replaced("To") or self.choose(TO, self.hints.to, _is_phone)
+        if leaf is None or not (self.hints.to or _is_phone(leaf) or "$$" in leaf.text):
+            if self.keyed_by_phone(self.whole, ()):
+                return None
+            leaf = next((each for each in self.leaves() if _certainly_phone(each)), leaf)
+        if leaf is None:
+            self.found.open.append("nothing looks like the recipient: say which key it is with --to KEY")
+            return None
+        leaf = self.batched(leaf)
+        if "$$" not in leaf.text:
+            text, separator = leaf.text, None
+            if (many := _several.fullmatch(text)) and (first := text.split(many[1])[0]) and _phone.fullmatch(first):
+                text, separator = first, many[1]
+                self.batch(leaf.path, separator)
+                self.found.guessed.append(f"{dotted(leaf.path)}: numbers joined with `{separator}`, up to {RECORDS}")
+            self.become(leaf, self.as_recipient(text, isinstance(leaf.value, Number), leaf))
+        self.taken.add(leaf.path)
+        return leaf
+
+    def as_recipient(self, text: str, number: bool, leaf: Leaf) -> str:
+        match = _phone.fullmatch(text)
+        if match is None:
+            if not text.startswith("+"):
+                self.found.open.append(f"{dotted(leaf.path)}: write $${{To|digits}} if the provider wants no +")
+            return "$$To"
+        count = sum(character in "0123456789Xx*" for character in match["core"])
+        if match["plus"] in ("+", " "):  # a + that was not encoded in a form reads as a space
+            return f"{match['prefix']}$$To"
+        short = count == 10 and not match["plus"]
+        if short:
+            self.found.open.append(
+                f"{dotted(leaf.path)}: ten digits, so the country code is cut off; national(91) would refuse others"
+            )
+        filters = "digits|last(10)" if short else "digits"
+        return f"{match['prefix']}{match['plus']}$${{To|{filters}{'|int' if number else ''}}}"
+
+    def batched(self, leaf: Leaf) -> Leaf:
+        """The outermost list around the recipient holds the records: one of them stays."""
+        if leaf.path[0] != "parameters":
+            return leaf
+        node: Tree = self.whole
+        for depth, segment in enumerate(leaf.path):
+            if isinstance(node, list):
+                count, index = len(node), int(segment)
+                if count > 1:
+                    self.found.guessed.append(f"{dotted(leaf.path[:depth])}: the first of {count} records is kept")
+                node[:] = [node[index]]
+                self.batch(leaf.path[:depth])
+                self.found.guessed.append(
+                    f"{dotted(leaf.path[:depth])}: a list of records, up to {RECORDS} in a request"
+                )
+                path = (*leaf.path[:depth], "0", *leaf.path[depth + 1 :])
+                return next(each for each in self.leaves() if each.path == path)
+            node = node[segment]
+        return leaf
+
+    def batch(self, path: Path, join: str | None = None) -> None:
+        if path[0] == "parameters":
+            batch = self.found.batch or Batch()
+            batch.paths.append(tuple(segment for segment in path[2:] if segment not in ("$json", "$xml")))
+            batch.join = join or batch.join
+            self.found.batch = batch
+
+    def keyed_by_phone(self, node: Tree, path: Path) -> bool:
+        """A map whose keys are phone numbers: one of them becomes `$$To`, and the map holds the records."""
+        if isinstance(node, list):
+            return any(self.keyed_by_phone(item, (*path, str(index))) for index, item in enumerate(node))
+        if not isinstance(node, dict):
+            return False
+        if path and _by_phone(node):
+            key, value = next(iter(node.items()))
+            replaced = "$$To" if key.startswith("+") else "$${To|digits}"
+            node.clear()
+            node[replaced] = value
+            self.batch(path)
+            self.found.guessed.append(f"{dotted(path)}: a map by phone number, up to {RECORDS} in a request")
+            return True
+        return any(self.keyed_by_phone(value, (*path, key)) for key, value in node.items())
+
+    # ---- content ----------------------------------------------------------------------------------------------------
+
+    def content(self) -> None:
+        body = self.replaced("Body") or self.choose(BODY, self.hints.body, lambda leaf: bool(leaf.text))
+        if body is None and not self.hints.template:
+            texts = [leaf for leaf in self.leaves() if leaf.path[0] != "headers" and " " in leaf.text.strip()]
+            texts = [leaf for leaf in texts if leaf.path not in self.taken and not secret_name(leaf.name)]
+            named = self.choose(TEMPLATE, (), lambda leaf: bool(leaf.text), look_only=True)
+            body = max(texts, key=lambda leaf: len(leaf.text), default=None) if named is None else None
+        if body is not None and not self.replaced("Body"):
+            twice = re.search("%[0-9A-Fa-f]{2}", body.text) and " " not in body.text
+            self.become(body, "$${Body|urlencode}" if twice else "$$Body")
+        mark = "?" if body is not None else ""
+        template = self.replaced("TemplateID") or self.choose(TEMPLATE, self.hints.template, lambda leaf: True)
+        if template is not None:
+            self.become(template, f"$${{TemplateID{mark}}}" if mark else "$$TemplateID")
+        if template is None and body is None:
+            self.found.open.append("nothing looks like the text or a template's id: --body KEY or --template KEY")
+        self.variables(self.whole["parameters"], ("parameters",), mark)
+        campaign = self.replaced("CampaignID") or self.choose(CAMPAIGN, (), lambda leaf: bool(leaf.text))
+        if campaign is not None:
+            self.become(campaign, "$${CampaignID?}")
+
+    def variables(self, node: Tree, path: Path, mark: str) -> None:
+        if isinstance(node, list):
+            for index, item in enumerate(node):
+                self.variables(item, (*path, str(index)), mark)
+        if not isinstance(node, dict):
+            return
+        numbered = [key for key in node if _numbered_variable(key) and isinstance(node[key], str | Number)]
+        if numbered and "..." not in node:
+            for key in numbered:
+                del node[key]
+            node["..."] = f"$${{TemplateVariables{mark}}}" if mark else "$$TemplateVariables"
+            self.found.guessed.append(f"{dotted(path)}: {', '.join(numbered)} are variables of a template")
+        for key, value in list(node.items()):
+            below = (*path, key)
+            unwrapped = value.get("$json", value) if isinstance(value, dict) else value
+            by_number = isinstance(unwrapped, dict) and bool(unwrapped) and all(map(_by_phone, unwrapped.values()))
+            if by_number or (plain_name(key) in VARIABLES and isinstance(unwrapped, dict | list)):
+                listed = isinstance(unwrapped, dict) and all(isinstance(item, list) for item in unwrapped.values())
+                filters = f"{'|under(To)' if by_number else '|lists' if listed else ''}{mark}"
+                if by_number and self.found.batch is not None:
+                    self.batch(below)
+                node[key] = f"$${{TemplateVariables{filters}}}" if filters else "$$TemplateVariables"
+                self.taken.add(below)
+                self.found.guessed.append(f"{dotted(below)}: {node[key]}")
+            else:
+                self.variables(value, below, mark)
+
+    # ---- secrets ----------------------------------------------------------------------------------------------------
+
+    def authentication(self) -> None:
+        if self.call.user is not None:
+            name, password = self.call.user
+            self.call.user = (self.reference("user", name), self.reference("password", password))
+            self.found.guessed.append("auth: basic, from the command's user and password")
+        for name, value in self.call.headers.items():
+            if name.lower() != "authorization":
+                continue
+            scheme, space, token = value.partition(" ")
+            kept, secret = (f"{scheme} ", token) if space else ("", value)
+            self.become(Leaf(("headers", name), self.call.headers, name, name), kept + self.reference("token", secret))
+            if scheme.lower() == "bearer":
+                self.found.open.append(
+                    "headers.Authorization: a token that expires is fetched by `auth: {oauth2: …}` instead"
+                )
+
+    def secrets(self) -> None:
+        for leaf in self.leaves():
+            if leaf.path in self.taken or not leaf.text or "$$" in leaf.text:
+                continue
+            text = isinstance(leaf.value, str)
+            name = plain_name(leaf.name)
+            random = _token.fullmatch(leaf.text) is not None and not _reference.search(name)
+            if secret_name(leaf.name) or (text and (name in USER or random)):
+                self.become(leaf, self.reference(leaf.name, leaf.text), said=not leaf.text.startswith(OPEN))
+
+    def reference(self, name: str, value: str) -> str:
+        """`value` as `${NAME}`; as it is where it is empty or a variable already. One value has one name."""
+        if not value or OPEN in value:
+            return written(value)
+        for known, secret in self.found.secrets.items():
+            if secret == value:
+                return f"${{{known}}}"
+        wanted = unique = variable(self.provider, name)
+        number = 2
+        while unique in self.found.secrets:
+            unique, number = f"{wanted}_{number}", number + 1
+        self.found.secrets[unique] = value
+        return f"${{{unique}}}"
+
+    # ---- the rest ---------------------------------------------------------------------------------------------------
+
+    def leftovers(self, to: Leaf | None) -> None:
+        """Say what stays as it is, and write all of it as the language does."""
+        for leaf in self.leaves():
+            if leaf.path in self.taken or not isinstance(leaf.value, str | Number):
+                continue
+            if plain_name(leaf.name) in SENDER and "$$" not in leaf.text:
+                self.found.open.append(f"{dotted(leaf.path)}: kept as it is; $$sender would choose it per campaign")
+            elif _certainly_phone(leaf):
+                self.found.open.append(f"{dotted(leaf.path)}: looks like a phone number, and is kept as it is")
+            elif _blank.fullmatch(leaf.text):
+                self.become(leaf, self.reference(_blank_name(leaf.text) or leaf.name, leaf.text))
+            if isinstance(leaf.value, str) and leaf.path not in self.taken:
+                leaf.put(self.hidden(written(leaf.text)))
+
+    def finish(self) -> None:
+        """The URL, whose path may hold what was recognised elsewhere or left blank."""
+        self.call.body = keyed(self.whole["parameters"][self.call.kind])
+        self.call.query, self.call.headers = keyed(self.call.query), keyed(self.call.headers)
+        scheme, _, rest = self.call.url.partition("://")
+        host, slash, path = rest.partition("/")
+        segments = [self.segment(segment) for segment in path.split("/")]
+        self.call.url = f"{scheme}://{self.segment(host)}{slash}{'/'.join(segments)}"
+
+    def segment(self, text: str) -> str:
+        head = re.match(r"[^.]*", text)
+        blank = head.group() if head is not None else ""
+        if not _blank.fullmatch(blank):
+            return self.hidden(written(text))
+        self.found.guessed.append(f"url: {blank} is to be filled in")
+        return self.reference(_blank_name(blank) or "account", blank) + text[len(blank) :]
+
+    def hidden(self, text: str) -> str:
+        """`text` with every secret in it by name."""
+        for name, secret in self.found.secrets.items():
+            if len(secret) >= SECRET_LENGTH:
+                text = text.replace(secret, f"${{{name}}}")
+        return text
+
+    def become(self, leaf: Leaf, text: str, *, said: bool = True) -> None:
+        self.taken.add(leaf.path)
+        if leaf.value == text:
+            return
+        leaf.put(text)
+        if said:
+            self.found.guessed.append(f"{dotted(leaf.path)}: {text}")
+
+    # ---- looking ----------------------------------------------------------------------------------------------------
+
+    def leaves(self) -> Iterator[Leaf]:
+        return leaves(self.whole)
+
+    def replaced(self, name: str) -> Leaf | None:
+        """Where the replacement stands already, as in the payloads of the form this language replaces."""
+        mark = re.compile(rf"\$\$(?:{name}\b|\{{\s*{name}\b)")
+        return next((leaf for leaf in self.leaves() if mark.search(leaf.text)), None)
+
+    def choose(self, names: Any, hinted: tuple[str, ...], fits: Any, *, look_only: bool = False) -> Leaf | None:
+        """The scalar with the best name; of those with one name, one that looks right."""
+        wanted = [plain_name(name) for name in hinted] or names
+        found = [
+            leaf
+            for leaf in self.leaves()
+            if leaf.path not in self.taken and plain_name(leaf.name) in wanted and isinstance(leaf.value, str | Number)
+        ]
+        found = [leaf for leaf in found if hinted or leaf.path[0] != "headers" or fits(leaf)]
+        found.sort(key=lambda leaf: (not fits(leaf), wanted.index(plain_name(leaf.name))))
+        if not found and hinted and not look_only:
+            self.found.open.append(f"no key is called {' or '.join(hinted)}")
+        return found[0] if found else None
+
+
+RECORDS: Final = 100
+"""Records in a request until somebody has looked up the provider's bound."""
+_certain = re.compile(r"\+[0-9Xx]{8,15}|[1-9][0-9Xx]{10,14}")
+
+
+def _by_phone(node: Tree) -> bool:
+    return isinstance(node, dict) and bool(node) and all(_certain.fullmatch(key) for key in node)
+
+
+def _is_phone(leaf: Leaf) -> bool:
+    first = re.split("[,;<|]", leaf.text)[0]
+    return _phone.fullmatch(first) is not None
+
+
+def _certainly_phone(leaf: Leaf) -> bool:
+    return bool(
+        leaf.path[0] != "headers"
+        and _certain.fullmatch(leaf.text)
+        and not secret_name(leaf.name)
+        and plain_name(leaf.name) not in (*SENDER, *USER, *TEMPLATE)
+    )

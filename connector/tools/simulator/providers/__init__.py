@@ -1,0 +1,50 @@
+"""The fakes, one module each: first the generic ones, then those of real providers."""
+
+from __future__ import annotations
+
+from connector.tools.simulator.fake import Fake
+from connector.tools.simulator.providers.anything import Anything
+from connector.tools.simulator.providers.aws_eum import AwsEum
+from connector.tools.simulator.providers.aws_pinpoint import AwsPinpoint
+from connector.tools.simulator.providers.bulksms import BulkSms
+from connector.tools.simulator.providers.exotel import Exotel
+from connector.tools.simulator.providers.infobip import Infobip
+from connector.tools.simulator.providers.json_batch import JsonBatch
+from connector.tools.simulator.providers.json_single import JsonSingle
+from connector.tools.simulator.providers.msg91 import Msg91
+from connector.tools.simulator.providers.nimbus import Nimbus
+from connector.tools.simulator.providers.nimbus_biz import NimbusBiz
+from connector.tools.simulator.providers.pairs import Pairs
+from connector.tools.simulator.providers.plivo import Plivo
+from connector.tools.simulator.providers.smsindiahub import SmsIndiaHub
+from connector.tools.simulator.providers.smsindiahub_legacy import SmsIndiaHubLegacy
+from connector.tools.simulator.providers.text import Text
+from connector.tools.simulator.providers.textlocal import Textlocal
+from connector.tools.simulator.providers.twilio import Twilio
+from connector.tools.simulator.providers.vonage import Vonage
+
+PROVIDERS: dict[str, type[Fake]] = {
+    fake.name: fake
+    for fake in (
+        JsonBatch,
+        JsonSingle,
+        Pairs,
+        Text,
+        Anything,
+        BulkSms,
+        Exotel,
+        Msg91,
+        Nimbus,
+        NimbusBiz,
+        Plivo,
+        SmsIndiaHub,
+        SmsIndiaHubLegacy,
+        Textlocal,
+        AwsPinpoint,
+        AwsEum,
+        Twilio,
+        Vonage,
+        Infobip,
+    )
+}
+"""Name → fake."""

@@ -1,0 +1,44 @@
+"""What SMS gateways know about numbers and texts, as far as the fakes show it."""
+
+from __future__ import annotations
+
+import re
+
+from connector.tools.simulator.call import digits
+
+INTERNATIONAL = re.compile(r"[1-9][0-9]{6,14}")
+"""Country code and number, digits only."""
+
+E164 = re.compile(r"\+?[1-9][0-9]{6,14}")
+"""The same with or without the leading plus sign."""
+
+INDIAN = re.compile(r"(?:91)?[6-9][0-9]{9}")
+"""Ten digits, or 91 before them, without a plus sign: what Indian gateways take."""
+
+# 3GPP TS 23.038: the basic character table, and the extension table whose characters count twice.
+_BASIC = frozenset(
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_EXTENDED = frozenset("^{}\\[~]|€\f")
+
+
+def split_parts(text: str) -> list[str]:
+    """The parts a text is sent in: 160 or 153 septets, or 70 or 67 UTF-16 units.
+
+    Where an extension character or a surrogate pair would straddle a cut, the true number may be one higher.
+    """
+    if all(character in _BASIC or character in _EXTENDED for character in text):
+        whole, single, part = sum(2 if character in _EXTENDED else 1 for character in text), 160, 153
+    else:
+        whole, single, part = len(text.encode("utf-16-le")) // 2, 70, 67
+    if whole <= single:
+        return [text]
+    count = -(-whole // part)
+    size = -(-len(text) // count)
+    return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def national(phone: str, country: str = "91") -> str:
+    """With a trunk zero and without the country code: `+919812345678` → `09812345678`."""
+    return "0" + digits(phone).removeprefix(country).lstrip("0")
