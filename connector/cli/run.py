@@ -41,7 +41,7 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     from connector.cli.definitions import ConfiguredDefinitions
     from connector.config_text.environment import Environment
-    from connector.console.server import Console, listen, listen_unix
+    from connector.health.server import Console, listen, listen_unix
     from connector.stream.stopping import StopSignals
 
     signals = StopSignals()

@@ -7,11 +7,11 @@ import re
 import pytest
 from prometheus_client.exposition import generate_latest
 
-from connector.console.families import METRICS
-from connector.console.metrics import registry
-from tests.console.worker import used_lane, worker_status
+from connector.health.families import METRICS
+from connector.health.metrics import registry
 from tests.deploy.files import ROOT, alerts, dashboard, queries, read_yaml
 from tests.deploy.queries import NAME, all_faults
+from tests.health.worker import used_lane, worker_status
 
 
 @pytest.fixture(scope="module")

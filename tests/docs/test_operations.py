@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from connector.console.families import METRICS, PREFIX, PROCESS
 from connector.errors import ConnectorError
+from connector.health.families import METRICS, PREFIX, PROCESS
 from connector.settings.names import leaves
 from connector.stream import deadline
 from tests.docs import rooms

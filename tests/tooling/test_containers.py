@@ -22,8 +22,8 @@ from ruamel.yaml import YAML
 
 from connector import __version__, safe_path
 from connector.config_text.environment import Environment
-from connector.console.server import Console
 from connector.definition.load import load_all
+from connector.health.server import Console
 from connector.model import Batch, Message
 from connector.request.compile import compile_operation
 from connector.settings import Settings, load_settings

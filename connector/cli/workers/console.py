@@ -12,9 +12,9 @@ import aiohttp
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from connector.console.merged import MergedCollector
-from connector.console.report import Report, report
-from connector.console.server import Server, exposition, readiness
+from connector.health.merged import MergedCollector
+from connector.health.server import Server, exposition, readiness
+from connector.health.status_page import Report, report
 
 ASK_SECONDS = 2.0
 """A worker that does not answer in time is left out of the page; Prometheus waits for ten seconds."""

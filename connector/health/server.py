@@ -13,10 +13,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from connector.clock import SystemClock
-from connector.console.loop_lag import LoopLag
-from connector.console.metrics import registry
-from connector.console.report import Report, report
 from connector.errors import Problem, SettingsError
+from connector.health.loop_lag import LoopLag
+from connector.health.metrics import registry
+from connector.health.status_page import Report, report
 from connector.settings.model import Console as ConsoleSettings
 from connector.stream.process import Status
 

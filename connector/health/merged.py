@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from connector.console.families import PREFIX
+from connector.health.families import PREFIX
 
 LABEL = "worker"
 

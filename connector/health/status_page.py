@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from connector.console.metrics import state
 from connector.delivery.lane import Lane
+from connector.health.metrics import state
 from connector.stream.status import WorkerStatus
 
 UNKNOWN_NAMES = 20

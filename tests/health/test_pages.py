@@ -15,17 +15,17 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.clock import ManualClock
-from connector.console.families import METRICS
-from connector.console.loop_lag import KEEP_SECONDS, LoopLag
-from connector.console.merged import MergedCollector
-from connector.console.metrics import WorkerCollector
-from connector.console.server import Console, listen
 from connector.errors import Phase, SettingsError
+from connector.health.families import METRICS
+from connector.health.loop_lag import KEEP_SECONDS, LoopLag
+from connector.health.merged import MergedCollector
+from connector.health.metrics import WorkerCollector
+from connector.health.server import Console, listen
 from connector.model import Status
 from connector.settings.model import Console as ConsoleSettings
 from connector.stream.process import Status as Seen
 from connector.stream.unknown import Cause
-from tests.console.worker import SeenLane, fresh_status, new_lane, used_lane, worker_status
+from tests.health.worker import SeenLane, fresh_status, new_lane, used_lane, worker_status
 
 
 @pytest.fixture(scope="module")
