@@ -17,11 +17,11 @@ from bench.events import event
 from connector.clock import ManualClock
 from connector.config_text.environment import Environment
 from connector.definition.load import load
-from connector.delivery.attempt import Attempt, Part
-from connector.delivery.item import Item
-from connector.delivery.retry import Backoff
+from connector.delivery.limits.backoff import Backoff
+from connector.delivery.outcomes.settlement import Settler
+from connector.delivery.queue.attempt import Attempt, Part
+from connector.delivery.queue.item import Item
 from connector.delivery.route import compile_routes
-from connector.delivery.settlement import Settler
 from connector.kafka.batches import Fields, fill
 from connector.model import Batch, Message, Outcome, Reply, Result
 from connector.request.compile import compile_operation

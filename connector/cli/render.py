@@ -21,8 +21,8 @@ from connector.definition.load import load
 from connector.definition.system import MESSAGE_ID, overridden
 from connector.definition.tree import Auth, Definition, OAuth2, SigV4
 from connector.definition.walk import reads
-from connector.delivery.preparation import Router
 from connector.delivery.route import Route, compile_routes
+from connector.delivery.sending.request_builder import Router
 from connector.errors import MessageError, UsageError
 from connector.model import Batch, Message, Priority, Request
 from connector.request.show import curl, legible, show

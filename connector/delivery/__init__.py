@@ -1,6 +1,7 @@
 """One provider's way out: messages wait in windows, free slots pull them, HTTP takes them, every one ends in a result.
 
-`lane` puts together what each stand alone: what waits (`windows`, `backlog`, `dismissal`), what says wait (`gate`:
-`limiter`, `breaker`, `concurrency`, `hours`), one request before (`preparation`) and after (`settlement`, `retry`), and
-HTTP (`http`, `oauth2`, `addresses`, `failures`, `dry_run`). All but HTTP is pure logic with an injected clock.
+`lane` puts the rooms together. A message is offered to it and waits (`queue`); a free request slot that nothing holds
+back (`limits`) takes its window, makes a request of it and follows that (`sending`) over HTTP (`http`); what the reply
+said of each message becomes a result, or a later try (`outcomes`). `route` is an operation of a definition, compiled.
+All but HTTP is pure logic with an injected clock.
 """

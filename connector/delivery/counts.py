@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeVar, get_args
 
-from connector.delivery.alike import AlikeResults
+from connector.delivery.uniform_results import AlikeResults
 from connector.errors import Phase, RequestError
 from connector.model import Outcome, Result, Status, Then
 

@@ -15,28 +15,28 @@ from collections.abc import Set as AbstractSet
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
-from connector.delivery.account import Account
-from connector.delivery.apart import Apart, apart
-from connector.delivery.backlog import Backlog
 from connector.delivery.counts import LaneCounts
-from connector.delivery.custody import Custody, Park, Settle
-from connector.delivery.departures import NAP_SECONDS, Departures
-from connector.delivery.dismissal import Dismissal
-from connector.delivery.faults import Faults
-from connector.delivery.flights import BeforeSend, Flights
-from connector.delivery.gate import Gate
-from connector.delivery.item import Item
-from connector.delivery.lane_settings import LaneSettings
-from connector.delivery.passage import Open, Passage
-from connector.delivery.preparation import Preparation, Router
-from connector.delivery.retry import Backoff
+from connector.delivery.http.tracing import Tracing
+from connector.delivery.http.transport import Transport
+from connector.delivery.limits.account import Account
+from connector.delivery.limits.backoff import Backoff
+from connector.delivery.limits.flow_control import Gate
+from connector.delivery.limits.lane_settings import LaneSettings
+from connector.delivery.limits.lane_status import LaneStatus
+from connector.delivery.limits.passage import Open, Passage
+from connector.delivery.outcomes.internal_faults import Faults
+from connector.delivery.outcomes.open_messages import Custody, Park, Settle
+from connector.delivery.outcomes.settlement import Settler
+from connector.delivery.queue.backlog import Backlog
+from connector.delivery.queue.expiry import Dismissal
+from connector.delivery.queue.fragmentation import Apart, apart
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import Key
 from connector.delivery.route import Route, compile_routes
-from connector.delivery.settlement import Settler
-from connector.delivery.status import LaneStatus
-from connector.delivery.tracing import Tracing
-from connector.delivery.transport import Transport
-from connector.delivery.turns import SlowReadings
-from connector.delivery.windows import Key
+from connector.delivery.sending.departures import NAP_SECONDS, Departures
+from connector.delivery.sending.in_flight import BeforeSend, Flights
+from connector.delivery.sending.reading_turns import SlowReadings
+from connector.delivery.sending.request_builder import Preparation, Router
 from connector.errors import MessageError, StreamError
 from connector.model import Message
 

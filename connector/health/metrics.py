@@ -10,9 +10,9 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from connector import __version__
-from connector.delivery.breaker import State
 from connector.delivery.lane import Lane
-from connector.delivery.status import LaneStatus
+from connector.delivery.limits.circuit_breaker import State
+from connector.delivery.limits.lane_status import LaneStatus
 from connector.health.families import STATES, Page
 from connector.stream.process import Status
 from connector.stream.status import PartitionStatus, WorkerStatus

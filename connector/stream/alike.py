@@ -13,8 +13,8 @@ from functools import lru_cache
 
 import msgspec
 
-from connector.delivery.alike import AlikeResults
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
+from connector.delivery.uniform_results import AlikeResults
 from connector.kafka.batches import Fields
 from connector.model import Result, Source
 from connector.stream.formats import SETTLES

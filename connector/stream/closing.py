@@ -15,7 +15,7 @@ from typing import NoReturn
 import structlog
 
 from connector.clock import Clock
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.errors import RefusedError
 from connector.stream.budget import Budget
 from connector.stream.counts import EpochCounts

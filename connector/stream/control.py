@@ -17,8 +17,8 @@ import structlog
 from connector.clock import Clock
 from connector.definition.system import MESSAGE_ID
 from connector.definition.words import HoursText
-from connector.delivery.hours import Schedule
-from connector.delivery.item import Item
+from connector.delivery.limits.send_hours import Schedule
+from connector.delivery.queue.item import Item
 from connector.errors import ConfigurationError, Problem
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import NUMBER, Campaign, CampaignState, Message, Priority, ProviderState

@@ -18,8 +18,8 @@ from itertools import islice
 from aiokafka import ConsumerRecord
 
 from connector.clock import Clock
-from connector.delivery.alike import AlikeResults
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
+from connector.delivery.uniform_results import AlikeResults
 from connector.model import Message, Result, Source, Status
 from connector.stream.partition import Partition
 

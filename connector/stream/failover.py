@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from connector.definition.tree import Definition
-from connector.delivery.item import Item
 from connector.delivery.lane import Lane
+from connector.delivery.queue.item import Item
 from connector.model import Message
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.definition.tree import Operation
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.stream.journal import Journal
 from connector.stream.lease import Lease
 from connector.stream.ownership import Ownership

@@ -14,9 +14,9 @@ import structlog
 from aiokafka import ConsumerRecord
 
 from connector.clock import Clock
-from connector.delivery.item import Item, TracedItem
+from connector.delivery.http.tracing import HEADER, HEADER_BYTES
 from connector.delivery.lane import Lane
-from connector.delivery.tracing import HEADER, HEADER_BYTES
+from connector.delivery.queue.item import Item, TracedItem
 from connector.errors import MessageError
 from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Reason, Skipped

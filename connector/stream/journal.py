@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.stream import formats
 from connector.stream.formats import JOURNAL_OFFSETS, VERSION, JournalRecord
 from connector.stream.offsets import Offsets

@@ -10,14 +10,14 @@ import structlog
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
-from connector.delivery.account import Account
 from connector.delivery.counts import LaneCounts
-from connector.delivery.dry_run import DryRunTransport
-from connector.delivery.http import HttpTransport
-from connector.delivery.item import Item
+from connector.delivery.http.client import HttpTransport
+from connector.delivery.http.dry_run import DryRunTransport
+from connector.delivery.http.transport import Transport
 from connector.delivery.lane import Lane
-from connector.delivery.lane_settings import LaneSettings
-from connector.delivery.transport import Transport
+from connector.delivery.limits.account import Account
+from connector.delivery.limits.lane_settings import LaneSettings
+from connector.delivery.queue.item import Item
 from connector.settings.model import Settings
 
 log = structlog.get_logger(__name__)

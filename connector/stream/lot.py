@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple
 
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.model import Result
 
 if TYPE_CHECKING:

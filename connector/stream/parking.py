@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.stream.lot import Moved
 from connector.stream.retry import Tiers, header
 

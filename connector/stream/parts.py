@@ -11,13 +11,13 @@ from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
-from connector.delivery.account import Account
 from connector.delivery.counts import LaneCounts
+from connector.delivery.http.tracing import Tracing
+from connector.delivery.http.transport import Transport
 from connector.delivery.lane import Lane
-from connector.delivery.lane_settings import LaneSettings
-from connector.delivery.tracing import Tracing
-from connector.delivery.transport import Transport
-from connector.delivery.turns import SlowReadings
+from connector.delivery.limits.account import Account
+from connector.delivery.limits.lane_settings import LaneSettings
+from connector.delivery.sending.reading_turns import SlowReadings
 from connector.kafka.batches import Fields
 from connector.kafka.fetched import Reading, own_record_bytes
 from connector.kafka.outage import Outlast, passes

@@ -18,7 +18,7 @@ import structlog
 
 from connector.clock import SystemClock
 from connector.definition.tree import Definition
-from connector.delivery.tracing import Tracing
+from connector.delivery.http.tracing import Tracing
 from connector.errors import ConnectorError
 from connector.kafka import clients
 from connector.kafka.skipped import Skipped

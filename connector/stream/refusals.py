@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from connector.delivery.item import Item
-from connector.delivery.unsent import Identity, PartialIdentity, unsent
+from connector.delivery.outcomes.unsent import Identity, PartialIdentity, unsent
+from connector.delivery.queue.item import Item
 from connector.model import Result, Source, Status
 from connector.stream.control import decode_message
 from connector.stream.unreadable import fault, identity

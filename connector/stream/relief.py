@@ -11,9 +11,9 @@ import math
 from collections.abc import Mapping
 
 from connector.clock import Clock
-from connector.delivery.item import Item
 from connector.delivery.lane import Lane
-from connector.delivery.windows import Key
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import Key
 from connector.stream.parking import Parking
 from connector.stream.partition import Partition
 

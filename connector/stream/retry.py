@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Source
 from connector.stream.formats import RETRY, Retry, encode, read_retry, settled_place

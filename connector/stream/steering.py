@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import structlog
 
 from connector.clock import Clock
-from connector.delivery.item import Item
 from connector.delivery.lane import Lane
+from connector.delivery.queue.item import Item
 from connector.model import CampaignState
 from connector.stream.control import Control
 from connector.stream.failover import Failover

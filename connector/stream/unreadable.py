@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from connector.delivery.unsent import PartialIdentity
+from connector.delivery.outcomes.unsent import PartialIdentity
 from connector.errors import MessageError
 from connector.model import Message, Priority
 

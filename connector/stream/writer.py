@@ -16,10 +16,10 @@ import structlog
 from aiokafka.errors import ProducerClosed
 
 from connector.clock import Clock
-from connector.delivery.alike import AlikeResults
 from connector.delivery.counts import Histogram
-from connector.delivery.item import Item, TracedItem
-from connector.delivery.tracing import HEADER
+from connector.delivery.http.tracing import HEADER
+from connector.delivery.queue.item import Item, TracedItem
+from connector.delivery.uniform_results import AlikeResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Fields, Headers, size, unpack
 from connector.model import Result, Status

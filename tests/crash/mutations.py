@@ -131,10 +131,10 @@ def show_echoes() -> None:
 
 def send_broken_again() -> None:
     """Takes a reply that cannot be read for one that never came."""
-    from connector.delivery import http
+    from connector.delivery.http import client
     from connector.errors import Phase, RequestError
 
-    read = http._read
+    read = client._read
 
     async def strict(reply: Any, limit: int) -> Any:
         found = await read(reply, limit)
@@ -142,12 +142,12 @@ def send_broken_again() -> None:
             raise RequestError(Phase.READ, found.fault, uncertain=True)
         return found
 
-    replace(http, "_read", strict)
+    replace(client, "_read", strict)
 
 
 def go_on_unknowing() -> None:
     """Goes on sending although no reply is understood."""
-    from connector.delivery.gate import Gate
+    from connector.delivery.limits.flow_control import Gate
 
     replace(Gate, "_note_unknown", lambda *_, **__: None)
     replace(Gate, "_is_failure", lambda *_: False)
@@ -164,7 +164,7 @@ def read_whatever_it_costs() -> None:
 
 def stop_for_a_token() -> None:
     """Lets a token endpoint's nonsense out of the provider's lane."""
-    from connector.delivery.oauth2 import OAuth2Middleware
+    from connector.delivery.http.oauth2 import OAuth2Middleware
     from connector.errors import RequestError, StreamError
 
     renew = OAuth2Middleware._renew
@@ -275,8 +275,8 @@ def drop_unreadable() -> None:
 
 def give_up_in_outages() -> None:
     """Counts failures over the last half minute only, and gives up who has had all requests whatever has failed."""
-    from connector.delivery.breaker import Breaker
-    from connector.delivery.gate import Gate, Verdict
+    from connector.delivery.limits.circuit_breaker import Breaker
+    from connector.delivery.limits.flow_control import Gate, Verdict
 
     replace(Breaker, "outage", lambda *_: False)
     replace(Breaker, "doubtful", lambda *_: False)

@@ -10,14 +10,14 @@ from tests.crash.seams import Reached, around, replace
 
 def before_send(reached: Reached) -> None:
     """A request is rendered and about to leave."""
-    from connector.delivery.http import HttpTransport
+    from connector.delivery.http.client import HttpTransport
 
     around(HttpTransport, "send", before=lambda *_: reached())
 
 
 def after_send(reached: Reached) -> None:
     """The provider has answered; nothing of it is written."""
-    from connector.delivery.http import HttpTransport
+    from connector.delivery.http.client import HttpTransport
 
     around(HttpTransport, "send", after=lambda *_: reached())
 

@@ -15,11 +15,11 @@ import msgspec
 from connector.clock import SystemClock
 from connector.config_text.environment import Environment
 from connector.definition.load import load
-from connector.delivery.breaker import BreakerSettings
-from connector.delivery.http import HttpTransport
-from connector.delivery.item import Item
+from connector.delivery.http.client import HttpTransport
 from connector.delivery.lane import Lane
-from connector.delivery.lane_settings import LaneSettings
+from connector.delivery.limits.circuit_breaker import BreakerSettings
+from connector.delivery.limits.lane_settings import LaneSettings
+from connector.delivery.queue.item import Item
 from connector.model import Message, Result
 
 from .servers import Behaviour, Server, serving

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from connector.definition.tree import Definition, Http, Limits
-from connector.delivery.http import HttpTransport
+from connector.delivery.http.client import HttpTransport
 from connector.model import Request
 
 from .world import operation

@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.delivery.apart import LOOK_WINDOWS, Apart, apart
+from connector.delivery.queue.fragmentation import LOOK_WINDOWS, Apart, apart
 
 from .virtual import simulate
 from .world import World

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from connector.delivery import batch_log
+from connector.delivery.sending import request_log
 from connector.errors import Phase, RequestError
 from connector.logs import configure
 from connector.model import Outcome
@@ -79,7 +79,7 @@ def test_at_info_nothing_is_made_of_a_request_and_what_changes_is_told(
     logged: Logged, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[object] = []
-    monkeypatch.setattr(batch_log, "_tell", lambda *line: made.append(line))
+    monkeypatch.setattr(request_log, "_tell", lambda *line: made.append(line))
     replies = iter([Outcome("pause", reason="no credit for +919800000001")])
     send(lambda _: next(replies, Outcome("accept")), seconds=60)
     told = [(it["level"], it["event"], it["provider"]) for it in logged()]

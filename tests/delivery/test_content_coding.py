@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.delivery.content_coding import UndecodableError, unpacked
+from connector.delivery.http.content_coding import UndecodableError, unpacked
 
 LIMIT = 100_000
 
@@ -81,7 +81,7 @@ def test_the_words_of_cramjam_for_what_does_not_fit() -> None:
 
 BOMB = """
 import resource, sys, zlib, cramjam
-from connector.delivery.content_coding import UndecodableError, unpacked
+from connector.delivery.http.content_coding import UndecodableError, unpacked
 name, limit = sys.argv[1], 1_000_000
 if name == "gzip":
     packer = zlib.compressobj(9, wbits=31)

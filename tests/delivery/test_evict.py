@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from connector.delivery.lane_settings import LaneSettings
+from connector.delivery.limits.lane_settings import LaneSettings
 from connector.errors import Phase, RequestError
 from connector.model import Outcome
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from connector.definition.tree import Definition, Http
-from connector.delivery import addresses
-from connector.delivery.http import HttpTransport
+from connector.delivery.http import private_networks
+from connector.delivery.http.client import HttpTransport
 from connector.errors import DefinitionError, Phase, RequestError, WithheldError
 from tests.kafka.certificates import Certificates, make_certificates
 
@@ -161,7 +161,7 @@ async def test_a_lookup_that_hangs_ends_at_the_connect_limit_and_is_safe(monkeyp
     async def hang(*_: object, **__: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(addresses.DefaultResolver, "resolve", hang)
+    monkeypatch.setattr(private_networks.DefaultResolver, "resolve", hang)
     error = await failure("http://sms.example.com/", connect=0.05)
     assert (error.phase, error.uncertain, error.timed_out) == (Phase.DNS, False, True)
 
@@ -187,7 +187,7 @@ async def test_a_certificate_for_another_name_is_refused(certificates: Certifica
         entry = {"hostname": host, "host": "127.0.0.1", "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
         return [entry]
 
-    monkeypatch.setattr(addresses.DefaultResolver, "resolve", loopback)
+    monkeypatch.setattr(private_networks.DefaultResolver, "resolve", loopback)
     async with serving(answering(reply()), server_context(certificates.server)) as server:
         url = f"https://sms.example.com:{server.port}/"
         error = await failure(url, ca=str(certificates.ca))
@@ -365,7 +365,7 @@ async def test_a_name_that_comes_to_resolve_to_a_private_address_is_refused(monk
         shared = {"hostname": host, "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}
         return [{**shared, "host": "93.184.216.34"}, {**shared, "host": "127.0.0.1"}]
 
-    monkeypatch.setattr(addresses.DefaultResolver, "resolve", rebound)
+    monkeypatch.setattr(private_networks.DefaultResolver, "resolve", rebound)
     async with serving(answering(reply())) as server:
         error = await failure(f"http://sms.example.com:{server.port}/", private_hosts=False)
         assert "private address" in error.reason
@@ -374,8 +374,10 @@ async def test_a_name_that_comes_to_resolve_to_a_private_address_is_refused(monk
 
 async def test_the_address_that_is_looked_at_is_the_one_that_is_connected_to(monkeypatch) -> None:
     """Whatever else resolves or parses a host, or forgets to look: the socket is not made."""
-    monkeypatch.setattr("connector.delivery.http.PublicResolver", lambda exempt: addresses.DefaultResolver())
-    monkeypatch.setattr("connector.delivery.http.refuse_private_literal", lambda host: None)
+    monkeypatch.setattr(
+        "connector.delivery.http.client.PublicResolver", lambda exempt: private_networks.DefaultResolver()
+    )
+    monkeypatch.setattr("connector.delivery.http.client.refuse_private_literal", lambda host: None)
     async with serving(answering(reply())) as server:
         for host in ("localhost", "127.0.0.1", "127.1", "[::ffff:127.0.0.1]"):
             error = await failure(f"http://{host}:{server.port}/", private_hosts=False)

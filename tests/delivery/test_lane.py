@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from connector.definition.tree import Batching, Limits
-from connector.delivery.lane_settings import LaneSettings
+from connector.delivery.limits.lane_settings import LaneSettings
 from connector.errors import WithheldError
 from connector.model import Outcome
 
@@ -165,7 +165,7 @@ def test_a_request_that_was_withheld_at_the_last_moment_is_sent_later_and_counts
 
 def test_dry_run_sends_nothing_and_says_so() -> None:
     async def scenario() -> None:
-        from connector.delivery.dry_run import DryRunTransport
+        from connector.delivery.http.dry_run import DryRunTransport
 
         world = World(settings=LaneSettings(dry_run=True))
         world.lane._transport = DryRunTransport()

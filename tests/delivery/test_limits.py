@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.definition.tree import Hours, Limits, Rate, Retry
-from connector.delivery.breaker import Breaker, BreakerSettings, State
-from connector.delivery.concurrency import Concurrency
-from connector.delivery.hours import Schedule
-from connector.delivery.limiter import GRAINS, Limiter, Meter
-from connector.delivery.retry import Backoff
+from connector.delivery.limits.adaptive_concurrency import Concurrency
+from connector.delivery.limits.backoff import Backoff
+from connector.delivery.limits.circuit_breaker import Breaker, BreakerSettings, State
+from connector.delivery.limits.rate_limiter import GRAINS, Limiter, Meter
+from connector.delivery.limits.send_hours import Schedule
 from tests.thorough import examples
 
 # ---- limiter --------------------------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_the_opening_is_open_and_not_in_the_past(start: int, end: int, moment: d
 
 def test_hours_need_no_zone_data_of_the_system() -> None:
     """Slim images have none."""
-    code = "from connector.definition.tree import Hours; from connector.delivery.hours import Schedule; "
+    code = "from connector.definition.tree import Hours; from connector.delivery.limits.send_hours import Schedule; "
     code += "Schedule(Hours(540, 1260, 'Asia/Kolkata'))"
     env = {**os.environ, "PYTHONTZPATH": ""}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)

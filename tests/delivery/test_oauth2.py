@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 
 from connector.clock import ManualClock
 from connector.definition.tree import Definition, Http, OAuth2, SigV4
-from connector.delivery.http import HttpTransport
+from connector.delivery.http.client import HttpTransport
 from connector.errors import Phase, RequestError
 
 from .servers import Server, post, serving

@@ -3,7 +3,7 @@
 import pytest
 
 from connector.definition.tree import Batching, Limits, Retry
-from connector.delivery.lane_settings import LaneSettings
+from connector.delivery.limits.lane_settings import LaneSettings
 from connector.model import Outcome
 
 from .virtual import simulate

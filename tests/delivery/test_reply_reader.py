@@ -6,7 +6,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.delivery.reply_reader import HEAD_BYTES, ReplyReader
+from connector.delivery.http.reply_parser import HEAD_BYTES, ReplyReader
 
 from .test_reply_shapes import OK, chunked, head, whole
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from connector.delivery.wire import ReplyProtocol
+from connector.delivery.http.connections import ReplyProtocol
 from connector.errors import Phase, RequestError
 from tests.kafka.certificates import Certificates, make_certificates
 from tests.waiting import eventually

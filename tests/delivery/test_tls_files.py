@@ -11,7 +11,7 @@ from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import Definition
 from connector.definition.watch import fingerprint
-from connector.delivery.http import HttpTransport
+from connector.delivery.http.client import HttpTransport
 from connector.errors import DefinitionError, Phase, RequestError
 from tests.kafka import certificates as made
 from tests.kafka.certificates import Certificates, make_certificates

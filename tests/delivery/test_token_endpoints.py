@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from connector.definition.tree import Definition, Http, Limits, OAuth2
-from connector.delivery.http import TOKEN_REPLY_BYTES, HttpTransport
+from connector.delivery.http.client import TOKEN_REPLY_BYTES, HttpTransport
 from connector.errors import Phase, RequestError
 
 from .servers import Behaviour, Server, answering, post, reply, serving

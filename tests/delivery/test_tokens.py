@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connector.clock import ManualClock
 from connector.definition.tree import OAuth2
-from connector.delivery.oauth2 import DEFAULT_SECONDS, LONGEST_SECONDS, OAuth2Middleware
+from connector.delivery.http.oauth2 import DEFAULT_SECONDS, LONGEST_SECONDS, OAuth2Middleware
 from connector.errors import Phase, RequestError
 from connector.model import Reply
 

@@ -12,8 +12,8 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from connector.delivery import tracing
-from connector.delivery.item import Item, TracedItem
+from connector.delivery.http import tracing
+from connector.delivery.queue.item import Item, TracedItem
 from connector.errors import Phase, RequestError, SettingsError
 from connector.model import Batch, Reply, Request
 

@@ -6,7 +6,7 @@ import asyncio
 from itertools import pairwise
 
 from connector.clock import ManualClock
-from connector.delivery.turns import SLOW_SECONDS, SlowReadings, Turns
+from connector.delivery.sending.reading_turns import SLOW_SECONDS, SlowReadings, Turns
 
 
 async def settled() -> None:

@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from connector.delivery.item import Item
-from connector.delivery.windows import LONE_STREAK, REQUEST_BYTES, Key, Shape, Window, Windows
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import LONE_STREAK, REQUEST_BYTES, Key, Shape, Window, Windows
 from tests.thorough import examples
 
 WAIT, WAIT_MAX, FULL = 1.0, 5.0, 10

@@ -1,4 +1,6 @@
-"""What connector/delivery/wire.py and failures.py use of aiohttp beyond its documentation. Fails when it changes."""
+"""What connector/delivery/http/connections.py and failures.py use of aiohttp beyond its documentation. Fails when it
+changes.
+"""
 
 import asyncio
 import inspect
@@ -9,8 +11,8 @@ from aiohttp.http import RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from connector.delivery import failures
-from connector.delivery.wire import ReplyProtocol, WireConnector
+from connector.delivery.http import request_errors
+from connector.delivery.http.connections import ReplyProtocol, WireConnector
 from tests.kafka.certificates import make_certificates
 
 from .servers import Server, answering, get, post, reply, server_context, serving, transport
@@ -123,4 +125,4 @@ async def test_connect_is_answered_before_anything_is_armed(tmp_path) -> None:
 
 def test_requests_are_of_our_class() -> None:
     assert "request_class" in inspect.signature(aiohttp.ClientSession.__init__).parameters
-    assert issubclass(failures.FollowedRequest, aiohttp.ClientRequest)
+    assert issubclass(request_errors.FollowedRequest, aiohttp.ClientRequest)

@@ -23,9 +23,9 @@ from connector.definition.tree import (
     Operation,
     Retry,
 )
-from connector.delivery.item import Item
 from connector.delivery.lane import Lane
-from connector.delivery.lane_settings import LaneSettings
+from connector.delivery.limits.lane_settings import LaneSettings
+from connector.delivery.queue.item import Item
 from connector.delivery.route import Route
 from connector.errors import MessageError, RequestError
 from connector.model import Batch, Message, Outcome, Reply, Request, Result, Status

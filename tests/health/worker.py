@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 from connector.clock import ManualClock
-from connector.delivery.apart import Apart
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
+from connector.delivery.queue.fragmentation import Apart
 from connector.kafka.skipped import Skipped
 from connector.stream.counts import EpochCounts, IntakeCounts
 from connector.stream.status import PartitionStatus, WorkerStatus

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.delivery import http
+from connector.delivery.http import client
 from connector.request import sigv4
 
 from .shipped import DEMO
@@ -33,4 +33,4 @@ def context() -> ssl.SSLContext:
 @pytest.fixture(autouse=True)
 def certificates_read_once(context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading them takes 40 ms of every transport; the fakes speak plain HTTP."""
-    monkeypatch.setattr(http, "_ssl_context", lambda _definition: context)
+    monkeypatch.setattr(client, "_ssl_context", lambda _definition: context)

@@ -23,10 +23,10 @@ from connector.config_text.environment import Environment
 from connector.definition.files import CATALOGUE
 from connector.definition.load import load
 from connector.definition.tree import Constant, Definition, Limits, Operation, Retry, Text
-from connector.delivery.breaker import BreakerSettings, State
-from connector.delivery.http import HttpTransport
-from connector.delivery.item import Item
+from connector.delivery.http.client import HttpTransport
 from connector.delivery.lane import Lane, LaneSettings, LaneStatus
+from connector.delivery.limits.circuit_breaker import BreakerSettings, State
+from connector.delivery.queue.item import Item
 from connector.errors import MessageError
 from connector.model import Batch, Message, Outcome, Reply, Request, Result
 from connector.request.compile import compile_operation

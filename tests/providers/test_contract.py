@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector.delivery.breaker import State
+from connector.delivery.limits.circuit_breaker import State
 from connector.errors import MessageError, Phase, RequestError
 from connector.model import Batch, Reply
 from connector.response.compile import compile_response

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.delivery.alike import AlikeResults
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
+from connector.delivery.uniform_results import AlikeResults
 from connector.kafka.batches import Fields
 from connector.model import Message, Result, Source, Status
 from connector.stream.alike import KEY_BYTES, records

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from connector.clock import ManualClock
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.errors import ConfigurationError
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Campaign, CampaignState, Message, Priority, ProviderState

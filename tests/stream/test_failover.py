@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from connector.definition.tree import Definition
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.model import Message
 from connector.stream.failover import Failover
 

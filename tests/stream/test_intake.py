@@ -11,9 +11,9 @@ import pytest
 
 from connector.clock import ManualClock
 from connector.definition.tree import Definition, Retry
-from connector.delivery.item import Item
-from connector.delivery.retry import Backoff
-from connector.delivery.settlement import Settler
+from connector.delivery.limits.backoff import Backoff
+from connector.delivery.outcomes.settlement import Settler
+from connector.delivery.queue.item import Item
 from connector.errors import MessageError
 from connector.model import Campaign, CampaignState, Result, Status
 from connector.stream.budget import Budget

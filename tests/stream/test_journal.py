@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.stream import journal
 from connector.stream.journal import Entry, Journal
 from connector.stream.ledger import Ledger, Marks

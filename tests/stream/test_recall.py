@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.clock import ManualClock
-from connector.delivery.alike import AlikeResults
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
+from connector.delivery.uniform_results import AlikeResults
 from connector.model import Message, Result, Source, Status
 from connector.settings.model import Duplicates as DuplicatesSettings
 from connector.settings.model import Settings, SourceTopic, Topics

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from connector.clock import ManualClock
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.stream.ledger import Ledger
 from connector.stream.parking import Parking
 from connector.stream.relief import LOOK_SECONDS, Relief

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.clock import ManualClock
-from connector.delivery.item import Item
-from connector.delivery.pace import Pace
+from connector.delivery.limits.throughput import Pace
+from connector.delivery.queue.item import Item
 from connector.model import Source
 from connector.stream import retry
 from connector.stream.formats import settles

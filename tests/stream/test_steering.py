@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector.clock import ManualClock
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.model import Campaign, CampaignState, ProviderState
 from connector.stream.control import Control, campaign_record, provider_record
 from connector.stream.failover import Failover

@@ -21,11 +21,11 @@ import pytest
 from aiokafka import TopicPartition
 
 from connector.definition.tree import Batching, Definition, Limits, Rate, Retry
-from connector.delivery.breaker import BreakerSettings
-from connector.delivery.dismissal import EXPIRE_SECONDS
-from connector.delivery.item import Item
 from connector.delivery.lane import Lane
-from connector.delivery.lane_settings import LaneSettings
+from connector.delivery.limits.circuit_breaker import BreakerSettings
+from connector.delivery.limits.lane_settings import LaneSettings
+from connector.delivery.queue.expiry import EXPIRE_SECONDS
+from connector.delivery.queue.item import Item
 from connector.delivery.route import Route
 from connector.errors import Phase, RequestError
 from connector.kafka.fetched import Fetched, Reading

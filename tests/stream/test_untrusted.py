@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.stream.control import decode_message, decode_messages
 from connector.untrusted import DEPTH, Reader, UnreadableError, too_deep
 

@@ -11,7 +11,7 @@ import pytest
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from connector.clock import ManualClock
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.model import Result, Source, Status
 from connector.stream.dispatch import nobody
 from connector.stream.ledger import Ledger, Marks

@@ -13,7 +13,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.structs import RecordMetadata, TopicPartition
 
 from connector.clock import ManualClock
-from connector.delivery.item import Item, TracedItem
+from connector.delivery.queue.item import Item, TracedItem
 from connector.kafka.batches import unpack
 from connector.model import Result, Source, Status
 from connector.stream import dispatch as module

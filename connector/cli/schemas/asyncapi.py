@@ -8,7 +8,7 @@ import msgspec
 
 from connector import __version__
 from connector.cli.schemas.events import EXAMPLES, components
-from connector.delivery.tracing import HEADER
+from connector.delivery.http.tracing import HEADER
 from connector.kafka.topics import DURABLE_REPLICATION, Topic, plan
 from connector.model import Campaign, Message, ProviderState, Result
 from connector.settings.model import Topics

@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from connector.clock import Clock
 from connector.definition.tree import Operation
-from connector.delivery import batch_log
-from connector.delivery.attempt import Attempt
 from connector.delivery.counts import LaneCounts
-from connector.delivery.faults import Faults
-from connector.delivery.gate import CLEAR, Gate
-from connector.delivery.item import Item
-from connector.delivery.settlement import Settlement, Settler
-from connector.delivery.tracing import Tracing
-from connector.delivery.transport import Transport
-from connector.delivery.turns import SlowReadings, Turns
+from connector.delivery.http.tracing import Tracing
+from connector.delivery.http.transport import Transport
+from connector.delivery.limits.flow_control import CLEAR, Gate
+from connector.delivery.outcomes.internal_faults import Faults
+from connector.delivery.outcomes.settlement import Settlement, Settler
+from connector.delivery.queue.attempt import Attempt
+from connector.delivery.queue.item import Item
+from connector.delivery.sending import request_log
+from connector.delivery.sending.reading_turns import SlowReadings, Turns
 from connector.errors import RequestError, StreamError, WithheldError
 from connector.model import AlikeOutcomes, Outcome, Reply
 
@@ -149,7 +149,7 @@ class Flights:
         judgement = self._gate.failed(error, attempt)
         attempt.judged = True
         self._counts.failed(error, seconds, len(attempt.items))
-        batch_log.failed(self._provider, attempt, seconds, error)
+        request_log.failed(self._provider, attempt, seconds, error)
         settlement = self._settler.failed(attempt, error, judgement)
         attempt.done = True
         self._settle(settlement)
@@ -172,7 +172,7 @@ class Flights:
             judgement = self._gate.replied(reply.status, told, whole, attempt)
             attempt.judged = True
             self._counts.replied(reply.status, seconds, told)
-            batch_log.replied(self._provider, attempt, seconds, status, told)
+            request_log.replied(self._provider, attempt, seconds, status, told)
         except Exception as error:  # what the provider said is known and counts, whatever goes wrong in counting it
             fault = error
         settlement = self._settler.replied(attempt, status, outcomes, whole, judgement)

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from connector.delivery.windows import Key
+from connector.delivery.queue.windows import Key
 
 CAMPAIGN = "campaign"
 

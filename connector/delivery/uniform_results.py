@@ -10,7 +10,7 @@ from typing import overload
 import msgspec
 
 from connector.definition.gsm import segments
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.model import Message, Result
 
 FEW = 16

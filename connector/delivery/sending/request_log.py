@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import structlog
 
-from connector.delivery.attempt import Attempt
 from connector.delivery.counts import tally
+from connector.delivery.queue.attempt import Attempt
 from connector.errors import RequestError
 from connector.model import Outcome
 

@@ -16,9 +16,9 @@ import msgspec
 from yarl import URL
 
 from connector import __version__
-from connector.delivery.attempt import Attempt
-from connector.delivery.item import TracedItem
-from connector.delivery.transport import Transport
+from connector.delivery.http.transport import Transport
+from connector.delivery.queue.attempt import Attempt
+from connector.delivery.queue.item import TracedItem
 from connector.errors import Problem, RequestError, SettingsError
 from connector.model import Reply, Request
 

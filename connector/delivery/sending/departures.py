@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
-from connector.delivery.attempt import Part
-from connector.delivery.backlog import Backlog
 from connector.delivery.counts import LaneCounts
-from connector.delivery.custody import Custody
-from connector.delivery.dismissal import Dismissal
-from connector.delivery.faults import Faults
-from connector.delivery.flights import Flights
-from connector.delivery.gate import Gate, Verdict
-from connector.delivery.item import Item
-from connector.delivery.passage import Passage
-from connector.delivery.preparation import Preparation
-from connector.delivery.settlement import Settler
+from connector.delivery.limits.flow_control import Gate, Verdict
+from connector.delivery.limits.passage import Passage
+from connector.delivery.outcomes.internal_faults import Faults
+from connector.delivery.outcomes.open_messages import Custody
+from connector.delivery.outcomes.settlement import Settler
+from connector.delivery.queue.attempt import Part
+from connector.delivery.queue.backlog import Backlog
+from connector.delivery.queue.expiry import Dismissal
+from connector.delivery.queue.item import Item
+from connector.delivery.sending.in_flight import Flights
+from connector.delivery.sending.request_builder import Preparation
 from connector.model import Status
 
 TURN = 16

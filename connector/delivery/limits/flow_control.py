@@ -12,19 +12,19 @@ import structlog
 
 from connector.clock import Clock
 from connector.definition.tree import Definition
-from connector.delivery.account import Account, Accused
-from connector.delivery.aside import FIRST_SECONDS as FIRST_ASIDE_SECONDS
-from connector.delivery.aside import Aside
-from connector.delivery.attempt import Attempt, Part
-from connector.delivery.breaker import State
-from connector.delivery.concurrency import Concurrency
 from connector.delivery.counts import LaneCounts
-from connector.delivery.hours import Schedule
-from connector.delivery.item import Item
-from connector.delivery.probing import Probing
-from connector.delivery.retry import Backoff
-from connector.delivery.unknowns import Unknowns
-from connector.delivery.windows import Key
+from connector.delivery.limits.account import Account, Accused
+from connector.delivery.limits.adaptive_concurrency import Concurrency
+from connector.delivery.limits.backoff import Backoff
+from connector.delivery.limits.circuit_breaker import State
+from connector.delivery.limits.failing_campaigns import FIRST_SECONDS as FIRST_ASIDE_SECONDS
+from connector.delivery.limits.failing_campaigns import Aside
+from connector.delivery.limits.probing import Probing
+from connector.delivery.limits.send_hours import Schedule
+from connector.delivery.limits.unknown_replies import Unknowns
+from connector.delivery.queue.attempt import Attempt, Part
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import Key
 from connector.errors import Phase, RequestError
 from connector.model import Outcome, Then
 

@@ -11,9 +11,9 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from connector.delivery.attempt import Part
-from connector.delivery.backlog import Backlog
-from connector.delivery.windows import Key, Window
+from connector.delivery.queue.attempt import Part
+from connector.delivery.queue.backlog import Backlog
+from connector.delivery.queue.windows import Key, Window
 
 REMEMBERED = 1000
 """Campaigns, and windows, whose last failure is remembered: beyond that the earliest come round again."""

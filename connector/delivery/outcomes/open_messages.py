@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
-from connector.delivery.backlog import Backlog
 from connector.delivery.counts import LaneCounts
-from connector.delivery.dismissal import Dismissal
-from connector.delivery.item import Item
-from connector.delivery.pace import Pace
-from connector.delivery.settlement import Settlement
-from connector.delivery.windows import Key
+from connector.delivery.limits.throughput import Pace
+from connector.delivery.outcomes.settlement import Settlement
+from connector.delivery.queue.backlog import Backlog
+from connector.delivery.queue.expiry import Dismissal
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import Key
 from connector.errors import StreamError
 from connector.model import Result
 

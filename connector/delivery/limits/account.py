@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from connector.definition.tree import Definition
-from connector.delivery.breaker import Breaker, BreakerSettings
-from connector.delivery.item import Item
-from connector.delivery.limiter import Limiter
-from connector.delivery.suspects import Suspects
+from connector.delivery.limits.circuit_breaker import Breaker, BreakerSettings
+from connector.delivery.limits.rate_limiter import Limiter
+from connector.delivery.limits.suspects import Suspects
+from connector.delivery.queue.item import Item
 
 
 @dataclass(slots=True)

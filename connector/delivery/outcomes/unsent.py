@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from connector.definition.gsm import segments
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 from connector.model import Result, Status
 
 

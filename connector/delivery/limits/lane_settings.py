@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from connector.delivery.breaker import BreakerSettings
+from connector.delivery.limits.circuit_breaker import BreakerSettings
+from connector.delivery.queue.windows import Shape
 from connector.delivery.route import Route
-from connector.delivery.windows import Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from connector.clock import Clock
-from connector.delivery.backlog import Backlog
-from connector.delivery.item import Item
-from connector.delivery.windows import Key
+from connector.delivery.queue.backlog import Backlog
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import Key
 from connector.model import Status
 
 EXPIRE_SECONDS = 5.0

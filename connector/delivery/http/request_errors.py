@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 
-from connector.delivery.addresses import PrivateAddressError
-from connector.delivery.reply_reader import CLOSED, NOT_HTTP, ReplyReader
-from connector.delivery.wire import ReplyProtocol, StrayBytesError
+from connector.delivery.http.connections import ReplyProtocol, StrayBytesError
+from connector.delivery.http.private_networks import PrivateAddressError
+from connector.delivery.http.reply_parser import CLOSED, NOT_HTTP, ReplyReader
 from connector.errors import Phase, RequestError, WithheldError
 
 

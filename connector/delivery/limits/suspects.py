@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from connector.delivery.breaker import CERTAIN, Breaker
-from connector.delivery.item import Item
+from connector.delivery.limits.circuit_breaker import CERTAIN, Breaker
+from connector.delivery.queue.item import Item
 
 
 class Suspects:

@@ -22,9 +22,12 @@ from yarl import URL
 from connector import __version__
 from connector.clock import Clock, SystemClock
 from connector.definition.tree import Auth, Definition, NoAuth, OAuth2, SigV4
-from connector.delivery.addresses import PublicResolver, public_socket, refuse_private_literal
-from connector.delivery.content_coding import UndecodableError, unpacked
-from connector.delivery.failures import (
+from connector.delivery.http.connections import StrayBytesError, WireConnector
+from connector.delivery.http.content_coding import UndecodableError, unpacked
+from connector.delivery.http.oauth2 import OAuth2Middleware
+from connector.delivery.http.private_networks import PublicResolver, public_socket, refuse_private_literal
+from connector.delivery.http.reply_parser import ReplyReader
+from connector.delivery.http.request_errors import (
     PROGRESS,
     FollowedRequest,
     FollowedResolver,
@@ -32,9 +35,6 @@ from connector.delivery.failures import (
     explain,
     told_by_reply,
 )
-from connector.delivery.oauth2 import OAuth2Middleware
-from connector.delivery.reply_reader import ReplyReader
-from connector.delivery.wire import StrayBytesError, WireConnector
 from connector.errors import DefinitionError, Phase, Problem, RequestError
 from connector.model import Reply, Request
 from connector.request import sigv4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connector.delivery.breaker import State
+from connector.delivery.limits.circuit_breaker import State
 
 
 @dataclass(frozen=True, slots=True)

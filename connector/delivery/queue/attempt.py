@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, log2
 
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import Key
 from connector.delivery.route import Route
-from connector.delivery.windows import Key
 from connector.model import Batch, Message, Outcome, Request, Result
 
 

@@ -13,13 +13,13 @@ from connector.clock import Clock
 from connector.definition.arguments import MISSING
 from connector.definition.system import MESSAGE_ID, overridden
 from connector.definition.walk import reads
-from connector.delivery.attempt import Attempt, Part
 from connector.delivery.counts import LaneCounts
-from connector.delivery.dismissal import REASONS
-from connector.delivery.item import Item
+from connector.delivery.outcomes.settlement import Settlement, Settler
+from connector.delivery.queue.attempt import Attempt, Part
+from connector.delivery.queue.expiry import REASONS
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import Key
 from connector.delivery.route import Route
-from connector.delivery.settlement import Settlement, Settler
-from connector.delivery.windows import Key
 from connector.errors import MessageError
 from connector.model import Batch, Message, Status
 

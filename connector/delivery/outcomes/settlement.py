@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from connector.clock import Clock
 from connector.definition.gsm import segments
 from connector.definition.tree import Definition
-from connector.delivery.alike import FEW, AlikeResults
-from connector.delivery.attempt import Attempt, Last, Part, Sealed, Split
-from connector.delivery.gate import CLEAR, Judgement
-from connector.delivery.item import Item
-from connector.delivery.retry import Backoff
-from connector.delivery.unsent import PartialIdentity, unsent
+from connector.delivery.limits.backoff import Backoff
+from connector.delivery.limits.flow_control import CLEAR, Judgement
+from connector.delivery.outcomes.unsent import PartialIdentity, unsent
+from connector.delivery.queue.attempt import Attempt, Last, Part, Sealed, Split
+from connector.delivery.queue.item import Item
+from connector.delivery.uniform_results import FEW, AlikeResults
 from connector.errors import Phase, RequestError
 from connector.model import AlikeOutcomes, Message, Outcome, Result, Source, Status, Then
 from connector.response.redact import Redactor

@@ -26,7 +26,7 @@ from aiohttp.http import RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from connector.delivery.reply_reader import EXCESS_BYTES, ReplyReader
+from connector.delivery.http.reply_parser import EXCESS_BYTES, ReplyReader
 
 HESITATION_SECONDS: Final = 1.0
 """How long the body is waited for that a 204 announces though it may have none."""

@@ -17,13 +17,13 @@ from typing import ParamSpec
 import structlog
 
 from connector.clock import Clock
-from connector.delivery.attempt import Attempt, Part
 from connector.delivery.counts import LaneCounts
-from connector.delivery.gate import Gate, Judgement
-from connector.delivery.item import Item
-from connector.delivery.settlement import Settlement, Settler
-from connector.delivery.unsent import PartialIdentity, unsent
-from connector.delivery.windows import Key
+from connector.delivery.limits.flow_control import Gate, Judgement
+from connector.delivery.outcomes.settlement import Settlement, Settler
+from connector.delivery.outcomes.unsent import PartialIdentity, unsent
+from connector.delivery.queue.attempt import Attempt, Part
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import Key
 from connector.errors import StreamError
 from connector.model import Result, Status
 

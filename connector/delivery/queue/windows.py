@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import accumulate, compress, islice
 
-from connector.delivery.item import Item
+from connector.delivery.queue.item import Item
 
 Key = tuple[int, str | None, Hashable, bool]
 """Operation's index, campaign, the renderer's batch key, high priority."""

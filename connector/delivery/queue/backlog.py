@@ -8,9 +8,9 @@ from collections.abc import Set as AbstractSet
 from heapq import heapify, heappop, heappush
 from itertools import compress
 
-from connector.delivery.attempt import Part
-from connector.delivery.item import Item
-from connector.delivery.windows import Key, Shape, Window, Windows
+from connector.delivery.queue.attempt import Part
+from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import Key, Shape, Window, Windows
 
 
 class Backlog:
