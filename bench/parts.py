@@ -26,12 +26,12 @@ from connector.kafka.batches import Fields, fill
 from connector.model import Batch, Message, Outcome, Reply, Result
 from connector.request.compile import compile_operation
 from connector.response.compile import compile_response
-from connector.stream.alike import records
-from connector.stream.control import Control, decode_messages
-from connector.stream.formats import SETTLES, settled_place, settles
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.partition import Partition
+from connector.stream.control.table import Control, decode_messages
+from connector.stream.output.uniform_records import records
+from connector.stream.partitions.formats import SETTLES, settled_place, settles
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 from tests.integration.pipeline import BATCHED
 
 BATCH = 1000  # the seed's limit

@@ -17,7 +17,7 @@ from connector.definition.walk import in_record, uses
 from connector.errors import ConfigurationError, Problem, UsageError
 from connector.model import Campaign, CampaignState
 from connector.settings import Loaded, Settings
-from connector.stream.control import campaign_record, read_campaign, schedule
+from connector.stream.control.table import campaign_record, read_campaign, schedule
 from connector.untrusted import UnreadableError
 
 # What `$$Name` of these reads in an event; what only an event can bring is not among them.

@@ -16,8 +16,8 @@ from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.sending import open_producer
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
-from connector.stream.control import Control
-from connector.stream.control_reader import ControlReader, missing
+from connector.stream.control.table import Control
+from connector.stream.control.topic_reader import ControlReader, missing
 
 Record = tuple[bytes, bytes | None]
 

@@ -14,7 +14,7 @@ import orjson
 from connector.errors import Problem
 from connector.model import Message
 from connector.settings.names import did_you_mean
-from connector.stream.unreadable import fault
+from connector.stream.intake.unreadable import fault
 
 FIELDS = frozenset(Message.__struct_fields__)
 NESTED = ("custom", "template_variables")

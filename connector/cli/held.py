@@ -12,7 +12,7 @@ from typing import Any
 from connector.cli.output import note
 from connector.config_text.units import format_duration
 from connector.settings import Settings
-from connector.stream.unknown import Cause, shown
+from connector.stream.intake.unknown_names import Cause, shown
 
 CONSOLE_SECONDS = 2.0
 

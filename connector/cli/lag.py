@@ -18,8 +18,8 @@ from connector.cli.selection import decode
 from connector.config_text.units import format_duration
 from connector.kafka.reader import Bounds, Members, Reader, open_reader
 from connector.settings import Loaded, Settings
-from connector.stream import retry
-from connector.stream.formats import VersionError
+from connector.stream.partitions.formats import VersionError
+from connector.stream.retry import retry_records
 from connector.untrusted import UnreadableError
 
 
@@ -175,7 +175,7 @@ def row(
 
 def _other_version(record: ConsumerRecord) -> str | None:
     try:
-        retry.read(record.headers)
+        retry_records.read(record.headers)
     except VersionError as error:
         return f"format version {error.needed}: only a worker of that version can read it"
     except UnreadableError:

@@ -10,7 +10,7 @@ from connector.cli.output import print_rows
 from connector.errors import UsageError
 from connector.model import ProviderState
 from connector.settings import Loaded, Settings
-from connector.stream.control import provider_record
+from connector.stream.control.table import provider_record
 
 
 @click.group()

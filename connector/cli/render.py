@@ -26,7 +26,7 @@ from connector.delivery.sending.request_builder import Router
 from connector.errors import MessageError, UsageError
 from connector.model import Batch, Message, Priority, Request
 from connector.request.show import curl, legible, show
-from connector.stream.unreadable import fault
+from connector.stream.intake.unreadable import fault
 
 
 @dataclass(slots=True)

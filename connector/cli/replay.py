@@ -22,8 +22,8 @@ from connector.kafka.reader import Reader, ends_of, open_reader
 from connector.kafka.sending import Outgoing, Place, open_producer, produce
 from connector.model import Status
 from connector.settings import Loaded, Settings
-from connector.stream import formats
-from connector.stream.duplicates import REPLAY_OF
+from connector.stream.intake.dedupe import REPLAY_OF
+from connector.stream.partitions import formats
 
 MAY_HAVE_ARRIVED = {Status.ACCEPTED, Status.UNKNOWN, Status.DUPLICATE}
 HOURS = 24

@@ -42,7 +42,7 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
     from connector.cli.definitions import ConfiguredDefinitions
     from connector.config_text.environment import Environment
     from connector.health.server import Console, listen, listen_unix
-    from connector.stream.stopping import StopSignals
+    from connector.stream.shutdown.stop_signals import StopSignals
 
     signals = StopSignals()
     signals.install()

@@ -1,9 +1,10 @@
-"""The stream: the only room that knows Faust.
+"""The stream: from Kafka to the lanes, and from their results to Kafka.
 
-Records come in one batch per fetched partition (`app`), become messages (`intake`), wait in their lanes, and end as
-results (`writer`). A `ledger` per partition says what may be committed (`committer`); `tail` tells a new owner what is
-settled already; `worker` opens and closes epochs around all of it.
+`process` runs Faust's worker around ours; `worker` opens and closes epochs; `wiring` makes what a worker is made of.
+
+An event is fetched (`faust`), one chunk per partition; admitted and decoded (`intake`); waits in its provider's lane
+(`lanes`, connector/delivery), or in a retry topic where that would take long (`retry`); and ends as a record in the
+results topic (`output`). The ledger of its partition then lets its offset be committed (`partitions`). `epoch` opens
+partitions and gives them back, `membership` knows whether they are ours, `control` is what operators say meanwhile,
+`shutdown` ends the process in time.
 """
-
-# First, and for its effect: every import of Faust comes after it.
-from connector.stream import environment as environment

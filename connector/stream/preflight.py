@@ -18,9 +18,9 @@ from connector.kafka.outage import Outlast
 from connector.kafka.topics import TopicPlan, check, check_access, plan, untold
 from connector.model import Campaign, CampaignState
 from connector.settings.model import Settings
-from connector.stream.control import Control
+from connector.stream.control.table import Control
 from connector.stream.lanes import reports
-from connector.stream.opening import retry_group
+from connector.stream.partitions.copartitions import retry_group
 
 log = structlog.get_logger(__name__)
 

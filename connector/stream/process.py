@@ -13,7 +13,6 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-import faust
 import structlog
 
 from connector.clock import SystemClock
@@ -24,21 +23,22 @@ from connector.kafka import clients
 from connector.kafka.skipped import Skipped
 from connector.kafka.topics import TopicPlan
 from connector.settings.model import Settings
-from connector.stream.app import attach_agents, create_app
-from connector.stream.closing import CLOSE_GRACE_SECONDS
-from connector.stream.cluster import Cluster
-from connector.stream.deadline import Deadline, Watchdog
-from connector.stream.group import Group
-from connector.stream.lease import Lease
-from connector.stream.membership import Membership
-from connector.stream.outlet import Outlet
-from connector.stream.parts import Surroundings
+from connector.stream.control.reload import Definitions, Reload
+from connector.stream.epoch.closing import CLOSE_GRACE_SECONDS
+from connector.stream.faust.app import attach_agents, create_app
+from connector.stream.faust.group import Group
+from connector.stream.faust.quiet_worker import QuietWorker
+from connector.stream.membership.group_answers import Membership
+from connector.stream.membership.lease import Lease
+from connector.stream.output.producer import Producer
+from connector.stream.output.recipient_masking import presenter
+from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.partitions.cluster import Cluster
 from connector.stream.preflight import preflight
-from connector.stream.present import presenter
-from connector.stream.producer import Producer
-from connector.stream.reload import Definitions, Reload
+from connector.stream.shutdown.deadline import Deadline, Watchdog
+from connector.stream.shutdown.stop_signals import StopSignals
 from connector.stream.status import WorkerStatus
-from connector.stream.stopping import StopSignals
+from connector.stream.wiring import Surroundings
 from connector.stream.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -61,16 +61,6 @@ class Attendant(Protocol):
 
     async def stop(self) -> None:
         """End; after the worker has left."""
-
-
-class QuietWorker(faust.Worker):
-    """Faust's worker without its signals: they would stop it before partitions are given back, or open a debugger."""
-
-    def install_signal_handlers(self) -> None:
-        """SIGUSR1 writes where every task and thread is, as Faust does."""
-        self.loop.add_signal_handler(signal.SIGUSR1, self._on_sigusr1)
-        # mode would open a debugger and wait for somebody to type.
-        self.loop.add_signal_handler(signal.SIGUSR2, lambda: None)
 
 
 class Process:

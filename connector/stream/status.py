@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.kafka.skipped import Reason
-from connector.stream.counts import EpochCounts, IntakeCounts
-from connector.stream.group import Group
-from connector.stream.partition import Partition
-from connector.stream.undecided import Undecided
-from connector.stream.unknown import UnknownNames
+from connector.stream.epoch.epoch_counts import EpochCounts
+from connector.stream.faust.group import Group
+from connector.stream.intake.intake_counts import IntakeCounts
+from connector.stream.intake.unknown_names import UnknownNames
+from connector.stream.partitions.open_transactions import Undecided
+from connector.stream.partitions.partition import Partition
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,14 +21,14 @@ from aiokafka.errors import RequestTimedOutError
 
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem, RefusedError
-from connector.stream.deadline import Progress
 from connector.stream.lanes import at_once, reports
-from connector.stream.opening import retry_partitions
-from connector.stream.partition import Partition
-from connector.stream.parts import UNACKNOWLEDGED_RESULTS, Parts, Surroundings
+from connector.stream.partitions.copartitions import retry_partitions
+from connector.stream.partitions.open_transactions import Undecided
+from connector.stream.partitions.partition import Partition
 from connector.stream.preflight import warn_of_narrow_span
+from connector.stream.shutdown.deadline import Progress
 from connector.stream.status import WorkerStatus, partition_status
-from connector.stream.undecided import Undecided
+from connector.stream.wiring import UNACKNOWLEDGED_RESULTS, Parts, Surroundings
 
 log = structlog.get_logger(__name__)
 

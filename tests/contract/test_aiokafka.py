@@ -31,7 +31,7 @@ from connector.kafka.fetched import Fetched, GuardedRecords, Reading
 from connector.kafka.guarded import Consumer, GuardedFetcher, KeptRecords
 from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Skipped
-from connector.stream.outlet import Outlet
+from connector.stream.output.replaceable_producer import Outlet
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.records import Event
@@ -71,8 +71,8 @@ class FullBatch:
 async def test_add_batch_times_out_early_when_it_has_to_wait_more_than_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """MessageAccumulator.add_batch subtracts the time since its start in each lap: 100, then 200, then 300 s.
 
-    A budget of 500 s is spent after three waits of 100 s. stream/writer.py repeats a write that times out; when this
-    test fails the fault is mended and the repetition is only a courtesy.
+    A budget of 500 s is spent after three waits of 100 s. stream/output/writer.py repeats a write that times out; when
+    this test fails the fault is mended and the repetition is only a courtesy.
     """
     clock, laps = Elapsing(), iter([None] * 10)
     monkeypatch.setattr(message_accumulator, "time", SimpleNamespace(monotonic=clock.monotonic))

@@ -1,7 +1,7 @@
 """Faust reads about eighty environment variables without a prefix, and lets them beat its arguments.
 
-`env={}` in connector/stream/app.py gives it an environment without any; what it reads while it is imported is another
-matter: connector/stream/environment.py takes it away before the import.
+`env={}` in connector/stream/faust/app.py gives it an environment without any; what it reads while it is imported is
+another matter: connector/stream/faust/environment_guard.py takes it away before the import.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from connector.kafka.clients import connect
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
-from connector.stream.app import create_app
+from connector.stream.faust.app import create_app
 from tests.stream.members import membership
 
 # A few of them by name: what each would do to a connector.
@@ -72,7 +72,7 @@ AT_IMPORT = {
 }
 
 IMPORTS = """
-import connector.stream.app, faust, faust.streams, faust.types._env
+import connector.stream.faust.app, faust, faust.streams, faust.types._env
 assert faust.streams._CStreamIterator is not None, "pure Python streams"
 assert not faust.types._env.DEBUG, "debug"
 faust.App("g", env={}, broker="kafka://broker:9092").conf

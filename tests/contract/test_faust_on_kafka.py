@@ -21,9 +21,9 @@ from aiokafka.structs import OffsetAndMetadata
 from connector.kafka.clients import connect
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
-from connector.stream.app import attach_agents, create_app
-from connector.stream.group import Group
-from connector.stream.transport import LOOK_SECONDS, Consumer
+from connector.stream.faust.app import attach_agents, create_app
+from connector.stream.faust.consumer import LOOK_SECONDS, Consumer
+from connector.stream.faust.group import Group
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.records import Committed, Event

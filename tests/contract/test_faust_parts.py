@@ -15,7 +15,7 @@ from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
 
 from connector.kafka.fetched import Fetched
-from connector.stream.app import Chunk, ChunkScheduler
+from connector.stream.faust.app import Chunk, ChunkScheduler
 
 
 def test_the_compiled_stream_is_loaded() -> None:

@@ -1,4 +1,6 @@
-"""What connector/stream/member.py and producer.py rely on inside aiokafka 0.14, seen at work on a real broker."""
+"""What connector/stream/faust/coordinator.py and producer.py rely on inside aiokafka 0.14, seen at work on a real
+broker.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from aiokafka.structs import OffsetAndMetadata
 from connector.clock import SystemClock
 from connector.errors import ConfigurationError, ConnectorError
 from connector.settings.model import Settings
-from connector.stream import membership as room
-from connector.stream.lease import Lease
-from connector.stream.member import Member, attach
-from connector.stream.membership import Membership
-from connector.stream.producer import Producer
+from connector.stream.faust.coordinator import Member, attach
+from connector.stream.membership import group_answers as room
+from connector.stream.membership.group_answers import Membership
+from connector.stream.membership.lease import Lease
+from connector.stream.output.producer import Producer
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.waiting import eventually, wait_until

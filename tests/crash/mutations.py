@@ -56,7 +56,7 @@ CHECKS = (
 
 def commit_early() -> None:
     """Commits what was read instead of what is settled."""
-    from connector.stream.ledger import Ledger
+    from connector.stream.partitions.ledger import Ledger
 
     replace(Ledger, "position", property(lambda self: self.high))
 
@@ -75,7 +75,7 @@ def skip_drain() -> None:
 
 def ignore_commit_answer() -> None:
     """Takes a refused commit for a good one."""
-    from connector.stream.committer import Committer
+    from connector.stream.partitions.committer import Committer
 
     send = Committer._send
 
@@ -90,7 +90,7 @@ def ignore_commit_answer() -> None:
 
 def forget_acknowledgement() -> None:
     """Does not hear of the last acknowledged result of every batch."""
-    from connector.stream.parts import Parts
+    from connector.stream.wiring import Parts
 
     durable = Parts._durable
 
@@ -102,7 +102,7 @@ def forget_acknowledgement() -> None:
 
 def trust_unacknowledged() -> None:
     """Takes results for durable before the broker has acknowledged them."""
-    from connector.stream.writer import ResultWriter
+    from connector.stream.output.writer import ResultWriter
 
     add = ResultWriter.add
 
@@ -116,9 +116,9 @@ def trust_unacknowledged() -> None:
 
 def drop_settles() -> None:
     """Writes records without the header that says which event they finish."""
-    from connector.stream import alike, writer
+    from connector.stream.output import uniform_records, writer
 
-    for module in (alike, writer):
+    for module in (uniform_records, writer):
         replace(module, "SETTLES", "forgotten")
 
 
@@ -180,7 +180,7 @@ def stop_for_a_token() -> None:
 
 def skip_tail() -> None:
     """Does not read back what is settled."""
-    from connector.stream.cluster import Cluster
+    from connector.stream.partitions.cluster import Cluster
 
     async def nothing(*_: Any, **__: Any) -> int:
         return 0
@@ -190,7 +190,7 @@ def skip_tail() -> None:
 
 def forget_ids() -> None:
     """Does not read back which ids were sent."""
-    from connector.stream.recall import Recall
+    from connector.stream.intake.dedupe_restore import Recall
 
     async def nothing(self: Recall, opened: Any, **_: Any) -> None:
         self._duplicates.own({(it.topic, it.partition) for it in opened})
@@ -200,7 +200,7 @@ def forget_ids() -> None:
 
 def believe_any_offset() -> None:
     """Takes an offset beyond the log for the newest event, and forgets what is far behind it."""
-    from connector.stream.offsets import Offsets
+    from connector.stream.partitions.offset_set import Offsets
 
     add = Offsets.add
 
@@ -214,21 +214,21 @@ def believe_any_offset() -> None:
 
 def trust_the_clock() -> None:
     """Never doubts its membership, however long it has not heard from its group."""
-    from connector.stream.lease import Lease
+    from connector.stream.membership.lease import Lease
 
     replace(Lease, "certain", property(lambda _self: True))
 
 
 def do_without_heartbeats() -> None:
     """Takes it that the group goes on knowing it, from the first join on."""
-    from connector.stream.lease import Lease
+    from connector.stream.membership.lease import Lease
 
     replace(Lease, "certain", property(lambda self: self._proven > 0))
 
 
 def begin_at_once() -> None:
     """Does not wait until an earlier bearer of its instance id must have stopped."""
-    from connector.stream.handover import Handover
+    from connector.stream.epoch.instance_takeover import Handover
 
     async def nobody(*_: Any, **__: Any) -> None:
         pass
@@ -238,7 +238,7 @@ def begin_at_once() -> None:
 
 def keep_the_queue() -> None:
     """Lets what an epoch has queued leave after the epoch has ended without us."""
-    from connector.stream.outlet import Outlet
+    from connector.stream.output.replaceable_producer import Outlet
 
     async def kept(_self: Outlet) -> None:
         pass
@@ -255,7 +255,7 @@ def read_uncommitted() -> None:
 
 def forget_markers() -> None:
     """Moves on by events only, not by what holds none."""
-    from connector.stream.ledger import Ledger
+    from connector.stream.partitions.ledger import Ledger
 
     replace(Ledger, "pass_to", lambda _self, _end: None)
 
@@ -286,7 +286,7 @@ def give_up_in_outages() -> None:
 
 def forget_debts() -> None:
     """Does not write down which results are owed."""
-    from connector.stream.debts import Debts
+    from connector.stream.output.debts import Debts
 
     async def nothing(*_: Any) -> None:
         pass
@@ -296,7 +296,7 @@ def forget_debts() -> None:
 
 def forget_the_unanswered() -> None:
     """Does not write down what is not acknowledged for long."""
-    from connector.stream.overdue import Overdue
+    from connector.stream.output.overdue import Overdue
 
     async def nothing(_: Any) -> None:
         pass
@@ -306,8 +306,8 @@ def forget_the_unanswered() -> None:
 
 def ignore_the_refusal() -> None:
     """Takes what Kafka does not let it write for written, and goes on."""
-    from connector.stream.dispatch import Dispatch
-    from connector.stream.writability import ACCESS
+    from connector.stream.output.dispatch import Dispatch
+    from connector.stream.output.writability import ACCESS
 
     answer = Dispatch._answer
 

@@ -24,49 +24,49 @@ def after_send(reached: Reached) -> None:
 
 def before_result(reached: Reached) -> None:
     """Results are about to be handed to the producer."""
-    from connector.stream.writer import ResultWriter
+    from connector.stream.output.writer import ResultWriter
 
     around(ResultWriter, "_write", before=lambda *_: reached())
 
 
 def after_result(reached: Reached) -> None:
     """Results are acknowledged; the ledger does not know yet."""
-    from connector.stream.writer import ResultWriter
+    from connector.stream.output.writer import ResultWriter
 
     around(ResultWriter, "_write", after=lambda *_: reached())
 
 
 def before_commit(reached: Reached) -> None:
     """Offsets are about to be committed."""
-    from connector.stream.group import Group
+    from connector.stream.faust.group import Group
 
     around(Group, "commit", before=lambda *_: reached())
 
 
 def after_commit(reached: Reached) -> None:
     """Offsets are committed; the worker does not know yet."""
-    from connector.stream.group import Group
+    from connector.stream.faust.group import Group
 
     around(Group, "commit", after=lambda *_: reached())
 
 
 def before_move(reached: Reached) -> None:
     """Messages that have to wait are about to be written to a retry topic."""
-    from connector.stream.writer import ResultWriter
+    from connector.stream.output.writer import ResultWriter
 
     around(ResultWriter, "_write_moved", before=lambda *_: reached())
 
 
 def after_move(reached: Reached) -> None:
     """Retry records are acknowledged; the events they come from are not committed."""
-    from connector.stream.writer import ResultWriter
+    from connector.stream.output.writer import ResultWriter
 
     around(ResultWriter, "_write_moved", after=lambda *_: reached())
 
 
 def before_retry_commit(reached: Reached) -> None:
     """Offsets of retry topics are about to be committed."""
-    from connector.stream.retry_reader import RetryReader
+    from connector.stream.retry.retry_reader import RetryReader
 
     around(RetryReader, "commit", before=lambda *_: reached())
 
@@ -84,8 +84,8 @@ def in_revoke(reached: Reached) -> None:
 
 def in_revoke_drained(reached: Reached) -> None:
     """Partitions are being taken away; what was in flight is written, nothing of it is committed."""
+    from connector.stream.output.writer import ResultWriter
     from connector.stream.worker import Worker
-    from connector.stream.writer import ResultWriter
 
     reasons: list[str] = []
     around(Worker, "close", before=lambda _self, why, _seconds: reasons.append(why))
@@ -94,7 +94,7 @@ def in_revoke_drained(reached: Reached) -> None:
 
 def in_tail_read(reached: Reached) -> None:
     """A new owner reads back which events are settled; N counts records."""
-    from connector.stream.cluster import Cluster
+    from connector.stream.partitions.cluster import Cluster
 
     read_tail = Cluster.read_tail
 
@@ -117,7 +117,7 @@ def after_open(reached: Reached) -> None:
 
 def after_journal(reached: Reached) -> None:
     """A batch is in the journal and has not left (`on_uncertain: report`)."""
-    from connector.stream.journal import Journal
+    from connector.stream.output.journal import Journal
 
     around(Journal, "sending", after=lambda *_: reached())
 

@@ -13,7 +13,7 @@ def refuse_commits() -> None:
     """The broker refuses every offset the first time it is committed, and takes it when it is repeated."""
     from aiokafka.errors import CommitFailedError
 
-    from connector.stream.group import Group
+    from connector.stream.faust.group import Group
 
     commit = Group.commit
     refused: set[frozenset[Any]] = set()
@@ -32,7 +32,7 @@ def refuse_reads() -> None:
     """Whatever a worker asks the brokers when it opens its partitions is not answered the first time."""
     from aiokafka.errors import NodeNotReadyError
 
-    from connector.stream.cluster import Cluster
+    from connector.stream.partitions.cluster import Cluster
 
     refused: set[str] = set()
 
@@ -50,7 +50,7 @@ def refuse_reads() -> None:
 
 def hold_results(batches: int) -> None:
     """After so many batches of results the broker acknowledges none any more; everything else it still answers."""
-    from connector.stream.outlet import Outlet
+    from connector.stream.output.replaceable_producer import Outlet
 
     put = Outlet.put
     left = batches

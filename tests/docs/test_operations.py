@@ -9,7 +9,7 @@ import pytest
 from connector.errors import ConnectorError
 from connector.health.families import METRICS, PREFIX, PROCESS
 from connector.settings.names import leaves
-from connector.stream import deadline
+from connector.stream.shutdown import deadline
 from tests.docs import rooms
 from tests.docs.test_pages import PAGES
 from tests.tooling.pages import ROOT

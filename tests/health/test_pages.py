@@ -23,8 +23,8 @@ from connector.health.metrics import WorkerCollector
 from connector.health.server import Console, listen
 from connector.model import Status
 from connector.settings.model import Console as ConsoleSettings
+from connector.stream.intake.unknown_names import Cause
 from connector.stream.process import Status as Seen
-from connector.stream.unknown import Cause
 from tests.health.worker import SeenLane, fresh_status, new_lane, used_lane, worker_status
 
 

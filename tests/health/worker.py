@@ -9,9 +9,10 @@ from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.delivery.queue.fragmentation import Apart
 from connector.kafka.skipped import Skipped
-from connector.stream.counts import EpochCounts, IntakeCounts
+from connector.stream.epoch.epoch_counts import EpochCounts
+from connector.stream.intake.intake_counts import IntakeCounts
+from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.status import PartitionStatus, WorkerStatus
-from connector.stream.unknown import UnknownNames
 from tests.delivery.virtual import simulate
 from tests.delivery.world import World, names
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from connector.stream.admission import SLICE_RECORDS
+from connector.stream.intake.admission import SLICE_RECORDS
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.test_commands import console_of, get, value
 from tests.processes import ConnectorProcess

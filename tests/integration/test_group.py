@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
-from connector.stream.membership import FOREIGN_SECONDS
+from connector.stream.membership.group_answers import FOREIGN_SECONDS
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.test_commands import console_of, get
 from tests.kafka.acls import Acls, worker_settings

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer
 
-from connector.stream.membership import FOREIGN_SECONDS
+from connector.stream.membership.group_answers import FOREIGN_SECONDS
 from tests.integration.pipeline import Pipeline, event
 from tests.processes import StartConnector
 from tests.waiting import wait_until

@@ -7,7 +7,7 @@ import json
 import orjson
 import pytest
 
-from connector.stream.undecided import TOLD_SECONDS
+from connector.stream.partitions.open_transactions import TOLD_SECONDS
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.test_commands import console_of, get, value
 from tests.kafka.records import Event, committed, end_offsets, produce

@@ -19,8 +19,8 @@ from connector.cli.schemas.events import EXAMPLES
 from connector.kafka.topics import plan
 from connector.model import Message, Priority, Result, Status
 from connector.settings.model import Topics
-from connector.stream import journal
-from connector.stream.formats import SETTLES, settles
+from connector.stream.output import journal
+from connector.stream.partitions.formats import SETTLES, settles
 
 REPOSITORY = Path(__file__).parents[2]
 OFFICIAL = json.loads(Path(__file__).with_name("asyncapi-3.0.0.json").read_text(encoding="utf-8"))

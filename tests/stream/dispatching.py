@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from connector.clock import ManualClock
-from connector.stream.dispatch import Dispatch
-from connector.stream.outlet import Outlet
-from connector.stream.writability import Writability
+from connector.stream.output.dispatch import Dispatch
+from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.writability import Writability
 
 
 async def nothing(*_: Any) -> set[bytes]:

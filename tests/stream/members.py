@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from connector.clock import ManualClock
 from connector.settings.model import Settings
-from connector.stream.lease import Lease
-from connector.stream.membership import Membership
+from connector.stream.membership.group_answers import Membership
+from connector.stream.membership.lease import Lease
 
 
 def membership(settings: Settings, clock: ManualClock | None = None) -> Membership:

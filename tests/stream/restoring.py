@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from connector.kafka.skipped import Skipped
-from connector.stream.retry import Restorer, Tiers
+from connector.stream.retry.retry_records import Restorer
+from connector.stream.retry.tiers import Tiers
 
 
 def restorer(tiers: Tiers, *sources: str, end: int | None = None, skipped: Skipped | None = None) -> Restorer:

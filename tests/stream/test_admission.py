@@ -18,15 +18,15 @@ from connector.errors import TopicError
 from connector.kafka.fetched import Fetched
 from connector.kafka.outage import Outlast
 from connector.kafka.record_batch import Unreadable
-from connector.stream.admission import SLICE_BYTES, SLICE_RECORDS, Admission, slices
-from connector.stream.budget import Budget
-from connector.stream.cluster import Cluster
-from connector.stream.intake import Intake
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.ownership import Ownership
-from connector.stream.partition import Partition
-from connector.stream.relief import Relief
+from connector.stream.intake.admission import SLICE_BYTES, SLICE_RECORDS, Admission, slices
+from connector.stream.intake.budget import Budget
+from connector.stream.intake.intake import Intake
+from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.cluster import Cluster
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry.head_of_line import Relief
 
 START = 100
 

@@ -13,11 +13,11 @@ from connector.delivery.queue.item import Item
 from connector.delivery.uniform_results import AlikeResults
 from connector.kafka.batches import Fields
 from connector.model import Message, Result, Source, Status
-from connector.stream.alike import KEY_BYTES, records
-from connector.stream.formats import settled_place
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.partition import Partition
+from connector.stream.output.uniform_records import KEY_BYTES, records
+from connector.stream.partitions.formats import settled_place
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 PARTITIONS = [Partition("sms", number, Ledger(0), Marks(0, {}), {}, 0, Offsets(100)) for number in range(3)]

@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.stream.budget import MESSAGE_BYTES, WINDOW_BYTES, Budget, weight
+from connector.stream.intake.budget import MESSAGE_BYTES, WINDOW_BYTES, Budget, weight
 
 
 async def test_full_by_messages_or_by_bytes_and_a_release_wakes_the_waiter():

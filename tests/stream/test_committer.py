@@ -11,10 +11,10 @@ from aiokafka.errors import CommitFailedError
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from connector.stream.committer import Committer
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.partition import Partition
+from connector.stream.partitions.committer import Committer
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 from tests.thorough import examples
 
 

@@ -14,7 +14,7 @@ from connector.delivery.queue.item import Item
 from connector.errors import ConfigurationError
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Campaign, CampaignState, Message, Priority, ProviderState
-from connector.stream.control import Change, Control, campaign_record, decode_messages, provider_record
+from connector.stream.control.table import Change, Control, campaign_record, decode_messages, provider_record
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
 

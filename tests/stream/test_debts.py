@@ -16,12 +16,20 @@ from hypothesis import strategies as st
 from connector.errors import Problem, RefusedError
 from connector.kafka.batches import Fields
 from connector.model import Result, Source, Status
-from connector.stream import journal
-from connector.stream.debts import Debt, Debts, decode, encode
-from connector.stream.formats import METADATA_BYTES, Metadata, encode_metadata, ends_of, owed_of, settles, turns
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.partition import Partition
+from connector.stream.output import journal
+from connector.stream.output.debts import Debt, Debts, decode, encode
+from connector.stream.partitions.formats import (
+    METADATA_BYTES,
+    Metadata,
+    encode_metadata,
+    ends_of,
+    owed_of,
+    settles,
+    turns,
+)
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 from connector.untrusted import UnreadableError
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)

@@ -25,15 +25,15 @@ from connector.clock import ManualClock
 from connector.errors import RefusedError
 from connector.kafka.batches import Fields, unpack
 from connector.model import Result, Source, Status
-from connector.stream import dispatch as module
-from connector.stream.dispatch import Dispatch, Place
-from connector.stream.formats import settled_place
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.outlet import Outlet
-from connector.stream.partition import Partition
-from connector.stream.shrinking import forms
-from connector.stream.writability import Writability
+from connector.stream.output import dispatch as module
+from connector.stream.output.dispatch import Dispatch, Place
+from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.shrinking import forms
+from connector.stream.output.writability import Writability
+from connector.stream.partitions.formats import settled_place
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 from tests.stream.test_writer import NOW
 
 PATIENCE = 60.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.clock import ManualClock
-from connector.stream.duplicates import Recent
+from connector.stream.intake.dedupe import Recent
 
 HORIZON = 600.0
 LATEST = HORIZON * 7 / 6

@@ -11,7 +11,7 @@ import pytest
 from connector.definition.tree import Definition
 from connector.delivery.queue.item import Item
 from connector.model import Message
-from connector.stream.failover import Failover
+from connector.stream.control.failover import Failover
 
 MESSAGE = Message(message_id="m", to="+919812345678")
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from connector.model import Source
-from connector.stream import formats, journal
-from connector.stream.formats import (
+from connector.stream.output import journal
+from connector.stream.partitions import formats
+from connector.stream.partitions.formats import (
     METADATA_BYTES,
     Metadata,
     Retry,

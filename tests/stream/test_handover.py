@@ -10,11 +10,11 @@ from aiokafka import TopicPartition
 from connector.clock import ManualClock
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
-from connector.stream import handover as room
-from connector.stream.cluster import Cluster, Committed
-from connector.stream.formats import Metadata, encode_metadata, is_closed
-from connector.stream.handover import MARGIN_SECONDS, Handover
-from connector.stream.opening import Opening
+from connector.stream.epoch import instance_takeover as room
+from connector.stream.epoch.instance_takeover import MARGIN_SECONDS, Handover
+from connector.stream.epoch.opening import Opening
+from connector.stream.partitions.cluster import Cluster, Committed
+from connector.stream.partitions.formats import Metadata, encode_metadata, is_closed
 from tests.stream.members import membership
 from tests.stream.test_opening import Kafka
 

@@ -14,10 +14,10 @@ from connector.errors import TopicError
 from connector.kafka.access import Operation
 from connector.kafka.topics import ActualTopic, plan
 from connector.settings.model import Settings
-from connector.stream import inspection as module
-from connector.stream.inspection import Inspection
-from connector.stream.proof import Proof
-from connector.stream.writability import Writability
+from connector.stream.epoch import topic_inspection as module
+from connector.stream.epoch.topic_inspection import Inspection
+from connector.stream.output.proof import Proof
+from connector.stream.output.writability import Writability
 from tests.stream.test_opening import SETTINGS
 
 PATIENCE = 30.0

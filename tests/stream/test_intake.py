@@ -16,17 +16,17 @@ from connector.delivery.outcomes.settlement import Settler
 from connector.delivery.queue.item import Item
 from connector.errors import MessageError
 from connector.model import Campaign, CampaignState, Result, Status
-from connector.stream.budget import Budget
-from connector.stream.control import Control, campaign_record, decode_message
-from connector.stream.failover import Failover
-from connector.stream.intake import Intake
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.parking import Parking
-from connector.stream.partition import Partition
-from connector.stream.refusals import Refusals
-from connector.stream.retry import Tiers
-from connector.stream.unknown import UnknownNames
+from connector.stream.control.failover import Failover
+from connector.stream.control.table import Control, campaign_record, decode_message
+from connector.stream.intake.budget import Budget
+from connector.stream.intake.intake import Intake
+from connector.stream.intake.refusals import Refusals
+from connector.stream.intake.unknown_names import UnknownNames
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry.routing import Parking
+from connector.stream.retry.tiers import Tiers
 from tests.stream.restoring import restorer
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()

@@ -10,19 +10,19 @@ import pytest
 
 from connector.clock import ManualClock
 from connector.model import Result, Source
-from connector.stream import retry
-from connector.stream.budget import Budget
-from connector.stream.control import Control
-from connector.stream.duplicates import REPLAY_OF, Duplicates
-from connector.stream.failover import Failover
-from connector.stream.intake import Intake
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.parking import Parking
-from connector.stream.partition import Partition
-from connector.stream.refusals import Refusals
-from connector.stream.retry import Tiers
-from connector.stream.unknown import UnknownNames
+from connector.stream.control.failover import Failover
+from connector.stream.control.table import Control
+from connector.stream.intake.budget import Budget
+from connector.stream.intake.dedupe import REPLAY_OF, Duplicates
+from connector.stream.intake.intake import Intake
+from connector.stream.intake.refusals import Refusals
+from connector.stream.intake.unknown_names import UnknownNames
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry import retry_records
+from connector.stream.retry.routing import Parking
+from connector.stream.retry.tiers import Tiers
 from tests.stream.restoring import restorer
 from tests.stream.test_intake import FakeLane
 
@@ -128,7 +128,7 @@ def test_what_is_filed_anew_or_comes_back_from_a_retry_topic_repeats_nothing():
     bench.lane.offer_all = lambda its, _messages: bool(items.extend(its)) or True  # type: ignore[method-assign]
     bench.take("a")
     bench.intake.refile(items)
-    waited: Any = record(0, "a", [("settles", b"m/0/0"), retry.header(items[0], 0.0)])
+    waited: Any = record(0, "a", [("settles", b"m/0/0"), retry_records.header(items[0], 0.0)])
     bench.intake.take(bench.retries, [waited])
     assert len(items) == 3
     assert bench.results == {}

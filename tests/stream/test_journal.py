@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 
 from connector.delivery.queue.item import Item
-from connector.stream import journal
-from connector.stream.journal import Entry, Journal
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.partition import Partition
+from connector.stream.output import journal
+from connector.stream.output.journal import Entry, Journal
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 from connector.untrusted import UnreadableError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from connector.clock import ManualClock
-from connector.stream.deadline import Watchdog
-from connector.stream.lease import Lease
+from connector.stream.membership.lease import Lease
+from connector.stream.shutdown.deadline import Watchdog
 
 
 def test_nothing_is_certain_before_the_group_has_said_so():

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from connector.stream import ledger as module
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
+from connector.stream.partitions import ledger as module
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
 
 
 def of(offsets: Iterable[int]) -> Offsets:

@@ -16,11 +16,7 @@ from aiokafka.errors import (
 
 from connector.clock import ManualClock
 from connector.settings.model import Settings
-from connector.stream.membership import (
-    FOREIGN_SECONDS,
-    GROUP_MAX_SIZE_REACHED,
-    Membership,
-)
+from connector.stream.membership.group_answers import FOREIGN_SECONDS, GROUP_MAX_SIZE_REACHED, Membership
 from tests.stream.members import membership
 
 SETTINGS = Settings.model_validate({"group": "texts", "timeouts": {"session": "500ms", "heartbeat": "100ms"}})

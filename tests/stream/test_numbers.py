@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connector.model import NUMBER
 from connector.settings.model import Recipients
-from connector.stream.control import decode_message, decode_messages
+from connector.stream.control.table import decode_message, decode_messages
 
 GOOD = "+919812345678"
 AROUND = ["\n", "\r", "\r\n", "\0", "\t", " ", "\x0b", "\x0c", "\x85", "\u2028", "\u2029", "\ufeff", "\u200b"]

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.stream import offsets as module
-from connector.stream.offsets import BLOCK, Offsets
+from connector.stream.partitions import offset_set as module
+from connector.stream.partitions.offset_set import BLOCK, Offsets
 
 
 def of(offsets, span: int = 500, **options) -> Offsets:

@@ -8,11 +8,12 @@ from typing import Any, cast
 import pytest
 from aiokafka import TopicPartition
 
+from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
-from connector.stream.cluster import Bounds, Cluster, Committed
-from connector.stream.formats import Metadata, encode_metadata
-from connector.stream.opening import Known, Opening
+from connector.stream.epoch.opening import Known, Opening
+from connector.stream.partitions.cluster import Cluster, Committed
+from connector.stream.partitions.formats import Metadata, encode_metadata
 
 SETTINGS = Settings(start_from="earliest")
 SOURCE, RESULTS = TopicPartition("sms.messages", 0), TopicPartition("sms.results", 0)

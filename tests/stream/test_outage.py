@@ -36,20 +36,20 @@ from connector.kafka.fetched import Fetched, Reading
 from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
-from connector.stream import upkeep as upkeep_room
-from connector.stream.admission import Admission
-from connector.stream.budget import Budget
-from connector.stream.committer import Committer
-from connector.stream.control_reader import ControlReader
-from connector.stream.dispatch import Dispatch, Place
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.ownership import Ownership
-from connector.stream.partition import Partition
-from connector.stream.parts import Parts
-from connector.stream.retry_reader import RetryReader
-from connector.stream.transport import ConsumerThread, Pace
-from connector.stream.upkeep import Upkeep
+from connector.stream.control.topic_reader import ControlReader
+from connector.stream.epoch import housekeeping as upkeep_room
+from connector.stream.epoch.housekeeping import Upkeep
+from connector.stream.faust.consumer import ConsumerThread, Pace
+from connector.stream.intake.admission import Admission
+from connector.stream.intake.budget import Budget
+from connector.stream.output.dispatch import Dispatch, Place
+from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.committer import Committer
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry.retry_reader import RetryReader
+from connector.stream.wiring import Parts
 from connector.stream.worker import Worker
 from tests.stream.members import membership
 
@@ -272,7 +272,7 @@ async def already_written(fail: Fail) -> None:
 
 async def queueing(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of results is handed to the producer, which may have to be made anew."""
-    monkeypatch.setattr("connector.stream.dispatch.AGAIN_SECONDS", 0)
+    monkeypatch.setattr("connector.stream.output.dispatch.AGAIN_SECONDS", 0)
 
     async def put(*_: Any) -> asyncio.Future[Any]:
         fail()

@@ -14,18 +14,18 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 from connector.clock import ManualClock
 from connector.errors import RefusedError
 from connector.kafka.batches import Fields, unpack
-from connector.stream import dispatch as dispatching
-from connector.stream.debts import Debts, decode
-from connector.stream.dispatch import Dispatch, Place
-from connector.stream.formats import owed_of
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.outlet import Outlet
-from connector.stream.overdue import LATE_SECONDS, Overdue
-from connector.stream.ownership import Ownership
-from connector.stream.partition import Partition
-from connector.stream.shrinking import forms
-from connector.stream.writability import Writability
+from connector.stream.output import dispatch as dispatching
+from connector.stream.output.debts import Debts, decode
+from connector.stream.output.dispatch import Dispatch, Place
+from connector.stream.output.overdue import LATE_SECONDS, Overdue
+from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.shrinking import forms
+from connector.stream.output.writability import Writability
+from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.formats import owed_of
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 from tests.stream.dispatching import nothing
 from tests.stream.test_debts import metadata_of, record
 

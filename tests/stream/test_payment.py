@@ -13,11 +13,11 @@ from aiokafka import TopicPartition
 from connector.clock import ManualClock
 from connector.kafka.batches import Fields
 from connector.model import Result, Source, Status
-from connector.stream.formats import settled_place
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.partition import Partition
-from connector.stream.payment import Payment
+from connector.stream.epoch.debt_payment import Payment
+from connector.stream.partitions.formats import settled_place
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 

@@ -12,17 +12,18 @@ import msgspec
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
+from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Reason, Skipped
 from connector.settings.model import Settings
-from connector.stream import journal
-from connector.stream.cluster import Bounds, Cluster, Committed
-from connector.stream.formats import Metadata, encode_metadata
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.opening import Opening
-from connector.stream.partition import Partition
-from connector.stream.retry import Tiers
-from connector.stream.retry_reader import _written
+from connector.stream.epoch.opening import Opening
+from connector.stream.output import journal
+from connector.stream.partitions.cluster import Cluster, Committed
+from connector.stream.partitions.formats import Metadata, encode_metadata
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry.retry_reader import _written
+from connector.stream.retry.tiers import Tiers
 from tests.stream.restoring import restorer
 from tests.stream.test_intake import NOON, Bench
 

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from connector.model import Result, Source, Status
 from connector.settings.model import Results
-from connector.stream.present import presenter
+from connector.stream.output.recipient_masking import presenter
 
 
 def result(**fields) -> Result:

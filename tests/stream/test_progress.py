@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector.stream.deadline import Progress
+from connector.stream.shutdown.deadline import Progress
 
 
 def test_what_counts_is_settled_events_and_reading_back_further_than_before() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from aiokafka import TopicPartition
 
-from connector.stream.cluster import Committed
-from connector.stream.formats import Metadata, encode_metadata
-from connector.stream.purge import purgeable
+from connector.stream.partitions.cluster import Committed
+from connector.stream.partitions.formats import Metadata, encode_metadata
+from connector.stream.retry.purge import purgeable
 
 SOURCE, PRIORITY, RETRY, LONGER = (TopicPartition(topic, 1) for topic in ("sms", "sms.priority", "r.5s", "r.30s"))
 ELSEWHERE = TopicPartition("sms", 2)

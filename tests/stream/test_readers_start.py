@@ -11,14 +11,14 @@ from aiokafka.errors import KafkaConnectionError
 from connector.clock import ManualClock
 from connector.kafka.fetched import Reading
 from connector.kafka.skipped import Skipped
-from connector.stream import cluster as cluster_room
-from connector.stream import control_reader as control_room
-from connector.stream import retry_reader as retry_room
-from connector.stream.cluster import Cluster
-from connector.stream.control_reader import ControlReader
-from connector.stream.lease import Lease
-from connector.stream.producer import Producer
-from connector.stream.retry_reader import RetryReader
+from connector.stream.control import topic_reader as control_room
+from connector.stream.control.topic_reader import ControlReader
+from connector.stream.membership.lease import Lease
+from connector.stream.output.producer import Producer
+from connector.stream.partitions import cluster as cluster_room
+from connector.stream.partitions.cluster import Cluster
+from connector.stream.retry import retry_reader as retry_room
+from connector.stream.retry.retry_reader import RetryReader
 
 
 class Client:

@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
 from connector.delivery.uniform_results import AlikeResults
+from connector.kafka.reader import Bounds
 from connector.model import Message, Result, Source, Status
 from connector.settings.model import Duplicates as DuplicatesSettings
 from connector.settings.model import Settings, SourceTopic, Topics
-from connector.stream import retry
-from connector.stream.cluster import Bounds, Cluster, Committed
-from connector.stream.duplicates import REPLAY_OF, Duplicates
-from connector.stream.formats import Metadata, encode_metadata, settles
-from connector.stream.partition import Partition
-from connector.stream.recall import Recall
+from connector.stream.intake.dedupe import REPLAY_OF, Duplicates
+from connector.stream.intake.dedupe_restore import Recall
+from connector.stream.partitions.cluster import Cluster, Committed
+from connector.stream.partitions.formats import Metadata, encode_metadata, settles
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry import retry_records
 
 HORIZON = 600.0
 LATEST = HORIZON * 7 / 6
@@ -182,7 +183,7 @@ class World:
             Record(
                 offset=event.retry_offset,
                 value=event.raw,
-                headers=[("settles", header), retry.header(item, 0.0)],
+                headers=[("settles", header), retry_records.header(item, 0.0)],
                 results=len(self.results),
             )
         )

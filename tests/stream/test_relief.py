@@ -10,10 +10,10 @@ import pytest
 
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
-from connector.stream.ledger import Ledger
-from connector.stream.parking import Parking
-from connector.stream.relief import LOOK_SECONDS, Relief
-from connector.stream.retry import Tiers
+from connector.stream.partitions.ledger import Ledger
+from connector.stream.retry.head_of_line import LOOK_SECONDS, Relief
+from connector.stream.retry.routing import Parking
+from connector.stream.retry.tiers import Tiers
 
 SPAN = 100
 

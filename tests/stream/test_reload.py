@@ -13,7 +13,7 @@ from connector.config_text.environment import Environment
 from connector.definition.load import load_all
 from connector.definition.watch import fingerprint
 from connector.errors import DefinitionError, Problem
-from connector.stream.reload import Reload
+from connector.stream.control.reload import Reload
 
 
 class Source:

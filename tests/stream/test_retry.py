@@ -14,10 +14,10 @@ from connector.clock import ManualClock
 from connector.delivery.limits.throughput import Pace
 from connector.delivery.queue.item import Item
 from connector.model import Source
-from connector.stream import retry
-from connector.stream.formats import settles
-from connector.stream.parking import Parking
-from connector.stream.retry import Tiers
+from connector.stream.partitions.formats import settles
+from connector.stream.retry import retry_records
+from connector.stream.retry.routing import Parking
+from connector.stream.retry.tiers import Tiers
 from connector.untrusted import UnreadableError
 from tests.stream.restoring import restorer
 
@@ -79,10 +79,10 @@ def test_an_item_comes_back_as_it_was(attempts, due, deadline, uncertain, again)
     """Through one retry topic or two: place of the event, attempts, deadline and doubt stay."""
     waiting = item(attempts=attempts, deadline=deadline, uncertain=uncertain)
     found = item("r.5s")
-    restore(found, ("settles", settles("sms.messages", 2, 7)), ("other", b"x"), retry.header(waiting, due))
+    restore(found, ("settles", settles("sms.messages", 2, 7)), ("other", b"x"), retry_records.header(waiting, due))
     if again:
         twice = item("r.30s")
-        restore(twice, ("settles", settles("r.5s", 2, found.offset)), retry.header(found, due))
+        restore(twice, ("settles", settles("r.5s", 2, found.offset)), retry_records.header(found, due))
         found = twice
     assert found.event() == Source("sms.messages", 2, 7)
     assert (found.attempts, found.due, found.deadline, found.uncertain) == (attempts, due, deadline, uncertain)
@@ -93,7 +93,7 @@ def test_an_item_comes_back_as_it_was(attempts, due, deadline, uncertain, again)
 def test_a_record_that_is_not_ours_is_told_from_one_that_is(headers):
     """It becomes an `invalid` result instead of a crash."""
     with pytest.raises(UnreadableError):
-        retry.read(headers)
+        retry_records.read(headers)
 
 
 def parking(clock: ManualClock) -> Parking:
@@ -127,7 +127,7 @@ def test_a_message_waits_in_rounds_for_a_time_far_away():
     clock.advance(3600)
     moved = parking(clock).until(item(), due)
     assert moved.topic == "r.1h"
-    assert retry.read([moved.header]).due == due
+    assert retry_records.read([moved.header]).due == due
     clock.advance(3600)
     assert parking(clock).until(item(), due).topic == "r.5s"
 

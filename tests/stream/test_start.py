@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.errors import Problem
-from connector.stream.start import Situation, Start, decide
+from connector.stream.partitions.start_offset import Situation, Start, decide
 
 
 def at(**facts):

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
 from connector.model import Campaign, CampaignState, ProviderState
-from connector.stream.control import Control, campaign_record, provider_record
-from connector.stream.failover import Failover
-from connector.stream.steering import SLICE_MESSAGES, Steering
+from connector.stream.control.apply import SLICE_MESSAGES, Steering
+from connector.stream.control.failover import Failover
+from connector.stream.control.table import Control, campaign_record, provider_record
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.stream.stopping import StopSignals
+from connector.stream.shutdown.stop_signals import StopSignals
 
 
 @pytest.fixture

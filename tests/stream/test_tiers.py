@@ -32,23 +32,24 @@ from connector.kafka.fetched import Fetched, Reading
 from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.model import Outcome, Result
-from connector.stream import retry, retry_reader
-from connector.stream.admission import SLICE_RECORDS, Admission
-from connector.stream.budget import Budget
-from connector.stream.control import Control
-from connector.stream.failover import Failover
-from connector.stream.formats import SETTLES, settles
-from connector.stream.intake import Intake
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.lot import Moved
-from connector.stream.offsets import Offsets
-from connector.stream.ownership import Ownership
-from connector.stream.parking import Parking
-from connector.stream.partition import Partition
-from connector.stream.refusals import Refusals
-from connector.stream.relief import Relief
-from connector.stream.retry_reader import RetryReader
-from connector.stream.unknown import UnknownNames
+from connector.stream.control.failover import Failover
+from connector.stream.control.table import Control
+from connector.stream.intake.admission import SLICE_RECORDS, Admission
+from connector.stream.intake.budget import Budget
+from connector.stream.intake.intake import Intake
+from connector.stream.intake.refusals import Refusals
+from connector.stream.intake.unknown_names import UnknownNames
+from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.formats import SETTLES, settles
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry import retry_reader, retry_records
+from connector.stream.retry.head_of_line import Relief
+from connector.stream.retry.retry_reader import RetryReader
+from connector.stream.retry.retry_records import Moved
+from connector.stream.retry.routing import Parking
+from connector.stream.retry.tiers import Tiers
 from tests.delivery.virtual import LoopClock, simulate
 from tests.delivery.world import ACCEPT, Call, FakeProvider, FakeReader, FakeRenderer, decode_message, operation
 from tests.stream.restoring import restorer
@@ -137,7 +138,7 @@ class Stream:
         self.refuses = True
         self.places: dict[str, Place] = {}
         self.most_held = 0
-        tiers = retry.Tiers(DELAYS)
+        tiers = Tiers(DELAYS)
         self.owned = owned = Ownership()
         self.budget = Budget(messages=MEMORY, bytes_=1 << 30)
         self.parking = Parking(tiers, move=self._move, clock=clock, longest=PARK_MAX)
@@ -240,7 +241,7 @@ class Stream:
         now = self.clock.wall()
         for item, it in zip(items, moved, strict=True):
             place = self._dutiful(item)
-            header = retry.read([it.header])
+            header = retry_records.read([it.header])
             assert header.attempts == self.counted[place], "waiting is no attempt"
             assert_tier(it.topic, header, now=now)
             self.tiers_used[it.topic] += 1
@@ -326,7 +327,7 @@ class Stream:
         await asyncio.sleep(1.0)  # the last writes are acknowledged
 
 
-def assert_tier(topic: str, header: retry.Retry, *, now: float) -> None:
+def assert_tier(topic: str, header: retry_records.Retry, *, now: float) -> None:
     """The rule of the tiers, said anew."""
     delays = {topic: delay for delay, topic in DELAYS.items()}
     chosen = delays[topic]

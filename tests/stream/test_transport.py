@@ -15,8 +15,8 @@ from connector.kafka.clients import connect
 from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
-from connector.stream.app import create_app
-from connector.stream.transport import FEW_RECORDS, PACE_SECONDS, Consumer, ConsumerThread, Pace
+from connector.stream.faust.app import create_app
+from connector.stream.faust.consumer import FEW_RECORDS, PACE_SECONDS, Consumer, ConsumerThread, Pace
 from tests.stream.members import membership
 
 TP = TopicPartition("sms.messages", 7)
@@ -86,7 +86,7 @@ async def test_a_fetch_waits_for_its_time(monkeypatch: pytest.MonkeyPatch) -> No
 
     clock = ManualClock()
     thread = answering(monkeypatch, clock, {TP: ["event"]}, {TP: ["event"] * FEW_RECORDS}, {})
-    monkeypatch.setattr("connector.stream.transport.asyncio.sleep", sleep)
+    monkeypatch.setattr("connector.stream.faust.consumer.asyncio.sleep", sleep)
     assert await thread._fetch_records(STARTING, set()) == {TP: ["event"]}
     assert slept == []
     await thread._fetch_records(STARTING, set())

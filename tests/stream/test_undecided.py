@@ -5,7 +5,7 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 
 from connector.clock import ManualClock
-from connector.stream.undecided import TOLD_SECONDS, Undecided
+from connector.stream.partitions.open_transactions import TOLD_SECONDS, Undecided
 
 
 def test_only_a_transaction_that_stays_where_it_is_counts():

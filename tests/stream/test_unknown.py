@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from connector.clock import ManualClock
-from connector.stream.unknown import FORGET_SECONDS, NAMES, Cause, UnknownNames, shown
+from connector.stream.intake.unknown_names import FORGET_SECONDS, NAMES, Cause, UnknownNames, shown
 
 
 @pytest.fixture

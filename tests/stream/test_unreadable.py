@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.stream.control import decode_message
-from connector.stream.unreadable import IDENTITY, SCAN_BYTES, fault, identity
+from connector.stream.control.table import decode_message
+from connector.stream.intake.unreadable import IDENTITY, SCAN_BYTES, fault, identity
 from tests.thorough import examples
 
 START = '{"message_id": "m1", "provider": "acme", "campaign_id": "c1", "to": "+919812345678"'
@@ -176,7 +176,7 @@ class Counted:
 
 @pytest.fixture
 def counted_tokens(monkeypatch):
-    from connector.stream import unreadable
+    from connector.stream.intake import unreadable
 
     counted = Counted(unreadable._TOKEN)
     monkeypatch.setattr(unreadable, "_TOKEN", counted)

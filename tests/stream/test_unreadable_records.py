@@ -9,10 +9,10 @@ from structlog.testing import capture_logs
 
 from connector.kafka.record_batch import Unreadable, too_large
 from connector.model import Source, Status
-from connector.stream import retry
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.partition import Partition
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry import retry_records
 from tests.stream.test_intake import NOON, Bench
 
 
@@ -50,7 +50,7 @@ def bench_records(bench: Bench, offset: int, message_id: str) -> list[Any]:
 def test_of_a_retry_record_that_is_too_large_the_event_is_known_by_its_headers():
     bench = Bench()
     item = bench.item()
-    headers = [("settles", b"m/3/7"), retry.header(item, 0.0)]
+    headers = [("settles", b"m/3/7"), retry_records.header(item, 0.0)]
     take(bench, "r.5s", too_large(0, 300, 200, timestamp=0, key=None, headers=headers))
     assert bench.finals[0].source == Source("m", 3, 7)
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.delivery.queue.item import Item
-from connector.stream.control import decode_message, decode_messages
+from connector.stream.control.table import decode_message, decode_messages
 from connector.untrusted import DEPTH, Reader, UnreadableError, too_deep
 
 SECONDS = 0.25

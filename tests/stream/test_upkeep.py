@@ -10,16 +10,16 @@ from aiokafka.errors import CommitFailedError, NodeNotReadyError
 
 from connector.clock import ManualClock
 from connector.settings.model import Settings
-from connector.stream import upkeep as room
-from connector.stream.cluster import Cluster
-from connector.stream.committer import Commit, Committer
-from connector.stream.lease import Lease
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.ownership import Ownership
-from connector.stream.partition import Partition
-from connector.stream.producer import Producer
-from connector.stream.upkeep import PURGE_SECONDS, Upkeep
+from connector.stream.epoch import housekeeping as room
+from connector.stream.epoch.housekeeping import PURGE_SECONDS, Upkeep
+from connector.stream.membership.lease import Lease
+from connector.stream.output.producer import Producer
+from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.cluster import Cluster
+from connector.stream.partitions.committer import Commit, Committer
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 from tests.waiting import eventually
 
 SETTINGS = Settings.model_validate(

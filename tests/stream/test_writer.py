@@ -13,12 +13,12 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
 from connector.model import Result, Source, Status
-from connector.stream.dispatch import nobody
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.offsets import Offsets
-from connector.stream.partition import Partition
-from connector.stream.refusals import Refusals
-from connector.stream.writer import ResultWriter
+from connector.stream.intake.refusals import Refusals
+from connector.stream.output.dispatch import nobody
+from connector.stream.output.writer import ResultWriter
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
 from tests.stream.dispatching import dispatcher
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)

@@ -16,14 +16,14 @@ from connector.clock import ManualClock
 from connector.delivery.queue.item import Item, TracedItem
 from connector.kafka.batches import unpack
 from connector.model import Result, Source, Status
-from connector.stream import dispatch as module
-from connector.stream.dispatch import nobody
-from connector.stream.ledger import Ledger, Marks
-from connector.stream.lot import Moved
-from connector.stream.offsets import Offsets
-from connector.stream.partition import Partition
-from connector.stream.refusals import Refusals
-from connector.stream.writer import ResultWriter
+from connector.stream.intake.refusals import Refusals
+from connector.stream.output import dispatch as module
+from connector.stream.output.dispatch import nobody
+from connector.stream.output.writer import ResultWriter
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry.retry_records import Moved
 from tests.stream.dispatching import dispatcher
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)

@@ -12,9 +12,9 @@ from connector.delivery.http.tracing import HEADER
 from connector.kafka.topics import DURABLE_REPLICATION, Topic, plan
 from connector.model import Campaign, Message, ProviderState, Result
 from connector.settings.model import Topics
-from connector.stream.control import CAMPAIGN, PROVIDER
-from connector.stream.duplicates import REPLAY_OF
-from connector.stream.formats import SETTLES
+from connector.stream.control.table import CAMPAIGN, PROVIDER
+from connector.stream.intake.dedupe import REPLAY_OF
+from connector.stream.partitions.formats import SETTLES
 
 BINDING = {"bindingVersion": "0.5.0"}
 SETTLED = {

@@ -17,8 +17,9 @@ from connector.cli.trace.found import Seen, Trace, moment
 from connector.kafka.reader import Reader, ends_of, open_reader
 from connector.model import Source
 from connector.settings import Settings
-from connector.stream import journal, retry
-from connector.stream.formats import Retry, VersionError
+from connector.stream.output import journal
+from connector.stream.partitions.formats import Retry, VersionError
+from connector.stream.retry import retry_records
 from connector.untrusted import UnreadableError
 
 EVENT_FIELDS = ("provider", "campaign_id", "to", "template_id", "expires_at", "priority")
@@ -194,7 +195,7 @@ def _source(result: dict[str, Any]) -> Source | None:
 
 def _waits(record: ConsumerRecord) -> Retry | None:
     try:
-        return retry.read(record.headers)
+        return retry_records.read(record.headers)
     except (UnreadableError, VersionError):
         return None
 

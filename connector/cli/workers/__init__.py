@@ -21,7 +21,7 @@ from connector.errors import UsageError
 from connector.kafka.admin import describe_topics, open_admin
 from connector.safe_path import isolated
 from connector.settings.model import Settings
-from connector.stream.stopping import StopSignals
+from connector.stream.shutdown.stop_signals import StopSignals
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,161 @@
+"""Faust's consumer, changed where it ends a worker, loses events, idles or hurries; records are left as they were read.
+
+A partition without a committed offset is no reason to crash: `auto_offset_reset=none` makes the fetcher report it. When
+partitions are added to a source it may do so before `Worker.open` has decided where they begin, in a fetch that a
+rebalance did not interrupt, and Faust would end the worker: all of them, one after the other. Nothing is lost by not
+hearing it: `open` sets every position, and what has none is not fetched.
+
+A partition committed at 0 is rewound like any other: what Faust has fetched and not delivered when a rebalance comes
+it throws away, and relies on "seek to committed" to read it again; aiokafka 0.14 does not seek where that is 0
+(consumer.py, `if offset and offset > 0`). The first events of a topic were passed over like a gap in the log.
+
+While every partition is left out because agents' buffers are full, Faust sleeps for a second: a worker would idle, or
+its buffers had to hold more than it does in that time. It looks again much sooner.
+
+Kafka answers a fetch as soon as it has one event: where a few hundred come in a second, each would be a fetch, a hop
+between threads and a slice by itself, at a millisecond of CPU time. Fetches that bring little are kept apart.
+
+What a fetch brings after the partitions were revoked is not delivered, and Faust rewinds them then, one request each:
+those that have gone meanwhile raise, and of one that is ours again, and flows, events would come twice. Opening sets
+every position anyhow.
+
+aiokafka makes a ConsumerRecord of each record its compiled reader yields, through a generator and a method: three
+quarters of what fetching costs, for a topic and a partition that a chunk knows. What was fetched is read by
+`kafka/fetched`, which leaves them as they are.
+
+Faust reads what was aborted, unless it writes transactions itself: the consumer is told otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, cast
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import NoOffsetForPartitionError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from connector.clock import Clock, SystemClock
+from connector.errors import ConfigurationError
+from connector.kafka.fetched import Reading
+from connector.kafka.guarded import guard
+from connector.kafka.outage import Outlast
+from connector.stream.faust.coordinator import attach
+from connector.stream.membership.group_answers import Membership
+
+# While every partition is left out, this often it is looked whether one is not.
+LOOK_SECONDS = 0.01
+
+# After a fetch that brought fewer records the next one is taken no sooner than this: it brings those of meanwhile.
+FEW_RECORDS = 100
+PACE_SECONDS = 0.005
+
+
+class Pace:
+    """Keeps fetches that bring little apart. An event that comes alone waits for nothing."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next = 0.0
+
+    @property
+    def delay(self) -> float:
+        """Seconds until the next fetch is to be taken; not above 0 where it is now."""
+        return self._next - self._clock.monotonic()
+
+    def note(self, records: int) -> None:
+        """A fetch brought so many."""
+        if 0 < records < FEW_RECORDS:
+            self._next = self._clock.monotonic() + PACE_SECONDS
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """Fetches as Faust's does, but for what the module says."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        clock = SystemClock()
+        self._pace = Pace(clock)
+        self._outlast = Outlast(clock, patience=self._membership.patience)
+
+    @property
+    def _membership(self) -> Membership:
+        return cast(Transport, self.transport).membership
+
+    async def on_start(self) -> None:
+        """Nothing is fetched before it is guarded, and no group joined before it is heard: Faust subscribes later."""
+        await super().on_start()
+        consumer, transport = self._ensure_consumer(), cast(Transport, self.transport)
+        guard(consumer, transport.reading)
+        attach(consumer, transport.membership)
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001  taken up by its start
+        return consumer
+
+    async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
+        if (delay := self._pace.delay) > 0:
+            await asyncio.sleep(delay)
+        fetch = super()._fetch_records
+        try:
+            fetched = await self._outlast(
+                lambda: fetch(consumer, *args, **kwargs),
+                doing="fetching events",
+                wanted=lambda: bool(self.consumer.flow_active),
+            )
+        except NoOffsetForPartitionError:
+            return {}
+        except ConfigurationError as error:  # told where the epoch is closed in order; Faust would just crash
+            self._membership.broke(error)
+            fetched = None
+        if fetched is None:
+            return {}
+        self._pace.note(sum(map(len, fetched.values())))
+        return fetched
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Rewind every assigned partition; answers with the committed offsets."""
+        consumer = self._ensure_consumer()
+
+        async def seek() -> Mapping[TP, int]:
+            offsets: Mapping[TP, int] = await consumer.seek_to_committed()
+            for tp, offset in offsets.items():
+                if offset == 0:
+                    consumer.seek(tp, 0)
+            return offsets
+
+        answer: Mapping[TP, int] = await self.call_thread(seek)
+        return answer
+
+
+class Consumer(driver.Consumer):
+    """On that thread."""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109  Faust's
+        if self.flow_active and self._buffered_partitions and not self._get_active_partitions():
+            await self.sleep(LOOK_SECONDS)
+            return {}, set()
+        found = await super()._wait_next_records(timeout)
+        if not self.flow_active:
+            return None, None
+        return found
+
+
+class Transport(driver.Transport):
+    """With that consumer.
+
+    Args:
+        reading: how it reads; of committed transactions only, and raw.
+    """
+
+    Consumer = Consumer
+
+    def __init__(self, *args: Any, reading: Reading, membership: Membership, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.reading, self.membership = reading, membership

@@ -1,0 +1,193 @@
+"""Letting records in: in order, in slices, as long as memory and span have room. Waiting here is the backpressure.
+
+Each source topic has an agent of its own, and the retry topics a reader: one that waits holds up none of the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+
+from connector.delivery.lane import Lane
+from connector.errors import Problem, TopicError
+from connector.kafka.fetched import Fetched
+from connector.kafka.outage import Outlast
+from connector.kafka.record_batch import Unreadable
+from connector.stream.intake.budget import Budget
+from connector.stream.intake.intake import Intake
+from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.cluster import Cluster
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry.head_of_line import Relief
+
+log = structlog.get_logger(__name__)
+
+# Records admitted between two turns of the event loop: a millisecond of work. What others wrote may take longer to
+# decode, 0.15 µs per byte at worst, so there is a bound of bytes as well: an event that is larger is a slice by itself.
+SLICE_RECORDS = 500
+SLICE_BYTES = 256 * 1024
+# While nothing is released, this often it is looked again: a lane may have been held up meanwhile.
+LOOK_SECONDS = 1.0
+
+
+class Admission:
+    """Feeds intake.
+
+    Args:
+        lanes: by provider name; woken when there is nothing more to come for now.
+        caught_up: whether every log is read to its end.
+        span: offsets a partition may have between its oldest open one and its newest.
+        cluster: asked for what stands before a partition's first records, where they begin later than expected.
+        outlast: waits for brokers that do not answer that.
+        stops: a record batch that cannot be decoded ends the worker, before its events.
+    """
+
+    def __init__(
+        self,
+        owned: Ownership,
+        *,
+        intake: Intake,
+        budget: Budget,
+        relief: Relief,
+        lanes: Mapping[str, Lane],
+        caught_up: Callable[[], bool],
+        span: int,
+        cluster: Cluster,
+        outlast: Outlast,
+        stops: bool = False,
+    ) -> None:
+        self._owned = owned
+        self._intake = intake
+        self._budget = budget
+        self._relief = relief
+        self._lanes = lanes
+        self._caught_up = caught_up
+        self._span = span
+        self._cluster = cluster
+        self._outlast = outlast
+        self._stops = stops
+        self._waiting = 0
+
+    @property
+    def blocked(self) -> bool:
+        """True while some records cannot be admitted until something leaves."""
+        return self._waiting > 0
+
+    async def take(self, message: Any) -> None:
+        """Take one chunk from the agent."""
+        partition = self._owned.find(message.topic, message.partition)
+        if not self._owned.live or partition is None or message.generation_id != self._owned.generation:
+            return  # of an earlier generation, or a partition without its twins
+        await self._admit(partition, message.value)
+
+    async def take_due(self, partition: Partition, records: Fetched) -> None:
+        """Take due records of a retry topic."""
+        if self._owned.live and partition.live:
+            await self._admit(partition, records)
+
+    async def _admit(self, partition: Partition, records: Fetched) -> None:
+        epoch = self._owned.epoch
+        if records.start > partition.ledger.high:
+            missed = await self._passed_over(partition, records.start)
+            if missed is not None and epoch == self._owned.epoch:
+                await self._admit(partition, missed)
+            if epoch != self._owned.epoch:
+                return
+        if self._stops:
+            _look_for_undecodable(partition, records)
+        for start, end in slices(records):
+            while self._full(partition):
+                await self._wait()
+                if epoch != self._owned.epoch:
+                    return
+            partition.marks.add(records[start].offset, partition.ends)
+            self._intake.take(partition, records[start:end])
+            if self._caught_up():
+                self._wake()
+            await asyncio.sleep(0)
+            if epoch != self._owned.epoch:
+                return
+        if records.end > partition.ledger.high:  # markers of transactions, what was aborted, what was compacted
+            partition.marks.add(partition.ledger.high, partition.ends)
+            partition.ledger.pass_to(records.end)
+            if self._caught_up():
+                self._wake()
+
+    async def _passed_over(self, partition: Partition, first: int) -> Fetched | None:
+        """Records before the first ones that came; None once the epoch has ended. A ledger takes a jump for a gap in
+        the log, so that one made by a fetcher around a rebalance would be committed: it has happened, and the log is
+        the only one to know, so brokers that do not answer are waited for.
+        """
+        epoch, start = self._owned.epoch, partition.ledger.high
+        tp = TopicPartition(partition.topic, partition.partition)
+
+        def wanted() -> bool:
+            return epoch == self._owned.epoch
+
+        missed = await self._outlast(
+            lambda: self._cluster.read_between(tp, start, first, wanted=wanted),
+            doing="reading events that the fetcher passed over",
+            wanted=wanted,
+        )
+        if missed:
+            log.warning(
+                "the fetcher passed over events; they are read again",
+                topic=partition.topic,
+                partition=partition.partition,
+                offset=start,
+                events=len(missed),
+            )
+        return missed
+
+    def _full(self, partition: Partition) -> bool:
+        if partition.ledger.span >= self._span:
+            self._relief.relieve(partition)
+            return True
+        return self._budget.full(partition.topic)
+
+    async def _wait(self) -> None:
+        self._waiting += 1
+        try:
+            self._wake()
+            await self._budget.wait(LOOK_SECONDS)
+        finally:
+            self._waiting -= 1
+
+    def _wake(self) -> None:
+        """Windows that are not full may leave now. Of many lanes most hold nothing."""
+        for lane in self._lanes.values():
+            if lane.open_count:
+                lane.wake()
+
+
+def _look_for_undecodable(partition: Partition, records: Fetched) -> None:
+    """Raises TopicError where a batch among them could not be decoded."""
+    broken = next((it for it in records if isinstance(it, Unreadable) and it.batch), None)
+    if broken is None:
+        return
+    remedy = (
+        "look at the record batch there, or delete records up to it; with events.undecodable: skip each of its events "
+        "ends `invalid` and the worker goes on"
+    )
+    where = f"{partition.topic}[{partition.partition}] at offset {broken.offset}"
+    raise TopicError([Problem(f"a record batch cannot be decoded: {broken.why}", remedy, path=where)])
+
+
+def slices(records: Sequence[ConsumerRecord]) -> Iterator[tuple[int, int]]:
+    """Begin and end of each: SLICE_RECORDS records and SLICE_BYTES of them at most, and at least one."""
+    for first in range(0, len(records), SLICE_RECORDS):
+        sizes = [0 if record.value is None else len(record.value) for record in records[first : first + SLICE_RECORDS]]
+        if sum(sizes) <= SLICE_BYTES:  # as it nearly always is
+            yield first, first + len(sizes)
+            continue
+        ends, start, before = list(accumulate(sizes)), 0, 0
+        while start < len(sizes):
+            end = max(start + 1, bisect_right(ends, before + SLICE_BYTES, start))
+            yield first + start, first + end
+            start, before = end, ends[end - 1]

@@ -1,0 +1,396 @@
+"""Events in: decoded, looked at, filed with their lane. What cannot be sent becomes a result, never an exception."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import repeat
+
+import msgspec
+import structlog
+from aiokafka import ConsumerRecord
+
+from connector.clock import Clock
+from connector.delivery.http.tracing import HEADER, HEADER_BYTES
+from connector.delivery.lane import Lane
+from connector.delivery.queue.item import Item, TracedItem
+from connector.errors import MessageError
+from connector.kafka.record_batch import Unreadable
+from connector.kafka.skipped import Reason, Skipped
+from connector.model import CampaignState, Message, Priority, Result, Status
+from connector.stream.control.failover import Failover
+from connector.stream.control.table import Control, decode_message, decode_messages
+from connector.stream.intake.budget import Budget, weight
+from connector.stream.intake.dedupe import Duplicates
+from connector.stream.intake.intake_counts import IntakeCounts
+from connector.stream.intake.refusals import Refusals
+from connector.stream.intake.unknown_names import Cause, UnknownNames
+from connector.stream.partitions.formats import VersionError
+from connector.stream.partitions.ledger import Ledger
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry.retry_records import Moved, Restorer
+from connector.stream.retry.routing import Parking
+from connector.untrusted import UnreadableError
+
+log = structlog.get_logger(__name__)
+
+HIGH = Priority.HIGH  # looking it up on its enumeration takes longer than comparing it
+
+
+class Intake:
+    """Turns records into waiting items, or into results.
+
+    Args:
+        lanes: by provider name; may change.
+        control: campaigns.
+        failover: who takes over from whom.
+        settle: takes final results of items that go no further.
+        move: takes items that go on waiting in a retry topic.
+        parking: says which.
+        refusals: builds the results.
+        sources: topics that events come from.
+        restorer: makes items of retry topics what they were.
+        unknown: names that no definition has, and how long their events wait for one.
+        allowed: whether a number may be texted.
+        max_age: seconds after which an event is stale, None for never.
+        traced: items carry the trace of their event.
+        duplicates: the ids of events that were admitted; None where nobody asks.
+        skipped: where events are counted that only another version can read.
+
+    Attributes:
+        counts: totals, for metrics.
+        several: there are other providers, for which a lane that does not get on has to leave room.
+    """
+
+    def __init__(
+        self,
+        lanes: Mapping[str, Lane],
+        *,
+        control: Control,
+        failover: Failover,
+        settle: Callable[[Sequence[Item], Sequence[Result]], None],
+        move: Callable[[Sequence[Item], Sequence[Moved]], None],
+        parking: Parking,
+        refusals: Refusals,
+        sources: Collection[str],
+        restorer: Restorer,
+        unknown: UnknownNames,
+        budget: Budget,
+        clock: Clock,
+        allowed: Callable[[str], bool],
+        max_age: float | None,
+        traced: bool = False,
+        duplicates: Duplicates | None = None,
+        skipped: Skipped | None = None,
+    ) -> None:
+        self._skipped = skipped or Skipped()
+        self.counts = IntakeCounts([*sources, *restorer.retries])
+        self._lanes = lanes
+        self._control = control
+        self._failover = failover
+        self._fitting: defaultdict[Lane, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
+        self._settle = settle
+        self._move = move
+        self._parking = parking
+        self._refusals = refusals
+        self._restorer = restorer
+        self._retry_topics = restorer.retries
+        self.several = True
+        self._rooms: dict[Lane, int] = {}
+        self._free: tuple[int, int] | None = None  # asked for once per slice: it looks at every lane
+        self._unknown_names = unknown
+        self._budget = budget
+        self._clock = clock
+        self._allowed = allowed
+        self._max_age = max_age
+        self._item = TracedItem if traced else Item
+        self._duplicates = duplicates
+
+    def take(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
+        """Admit these records of a partition. Offsets that are settled already are passed over.
+
+        Args:
+            partition: whose they are.
+            records: those of sources are raw: they have offset, timestamp, key, value and headers only. An Unreadable
+                stands for one that cannot be read.
+        """
+        now = self._clock.wall()
+        received_at = datetime.fromtimestamp(now, UTC)
+        records = _fresh(partition.ledger, records)
+        journalled, foreign = partition.journalled or (), partition.held or ()
+        deadlines, late = self._deadlines(records, now)
+        items: list[Item] = list(
+            map(
+                self._item,
+                [record.value or b"" for record in records],
+                repeat(partition),
+                [record.offset for record in records],
+                [record.key for record in records],
+                repeat(received_at),
+                deadlines,
+            )
+        )
+        if self._item is TracedItem:
+            _trace(items, records)
+        ended: list[tuple[Item, Result | Moved]] = []
+        held: set[int] = set()
+        self._rooms.clear()
+        self._free = None
+        if late or partition.topic in self._retry_topics or journalled or foreign or not self._together(items):
+            for item, record in zip(items, records, strict=True):
+                try:
+                    if item.offset in foreign:
+                        raise VersionError(partition.held_version)
+                    end = self._end(item, now, record, item.offset in journalled)
+                except VersionError as error:  # open in the ledger for as long as we own it, and nowhere else
+                    held.add(item.offset)
+                    self._hold(item, error)
+                    continue
+                if end is not None:
+                    ended.append((item, end))
+        ended += self._offer(now)
+        if held:
+            items = [item for item in items if item.offset not in held]
+        self._budget.take(partition.topic, len(items), sum([len(item.raw) for item in items]))
+        self.counts.events[partition.topic] += len(records)
+        self._pass_on(ended)
+
+    def _hold(self, item: Item, error: VersionError) -> None:
+        """Keep an event as it is: neither sent nor settled, so that nothing is committed past it."""
+        origin = item.origin
+        origin.hold(error.needed)
+        self._skipped.note(origin.topic, origin.partition, item.offset, Reason.VERSION, what=str(error))
+
+    def refile(self, items: Sequence[Item]) -> None:
+        """File items anew that were admitted before: their campaign, or their provider's definition, has changed."""
+        now = self._clock.wall()
+        ours = [item for item in items if item.origin.live]
+        self._rooms.clear()
+        self._free = None
+        ended = [(item, end) for item in ours if (end := self._end(item, now, None, False)) is not None]
+        self._pass_on(ended + self._offer(now))
+
+    def _pass_on(self, ended: Sequence[tuple[Item, Result | Moved]]) -> None:
+        """Hand over what does not wait in a lane."""
+        refused = [(item, end) for item, end in ended if isinstance(end, Result)]
+        moved = [(item, end) for item, end in ended if isinstance(end, Moved)]
+        if refused:
+            self._settle([item for item, _ in refused], [result for _, result in refused])
+            for _, result in refused:
+                provider = result.provider if result.provider in self._lanes else ""
+                self.counts.refused[provider or "", result.status.value] += 1
+        if moved:
+            self._move([item for item, _ in moved], [it for _, it in moved])
+
+    def _together(self, items: Sequence[Item]) -> bool:
+        """Prepare all of them for their lanes at once, as it nearly always is. False, with nothing done, where one of
+        them needs a look of its own.
+        """
+        if self._control.campaigns:
+            return False
+        messages = decode_messages(items)
+        if messages is None or [1 for it in messages if it.expires_at is not None or it.priority is HIGH]:
+            return False
+        if not all(map(self._allowed, [message.to for message in messages])):
+            return False
+        providers = _by_provider(items, messages)
+        for name, fitting in providers.items():
+            lane = None if name is None else self._lanes.get(name)
+            if lane is None or len(fitting[0]) > self._room(lane):
+                return False
+        if self._duplicates is not None and not self._duplicates.admit_all(items, messages):
+            return False
+        self._fitting.update({self._lanes[name or ""]: fitting for name, fitting in providers.items()})
+        return True
+
+    def _end(self, item: Item, now: float, record: ConsumerRecord | None, interrupted: bool) -> Result | Moved | None:
+        """What becomes of an item; None when it is to wait in a lane: `_offer` gives it there.
+
+        Args:
+            item: admitted.
+            now: wall seconds.
+            record: what it was just read from; None where it is filed anew.
+            interrupted: it is journalled.
+
+        Raises:
+            VersionError: another version has to read it.
+        """
+        try:
+            if isinstance(record, Unreadable):
+                return self._poison(item, record, now)
+            if record is not None and item.origin.topic in self._retry_topics:
+                self._restorer.restore(item, record.headers, now)
+            return self._interrupted(item, now) if interrupted else self._file(item, now, record)
+        except VersionError:
+            raise
+        except UnreadableError as error:
+            place = f"{item.origin.topic}/{item.origin.partition}/{item.offset}"
+            reason = f"its retry record {place} cannot be understood: {error}"
+            return self._refusals.unreadable(item, MessageError(reason), now)
+        except (MessageError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self._refusals.unreadable(item, error, now)
+        except Exception as error:
+            return self._fault(item, error, now)
+
+    def _poison(self, item: Item, record: Unreadable, now: float) -> Result:
+        """Kafka's framing of it is broken, or it is too large. Of a retry record the event may still be known."""
+        if item.origin.topic in self._retry_topics:
+            with suppress(UnreadableError):
+                self._restorer.restore(item, record.headers, now)
+            if item.source is None:
+                log.error(
+                    "retry record cannot be read; which event it stood for is not known, and that gets no other result",
+                    topic=item.origin.topic,
+                    partition=item.origin.partition,
+                    offset=item.offset,
+                    why=record.why,
+                )
+        return self._refusals.poison(item, record.why, now)
+
+    def _deadlines(self, records: Sequence[ConsumerRecord], now: float) -> tuple[Sequence[float | None], bool]:
+        """When each is stale, and whether one of them is, or may be."""
+        age = self._max_age
+        if age is None or not records:
+            return [None] * len(records), False
+        timestamps = [record.timestamp for record in records]
+        if None in timestamps:  # the message format before 0.10 has none
+            timestamps = [-1 if it is None else it for it in timestamps]
+        if (oldest := min(timestamps)) < 0:  # -1: the producer set none
+            return [None if it < 0 else it / 1000 + age for it in timestamps], True
+        stale = {it: it / 1000 + age for it in set(timestamps)}  # many have one: fewer objects that wait
+        return [stale[it] for it in timestamps], stale[oldest] <= now
+
+    def _file(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | Moved | None:
+        """Give the item to its lane; a result, or a retry record, when it goes no further."""
+        message = self._control.message_of(item)
+        if message.expires_at is not None:
+            expires = message.expires_at.timestamp()
+            item.deadline = expires if item.deadline is None else min(item.deadline, expires)
+        if item.deadline is not None and item.deadline <= now:
+            return self._refusals.result(item, message, Status.EXPIRED, "older than max_age or past expires_at", now)
+        if not self._allowed(message.to):
+            reason = "the recipient is not in recipients.allow"
+            return self._refusals.result(item, message, Status.CANCELLED, reason, now)
+        steered = self._control.steers(message.campaign_id)
+        if steered and self._control.state(message.campaign_id) is CampaignState.CANCELLED:
+            return self._refusals.result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
+        if self._duplicates is not None and record is not None:
+            earlier = self._duplicates.admit(item, message.message_id, record)
+            if earlier is not None:
+                return self._refusals.duplicate(item, message, earlier, now)
+        lane = None if message.provider is None else self._lanes.get(message.provider)
+        if lane is None:
+            return self._unknown(item, message, now)
+        lane = self._failover.choose(lane, item, message)
+        items, messages = self._fitting[lane]
+        crowded = len(items) >= self._room(lane)
+        if (steered or crowded or item.due) and (waiting := self._waiting(item, message, lane, crowded, now)):
+            self.counts.diverted[lane.name] += 1
+            return waiting
+        item.priority = message.priority is HIGH
+        items.append(item)
+        messages.append(message)
+        return None
+
+    def _offer(self, now: float) -> list[tuple[Item, Result | Moved]]:
+        """Give the lanes what fits them; what they do not take, and why."""
+        ended: list[tuple[Item, Result | Moved]] = []
+        for lane, (items, messages) in self._fitting.items():
+            if lane.offer_all(items, messages):
+                continue
+            for item, message in zip(items, messages, strict=True):
+                try:
+                    lane.offer(item, message)
+                except MessageError as error:
+                    ended.append((item, self._refusals.result(item, message, Status.INVALID, error.reason, now)))
+                except Exception as error:
+                    ended.append((item, self._fault(item, error, now)))
+        self._fitting.clear()
+        return ended
+
+    def _waiting(self, item: Item, message: Message, lane: Lane, crowded: bool, now: float) -> Moved | None:
+        """The retry record of an item that is not to wait in memory."""
+        due = max(item.due, self._control.opens_at(message.campaign_id))
+        if math.isinf(due):
+            return self._parking.climb(item)
+        if due > now:  # its tier has passed, its time has not come
+            return self._parking.until(item, due)
+        if not crowded or self._budget.reserved(item.origin.topic):
+            return None
+        if (opens_in := lane.status.opens_in) > self._parking.shortest:
+            return self._parking.until(item, now + opens_in)
+        return self._parking.divert(item, lane.expected_wait())
+
+    def _room(self, lane: Lane) -> float:
+        """How many messages more a lane may take of those at hand before it holds as much as it leaves free.
+
+        So one holds half of the memory, two that are down a third each or the second half of what the first one left;
+        however many there are, something is free for those that work (the dynamic threshold of Choudhury and Hahne,
+        "Dynamic queue length thresholds for shared-memory packet switches", 1998).
+        """
+        if not self.several:
+            return math.inf
+        room = self._rooms.get(lane)
+        if room is None:
+            messages, bytes_ = self._free = self._free or self._budget.free()
+            crowded = weight(lane.open_count, lane.open_bytes, lane.windows) >= bytes_
+            room = self._rooms[lane] = 0 if crowded else messages - lane.open_count
+        return room
+
+    def _unknown(self, item: Item, message: Message, now: float) -> Result | Moved:
+        """A provider that nobody has defined, or none at all: perhaps its definition or its campaign is on the way."""
+        if message.provider is None and message.campaign_id is None:
+            reason = "no provider: the event names none, and no campaign"
+            return self._refusals.result(item, message, Status.INVALID, reason, now)
+        cause = Cause.CAMPAIGN if message.provider is None else Cause.PROVIDER
+        name = message.provider or message.campaign_id or ""
+        self._unknown_names.note(cause, name, first=item.origin.topic not in self._retry_topics)
+        age = max(0.0, now - item.received_at.timestamp())  # in whole microseconds it may lie a little ahead
+        if (left := self._unknown_names.grace - age) > 0:
+            return self._parking.climb(item, ends_in=left)
+        return self._refusals.result(item, message, Status.INVALID, self._unknown_names.reason(cause, name), now)
+
+    def _interrupted(self, item: Item, now: float) -> Result:
+        """Journalled and without a result: a worker died while the provider may have had it. Never sent again."""
+        reason = "a worker stopped while this message may have been at the provider (on_uncertain: report)"
+        message = decode_message(item.raw)
+        if self._duplicates is not None:
+            self._duplicates.note(item, message.message_id)
+        return self._refusals.result(item, message, Status.UNKNOWN, reason, now)
+
+    def _fault(self, item: Item, error: Exception, now: float) -> Result:
+        """A fault of ours that one event brings out must not stop every other event for ever."""
+        log.error("intake failed on an event", partition=item.origin.partition, offset=item.offset, exc_info=error)
+        return self._refusals.internal(item, error, now)
+
+
+def _by_provider(
+    items: Sequence[Item], messages: Sequence[Message]
+) -> Mapping[str | None, tuple[list[Item], list[Message]]]:
+    """Items and their messages by provider."""
+    names = [message.provider for message in messages]
+    if names and names.count(names[0]) == len(names):
+        return {names[0]: (list(items), list(messages))}
+    found: defaultdict[str | None, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
+    for name, item, message in zip(names, items, messages, strict=True):
+        found[name][0].append(item)
+        found[name][1].append(message)
+    return found
+
+
+def _fresh(ledger: Ledger, records: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
+    """Admit these; without those that are settled already."""
+    start, end = records[0].offset, records[-1].offset + 1
+    if end - start == len(records) and ledger.admit_run(start, end):
+        return records
+    return [record for record in records if ledger.admit(record.offset)]
+
+
+def _trace(items: Sequence[Item], records: Sequence[ConsumerRecord]) -> None:
+    for item, record in zip(items, records, strict=True):
+        if isinstance(item, TracedItem):
+            found = next((value for name, value in record.headers if name == HEADER), None)
+            item.traceparent = found if found is not None and len(found) <= HEADER_BYTES else None

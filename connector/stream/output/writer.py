@@ -1,0 +1,391 @@
+"""Results out: one record per finished event, to the source partition's number, acknowledged before any commit.
+
+Results are collected per source partition and written as record batches, one batch outstanding per partition and not
+more than some in a second: while one is on its way the next one fills, so batches grow with the load and an idle
+partition's result leaves at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+from aiokafka.errors import ProducerClosed
+
+from connector.clock import Clock
+from connector.delivery.counts import Histogram
+from connector.delivery.http.tracing import HEADER
+from connector.delivery.queue.item import Item, TracedItem
+from connector.delivery.uniform_results import AlikeResults
+from connector.errors import RefusedError
+from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Fields, Headers, size, unpack
+from connector.model import Result, Status
+from connector.stream.output.dispatch import Dispatch, Owe, Place
+from connector.stream.output.partition_buffer import Lot
+from connector.stream.output.shrinking import fit, forms
+from connector.stream.output.uniform_records import records
+from connector.stream.output.writability import ACCESS
+from connector.stream.partitions.formats import SETTLES
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry.retry_records import Moved
+
+if TYPE_CHECKING:
+    from aiokafka.producer.message_accumulator import BatchBuilder
+
+log = structlog.get_logger(__name__)
+
+# Statuses whose raw event is kept for a person to look at and replay.
+KEPT = frozenset({Status.INVALID, Status.FAILED})
+# Under load a partition's results are written this often: each record batch costs as much as 50 records of it.
+LINGER_SECONDS = 0.02
+
+
+class ResultWriter:
+    """Writes results and dead letters; tells `durable` when they are acknowledged.
+
+    Args:
+        dispatch: brings record batches to Kafka.
+        results, dead_letters: topic names.
+        connector: our name in the dead letters' headers.
+        limits: per topic the largest record it takes.
+        present: changes a result before it leaves (masks or hashes `to`), or None.
+        durable: called with a partition, the offsets of events whose results are acknowledged, and their bytes.
+        owe: takes results that are refused, for now or for good.
+        gate: awaited before each write; returns False when this worker may no longer write for that partition.
+        failed: called with an error nothing here can mend.
+        most: so many results may wait for their acknowledgement before `room` is gone; may change.
+        too_large: the result of an item whose retry record no topic takes.
+        traced: records carry the trace of their event.
+
+    Attributes:
+        acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
+    """
+
+    def __init__(
+        self,
+        dispatch: Dispatch,
+        *,
+        results: str,
+        dead_letters: str,
+        connector: str,
+        limits: Mapping[str, int],
+        present: Callable[[Result], None] | None,
+        durable: Callable[[Partition, Sequence[int], int], None],
+        owe: Owe,
+        gate: Callable[[Partition], Awaitable[bool]],
+        failed: Callable[[BaseException], None],
+        most: int,
+        too_large: Callable[[Item, str, float], Result],
+        clock: Clock,
+        traced: bool = False,
+    ) -> None:
+        self.acknowledged = Histogram()
+        self._dispatch = dispatch
+        self._results = results
+        self._dead_letters = dead_letters
+        self._connector = connector.encode()
+        self._limits = limits
+        self._result_bytes = limits[results]
+        self._present = present
+        self._durable = durable
+        self._owe = owe
+        self._gate = gate
+        self._failed = failed
+        self._too_large = too_large
+        self._clock = clock
+        self._encode = msgspec.json.Encoder().encode
+        self._record = self._traced_record if traced else self._result_record
+        self._each_by_itself = traced or present is not None
+        self._lots: dict[Partition, Lot] = {}
+        self.most = most
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+        """Take the final results of these items. They are settled when they are acknowledged, not before."""
+        if isinstance(results, AlikeResults) and self._add_alike(results):
+            return
+        lots, append, record = self._lots, self._append, self._record
+        for item, result in zip(items, results, strict=True):
+            lot = lots.get(item.origin)
+            if lot is None or lot.task is None:
+                lot = self._lot(item.origin)
+                if lot is None:
+                    continue
+            lot.unacknowledged += 1
+            if result.status in KEPT:
+                lot.dead.append((item, result))
+            else:  # encoded at once: results are many and short-lived, and nothing of them is kept
+                append(lot.results, record(item, result))
+                lot.offsets.append(item.offset)
+                lot.bytes += len(item.raw)
+        self._look()
+
+    def _add_alike(self, results: AlikeResults) -> bool:
+        """The same at once, as it nearly always is. False, with nothing done, where each needs a look. The hot path."""
+        if self._each_by_itself or results.shared.status in KEPT:
+            return False
+        found = records(results, self._encode)
+        if found is None:
+            return False
+        for origin, items, fields in found:
+            lot = self._lot(origin)
+            if lot is None:
+                continue
+            lot.unacknowledged += len(items)
+            lot.offsets += [item.offset for item in items]
+            lot.bytes += sum([len(item.raw) for item in items])
+            self._dispatch.fill(lot.results, fields)
+        self._look()
+        return True
+
+    def move(self, items: Sequence[Item], moved: Sequence[Moved]) -> None:
+        """Take items that go on in a retry topic. They are settled when the record there is acknowledged."""
+        for pair in zip(items, moved, strict=True):
+            lot = self._lot(pair[0].origin)
+            if lot is not None:
+                lot.moved.append(pair)  # it was not sent, and may be as often as it likes
+
+    def _lot(self, origin: Partition) -> Lot | None:
+        """Where something of this partition goes, with a task that is going to write it."""
+        lot = self._lots.get(origin)
+        if lot is None:
+            if not origin.live:  # a late completion of a closed epoch: its new owner sends the result
+                return None
+            lot = self._lots[origin] = Lot()
+        if lot.task is None:
+            lot.task = asyncio.create_task(self._run(origin, lot))
+        return lot
+
+    async def append(self, origin: Partition, topic: str, values: Sequence[bytes], *, optional: bool = False) -> bool:
+        """Write plain values to the partition's number in `topic`; True when they are acknowledged.
+
+        Where it is `optional`, one that is refused is given up at once.
+        """
+        if not await self._gate(origin):
+            return False
+        records: list[Fields] = [(None, value, []) for value in values]
+        place = Place(origin, topic, origin.partition)
+        try:
+            return not await self._dispatch.send(place, self._dispatch.pack(records), optional=optional)
+        except ProducerClosed:
+            if origin.live:
+                raise  # else its epoch has ended without us, and the producer was thrown away
+            return False
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits to be written, or to be acknowledged."""
+        return any(lot.task is not None or lot.waiting for lot in self._lots.values())
+
+    @property
+    def unacknowledged(self) -> int:
+        """Results that are not durable yet."""
+        return sum(lot.unacknowledged for lot in self._lots.values())
+
+    async def room(self) -> None:
+        """Wait while too many results are not acknowledged, or until `release`.
+
+        Whoever is killed then leaves no trace of them, and they are sent again: a broker that takes nothing must stop
+        the requests, not only the commits.
+        """
+        await self._room.wait()
+
+    def release(self) -> None:
+        """Let everybody go who waits for room: the epoch is closing."""
+        self._room.set()
+
+    def _look(self) -> None:
+        if self.unacknowledged < self.most:
+            self._room.set()
+        else:
+            self._room.clear()
+
+    async def flush(self, seconds: float) -> bool:
+        """Wait until everything added is acknowledged. False when `seconds` were not enough."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while tasks := [lot.task for lot in self._lots.values() if lot.task is not None]:
+            left = deadline - loop.time()
+            if left <= 0:
+                return False
+            await asyncio.wait(tasks, timeout=left)
+        return True
+
+    def forget(self) -> None:
+        """Drop everything of a closed epoch."""
+        for origin in [origin for origin in self._lots if not origin.live]:
+            task = self._lots.pop(origin).task
+            if task is not None:
+                task.cancel()
+        self._look()
+
+    async def note(self, origins: Collection[Partition] | None = None) -> None:
+        """Write down as owed what waits behind results that are not taken: who is killed now must leave word of it.
+
+        Args:
+            origins: of these partitions alone.
+        """
+        for origin, lot in list(self._lots.items()):
+            if origins is not None and origin not in origins:
+                continue
+            records = [record for batch in lot.results for record in unpack(batch)]
+            lot.results = self._dispatch.pack(records)  # what was unpacked cannot be sent any more
+            new, lot.noted = records[lot.noted :], len(records)
+            if new:
+                await self._owe(origin, new)
+
+    async def _run(self, origin: Partition, lot: Lot) -> None:
+        loop, refused = asyncio.get_running_loop(), False
+        try:
+            while lot.waiting and origin.live:
+                linger = lot.written_at + LINGER_SECONDS - loop.time()
+                if linger > 0:
+                    await asyncio.sleep(linger)
+                lot.written_at = loop.time()
+                if not await self._gate(origin):
+                    return
+                await self._write_all(origin, lot)
+        except RefusedError as error:
+            refused = True
+            log.error("results are refused", partition=origin.partition, results=lot.unacknowledged)  # noqa: TRY400  said
+            self._failed(error)
+        except Exception as error:
+            log.exception("results cannot be written", partition=origin.partition)
+            self._failed(error)
+        finally:
+            lot.task = None
+            if refused and lot.waiting and self._lots.get(origin) is lot:
+                lot.task = asyncio.create_task(self._run(origin, lot))  # what has come meanwhile is owed like them
+
+    async def _write_all(self, origin: Partition, lot: Lot) -> None:
+        """Write what waits, and tell what is durable then.
+
+        Raises:
+            RefusedError: something is refused for good. What else was in it is written.
+        """
+        results, offsets, bytes_, dead, moved = lot.results, lot.offsets, lot.bytes, lot.dead, lot.moved
+        lot.clear()
+        count = len(offsets) + len(dead)
+        refusal: RefusedError | None = None
+        refused: list[tuple[Item, Result]] = []
+        try:
+            refused = await self._write_moved(origin, moved) if moved else []
+        except RefusedError as error:  # they stay in Kafka, as events: none of them was taken by its provider
+            refusal, moved = error, []
+        dead += refused
+        if dead:
+            await self._write_dead_letters(origin, dead)
+        for item, result in dead:
+            self._append(results, self._record(item, result))
+        try:
+            if results:
+                await self._write(origin, results)
+        finally:
+            lot.unacknowledged -= count
+            self._look()
+        if origin.live:
+            ends = {id(item) for item, _ in refused}
+            ended = [item for item, _ in dead] + [item for item, _ in moved if id(item) not in ends]
+            bytes_ += sum([len(item.raw) for item in ended])
+            self._durable(origin, offsets + [item.offset for item in ended], bytes_)
+        if refusal is not None:
+            raise refusal
+
+    async def _write(self, origin: Partition, results: Sequence[BatchBuilder]) -> None:
+        """Write results and wait until they are acknowledged."""
+        started = self._clock.monotonic()
+        place = Place(origin, self._results, origin.partition)
+        await self._dispatch.send(place, results, forms=forms, owe=self._owe)
+        self.acknowledged.add(self._clock.monotonic() - started)
+
+    def _result_record(self, item: Item, result: Result) -> Fields:
+        """The record of a result. The hot path."""
+        if self._present is not None:
+            self._present(result)
+        value, key = self._encode(result), item.key
+        if key is None and result.message_id:
+            key = result.message_id.encode()
+        headers = [(SETTLES, _settles(item))]
+        if len(value) + (0 if key is None else len(key)) + RECORD_OVERHEAD_BYTES > self._result_bytes:
+            return fit((key, value, headers), self._result_bytes)
+        return key, value, headers
+
+    def _traced_record(self, item: Item, result: Result) -> Fields:
+        record = self._result_record(item, result)
+        record[2].extend(_trace(item))
+        return record
+
+    async def _write_moved(self, origin: Partition, moved: Sequence[tuple[Item, Moved]]) -> list[tuple[Item, Result]]:
+        """Write retry records; returns results of those that no topic takes."""
+        waiting: dict[str, dict[bytes, tuple[Item, Fields]]] = {}
+        refused = []
+        for item, (topic, header) in moved:
+            settled = _settles(item)
+            record: Fields = (item.key, item.raw, [(SETTLES, settled), header, *_trace(item)])
+            if size(record) > self._limits[topic]:
+                refused.append((item, self._too_large(item, topic, self._clock.wall())))
+            else:
+                waiting.setdefault(topic, {})[settled] = item, record
+        for topic, found in waiting.items():
+            batches = self._dispatch.pack([record for _, record in found.values()])
+            for record in await self._dispatch.send(Place(origin, topic, origin.partition), batches):
+                item, _ = found[record[2][0][1]]
+                refused.append((item, self._too_large(item, topic, self._clock.wall())))
+        return refused
+
+    async def _write_dead_letters(self, origin: Partition, dead: Sequence[tuple[Item, Result]]) -> None:
+        """Keep the raw events. What the topic does not take is told in the result, which must not wait for it."""
+        letters: dict[bytes, tuple[Result, Fields]] = {
+            _settles(item): (result, (item.key, item.raw, self._error_headers(origin, item, result)))
+            for item, result in dead
+        }
+        most = self._limits[self._dead_letters]
+        fitting = [record for _, record in letters.values() if size(record) <= most]
+        left: list[Fields] = [record for _, record in letters.values() if size(record) > most]
+        if fitting:
+            try:
+                numbers = await self._dispatch.partitions(Place(origin, self._dead_letters, 0))
+                place = Place(origin, self._dead_letters, origin.partition % max(1, len(numbers)))
+                left += await self._dispatch.send(place, self._dispatch.pack(fitting), optional=True)
+            except (RefusedError, *ACCESS):  # it may not even be known how many partitions it has, or it is gone
+                left += fitting
+        for record in left:
+            settled = record[2][0][1]
+            result, _ = letters[settled]
+            log.error("event not kept: the dead letters do not take it", settles=settled.decode(), bytes=size(record))
+            note = f"({self._dead_letters} did not take it: not kept there)"
+            result.reason = f"{result.reason or ''} {note}".strip()
+
+    def _error_headers(self, origin: Partition, item: Item, result: Result) -> Headers:
+        """Kafka Connect's header names, so that tools that read its dead letters read ours."""
+        stage = b"TASK_PUT" if result.message_id is not None else b"VALUE_CONVERTER"
+        return [
+            (SETTLES, _settles(item)),
+            *_trace(item),
+            ("__connect.errors.topic", origin.topic.encode()),
+            ("__connect.errors.partition", str(origin.partition).encode()),
+            ("__connect.errors.offset", str(item.offset).encode()),
+            ("__connect.errors.connector.name", self._connector),
+            ("__connect.errors.stage", stage),
+            ("__connect.errors.exception.class.name", f"connector.{result.status}".encode()),
+            ("__connect.errors.exception.message", (result.reason or "").encode()),
+        ]
+
+    def _append(self, batches: list[BatchBuilder], record: Fields) -> None:
+        key, value, headers = record
+        if not batches or batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:
+            batches.append(self._dispatch.create_batch())
+            batches[-1].append(timestamp=None, key=key, value=value, headers=headers)  # the first is always taken
+
+
+def _settles(item: Item) -> bytes:
+    return f"{item.origin.settles}{item.offset}".encode()
+
+
+def _trace(item: Item) -> Headers:
+    """What the event carried of its trace."""
+    return [(HEADER, item.traceparent)] if isinstance(item, TracedItem) and item.traceparent is not None else []

@@ -1,0 +1,65 @@
+"""One assigned source partition in one epoch: what Items point at as their origin."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from connector.model import Result
+from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.offset_set import Offsets
+
+
+@dataclass(slots=True, eq=False)
+class Partition:
+    """A source partition while this worker owns it.
+
+    Attributes:
+        topic, partition: its place in Kafka.
+        ledger: what is settled.
+        marks: where the records that settle its events may begin.
+        ends: per topic we write to, one past the newest offset known to be acknowledged.
+        journalled: events that an earlier owner was about to send under `report`: without a result they end `unknown`.
+        committed: the last offset known to be committed.
+        held: events whose journal record another version of the connector has to read: neither sent nor settled.
+        held_version: that version.
+        log_end: of its log, when it was opened.
+        needs: versions that have to read what is held, and how much that is.
+        debts: events whose results an earlier owner owes; None where only that is known.
+        owed: events whose results this owner owes, to stand in the commit's metadata.
+        live: False once the epoch has closed; late completions are then ignored.
+        settles: the constant part of the header `settles`.
+    """
+
+    topic: str
+    partition: int
+    ledger: Ledger
+    marks: Marks
+    ends: dict[str, int]
+    committed: int
+    journalled: Offsets
+    held: Offsets | None = None
+    held_version: int = 0
+    log_end: int = 0
+    needs: Counter[int] = field(default_factory=Counter)
+    debts: dict[int, Result | None] = field(default_factory=dict)
+    owed: set[int] = field(default_factory=set)
+    live: bool = True
+    settles: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.settles = f"{self.topic}/{self.partition}/"
+
+    @property
+    def end(self) -> int:
+        """One past the newest offset its log is known to have."""
+        return max(self.log_end, self.ledger.high)
+
+    def hold(self, version: int) -> None:
+        """One more event waits for a worker of that version."""
+        self.needs[version] += 1
+
+    def note_end(self, topic: str, end: int) -> None:
+        """A batch of ours was acknowledged in `topic` up to `end`."""
+        if end > self.ends.get(topic, 0):
+            self.ends[topic] = end

@@ -1,0 +1,396 @@
+"""What a worker is made of, each part connected to those it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from connector.clock import Clock
+from connector.definition.tree import Definition
+from connector.delivery.counts import LaneCounts
+from connector.delivery.http.tracing import Tracing
+from connector.delivery.http.transport import Transport
+from connector.delivery.lane import Lane
+from connector.delivery.limits.account import Account
+from connector.delivery.limits.lane_settings import LaneSettings
+from connector.delivery.sending.reading_turns import SlowReadings
+from connector.kafka.batches import Fields
+from connector.kafka.fetched import Reading, own_record_bytes
+from connector.kafka.outage import Outlast, passes
+from connector.kafka.skipped import Skipped
+from connector.model import Result
+from connector.settings.model import Settings
+from connector.stream.control.apply import Steering
+from connector.stream.control.failover import Failover
+from connector.stream.control.table import Control
+from connector.stream.control.topic_reader import ControlReader
+from connector.stream.epoch.closing import Closing
+from connector.stream.epoch.debt_payment import Payment
+from connector.stream.epoch.epoch_counts import EpochCounts
+from connector.stream.epoch.housekeeping import Upkeep
+from connector.stream.epoch.instance_takeover import Handover
+from connector.stream.epoch.opening import Opening
+from connector.stream.epoch.topic_inspection import Inspection
+from connector.stream.faust.group import Group
+from connector.stream.intake.admission import Admission
+from connector.stream.intake.budget import Budget
+from connector.stream.intake.dedupe import Duplicates
+from connector.stream.intake.dedupe_restore import Recall
+from connector.stream.intake.intake import Intake
+from connector.stream.intake.refusals import Refusals
+from connector.stream.intake.unknown_names import UnknownNames
+from connector.stream.lanes import Lanes, reports
+from connector.stream.membership.group_answers import Membership
+from connector.stream.output.debts import Debts
+from connector.stream.output.dispatch import Dispatch
+from connector.stream.output.fencing import Gates
+from connector.stream.output.journal import Journal
+from connector.stream.output.overdue import Overdue
+from connector.stream.output.proof import Proof
+from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.writability import Writability
+from connector.stream.output.writer import ResultWriter
+from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.cluster import Cluster
+from connector.stream.partitions.committer import Committer
+from connector.stream.partitions.copartitions import retry_group
+from connector.stream.partitions.partition import Partition
+from connector.stream.retry.head_of_line import Relief
+from connector.stream.retry.retry_reader import RetryReader
+from connector.stream.retry.retry_records import Restorer
+from connector.stream.retry.routing import Parking
+from connector.stream.retry.tiers import Tiers
+
+log = structlog.get_logger(__name__)
+
+# Results that may wait for their acknowledgement before requests are held back; never less than can be at the providers
+# at once. More than 50 ms of unbatched requests: a broker that works is never waited for.
+UNACKNOWLEDGED_RESULTS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a worker is put into.
+
+    Attributes:
+        group: membership and commits.
+        cluster: what is asked of Kafka at opening; started and stopped by the worker.
+        membership: what the group says of this worker.
+        producer: of results; started and stopped by the worker.
+        limits: per topic the largest record it takes.
+        journal: its topic is there and may be used.
+        present: changes results before they leave.
+        allowed: whether a number may be texted.
+        skipped: where records that are passed over are counted.
+        tracing: makes spans of requests, where that is wanted.
+    """
+
+    settings: Settings
+    group: Group
+    cluster: Cluster
+    membership: Membership
+    producer: Outlet
+    clock: Clock
+    limits: Mapping[str, int]
+    journal: bool
+    present: Callable[[Result], None] | None
+    allowed: Callable[[str], bool]
+    skipped: Skipped
+    tracing: Tracing | None = None
+
+
+class Parts:
+    """Made once per worker, before anything runs; what they do together is the worker's to begin and to end.
+
+    Args:
+        failed: called with an error that nothing here can mend.
+
+    Attributes:
+        settled: events settled so far.
+        recall: reads back what later events may repeat; None where nobody asks.
+        outlast: waits for brokers that are away.
+    """
+
+    def __init__(
+        self,
+        around: Surroundings,
+        *,
+        failed: Callable[[BaseException], None],
+    ) -> None:
+        settings, cluster, clock, tracing = around.settings, around.cluster, around.clock, around.tracing
+        self._settings = settings
+        self._group = around.group
+        self._cluster = cluster
+        self._clock = clock
+        self._tracing = tracing
+        self.outlast = outlast = Outlast(clock, patience=settings.timeouts.refused)
+        self._slow_readings = SlowReadings()
+        self.owned = owned = Ownership()
+        self.budget = Budget(
+            messages=settings.memory.messages,
+            bytes_=settings.memory.bytes,
+            shares={source.topic: source.share for source in settings.topics.sources},
+            windows=lambda: sum([lane.windows for lane in self.lanes.current.values()]),
+        )
+        self.handover = Handover(cluster, around.membership, settings, clock=clock)
+        self.opening = Opening(
+            cluster,
+            settings,
+            journal=lambda: any(map(reports, self.lanes.definitions.values())),
+            skipped=around.skipped,
+        )
+        duplicates = self.recall = None
+        if (horizon := settings.duplicates.horizon) is not None:
+            duplicates = Duplicates(messages=settings.duplicates.messages, horizon=horizon, clock=clock)
+            self.recall = Recall(cluster, settings, duplicates=duplicates, clock=clock)
+        lease = around.membership.lease
+        self.writable = Writability(clock, patience=settings.timeouts.refused)
+        self.proof = Proof(busy=self._busy, found=lambda: self.lanes.wake())  # noqa: PLW0108  they are made later
+        self._gates = Gates(owned, lease, self.writable)
+        self.dispatch = dispatch = Dispatch(
+            around.producer, writable=self.writable, written=self._written, clock=clock, taken=self._taken
+        )
+        refusals = Refusals(dry_run=settings.delivery == "dry-run")
+        self.writer = self._gates.writer = ResultWriter(
+            dispatch,
+            results=settings.topics.results,
+            dead_letters=settings.topics.dead_letters,
+            connector=settings.group,
+            limits=around.limits,
+            present=around.present,
+            durable=self._durable,
+            owe=self._owe,
+            gate=self._gates.may_write,
+            failed=failed,
+            most=UNACKNOWLEDGED_RESULTS,
+            too_large=refusals.too_large if duplicates is None else duplicates.after(refusals.too_large),
+            clock=clock,
+            traced=tracing is not None,
+        )
+        self.debts = Debts(append=self._append_debts if around.journal else None, commit=self._commit_debts)
+        self.overdue = Overdue(
+            dispatch,
+            writable=self.writable,
+            debts=self.debts,
+            writer=self.writer,
+            cluster=cluster,
+            owned=owned,
+            results=settings.topics.results,
+        )
+        self.inspection = Inspection(
+            cluster,
+            settings,
+            writable=self.writable,
+            proof=self.proof,
+            journal=lambda: any(map(reports, self.lanes.definitions.values())),
+        )
+        self.payment = Payment(cluster, dispatch, results=settings.topics.results, present=around.present, clock=clock)
+        self._settle = self.writer.add if duplicates is None else duplicates.before(self.writer.add)
+        self._journal = self._gates.journal = Journal(self._append_to_journal)
+        tiers = Tiers(settings.topics.retry)
+        self._parking = Parking(tiers, move=self.writer.move, clock=clock, longest=settings.park_max)
+        self.control = Control(
+            clock, most=settings.memory.control, topic=settings.topics.control, skipped=around.skipped
+        )
+        self.lanes = Lanes(
+            settings,
+            make=self._make_lane,
+            file=lambda items: self.steering.file(items),  # noqa: PLW0108  it is made later
+            failed=failed,
+            may_leave=self._gates.may_leave,
+            clock=clock,
+        )
+        self.failover = Failover(self.lanes.current)
+        self.unknown = UnknownNames(self.lanes.current, grace=settings.unknown_grace, clock=clock)
+        self.intake = Intake(
+            self.lanes.current,
+            control=self.control,
+            failover=self.failover,
+            settle=self._settle,
+            move=self.writer.move,
+            parking=self._parking,
+            refusals=refusals,
+            sources=settings.topics.source_names,
+            restorer=Restorer(
+                settings.topics.source_names,
+                tiers.delays,
+                prefix=settings.topics.retry_prefix,
+                end=self._log_end,
+                skipped=around.skipped,
+            ),
+            unknown=self.unknown,
+            budget=self.budget,
+            clock=clock,
+            allowed=around.allowed,
+            max_age=settings.max_age,
+            traced=tracing is not None,
+            duplicates=duplicates,
+            skipped=around.skipped,
+        )
+        self.steering = Steering(
+            self.lanes.current,
+            self.lanes.retiring,
+            control=self.control,
+            refile=self.intake.refile,
+            failover=self.failover,
+            live=lambda: owned.live,
+            clock=clock,
+        )
+        relief = Relief(self.lanes.current, parking=self._parking, span=settings.span, clock=clock)
+        self.admission = Admission(
+            owned,
+            intake=self.intake,
+            budget=self.budget,
+            relief=relief,
+            lanes=self.lanes.current,
+            caught_up=self._caught_up,
+            span=settings.span,
+            cluster=cluster,
+            outlast=outlast,
+            stops=settings.events.undecodable == "stop",
+        )
+        self.control_reader = ControlReader(
+            cluster.options, topic=settings.topics.control, apply=self.steering.apply, skipped=around.skipped
+        )
+        self.retry_reader = RetryReader(
+            cluster.options,
+            reading=Reading(around.skipped, unreadable="stand", most=own_record_bytes(settings.events.bytes)),
+            group=retry_group(settings.group),
+            delays=tiers.delays,
+            clock=clock,
+            take=self.admission.take_due,
+        )
+        self.upkeep = Upkeep(
+            owned,
+            lease=lease,
+            producer=around.producer,
+            sources=Committer(around.group.commit),
+            retries=Committer(self.retry_reader.commit),
+            cluster=cluster,
+            clock=clock,
+            settings=settings,
+        )
+        self.epochs = EpochCounts()
+        self.closing = Closing(
+            owned,
+            lease=lease,
+            producer=around.producer,
+            lanes=self.lanes,
+            steering=self.steering,
+            journal=self._journal,
+            parking=self._parking,
+            writer=self.writer,
+            upkeep=self.upkeep,
+            budget=self.budget,
+            retry_reader=self.retry_reader,
+            writable=self.writable,
+            debts=self.debts,
+            dispatch=dispatch,
+            overdue=self.overdue,
+            counts=self.epochs,
+            clock=clock,
+        )
+        self.settled = 0
+
+    @property
+    def read_back(self) -> int:
+        """Records read back at the current opening; 0 once it is over."""
+        if self.owned.live:
+            return 0
+        return self.opening.seen + (0 if self.recall is None else self.recall.seen)
+
+    def _make_lane(
+        self,
+        definition: Definition,
+        transport: Transport,
+        settings: LaneSettings,
+        account: Account | None,
+        counts: LaneCounts | None,
+    ) -> Lane:
+        return Lane(
+            definition,
+            decode=self.control.waiting,
+            settle=self._settle,
+            transport=transport,
+            clock=self._clock,
+            settings=settings,
+            caught_up=self._caught_up,
+            memory_full=lambda: self.admission.blocked,
+            park=self._parking.park,
+            before_send=self._gates.may_send,
+            passage=self.proof,
+            account=account,
+            slow_readings=self._slow_readings,
+            tracing=self._tracing,
+            counts=counts,
+        )
+
+    def _log_end(self, topic: str, number: int) -> int | None:
+        """One past the newest offset that a partition of ours is known to have."""
+        partition = self.owned.find(topic, number)
+        return None if partition is None else partition.end
+
+    @property
+    def journal_kept(self) -> bool:
+        """`on_uncertain: report` can be kept by the partitions that are owned: they have their twins in the journal."""
+        journal = self._settings.topics.journal
+        return all(journal in partition.ends for partition in self.owned.partitions)
+
+    def _caught_up(self) -> bool:
+        """True when no further messages are on their way: every log is read to its end."""
+        for partition in self.owned.sources:
+            end = self._group.stable_end(partition.topic, partition.partition)
+            if end is None or partition.ledger.high < end:
+                return False
+        return True
+
+    def _durable(self, partition: Partition, offsets: Sequence[int], bytes_: int) -> None:
+        """The results of these events are acknowledged."""
+        partition.ledger.settle(offsets)
+        if self.debts.count:
+            self.debts.settled(partition, offsets)
+        self.settled += len(offsets)
+        self.budget.release(partition.topic, len(offsets), bytes_)
+
+    async def _written(self, partition: Partition, topic: str) -> set[bytes]:
+        """What stands in a topic behind what is known to be acknowledged there. Nothing, where it cannot be read;
+        brokers that are away are waited for.
+        """
+        start = partition.ends.get(topic, 0)
+
+        async def ask() -> set[bytes]:
+            try:
+                return await self._cluster.settled_since(TopicPartition(topic, partition.partition), start)
+            except KafkaError as error:
+                if passes(error):
+                    raise
+                log.warning("refused records may stand in the topic twice", topic=topic, error=type(error).__name__)
+                return set()
+
+        return await self.outlast(ask, doing=f"reading {topic} back", wanted=lambda: partition.live) or set()
+
+    async def _owe(self, partition: Partition, records: Sequence[Fields]) -> None:
+        await self.debts.owe(partition, records)
+
+    async def _append_debts(self, partition: Partition, values: Sequence[bytes]) -> bool:
+        return await self.writer.append(partition, self._settings.topics.journal, values, optional=True)
+
+    async def _commit_debts(self, partition: Partition) -> bool:
+        return await self.upkeep.commit_again(partition)
+
+    def _taken(self, topic: str) -> None:
+        """A record of ours is acknowledged in this topic."""
+        if topic == self._settings.topics.results:
+            self.proof.give()
+        if self.writable.holding:
+            self.writable.clear(topic)
+
+    def _busy(self) -> bool:
+        return bool(self.writer.unacknowledged) or any(lane.requests for lane in self.lanes.all())
+
+    async def _append_to_journal(self, partition: Partition, values: Sequence[bytes]) -> None:
+        await self.writer.append(partition, self._settings.topics.journal, values)
