@@ -24,8 +24,8 @@ from connector.delivery.queue.item import Item
 from connector.delivery.route import compile_routes
 from connector.kafka.batches import Fields, fill
 from connector.model import Batch, Message, Outcome, Reply, Result
-from connector.request.compile import compile_operation
-from connector.response.compile import compile_response
+from connector.request.renderer import compile_operation
+from connector.response.reply_reader import compile_response
 from connector.stream.control.table import Control, decode_messages
 from connector.stream.output.uniform_records import records
 from connector.stream.partitions.formats import SETTLES, settled_place, settles

@@ -8,7 +8,7 @@ from typing import IO
 import click
 import msgspec
 
-from connector.cli import control
+from connector.cli import control_topic
 from connector.cli.options import settings_options
 from connector.cli.output import print_rows
 from connector.definition.system import MESSAGE_ID
@@ -55,12 +55,12 @@ def put(loaded: Loaded, campaign_id: str, file: IO[bytes], of_events: tuple[str,
       sms-connector campaign put diwali diwali.json --from-events uid
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     value = _read(file)
-    problems = check(value, control.definitions(loaded.settings), of_events)
+    problems = check(value, control_topic.definitions(loaded.settings), of_events)
     if problems:
         raise ConfigurationError([_at(campaign_id, problem) for problem in problems])
     record = campaign_record(campaign_id, value)
-    control.read(loaded.settings).check_room(*record)
-    control.write(loaded.settings, [record])
+    control_topic.read(loaded.settings).check_room(*record)
+    control_topic.write(loaded.settings, [record])
     click.echo(f"{campaign_id}  {value.state}")
 
 
@@ -95,7 +95,7 @@ def list_(loaded: Loaded, *, as_json: bool) -> None:
       sms-connector campaign list
       sms-connector campaign list --json
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    campaigns = sorted(control.read(loaded.settings).campaigns.items())
+    campaigns = sorted(control_topic.read(loaded.settings).campaigns.items())
     rows = [(name, str(found.state), found.provider) for name, found in campaigns]
     print_rows(("campaign", "state", "provider"), rows, as_json=as_json)
 
@@ -112,7 +112,7 @@ def delete(loaded: Loaded, campaign_id: str) -> None:
     Examples:
       sms-connector campaign delete diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    control.write(loaded.settings, [campaign_record(campaign_id, None)])
+    control_topic.write(loaded.settings, [campaign_record(campaign_id, None)])
     click.echo(f"{campaign_id}  deleted")
 
 
@@ -233,12 +233,12 @@ def _at(campaign_id: str, problem: Problem) -> Problem:
 
 
 def _find(settings: Settings, campaign_id: str) -> Campaign | None:
-    return control.read(settings).campaigns.get(campaign_id)
+    return control_topic.read(settings).campaigns.get(campaign_id)
 
 
 def _set(settings: Settings, campaign_id: str, state: CampaignState) -> None:
     found = _find(settings, campaign_id) or Campaign()
     if found.state is CampaignState.CANCELLED and state is not CampaignState.CANCELLED:
         raise UsageError(f"{campaign_id} is cancelled for good; `campaign put` starts it anew")
-    control.write(settings, [campaign_record(campaign_id, msgspec.structs.replace(found, state=state))])
+    control_topic.write(settings, [campaign_record(campaign_id, msgspec.structs.replace(found, state=state))])
     click.echo(f"{campaign_id}  {state}")

@@ -14,7 +14,7 @@ from connector.definition.load import load
 from connector.definition.system import SYSTEM_NAMES
 from connector.definition.tree import Constant, Definition, Match, Operation, Rule, Text
 from connector.definition.walk import in_record, uses
-from connector.request.compile import compile_operation
+from connector.request.renderer import compile_operation
 
 AGAIN = ("retry", "throttle", "defer", "pause")
 """Words that send a message again, in the order of the table."""

@@ -19,8 +19,8 @@ from connector.definition.load import definition_files, load
 from connector.definition.tree import Definition, Operation
 from connector.definition.walk import place_of
 from connector.errors import ConfigurationError, DefinitionError, Problem, SettingsError
-from connector.request.compile import compile_operation
-from connector.response.compile import compile_response
+from connector.request.renderer import compile_operation
+from connector.response.reply_reader import compile_response
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from connector.config_text.units import format_duration
 from connector.definition.tree import Definition
 from connector.errors import Problem
-from connector.settings.checks import FINISH_SECONDS
+from connector.settings.cross_checks import FINISH_SECONDS
 from connector.settings.model import Settings
 
 

@@ -15,8 +15,8 @@ from connector.errors import UsageError
 from connector.tools.importing.clevertap import Form, from_form, read_form
 from connector.tools.importing.curl import read_command
 from connector.tools.importing.draft import Draft, from_call
+from connector.tools.importing.literal import provider_name
 from connector.tools.importing.recognise import Hints, recognise
-from connector.tools.importing.text import provider_name
 
 name_option = click.option("--name", help="Of the definition; default: the provider's domain.")
 output_option = click.option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from connector.cli import control
+from connector.cli import control_topic
 from connector.cli.options import settings_options
 from connector.cli.output import print_rows
 from connector.errors import UsageError
@@ -61,15 +61,15 @@ def list_(loaded: Loaded, *, as_json: bool) -> None:
       sms-connector provider list
       sms-connector provider list --json
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    paused = control.read(loaded.settings).paused
-    names = sorted({*control.definitions(loaded.settings), *paused})
+    paused = control_topic.read(loaded.settings).paused
+    names = sorted({*control_topic.definitions(loaded.settings), *paused})
     rows = [(name, "paused" if name in paused else "running") for name in names]
     print_rows(("provider", "state"), rows, as_json=as_json)
 
 
 def _set(settings: Settings, name: str, *, paused: bool) -> None:
-    known = control.definitions(settings)
+    known = control_topic.definitions(settings)
     if known and name not in known:  # a slip here would stop nothing, unnoticed
         raise UsageError(f"no provider is called {name!r}; known: {', '.join(sorted(known))}")
-    control.write(settings, [provider_record(name, ProviderState(paused=paused))])
+    control_topic.write(settings, [provider_record(name, ProviderState(paused=paused))])
     click.echo(f"{name}  {'paused' if paused else 'running'}")

@@ -18,8 +18,8 @@ from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table, progress
 from connector.cli.selection import ERRORS, Selection, decode, selection_options, text_headers
 from connector.errors import UsageError
+from connector.kafka.produce import Outgoing, Place, open_producer, produce
 from connector.kafka.reader import Reader, ends_of, open_reader
-from connector.kafka.sending import Outgoing, Place, open_producer, produce
 from connector.model import Status
 from connector.settings import Loaded, Settings
 from connector.stream.intake.dedupe import REPLAY_OF

@@ -20,7 +20,7 @@ from connector.definition.load import load
 from connector.definition.tree import Definition, Operation
 from connector.errors import UsageError
 from connector.model import Message, Outcome, Reply
-from connector.response.compile import compile_response
+from connector.response.reply_reader import compile_response
 
 
 @dataclass(slots=True)

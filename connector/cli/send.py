@@ -14,15 +14,15 @@ from typing import Any
 import click
 from aiokafka import ConsumerRecord
 
-from connector.cli.events import Prepared, from_csv, from_json_lines, prepare
+from connector.cli.event_input import Prepared, from_csv, from_json_lines, prepare
 from connector.cli.moments import SECONDS
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table, progress
 from connector.cli.results import show
 from connector.cli.selection import decode
 from connector.errors import Problem, UsageError
+from connector.kafka.produce import Outgoing, Place, open_producer, produce
 from connector.kafka.reader import Reader, ends_of, open_reader
-from connector.kafka.sending import Outgoing, Place, open_producer, produce
 from connector.settings import Loaded, Settings
 
 SHOWN_PROBLEMS = 20

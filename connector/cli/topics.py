@@ -10,8 +10,8 @@ import click
 from connector.cli.options import settings_options
 from connector.errors import TopicError, UsageError
 from connector.kafka.admin import count_brokers, create_topics, describe_topics, expand_topic, open_admin
-from connector.kafka.topics import DURABLE_REPLICATION, ActualTopic, check_access, expansion, missing, plan
-from connector.kafka.topics import check as check_plan
+from connector.kafka.topic_plan import DURABLE_REPLICATION, ActualTopic, check_access, expansion, missing, plan
+from connector.kafka.topic_plan import check as check_plan
 from connector.settings import Loaded, Settings
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from connector.config_text.source import Map
+from connector.definition.findings import Report
 from connector.definition.patterns import compile_pattern
-from connector.definition.report import Report
 from connector.definition.tree import EntrySource, Operation, Rule
 from connector.definition.walk import in_record, in_records, uses, where
 

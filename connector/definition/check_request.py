@@ -8,7 +8,7 @@ from typing import Final
 
 from connector.config_text.source import List, Map, Place, Source, Value, children
 from connector.definition.addresses import is_public, literal
-from connector.definition.report import Report
+from connector.definition.findings import Report
 from connector.definition.tree import Constant, Member, NoAuth, OAuth2, Object, Operation, Text
 from connector.definition.walk import in_record, in_records, node_at, uses, where
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from connector.config_text.source import Map
 from connector.definition import check_replies, check_request
-from connector.definition.report import Report
+from connector.definition.findings import Report
 from connector.definition.tree import Definition, Operation
 from connector.definition.walk import where
 

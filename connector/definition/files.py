@@ -11,8 +11,8 @@ from connector.config_text.json_text import read_json
 from connector.config_text.regular_file import FileError, read_regular
 from connector.config_text.source import List, Map, Place, Source, Value
 from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
+from connector.definition.findings import Report
 from connector.definition.merge import merge, without
-from connector.definition.report import Report
 from connector.definition.shape import near, shown
 from connector.errors import DefinitionError, Problem
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from connector.config_text.source import Source
+from connector.definition.findings import Report
 from connector.definition.jmes_checks import OVER_REPLIES, STANDARD, operands, slips
 from connector.definition.jmes_parse import Node, PathSyntaxError, parse
-from connector.definition.report import Report
 from connector.definition.shape import Schema, Shape, near, scalar_text, shown
 from connector.model import Message
 

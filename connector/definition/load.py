@@ -12,9 +12,9 @@ from connector.config_text.source import List, Map, Place, Source
 from connector.definition.build import build_http, build_limits, build_operation, build_retry, build_unknown_run
 from connector.definition.checks import Checked, check_definition, check_operation
 from connector.definition.files import CATALOGUE, definition_files, find, read_extended
+from connector.definition.findings import Report
 from connector.definition.keys import DEFINITION, NAME_HINT, OPERATION, is_name
 from connector.definition.merge import merge, only, without
-from connector.definition.report import Report
 from connector.definition.tls_files import digest
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem

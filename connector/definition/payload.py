@@ -6,7 +6,7 @@ from typing import Final, Literal, cast
 
 from connector.config_text.source import List, Map, Place, Source, Value
 from connector.definition.expression import Expression
-from connector.definition.report import Report
+from connector.definition.findings import Report
 from connector.definition.tree import (
     Array,
     Constant,

@@ -6,8 +6,8 @@ from pathlib import Path as FilePath
 from typing import Any, Final
 
 from connector.config_text.source import Map, Place, Source
+from connector.definition.findings import Report
 from connector.definition.jmes import Path, Predicate
-from connector.definition.report import Report
 from connector.definition.shape import Choice, Key, ListOf, MapOf, Record, Schema, Shape
 from connector.definition.tree import EntrySource, Match, Response, Rule
 from connector.definition.words import After, MatchShape, Regex, Statuses, Until

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from connector.config_text.source import List, Map, Source, Value, kind_of, plain
-from connector.definition.report import Report
+from connector.definition.findings import Report
 
 Schema = dict[str, Any]
 

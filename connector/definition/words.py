@@ -10,11 +10,11 @@ from connector.config_text.json_text import read_json
 from connector.config_text.source import List, Map, Source, Value, children, kind_of
 from connector.definition.expression import ExpressionError
 from connector.definition.expression_text import parse
+from connector.definition.findings import Report
 from connector.definition.jmes import Path
 from connector.definition.merge import without
 from connector.definition.patterns import PatternError, compile_pattern
 from connector.definition.payload import read_node, read_object, read_scalar
-from connector.definition.report import Report
 from connector.definition.shape import Schema, Shape, Whole, scalar_text, shown
 from connector.definition.tree import Constant, Hours, Match, Node, Object, Rate, Replacement, Text
 from connector.errors import Problem

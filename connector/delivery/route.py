@@ -9,8 +9,8 @@ from typing import Protocol
 from connector.definition.tree import Definition, Operation
 from connector.errors import MessageError
 from connector.model import Batch, Message, Outcome, Reply, Request
-from connector.request.compile import compile_operation
-from connector.response.compile import compile_response
+from connector.request.renderer import compile_operation
+from connector.response.reply_reader import compile_response
 
 
 class Rendered(Protocol):
@@ -27,7 +27,7 @@ class Rendered(Protocol):
 
 
 class Renderer(Protocol):
-    """connector.request.compile.Renderer, as far as a lane uses it."""
+    """connector.request.renderer.Renderer, as far as a lane uses it."""
 
     @property
     def max_records(self) -> int: ...
@@ -51,7 +51,7 @@ class Reading(Protocol):
 
 
 class Reader(Protocol):
-    """connector.response.compile.Reader, as far as a lane uses it."""
+    """connector.response.reply_reader.Reader, as far as a lane uses it."""
 
     def read(self, reply: Reply, messages: Sequence[Message], batch: Batch, now: float) -> Reading: ...
 

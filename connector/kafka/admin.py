@@ -22,7 +22,7 @@ from aiokafka.errors import (
 from connector.errors import ConnectorError, Problem, TopicError
 from connector.kafka.access import allowed
 from connector.kafka.clients import admin
-from connector.kafka.topics import ActualTopic, Topic
+from connector.kafka.topic_plan import ActualTopic, Topic
 from connector.settings.model import Settings
 
 UNSUPPORTED = (IncompatibleBrokerVersion, UnsupportedVersionError, NotImplementedError)

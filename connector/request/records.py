@@ -14,7 +14,7 @@ from connector.errors import MessageError
 from connector.model import Batch, Message
 from connector.request.encoders import JsonEncoder, json_bytes
 from connector.request.key import expressions_in
-from connector.request.merge import Merged, Several, merging
+from connector.request.merged_values import Merged, Several, merging
 from connector.request.textual import Build
 from connector.request.values import Encoder, Key, wrong
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from connector.model import Message, Reply
 from connector.response.document import decode, decode_text
 from connector.response.redact import Redactor
-from connector.response.values import bounded, reset_after, retry_after, short_text, to_text
+from connector.response.reply_values import bounded, reset_after, retry_after, short_text, to_text
 from connector.response.work import TooMuchWorkError, Work
 
 # Characters of a reason that are looked at before it is bounded: a whole page in place of a sentence costs no more.

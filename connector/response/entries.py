@@ -10,14 +10,14 @@ from connector.definition.expression import ExpressionError
 from connector.definition.tree import EntrySource, Match
 from connector.errors import MessageError
 from connector.model import AlikeOutcomes, Batch, Message, Outcome
-from connector.response.alike import AlikeEntries
-from connector.response.claims import Claims
 from connector.response.content import Content
 from connector.response.fields import NO_WAIT, Scope, Texts, outcome_of
+from connector.response.matching import Claims
 from connector.response.path import Get
 from connector.response.regex import Regex
+from connector.response.reply_values import scalar_key
 from connector.response.rules import NO, CompiledRule
-from connector.response.values import scalar_key
+from connector.response.uniform_outcomes import AlikeEntries
 from connector.response.work import ALIKE, ENTRY
 
 # Entries one source may have beyond PARTS for each message. A reply can hold millions (`[0,0,…]`), and each is judged.

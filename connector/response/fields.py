@@ -13,12 +13,7 @@ from connector.model import Outcome, Then
 from connector.response.content import Content
 from connector.response.path import Get, PathError, compile_condition, compile_path, weight
 from connector.response.regex import Regex
-from connector.response.values import (
-    constant_after,
-    constant_until,
-    read_after,
-    read_until,
-)
+from connector.response.reply_values import constant_after, constant_until, read_after, read_until
 from connector.response.work import Work
 
 # These send the message again, so a Retry-After that came with the reply counts.

@@ -10,7 +10,7 @@ from connector.model import Outcome, Then
 from connector.response.content import Content
 from connector.response.document import TEXT_LIMIT
 from connector.response.fields import Give, Scope, Texts, Wait, outcome_of
-from connector.response.values import to_text
+from connector.response.reply_values import to_text
 
 # What a rule that does not hold answers, where one that holds answers the document its fields are read from.
 NO: Final = object()

@@ -13,13 +13,13 @@ from pydantic_core import ErrorDetails
 from connector.config_text.units import RefusedError
 from connector.errors import Problem, SettingsError
 from connector.masking import MASK
-from connector.settings.checks import cross_check
-from connector.settings.environment import read_environment, read_overrides
+from connector.settings.cross_checks import cross_check
 from connector.settings.file import Layer, read_file
 from connector.settings.kafka import ELSEWHERE
 from connector.settings.model import Settings
 from connector.settings.names import did_you_mean, keys, leaves, sections
 from connector.settings.origin import DEFAULT, Origin, Path, dotted
+from connector.settings.overrides import read_environment, read_overrides
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from connector.kafka import clients
 from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.committed import committed_offsets
 from connector.kafka.outage import Outlast
-from connector.kafka.topics import TopicPlan, check, check_access, plan, untold
+from connector.kafka.topic_plan import TopicPlan, check, check_access, plan, untold
 from connector.model import Campaign, CampaignState
 from connector.settings.model import Settings
 from connector.stream.control.table import Control

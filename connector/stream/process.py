@@ -21,7 +21,7 @@ from connector.delivery.http.tracing import Tracing
 from connector.errors import ConnectorError
 from connector.kafka import clients
 from connector.kafka.skipped import Skipped
-from connector.kafka.topics import TopicPlan
+from connector.kafka.topic_plan import TopicPlan
 from connector.settings.model import Settings
 from connector.stream.control.reload import Definitions, Reload
 from connector.stream.epoch.closing import CLOSE_GRACE_SECONDS

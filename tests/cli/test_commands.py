@@ -31,7 +31,7 @@ from connector.cli.selection import Selection, may_hold
 from connector.cli.trace.found import Seen, Trace
 from connector.errors import UsageError
 from connector.kafka.reader import Bounds, Members
-from connector.kafka.topics import ActualTopic, expansion
+from connector.kafka.topic_plan import ActualTopic, expansion
 from connector.model import Source
 from connector.settings.model import Topics
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from connector.cli.events import Prepared, from_csv, from_json_lines
+from connector.cli.event_input import Prepared, from_csv, from_json_lines
 from connector.cli.main import group
 from connector.errors import Problem, UsageError
 

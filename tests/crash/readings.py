@@ -14,7 +14,7 @@ TOLD_SECONDS = 0.01
 
 def measure_replies(file: Path) -> None:
     """CPU of the thread, not time: a busy machine changes nothing."""
-    from connector.response.compile import Reader
+    from connector.response.reply_reader import Reader
 
     read = Reader.read
     longest = TOLD_SECONDS

@@ -15,8 +15,8 @@ from connector.definition.keys import DEFINITION
 from connector.definition.load import load
 from connector.definition.shape import Kinds, ListOf, Record, Shape
 from connector.errors import DefinitionError
-from connector.request.compile import compile_operation
-from connector.response.compile import compile_response
+from connector.request.renderer import compile_operation
+from connector.response.reply_reader import compile_response
 from tests.thorough import examples
 
 from .write import FIXTURES

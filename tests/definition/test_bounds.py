@@ -13,8 +13,8 @@ from click.testing import CliRunner, Result
 from connector.cli.main import group
 from connector.config_text.environment import Environment
 from connector.definition.files import CHAIN, FILE_BYTES, FILES
+from connector.definition.findings import PROBLEMS
 from connector.definition.load import OPERATIONS, load
-from connector.definition.report import PROBLEMS
 from connector.errors import ConnectorError, DefinitionError
 
 from .write import EMPTY, SOUND, problems_of

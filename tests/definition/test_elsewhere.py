@@ -16,8 +16,8 @@ from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import Definition, OAuth2
 from connector.model import Batch, Message, Reply, Request
-from connector.request.compile import Renderer, compile_operation
-from connector.response.compile import compile_response
+from connector.request.renderer import Renderer, compile_operation
+from connector.response.reply_reader import compile_response
 
 from .write import FIXTURES
 

@@ -22,7 +22,7 @@ from connector.definition.load import CATALOGUE, load
 from connector.definition.tree import Operation
 from connector.definition.walk import uses
 from connector.model import Batch, Message, Request
-from connector.request.compile import Renderer, compile_operation
+from connector.request.renderer import Renderer, compile_operation
 from tests.thorough import examples
 
 from .write import FIXTURES

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from connector.cli.demo.events import CAMPAIGNS, generate, read
+from connector.cli.demo.sample_events import CAMPAIGNS, generate, read
 from connector.errors import UsageError
 from connector.model import Message
 from connector.tools.simulator.fake import Magic, magic

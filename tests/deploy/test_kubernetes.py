@@ -13,7 +13,7 @@ from jsonschema import Draft7Validator
 from connector import __version__
 from connector.config_text.environment import Environment
 from connector.definition.load import load_all
-from connector.kafka.topics import DEFAULT_PARTITIONS
+from connector.kafka.topic_plan import DEFAULT_PARTITIONS
 from connector.settings import Settings, load_settings
 from tests.deploy.files import ROOT, read_all_yaml
 

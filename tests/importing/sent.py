@@ -17,11 +17,11 @@ from xml.etree import ElementTree as ET
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.model import Batch, Message
-from connector.request.compile import compile_operation
+from connector.request.renderer import compile_operation
 from connector.tools.importing.curl import read_command
 from connector.tools.importing.draft import from_call
+from connector.tools.importing.literal import provider_name
 from connector.tools.importing.recognise import Hints, Recognised, recognise
-from connector.tools.importing.text import provider_name
 
 CURL = shutil.which("curl")
 

@@ -15,7 +15,7 @@ from connector.definition.load import load
 from connector.definition.tree import BasicAuth, OAuth2
 from connector.errors import DefinitionError
 from connector.model import Batch, Message
-from connector.request.compile import compile_operation
+from connector.request.renderer import compile_operation
 from connector.tools.importing.clevertap import read_form
 from tests.definition.write import FIXTURES
 

@@ -12,7 +12,7 @@ from connector.definition.load import load
 from connector.definition.tree import NoAuth, Operation
 from connector.definition.walk import uses
 from connector.model import Batch, Message, Request
-from connector.request.compile import Renderer, compile_operation
+from connector.request.renderer import Renderer, compile_operation
 from connector.request.show import curl
 from connector.tools.importing.curl import read_command
 from connector.tools.importing.draft import from_call

@@ -4,7 +4,7 @@ import pytest
 
 from connector.errors import ConnectorError, TopicError
 from connector.kafka.admin import count_brokers, create_topics, describe_topics, open_admin
-from connector.kafka.topics import Topic
+from connector.kafka.topic_plan import Topic
 from connector.settings.model import Settings
 from connector.tools.simulator.broker import Broker
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from connector.kafka.access import Operation
-from connector.kafka.topics import ActualTopic, check, check_access, missing, plan, untold
+from connector.kafka.topic_plan import ActualTopic, check, check_access, missing, plan, untold
 from connector.settings.model import Topics
 
 TOPICS = Topics.model_validate({"sources": ["in", "otp"], "retry_tiers": ["5s", "1m"]})

@@ -29,8 +29,8 @@ from connector.delivery.limits.circuit_breaker import BreakerSettings, State
 from connector.delivery.queue.item import Item
 from connector.errors import MessageError
 from connector.model import Batch, Message, Outcome, Reply, Request, Result
-from connector.request.compile import compile_operation
-from connector.response.compile import compile_response
+from connector.request.renderer import compile_operation
+from connector.response.reply_reader import compile_response
 from connector.tools.simulator import Simulator
 from connector.tools.simulator.fake import Fake
 

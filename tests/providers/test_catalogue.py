@@ -17,8 +17,8 @@ from connector.definition.files import CATALOGUE
 from connector.definition.load import load, load_all
 from connector.definition.tree import BasicAuth, Constant, Rate
 from connector.model import Batch, Reply
-from connector.request.compile import compile_operation
-from connector.response.compile import compile_response
+from connector.request.renderer import compile_operation
+from connector.response.reply_reader import compile_response
 from connector.tools.simulator import PROVIDERS
 
 from .shipped import DEMO, NAMES, message, provided, shipped

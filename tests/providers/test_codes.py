@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from connector.model import Batch, Outcome, Reply
-from connector.response.compile import compile_response
+from connector.response.reply_reader import compile_response
 
 from .shipped import message, shipped
 

@@ -12,7 +12,7 @@ import pytest
 from connector.delivery.limits.circuit_breaker import State
 from connector.errors import MessageError, Phase, RequestError
 from connector.model import Batch, Reply
-from connector.response.compile import compile_response
+from connector.response.reply_reader import compile_response
 from connector.tools.simulator.fake import Magic
 
 from .rows import ROWS

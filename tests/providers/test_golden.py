@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from connector.model import Batch, Request
-from connector.request.compile import compile_operation
+from connector.request.renderer import compile_operation
 
 from .shipped import NAMES, header, message, shipped
 

@@ -9,7 +9,7 @@ import pytest
 from connector.clock import SystemClock
 from connector.errors import MessageError
 from connector.model import Batch, Reply
-from connector.response.compile import compile_response
+from connector.response.reply_reader import compile_response
 from connector.tools.simulator.fake import Magic
 
 from .shipped import magic_message, message, provided, shipped

@@ -23,7 +23,7 @@ from connector.definition.tree import (
     Text,
 )
 from connector.model import Batch, Message
-from connector.request.compile import Renderer, compile_operation
+from connector.request.renderer import Renderer, compile_operation
 
 
 def node(value: Any) -> Node:

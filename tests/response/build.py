@@ -8,7 +8,7 @@ from typing import Any
 from connector.definition.expression_text import parse
 from connector.definition.tree import Batching, Constant, EntrySource, Match, NoAuth, Object, Operation, Response, Rule
 from connector.model import Batch, Message, Reply
-from connector.response.compile import Reader, Reading, compile_response
+from connector.response.reply_reader import Reader, Reading, compile_response
 
 NOW = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC, a Tuesday
 

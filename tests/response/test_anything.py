@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connector.model import Reply
-from connector.response.compile import Reader, compile_response
+from connector.response.reply_reader import Reader, compile_response
 from tests.thorough import examples
 
 from .build import NOW, batch, messages, operation, read, reader, reply

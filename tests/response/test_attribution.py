@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.model import Batch, Message, Reply
-from connector.response.compile import Reader, compile_response
+from connector.response.reply_reader import Reader, compile_response
 from tests.thorough import examples
 
 from .build import NOW

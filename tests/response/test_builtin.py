@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.model import Outcome, Reply
-from connector.response.compile import compile_response
+from connector.response.reply_reader import compile_response
 
 from .build import messages, operation, read, reader, reply
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from connector.model import Reply
-from connector.response.compile import Reader
+from connector.response.reply_reader import Reader
 from connector.response.work import SECONDS
 
 from .build import NOW, batch, messages, reader

@@ -12,7 +12,7 @@ import pytest
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.model import Batch, Message, Reply
-from connector.response.compile import Reader, Reading, compile_response
+from connector.response.reply_reader import Reader, Reading, compile_response
 
 from .build import NOW
 

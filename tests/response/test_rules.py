@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connector.errors import DefinitionError
-from connector.response.compile import compile_response
+from connector.response.reply_reader import compile_response
 
 from .build import NOW, batch, messages, operation, read, reader, reply, response
 

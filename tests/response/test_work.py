@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from connector.model import Reply
-from connector.response.compile import Reader, Reading
 from connector.response.document import parse_json, parse_xml
+from connector.response.reply_reader import Reader, Reading
 from connector.response.work import SECONDS, STEPS, TRANCHE, TooMuchWorkError, Work
 
 from .build import NOW, batch, messages, reader

@@ -15,8 +15,8 @@ from ruamel.yaml import YAML
 from connector.cli.main import group
 from connector.cli.schemas import documents, encode
 from connector.cli.schemas.asyncapi import ERRORS, asyncapi
-from connector.cli.schemas.events import EXAMPLES
-from connector.kafka.topics import plan
+from connector.cli.schemas.event_schemas import EXAMPLES
+from connector.kafka.topic_plan import plan
 from connector.model import Message, Priority, Result, Status
 from connector.settings.model import Topics
 from connector.stream.output import journal

@@ -12,7 +12,7 @@ import pytest
 from connector.clock import ManualClock
 from connector.errors import TopicError
 from connector.kafka.access import Operation
-from connector.kafka.topics import ActualTopic, plan
+from connector.kafka.topic_plan import ActualTopic, plan
 from connector.settings.model import Settings
 from connector.stream.epoch import topic_inspection as module
 from connector.stream.epoch.topic_inspection import Inspection

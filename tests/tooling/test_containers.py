@@ -25,7 +25,7 @@ from connector.config_text.environment import Environment
 from connector.definition.load import load_all
 from connector.health.server import Console
 from connector.model import Batch, Message
-from connector.request.compile import compile_operation
+from connector.request.renderer import compile_operation
 from connector.settings import Settings, load_settings
 from connector.tools.simulator import PROVIDERS
 

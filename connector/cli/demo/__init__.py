@@ -19,7 +19,7 @@ from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
     from connector.cli.demo.children import Child, Children
-    from connector.cli.demo.events import Made
+    from connector.cli.demo.sample_events import Made
     from connector.cli.demo.stage import Stage
     from connector.cli.demo.timeline import Timeline
 
@@ -110,7 +110,7 @@ def demo(
 
 
 def _plan(events: str, definitions: Path | None, reply: str | None, *, live: bool, limit: int) -> Plan:
-    from connector.cli.demo.events import generate, read
+    from connector.cli.demo.sample_events import generate, read
 
     if events.isdecimal():
         count = int(events)
@@ -135,7 +135,7 @@ def _perform(plan: Plan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any]
     from connector.cli.demo.flow import Flow, Tally
     from connector.cli.demo.stage import clean_environment
     from connector.cli.demo.timeline import Timeline
-    from connector.kafka.topics import plan as plan_topics
+    from connector.kafka.topic_plan import plan as plan_topics
     from connector.settings.model import Topics
     from connector.tools.simulator import Broker
 

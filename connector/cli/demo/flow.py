@@ -10,7 +10,7 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
 from connector.cli.demo.audit import Event
-from connector.cli.demo.events import Made
+from connector.cli.demo.sample_events import Made
 from connector.cli.demo.timeline import Timeline
 from connector.errors import ConnectorError
 from connector.model import Result, Source, Status

@@ -9,7 +9,7 @@ import click
 import orjson
 
 from connector.cli.schemas.asyncapi import asyncapi
-from connector.cli.schemas.events import event_schema
+from connector.cli.schemas.event_schemas import event_schema
 from connector.definition.schema import json_schema as definition_schema
 from connector.errors import UsageError
 from connector.model import Campaign, Message, ProviderState, Result

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from connector import __version__
-from connector.cli.schemas.events import EXAMPLES, components
+from connector.cli.schemas.event_schemas import EXAMPLES, components
 from connector.delivery.http.tracing import HEADER
-from connector.kafka.topics import DURABLE_REPLICATION, Topic, plan
+from connector.kafka.topic_plan import DURABLE_REPLICATION, Topic, plan
 from connector.model import Campaign, Message, ProviderState, Result
 from connector.settings.model import Topics
 from connector.stream.control.table import CAMPAIGN, PROVIDER

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import structlog
 
-from connector.cli.workers.console import ParentConsole
+from connector.cli.workers.merged_health import ParentConsole
 from connector.cli.workers.supervisor import Supervisor
 from connector.clock import SystemClock
 from connector.errors import UsageError

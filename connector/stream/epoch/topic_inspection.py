@@ -8,7 +8,7 @@ from collections.abc import Callable
 from aiokafka.errors import TopicAuthorizationFailedError, UnknownTopicOrPartitionError
 
 from connector.errors import TopicError
-from connector.kafka.topics import Role, check_access, check_rules, check_there, plan, untold
+from connector.kafka.topic_plan import Role, check_access, check_rules, check_there, plan, untold
 from connector.settings.model import Settings
 from connector.stream.output.proof import Proof
 from connector.stream.output.writability import Writability

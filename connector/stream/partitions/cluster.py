@@ -19,7 +19,7 @@ from connector.kafka.fetched import EVENT_BYTES, Fetched, Reading, own_record_by
 from connector.kafka.guarded import Consumer
 from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Skipped
-from connector.kafka.topics import ActualTopic
+from connector.kafka.topic_plan import ActualTopic
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.tail import read_tail
 

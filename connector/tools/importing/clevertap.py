@@ -12,12 +12,12 @@ from connector.config_text.environment import Environment
 from connector.config_text.source import Place, Source, Value
 from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
 from connector.definition.check_request import secret_name
-from connector.definition.report import Report
+from connector.definition.findings import Report
 from connector.definition.shape import Choice, Key, Kinds, MapOf, Record, Shape, Whole, scalar_text
 from connector.errors import DefinitionError
-from connector.tools.importing.call import tree
 from connector.tools.importing.draft import Draft, json_text, scalars
-from connector.tools.importing.text import variable
+from connector.tools.importing.http_call import tree
+from connector.tools.importing.literal import variable
 
 
 @dataclass(slots=True)

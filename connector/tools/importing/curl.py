@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 from connector.errors import UsageError
-from connector.tools.importing.call import Call, json_tree, looks_like_json, pairs_tree, xml_tree
+from connector.tools.importing.http_call import Call, json_tree, looks_like_json, pairs_tree, xml_tree
 from connector.tools.importing.shell import CLOSE, OPEN, words
 
 # Short to long, for what is read; then what changes nothing in the request; then what is said to be left out.

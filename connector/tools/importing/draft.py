@@ -12,7 +12,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
-from connector.tools.importing.call import Number, Tree
+from connector.tools.importing.http_call import Number, Tree
 from connector.tools.importing.leaves import Path
 from connector.tools.importing.recognise import RECORDS, Batch, Recognised
 

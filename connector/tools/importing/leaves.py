@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from connector.tools.importing.call import Number, Tree
-from connector.tools.importing.text import written
+from connector.tools.importing.http_call import Number, Tree
+from connector.tools.importing.literal import written
 
 Path = tuple[str, ...]
 

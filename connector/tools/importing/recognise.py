@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connector.definition.check_request import secret_name
-from connector.tools.importing.call import Call, Number, Tree
+from connector.tools.importing.http_call import Call, Number, Tree
 from connector.tools.importing.leaves import Leaf, Path, dotted, keyed, leaves
-from connector.tools.importing.names import BODY, CAMPAIGN, SENDER, TEMPLATE, TO, USER, VARIABLES
+from connector.tools.importing.literal import plain_name, variable, written
 from connector.tools.importing.shell import OPEN
-from connector.tools.importing.text import plain_name, variable, written
+from connector.tools.importing.usual_names import BODY, CAMPAIGN, SENDER, TEMPLATE, TO, USER, VARIABLES
 
 _numbered_variable = re.compile(r"VAR_?[0-9]+", re.IGNORECASE).fullmatch
 

@@ -4,8 +4,8 @@ The fakes are written from the providers' documentation only, so that a definiti
 `Simulator` serves them, `Broker` runs the embedded Kafka cluster, `Log` is what an audit compares results with.
 """
 
-from connector.tools.simulator.app import Simulator
 from connector.tools.simulator.broker import Broker, BrokerUnavailableError
+from connector.tools.simulator.http_app import Simulator
 from connector.tools.simulator.log import Log
 from connector.tools.simulator.providers import PROVIDERS
 

@@ -11,8 +11,8 @@ from connector.definition.tree import EntrySource, Rule
 from connector.model import AlikeOutcomes, Outcome, Then
 from connector.response.content import Content
 from connector.response.path import plain_name, plain_test
+from connector.response.reply_values import TEXT_LENGTH
 from connector.response.rules import CompiledRule
-from connector.response.values import TEXT_LENGTH
 
 FINAL: Final = frozenset({"accept", "reject", "unknown"})
 """Outcomes that depend on nothing but the entry itself."""

@@ -13,7 +13,7 @@ from connector.definition.load import load_all
 from connector.definition.tree import Definition
 from connector.kafka import clients
 from connector.kafka.admin import describe_topics, open_admin
-from connector.kafka.sending import open_producer
+from connector.kafka.produce import open_producer
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.control.table import Control
