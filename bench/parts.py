@@ -22,14 +22,14 @@ from connector.delivery.outcomes.settlement import Settler
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
 from connector.delivery.route import compile_routes
-from connector.kafka.batches import Fields, fill
+from connector.kafka.batches import RecordFields, fill
 from connector.model import Batch, Message, Outcome, Reply, Result
 from connector.request.renderer import compile_operation
 from connector.response.reply_reader import compile_response
 from connector.stream.control.table import Control, decode_messages
 from connector.stream.output.uniform_records import records
 from connector.stream.partitions.formats import SETTLES, settled_place, settles
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from tests.integration.pipeline import BATCHED
@@ -67,7 +67,7 @@ def measure(folder: Path) -> Iterator[Figure]:
     reading = reader.read(reply, messages, batch, 0.0)
     assert reading.whole is None
 
-    origin, now = Partition("sms.messages", 0, Ledger(0), Marks(0, {}), {}, 0, Offsets(BATCH)), datetime.now(UTC)
+    origin, now = Partition("sms.messages", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(BATCH)), datetime.now(UTC)
     items = [Item(value, origin, number, None, now, None) for number, value in enumerate(raw)]
     attempt = Attempt(Part((), items), compile_routes(definition)[0], items, messages, request, batch, 0.0)
     settler = Settler(definition, backoff=Backoff(definition.retry, lambda: 0.5), clock=ManualClock(), dry_run=False)
@@ -106,7 +106,7 @@ def _bookkeeping(values: Sequence[bytes]) -> Iterator[Figure]:
     headers = [[(SETTLES, settles("sms.messages", 0, number))] for number in range(BATCH)]
 
     def append() -> None:
-        fields: list[Fields] = [(None, value, header) for value, header in zip(values, headers, strict=True)]
+        fields: list[RecordFields] = [(None, value, header) for value, header in zip(values, headers, strict=True)]
         assert fill(BatchBuilder(1 << 20, 0), fields, 0) == BATCH
 
     def progress() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from connector.kafka.fetched import EVENT_BYTES, GuardedRecords, Reading
+from connector.kafka.fetched import EVENT_BYTES, GuardedRecords, ReadOptions
 from connector.kafka.skipped import Skipped
 
 PRODUCER = 7
@@ -35,7 +35,7 @@ def _written(values: Sequence[bytes], *, codec: int = 0, transactional: bool = F
 
 def _reading(data: bytes, expected: int, aborted: Sequence[tuple[int, int]] = ()) -> Callable[[], object]:
     tp = TopicPartition("sms.messages", 0)
-    reading = Reading(Skipped(), unreadable="stand", isolation="committed", raw=True)
+    reading = ReadOptions(Skipped(), unreadable="stand", isolation="committed", raw=True)
 
     def read() -> None:
         records = GuardedRecords(tp, data, start=0, end=1 << 40, aborted=aborted, reading=reading, failures={})

@@ -59,7 +59,7 @@ def decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
     return msgspec.json.Decoder(kind, float_hook=finite)
 
 
-class Reader(Generic[T]):
+class BoundedReader(Generic[T]):
     """Reads values of one type.
 
     Args:

@@ -24,7 +24,7 @@ from connector.response.reply_reader import compile_response
 
 
 @dataclass(slots=True)
-class Checked:
+class CheckedFile:
     """What is known about one file.
 
     Attributes:
@@ -69,7 +69,7 @@ def check(paths: tuple[str, ...], *, as_json: bool, strict: bool, no_environment
         raise click.exceptions.Exit(ConfigurationError.exit_code)
 
 
-def _check_fit(checked: Iterable[Checked], config: Path | None) -> None:
+def _check_fit(checked: Iterable[CheckedFile], config: Path | None) -> None:
     """Definitions against settings. Settings that cannot be read are an error only where they were asked for."""
     if config is None and not DEFAULT_FILE.exists():
         return
@@ -85,14 +85,14 @@ def _check_fit(checked: Iterable[Checked], config: Path | None) -> None:
             each.errors.extend(misfits([each.definition], settings))
 
 
-def check_paths(paths: Iterable[str], environment: Environment) -> Iterator[Checked]:
+def check_paths(paths: Iterable[str], environment: Environment) -> Iterator[CheckedFile]:
     """Each file on its own, then what only shows when they are seen together."""
-    checked: list[Checked] = []
+    checked: list[CheckedFile] = []
     for path in paths:
         try:
             files = definition_files(path)
         except DefinitionError as error:
-            checked.append(Checked(path, errors=list(error.problems)))
+            checked.append(CheckedFile(path, errors=list(error.problems)))
             continue
         checked.extend(check_file(str(file), environment) for file in files)
     names: dict[str, str] = {}
@@ -104,9 +104,9 @@ def check_paths(paths: Iterable[str], environment: Environment) -> Iterator[Chec
     yield from checked
 
 
-def check_file(file: str, environment: Environment) -> Checked:
+def check_file(file: str, environment: Environment) -> CheckedFile:
     """Load one definition and compile all of it, as a worker would."""
-    checked = Checked(file)
+    checked = CheckedFile(file)
     try:
         definition = load(file, environment=environment)
     except DefinitionError as error:
@@ -145,7 +145,7 @@ def _placed(error: DefinitionError, operation: Operation, definition: Definition
 # ---- output --------------------------------------------------------------------------------------------------------
 
 
-def as_text(checked: Checked) -> str:
+def as_text(checked: CheckedFile) -> str:
     """For people."""
     definition = checked.definition
     lines = [f"{checked.file}: " + (f"{len(checked.errors)} wrong" if checked.errors else "ok")]
@@ -161,7 +161,7 @@ def as_text(checked: Checked) -> str:
     return "\n".join(lines)
 
 
-def as_document(checked: Checked) -> dict[str, Any]:
+def as_document(checked: CheckedFile) -> dict[str, Any]:
     """For programs."""
     definition = checked.definition
     operations = [

@@ -10,7 +10,7 @@ import orjson
 from connector.cli.options import settings_options
 from connector.masking import MASK
 from connector.settings import Loaded
-from connector.settings.names import Leaf, leaves
+from connector.settings.names import SettingLeaf, leaves
 from connector.settings.reference import reference
 
 
@@ -66,7 +66,7 @@ def shown(loaded: Loaded) -> dict[str, Any]:
     return {leaf.name: _shown(loaded, leaf, tree) for leaf in leaves()}
 
 
-def _shown(loaded: Loaded, leaf: Leaf, tree: Any) -> Any:
+def _shown(loaded: Loaded, leaf: SettingLeaf, tree: Any) -> Any:
     value = tree
     for part in leaf.path:
         value = value[part]

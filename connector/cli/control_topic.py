@@ -19,7 +19,7 @@ from connector.settings import Settings
 from connector.stream.control.table import Control
 from connector.stream.control.topic_reader import ControlReader, missing
 
-Record = tuple[bytes, bytes | None]
+ControlRecord = tuple[bytes, bytes | None]
 
 
 def read(settings: Settings) -> Control:
@@ -27,7 +27,7 @@ def read(settings: Settings) -> Control:
     return asyncio.run(_read(settings))
 
 
-def write(settings: Settings, records: Iterable[Record]) -> None:
+def write(settings: Settings, records: Iterable[ControlRecord]) -> None:
     """Write records; returns when every replica that has to has them."""
     asyncio.run(_write(settings, records))
 
@@ -52,7 +52,7 @@ async def _read(settings: Settings) -> Control:
     return control
 
 
-async def _write(settings: Settings, records: Iterable[Record]) -> None:
+async def _write(settings: Settings, records: Iterable[ControlRecord]) -> None:
     topic = settings.topics.control
     async with open_admin(settings) as admin:
         if not await _partitions(admin, topic):  # a producer would wait for it, or make it

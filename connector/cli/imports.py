@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from connector.cli.check import Checked, as_text, check_file
+from connector.cli.check import CheckedFile, as_text, check_file
 from connector.cli.inputs import INPUT_BYTES, read_input
 from connector.config_text.environment import Environment
 from connector.definition.keys import NAME_HINT, is_name
@@ -198,7 +198,7 @@ def _finish(draft: Draft, output: Path | None) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _checked(text: str, name: str) -> Checked:
+def _checked(text: str, name: str) -> CheckedFile:
     """What `check --no-environment` says of it."""
     with tempfile.TemporaryDirectory(prefix="sms-import-") as folder:
         file = Path(folder) / f"{name}.yaml"

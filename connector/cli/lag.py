@@ -16,7 +16,7 @@ from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table
 from connector.cli.selection import decode
 from connector.config_text.units import format_duration
-from connector.kafka.reader import Bounds, Members, Reader, open_reader
+from connector.kafka.reader import Bounds, Members, TopicReader, open_reader
 from connector.settings import Loaded, Settings
 from connector.stream.partitions.formats import VersionError
 from connector.stream.retry import retry_records
@@ -57,7 +57,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class GroupSituation:
     """What is the same for all partitions.
 
     Attributes:
@@ -122,7 +122,7 @@ async def _lag(settings: Settings, console: str | None) -> tuple[Members, list[R
         committed |= await reader.committed(f"{settings.group}-retry", waiting)
         bounds = await reader.bounds([*sources, *waiting])
         delays = {topic: delay for delay, topic in settings.topics.retry.items()}
-        situation = Situation(members, providers, delays)
+        situation = GroupSituation(members, providers, delays)
         rows = []
         stable = await reader.stable_ends(sources)
         for tp in [*sources, *waiting]:
@@ -134,12 +134,14 @@ async def _lag(settings: Settings, console: str | None) -> tuple[Members, list[R
     return members, rows
 
 
-async def _oldest(reader: Reader, tp: TopicPartition, committed: int | None, bounds: Bounds) -> ConsumerRecord | None:
+async def _oldest(
+    reader: TopicReader, tp: TopicPartition, committed: int | None, bounds: Bounds
+) -> ConsumerRecord | None:
     start = max(bounds.begin, committed or 0)
     return await reader.first(tp, start, bounds.end) if start < bounds.end else None
 
 
-async def _undecided(reader: Reader, tp: TopicPartition, stable: int, found: Row) -> Row:
+async def _undecided(reader: TopicReader, tp: TopicPartition, stable: int, found: Row) -> Row:
     """A transaction is open: what is behind it waits for its producer, and with nothing before it that is all."""
     undecided = found.end - stable
     first = await reader.undecided(tp, stable, found.end)
@@ -157,7 +159,7 @@ def row(
     committed: int | None,
     bounds: Bounds,
     record: ConsumerRecord | None,
-    situation: Situation,
+    situation: GroupSituation,
 ) -> Row:
     """What is to be said of one partition; `record` is the oldest one that is not committed."""
     behind = bounds.end - max(bounds.begin, committed or 0)
@@ -183,7 +185,9 @@ def _other_version(record: ConsumerRecord) -> str | None:
     return None
 
 
-def _holds(event: Mapping[str, Any], age: float, situation: Situation, delay: float | None, *, is_new: bool) -> str:
+def _holds(
+    event: Mapping[str, Any], age: float, situation: GroupSituation, delay: float | None, *, is_new: bool
+) -> str:
     """The first reason that is enough by itself."""
     members = situation.members
     if members.number == 0:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.config_text.units import RefusedError, duration
+from connector.config_text.units import UnitError, duration
 
 
 class Moment(click.ParamType):
@@ -21,7 +21,7 @@ class Moment(click.ParamType):
             return value
         try:
             return datetime.now(UTC) - timedelta(seconds=duration(value))
-        except RefusedError:
+        except UnitError:
             pass
         try:
             instant = datetime.fromisoformat(value)
@@ -43,7 +43,7 @@ class Seconds(click.ParamType):
             return float(value)
         try:
             return duration(value)
-        except RefusedError as error:
+        except UnitError as error:
             self.fail(f"{value!r} is {error.message}; {error.remedy}", param, ctx)
 
 

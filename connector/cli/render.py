@@ -30,7 +30,7 @@ from connector.stream.intake.unreadable import fault
 
 
 @dataclass(slots=True)
-class Event:
+class NamedEvent:
     """One event of a file. `name` says which, for people; `fault` is why it is no message."""
 
     name: str
@@ -39,22 +39,22 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class RenderedRequest:
     """One request, and the events in it."""
 
     operation: str
     auth: Auth
     request: Request
     batch: Batch
-    events: tuple[Event, ...]
+    events: tuple[NamedEvent, ...]
 
 
 @dataclass(slots=True)
-class Plan:
+class RenderPlan:
     """What would be sent; and what could not be, with the reason."""
 
-    requests: list[Sent] = field(default_factory=list)
-    invalid: list[tuple[Event, str]] = field(default_factory=list)
+    requests: list[RenderedRequest] = field(default_factory=list)
+    invalid: list[tuple[NamedEvent, str]] = field(default_factory=list)
 
 
 @click.command()
@@ -102,7 +102,7 @@ def render(definition: str, *, files: tuple[str, ...], as_curl: bool, as_json: b
 # ---- events ---------------------------------------------------------------------------------------------------------
 
 
-def _events(files: Iterable[str]) -> Iterator[Event]:
+def _events(files: Iterable[str]) -> Iterator[NamedEvent]:
     for file in files:
         data = read_input("--event", file, EVENTS_BYTES)
         found = list(read_events(data, "stdin" if file == "-" else file))
@@ -111,7 +111,7 @@ def _events(files: Iterable[str]) -> Iterator[Event]:
         yield from found
 
 
-def read_events(data: bytes, name: str) -> Iterator[Event]:
+def read_events(data: bytes, name: str) -> Iterator[NamedEvent]:
     """The events of one file: an object, an array of objects, or lines of objects."""
     try:
         whole = msgspec.json.decode(data)
@@ -126,14 +126,14 @@ def read_events(data: bytes, name: str) -> Iterator[Event]:
         yield _event(data, name)
 
 
-def _event(raw: bytes, name: str) -> Event:
+def _event(raw: bytes, name: str) -> NamedEvent:
     try:
-        return Event(name, msgspec.json.decode(raw, type=Message))
+        return NamedEvent(name, msgspec.json.decode(raw, type=Message))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return Event(name, fault=f"not a message: {fault(raw, error)}")
+        return NamedEvent(name, fault=f"not a message: {fault(raw, error)}")
 
 
-def _overridden(plan: Plan, definition: Definition) -> Iterator[str]:
+def _overridden(plan: RenderPlan, definition: Definition) -> Iterator[str]:
     """The events whose `custom.MessageID` is sent, as it is in this release only."""
     reading = {operation.name for operation in definition.operations if reads(operation, MESSAGE_ID)}
     for sent in plan.requests:
@@ -154,14 +154,14 @@ def _instant(at: str | None) -> float:
 # ---- the plan -------------------------------------------------------------------------------------------------------
 
 
-def plan_requests(definition: Definition, events: Sequence[Event], now: float) -> Plan:
+def plan_requests(definition: Definition, events: Sequence[NamedEvent], now: float) -> RenderPlan:
     """Group and render as a lane does when all events wait in their windows; ids of batches depend only on events."""
-    plan = Plan()
+    plan = RenderPlan()
     routes = compile_routes(definition)
     router = Router(definition.name, routes)
-    windows: dict[Any, list[Event]] = {}
+    windows: dict[Any, list[NamedEvent]] = {}
 
-    def offer(event: Event, after: int = -1) -> None:
+    def offer(event: NamedEvent, after: int = -1) -> None:
         if event.message is None:
             plan.invalid.append((event, event.fault))
             return
@@ -187,7 +187,7 @@ def plan_requests(definition: Definition, events: Sequence[Event], now: float) -
     return plan
 
 
-def _render(route: Route, waiting: list[Event], now: float, plan: Plan) -> list[Event]:
+def _render(route: Route, waiting: list[NamedEvent], now: float, plan: RenderPlan) -> list[NamedEvent]:
     """Render one request of the first of `waiting`; gives those that wait on."""
     taken, later = waiting[: route.renderer.max_records], waiting[route.renderer.max_records :]
     messages = [event.message for event in taken if event.message is not None]
@@ -196,7 +196,7 @@ def _render(route: Route, waiting: list[Event], now: float, plan: Plan) -> list[
     plan.invalid += [(taken[index], error.reason) for index, error in rendered.invalid]
     if rendered.request is not None:
         sent = tuple(taken[index] for index in rendered.sent)
-        plan.requests.append(Sent(route.operation.name, route.operation.auth, rendered.request, batch, sent))
+        plan.requests.append(RenderedRequest(route.operation.name, route.operation.auth, rendered.request, batch, sent))
     return [taken[index] for index in rendered.left] + later
 
 
@@ -209,7 +209,7 @@ def _batch_id(messages: Sequence[Message]) -> str:
 # ---- output ---------------------------------------------------------------------------------------------------------
 
 
-def _texts(plan: Plan, definition: Definition, *, as_curl: bool) -> Iterator[str]:
+def _texts(plan: RenderPlan, definition: Definition, *, as_curl: bool) -> Iterator[str]:
     count = len(plan.requests)
     for number, sent in enumerate(plan.requests, 1):
         ids = ", ".join(_id(event) for event in sent.events[:5])
@@ -230,19 +230,19 @@ def _notes(auth: Auth) -> Iterator[str]:
         yield f"# when it is sent, it is signed for AWS ({auth.service}, {auth.region})"
 
 
-def _id(event: Event) -> str:
+def _id(event: NamedEvent) -> str:
     """On one line: what follows a `#` in a shell command must stay there."""
     text = event.message.message_id if event.message is not None else event.name
     return text if text.isprintable() else repr(text)
 
 
-def _references(definition: Definition, events: Iterable[Event]) -> list[str]:
+def _references(definition: Definition, events: Iterable[NamedEvent]) -> list[str]:
     """The definition's `${NAME}` that no event holds: a shell must never put a secret where a user wrote its name."""
     texts = [orjson.dumps(msgspec.to_builtins(event.message)).decode() for event in events]
     return [reference for reference in definition.secrets if not any(reference in text for text in texts)]
 
 
-def _document(plan: Plan, definition: Definition) -> dict[str, Any]:
+def _document(plan: RenderPlan, definition: Definition) -> dict[str, Any]:
     requests = []
     for sent in plan.requests:
         request = legible(sent.request, _references(definition, sent.events))

@@ -18,8 +18,8 @@ from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table, progress
 from connector.cli.selection import ERRORS, Selection, decode, selection_options, text_headers
 from connector.errors import UsageError
-from connector.kafka.produce import Outgoing, Place, open_producer, produce
-from connector.kafka.reader import Reader, ends_of, open_reader
+from connector.kafka.produce import Outgoing, RecordPlace, open_producer, produce
+from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.model import Status
 from connector.settings import Loaded, Settings
 from connector.stream.intake.dedupe import REPLAY_OF
@@ -28,7 +28,7 @@ from connector.stream.partitions import formats
 MAY_HAVE_ARRIVED = {Status.ACCEPTED, Status.UNKNOWN, Status.DUPLICATE}
 HOURS = 24
 
-Origin = Literal["dead-letters", "results"]
+ReplayOrigin = Literal["dead-letters", "results"]
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Found:
 def replay(
     loaded: Loaded,
     *,
-    origin: Origin,
+    origin: ReplayOrigin,
     selection: Selection,
     since: datetime | None,
     may_repeat: bool,
@@ -102,7 +102,9 @@ def replay(
     _tell(found, origin, done=yes, as_json=as_json)
 
 
-async def _replay(settings: Settings, origin: Origin, selection: Selection, since: datetime, *, really: bool) -> Found:
+async def _replay(
+    settings: Settings, origin: ReplayOrigin, selection: Selection, since: datetime, *, really: bool
+) -> Found:
     async with open_reader(settings, note) as reader:
         replayed = await _replayed(reader, settings, since)
         if origin == "dead-letters":
@@ -114,7 +116,7 @@ async def _replay(settings: Settings, origin: Origin, selection: Selection, sinc
         done = 0
         with progress("replayed", len(found.events)) as bar:
 
-            def acknowledged(places: Sequence[Place]) -> None:
+            def acknowledged(places: Sequence[RecordPlace]) -> None:
                 nonlocal done
                 done += len(places)
                 bar(done)
@@ -124,7 +126,7 @@ async def _replay(settings: Settings, origin: Origin, selection: Selection, sinc
     return found
 
 
-async def _replayed(reader: Reader, settings: Settings, since: datetime) -> set[bytes]:
+async def _replayed(reader: TopicReader, settings: Settings, since: datetime) -> set[bytes]:
     """What was replayed since then: every replay is younger than what it replays."""
     partitions = await reader.partitions(settings.topics.source_names)
     starts = await reader.offsets_at(partitions, since)
@@ -135,7 +137,7 @@ async def _replayed(reader: Reader, settings: Settings, since: datetime) -> set[
 
 
 async def _letters(
-    reader: Reader, settings: Settings, selection: Selection, since: datetime, replayed: set[bytes]
+    reader: TopicReader, settings: Settings, selection: Selection, since: datetime, replayed: set[bytes]
 ) -> Found:
     """The dead letters that are wanted."""
     found = Found()
@@ -152,7 +154,7 @@ async def _letters(
 
 
 async def _events(
-    reader: Reader, settings: Settings, selection: Selection, since: datetime, replayed: set[bytes]
+    reader: TopicReader, settings: Settings, selection: Selection, since: datetime, replayed: set[bytes]
 ) -> Found:
     """The events of the results that are wanted."""
     partitions = await reader.partitions([settings.topics.results])
@@ -181,9 +183,9 @@ def _add(found: Found, record: ConsumerRecord, topic: str, result: Mapping[str, 
         found.add(Outgoing(topic, record.key, record.value, [(REPLAY_OF, origin)]), result)
 
 
-def _source(result: Mapping[str, Any]) -> formats.Place | None:
+def _source(result: Mapping[str, Any]) -> formats.EventPlace | None:
     try:
-        return msgspec.convert(result.get("source"), formats.Place)
+        return msgspec.convert(result.get("source"), formats.EventPlace)
     except msgspec.ValidationError:
         return None
 
@@ -200,7 +202,7 @@ def about_letter(record: ConsumerRecord) -> dict[str, Any]:
     }
 
 
-def _tell(found: Found, origin: Origin, *, done: bool, as_json: bool) -> None:
+def _tell(found: Found, origin: ReplayOrigin, *, done: bool, as_json: bool) -> None:
     if as_json:
         groups = [
             {"status": status, "provider": provider, "reason": reason, "events": number}

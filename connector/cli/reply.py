@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from connector.cli.inputs import REPLY_BYTES, read_input
-from connector.cli.render import Event, plan_requests, read_events
+from connector.cli.render import NamedEvent, plan_requests, read_events
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import Definition, Operation
@@ -81,7 +81,7 @@ def reply(
     click.echo(as_lines(answered) if as_json else as_text(answered, given))
 
 
-def answer(definition: Definition, events: Sequence[Event], given: Reply, *, name: str | None = None) -> Answered:
+def answer(definition: Definition, events: Sequence[NamedEvent], given: Reply, *, name: str | None = None) -> Answered:
     """What `given` means for the first request that `events` become.
 
     Raises UsageError when they become none.
@@ -123,7 +123,7 @@ def _operation(definition: Definition, name: str) -> Operation:
     raise UsageError(f"--operation {name}: {definition.name} has {names}")
 
 
-def _id(event: Event) -> str:
+def _id(event: NamedEvent) -> str:
     return event.message.message_id if event.message is not None else event.name
 
 

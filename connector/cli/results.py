@@ -15,7 +15,7 @@ from connector.cli.moments import MOMENT
 from connector.cli.options import settings_options
 from connector.cli.output import masked, note, print_json
 from connector.cli.selection import Selection, selection_options
-from connector.kafka.reader import Reader, ends_of, open_reader
+from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.settings import Loaded, Settings
 
 LAST = 20
@@ -61,7 +61,7 @@ async def _results(
 
 
 async def _show_last(
-    reader: Reader, settings: Settings, selection: Selection, *, since: datetime | None, last: int, as_json: bool
+    reader: TopicReader, settings: Settings, selection: Selection, *, since: datetime | None, last: int, as_json: bool
 ) -> dict[Any, int]:
     """Print the last results there are; returns where the topic ended."""
     partitions = await reader.partitions([settings.topics.results])

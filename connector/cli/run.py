@@ -41,7 +41,7 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     from connector.cli.definitions import ConfiguredDefinitions
     from connector.config_text.environment import Environment
-    from connector.health.server import Console, listen, listen_unix
+    from connector.health.server import HealthServer, listen, listen_unix
     from connector.stream.shutdown.stop_signals import StopSignals
 
     signals = StopSignals()
@@ -65,7 +65,7 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
             return supervise(settings, workers, _arguments(config, overrides), place, signals)
         from connector.stream.process import run_worker
 
-        attendants = [] if place is None else [Console(place)]
+        attendants = [] if place is None else [HealthServer(place)]
         return run_worker(settings, definitions, signals=signals, source=source, attendants=attendants)
 
 

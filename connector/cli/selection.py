@@ -12,7 +12,7 @@ import click
 from aiokafka import ConsumerRecord
 
 from connector.model import Status
-from connector.untrusted import Reader, UnreadableError
+from connector.untrusted import BoundedReader, UnreadableError
 
 ERRORS = "__connect.errors."
 """What the names of a dead letter's headers begin with."""
@@ -23,7 +23,7 @@ TEXTS = (
 )
 """Fields that are shown."""
 
-_read = Reader(dict[str, Any])
+_read = BoundedReader(dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from connector.cli.output import note, print_json, print_table, progress
 from connector.cli.results import show
 from connector.cli.selection import decode
 from connector.errors import Problem, UsageError
-from connector.kafka.produce import Outgoing, Place, open_producer, produce
-from connector.kafka.reader import Reader, ends_of, open_reader
+from connector.kafka.produce import Outgoing, RecordPlace, open_producer, produce
+from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.settings import Loaded, Settings
 
 SHOWN_PROBLEMS = 20
@@ -41,12 +41,12 @@ class Sent:
     """
 
     ids: list[str]
-    waiting: set[Place] = field(default_factory=set)
+    waiting: set[RecordPlace] = field(default_factory=set)
     count: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     others: list[dict[str, Any]] = field(default_factory=list)
 
-    def produced(self, places: Iterable[Place]) -> None:
+    def produced(self, places: Iterable[RecordPlace]) -> None:
         before = len(self.waiting)
         self.waiting.update(places)
         self.count += len(self.waiting) - before
@@ -55,7 +55,7 @@ class Sent:
         """A record of the results topic: perhaps of one of ours."""
         result = decode(record.value) or {}
         source = result.get("source") or {}
-        place = Place(source.get("topic", ""), source.get("partition", -1), source.get("offset", -1))
+        place = RecordPlace(source.get("topic", ""), source.get("partition", -1), source.get("offset", -1))
         if place not in self.waiting:
             return
         self.waiting.discard(place)
@@ -217,14 +217,14 @@ async def _write(settings: Settings, topic: str, events: list[Prepared], sent: S
     with progress("sent", len(events)) as bar:
         async with open_producer(settings) as client:
 
-            def acknowledged(places: Iterable[Place]) -> None:
+            def acknowledged(places: Iterable[RecordPlace]) -> None:
                 sent.produced(places)
                 bar(sent.count)
 
             await produce(client, (Outgoing(topic, event.key, event.value) for event in events), acknowledged)
 
 
-async def _follow(reader: Reader, starts: dict[Any, int], sent: Sent, until: float) -> None:
+async def _follow(reader: TopicReader, starts: dict[Any, int], sent: Sent, until: float) -> None:
     with progress("results", sent.count) as bar:
         async for records in reader.follow(starts):
             for record in records:

@@ -1,4 +1,5 @@
-"""JSON with comments to `Source`: so that a payload is pasted as it is (the form this replaces allows `//` comments).
+"""JSON with comments to `PlacedValue`: so that a payload is pasted as it is (the form this replaces allows `//`
+comments).
 
 Strings are decoded by the standard library (surrogate pairs and all); numbers keep their own spelling.
 """
@@ -11,7 +12,7 @@ from json import JSONDecodeError
 from json.decoder import scanstring  # type: ignore[attr-defined]  # documented only in CPython's source
 from typing import Final
 
-from connector.config_text.source import List, Map, Place, Source, Value, scalar
+from connector.config_text.source import List, Map, Place, PlacedValue, Value, scalar
 from connector.errors import Problem
 
 DEPTH: Final = 100
@@ -41,7 +42,7 @@ class JsonError(Exception):
         super().__init__(message)
 
 
-def read_json(text: Value, problems: list[Problem]) -> Source | None:
+def read_json(text: Value, problems: list[Problem]) -> PlacedValue | None:
     """The value written in `text`; None after a syntax error. Faults go to `problems`, at their line and column."""
     reader = _Reader(text, problems)
     try:
@@ -60,7 +61,7 @@ class _Reader:
         self.count = 0
         self.lines = [match.end() for match in _line.finditer(text.text)]
 
-    def document(self) -> Source:
+    def document(self) -> PlacedValue:
         value = self.read(self.value.place.path, 0)
         self.skip()
         if self.position < len(self.text):
@@ -86,7 +87,7 @@ class _Reader:
             raise JsonError("the comment is not closed", "end it with */", self.position)
         return self.text[self.position : self.position + 1]
 
-    def read(self, path: str, depth: int) -> Source:
+    def read(self, path: str, depth: int) -> PlacedValue:
         mark = self.skip()
         place = self.place(path, self.position)
         if depth > DEPTH:
@@ -104,7 +105,7 @@ class _Reader:
         return self.word(place)
 
     def object(self, place: Place, depth: int) -> Map:
-        members: dict[str, Source] = {}
+        members: dict[str, PlacedValue] = {}
         keys: dict[str, Place] = {}
         opened = self.position
         self.position += 1
@@ -131,7 +132,7 @@ class _Reader:
         return Map(members, place, keys)
 
     def array(self, place: Place, depth: int) -> List:
-        items: list[Source] = []
+        items: list[PlacedValue] = []
         opened = self.position
         self.position += 1
         mark = self.skip()

@@ -73,7 +73,7 @@ class Value:
 class Map:
     """Keys and values in the order of the file. `keys` holds the place of each key."""
 
-    members: dict[str, Source]
+    members: dict[str, PlacedValue]
     place: Place
     keys: dict[str, Place] = field(default_factory=dict)
 
@@ -82,14 +82,14 @@ class Map:
 class List:
     """Elements in order."""
 
-    items: tuple[Source, ...]
+    items: tuple[PlacedValue, ...]
     place: Place
 
 
-Source = Value | Map | List
+PlacedValue = Value | Map | List
 
 
-def kind_of(source: Source) -> str:
+def kind_of(source: PlacedValue) -> str:
     """What a value is, in words."""
     if isinstance(source, Map):
         return "a map"
@@ -100,7 +100,7 @@ def kind_of(source: Source) -> str:
     return {bool: "true or false", str: "a text"}.get(type(source.data), "a number")
 
 
-def children(source: Source) -> Iterator[Source]:
+def children(source: PlacedValue) -> Iterator[PlacedValue]:
     """Everything directly inside a value."""
     if isinstance(source, Map):
         yield from source.members.values()
@@ -108,7 +108,7 @@ def children(source: Source) -> Iterator[Source]:
         yield from source.items
 
 
-def plain(source: Source) -> Any:
+def plain(source: PlacedValue) -> Any:
     """The bare data, places forgotten."""
     if isinstance(source, Map):
         return {key: plain(value) for key, value in source.members.items()}

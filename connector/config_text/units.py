@@ -18,7 +18,7 @@ DURATION_PATTERN = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$"
 SIZE_PATTERN = r"^[0-9]+(\.[0-9]+)?(B|KiB|MiB|GiB)$"
 
 
-class RefusedError(ValueError):
+class UnitError(ValueError):
     """A value a validator does not take.
 
     Attributes:
@@ -64,7 +64,7 @@ def format_size(count: int) -> str:
 
 def _measure(text: str, pattern: str, units: dict[str, Any], what: str, examples: str) -> float:
     if not re.fullmatch(pattern, text):
-        raise RefusedError(f"not a {what}", f"write a number and a unit: {examples}")
+        raise UnitError(f"not a {what}", f"write a number and a unit: {examples}")
     number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]+)", text).groups()  # type: ignore[union-attr]
     return float(number) * float(units[unit])
 
@@ -88,7 +88,7 @@ Duration = Annotated[
 ]
 """Seconds in the program, `5s` in the file."""
 
-Size = Annotated[
+ByteSize = Annotated[
     int,
     BeforeValidator(_read_size),
     PlainSerializer(format_size, return_type=str),

@@ -1,4 +1,6 @@
-"""YAML to `Source`, from ruamel's events: positions, duplicate keys, and syntax errors that say what is missing."""
+"""YAML to `PlacedValue`, from ruamel's events: positions, duplicate keys, and syntax errors that say what is
+missing.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.tokens import ScalarToken
 
-from connector.config_text.source import List, Map, Place, Source, Value, scalar
+from connector.config_text.source import List, Map, Place, PlacedValue, Value, scalar
 from connector.errors import Problem
 
 NODES: Final = 10_000  # values in one file; aliases count each time they are used (a small file can name millions)
@@ -36,7 +38,7 @@ class YamlSyntaxError(Exception):
         super().__init__(str(problem))
 
 
-def read_yaml(text: str, file: str, problems: list[Problem]) -> Source | None:
+def read_yaml(text: str, file: str, problems: list[Problem]) -> PlacedValue | None:
     """The document of `text`; None where it is empty. Faults that leave the rest readable go to `problems`.
 
     Raises YamlSyntaxError.
@@ -60,11 +62,11 @@ class _Builder:
         self.lines = text.splitlines()
         self.file = file
         self.problems = problems
-        self.anchors: dict[str, tuple[Source, int]] = {}
+        self.anchors: dict[str, tuple[PlacedValue, int]] = {}
         self.count = 0
 
-    def document(self) -> Source | None:
-        found: Source | None = None
+    def document(self) -> PlacedValue | None:
+        found: PlacedValue | None = None
         documents = 0
         for event in self.events:
             if isinstance(event, DocumentStartEvent):
@@ -78,7 +80,7 @@ class _Builder:
     def place(self, event: Any, path: str) -> Place:
         return Place(self.file, path, event.start_mark.line + 1, event.start_mark.column + 1)
 
-    def node(self, event: Any, path: str, depth: int) -> Source:
+    def node(self, event: Any, path: str, depth: int) -> PlacedValue:
         place = self.place(event, path)
         before = self.count
         self.tally(1 + len(path) // PATH_SHARE, place)
@@ -99,18 +101,18 @@ class _Builder:
             self.anchors[event.anchor] = (source, self.count - before)
         return source
 
-    def content(self, event: Any, place: Place, depth: int) -> Source:
+    def content(self, event: Any, place: Place, depth: int) -> PlacedValue:
         if isinstance(event, ScalarEvent):
             return self.scalar(event, place)
         if isinstance(event, MappingStartEvent):
             return self.mapping(place, depth)
-        items: list[Source] = []
+        items: list[PlacedValue] = []
         while not isinstance(inner := next(self.events), SequenceEndEvent):
             items.append(self.node(inner, place.element(len(items)), depth + 1))
         return List(tuple(items), place)
 
     def mapping(self, place: Place, depth: int) -> Map:
-        members: dict[str, Source] = {}
+        members: dict[str, PlacedValue] = {}
         keys: dict[str, Place] = {}
         while not isinstance(event := next(self.events), MappingEndEvent):
             if not isinstance(event, ScalarEvent):

@@ -39,7 +39,7 @@ class _Missing:
 
 MISSING: Final = _Missing()
 
-Step = Callable[[Any], Any]
+FilterStep = Callable[[Any], Any]
 _REQUIRED: Final = object()
 
 
@@ -73,7 +73,7 @@ class Filter:
     """
 
     name: str
-    build: Callable[..., Step]
+    build: Callable[..., FilterStep]
     parameters: tuple[Parameter, ...] = ()
     keyed: bool = False
     normalises: bool = False

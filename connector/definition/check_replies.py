@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from connector.config_text.source import Map
-from connector.definition.findings import Report
+from connector.definition.findings import Findings
 from connector.definition.patterns import compile_pattern
 from connector.definition.tree import EntrySource, Operation, Rule
 from connector.definition.walk import in_record, in_records, uses, where
 
 
-def entries_and_sources(operation: Operation, source: Map, report: Report) -> None:
+def entries_and_sources(operation: Operation, source: Map, report: Findings) -> None:
     """`then: entries` needs entry sources, and entry sources need a rule that asks for them."""
     if operation.response is None:
         return
@@ -27,7 +27,7 @@ def entries_and_sources(operation: Operation, source: Map, report: Report) -> No
         )
 
 
-def reachable(operation: Operation, source: Map, report: Report) -> None:
+def reachable(operation: Operation, source: Map, report: Findings) -> None:
     """A rule is never met where an earlier one of the same list always holds when it does."""
     if operation.response is None:
         return
@@ -36,7 +36,7 @@ def reachable(operation: Operation, source: Map, report: Report) -> None:
         _reachable(entries.rules, ("response", "entries", str(index), "rules"), source, report)
 
 
-def _reachable(rules: Sequence[Rule], path: tuple[str, ...], source: Map, report: Report) -> None:
+def _reachable(rules: Sequence[Rule], path: tuple[str, ...], source: Map, report: Findings) -> None:
     for later, rule in enumerate(rules):
         for earlier in rules[:later]:
             if _list_of(earlier) == _list_of(rule) and _covers(earlier, rule):
@@ -65,7 +65,7 @@ def _within(span: tuple[int, int], spans: Sequence[tuple[int, int]]) -> bool:
     return any(low <= span[0] and span[1] <= high for low, high in spans)
 
 
-def decoded(operation: Operation, source: Map, report: Report) -> None:
+def decoded(operation: Operation, source: Map, report: Findings) -> None:
     """Where nothing is decoded, JMESPath has nothing to read."""
     response = operation.response
     if response is None or any(decoder != "none" for decoder in response.decode):
@@ -84,7 +84,7 @@ def decoded(operation: Operation, source: Map, report: Report) -> None:
             )
 
 
-def named_groups(operation: Operation, source: Map, report: Report) -> None:
+def named_groups(operation: Operation, source: Map, report: Findings) -> None:
     """With named groups in `text` or `header`, fields are read from them."""
     if operation.response is None:
         return
@@ -118,7 +118,7 @@ def _groups(each: Rule | EntrySource) -> list[str]:
     return [name for pattern in [*patterns, each.text or ""] for name in compile_pattern(pattern).names]
 
 
-def unique_matches(operation: Operation, source: Map, report: Report) -> None:
+def unique_matches(operation: Operation, source: Map, report: Findings) -> None:
     """With batching, a match must tell the messages of a batch apart, and the request must send what it compares."""
     if operation.response is None or operation.batching is None or not in_records(operation, "To"):
         return

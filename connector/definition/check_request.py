@@ -6,42 +6,42 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from connector.config_text.source import List, Map, Place, Source, Value, children
+from connector.config_text.source import List, Map, Place, PlacedValue, Value, children
 from connector.definition.addresses import is_public, literal
-from connector.definition.findings import Report
-from connector.definition.tree import Constant, Member, NoAuth, OAuth2, Object, Operation, Text
+from connector.definition.findings import Findings
+from connector.definition.tree import Constant, NoAuth, OAuth2, Object, ObjectMember, Operation, Text
 from connector.definition.walk import in_record, in_records, node_at, uses, where
 
 # ---- what must be there --------------------------------------------------------------------------------------------
 
 
-def has_method(operation: Operation, source: Map, report: Report) -> None:
+def has_method(operation: Operation, source: Map, report: Findings) -> None:
     """The method has no default."""
     if "method" not in source.members:
         report.error(source.place, "the key `method` is missing", "write method: POST")
 
 
-def has_url(operation: Operation, source: Map, report: Report) -> None:
+def has_url(operation: Operation, source: Map, report: Findings) -> None:
     """The URL has no default."""
     if "url" not in source.members:
         report.error(source.place, "the key `url` is missing", "write url: https://…")
 
 
-def method_takes_parameters(operation: Operation, source: Map, report: Report) -> None:
+def method_takes_parameters(operation: Operation, source: Map, report: Findings) -> None:
     """A GET has no body."""
     if operation.method == "GET" and operation.kind not in ("none", "pairs"):
         place = where(source, ("parameters", operation.kind))
         report.error(place, f"a GET has no {operation.kind} body", "write method: POST, or `pairs` for the query")
 
 
-def recipient(operation: Operation, source: Map, report: Report) -> None:
+def recipient(operation: Operation, source: Map, report: Findings) -> None:
     """`$$To` is mandatory."""
     if not any("To" in use.expression.names for use in uses(operation)):
         place = where(source, ("parameters",))
         report.error(place, "`$$To` is missing", "put it where the provider expects the phone number")
 
 
-def content(operation: Operation, source: Map, report: Report) -> None:
+def content(operation: Operation, source: Map, report: Findings) -> None:
     """`$$Body` or `$$TemplateID` is mandatory; a question about the body (`gsm`) does not send it."""
     for use in uses(operation):
         asks = any(call.filter.name == "gsm" for call in use.expression.filters)
@@ -59,7 +59,7 @@ _loopback = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?").fullmatch
 _outside_url = re.compile(r"[^\x21-\x7e]").search
 
 
-def url(operation: Operation, source: Map, report: Report) -> None:
+def url(operation: Operation, source: Map, report: Findings) -> None:
     """Scheme and host are constant; what is written is a URL as it is sent."""
     if "url" not in source.members:
         return
@@ -78,7 +78,7 @@ def url(operation: Operation, source: Map, report: Report) -> None:
         report.error(place, "a character that cannot stand in a URL", "percent-encode it: %20 for a space")
 
 
-def _origin(first: str, place: Place, report: Report, *, changes: bool) -> bool:
+def _origin(first: str, place: Place, report: Findings, *, changes: bool) -> bool:
     """Check scheme and host; `changes`: a replacement follows `first`."""
     match = _absolute.fullmatch(first)
     if changes and (match is None or match[3] is None):
@@ -99,7 +99,7 @@ def _origin(first: str, place: Place, report: Report, *, changes: bool) -> bool:
     return False
 
 
-def public_hosts(operation: Operation, source: Map, report: Report) -> None:
+def public_hosts(operation: Operation, source: Map, report: Findings) -> None:
     """Hosts written as addresses are public ones, wherever a URL stands; for definitions without `private_hosts`."""
     urls: list[tuple[Text | Constant, tuple[str, ...]]] = []
     if "url" in source.members:
@@ -128,11 +128,11 @@ _control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
 _OURS: Final = {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade"}
 
 
-def headers(operation: Operation, source: Map, report: Report) -> None:
+def headers(operation: Operation, source: Map, report: Findings) -> None:
     """Names and constant values that HTTP can carry; no header that the client writes itself."""
     seen: set[str] = set()
     for member in operation.headers.members:
-        if not isinstance(member, Member) or not isinstance(member.key, str):
+        if not isinstance(member, ObjectMember) or not isinstance(member.key, str):
             place = where(source, ("headers",))
             report.error(place, "a replacement stands in a header's name", "names are constant")
             continue
@@ -153,7 +153,7 @@ def headers(operation: Operation, source: Map, report: Report) -> None:
 # ---- batching ------------------------------------------------------------------------------------------------------
 
 
-def batching_keys(operation: Operation, source: Map, report: Report) -> None:
+def batching_keys(operation: Operation, source: Map, report: Findings) -> None:
     """Every key names something, no key stands inside another, and the recipient stands in one of them."""
     batching = operation.batching
     if batching is None:
@@ -177,10 +177,10 @@ def batching_keys(operation: Operation, source: Map, report: Report) -> None:
 def _names(operation: Operation) -> list[str]:
     if not isinstance(operation.body, Object):
         return ["."] if operation.body is not None else []
-    return [m.key for m in operation.body.members if isinstance(m, Member) and isinstance(m.key, str)]
+    return [m.key for m in operation.body.members if isinstance(m, ObjectMember) and isinstance(m.key, str)]
 
 
-def outside_records(operation: Operation, source: Map, report: Report) -> None:
+def outside_records(operation: Operation, source: Map, report: Findings) -> None:
     """What differs per message cannot stand outside the records: no two messages could share a batch."""
     if operation.batching is None or not in_records(operation, "To"):
         return
@@ -206,7 +206,7 @@ secret_name = re.compile(
 _SHORTEST: Final = 6  # shorter ones are switches, not secrets
 
 
-def inline_secrets(operation: Operation, source: Map, report: Report) -> None:
+def inline_secrets(operation: Operation, source: Map, report: Findings) -> None:
     """A secret typed into the file ends in the repository."""
     for name in ("auth", "headers", "query", "parameters"):
         if name in source.members:
@@ -221,7 +221,7 @@ def _typed(value: Value) -> bool:
     return isinstance(text, str) and len(text) >= _SHORTEST and "${" not in text and "$$" not in text
 
 
-def _scalars(source: Source) -> Iterator[tuple[str, Value]]:
+def _scalars(source: PlacedValue) -> Iterator[tuple[str, Value]]:
     """Keys and scalar values at every depth."""
     if isinstance(source, Map):
         for key, value in source.members.items():

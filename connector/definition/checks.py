@@ -12,11 +12,11 @@ from typing import Final
 
 from connector.config_text.source import Map
 from connector.definition import check_replies, check_request
-from connector.definition.findings import Report
+from connector.definition.findings import Findings
 from connector.definition.tree import Definition, Operation
 from connector.definition.walk import where
 
-Check = Callable[[Operation, Map, Report], None]
+Check = Callable[[Operation, Map, Findings], None]
 
 # What must be sound → the check.
 OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
@@ -39,7 +39,7 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedOperation:
     """An operation, its merged source, and the keys that hold something wrong."""
 
     operation: Operation
@@ -47,14 +47,16 @@ class Checked:
     broken: AbstractSet[str]
 
 
-def check_operation(checked: Checked, report: Report) -> None:
+def check_operation(checked: CheckedOperation, report: Findings) -> None:
     """Check one operation against its source."""
     for needs, check in OPERATION_CHECKS:
         if not needs & checked.broken:
             check(checked.operation, checked.source, report)
 
 
-def check_definition(definition: Definition, source: Map, operations: Sequence[Checked], report: Report) -> None:
+def check_definition(
+    definition: Definition, source: Map, operations: Sequence[CheckedOperation], report: Findings
+) -> None:
     """Check what holds for all operations together, and the keys of the whole."""
     seen: set[str] = set()
     for index, each in enumerate(operations):
@@ -74,7 +76,7 @@ def check_definition(definition: Definition, source: Map, operations: Sequence[C
         report.error(where(source, ("failover",)), "it fails over to itself", "name other definitions")
 
 
-def _way_on(each: Checked, report: Report, *, last: bool) -> None:
+def _way_on(each: CheckedOperation, report: Findings, *, last: bool) -> None:
     """What an operation leaves goes to the next one: there must be one, and something must be left."""
     operation = each.operation
     least = operation.batching.min_records if operation.batching is not None else 1

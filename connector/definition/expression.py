@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Final
 
-from connector.definition.arguments import MISSING, ExpressionError, Filter, Step
+from connector.definition.arguments import MISSING, ExpressionError, Filter, FilterStep
 from connector.definition.system import SYSTEM_NAMES
 from connector.errors import MessageError
 from connector.model import Batch, Message
 
-__all__ = ["CALLS", "MISSING", "Call", "Expression", "ExpressionError", "Head"]
+__all__ = ["CALLS", "MISSING", "Expression", "ExpressionError", "FilterCall", "Head"]
 
-Read = Callable[[Message, Batch], Any]
+ReadValue = Callable[[Message, Batch], Any]
 Column = Callable[[Sequence[Message]], list[Any] | None]
 
 # Calls, so that they can never collide with a custom name.
-CALLS: Final[dict[str, Read]] = {
+CALLS: Final[dict[str, ReadValue]] = {
     "message_id": lambda message, _: message.message_id,
     "seq": lambda _, batch: batch.seq,
     "batch_id": lambda _, batch: batch.id,
@@ -36,7 +36,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FilterCall:
     """One filter with its arguments: constants, or expressions evaluated per message."""
 
     filter: Filter
@@ -63,7 +63,7 @@ class Expression:
 
     source: str
     head: Head
-    filters: tuple[Call, ...] = ()
+    filters: tuple[FilterCall, ...] = ()
     optional: bool = False
     names: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
@@ -75,7 +75,7 @@ class Expression:
         bare = self.head.kind == "name" and not self.filters and not self.optional
         return f"$${self.source}" if bare else f"$${{{self.source}}}"
 
-    def compile(self) -> Read:
+    def compile(self) -> ReadValue:
         """A function of (message, batch) that gives the value, or MISSING where there is none.
 
         No value is missing, null or ""; after a `default` whatever it gave is kept. The function raises MessageError
@@ -139,7 +139,7 @@ class Expression:
 # ---- evaluation: closures ------------------------------------------------------------------------------------------
 
 
-def _read_head(head: Head) -> Read:
+def _read_head(head: Head) -> ReadValue:
     if head.kind == "literal":
         literal: Any = head.text or MISSING
         return lambda message, batch: literal
@@ -167,14 +167,14 @@ def _read_head(head: Head) -> Read:
     return read_field
 
 
-def _read_filtered(written: str, read: Read, call: Call, *, keep_empty: bool) -> Read:
+def _read_filtered(written: str, read: ReadValue, call: FilterCall, *, keep_empty: bool) -> ReadValue:
     """`read`, then one filter. Before a `default` nothing but values pass; from it on, what it gave is kept."""
     takes_missing = call.filter.name == "default"
     place = f"{written}: {call.filter.name}"
     step = call.filter.build(*call.arguments) if call.constant else None
     sources = [a.compile() if isinstance(a, Expression) else None for a in call.arguments]
 
-    def build(message: Message, batch: Batch) -> Step:
+    def build(message: Message, batch: Batch) -> FilterStep:
         """The filter with this message's arguments."""
         arguments = [
             argument if source is None else source(message, batch)

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from connector.definition.arguments import ExpressionError, bind
-from connector.definition.expression import CALLS, Call, Expression, Head
+from connector.definition.expression import CALLS, Expression, FilterCall, Head
 from connector.definition.filters import FILTERS
 from connector.definition.system import SYSTEM_NAMES
 
@@ -84,12 +84,12 @@ def parse(source: str) -> Expression:
 
 def _parse(source: str, offset: int) -> Expression:
     try:
-        return _Parser(source).expression()
+        return _ExpressionParser(source).expression()
     except ExpressionError as error:
         raise ExpressionError(error.message, error.remedy, error.position + offset) from None
 
 
-class _Parser:
+class _ExpressionParser:
     """Recursive descent over the tokens of one expression."""
 
     def __init__(self, source: str) -> None:
@@ -137,7 +137,7 @@ class _Parser:
         if self.depth > DEPTH:
             raise ExpressionError(f"more than {DEPTH} expressions inside one another", "write fewer", start)
         head = self.head()
-        filters: list[Call] = []
+        filters: list[FilterCall] = []
         while self.accept("|"):
             position = self.tokens[self.index][2]
             if filters and filters[-1].filter.name == "raw":
@@ -176,7 +176,7 @@ class _Parser:
             )
         return Head("name", text)
 
-    def filter(self, position: int) -> Call:
+    def filter(self, position: int) -> FilterCall:
         kind, name, _ = self.next()
         if kind != "name":
             raise ExpressionError("a filter's name must follow `|`", "write one, like digits, or take | away", position)
@@ -193,7 +193,7 @@ class _Parser:
                     self.expect(",", f"arguments of `{name}` are separated by `,` and end with `)`")
                 self.argument(name, positional, keyed)
         try:
-            return Call(FILTERS[name], bind(FILTERS[name], positional, keyed, Expression))
+            return FilterCall(FILTERS[name], bind(FILTERS[name], positional, keyed, Expression))
         except ExpressionError as error:
             raise ExpressionError(error.message, error.remedy, position) from None
 

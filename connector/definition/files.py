@@ -9,9 +9,9 @@ from typing import Final
 
 from connector.config_text.json_text import read_json
 from connector.config_text.regular_file import FileError, read_regular
-from connector.config_text.source import List, Map, Place, Source, Value
+from connector.config_text.source import List, Map, Place, PlacedValue, Value
 from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
-from connector.definition.findings import Report
+from connector.definition.findings import Findings
 from connector.definition.merge import merge, without
 from connector.definition.shape import near, shown
 from connector.errors import DefinitionError, Problem
@@ -86,7 +86,7 @@ def _definitions_in(folder: Path) -> Iterator[Path]:
     return (file for file in folder.iterdir() if file.suffix in SUFFIXES and file.is_file())
 
 
-def read_extended(file: Path, report: Report, folders: list[Path], seen: tuple[Path, ...]) -> Map | None:
+def read_extended(file: Path, report: Findings, folders: list[Path], seen: tuple[Path, ...]) -> Map | None:
     """The file merged over what it extends; None when something cannot be read."""
     source = _read_file(file, report)
     if source is None:
@@ -112,7 +112,7 @@ def read_extended(file: Path, report: Report, folders: list[Path], seen: tuple[P
     return merged
 
 
-def _base(named: Source, folders: list[Path], file: Path, trail: tuple[Path, ...]) -> Path:
+def _base(named: PlacedValue, folders: list[Path], file: Path, trail: tuple[Path, ...]) -> Path:
     """The file that `extends` names: never one that is being read already. Raises DefinitionError."""
     name = named.text if isinstance(named, Value) else ""
     if not name:
@@ -147,7 +147,7 @@ def _beside(path: Path, file: Path) -> bool:
         return False
 
 
-def _read_file(file: Path, report: Report) -> Map | None:
+def _read_file(file: Path, report: Findings) -> Map | None:
     """The map a file holds; None, and problems, where it cannot be read."""
     place = Place(str(file))
     try:
@@ -175,7 +175,7 @@ def _read_file(file: Path, report: Report) -> Map | None:
     return None
 
 
-def _pasted(source: Map, report: Report) -> Map:
+def _pasted(source: Map, report: Findings) -> Map:
     """`parameters.json` texts as structures, here and in every operation, so that they can be merged."""
     members = dict(source.members)
     parameters = members.get("parameters")

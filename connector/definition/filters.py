@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from connector.definition.arguments import MISSING, ExpressionError, Filter, Parameter, Step
+from connector.definition.arguments import MISSING, ExpressionError, Filter, FilterStep, Parameter
 from connector.definition.gsm import is_gsm
 from connector.errors import MessageError
 
@@ -80,7 +80,7 @@ def _e164(value: Any) -> str:
     return "+" + number
 
 
-def _national(code: Any) -> Step:
+def _national(code: Any) -> FilterStep:
     prefix = str(code)
     if not re.fullmatch("[1-9][0-9]{0,3}", prefix):
         raise ExpressionError("`cc` of `national` must be a country code", "write national(91)")
@@ -131,7 +131,7 @@ def _bool01(value: Any) -> int:
 # ---- structure -----------------------------------------------------------------------------------------------------
 
 
-def _join(separator: str) -> Step:
+def _join(separator: str) -> FilterStep:
     def join(value: Any) -> str:
         if isinstance(value, dict):
             raise MessageError("takes a list")
@@ -150,12 +150,12 @@ def _lists(value: Any) -> dict[str, Any]:
     }
 
 
-def _under(key: Any) -> Step:
+def _under(key: Any) -> FilterStep:
     text = _scalar(key)
     return lambda value: {name: {text: item} for name, item in _object(value).items()}
 
 
-def _get(name: Any) -> Step:
+def _get(name: Any) -> FilterStep:
     def get(value: Any) -> Any:
         if isinstance(value, list) and type(name) is int:
             return value[name] if name < len(value) else None
@@ -166,24 +166,24 @@ def _get(name: Any) -> Step:
     return get
 
 
-def _default(fallback: Any) -> Step:
+def _default(fallback: Any) -> FilterStep:
     return lambda value: fallback if value is MISSING or value is None or value == "" else value
 
 
 # ---- text ----------------------------------------------------------------------------------------------------------
 
 
-def _replace(old: str, new: str) -> Step:
+def _replace(old: str, new: str) -> FilterStep:
     if not old:
         raise ExpressionError("`a` of `replace` is empty", "name the text to replace")
     return lambda value: _scalar(value).replace(old, new)
 
 
-def _map(pairs: dict[str, Any]) -> Step:
+def _map(pairs: dict[str, Any]) -> FilterStep:
     return lambda value: pairs.get(_scalar(value), MISSING)
 
 
-def _gsm(yes: Any, no: Any) -> Step:
+def _gsm(yes: Any, no: Any) -> FilterStep:
     return lambda value: yes if is_gsm(_scalar(value)) else no
 
 
@@ -201,7 +201,7 @@ _FORMATS: Final[dict[str, Callable[[datetime], Any]]] = {
 _strftime = re.compile(r"(?:[^%]|%[aAbBdHIjmMpSyYzZf%])*", re.DOTALL).fullmatch
 
 
-def _date(format_: str, zone: str) -> Step:
+def _date(format_: str, zone: str) -> FilterStep:
     if format_ not in _FORMATS and ("%" not in format_ or _strftime(format_) is None):
         raise ExpressionError(
             f"`format` of `date` is not understood: '{format_}'",
@@ -241,7 +241,7 @@ def _hash32(value: Any) -> int:
     return int.from_bytes(digest) & 0x7FFF_FFFF
 
 
-def _ref(length: int) -> Step:
+def _ref(length: int) -> FilterStep:
     fits = re.compile(f"[A-Za-z0-9_-]{{1,{length}}}").fullmatch
 
     def ref(value: Any) -> str:
@@ -257,7 +257,7 @@ def _ref(length: int) -> Step:
 # ---- the table -----------------------------------------------------------------------------------------------------
 
 
-def _plain(step: Step) -> Callable[[], Step]:
+def _plain(step: FilterStep) -> Callable[[], FilterStep]:
     return lambda: step
 
 
@@ -267,7 +267,7 @@ def _whole_parameter(low: int, high: int) -> Parameter:
 
 def _add(
     name: str,
-    build: Callable[..., Step],
+    build: Callable[..., FilterStep],
     about: str,
     *parameters: Parameter,
     keyed: bool = False,

@@ -13,7 +13,7 @@ from connector.errors import Problem
 PROBLEMS: Final = 100  # named one by one, of errors and of warnings; the rest is counted
 
 
-class Report:
+class Findings:
     """Errors, warnings and secrets of one definition.
 
     Attributes:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from connector.config_text.source import Source
-from connector.definition.findings import Report
+from connector.config_text.source import PlacedValue
+from connector.definition.findings import Findings
 from connector.definition.jmes_checks import OVER_REPLIES, STANDARD, operands, slips
-from connector.definition.jmes_parse import Node, PathSyntaxError, parse
+from connector.definition.jmes_parse import AstNode, PathSyntaxError, parse
 from connector.definition.shape import Schema, Shape, near, scalar_text, shown
 from connector.model import Message
 
@@ -18,14 +18,14 @@ _FIELDS: Final = ("field", "subexpression", "index_expression", "current")
 _LEFTMOST: Final = ("subexpression", "index_expression", "projection", "value_projection", "filter_projection", "pipe")
 
 
-class Path(Shape):
+class JmesPath(Shape):
     """A JMESPath expression; gives its source."""
 
     functions = OVER_REPLIES
     condition = False  # its truth is asked
     bare_fields = True  # it may be nothing but a field: a condition over replies may not, as 0 counts as true
 
-    def read(self, source: Source, report: Report) -> str | None:
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
         text = scalar_text(source, report)
         if text is None:
             return None
@@ -61,20 +61,20 @@ def _where(position: int | None) -> str:
     return "" if position is None else f" at character {position + 1}"
 
 
-class Predicate(Path):
+class Predicate(JmesPath):
     """A JMESPath expression whose truth is asked."""
 
     condition = True
     bare_fields = False
 
 
-class OverMessage(Path):
+class OverMessage(JmesPath):
     """A JMESPath expression over a message: its fields are known, and the functions are the standard ones."""
 
     functions = STANDARD
     condition = True
 
-    def read(self, source: Source, report: Report) -> str | None:
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
         text = super().read(source, report)
         for name in _roots(parse(text)) if text is not None else ():
             if name not in Message.__struct_fields__:
@@ -86,7 +86,7 @@ class OverMessage(Path):
         return text
 
 
-def _roots(node: Node) -> Iterator[str]:
+def _roots(node: AstNode) -> Iterator[str]:
     """Names of the fields that are read from the message itself."""
     if node["type"] == "field":
         yield node["value"]

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from jmespath.functions import Functions
 
-from connector.definition.jmes_parse import Node
+from connector.definition.jmes_parse import AstNode
 
 ANY: Final[tuple[str, ...]] = ()
 
@@ -63,7 +63,7 @@ class Slip:
     certain: bool = True
 
 
-def slips(tree: Node, text: str, functions: dict[str, Signature], *, condition: bool) -> Iterator[Slip]:
+def slips(tree: AstNode, text: str, functions: dict[str, Signature], *, condition: bool) -> Iterator[Slip]:
     """What the expression `text` does not say. `condition`: its truth is asked."""
     for node in walk(tree):
         match node["type"]:
@@ -79,7 +79,7 @@ def slips(tree: Node, text: str, functions: dict[str, Signature], *, condition: 
         yield from _condition(tree, text)
 
 
-def walk(node: Node) -> Iterator[Node]:
+def walk(node: AstNode) -> Iterator[AstNode]:
     """A node and everything below it, in the order of the text."""
     yield node
     for child in node["children"]:
@@ -87,7 +87,7 @@ def walk(node: Node) -> Iterator[Node]:
             yield from walk(child)
 
 
-def operands(node: Node) -> Iterator[Node]:
+def operands(node: AstNode) -> Iterator[AstNode]:
     """What and, or, not combine."""
     if node["type"] in _BOOLEAN:
         for child in node["children"]:
@@ -99,7 +99,7 @@ def operands(node: Node) -> Iterator[Node]:
 # ---- names that read as constants ----------------------------------------------------------------------------------
 
 
-def _bare_word(node: Node, text: str) -> Iterator[Slip]:
+def _bare_word(node: AstNode, text: str) -> Iterator[Slip]:
     """`true`, `false`, `null` without backticks, and as Python writes them."""
     written = _WORDS.get(node["value"].lower())
     if written is None or node["quoted"] or node["member"]:
@@ -111,7 +111,7 @@ def _bare_word(node: Node, text: str) -> Iterator[Slip]:
     )
 
 
-def _comparison(node: Node, text: str) -> Iterator[Slip]:
+def _comparison(node: AstNode, text: str) -> Iterator[Slip]:
     left, right = node["children"]
     for one, other in ((right, left), (left, right)):
         if _quoted(one) and not _constant(other):
@@ -129,7 +129,7 @@ def _comparison(node: Node, text: str) -> Iterator[Slip]:
             )
 
 
-def _calls(node: Node, text: str, functions: dict[str, Signature]) -> Iterator[Slip]:
+def _calls(node: AstNode, text: str, functions: dict[str, Signature]) -> Iterator[Slip]:
     name, given = node["value"], node["children"]
     if name not in functions:
         near = get_close_matches(name, sorted(functions), n=1)
@@ -163,7 +163,7 @@ def _usage(name: str, kinds: tuple[tuple[str, ...], ...], *, variadic: bool) -> 
     return f"{name}({', '.join(each or 'value' for each in written)}{', …' * variadic})"
 
 
-def _text_argument(node: Node, beside: Node | None, text: str) -> Iterator[Slip]:
+def _text_argument(node: AstNode, beside: AstNode | None, text: str) -> Iterator[Slip]:
     """An argument that is a text nearly always; `beside`: what it is looked for in."""
     if beside is not None and _constant(beside):
         return
@@ -173,7 +173,7 @@ def _text_argument(node: Node, beside: Node | None, text: str) -> Iterator[Slip]
         yield _two_fields(node, text)
 
 
-def _in_double_quotes(node: Node, text: str) -> Slip:
+def _in_double_quotes(node: AstNode, text: str) -> Slip:
     quoted = text[node["start"] : node["end"]]
     return Slip(
         f"`{quoted}` is a field here: double quotes name fields",
@@ -182,7 +182,7 @@ def _in_double_quotes(node: Node, text: str) -> Slip:
     )
 
 
-def _two_fields(node: Node, text: str) -> Slip:
+def _two_fields(node: AstNode, text: str) -> Slip:
     name = node["value"]
     return Slip(
         f"`{name}` is a field here, not a text",
@@ -195,7 +195,7 @@ def _two_fields(node: Node, text: str) -> Slip:
 # ---- what is asked for its truth -----------------------------------------------------------------------------------
 
 
-def _condition(tree: Node, text: str) -> Iterator[Slip]:
+def _condition(tree: AstNode, text: str) -> Iterator[Slip]:
     """A constant is as true of every reply: `a == 'b' || 'c'` always holds."""
     for node in operands(tree):
         if node["type"] != "literal" or (node is tree and isinstance(node["value"], bool)):
@@ -212,17 +212,17 @@ def _condition(tree: Node, text: str) -> Iterator[Slip]:
 # ---- nodes ---------------------------------------------------------------------------------------------------------
 
 
-def _quoted(node: Node) -> bool:
+def _quoted(node: AstNode) -> bool:
     return bool(node["type"] == "field" and node["quoted"] and not node["member"])
 
 
-def _word(node: Node) -> bool:
+def _word(node: AstNode) -> bool:
     """A bare name that is no `true`, `false`, `null`, which have a word of their own."""
     named = node["type"] == "field" and not node["quoted"] and not node["member"]
     return named and node["value"].lower() not in _WORDS
 
 
-def _constant(node: Node) -> bool:
+def _constant(node: AstNode) -> bool:
     """A literal, or a list of nothing else."""
     if node["type"] == "multi_select_list":
         return all(_constant(child) for child in node["children"])
@@ -234,7 +234,7 @@ def _as_text(value: str) -> str:
     return f"'{escaped}'"
 
 
-def _instead(text: str, node: Node, written: str) -> str:
+def _instead(text: str, node: AstNode, written: str) -> str:
     """The expression with something else in the place of `node`; of a long one only that."""
     whole = text[: node["start"]] + written + text[node["end"] :]
     return whole if len(whole) <= SHOWN else written

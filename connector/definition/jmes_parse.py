@@ -20,7 +20,7 @@ LEVELS: Final = 100  # parts inside one another; `a || b || c` nests to the left
 
 # The library's tree: dicts with `type`, `children` and sometimes `value`. Fields and literals have `start` and `end` as
 # well, their place in the expression; fields also `quoted` and, where they follow a dot, `member`.
-Node = Any
+AstNode = Any
 
 
 _written = re.compile(r"""\w+|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`""", re.DOTALL).match
@@ -45,7 +45,7 @@ class PathSyntaxError(Exception):
 
 
 @lru_cache(maxsize=2_048)
-def parse(text: str) -> Node:
+def parse(text: str) -> AstNode:
     """The expression's tree. Raises PathSyntaxError.
 
     The tree is shared: nobody changes it.
@@ -77,7 +77,7 @@ def _too_deep() -> PathSyntaxError:
     return PathSyntaxError(f"has more than {LEVELS} parts inside one another", remedy)
 
 
-def _levels(tree: Node) -> int:
+def _levels(tree: AstNode) -> int:
     """How many nodes stand inside one another; counted without recursion."""
     deepest, open_ = 0, [(tree, 1)]
     while open_:
@@ -93,38 +93,38 @@ _Library: Any = jmespath.parser.Parser  # the stubs leave its own methods out; t
 class _Parser(_Library):  # type: ignore[misc]
     """The library's parser, which counts how deep it is and remembers the tokens of names and constants."""
 
-    def tree(self, text: str) -> Node:
+    def tree(self, text: str) -> AstNode:
         self._levels = 0
         self._members: set[int] = set()
         self._text = text
-        tree: Node = self._do_parse(text).parsed
+        tree: AstNode = self._do_parse(text).parsed
         return tree
 
-    def _expression(self, binding_power: int = 0) -> Node:
+    def _expression(self, binding_power: int = 0) -> AstNode:
         self._levels += 1
         if self._levels > LEVELS:
             raise _too_deep()
-        node: Node = super()._expression(binding_power)
+        node: AstNode = super()._expression(binding_power)
         self._levels -= 1
         return node
 
-    def _parse_dot_rhs(self, binding_power: int) -> Node:
+    def _parse_dot_rhs(self, binding_power: int) -> AstNode:
         self._members.add(self._lookahead_token(0)["start"])
-        node: Node = super()._parse_dot_rhs(binding_power)
+        node: AstNode = super()._parse_dot_rhs(binding_power)
         return node
 
-    def _token_nud_unquoted_identifier(self, token: dict[str, Any]) -> Node:
+    def _token_nud_unquoted_identifier(self, token: dict[str, Any]) -> AstNode:
         return self._field(token, quoted=False)
 
-    def _token_nud_quoted_identifier(self, token: dict[str, Any]) -> Node:
+    def _token_nud_quoted_identifier(self, token: dict[str, Any]) -> AstNode:
         super()._token_nud_quoted_identifier(token)
         return self._field(token, quoted=True)
 
-    def _field(self, token: dict[str, Any], *, quoted: bool) -> Node:
+    def _field(self, token: dict[str, Any], *, quoted: bool) -> AstNode:
         member = token["start"] in self._members
         return {**ast.field(token["value"]), "quoted": quoted, "member": member, **self._place(token)}
 
-    def _token_nud_literal(self, token: dict[str, Any]) -> Node:
+    def _token_nud_literal(self, token: dict[str, Any]) -> AstNode:
         return {**ast.literal(token["value"]), **self._place(token)}
 
     def _place(self, token: dict[str, Any]) -> dict[str, int]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from connector.config_text.environment import Environment
-from connector.config_text.source import List, Map, Place, Source
+from connector.config_text.source import List, Map, Place, PlacedValue
 from connector.definition.build import build_http, build_limits, build_operation, build_retry, build_unknown_run
-from connector.definition.checks import Checked, check_definition, check_operation
+from connector.definition.checks import CheckedOperation, check_definition, check_operation
 from connector.definition.files import CATALOGUE, definition_files, find, read_extended
-from connector.definition.findings import Report
+from connector.definition.findings import Findings
 from connector.definition.keys import DEFINITION, NAME_HINT, OPERATION, is_name
 from connector.definition.merge import merge, only, without
 from connector.definition.tls_files import digest
@@ -38,7 +38,7 @@ def load(path_or_name: str | Path, *, environment: Environment, folder: Path | N
     Raises DefinitionError with every problem. What only looks like a slip is in `Definition.warnings`.
     """
     file = find(path_or_name, [folder] if folder is not None else [])
-    report = Report(environment, str(file))
+    report = Findings(environment, str(file))
     try:
         source = read_extended(file, report, [folder] if folder is not None else [], ())
         definition = None if source is None else _compile(source, file, report)
@@ -99,7 +99,7 @@ def _load_each(files: list[Path], environment: Environment) -> list[Definition]:
 # ---- compiling -----------------------------------------------------------------------------------------------------
 
 
-def _name_of(file: Path, report: Report) -> str:
+def _name_of(file: Path, report: Findings) -> str:
     """What a definition without `name` is called: it obeys the same rule."""
     if not is_name(file.stem):
         message = f"the file is called {file.stem[:64]!r}, which is not a valid name for a definition"
@@ -107,19 +107,19 @@ def _name_of(file: Path, report: Report) -> str:
     return file.stem
 
 
-def _compile(source: Map, file: Path, report: Report) -> Definition:
+def _compile(source: Map, file: Path, report: Findings) -> Definition:
     # What an operation can inherit is read where it is inherited, once per operation.
     top = only(source, *INHERITED)
     whole = DEFINITION.read_map(without(source, *INHERITED, "operations"), report)
     listed = source.members.get("operations")
     merged = [("", top)] if listed is None else _operations(listed, top, report)
-    checked: list[Checked] = []
+    checked: list[CheckedOperation] = []
     for path, one in merged:
         read = OPERATION.read_map(one, report)
         read.broken |= whole.broken
         default = "send" if not path else f"operation{path[len('operations[') : -1]}"
         operation = build_operation(read, read.get("name") or default, path)
-        checked.append(Checked(operation, one, read.broken))
+        checked.append(CheckedOperation(operation, one, read.broken))
     http = build_http(whole.get("http"))
     definition = Definition(
         name=whole.get("name") or (file.stem if "name" in source.members else _name_of(file, report)),
@@ -142,7 +142,7 @@ def _compile(source: Map, file: Path, report: Report) -> Definition:
     return replace(definition, warnings=(*report.warnings, *report.left_out_warnings()), source=source)
 
 
-def _operations(listed: Source, top: Map, report: Report) -> list[tuple[str, Map]]:
+def _operations(listed: PlacedValue, top: Map, report: Findings) -> list[tuple[str, Map]]:
     """Each operation merged over the top level."""
     if not isinstance(listed, List) or not listed.items:
         report.error(listed.place, "`operations` is a list of at least one", "begin each operation with `- name: …`")

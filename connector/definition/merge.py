@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from connector.config_text.source import List, Map, Source, Value
+from connector.config_text.source import List, Map, PlacedValue, Value
 
 KINDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("parameters",): ("pairs", "json", "xml", "text"),
@@ -19,7 +19,7 @@ JOINED: Final = ("response", "rules")
 NAMED: Final = ("operations",)
 
 
-def merge(base: Source | None, patch: Source, path: tuple[str, ...] = ()) -> Source:
+def merge(base: PlacedValue | None, patch: PlacedValue, path: tuple[str, ...] = ()) -> PlacedValue:
     """`patch` applied to `base`; places stay those of the file each value came from."""
     if path == JOINED and isinstance(base, List) and isinstance(patch, List):
         return List((*patch.items, *base.items), patch.place)
@@ -41,8 +41,8 @@ def merge(base: Source | None, patch: Source, path: tuple[str, ...] = ()) -> Sou
 
 def _by_name(base: List, patch: List) -> List:
     """Two lists of operations. One without a name, or with that of an earlier one in its list, stands for itself."""
-    nearer: dict[str, Source] = {}
-    own: list[Source] = []
+    nearer: dict[str, PlacedValue] = {}
+    own: list[PlacedValue] = []
     known = {_name(item) for item in base.items} - {""}
     for item in patch.items:
         name = _name(item)
@@ -54,7 +54,7 @@ def _by_name(base: List, patch: List) -> List:
     return List((*own, *kept), patch.place)
 
 
-def _name(item: Source) -> str:
+def _name(item: PlacedValue) -> str:
     named = item.members.get("name") if isinstance(item, Map) else None
     return named.text if isinstance(named, Value) else ""
 

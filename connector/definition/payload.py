@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from typing import Final, Literal, cast
 
-from connector.config_text.source import List, Map, Place, Source, Value
+from connector.config_text.source import List, Map, Place, PlacedValue, Value
 from connector.definition.expression import Expression
-from connector.definition.findings import Report
-from connector.definition.tree import (
-    Array,
-    Constant,
-    Encoded,
-    Member,
-    Node,
-    Object,
-    Replacement,
-    Spread,
-    Text,
-)
+from connector.definition.findings import Findings
+from connector.definition.tree import Array, Constant, Encoded, Node, Object, ObjectMember, Replacement, Spread, Text
 
 SPREAD: Final = "..."
 ENCODINGS: Final = ("$json", "$form", "$xml")
 
 
-def read_node(source: Source, report: Report) -> Node | None:
+def read_node(source: PlacedValue, report: Findings) -> Node | None:
     """The node of a payload; None where it is left out (nothing but an optional reference that is not set)."""
     if isinstance(source, Value):
         return read_scalar(source, report)
@@ -43,9 +33,9 @@ def read_node(source: Source, report: Report) -> Node | None:
     return read_object(source, report)
 
 
-def read_object(source: Map, report: Report) -> Object | None:
+def read_object(source: Map, report: Findings) -> Object | None:
     """A map as an object; None where everything in it is left out."""
-    members: list[Member | Spread] = []
+    members: list[ObjectMember | Spread] = []
     for key, value in source.members.items():
         place = source.keys[key]
         if key == SPREAD:
@@ -56,11 +46,11 @@ def read_object(source: Map, report: Report) -> Object | None:
         node = read_node(value, report)
         name = read_key(key, place, report)
         if node is not None:
-            members.append(Member(name, node))
+            members.append(ObjectMember(name, node))
     return Object(tuple(members)) if members or not source.members else None
 
 
-def read_scalar(value: Value, report: Report) -> Constant | Replacement | Text | None:
+def read_scalar(value: Value, report: Findings) -> Constant | Replacement | Text | None:
     """A scalar: a constant, one replacement that keeps its type, or text with replacements inside."""
     if not isinstance(value.data, str):
         return Constant(value.data, None if value.data is None or isinstance(value.data, bool) else value.text)
@@ -70,7 +60,7 @@ def read_scalar(value: Value, report: Report) -> Constant | Replacement | Text |
     return _of_parts(parts)
 
 
-def read_key(key: str, place: Place, report: Report) -> str | Replacement | Text:
+def read_key(key: str, place: Place, report: Findings) -> str | Replacement | Text:
     """A key: text, or one with replacements inside."""
     parts = report.parts(Value(key, key, place))
     if parts is None:
@@ -88,7 +78,7 @@ def _of_parts(parts: tuple[str | Expression, ...]) -> Constant | Replacement | T
     return Text(parts)
 
 
-def _encoded(key: str, source: Map, report: Report) -> Node | None:
+def _encoded(key: str, source: Map, report: Findings) -> Node | None:
     inner = source.members[key]
     if key != "$json" and not isinstance(inner, Map):
         report.error(inner.place, f"`{key}` takes a map", "write the fields under it")
@@ -96,7 +86,7 @@ def _encoded(key: str, source: Map, report: Report) -> Node | None:
     return None if node is None else Encoded(cast(Literal["json", "form", "xml"], key[1:]), node)
 
 
-def _spread(value: Source, report: Report) -> list[Spread]:
+def _spread(value: PlacedValue, report: Findings) -> list[Spread]:
     if isinstance(value, Value) and isinstance(value.data, str):
         parts = report.parts(value)
         if parts is not None and len(parts) == 1 and isinstance(parts[0], Expression):

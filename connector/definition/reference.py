@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from connector.definition import keys, replies
 from connector.definition.filters import FILTERS
-from connector.definition.shape import Key, Kinds, Record, Shape
+from connector.definition.shape import Kinds, MapKey, Record, Shape
 
 _block = re.compile(r"(<!-- table: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -32,7 +32,7 @@ def _keys(shape: Shape) -> Callable[[], str]:
     return table
 
 
-def _row(key: Key) -> tuple[str, str, str]:
+def _row(key: MapKey) -> tuple[str, str, str]:
     about = f"**Required.** {key.about}" if key.required else key.about
     return f"`{key.name}`", about, "" if key.example is None else f"`{_flow(key.example)}`"
 

@@ -5,22 +5,29 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from connector.config_text.source import Map, Place, Source
-from connector.definition.findings import Report
-from connector.definition.jmes import Path, Predicate
-from connector.definition.shape import Choice, Key, ListOf, MapOf, Record, Schema, Shape
+from connector.config_text.source import Map, Place, PlacedValue
+from connector.definition.findings import Findings
+from connector.definition.jmes import JmesPath, Predicate
+from connector.definition.shape import Choice, ListOf, MapKey, MapOf, Record, Schema, Shape
 from connector.definition.tree import EntrySource, Match, Response, Rule
-from connector.definition.words import After, MatchShape, Regex, Statuses, Until
+from connector.definition.words import After, MatchShape, RegexText, Statuses, Until
 
 ENTRY_OUTCOMES: Final = ("accept", "reject", "retry", "throttle", "pause", "defer", "uncertain", "unknown")
 OUTCOMES: Final = (*ENTRY_OUTCOMES, "split", "entries")
 
 _SAID = (
-    Key("id", Path(), "Where the provider's id stands: the message's without batching, the batch's with it.", "api_id"),
-    Key("code", Path(), "Where the provider's code stands; goes into the result as text.", "error.code"),
-    Key("reason", Path(), "Where the provider's words stand; a constant is written `'in quotes'`.", "error.message"),
-    Key("after", After(), "Wait at least this long before sending again: a duration, or where it stands.", "30s"),
-    Key(
+    MapKey(
+        "id",
+        JmesPath(),
+        "Where the provider's id stands: the message's without batching, the batch's with it.",
+        "api_id",
+    ),
+    MapKey("code", JmesPath(), "Where the provider's code stands; goes into the result as text.", "error.code"),
+    MapKey(
+        "reason", JmesPath(), "Where the provider's words stand; a constant is written `'in quotes'`.", "error.message"
+    ),
+    MapKey("after", After(), "Wait at least this long before sending again: a duration, or where it stands.", "30s"),
+    MapKey(
         "until",
         Until(),
         "With `defer`: the time before which nothing is sent, or where it stands.",
@@ -29,15 +36,20 @@ _SAID = (
 )
 
 _CONDITIONS = (
-    Key("status", Statuses(), "HTTP statuses: `200`, `4xx`, `500-599`, or a list of them.", [200, "4xx"]),
-    Key("header", MapOf(Regex()), "Header names and regular expressions found in their values.", {"X-Error": "quota"}),
-    Key(
+    MapKey("status", Statuses(), "HTTP statuses: `200`, `4xx`, `500-599`, or a list of them.", [200, "4xx"]),
+    MapKey(
+        "header",
+        MapOf(RegexText()),
+        "Header names and regular expressions found in their values.",
+        {"X-Error": "quota"},
+    ),
+    MapKey(
         "text",
-        Regex(),
+        RegexText(),
         "A regular expression found in the reply; its named groups are what `id`, … read.",
         "^OK (?P<id>.+)",
     ),
-    Key("when", Predicate(), "JMESPath over the decoded reply, or over the entry.", "status == 'success'"),
+    MapKey("when", Predicate(), "JMESPath over the decoded reply, or over the entry.", "status == 'success'"),
 )
 
 
@@ -48,9 +60,9 @@ class RuleShape(Shape):
         outcomes = ENTRY_OUTCOMES if of_entry else OUTCOMES
         conditions = _CONDITIONS[-1:] if of_entry else _CONDITIONS
         about = "What it means."
-        self.record = Record(*conditions, Key("then", Choice(*outcomes), about, "accept", required=True), *_SAID)
+        self.record = Record(*conditions, MapKey("then", Choice(*outcomes), about, "accept", required=True), *_SAID)
 
-    def read(self, source: Source, report: Report) -> Rule | None:
+    def read(self, source: PlacedValue, report: Findings) -> Rule | None:
         read = self.record.read(source, report)
         if read is None:
             return None
@@ -76,20 +88,20 @@ class EntryShape(Shape):
 
     def __init__(self) -> None:
         self.record = Record(
-            Key("each", Path(), "JMESPath of the list of entries.", "messages"),
-            Key(
+            MapKey("each", JmesPath(), "JMESPath of the list of entries.", "messages"),
+            MapKey(
                 "text",
-                Regex(),
+                RegexText(),
                 "A regular expression; every place it is found is an entry with its named groups.",
                 "(?P<to>[0-9]+)=OK",
             ),
-            Key("match", MatchShape(), "Which message an entry belongs to.", {"To|digits": "number"}, required=True),
-            Key("rules", ListOf(RuleShape(of_entry=True)), "What an entry means: the first rule that holds."),
-            Key("then", Choice(*ENTRY_OUTCOMES), "What every entry means that no rule met.", "accept"),
+            MapKey("match", MatchShape(), "Which message an entry belongs to.", {"To|digits": "number"}, required=True),
+            MapKey("rules", ListOf(RuleShape(of_entry=True)), "What an entry means: the first rule that holds."),
+            MapKey("then", Choice(*ENTRY_OUTCOMES), "What every entry means that no rule met.", "accept"),
             *_SAID[:3],
         )
 
-    def read(self, source: Source, report: Report) -> EntrySource | None:
+    def read(self, source: PlacedValue, report: Findings) -> EntrySource | None:
         read = self.record.read(source, report)
         if read is None:
             return None
@@ -112,21 +124,23 @@ class ResponseShape(Shape):
 
     def __init__(self) -> None:
         self.record = Record(
-            Key(
+            MapKey(
                 "decode",
                 ListOf(Choice("json", "xml", "none"), or_one=True),
                 "How replies are read; a list is tried in order.",
                 ["json", "xml"],
             ),
-            Key("rules", ListOf(RuleShape(of_entry=False)), "What a reply means: the first rule that holds decides."),
-            Key(
+            MapKey(
+                "rules", ListOf(RuleShape(of_entry=False)), "What a reply means: the first rule that holds decides."
+            ),
+            MapKey(
                 "entries",
                 ListOf(EntryShape()),
                 "Where the reply speaks of single messages; read after `then: entries`.",
             ),
         )
 
-    def read(self, source: Source, report: Report) -> Response | None:
+    def read(self, source: PlacedValue, report: Findings) -> Response | None:
         read = self.record.read(source, report)
         if read is None:
             return None
@@ -140,7 +154,7 @@ class ResponseShape(Shape):
         return self.record.schema()
 
 
-def path_of(place: Place, report: Report) -> str:
+def path_of(place: Place, report: Findings) -> str:
     """Where a rule stands, for messages: `response.rules[0]`; of an inherited one with its file in front."""
     return place.path if place.file == report.file else f"{FilePath(place.file).name}: {place.path}"
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from connector.config_text.source import List, Map, Source, Value, kind_of, plain
-from connector.definition.findings import Report
+from connector.config_text.source import List, Map, PlacedValue, Value, kind_of, plain
+from connector.definition.findings import Findings
 
 Schema = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Shape(ABC):
     """Reads one value; faults go to the report, and the result is None then."""
 
     @abstractmethod
-    def read(self, source: Source, report: Report) -> Any:
+    def read(self, source: PlacedValue, report: Findings) -> Any:
         """The value, as the tree holds it."""
 
     @abstractmethod
@@ -45,7 +45,7 @@ class Shape(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class MapKey:
     """One key of a map: what it holds and what it means.
 
     Attributes:
@@ -73,18 +73,18 @@ class Read(dict[str, Any]):
 class Record(Shape):
     """A map with known keys. `elsewhere`: keys that belong in another map, and where."""
 
-    def __init__(self, *keys: Key, elsewhere: dict[str, str] | None = None, about: str = "") -> None:
+    def __init__(self, *keys: MapKey, elsewhere: dict[str, str] | None = None, about: str = "") -> None:
         self.keys = {key.name: key for key in keys}
         self.elsewhere = elsewhere or {}
         self.about = about
 
-    def read(self, source: Source, report: Report) -> Read | None:
+    def read(self, source: PlacedValue, report: Findings) -> Read | None:
         if not isinstance(source, Map):
             report.error(source.place, f"{kind_of(source)} where a map belongs", f"keys: {', '.join(self.keys)}")
             return None
         return self.read_map(source, report)
 
-    def read_map(self, source: Map, report: Report) -> Read:
+    def read_map(self, source: Map, report: Findings) -> Read:
         """The same for what is known to be a map."""
         values = Read()
         for name, value in source.members.items():
@@ -123,11 +123,11 @@ class Record(Shape):
 class Kinds(Shape):
     """A map with exactly one of several keys, or one of some bare words. Gives (kind, value)."""
 
-    def __init__(self, *keys: Key, words: Sequence[str] = ()) -> None:
+    def __init__(self, *keys: MapKey, words: Sequence[str] = ()) -> None:
         self.keys = {key.name: key for key in keys}
         self.words = tuple(words)
 
-    def read(self, source: Source, report: Report) -> tuple[str, Any] | None:
+    def read(self, source: PlacedValue, report: Findings) -> tuple[str, Any] | None:
         if isinstance(source, Value) and source.text in self.words:
             return source.text, None
         choice = f"write one of: {', '.join([*self.words, *self.keys])}"
@@ -170,7 +170,7 @@ class ListOf(Shape):
         self.shape = shape
         self.or_one = or_one
 
-    def read(self, source: Source, report: Report) -> tuple[Any, ...] | None:
+    def read(self, source: PlacedValue, report: Findings) -> tuple[Any, ...] | None:
         if isinstance(source, List):
             return tuple(self.shape.read(item, report) for item in source.items)
         if self.or_one:
@@ -190,7 +190,7 @@ class MapOf(Shape):
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
-    def read(self, source: Source, report: Report) -> dict[str, Any] | None:
+    def read(self, source: PlacedValue, report: Findings) -> dict[str, Any] | None:
         if not isinstance(source, Map):
             report.error(source.place, f"{kind_of(source)} where a map belongs", "write `key: value` under it")
             return None
@@ -210,7 +210,7 @@ class Plain(Shape):
         self.pattern = pattern
         self.hint = hint
 
-    def read(self, source: Source, report: Report) -> str | None:
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
         text = scalar_text(source, report)
         if text is None or not isinstance(source, Value):
             return None
@@ -233,7 +233,7 @@ class Choice(Shape):
     def __init__(self, *words: str) -> None:
         self.words = words
 
-    def read(self, source: Source, report: Report) -> str | None:
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
         if isinstance(source, Value) and source.text in self.words:
             return source.text
         said = f"`{shown(source.text)}`" if isinstance(source, Value) else kind_of(source)
@@ -251,7 +251,7 @@ class Choice(Shape):
 class Flag(Shape):
     """true or false."""
 
-    def read(self, source: Source, report: Report) -> bool | None:
+    def read(self, source: PlacedValue, report: Findings) -> bool | None:
         if isinstance(source, Value) and isinstance(source.data, bool):
             return source.data
         report.error(
@@ -270,7 +270,7 @@ class Whole(Shape):
         self.low = low
         self.high = high
 
-    def read(self, source: Source, report: Report) -> int | None:
+    def read(self, source: PlacedValue, report: Findings) -> int | None:
         if isinstance(source, Value) and type(source.data) is int and self.low <= source.data <= self.high:
             return source.data
         said = shown(source.text) if isinstance(source, Value) else kind_of(source)
@@ -286,7 +286,7 @@ class Whole(Shape):
 class WholeOrOff(Whole):
     """A whole number, or `off`, which gives 0."""
 
-    def read(self, source: Source, report: Report) -> int | None:
+    def read(self, source: PlacedValue, report: Findings) -> int | None:
         return 0 if isinstance(source, Value) and source.text == "off" else super().read(source, report)
 
     def schema(self) -> Schema:
@@ -308,7 +308,7 @@ class Measure(Shape):
         self.high = high
         self.span = span
 
-    def read(self, source: Source, report: Report) -> Any:
+    def read(self, source: PlacedValue, report: Findings) -> Any:
         text = scalar_text(source, report)
         if text is None:
             return None
@@ -339,7 +339,7 @@ class Size(Measure):
     def __init__(self, low: int, high: int, span: str) -> None:
         super().__init__(_BYTES, "7000, 64KiB, 6MB", low, high, span)
 
-    def read(self, source: Source, report: Report) -> Any:
+    def read(self, source: PlacedValue, report: Findings) -> Any:
         if isinstance(source, Value) and type(source.data) is int:
             return Whole(int(self.low), int(self.high)).read(source, report)
         return super().read(source, report)
@@ -351,14 +351,14 @@ class Size(Measure):
 class Free(Shape):
     """Anything; kept as it is."""
 
-    def read(self, source: Source, report: Report) -> Any:
+    def read(self, source: PlacedValue, report: Findings) -> Any:
         return plain(source)
 
     def schema(self) -> Schema:
         return {}
 
 
-def scalar_text(source: Source, report: Report) -> str | None:
+def scalar_text(source: PlacedValue, report: Findings) -> str | None:
     """The spelling of a scalar; None, and an error, for anything else."""
     if isinstance(source, Value) and source.data is not None:
         return source.text

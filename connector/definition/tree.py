@@ -41,7 +41,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ObjectMember:
     """One key and its value. A key may hold replacements (`$$To: {...}` makes a map keyed by phone)."""
 
     key: str | Replacement | Text
@@ -57,7 +57,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    members: tuple[Member | Spread, ...]
+    members: tuple[ObjectMember | Spread, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from connector.config_text.source import List, Map, Place, Source
+from connector.config_text.source import List, Map, Place, PlacedValue
 from connector.definition.expression import Expression
-from connector.definition.tree import Array, Encoded, Member, Node, Object, Operation, Replacement, Spread, Text
+from connector.definition.tree import Array, Encoded, Node, Object, ObjectMember, Operation, Replacement, Spread, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def node_at(body: Node | None, key: tuple[str, ...]) -> Node | None:
         while isinstance(node, Encoded):
             node = node.node
         if isinstance(node, Object):
-            found = (m.value for m in node.members if isinstance(m, Member) and m.key == segment)
+            found = (m.value for m in node.members if isinstance(m, ObjectMember) and m.key == segment)
             node = next(found, None)
         elif isinstance(node, Array) and _is_index(segment) and int(segment) < len(node.items):
             node = node.items[int(segment)]
@@ -75,7 +75,7 @@ def node_at(body: Node | None, key: tuple[str, ...]) -> Node | None:
     return node
 
 
-def where(source: Source, path: tuple[str, ...]) -> Place:
+def where(source: PlacedValue, path: tuple[str, ...]) -> Place:
     """The place of the value at `path`, or of the nearest thing around it that exists."""
     current = source
     for segment in path:
@@ -88,7 +88,7 @@ def where(source: Source, path: tuple[str, ...]) -> Place:
     return current.place
 
 
-def place_of(source: Source, path: str) -> Place:
+def place_of(source: PlacedValue, path: str) -> Place:
     """The place of a dotted path, of an operation's too that inherits what stands there: the deepest that exists."""
     segments = tuple("".join(found) for found in _segment.findall(path))
     places = [where(source, segments)]
@@ -117,7 +117,7 @@ def _walk(node: Node, path: tuple[str, ...], inside: tuple[str, ...]) -> Iterato
             yield from _member(member, path, inside)
 
 
-def _member(member: Member | Spread, path: tuple[str, ...], inside: tuple[str, ...]) -> Iterator[Use]:
+def _member(member: ObjectMember | Spread, path: tuple[str, ...], inside: tuple[str, ...]) -> Iterator[Use]:
     if isinstance(member, Spread):
         yield Use(member.expression, (*path, "..."), inside)
     elif isinstance(member.key, str):

@@ -7,11 +7,11 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from connector.config_text.json_text import read_json
-from connector.config_text.source import List, Map, Source, Value, children, kind_of
+from connector.config_text.source import List, Map, PlacedValue, Value, children, kind_of
 from connector.definition.expression import ExpressionError
 from connector.definition.expression_text import parse
-from connector.definition.findings import Report
-from connector.definition.jmes import Path
+from connector.definition.findings import Findings
+from connector.definition.jmes import JmesPath
 from connector.definition.merge import without
 from connector.definition.patterns import PatternError, compile_pattern
 from connector.definition.payload import read_node, read_object, read_scalar
@@ -28,7 +28,7 @@ _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 class Template(Shape):
     """Text with replacements."""
 
-    def read(self, source: Source, report: Report) -> Constant | Text | None:
+    def read(self, source: PlacedValue, report: Findings) -> Constant | Text | None:
         text = scalar_text(source, report)
         if text is None or not isinstance(source, Value):
             return None
@@ -42,13 +42,13 @@ class Template(Shape):
         return {"type": "string"}
 
 
-class Fields(Shape):
+class FieldMap(Shape):
     """A map of fields: query parameters, pairs; `flat`: scalars only (headers). A field that is null is not there."""
 
     def __init__(self, *, flat: bool = False) -> None:
         self.flat = flat
 
-    def read(self, source: Source, report: Report) -> Object | None:
+    def read(self, source: PlacedValue, report: Findings) -> Object | None:
         if not isinstance(source, Map):
             report.error(source.place, f"{kind_of(source)} where a map belongs", "write `key: value` under it")
             return None
@@ -67,7 +67,7 @@ class Fields(Shape):
 class Json(Shape):
     """A structure, one replacement, or a text of JSON with comments."""
 
-    def read(self, source: Source, report: Report) -> Node | None:
+    def read(self, source: PlacedValue, report: Findings) -> Node | None:
         structure = json_structure(source, report)
         return None if structure is None else read_node(structure, report)
 
@@ -75,7 +75,7 @@ class Json(Shape):
         return {"type": ["object", "array", "string"]}
 
 
-def json_structure(source: Source, report: Report) -> Source | None:
+def json_structure(source: PlacedValue, report: Findings) -> PlacedValue | None:
     """`json` as a structure: a text that is no replacement is parsed. None after a syntax error."""
     if not isinstance(source, Value) or not isinstance(source.data, str) or source.text.lstrip().startswith("$$"):
         return source
@@ -89,7 +89,7 @@ def json_structure(source: Source, report: Report) -> Source | None:
 class Xml(Shape):
     """One root element; attributes are `@name`."""
 
-    def read(self, source: Source, report: Report) -> Node | None:
+    def read(self, source: PlacedValue, report: Findings) -> Node | None:
         if not isinstance(source, Map) or len(source.members) != 1 or next(iter(source.members)).startswith("@"):
             report.error(source.place, "XML has exactly one root element", "write one key, and the elements under it")
             return None
@@ -102,10 +102,10 @@ class Xml(Shape):
         return {"type": "object", "minProperties": 1, "maxProperties": 1}
 
 
-class Regex(Shape):
+class RegexText(Shape):
     """A regular expression of RE2; gives its source."""
 
-    def read(self, source: Source, report: Report) -> str | None:
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
         text = scalar_text(source, report)
         if text is None:
             return None
@@ -123,7 +123,7 @@ class Regex(Shape):
 class Statuses(Shape):
     """`200`, `4xx`, `500-599`, or a list of them; gives inclusive ranges."""
 
-    def read(self, source: Source, report: Report) -> tuple[tuple[int, int], ...]:
+    def read(self, source: PlacedValue, report: Findings) -> tuple[tuple[int, int], ...]:
         if isinstance(source, List):
             return tuple(span for item in source.items for span in self.read(item, report))
         text = source.text if isinstance(source, Value) else ""
@@ -151,7 +151,7 @@ class Rates(Shape):
 
     PATTERN: Final = "([0-9]{1,7})/([0-9]{0,5})(ms|s|m|h|d)"
 
-    def read(self, source: Source, report: Report) -> tuple[Rate, ...]:
+    def read(self, source: PlacedValue, report: Findings) -> tuple[Rate, ...]:
         if isinstance(source, List):
             return tuple(rate for item in source.items for rate in self.read(item, report))
         text = source.text if isinstance(source, Value) else ""
@@ -167,10 +167,10 @@ class Rates(Shape):
         return {"anyOf": [one, {"type": "array", "items": one}]}
 
 
-class Records(Shape):
+class RecordBounds(Shape):
     """`500`, or `{min: 2, max: 100}`; gives both bounds."""
 
-    def read(self, source: Source, report: Report) -> tuple[int, int]:
+    def read(self, source: PlacedValue, report: Findings) -> tuple[int, int]:
         bound = Whole(1, MAX_RECORDS)
         if not isinstance(source, Map):
             return 1, bound.read(source, report) or 1
@@ -198,7 +198,7 @@ class Records(Shape):
 class KeyPaths(Shape):
     """`msgs`, `data.messages`, a list of paths, or `.` for the whole body; gives tuples of segments."""
 
-    def read(self, source: Source, report: Report) -> tuple[tuple[str, ...], ...]:
+    def read(self, source: PlacedValue, report: Findings) -> tuple[tuple[str, ...], ...]:
         if isinstance(source, List):
             if len(source.items) > PATHS:
                 report.error(source.place, f"more than {PATHS} key paths", "name the maps or lists around them")
@@ -227,7 +227,7 @@ class HoursText(Shape):
 
     PATTERN: Final = "([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9]) ([A-Za-z0-9_+/-]+)"
 
-    def read(self, source: Source, report: Report) -> Hours | None:
+    def read(self, source: PlacedValue, report: Findings) -> Hours | None:
         text = source.text if isinstance(source, Value) else ""
         hours = self.parse(text)
         if hours is None:
@@ -252,10 +252,10 @@ class HoursText(Shape):
         return {"type": "string", "pattern": f"^{self.PATTERN}$"}
 
 
-class After(Path):
+class After(JmesPath):
     """Seconds, a duration, or a JMESPath expression."""
 
-    def read(self, source: Source, report: Report) -> str | None:
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
         if isinstance(source, Value) and re.fullmatch(r"[0-9]{1,6}(\.[0-9]+)?(ms|s|m|h|d)?", source.text):
             return source.text
         return super().read(source, report)
@@ -264,10 +264,10 @@ class After(Path):
         return {"type": ["string", "number"]}
 
 
-class Until(Path):
+class Until(JmesPath):
     """`09:00 Asia/Kolkata`, or a JMESPath expression."""
 
-    def read(self, source: Source, report: Report) -> str | None:
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
         match = (
             re.fullmatch(r"([0-9]{1,2}):([0-9]{2})(?:\s+(\S+))?", source.text) if isinstance(source, Value) else None
         )
@@ -291,7 +291,7 @@ def known_zone(name: str) -> bool:
 class MatchShape(Shape):
     """`rest`, `index`, or `{"To|digits": number}`."""
 
-    def read(self, source: Source, report: Report) -> Match | None:
+    def read(self, source: PlacedValue, report: Findings) -> Match | None:
         if isinstance(source, Value) and source.text in ("rest", "index"):
             return Match("rest" if source.text == "rest" else "index")
         if not isinstance(source, Map) or not source.members:
@@ -301,13 +301,13 @@ class MatchShape(Shape):
             return None
         pairs = []
         for key, value in source.members.items():
-            path = Path().read(value, report)
+            path = JmesPath().read(value, report)
             expression = self._expression(key, source, report)
             if expression is not None and path is not None:
                 pairs.append((expression, path))
         return Match("expressions", tuple(pairs))
 
-    def _expression(self, key: str, source: Map, report: Report) -> Any:
+    def _expression(self, key: str, source: Map, report: Findings) -> Any:
         place = source.keys[key]
         if key.startswith("$$"):
             report.error(

@@ -16,7 +16,7 @@ from collections.abc import Set as AbstractSet
 from connector.clock import Clock
 from connector.definition.tree import Definition
 from connector.delivery.counts import LaneCounts
-from connector.delivery.http.tracing import Tracing
+from connector.delivery.http.tracing import RequestTracing
 from connector.delivery.http.transport import Transport
 from connector.delivery.limits.account import Account
 from connector.delivery.limits.backoff import Backoff
@@ -31,7 +31,7 @@ from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.expiry import Dismissal
 from connector.delivery.queue.fragmentation import Apart, apart
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Key
+from connector.delivery.queue.windows import WindowKey
 from connector.delivery.route import Route, compile_routes
 from connector.delivery.sending.departures import NAP_SECONDS, Departures
 from connector.delivery.sending.in_flight import BeforeSend, Flights
@@ -84,7 +84,7 @@ class Lane:
         passage: Passage | None = None,
         account: Account | None = None,
         slow_readings: SlowReadings | None = None,
-        tracing: Tracing | None = None,
+        tracing: RequestTracing | None = None,
         routes: Sequence[Route] | None = None,
         counts: LaneCounts | None = None,
         uniform: Callable[[], float] = random.random,
@@ -287,7 +287,7 @@ class Lane:
         return self._backlog.held
 
     def evict(
-        self, wanted: Callable[[Key, Item], bool], *, sealed: bool = False, only_delayed: bool = False
+        self, wanted: Callable[[WindowKey, Item], bool], *, sealed: bool = False, only_delayed: bool = False
     ) -> list[Item]:
         """Hand back waiting messages, to be filed anew or to wait elsewhere; the lane forgets them.
 

@@ -12,9 +12,9 @@ from connector.delivery.counts import Histogram
 
 PREFIX = "sms_connector_"
 
-Kind = Literal["counter", "gauge", "histogram"]
+MetricKind = Literal["counter", "gauge", "histogram"]
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
-MAKERS: dict[Kind, type[Family]] = {
+MAKERS: dict[MetricKind, type[Family]] = {
     "counter": CounterMetricFamily,
     "gauge": GaugeMetricFamily,
     "histogram": HistogramMetricFamily,
@@ -32,7 +32,7 @@ class Description:
     """
 
     name: str
-    kind: Kind
+    kind: MetricKind
     help: str
     labels: tuple[str, ...] = ()
 

@@ -11,14 +11,14 @@ from prometheus_client.registry import Collector
 
 from connector import __version__
 from connector.delivery.lane import Lane
-from connector.delivery.limits.circuit_breaker import State
+from connector.delivery.limits.circuit_breaker import BreakerState
 from connector.delivery.limits.lane_status import LaneStatus
 from connector.health.families import STATES, Page
-from connector.stream.process import Status
+from connector.stream.process import StatusSource
 from connector.stream.status import PartitionStatus, WorkerStatus
 
 
-def registry(status: Status, loop_lag: Callable[[], float]) -> CollectorRegistry:
+def registry(status: StatusSource, loop_lag: Callable[[], float]) -> CollectorRegistry:
     """Everything one process has to tell."""
     made = CollectorRegistry(auto_describe=False)
     ProcessCollector(namespace="sms_connector", registry=made)
@@ -34,7 +34,7 @@ class WorkerCollector(Collector):
         loop_lag: seconds the event loop was late.
     """
 
-    def __init__(self, status: Status, loop_lag: Callable[[], float]) -> None:
+    def __init__(self, status: StatusSource, loop_lag: Callable[[], float]) -> None:
         self._status = status
         self._loop_lag = loop_lag
 
@@ -124,7 +124,7 @@ def state(status: LaneStatus) -> str:
     """One word for what a lane is doing: of several reasons not to send, what a person has to end goes first."""
     if status.paused:
         return "paused"
-    if status.breaker is not State.CLOSED:
+    if status.breaker is not BreakerState.CLOSED:
         return status.breaker.value
     return "closed" if status.opens_in > 0 else "sending"
 

@@ -16,13 +16,13 @@ from connector.clock import SystemClock
 from connector.errors import Problem, SettingsError
 from connector.health.loop_lag import LoopLag
 from connector.health.metrics import registry
-from connector.health.status_page import Report, report
+from connector.health.status_page import WorkerReport, report
 from connector.settings.model import Console as ConsoleSettings
-from connector.stream.process import Status
+from connector.stream.process import StatusSource
 
 log = structlog.get_logger(__name__)
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+PageHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 CLOSE_SECONDS = 1.0
 """A scraper that hangs does not keep a worker from ending."""
@@ -55,7 +55,7 @@ def listen_unix(path: Path) -> socket.socket:
 class Server:
     """Serves pages on a socket. Must be started and stopped on one loop."""
 
-    def __init__(self, place: socket.socket, pages: Mapping[str, Handler]) -> None:
+    def __init__(self, place: socket.socket, pages: Mapping[str, PageHandler]) -> None:
         self._place = place
         self._app = web.Application()
         for path, handler in pages.items():
@@ -79,7 +79,7 @@ class Server:
         self._place.close()
 
 
-class Console:
+class HealthServer:
     """The console of one worker: an attendant of its process.
 
     Args:
@@ -87,7 +87,7 @@ class Console:
     """
 
     def __init__(self, *places: socket.socket) -> None:
-        pages: dict[str, Handler] = {
+        pages: dict[str, PageHandler] = {
             "/metrics": self._metrics,
             "/health/live": self._live,
             "/health/ready": self._ready,
@@ -95,11 +95,11 @@ class Console:
         }
         self._servers = [Server(place, pages) for place in places]
         self._lag = LoopLag(SystemClock())
-        self._status: Status = lambda: None
+        self._status: StatusSource = lambda: None
         self._registry = CollectorRegistry()
         self._measuring: asyncio.Task[None] | None = None
 
-    async def start(self, status: Status) -> None:
+    async def start(self, status: StatusSource) -> None:
         """Serve what `status` says from now on."""
         self._status = status
         self._registry = registry(status, self._lag.worst)
@@ -129,7 +129,7 @@ class Console:
     async def _report(self, _: web.Request) -> web.Response:
         return web.json_response(self._now())
 
-    def _now(self) -> Report:
+    def _now(self) -> WorkerReport:
         return report(self._status())
 
 
@@ -138,7 +138,7 @@ def exposition(metrics: CollectorRegistry) -> web.Response:
     return web.Response(body=generate_latest(metrics), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
-def readiness(reports: list[Report]) -> web.Response:
+def readiness(reports: list[WorkerReport]) -> web.Response:
     """200 when every worker takes events; else 503 and why not."""
     reasons = [it["reason"] for it in reports if not it["ready"]]
     if reasons or not reports:

@@ -31,7 +31,7 @@ class UnknownReport(TypedDict):
     events: int
 
 
-class Report(TypedDict):
+class WorkerReport(TypedDict):
     """One worker. `reason`: why it is not ready. `held`: format version → events that wait for a worker of it.
 
     `unused`: where definitions on disk are wrong, and so not in use.
@@ -46,15 +46,15 @@ class Report(TypedDict):
     unknown: list[UnknownReport]
 
 
-def report(status: WorkerStatus | None) -> Report:
+def report(status: WorkerStatus | None) -> WorkerReport:
     """What there is to say; before there is a worker, that."""
     if status is None:
         why = "the worker waits for its broker"
-        return Report(ready=False, reason=why, held={}, unused=[], partitions={}, lanes={}, unknown=[])
+        return WorkerReport(ready=False, reason=why, held={}, unused=[], partitions={}, lanes={}, unknown=[])
     partitions: dict[str, list[int]] = {}
     for it in status.partitions:
         partitions.setdefault(it.topic, []).append(it.partition)
-    return Report(
+    return WorkerReport(
         ready=status.ready and not status.stopping,
         reason=_reason(status),
         held={str(version): number for version, number in status.held.items()},

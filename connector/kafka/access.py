@@ -17,7 +17,7 @@ NOT_TOLD = -(2**31)
 """In place of the operations: the broker does not know."""
 
 
-class Operation(IntEnum):
+class AclOperation(IntEnum):
     """Kafka's `AclOperation`, by its number: the bit in what brokers tell."""
 
     READ = 3
@@ -82,7 +82,7 @@ class _MetadataRequest(Request[_MetadataRequest8]):  # type: ignore[misc]
         return request_struct_class(self._topics, False, False, True)
 
 
-async def allowed(client: AIOKafkaAdminClient, topics: Collection[str]) -> Mapping[str, frozenset[Operation]]:
+async def allowed(client: AIOKafkaAdminClient, topics: Collection[str]) -> Mapping[str, frozenset[AclOperation]]:
     """What we may do with each topic; without those of which the broker does not tell. Creates none of them.
 
     Raises:
@@ -95,7 +95,7 @@ async def allowed(client: AIOKafkaAdminClient, topics: Collection[str]) -> Mappi
     except (IncompatibleBrokerVersion, UnsupportedVersionError, NotImplementedError):
         return {}
     return {
-        topic["topic"]: frozenset(it for it in Operation if topic["authorized_operations"] >> it & 1)
+        topic["topic"]: frozenset(it for it in AclOperation if topic["authorized_operations"] >> it & 1)
         for topic in response.to_object()["topics"]
         if not topic["error_code"] and topic["authorized_operations"] != NOT_TOLD
     }

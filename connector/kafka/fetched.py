@@ -59,7 +59,7 @@ _offset, _headers = attrgetter("offset"), attrgetter("headers")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadOptions:
     """How a consumer reads.
 
     Attributes:
@@ -115,7 +115,7 @@ class GuardedRecords:
         start: int,
         end: int,
         aborted: Iterable[tuple[int, int]],
-        reading: Reading,
+        reading: ReadOptions,
         failures: dict[TopicPartition, tuple[int, int]],
     ) -> None:
         self.next_fetch_offset = start

@@ -24,7 +24,7 @@ from aiokafka.errors import RecordTooLargeError
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka import codecs
-from connector.kafka.fetched import Fetched, GuardedRecords, Reading
+from connector.kafka.fetched import Fetched, GuardedRecords, ReadOptions
 
 
 class KeptRecords(MemoryRecords):  # type: ignore[misc]
@@ -38,7 +38,7 @@ class KeptRecords(MemoryRecords):  # type: ignore[misc]
 class GuardedFetcher(Fetcher):  # type: ignore[misc]
     """Reads what was fetched through `GuardedRecords`."""
 
-    reading: Reading
+    reading: ReadOptions
     failures: dict[TopicPartition, tuple[int, int]]
 
     async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> bool:
@@ -146,14 +146,14 @@ upstream.MemoryRecords = KeptRecords
 codecs.bound_legacy()
 
 
-def guard(consumer: AIOKafkaConsumer, reading: Reading) -> None:
+def guard(consumer: AIOKafkaConsumer, reading: ReadOptions) -> None:
     """Make a consumer that was started read so. Its isolation level is its own."""
     fetcher = consumer._fetcher
     fetcher.__class__ = GuardedFetcher
     fetcher.reading, fetcher.failures = reading, {}
 
 
-class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
+class GuardedConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     """A consumer that reads so from its start.
 
     Args:
@@ -161,7 +161,7 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
         options: for aiokafka; the isolation level follows from `reading`.
     """
 
-    def __init__(self, *topics: str, reading: Reading, **options: Any) -> None:
+    def __init__(self, *topics: str, reading: ReadOptions, **options: Any) -> None:
         level = "read_committed" if reading.isolation == "committed" else "read_uncommitted"
         super().__init__(*topics, isolation_level=level, **options)
         self._reading = reading

@@ -29,7 +29,7 @@ class Outgoing(NamedTuple):
     partition: int | None = None
 
 
-class Place(NamedTuple):
+class RecordPlace(NamedTuple):
     """Where a record stands now."""
 
     topic: str
@@ -53,14 +53,14 @@ async def open_producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
 
 
 async def produce(
-    client: AIOKafkaProducer, records: Iterable[Outgoing], acknowledged: Callable[[Sequence[Place]], None]
+    client: AIOKafkaProducer, records: Iterable[Outgoing], acknowledged: Callable[[Sequence[RecordPlace]], None]
 ) -> None:
     """Send all of them; tells chunk by chunk where they stand, in the order given."""
     chunk: list[asyncio.Future[object]] = []
 
     async def settle() -> None:
         found = [await future for future in chunk]
-        acknowledged([Place(it.topic, it.partition, it.offset) for it in found])  # type: ignore[attr-defined]
+        acknowledged([RecordPlace(it.topic, it.partition, it.offset) for it in found])  # type: ignore[attr-defined]
         chunk.clear()
 
     for record in records:

@@ -22,8 +22,8 @@ from connector.errors import ConnectorError
 from connector.kafka.admin import open_admin
 from connector.kafka.clients import connect
 from connector.kafka.committed import committed_offsets
-from connector.kafka.fetched import Reading, own_record_bytes
-from connector.kafka.guarded import Consumer
+from connector.kafka.fetched import ReadOptions, own_record_bytes
+from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 
@@ -52,7 +52,7 @@ class Members(NamedTuple):
     number: int
 
 
-class Reader:
+class TopicReader:
     """Consumers without a group, and an admin client. What a worker passes over is passed over here as well.
 
     Args:
@@ -64,7 +64,9 @@ class Reader:
         scanned: records read so far.
     """
 
-    def __init__(self, ours: Consumer, events: Consumer, admin: AIOKafkaAdminClient, decided: Collection[str]) -> None:
+    def __init__(
+        self, ours: GuardedConsumer, events: GuardedConsumer, admin: AIOKafkaAdminClient, decided: Collection[str]
+    ) -> None:
         self._ours = ours
         self._events = events
         self._admin = admin
@@ -160,7 +162,7 @@ class Reader:
                 yield record
 
     async def _scan(
-        self, consumer: Consumer, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+        self, consumer: GuardedConsumer, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
     ) -> AsyncIterator[ConsumerRecord]:
         todo = {tp for tp, end in ends.items() if starts[tp] < end}
         if not todo:
@@ -195,14 +197,17 @@ class Reader:
 
 
 @asynccontextmanager
-async def open_reader(settings: Settings, note: Callable[[str], object]) -> AsyncIterator[Reader]:
+async def open_reader(settings: Settings, note: Callable[[str], object]) -> AsyncIterator[TopicReader]:
     """A started reader; `note` is told what was passed over. Raises ConnectorError when no broker lets us in."""
     topics, skipped = settings.topics, Skipped(tell=False)
     most = own_record_bytes(settings.events.bytes)
-    readings = (Reading(skipped, most=most), Reading(skipped, isolation="committed", most=settings.events.bytes))
+    readings = (
+        ReadOptions(skipped, most=most),
+        ReadOptions(skipped, isolation="committed", most=settings.events.bytes),
+    )
     async with open_admin(settings) as admin:
         ours, events = (
-            Consumer(
+            GuardedConsumer(
                 **connect(settings.kafka).options(),
                 reading=reading,
                 group_id=None,
@@ -216,7 +221,7 @@ async def open_reader(settings: Settings, note: Callable[[str], object]) -> Asyn
         try:
             await ours.start()
             await events.start()
-            yield Reader(ours, events, admin, (*topics.source_names, topics.control))
+            yield TopicReader(ours, events, admin, (*topics.source_names, topics.control))
         except KafkaError as error:
             raise ConnectorError(f"Kafka refused: {type(error).__name__}: {error}") from error
         finally:
@@ -226,7 +231,7 @@ async def open_reader(settings: Settings, note: Callable[[str], object]) -> Asyn
                 note(f"{number} records of {topic} passed over: {reason.value.replace('_', ' ')}")
 
 
-def _seek(consumer: Consumer, starts: Mapping[TopicPartition, int]) -> None:
+def _seek(consumer: GuardedConsumer, starts: Mapping[TopicPartition, int]) -> None:
     consumer.assign(list(starts))
     for tp, offset in starts.items():
         consumer.resume(tp)

@@ -28,7 +28,7 @@ _VARINT_BYTES = 10
 # Of a record that is too large: what stands before its key, and the key.
 _HEAD_BYTES = 5 * _VARINT_BYTES + KEY_BYTES
 
-Headers = Iterable[tuple[str, bytes | None]]
+HeaderFields = Iterable[tuple[str, bytes | None]]
 
 
 class BatchHeader(NamedTuple):
@@ -94,7 +94,7 @@ class WalkedRecord(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Headers
+    headers: HeaderFields
 
 
 class Unreadable:
@@ -117,7 +117,7 @@ class Unreadable:
         *,
         timestamp: int = -1,
         key: bytes | None = None,
-        headers: Headers = (),
+        headers: HeaderFields = (),
         batch: bool = False,
     ) -> None:
         self.offset = offset
@@ -141,7 +141,7 @@ class BrokenError(Exception):
 
 
 def too_large(
-    offset: int, size: int, most: int, *, timestamp: int, key: bytes | None, headers: Headers = ()
+    offset: int, size: int, most: int, *, timestamp: int, key: bytes | None, headers: HeaderFields = ()
 ) -> Unreadable:
     why = f"it has {size:,} bytes, and events.bytes allows {most:,}"
     return Unreadable(offset, why, Reason.TOO_LARGE, timestamp=timestamp, key=key, headers=headers)
@@ -152,7 +152,7 @@ def too_many_headers(offset: int, count: int, *, timestamp: int, key: bytes | No
     return Unreadable(offset, why, Reason.TOO_LARGE, timestamp=timestamp, key=key)
 
 
-def size_of(key: bytes | None, value: bytes | None, headers: Headers) -> int:
+def size_of(key: bytes | None, value: bytes | None, headers: HeaderFields) -> int:
     """What counts against `events.bytes`."""
     size = len(key or b"") + len(value or b"")
     for name, content in headers:

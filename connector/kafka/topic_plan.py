@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from connector.errors import Problem
-from connector.kafka.access import Operation
+from connector.kafka.access import AclOperation
 from connector.kafka.clients import BROKER_MESSAGE_BYTES, HEADROOM_BYTES
 from connector.settings.model import Topics
 
 Role = Literal["source", "results", "retry", "journal", "dead_letters", "control", "receipts"]
 
-NEEDED: Mapping[Role, frozenset[Operation]] = {
-    "source": frozenset({Operation.READ}),
-    "results": frozenset({Operation.READ, Operation.WRITE}),
-    "retry": frozenset({Operation.READ, Operation.WRITE}),
-    "journal": frozenset({Operation.READ, Operation.WRITE}),
-    "dead_letters": frozenset({Operation.WRITE}),
-    "control": frozenset({Operation.READ}),
+NEEDED: Mapping[Role, frozenset[AclOperation]] = {
+    "source": frozenset({AclOperation.READ}),
+    "results": frozenset({AclOperation.READ, AclOperation.WRITE}),
+    "retry": frozenset({AclOperation.READ, AclOperation.WRITE}),
+    "journal": frozenset({AclOperation.READ, AclOperation.WRITE}),
+    "dead_letters": frozenset({AclOperation.WRITE}),
+    "control": frozenset({AclOperation.READ}),
     "receipts": frozenset(),
 }
 """What a worker does with each topic. It reads back what it wrote to know what is done."""
@@ -51,7 +51,7 @@ class ActualTopic:
     partitions: int
     replication: int
     configs: Mapping[str, str] | None = None
-    operations: frozenset[Operation] | None = None
+    operations: frozenset[AclOperation] | None = None
 
     def number(self, name: str, default: int) -> int:
         value = (self.configs or {}).get(name)

@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from connector.definition.expression import MISSING
-from connector.definition.tree import BasicAuth, Constant, Member, Object, Operation, Replacement, Spread, Text
+from connector.definition.tree import BasicAuth, Constant, Object, ObjectMember, Operation, Replacement, Spread, Text
 from connector.errors import MessageError
 from connector.model import Batch, Message, Request
 from connector.request.auth import basic
 from connector.request.encoders import JsonEncoder, UrlEncoder, encoder_for, json_bytes
 from connector.request.textual import Build, constant_text, header_text, longer_text, whole_text
-from connector.request.values import Key, Keys, Value, compile_value, wrong
+from connector.request.values import Keys, MergePoint, NodeValue, compile_value, wrong
 
 CONTENT_TYPES = {
     "json": "application/json",
@@ -38,7 +38,7 @@ class Envelope:
         in_url: True when the parameters stand in the URL: GET with pairs.
     """
 
-    def __init__(self, operation: Operation, keys: Sequence[Key]) -> None:
+    def __init__(self, operation: Operation, keys: Sequence[MergePoint]) -> None:
         self.in_url = operation.kind == "pairs" and operation.method == "GET"
         self._method = operation.method
         self._headers = _headers(operation, has_body=operation.kind != "none" and not self.in_url)
@@ -145,8 +145,8 @@ def _headers(operation: Operation, *, has_body: bool) -> Callable[[Message, Batc
     return headers
 
 
-def _header(member: Member | Spread) -> tuple[str, Build]:
-    assert isinstance(member, Member)  # names of headers are constant, their values flat: loading sees to it
+def _header(member: ObjectMember | Spread) -> tuple[str, Build]:
+    assert isinstance(member, ObjectMember)  # names of headers are constant, their values flat: loading sees to it
     assert isinstance(member.key, str)
     place = f"headers.{member.key}"
     node = member.value
@@ -160,7 +160,7 @@ def _header(member: Member | Spread) -> tuple[str, Build]:
         raise wrong(place, error.reason) from None
     assert isinstance(node, Replacement)
     absent = None if node.expression.optional else f"{node.expression.written} has no value"
-    return member.key, Value(whole_text(node.expression, header_text, header_text), absent).required()
+    return member.key, NodeValue(whole_text(node.expression, header_text, header_text), absent).required()
 
 
 # ---- body -----------------------------------------------------------------------------------------------------------
@@ -191,7 +191,7 @@ def _body(operation: Operation, keys: Keys) -> Callable[[Message, Batch], bytes]
 
 def _charset_of(operation: Operation) -> str:
     """As the headers write it; `utf-8` for all spellings of it."""
-    members = (member for member in operation.headers.members if isinstance(member, Member))
+    members = (member for member in operation.headers.members if isinstance(member, ObjectMember))
     written = next((member.value for member in members if str(member.key).lower() == "content-type"), None)
     named = _charset(constant_text(written)) if isinstance(written, Constant) else None
     if named is None:

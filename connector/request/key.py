@@ -12,12 +12,12 @@ from typing import Any
 
 from connector.definition.expression import MISSING, Expression
 from connector.definition.system import SYSTEM_NAMES
-from connector.definition.tree import Array, Encoded, Member, Node, Object, Replacement, Text
+from connector.definition.tree import Array, Encoded, Node, Object, ObjectMember, Replacement, Text
 from connector.errors import MessageError
 from connector.model import Message
 from connector.request.encoders import json_bytes
 from connector.request.textual import Build, longer_text, unescaped, whole_text
-from connector.request.values import NO_BATCH, Path
+from connector.request.values import NO_BATCH, KeyPath
 
 
 class BatchKey:
@@ -34,9 +34,9 @@ class BatchKey:
         self._builds: list[Build] = []
         self._pieces: list[tuple[str | None, bool]] = []  # why it may not be absent; whether it keeps its type
         self._seen: dict[tuple[Replacement | Text, bool], None] = {}
-        self._plain: Plain | None = None
+        self._plain: PlainKey | None = None
 
-    def add(self, node: Node, *, json: bool, keys: Sequence[Path] = ()) -> None:
+    def add(self, node: Node, *, json: bool, keys: Sequence[KeyPath] = ()) -> None:
         """Take in what stands in `node` outside `keys` (relative to it); `json` where values keep their type."""
         for outside, typed in _outside(node, keys, json=json):
             parts = outside.parts if isinstance(outside, Text) else (outside.expression,)
@@ -71,10 +71,10 @@ class BatchKey:
         return None if self._plain is None else self._plain(messages)
 
 
-Plain = Callable[[Sequence[Message]], list[tuple[Any, ...]] | None]
+PlainKey = Callable[[Sequence[Message]], list[tuple[Any, ...]] | None]
 
 
-def _plain(places: Sequence[Replacement | Text]) -> Plain | None:
+def _plain(places: Sequence[Replacement | Text]) -> PlainKey | None:
     """How keys are read where every place is a bare replacement, as nearly always: column by column.
 
     None for messages one of which does not have a text with something in it at every place.
@@ -118,7 +118,7 @@ def expressions_in(node: Node) -> Iterator[Expression]:
             yield outside.expression
 
 
-def _outside(node: Node, keys: Sequence[Path], *, json: bool) -> Iterator[tuple[Replacement | Text, bool]]:
+def _outside(node: Node, keys: Sequence[KeyPath], *, json: bool) -> Iterator[tuple[Replacement | Text, bool]]:
     """Every place outside `keys` with replacements, and whether its value keeps its type there."""
     if () in keys:
         return
@@ -134,7 +134,7 @@ def _outside(node: Node, keys: Sequence[Path], *, json: bool) -> Iterator[tuple[
                 yield from _outside(item, _below(keys, str(index)), json=json)
         case Object(members):
             for member in members:
-                if not isinstance(member, Member):
+                if not isinstance(member, ObjectMember):
                     yield Replacement(member.expression), True
                 elif isinstance(member.key, str):
                     yield from _outside(member.value, _below(keys, member.key), json=json)
@@ -143,7 +143,7 @@ def _outside(node: Node, keys: Sequence[Path], *, json: bool) -> Iterator[tuple[
                     yield from _outside(member.value, (), json=json)
 
 
-def _below(keys: Sequence[Path], name: str) -> list[Path]:
+def _below(keys: Sequence[KeyPath], name: str) -> list[KeyPath]:
     return [path[1:] for path in keys if path and path[0] == name]
 
 

@@ -51,7 +51,7 @@ def merging(node: Node, join: str) -> Callable[[], Merged]:
         return Maps
     if isinstance(node, Replacement):
         return lambda: Whichever(join)
-    return lambda: Texts(join, None)
+    return lambda: JoinedTexts(join, None)
 
 
 class Lists(Merged):
@@ -63,7 +63,7 @@ class Lists(Merged):
         return list(chain.from_iterable(present))
 
 
-class Texts(Merged):
+class JoinedTexts(Merged):
     """Texts (in JSON also numbers and truth values, which become text), joined."""
 
     __slots__ = ("_join",)
@@ -135,7 +135,7 @@ class Whichever(Merged):
             return Maps()
         if isinstance(value, list):
             return Lists(lambda value: isinstance(value, list))
-        return Texts(self._join, lambda value: not isinstance(value, dict | list))
+        return JoinedTexts(self._join, lambda value: not isinstance(value, dict | list))
 
 
 class Several(Merged):

@@ -16,7 +16,7 @@ from connector.request.encoders import JsonEncoder, json_bytes
 from connector.request.key import expressions_in
 from connector.request.merged_values import Merged, Several, merging
 from connector.request.textual import Build
-from connector.request.values import Encoder, Key, wrong
+from connector.request.values import Encoder, MergePoint, wrong
 
 
 @dataclass(slots=True)
@@ -44,7 +44,7 @@ class Collected:
 class Records:
     """The keys of one operation, compiled."""
 
-    def __init__(self, operation: Operation, batching: Batching, keys: Sequence[Key]) -> None:
+    def __init__(self, operation: Operation, batching: Batching, keys: Sequence[MergePoint]) -> None:
         self._keys = keys
         self._builds: list[Build] = []
         self._merging: list[Callable[[], Merged]] = []
@@ -143,7 +143,7 @@ class Records:
 _ABSENT = "nothing of the message would stand in the request"
 
 
-def _recipients(keys: Sequence[Key]) -> list[bool]:
+def _recipients(keys: Sequence[MergePoint]) -> list[bool]:
     """Which keys hold the recipient. Where it is only an argument (`Variables|under(To)`) that may be absent, if it
     stands in another key.
     """

@@ -11,7 +11,7 @@ from connector.model import Batch, Message, Request
 from connector.request.envelope import Envelope
 from connector.request.key import BatchKey
 from connector.request.records import Collected, Records
-from connector.request.values import Key
+from connector.request.values import MergePoint
 from connector.request.when import compile_when
 
 URL_BYTES = 7_500
@@ -59,7 +59,7 @@ class Renderer:
         self.auth: Auth = operation.auth
         self.min_records = batching.min_records if batching else 1
         self.max_records = batching.max_records if batching else 1
-        self._keys = [Key(path) for path in batching.keys] if batching else []
+        self._keys = [MergePoint(path) for path in batching.keys] if batching else []
         self._envelope = Envelope(operation, self._keys)
         self._max_bytes = batching.max_bytes if batching else None
         if self._max_bytes is None and self._envelope.in_url:
@@ -200,7 +200,7 @@ class _TooLargeError(MessageError):
         super().__init__(f"alone it makes a request of {size} bytes; `bytes` allows {bound}")
 
 
-def _batch_key(operation: Operation, keys: Sequence[Key]) -> BatchKey:
+def _batch_key(operation: Operation, keys: Sequence[MergePoint]) -> BatchKey:
     key = BatchKey()
     key.add(operation.url if isinstance(operation.url, Text) else Constant(""), json=False)
     key.add(operation.query, json=False)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from connector.definition.expression import MISSING, Column, Expression
-from connector.definition.tree import Array, Constant, Encoded, Member, Node, Object, Replacement, Spread, Text
+from connector.definition.tree import Array, Constant, Encoded, Node, Object, ObjectMember, Replacement, Spread, Text
 from connector.errors import DefinitionError, MessageError, Problem
 from connector.model import Batch, Message
 from connector.request.textual import Build, key_text
 
-Path = tuple[str, ...]
+KeyPath = tuple[str, ...]
 
 # Constants are built once, with these: they read neither.
 NO_MESSAGE = Message(message_id="-", to="10000")
@@ -65,7 +65,7 @@ class Encoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class NodeValue:
     """How a node gets its value.
 
     Attributes:
@@ -95,7 +95,7 @@ class Value:
         return required
 
 
-class Key:
+class MergePoint:
     """A place where every message renders its own value and the values are merged.
 
     Attributes:
@@ -108,18 +108,18 @@ class Key:
 
     __slots__ = ("encoder", "merged", "node", "path", "value")
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: KeyPath) -> None:
         self.path = path
         self.node: Node | None = None
         self.encoder: Encoder | None = None
-        self.value: Value | None = None
+        self.value: NodeValue | None = None
         self.merged: Any = MISSING
 
 
-Keys = Mapping[Path, Key]
+Keys = Mapping[KeyPath, MergePoint]
 
 
-def compile_value(node: Node, encoder: Encoder, keys: Keys, place: str) -> Value:
+def compile_value(node: Node, encoder: Encoder, keys: Keys, place: str) -> NodeValue:
     """Compile `node`; `place` is for errors. Raises DefinitionError for what the format cannot hold.
 
     `keys` are relative to `node`: what stands at one is compiled into the key, and its merged value
@@ -127,16 +127,16 @@ def compile_value(node: Node, encoder: Encoder, keys: Keys, place: str) -> Value
     """
     if (key := keys.get(())) and not isinstance(node, Encoded):
         key.node, key.encoder, key.value = node, encoder, compile_value(node, encoder, {}, place)
-        return Value(lambda message, batch: key.merged)
+        return NodeValue(lambda message, batch: key.merged)
     try:
         match node:
             case Constant():
                 return _constant(encoder.constant(node))
             case Replacement(expression):
                 absent = None if expression.optional else f"{expression.written} has no value"
-                return Value(encoder.whole(expression), absent, column=encoder.column(expression))
+                return NodeValue(encoder.whole(expression), absent, column=encoder.column(expression))
             case Text(parts):
-                return Value(encoder.text(parts))
+                return NodeValue(encoder.text(parts))
             case Encoded("xml", Object(members)) if len(members) != 1:
                 raise ValueError("an XML document has one root element")
             case Encoded(encoding, inner):
@@ -154,15 +154,15 @@ def wrong(place: str, message: str, remedy: str = "") -> DefinitionError:
     return DefinitionError([Problem(message, remedy, path=place)])
 
 
-def _constant(value: Any) -> Value:
-    return Value(lambda message, batch: value, constant=True)
+def _constant(value: Any) -> NodeValue:
+    return NodeValue(lambda message, batch: value, constant=True)
 
 
 def _below(keys: Keys, name: str) -> Keys:
     return {path[1:]: key for path, key in keys.items() if path[0] == name} if keys else keys
 
 
-def _folded(value: Value) -> Value:
+def _folded(value: NodeValue) -> NodeValue:
     """A structure of constants is built once; everybody who merges values copies what it changes."""
     return _constant(value.build(NO_MESSAGE, NO_BATCH))
 
@@ -170,17 +170,17 @@ def _folded(value: Value) -> Value:
 # ---- structures -----------------------------------------------------------------------------------------------------
 
 
-def _encoded(inner: Value, encoder: Encoder, encoding: str) -> Value:
+def _encoded(inner: NodeValue, encoder: Encoder, encoding: str) -> NodeValue:
     document, build = encoder.nested(encoding).document, inner.required()
 
     def encoded(message: Message, batch: Batch) -> Any:
         value = build(message, batch)
         return MISSING if value is MISSING else encoder.inserted(document(value))
 
-    return _folded(Value(encoded)) if inner.constant else Value(encoded)
+    return _folded(NodeValue(encoded)) if inner.constant else NodeValue(encoded)
 
 
-def _array(nodes: Sequence[Node], encoder: Encoder, keys: Keys, place: str) -> Value:
+def _array(nodes: Sequence[Node], encoder: Encoder, keys: Keys, place: str) -> NodeValue:
     element = encoder.element()
     items = [
         compile_value(node, element, _below(keys, str(index)), f"{place}[{index}]") for index, node in enumerate(nodes)
@@ -192,7 +192,7 @@ def _array(nodes: Sequence[Node], encoder: Encoder, keys: Keys, place: str) -> V
             value = only(message, batch)
             return [value] if value is not MISSING else MISSING
 
-        return Value(one, column=_boxed(items[0].column))
+        return NodeValue(one, column=_boxed(items[0].column))
     builds = [item.required() for item in items]
 
     def array(message: Message, batch: Batch) -> Any:
@@ -200,12 +200,12 @@ def _array(nodes: Sequence[Node], encoder: Encoder, keys: Keys, place: str) -> V
         return values if values or not builds else MISSING
 
     constant = all(item.constant for item in items)
-    return _folded(Value(array)) if constant else Value(array)
+    return _folded(NodeValue(array)) if constant else NodeValue(array)
 
 
-def _object(members: Sequence[Member | Spread], encoder: Encoder, keys: Keys, place: str) -> Value:
-    known: dict[str, Value] = {}
-    steps: list[Step] = []
+def _object(members: Sequence[ObjectMember | Spread], encoder: Encoder, keys: Keys, place: str) -> NodeValue:
+    known: dict[str, NodeValue] = {}
+    steps: list[RenderStep] = []
     for member in members:
         if isinstance(member, Spread):
             steps.append(_spread(member.expression, encoder, known))
@@ -227,10 +227,10 @@ def _object(members: Sequence[Member | Spread], encoder: Encoder, keys: Keys, pl
             step(out, message, batch)
         return out or MISSING
 
-    return Value(object_)
+    return NodeValue(object_)
 
 
-def _record(known: Mapping[str, Value]) -> Value:
+def _record(known: Mapping[str, NodeValue]) -> NodeValue:
     """An object whose keys are all known: a copy of a template with the constants in place, in definition order.
 
     The hot path: this runs once per message of a batch.
@@ -252,7 +252,7 @@ def _record(known: Mapping[str, Value]) -> Value:
                 raise MessageError(absent)
         return out or MISSING
 
-    return Value(record, column=_records(template, {name: value.column for name, value in known.items()}))
+    return NodeValue(record, column=_records(template, {name: value.column for name, value in known.items()}))
 
 
 def _boxed(column: Column | None) -> Column | None:
@@ -286,10 +286,10 @@ def _records(template: Mapping[str, Any], columns: Mapping[str, Column | None]) 
     return records
 
 
-Step = Callable[[dict[str, Any], Message, Batch], None]
+RenderStep = Callable[[dict[str, Any], Message, Batch], None]
 
 
-def _fixed(name: str, build: Build) -> Step:
+def _fixed(name: str, build: Build) -> RenderStep:
     def fixed(out: dict[str, Any], message: Message, batch: Batch) -> None:
         value = build(message, batch)
         if value is not MISSING:
@@ -298,7 +298,7 @@ def _fixed(name: str, build: Build) -> Step:
     return fixed
 
 
-def _named(key: Replacement | Text, build: Build, encoder: Encoder, known: Mapping[str, Value]) -> Step:
+def _named(key: Replacement | Text, build: Build, encoder: Encoder, known: Mapping[str, NodeValue]) -> RenderStep:
     """A member whose key holds replacements: `$$To: {...}`."""
     name_of = key_text(key)
 
@@ -315,7 +315,7 @@ def _named(key: Replacement | Text, build: Build, encoder: Encoder, known: Mappi
     return named
 
 
-def _spread(expression: Expression, encoder: Encoder, known: Mapping[str, Value]) -> Step:
+def _spread(expression: Expression, encoder: Encoder, known: Mapping[str, NodeValue]) -> RenderStep:
     """`"...": $$TemplateVariables`: a variable never overrides a key that the definition sets."""
     read, written, optional = expression.compile(), expression.written, expression.optional
 

@@ -15,10 +15,10 @@ from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 from connector.definition.jmes_checks import walk
-from connector.definition.jmes_parse import Node, parse
+from connector.definition.jmes_parse import AstNode, parse
 from connector.model import Message
 
-Get = Callable[[Any], Any]
+MessageGetter = Callable[[Any], Any]
 
 _INTERPRETER = TreeInterpreter()  # keeps nothing between visits
 
@@ -38,7 +38,7 @@ def compile_when(source: str) -> Callable[[Message], bool]:
     return holds
 
 
-def _document(tree: Node) -> Callable[[Message], dict[str, Any]]:
+def _document(tree: AstNode) -> Callable[[Message], dict[str, Any]]:
     """The message as its event has it, or as much of it as the expression can see."""
     nodes = list(walk(tree))
     fields = {node["value"] for node in nodes if node["type"] == "field"}
@@ -59,7 +59,7 @@ def _truth(value: Any) -> bool:
     return value is not None and not (isinstance(value, (str, list, dict)) and not value)
 
 
-def _closure(node: Node) -> Get:
+def _closure(node: AstNode) -> MessageGetter:
     children = node["children"]
     match node["type"]:
         case "field":
@@ -81,11 +81,11 @@ def _closure(node: Node) -> Get:
     return lambda value: _INTERPRETER.visit(node, value)
 
 
-def _field(name: str) -> Get:
+def _field(name: str) -> MessageGetter:
     return lambda value: value.get(name) if isinstance(value, dict) else None
 
 
-def _chain(steps: Sequence[Get]) -> Get:
+def _chain(steps: Sequence[MessageGetter]) -> MessageGetter:
     def chain(value: Any) -> Any:
         for step in steps:
             value = step(value)
@@ -94,5 +94,5 @@ def _chain(steps: Sequence[Get]) -> Get:
     return chain
 
 
-def _is_text(node: Node) -> bool:
+def _is_text(node: AstNode) -> bool:
     return bool(node["type"] == "literal") and isinstance(node["value"], str)

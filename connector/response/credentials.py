@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 from connector.definition.check_request import secret_name
-from connector.definition.tree import Array, BasicAuth, Constant, Encoded, Member, Node, OAuth2, Object, Operation
+from connector.definition.tree import Array, BasicAuth, Constant, Encoded, Node, OAuth2, Object, ObjectMember, Operation
 
 
 def typed_credentials(operation: Operation) -> dict[str, str]:
@@ -37,7 +37,7 @@ def _constants(node: Node, name: str = "") -> Iterator[tuple[str, str]]:
             yield name, node.value
         case Object():
             for member in node.members:
-                if isinstance(member, Member):
+                if isinstance(member, ObjectMember):
                     key = member.key if isinstance(member.key, str) else ""
                     yield from _constants(member.value, key)
         case Array():

@@ -30,7 +30,7 @@ class Span(NamedTuple):
     label: str
 
 
-class Marks:
+class MarkedTexts:
     """Texts to be found in other texts.
 
     Any common part of `common` characters is found, and a mark shorter than that where it stands whole. Every text is

@@ -19,7 +19,7 @@ from typing import Any
 from jmespath.visitor import Options, TreeInterpreter
 
 from connector.definition.jmes_checks import OVER_REPLIES, slips, walk
-from connector.definition.jmes_parse import Node, PathSyntaxError, parse
+from connector.definition.jmes_parse import AstNode, PathSyntaxError, parse
 from connector.response.functions import ReplyFunctions, to_number
 from connector.response.work import BYTES_A_STEP, VISIT, TooMuchWorkError, Work
 
@@ -56,18 +56,18 @@ class _Interpreter(TreeInterpreter):
         self._spend = work.spend
         super().__init__(Options(custom_functions=self.functions))
 
-    def visit(self, node: Node, *args: Any, **kwargs: Any) -> Any:
+    def visit(self, node: AstNode, *args: Any, **kwargs: Any) -> Any:
         self._spend(VISIT)
         return super().visit(node, *args, **kwargs)
 
-    def visit_projection(self, node: Node, value: Any) -> list[Any] | None:
+    def visit_projection(self, node: AstNode, value: Any) -> list[Any] | None:
         base = as_list(self.visit(node["children"][0], value))
         if base is None:
             return None
         results = (self.visit(node["children"][1], element) for element in base)
         return [result for result in results if result is not None]
 
-    def visit_filter_projection(self, node: Node, value: Any) -> list[Any] | None:
+    def visit_filter_projection(self, node: AstNode, value: Any) -> list[Any] | None:
         source, then, condition = node["children"]
         base = as_list(self.visit(source, value))
         if base is None:
@@ -76,7 +76,7 @@ class _Interpreter(TreeInterpreter):
         results = (self.visit(then, element) for element in chosen)
         return [result for result in results if result is not None]
 
-    def visit_flatten(self, node: Node, value: Any) -> list[Any] | None:
+    def visit_flatten(self, node: AstNode, value: Any) -> list[Any] | None:
         base = as_list(self.visit(node["children"][0], value))
         if base is None:
             return None
@@ -90,11 +90,11 @@ class _Interpreter(TreeInterpreter):
                 merged.append(element)
         return merged
 
-    def visit_slice(self, node: Node, value: Any) -> Any:
+    def visit_slice(self, node: AstNode, value: Any) -> Any:
         self._spend(len(value) if isinstance(value, list) else 0)
         return super().visit_slice(node, value)
 
-    def visit_index(self, node: Node, value: Any) -> Any:
+    def visit_index(self, node: AstNode, value: Any) -> Any:
         base = as_list(value)
         position: int = node["value"]
         return base[position] if base is not None and -len(base) <= position < len(base) else None
@@ -181,7 +181,7 @@ def _guarded(get: Get, faults: Counter[str], name: str) -> Get:
     return guarded
 
 
-def _plain_names(node: Node) -> tuple[str, ...] | None:
+def _plain_names(node: AstNode) -> tuple[str, ...] | None:
     if node["type"] == "current":
         return ()
     if node["type"] == "field":
@@ -218,7 +218,7 @@ class _Closures:
     def __init__(self, work: Work) -> None:
         self._work = work
         self._interpreter = _Interpreter(work)
-        self._builders: dict[str, Callable[[Node], Get | None]] = {
+        self._builders: dict[str, Callable[[AstNode], Get | None]] = {
             "subexpression": self._chain,
             "index_expression": self._chain,
             "pipe": self._chain,
@@ -232,7 +232,7 @@ class _Closures:
             "function_expression": self._call,
         }
 
-    def of(self, node: Node) -> Get:
+    def of(self, node: AstNode) -> Get:
         """The closure of a node."""
         names = _plain_names(node)
         if names is not None:
@@ -242,7 +242,7 @@ class _Closures:
         visit = self._interpreter.visit
         return made or (lambda value: visit(node, value))
 
-    def _chain(self, node: Node) -> Get:
+    def _chain(self, node: AstNode) -> Get:
         steps = [self.of(child) for child in node["children"]]
 
         def chain(value: Any) -> Any:
@@ -252,7 +252,7 @@ class _Closures:
 
         return chain
 
-    def _comparator(self, node: Node) -> Get | None:
+    def _comparator(self, node: AstNode) -> Get | None:
         if node["value"] not in ("eq", "ne"):
             return None
         left, right = (self.of(child) for child in node["children"])
@@ -263,7 +263,7 @@ class _Closures:
         equals = TreeInterpreter.COMPARATOR_FUNC[node["value"]]
         return lambda value: equals(left(value), right(value))
 
-    def _or(self, node: Node) -> Get:
+    def _or(self, node: AstNode) -> Get:
         left, right = (self.of(child) for child in node["children"])
 
         def either(value: Any) -> Any:
@@ -272,7 +272,7 @@ class _Closures:
 
         return either
 
-    def _and(self, node: Node) -> Get:
+    def _and(self, node: AstNode) -> Get:
         left, right = (self.of(child) for child in node["children"])
 
         def both(value: Any) -> Any:
@@ -281,11 +281,11 @@ class _Closures:
 
         return both
 
-    def _not(self, node: Node) -> Get:
+    def _not(self, node: AstNode) -> Get:
         inner = self.of(node["children"][0])
         return lambda value: not truthy(inner(value))
 
-    def _call(self, node: Node) -> Get | None:
+    def _call(self, node: AstNode) -> Get | None:
         name = node["value"]
         if any(child["type"] == "expref" for child in node["children"]):
             return None
@@ -327,17 +327,17 @@ def _among(constants: list[Any], search: Get) -> Get:
     return among
 
 
-def _literal(node: Node) -> Get:
+def _literal(node: AstNode) -> Get:
     constant = node["value"]
     return lambda value: constant
 
 
-def _list_of_literals(node: Node) -> Get | None:
+def _list_of_literals(node: AstNode) -> Get | None:
     constants = _constants(node)
     return None if constants is None else lambda value: None if value is None else constants
 
 
-def _constants(node: Node) -> list[Any] | None:
+def _constants(node: AstNode) -> list[Any] | None:
     """The values of `['a', 'b']`; None for any other node."""
     if node["type"] != "multi_select_list" or any(child["type"] != "literal" for child in node["children"]):
         return None
@@ -347,7 +347,7 @@ def _constants(node: Node) -> list[Any] | None:
 # ---- checking -------------------------------------------------------------------------------------------------------
 
 
-def _parsed(source: str) -> Node:
+def _parsed(source: str) -> AstNode:
     """The expression's tree. Raises PathError; what `check` says with its place is said here once more, without."""
     try:
         node = parse(source)

@@ -20,7 +20,7 @@ import msgspec
 
 from connector.masking import MASK, SECRET_CHARACTERS, mask_number, mask_phone
 from connector.model import Message
-from connector.response.marks import PART_DIGITS, Marks, Numbers, Span, digit_runs
+from connector.response.marks import PART_DIGITS, MarkedTexts, Numbers, Span, digit_runs
 from connector.response.unescape import encoded_runs, folded, unescaped
 from connector.response.work import Work
 
@@ -86,14 +86,14 @@ class Echo:
     """Hides in the words of one reply what its request held. See `Redactor.echo`."""
 
     def __init__(
-        self, messages: Sequence[Message], secrets: Marks, ids: _IdSearch, documented: frozenset[str], work: Work
+        self, messages: Sequence[Message], secrets: MarkedTexts, ids: _IdSearch, documented: frozenset[str], work: Work
     ) -> None:
         self._messages = messages
         self._work = work
         self._secrets = secrets
         self._ids = ids
         self._documented = documented
-        self._known: tuple[Marks, Numbers] | None = None
+        self._known: tuple[MarkedTexts, Numbers] | None = None
         self._left = REPLY_CHARACTERS
         self._seen: dict[str, str] = {}
 
@@ -177,11 +177,13 @@ def _forms(secret: str) -> Iterable[str]:
         yield inner.replace("+", "-").replace("/", "_")
 
 
-def _secret_marks(labels: Mapping[str, str]) -> Marks:
-    return Marks(labels, shortest=SECRET_CHARACTERS, common=COMMON_CHARACTERS)
+def _secret_marks(labels: Mapping[str, str]) -> MarkedTexts:
+    return MarkedTexts(labels, shortest=SECRET_CHARACTERS, common=COMMON_CHARACTERS)
 
 
-def _marks_of(messages: Sequence[Message], documented: frozenset[str], work: Work) -> tuple[Marks, Numbers] | None:
+def _marks_of(
+    messages: Sequence[Message], documented: frozenset[str], work: Work
+) -> tuple[MarkedTexts, Numbers] | None:
     """What stands in these messages; None where it is too much to index."""
     labels: dict[str, str] = {}
     codes: set[str] = set()
@@ -196,7 +198,7 @@ def _marks_of(messages: Sequence[Message], documented: frozenset[str], work: Wor
             labels[text] = MASK
             codes.update(digit_runs(text))
     plain = {unescaped(text): MASK for text in labels} if any(not it.isascii() for it in labels) else _NOTHING
-    marks = Marks({**labels, **plain}, shortest=TEXT_CHARACTERS, common=COMMON_CHARACTERS)
+    marks = MarkedTexts({**labels, **plain}, shortest=TEXT_CHARACTERS, common=COMMON_CHARACTERS)
     return marks, Numbers([message.to for message in messages], codes, documented)
 
 
@@ -219,7 +221,7 @@ def _texts_of(message: Message) -> Iterable[str]:
             yield str(value)
 
 
-def _hidden(text: str, marks: Sequence[Marks], numbers: Numbers) -> str:
+def _hidden(text: str, marks: Sequence[MarkedTexts], numbers: Numbers) -> str:
     """`text` with everything hidden that is found in it, in the text with its escapes undone, or in an encoded run."""
     text = _replaced(text, _spans(text, marks, numbers))
     plain = unescaped(text)
@@ -232,7 +234,7 @@ def _hidden(text: str, marks: Sequence[Marks], numbers: Numbers) -> str:
     return _replaced(text, spans)
 
 
-def _spans(text: str, marks: Sequence[Marks], numbers: Numbers) -> list[Span]:
+def _spans(text: str, marks: Sequence[MarkedTexts], numbers: Numbers) -> list[Span]:
     search = folded(text)
     spans = [span for each in marks for span in each.spans(search)]
     spans += [Span(start, end, mask_number(text[start:end])) for start, end in numbers.spans(search)]

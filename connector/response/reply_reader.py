@@ -28,7 +28,7 @@ _NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReplyReading:
     """What a reply meant.
 
     Attributes:
@@ -41,7 +41,7 @@ class Reading:
     whole: Outcome | None
 
 
-class Reader:
+class ReplyReader:
     """Reads the replies of one operation. Made by `compile_response`.
 
     Attributes:
@@ -61,7 +61,7 @@ class Reader:
         self._rules = [CompiledRule(rule, scope) for rule in response.rules]
         self._entries = Entries(response.entries, scope)
 
-    def read(self, reply: Reply, messages: Sequence[Message], batch: Batch, now: float) -> Reading:
+    def read(self, reply: Reply, messages: Sequence[Message], batch: Batch, now: float) -> ReplyReading:
         """What `reply` means for each of `messages`, the request's in record order.
 
         `batch` is the one they were rendered with; `now` is seconds since the epoch. Never raises for anything a
@@ -82,14 +82,14 @@ class Reader:
         except TooMuchWorkError as error:
             self.faults["work"] += 1
             unknown = Outcome("unknown", reason=str(error), rule="built-in reader")
-            return Reading([unknown] * len(messages), unknown)
+            return ReplyReading([unknown] * len(messages), unknown)
         except Exception as error:  # the last line: a reply that ends a lane would come again after each restart
             self.faults["reader"] += 1
             reason = f"the reply could not be read: {type(error).__name__}"
             unknown = Outcome("unknown", reason=reason, rule="built-in reader")
-            return Reading([unknown] * len(messages), unknown)
+            return ReplyReading([unknown] * len(messages), unknown)
 
-    def _read(self, content: Content, batch: Batch) -> Reading:
+    def _read(self, content: Content, batch: Batch) -> ReplyReading:
         if content.reply.fault is not None:  # a rule would read what is not there
             return self._for_all(by_status_alone(content, content.reply.fault), content)
         for rule in self._rules:
@@ -103,29 +103,29 @@ class Reader:
             return self._for_all(rule.whole(document, content, batched=self._batched), content)
         identity = rule.identity(document, content)
         if self._batched:
-            return Reading(self._entries.read(content, batch, identity), None)
+            return ReplyReading(self._entries.read(content, batch, identity), None)
         outcomes = self._entries.read(content, batch, None)
         if identity is not None:
             outcomes = [
                 msgspec.structs.replace(outcome, provider_message_id=outcome.provider_message_id or identity)
                 for outcome in outcomes
             ]
-        return Reading(outcomes, None)
+        return ReplyReading(outcomes, None)
 
-    def _for_all(self, outcome: Outcome, content: Content) -> Reading:
+    def _for_all(self, outcome: Outcome, content: Content) -> ReplyReading:
         count = len(content.messages)
         if outcome.then == "split" and count <= 1:  # there is nothing left to bisect
             outcome = msgspec.structs.replace(outcome, then="reject")
-        return Reading([outcome] * count, outcome)
+        return ReplyReading([outcome] * count, outcome)
 
 
-def compile_response(operation: Operation, secrets: Mapping[str, str] = _NO_SECRETS) -> Reader:
+def compile_response(operation: Operation, secrets: Mapping[str, str] = _NO_SECRETS) -> ReplyReader:
     """The reader of an operation's replies. `secrets` (a definition's) are masked in codes and reasons.
 
     Raises DefinitionError with every problem: expressions, patterns, times and zones that cannot be compiled.
     """
     scope = Scope()
-    reader = Reader(operation, scope, secrets)
+    reader = ReplyReader(operation, scope, secrets)
     if scope.problems:
         raise DefinitionError(scope.problems)
     return reader

@@ -20,7 +20,7 @@ FINAL: Final = frozenset({"accept", "reject", "unknown"})
 FEW: Final = 16
 """Fewer entries than this are read one by one: it costs less than finding out that they are alike."""
 
-Column = Callable[[Any], Any]
+EntryColumn = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class _Plain:
     """A rule of which nothing but an id is read. `test`: the field that has to say `text`; None where none has to."""
 
     outcome: Outcome
-    identity: Column
-    test: Column | None
+    identity: EntryColumn
+    test: EntryColumn | None
     text: str
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from connector.config_text.units import format_duration
 from connector.settings.kafka import KafkaSettings
 from connector.settings.model import Settings, Timeouts, Topics, Tracing
-from connector.settings.origin import Path
+from connector.settings.origin import SettingPath
 
 LEAVE_SECONDS = 10.0
 """After the drain results are written and offsets committed, still inside the rebalance time-out."""
@@ -25,7 +25,7 @@ class Clash:
         paths: the settings involved; the first is the one to change.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[SettingPath, ...]
     message: str
     remedy: str
 
@@ -84,8 +84,10 @@ def _topics(topics: Topics) -> Iterator[Clash]:
     total = sum(source.share for source in topics.sources)
     if total > 1 or (total == 1 and any(source.share == 0 for source in topics.sources)):
         yield Clash((sources,), f"the shares add up to {total:g}", "leave some memory to share: less than 1 together")
-    used: dict[str, Path] = {}
-    named: list[tuple[Path, str]] = [((*sources, index, "topic"), s.topic) for index, s in enumerate(topics.sources)]
+    used: dict[str, SettingPath] = {}
+    named: list[tuple[SettingPath, str]] = [
+        ((*sources, index, "topic"), s.topic) for index, s in enumerate(topics.sources)
+    ]
     named += [
         (("topics", field), getattr(topics, field))
         for field in ("results", "dead_letters", "journal", "control", "receipts")

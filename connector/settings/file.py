@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from connector.config_text.environment import Environment
 from connector.config_text.regular_file import FileError, read_regular
-from connector.config_text.source import List, Map, Place, Source, Value
+from connector.config_text.source import List, Map, Place, PlacedValue, Value
 from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import Problem
 from connector.settings.names import leaves
-from connector.settings.origin import Origin, Path, dotted
+from connector.settings.origin import Origin, SettingPath, dotted
 
 NOTHING = object()
 """`${NAME?}` without a value: as if the setting were not in the file."""
@@ -34,7 +34,7 @@ class Layer:
     """
 
     tree: dict[str, Any] = field(default_factory=dict)
-    origins: dict[Path, Origin] = field(default_factory=dict)
+    origins: dict[SettingPath, Origin] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -71,7 +71,7 @@ def read_value(text: str) -> Any:
     return _Filler(Environment({}), layer).value(source, (), source.place)
 
 
-def _parse(text: str, name: str, layer: Layer) -> Source | None:
+def _parse(text: str, name: str, layer: Layer) -> PlacedValue | None:
     problems: list[Problem] = []
     source = None
     try:
@@ -95,11 +95,11 @@ class _Filler:
         self._environment = environment
         self._layer = layer
 
-    def map(self, source: Map, path: Path) -> dict[str, Any]:
+    def map(self, source: Map, path: SettingPath) -> dict[str, Any]:
         values = {name: self.value(member, (*path, name), source.keys[name]) for name, member in source.members.items()}
         return {name: value for name, value in values.items() if value is not NOTHING}
 
-    def value(self, source: Source, path: Path, place: Place) -> Any:
+    def value(self, source: PlacedValue, path: SettingPath, place: Place) -> Any:
         """`place` is where a reader looks for it: at its key, where it has one."""
         origin = Origin("file", place.file, place.line, place.column)
         self._layer.origins[path] = origin
@@ -113,7 +113,7 @@ class _Filler:
         self._layer.origins[path] = replace(origin, written=source.text)
         return self.fill(source, path)
 
-    def fill(self, source: Value, path: Path) -> Any:
+    def fill(self, source: Value, path: SettingPath) -> Any:
         resolved = self._environment.resolve(source.text)
         for fault in resolved.faults:
             place = source.at(fault.position)

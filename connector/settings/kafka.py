@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from connector.config_text.units import RefusedError
+from connector.config_text.units import UnitError
 
 _address = re.compile(r"[^\s/\x00-\x20\x7f]+:(?P<port>[0-9]{1,5})").fullmatch
 
@@ -24,13 +24,13 @@ def _check_addresses(value: str) -> str:
     for address in value.split(","):
         found = _address(address.strip(" "))
         if found is None or not 0 < int(found["port"]) < 65536:
-            raise RefusedError("not host:port", "write host:port, several separated by commas")
+            raise UnitError("not host:port", "write host:port, several separated by commas")
     return value
 
 
 def _mechanism(value: Any) -> Any:
     if value in {"GSSAPI", "OAUTHBEARER", "AWS_MSK_IAM"}:
-        raise RefusedError(
+        raise UnitError(
             "not supported", "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN, or mutual TLS (ssl.certificate.location)"
         )
     return value

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from connector.config_text.units import RefusedError
+from connector.config_text.units import UnitError
 from connector.errors import Problem, SettingsError
 from connector.masking import MASK
 from connector.settings.cross_checks import cross_check
@@ -18,7 +18,7 @@ from connector.settings.file import Layer, read_file
 from connector.settings.kafka import ELSEWHERE
 from connector.settings.model import Settings
 from connector.settings.names import did_you_mean, keys, leaves, sections
-from connector.settings.origin import DEFAULT, Origin, Path, dotted
+from connector.settings.origin import DEFAULT, Origin, SettingPath, dotted
 from connector.settings.overrides import read_environment, read_overrides
 
 
@@ -71,7 +71,7 @@ def load_settings(*, file: FilePath | None, environ: Mapping[str, str], override
 def _merge(base: Layer, over: Layer) -> None:
     """Lay `over` on `base`: mappings are merged, everything else is replaced as a whole."""
 
-    def lay(below: dict[str, Any], above: dict[str, Any], path: Path) -> None:
+    def lay(below: dict[str, Any], above: dict[str, Any], path: SettingPath) -> None:
         for name, value in above.items():
             here = (*path, name)
             if isinstance(value, dict) and isinstance(below.get(name), dict):
@@ -101,12 +101,12 @@ def _validate(merged: Layer) -> tuple[Settings | None, list[Problem]]:
         return None, problems
 
 
-def _top(location: Path) -> Path:
+def _top(location: SettingPath) -> SettingPath:
     """The path of the setting a location is in: lists are one setting."""
     return location[: next((index for index, part in enumerate(location) if isinstance(part, int)), len(location))]
 
 
-def _without(tree: dict[str, Any], paths: Iterable[Path], here: Path = ()) -> dict[str, Any]:
+def _without(tree: dict[str, Any], paths: Iterable[SettingPath], here: SettingPath = ()) -> dict[str, Any]:
     left = {name: value for name, value in tree.items() if (*here, name) not in set(paths)}
     return _without_empty_sections(
         {
@@ -121,7 +121,7 @@ def _without_empty_sections(tree: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in tree.items() if value is not None or (name,) not in sections()}
 
 
-def _origin(merged: Layer, path: Path) -> Origin:
+def _origin(merged: Layer, path: SettingPath) -> Origin:
     """Where the value at `path` came from: it, or what it stands in (the root never says so)."""
     for length in range(len(path), 0, -1):
         origin = merged.origins.get(path[:length])
@@ -130,7 +130,7 @@ def _origin(merged: Layer, path: Path) -> Origin:
     return DEFAULT
 
 
-def _place(merged: Layer, paths: Iterable[Path]) -> Origin:
+def _place(merged: Layer, paths: Iterable[SettingPath]) -> Origin:
     """The nearest place to point at: of the first path that was written anywhere, else of the section it belongs to."""
     paths = tuple(paths)
     for path in paths:
@@ -142,14 +142,16 @@ def _place(merged: Layer, paths: Iterable[Path]) -> Origin:
     return DEFAULT
 
 
-def _problem(merged: Layer, path: Path, message: str, remedy: str, places: Iterable[Path] = ()) -> Problem:
+def _problem(
+    merged: Layer, path: SettingPath, message: str, remedy: str, places: Iterable[SettingPath] = ()
+) -> Problem:
     origin = _place(merged, [path, *places])
     return Problem(message, remedy, "" if origin is DEFAULT else origin.name, dotted(path), origin.line, origin.column)
 
 
 def _explain(merged: Layer, detail: ErrorDetails) -> Problem:
     """One pydantic error in the words of this program."""
-    path: Path = detail["loc"]
+    path: SettingPath = detail["loc"]
     name, section = str(path[-1]), sections().get(tuple(0 if isinstance(part, int) else part for part in path[:-1]))
     kind, context = detail["type"], detail.get("ctx", {})
     if kind == "extra_forbidden" and section is not None:
@@ -158,7 +160,7 @@ def _explain(merged: Layer, detail: ErrorDetails) -> Problem:
     if kind == "missing":
         return _problem(merged, path, "is missing", f"add `{name}`")
     error = context.get("error")
-    if isinstance(error, RefusedError):
+    if isinstance(error, UnitError):
         message, remedy = f"{_shown(merged, path, detail['input'])} is {error.message}", error.remedy
     elif kind in {"model_type", "model_attributes_type", "dict_type"}:
         message, remedy = "must be a mapping of names to values", f"indent its names below `{name}:`"
@@ -185,7 +187,7 @@ def _meant(name: str, siblings: list[str]) -> str:
     )
 
 
-def _shown(merged: Layer, path: Path, value: Any) -> str:
+def _shown(merged: Layer, path: SettingPath, value: Any) -> str:
     """The value as it may be shown: secrets by their name or not at all."""
     origin = merged.origins.get(path, DEFAULT)
     if any(leaf.secret and leaf.path == path for leaf in leaves()):

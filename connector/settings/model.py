@@ -18,7 +18,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from connector.config_text.units import Duration, RefusedError, Size, format_duration
+from connector.config_text.units import ByteSize, Duration, UnitError, format_duration
 from connector.settings.kafka import KafkaSettings
 
 TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
@@ -102,7 +102,7 @@ PATTERN = re.compile(r"\+?[1-9][0-9]{0,18}\*?")
 
 def _pattern(value: str) -> str:
     if not PATTERN.fullmatch(value):
-        raise RefusedError("not a number or prefix", "write +919812345678, or a prefix as +91*")
+        raise UnitError("not a number or prefix", "write +919812345678, or a prefix as +91*")
     return value
 
 
@@ -159,18 +159,18 @@ class Memory(Section):
     messages: Annotated[int, Field(ge=1000)] = 400_000
     """Open messages: read and without a result yet."""
 
-    bytes: Annotated[Size, Field(ge=1024**2)] = 256 * 1024**2
+    bytes: Annotated[ByteSize, Field(ge=1024**2)] = 256 * 1024**2
     """Bytes they take: of the event, 280 each, 725 for each open window. 400,000 messages of 390 bytes reach it too, or
     200,000 of 330 that share no requests."""
 
-    control: Annotated[Size, Field(ge=64 * 1024)] = 64 * 1024**2
+    control: Annotated[ByteSize, Field(ge=64 * 1024)] = 64 * 1024**2
     """Bytes of campaigns in `topics.control`. What is too much is paused: what was left out might say stop."""
 
 
 class Events(Section):
     """What is taken for an event."""
 
-    bytes: Annotated[Size, Field(ge=1024, le=16 * 1024**2)] = 1024**2
+    bytes: Annotated[ByteSize, Field(ge=1024, le=16 * 1024**2)] = 1024**2
     """The largest event, decompressed: value, key and headers. A larger one ends `invalid`; its value is not kept.
     64KiB is far more than a text message needs, and bounds the memory a hostile one takes."""
 
@@ -258,11 +258,11 @@ def _start_from(value: Any) -> Any:
     try:
         instant = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     except ValueError:
-        raise RefusedError(
+        raise UnitError(
             "neither earliest, latest nor a time", "write earliest, latest, or a time as 2025-01-31T08:00:00Z"
         ) from None
     if instant.tzinfo is None:
-        raise RefusedError("a time without a zone", "add Z or an offset, as in 2025-01-31T08:00:00+05:30")
+        raise UnitError("a time without a zone", "add Z or an offset, as in 2025-01-31T08:00:00+05:30")
     return instant.astimezone(UTC)
 
 

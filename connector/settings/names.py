@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from connector.settings.model import Settings
-from connector.settings.origin import Path, dotted
+from connector.settings.origin import SettingPath, dotted
 
 PREFIX = "SMS_CONNECTOR_"
 FILE_VARIABLE = "SMS_CONNECTOR_CONFIG"
@@ -22,7 +22,7 @@ FILE_VARIABLE = "SMS_CONNECTOR_CONFIG"
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class SettingLeaf:
     """One setting.
 
     Attributes:
@@ -32,7 +32,7 @@ class Leaf:
         many: a list.
     """
 
-    path: Path
+    path: SettingPath
     field: FieldInfo
     secret: bool
     many: bool
@@ -48,17 +48,17 @@ class Leaf:
 
 
 @cache
-def leaves() -> tuple[Leaf, ...]:
+def leaves() -> tuple[SettingLeaf, ...]:
     """Every setting, in the order of the model."""
     return tuple(_walk(Settings, ()))
 
 
 @cache
-def sections() -> dict[Path, type[BaseModel]]:
+def sections() -> dict[SettingPath, type[BaseModel]]:
     """The models by path, the root included; a list's elements stand at position 0."""
-    found: dict[Path, type[BaseModel]] = {(): Settings}
+    found: dict[SettingPath, type[BaseModel]] = {(): Settings}
 
-    def walk(model: type[BaseModel], path: Path) -> None:
+    def walk(model: type[BaseModel], path: SettingPath) -> None:
         for name, field in model.model_fields.items():
             here = (*path, field.alias or name)
             for part in _parts(field.annotation):
@@ -86,14 +86,14 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def _walk(model: type[BaseModel], path: Path) -> Iterator[Leaf]:
+def _walk(model: type[BaseModel], path: SettingPath) -> Iterator[SettingLeaf]:
     for name, field in model.model_fields.items():
         here = (*path, field.alias or name)
         if isinstance(field.annotation, type) and _is_model(field.annotation):
             yield from _walk(field.annotation, here)
         else:
             parts = list(_parts(field.annotation))
-            yield Leaf(here, field, secret=SecretStr in parts, many=_is_list(field.annotation))
+            yield SettingLeaf(here, field, secret=SecretStr in parts, many=_is_list(field.annotation))
 
 
 def _parts(annotation: Any) -> Iterator[Any]:

@@ -9,11 +9,11 @@ from typing import Literal
 # Without `:-default`: a default may be the secret itself.
 PLACEHOLDER_ONLY = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*\??|file:[^}]*)\}")
 
-Path = tuple[str | int, ...]
+SettingPath = tuple[str | int, ...]
 """Keys and list positions from the root: `("topics", "sources", 0, "topic")`."""
 
 
-def dotted(path: Path) -> str:
+def dotted(path: SettingPath) -> str:
     """`topics.sources[0].topic`; keys of `kafka` keep their dots, as users know them."""
     text = ""
     for part in path:

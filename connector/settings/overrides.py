@@ -8,7 +8,7 @@ from typing import Any
 
 from connector.errors import Problem
 from connector.settings.file import Layer, read_value
-from connector.settings.names import FILE_VARIABLE, PREFIX, Leaf, did_you_mean, leaves
+from connector.settings.names import FILE_VARIABLE, PREFIX, SettingLeaf, did_you_mean, leaves
 from connector.settings.origin import Origin
 
 
@@ -50,7 +50,7 @@ def read_overrides(overrides: Mapping[str, Any]) -> Layer:
     return layer
 
 
-def _put(layer: Layer, leaf: Leaf, value: Any, origin: Origin) -> None:
+def _put(layer: Layer, leaf: SettingLeaf, value: Any, origin: Origin) -> None:
     if isinstance(value, str):
         try:
             value = _interpret(leaf, value)
@@ -66,7 +66,7 @@ def _put(layer: Layer, leaf: Leaf, value: Any, origin: Origin) -> None:
     layer.origins[leaf.path] = origin
 
 
-def _interpret(leaf: Leaf, text: str) -> Any:
+def _interpret(leaf: SettingLeaf, text: str) -> Any:
     if leaf.many:
         return (
             read_value(text)
@@ -76,7 +76,7 @@ def _interpret(leaf: Leaf, text: str) -> Any:
     return None if text in {"null", "~"} else text
 
 
-def _put_file(layer: Layer, leaf: Leaf, name: str, origin: Origin) -> None:
+def _put_file(layer: Layer, leaf: SettingLeaf, name: str, origin: Origin) -> None:
     try:
         text = FilePath(name).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -88,7 +88,7 @@ def _put_file(layer: Layer, leaf: Leaf, name: str, origin: Origin) -> None:
     _put(layer, leaf, text, origin)
 
 
-def _unknown(name: str, known: Mapping[str, Leaf]) -> Problem:
+def _unknown(name: str, known: Mapping[str, SettingLeaf]) -> Problem:
     bare = name.removesuffix("_FILE")
     if bare in known:
         return Problem("only secrets can be read from a file", f"use {bare}", name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connector.settings.model import Settings
-from connector.settings.origin import Path
+from connector.settings.origin import SettingPath
 
 PLACEHOLDER = {
     "type": "string",
@@ -47,7 +47,7 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def find(schema: dict[str, Any], path: Path) -> dict[str, Any]:
+def find(schema: dict[str, Any], path: SettingPath) -> dict[str, Any]:
     """The part of `schema` that describes the setting at `path`."""
     node: dict[str, Any] = schema
     for part in path:
@@ -61,9 +61,11 @@ def _resolve(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
     return node
 
 
-def _settings(schema: dict[str, Any], node: dict[str, Any], path: Path) -> list[tuple[Path, dict[str, Any]]]:
+def _settings(
+    schema: dict[str, Any], node: dict[str, Any], path: SettingPath
+) -> list[tuple[SettingPath, dict[str, Any]]]:
     """Every named value below `node`, sections first."""
-    found: list[tuple[Path, dict[str, Any]]] = []
+    found: list[tuple[SettingPath, dict[str, Any]]] = []
     for name, child in _resolve(schema, node).get("properties", {}).items():
         found.append(((*path, name), child))
         found += _settings(schema, child, (*path, name))

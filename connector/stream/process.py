@@ -17,7 +17,7 @@ import structlog
 
 from connector.clock import SystemClock
 from connector.definition.tree import Definition
-from connector.delivery.http.tracing import Tracing
+from connector.delivery.http.tracing import RequestTracing
 from connector.errors import ConnectorError
 from connector.kafka import clients
 from connector.kafka.skipped import Skipped
@@ -49,14 +49,14 @@ STOP_GRACE_SECONDS = 10.0
 LOOK_SECONDS = 0.2
 
 
-Status = Callable[[], WorkerStatus | None]
+StatusSource = Callable[[], WorkerStatus | None]
 """What the worker is doing at this moment; None before there is one."""
 
 
 class Attendant(Protocol):
     """Runs beside the worker on its loop: health and metrics."""
 
-    async def start(self, status: Status) -> None:
+    async def start(self, status: StatusSource) -> None:
         """Begin; before the worker has joined."""
 
     async def stop(self) -> None:
@@ -93,7 +93,7 @@ class Process:
         self._topics = topics
         self._clock = SystemClock()
         tracing = settings.tracing
-        self._tracing = Tracing(propagate=tracing.propagate) if tracing.enabled else None
+        self._tracing = RequestTracing(propagate=tracing.propagate) if tracing.enabled else None
         self._connection = clients.connect(settings.kafka)
         self._skipped = Skipped(settings.topics.read_names)
         self._worker: Worker | None = None

@@ -12,14 +12,14 @@ from aiokafka.errors import KafkaError
 from connector.clock import Clock
 from connector.definition.tree import Definition
 from connector.delivery.counts import LaneCounts
-from connector.delivery.http.tracing import Tracing
+from connector.delivery.http.tracing import RequestTracing
 from connector.delivery.http.transport import Transport
 from connector.delivery.lane import Lane
 from connector.delivery.limits.account import Account
 from connector.delivery.limits.lane_settings import LaneSettings
 from connector.delivery.sending.reading_turns import SlowReadings
-from connector.kafka.batches import Fields
-from connector.kafka.fetched import Reading, own_record_bytes
+from connector.kafka.batches import RecordFields
+from connector.kafka.fetched import ReadOptions, own_record_bytes
 from connector.kafka.outage import Outlast, passes
 from connector.kafka.skipped import Skipped
 from connector.model import Result
@@ -38,7 +38,7 @@ from connector.stream.epoch.topic_inspection import Inspection
 from connector.stream.faust.group import Group
 from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
-from connector.stream.intake.dedupe import Duplicates
+from connector.stream.intake.dedupe import DedupeIndex
 from connector.stream.intake.dedupe_restore import Recall
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
@@ -100,7 +100,7 @@ class Surroundings:
     present: Callable[[Result], None] | None
     allowed: Callable[[str], bool]
     skipped: Skipped
-    tracing: Tracing | None = None
+    tracing: RequestTracing | None = None
 
 
 class Parts:
@@ -145,7 +145,7 @@ class Parts:
         )
         duplicates = self.recall = None
         if (horizon := settings.duplicates.horizon) is not None:
-            duplicates = Duplicates(messages=settings.duplicates.messages, horizon=horizon, clock=clock)
+            duplicates = DedupeIndex(messages=settings.duplicates.messages, horizon=horizon, clock=clock)
             self.recall = Recall(cluster, settings, duplicates=duplicates, clock=clock)
         lease = around.membership.lease
         self.writable = Writability(clock, patience=settings.timeouts.refused)
@@ -258,7 +258,7 @@ class Parts:
         )
         self.retry_reader = RetryReader(
             cluster.options,
-            reading=Reading(around.skipped, unreadable="stand", most=own_record_bytes(settings.events.bytes)),
+            reading=ReadOptions(around.skipped, unreadable="stand", most=own_record_bytes(settings.events.bytes)),
             group=retry_group(settings.group),
             delays=tiers.delays,
             clock=clock,
@@ -373,7 +373,7 @@ class Parts:
 
         return await self.outlast(ask, doing=f"reading {topic} back", wanted=lambda: partition.live) or set()
 
-    async def _owe(self, partition: Partition, records: Sequence[Fields]) -> None:
+    async def _owe(self, partition: Partition, records: Sequence[RecordFields]) -> None:
         await self.debts.owe(partition, records)
 
     async def _append_debts(self, partition: Partition, values: Sequence[bytes]) -> bool:

@@ -26,7 +26,7 @@ from connector.stream.partitions.copartitions import retry_partitions
 from connector.stream.partitions.open_transactions import Undecided
 from connector.stream.partitions.partition import Partition
 from connector.stream.preflight import warn_of_narrow_span
-from connector.stream.shutdown.deadline import Progress
+from connector.stream.shutdown.deadline import WorkerProgress
 from connector.stream.status import WorkerStatus, partition_status
 from connector.stream.wiring import UNACKNOWLEDGED_RESULTS, Parts, Surroundings
 
@@ -59,7 +59,7 @@ class Worker:
         self._undecided = Undecided(around.clock)
         self._crash = crash
         self._parts = Parts(around, failed=self._fail)
-        self._progress = Progress(settled=lambda: self._parts.settled, read_back=lambda: self._parts.read_back)
+        self._progress = WorkerProgress(settled=lambda: self._parts.settled, read_back=lambda: self._parts.read_back)
         self.take = self._parts.admission.take
         self._fraction = 0.0
         self._lifecycle = asyncio.Lock()

@@ -22,13 +22,13 @@ from aiokafka import TopicPartition
 from click.testing import CliRunner
 
 from connector.cli.held import Providers
-from connector.cli.lag import Situation, row
+from connector.cli.lag import GroupSituation, row
 from connector.cli.main import COMMANDS, group, main
 from connector.cli.moments import MOMENT
 from connector.cli.output import table_lines
 from connector.cli.replay import about_letter
 from connector.cli.selection import Selection, may_hold
-from connector.cli.trace.found import Seen, Trace
+from connector.cli.trace.found import FoundRecord, Trace
 from connector.errors import UsageError
 from connector.kafka.reader import Bounds, Members
 from connector.kafka.topic_plan import ActualTopic, expansion
@@ -271,7 +271,7 @@ def oldest(
         value=orjson.dumps({"message_id": "m1", "provider": "acme"}),
         headers=[("retry", retry)],
     )
-    situation = Situation(members, Providers(lanes, grace=600.0), {"retry": 300.0})
+    situation = GroupSituation(members, Providers(lanes, grace=600.0), {"retry": 300.0})
     found = row(TopicPartition(topic, 0), 5, Bounds(0, 9), record, situation)
     assert found.lag == 4
     assert found.oldest is not None
@@ -301,7 +301,9 @@ def test_what_holds_a_partition_is_the_first_reason_that_is_enough(given: dict[s
 
 
 def test_a_partition_that_is_done_has_no_oldest_event() -> None:
-    found = row(TopicPartition("in", 0), 9, Bounds(0, 9), None, Situation(Members("Stable", 1), Providers(None), {}))
+    found = row(
+        TopicPartition("in", 0), 9, Bounds(0, 9), None, GroupSituation(Members("Stable", 1), Providers(None), {})
+    )
     assert (found.lag, found.oldest) == (0, None)
 
 
@@ -316,8 +318,8 @@ def test_events_of_a_campaign_that_names_no_provider_say_so() -> None:
 # ---- trace ----------------------------------------------------------------------------------------------------------
 
 
-def seen(topic: str, offset: int, **about: Any) -> Seen:
-    return Seen(Source(topic, 0, offset), NOW + timedelta(seconds=offset), about)
+def seen(topic: str, offset: int, **about: Any) -> FoundRecord:
+    return FoundRecord(Source(topic, 0, offset), NOW + timedelta(seconds=offset), about)
 
 
 def test_the_state_of_a_message_is_the_last_thing_known_of_it() -> None:

@@ -24,11 +24,11 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import RecordMetadata
 
 from connector.kafka import connecting
-from connector.kafka.access import NOT_TOLD, Operation, _MetadataRequest, _MetadataResponse8, allowed
-from connector.kafka.batches import Fields, fill, look, unpack
+from connector.kafka.access import NOT_TOLD, AclOperation, _MetadataRequest, _MetadataResponse8, allowed
+from connector.kafka.batches import RecordFields, fill, look, unpack
 from connector.kafka.codecs import CODECS
-from connector.kafka.fetched import Fetched, GuardedRecords, Reading
-from connector.kafka.guarded import Consumer, GuardedFetcher, KeptRecords
+from connector.kafka.fetched import Fetched, GuardedRecords, ReadOptions
+from connector.kafka.guarded import GuardedConsumer, GuardedFetcher, KeptRecords
 from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Skipped
 from connector.stream.output.replaceable_producer import Outlet
@@ -169,7 +169,7 @@ async def test_an_assigned_consumer_commits_for_a_group_and_its_pause_holds(kafk
 
 def test_records_appended_at_once_are_those_appended_one_by_one() -> None:
     """`fill` does what BatchBuilder.append does, with its builder and its counter."""
-    found: list[Fields] = [(b"k" * (n % 3) or None, b"v" * n, [("settles", str(n).encode())]) for n in range(50)]
+    found: list[RecordFields] = [(b"k" * (n % 3) or None, b"v" * n, [("settles", str(n).encode())]) for n in range(50)]
     alone, together = (BatchBuilder(1500, 0) for _ in range(2))
     taken = [alone.append(timestamp=NOW, key=key, value=value, headers=it) for key, value, it in found]
     count = taken.index(None)
@@ -183,7 +183,7 @@ def test_records_appended_at_once_are_those_appended_one_by_one() -> None:
 
 def test_a_batch_can_be_looked_into_on_its_way() -> None:
     """Before aiokafka gives it a sequence number, and after: what it sends is the same."""
-    found: list[Fields] = [(b"k", b"v" * n, [("settles", str(n).encode())]) for n in range(20)]
+    found: list[RecordFields] = [(b"k", b"v" * n, [("settles", str(n).encode())]) for n in range(20)]
     untouched, looked_into = (BatchBuilder(10_000, 0) for _ in range(2))
     for batch in (untouched, looked_into):
         assert fill(batch, found, NOW) == len(found)
@@ -198,7 +198,7 @@ def test_a_batch_can_be_looked_into_on_its_way() -> None:
 
 def written(magic: int, codec: int) -> bytes:
     """Ten records as they stand in a log of that format."""
-    fields: list[Fields] = [
+    fields: list[RecordFields] = [
         (b"k" * n or None, b"v" * n if n != 3 else None, [("traceparent", b"x")] * (n % 2)) for n in range(10)
     ]
     if magic == 2:
@@ -228,7 +228,7 @@ def test_fetched_records_are_read_as_aiokafka_reads_them(magic: int, codec: int,
     told = list(PartitionRecords(tp, MemoryRecords(kept.data), [], start, None, None, True, 0))
     told = [it for it in told if it.offset >= start]  # it goes back where old formats come one by one
     for raw in (True, False):
-        reading = Reading(Skipped(), raw=raw)
+        reading = ReadOptions(Skipped(), raw=raw)
         records = GuardedRecords(
             tp, kept.data, start=usual.next_fetch_offset, end=10, aborted=usual._aborted_transactions, reading=reading,
             failures={},
@@ -250,7 +250,7 @@ def test_the_reader_of_old_formats_opens_what_it_was_compressed_with_by_names_of
     batch.append(0, NOW, None, bytes(20 << 20))
     records = GuardedRecords(
         TopicPartition("sms.messages", 0), bytes(batch.build()), start=0, end=1, aborted=(),
-        reading=Reading(Skipped(), unreadable="stand"), failures={},
+        reading=ReadOptions(Skipped(), unreadable="stand"), failures={},
     )  # fmt: skip
     (stands,) = records.take(10)
     assert "TooLargeError" in stands.why
@@ -263,7 +263,9 @@ async def test_a_guarded_consumer_reads_through_the_guard(kafka: Kafka, unique: 
     await asyncio.to_thread(records.create_topics, kafka.bootstrap, unique, partitions=2)
     values = [b"%d" % n for n in range(3000)]
     await asyncio.to_thread(records.produce, kafka.bootstrap, unique, values, codec="zstd")
-    consumer = Consumer(bootstrap_servers=kafka.bootstrap, reading=Reading(Skipped()), enable_auto_commit=False)
+    consumer = GuardedConsumer(
+        bootstrap_servers=kafka.bootstrap, reading=ReadOptions(Skipped()), enable_auto_commit=False
+    )
     await consumer.start()
     try:
         assert type(consumer._fetcher) is GuardedFetcher
@@ -290,8 +292,8 @@ async def test_a_batch_that_aiokafka_cannot_make_out_is_one_offset(kafka: Kafka,
     """Fetcher sets RecordTooLargeError in FetchError._error, and consumed_to() the offset behind it."""
     await asyncio.to_thread(records.create_topics, kafka.bootstrap, unique, partitions=1)
     await asyncio.to_thread(records.produce, kafka.bootstrap, unique, [b"a", b"b"])
-    reading = Reading(Skipped(), unreadable="stand")
-    consumer = Consumer(bootstrap_servers=kafka.bootstrap, reading=reading, enable_auto_commit=False)
+    reading = ReadOptions(Skipped(), unreadable="stand")
+    consumer = GuardedConsumer(bootstrap_servers=kafka.bootstrap, reading=reading, enable_auto_commit=False)
     await consumer.start()
     try:
         tp = TopicPartition(unique, 0)
@@ -358,7 +360,7 @@ async def test_brokers_tell_what_may_be_done_with_a_topic(kafka: Kafka, unique: 
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()
     try:
-        assert await allowed(admin, [unique, "not-there"]) == {unique: {Operation.READ, Operation.WRITE}}
+        assert await allowed(admin, [unique, "not-there"]) == {unique: {AclOperation.READ, AclOperation.WRITE}}
         assert "not-there" not in await admin.list_topics()
     finally:
         await admin.close()
@@ -373,7 +375,7 @@ async def test_a_broker_that_does_not_tell_is_not_asked_again(monkeypatch: pytes
     async def answered(_: object) -> _MetadataResponse8:
         return _MetadataResponse8.decode(response.encode())
 
-    assert await allowed(SimpleNamespace(_send_request=answered), ["t", "u"]) == {"u": {Operation.WRITE}}
+    assert await allowed(SimpleNamespace(_send_request=answered), ["t", "u"]) == {"u": {AclOperation.WRITE}}
 
 
 async def test_clients_make_their_connections_through_the_name_that_is_replaced(

@@ -22,7 +22,7 @@ from connector.kafka.clients import connect
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.faust.app import attach_agents, create_app
-from connector.stream.faust.consumer import LOOK_SECONDS, Consumer
+from connector.stream.faust.consumer import LOOK_SECONDS, ChunkConsumer
 from connector.stream.faust.group import Group
 from tests.kafka import records
 from tests.kafka.find import Kafka
@@ -243,13 +243,13 @@ async def test_a_fetcher_that_has_nothing_to_fetch_looks_again_soon(
     because the buffer is full, Faust's second is not slept.
     """
     sleeps: list[float] = []
-    sleep, room, produced = Consumer.sleep, asyncio.Event(), 0
+    sleep, room, produced = ChunkConsumer.sleep, asyncio.Event(), 0
 
-    async def note(self: Consumer, seconds: float) -> None:
+    async def note(self: ChunkConsumer, seconds: float) -> None:
         sleeps.append(seconds)
         await sleep(self, seconds)
 
-    monkeypatch.setattr(Consumer, "sleep", note)
+    monkeypatch.setattr(ChunkConsumer, "sleep", note)
     async with running(kafka, topic, taken=room.wait) as run:
         while len(run.app.consumer._buffered_partitions) < PARTITIONS:
             assert produced < 100 * PARTITIONS, "the buffer never fills"

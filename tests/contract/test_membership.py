@@ -17,7 +17,7 @@ from aiokafka.structs import OffsetAndMetadata
 from connector.clock import SystemClock
 from connector.errors import ConfigurationError, ConnectorError
 from connector.settings.model import Settings
-from connector.stream.faust.coordinator import Member, attach
+from connector.stream.faust.coordinator import ReportingCoordinator, attach
 from connector.stream.membership import group_answers as room
 from connector.stream.membership.group_answers import Membership
 from connector.stream.membership.lease import Lease
@@ -99,7 +99,7 @@ async def test_a_join_heartbeats_and_commits_prove_the_membership(kafka: Kafka, 
     one = Joined(kafka, topic)
     assert not one.lease.certain
     async with joined(one):
-        assert isinstance(one.member, Member)
+        assert isinstance(one.member, ReportingCoordinator)
         await eventually(lambda: one.lease.certain, "the proof of the join")
         for prove in (None, one.commit):
             one.lease.lose()

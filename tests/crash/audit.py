@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from connector.cli.demo.audit import Event, Seen
+from connector.cli.demo.audit import Event, SeenMessage
 from connector.cli.demo.audit import audit as compare
 from connector.model import Result, Source, Status
 
@@ -49,7 +49,7 @@ class Send:
 
     time: float
     worker: str
-    seen: tuple[Seen, ...]
+    seen: tuple[SeenMessage, ...]
     ids: dict[str, str]
     answered: bool
     doubtful: bool = False
@@ -354,7 +354,7 @@ def read_send(line: bytes) -> Send:
     """A line of the simulator's log. Messages it refused for now do not count: sending them again is right."""
     entry: dict[str, Any] = orjson.loads(line)
     seen = tuple(
-        Seen(record["to"], record.get("ref"), taken == "taken")
+        SeenMessage(record["to"], record.get("ref"), taken == "taken")
         for taken in ("taken", "refused")
         for record in entry[taken]
         if record.get("code") != NOT_NOW

@@ -14,9 +14,9 @@ TOLD_SECONDS = 0.01
 
 def measure_replies(file: Path) -> None:
     """CPU of the thread, not time: a busy machine changes nothing."""
-    from connector.response.reply_reader import Reader
+    from connector.response.reply_reader import ReplyReader
 
-    read = Reader.read
+    read = ReplyReader.read
     longest = TOLD_SECONDS
 
     @functools.wraps(read)
@@ -30,4 +30,4 @@ def measure_replies(file: Path) -> None:
                 longest = seconds
                 mark(file, reading=seconds)
 
-    replace(Reader, "read", measured)
+    replace(ReplyReader, "read", measured)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from connector.cli.demo.audit import Event, Seen
+from connector.cli.demo.audit import Event, SeenMessage
 from connector.model import Result, Source, Status
 from tests.crash.audit import Evidence, Moment, Recorded, Send, audit, read_event, read_send
 
@@ -32,7 +32,7 @@ def record(number: int, status: Status = Status.ACCEPTED, *, appended: float = 1
 
 
 def send(*numbers: int, time: float = 100.0, worker: str = "w0", answered: bool = True, again: str = "") -> Send:
-    seen = tuple(Seen(f"+91981{number:06d}", f"m{number}", taken=True) for number in numbers)
+    seen = tuple(SeenMessage(f"+91981{number:06d}", f"m{number}", taken=True) for number in numbers)
     return Send(time, worker, seen, {f"m{number}": f"id{number}{again}" for number in numbers}, answered)
 
 
@@ -263,7 +263,9 @@ def test_a_line_of_the_simulators_log_is_read_with_worker_messages_and_whether_i
         "values": {"worker": "w3"},
     }  # fmt: skip
     found = read_send(orjson.dumps(line))
-    assert found == Send(5.0, "w3", (Seen("+911", "m1", True), Seen("+912", "m2", False)), {"m1": "a"}, True)
+    assert found == Send(
+        5.0, "w3", (SeenMessage("+911", "m1", True), SeenMessage("+912", "m2", False)), {"m1": "a"}, True
+    )
     later = read_send(orjson.dumps(line | {"refused": [{"to": "+912", "ref": "m2", "code": "temporary"}]}))
     assert [message.ref for message in later.seen] == ["m1"]  # refused for now: to be sent again
     assert not read_send(orjson.dumps(line | {"status": None, "fault": "drop after"})).answered

@@ -18,10 +18,10 @@ from connector.definition.tree import (
     Hours,
     Http,
     Limits,
-    Member,
     Node,
     OAuth2,
     Object,
+    ObjectMember,
     Rate,
     Replacement,
     Retry,
@@ -55,7 +55,7 @@ def shown(node: Node | None) -> Any:
             return None
 
 
-def _member(member: Member | Spread) -> tuple[str, Any]:
+def _member(member: ObjectMember | Spread) -> tuple[str, Any]:
     if isinstance(member, Spread):
         return "...", member.expression.written
     return member.key if isinstance(member.key, str) else str(shown(member.key)), shown(member.value)
@@ -125,7 +125,7 @@ receipts: {anything: 1}
     assert operation.headers.members[0].value == Constant("k-secret$$To")  # type: ignore[union-attr]
     assert operation.auth == OAuth2("https://t/", "id", "s", {"scope": "sms"}, "basic")
     assert operation.kind == "pairs"
-    assert operation.body.members[2] == Member("amount", Constant(1.1, "1.10"))  # type: ignore[union-attr]
+    assert operation.body.members[2] == ObjectMember("amount", Constant(1.1, "1.10"))  # type: ignore[union-attr]
     batching = operation.batching
     assert batching is not None
     assert (batching.keys, batching.min_records, batching.max_records) == ((("to",),), 1, 50)
@@ -362,7 +362,9 @@ def test_an_operation_is_changed_by_its_name(tmp_path: Path) -> None:
         ("bulk", "https://a.example.com/"),
         ("single", "https://c.example.com/"),
     ]
-    assert [member.key for member in definition.operations[1].headers.members if isinstance(member, Member)] == ["x"]
+    assert [member.key for member in definition.operations[1].headers.members if isinstance(member, ObjectMember)] == [
+        "x"
+    ]
     assert definition.operations[1].when == "custom.bulk == 'yes'"
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connector.definition.tree import Hours, Limits, Rate, Retry
 from connector.delivery.limits.adaptive_concurrency import Concurrency
 from connector.delivery.limits.backoff import Backoff
-from connector.delivery.limits.circuit_breaker import Breaker, BreakerSettings, State
+from connector.delivery.limits.circuit_breaker import Breaker, BreakerSettings, BreakerState
 from connector.delivery.limits.rate_limiter import GRAINS, Limiter, Meter
 from connector.delivery.limits.send_hours import Schedule
 from tests.thorough import examples
@@ -107,7 +107,7 @@ def test_few_failures_are_no_outage() -> None:
     made = breaker()
     for number in range(4):
         made.failure(float(number), "down", started=float(number), probe=False)
-    assert made.state is State.CLOSED
+    assert made.state is BreakerState.CLOSED
 
 
 def test_it_opens_at_the_ratio_within_the_window() -> None:
@@ -116,9 +116,9 @@ def test_it_opens_at_the_ratio_within_the_window() -> None:
         made.success(float(number), started=float(number), probe=False)
     for number in range(4):
         made.failure(5.0 + number, "down", started=5.0 + number, probe=False)
-    assert made.state is State.CLOSED
+    assert made.state is BreakerState.CLOSED
     made.failure(9.0, "down", started=9.0, probe=False)
-    assert (made.state, made.reason) == (State.OPEN, "down")
+    assert (made.state, made.reason) == (BreakerState.OPEN, "down")
     assert made.delay(9.0) == 2.0
 
 
@@ -128,16 +128,16 @@ def test_failures_in_a_row_open_it_once_they_have_gone_on_for_a_second_or_are_ma
         made.success(number * 0.01, started=number * 0.01, probe=False)
     for number in range(5):
         made.failure(1.0 + number * 0.1, "down", started=1.0 + number * 0.1, probe=False, attempts=5)
-    assert made.state is State.CLOSED
+    assert made.state is BreakerState.CLOSED
     made.look(1.9)
-    assert made.state is State.CLOSED
+    assert made.state is BreakerState.CLOSED
     made.look(2.0)
-    assert made.state is State.OPEN
+    assert made.state is BreakerState.OPEN
     made = breaker(requests=1000)
     for number in range(20):
-        assert made.state is State.CLOSED
+        assert made.state is BreakerState.CLOSED
         made.failure(1.0 + number * 0.001, "down", started=1.0, probe=False, attempts=5)
-    assert made.state is State.OPEN
+    assert made.state is BreakerState.OPEN
 
 
 def test_a_request_from_before_shows_nothing_of_what_began_after_it() -> None:
@@ -148,9 +148,9 @@ def test_a_request_from_before_shows_nothing_of_what_began_after_it() -> None:
     assert made.doubtful(5)
     assert made.outage(10.0, 5)
     made.look(39.0)
-    assert made.state is State.CLOSED
+    assert made.state is BreakerState.CLOSED
     made.look(41.0)  # nobody has told: somebody has to be asked with
-    assert made.state is State.OPEN
+    assert made.state is BreakerState.OPEN
     made.probe()
     made.success(50.0, started=49.0, probe=True)
     assert not made.doubtful(5)
@@ -168,7 +168,7 @@ def test_old_failures_are_forgotten() -> None:
     for number in range(4):
         made.failure(float(number), "down", started=float(number), probe=False)
     made.failure(13.5, "down", started=13.5, probe=False)
-    assert made.state is State.CLOSED
+    assert made.state is BreakerState.CLOSED
 
 
 def test_one_probe_at_a_time_with_doubling_delays_up_to_the_cap() -> None:
@@ -185,7 +185,7 @@ def test_one_probe_at_a_time_with_doubling_delays_up_to_the_cap() -> None:
     now += made.delay(now)
     made.probe()
     made.success(now, started=now, probe=True)
-    assert (made.state, made.delay(now)) == (State.CLOSED, 0.0)
+    assert (made.state, made.delay(now)) == (BreakerState.CLOSED, 0.0)
     made.pause(now, "no credit", probe=False)
     assert made.delay(now) == 2.0
 
@@ -195,7 +195,7 @@ def test_replies_to_requests_that_left_before_do_not_close_it() -> None:
     made.pause(0.0, "no credit", probe=False)
     made.success(1.0, started=1.0, probe=False)
     made.failure(1.0, "late", started=1.0, probe=False)
-    assert (made.state, made.reason) == (State.OPEN, "no credit")
+    assert (made.state, made.reason) == (BreakerState.OPEN, "no credit")
 
 
 def test_a_pause_lasts_as_long_as_the_reply_says() -> None:

@@ -6,7 +6,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.delivery.http.reply_parser import HEAD_BYTES, ReplyReader
+from connector.delivery.http.reply_parser import HEAD_BYTES, ReplyParser
 
 from .test_reply_shapes import OK, chunked, head, whole
 
@@ -31,7 +31,7 @@ SHAPES = [
 
 
 def read(pieces: list[bytes], *, clean: bool) -> tuple[object, ...]:
-    reader = ReplyReader(20)
+    reader = ReplyParser(20)
     for piece in pieces:
         reader.feed(piece)
     reader.end(clean=clean)
@@ -52,7 +52,7 @@ ANY = st.lists(
 
 @given(pieces=ANY, clean=st.booleans(), limit=st.integers(0, 50))
 def test_any_bytes_end_in_a_status_a_fault_or_nothing(pieces: list[bytes], clean: bool, limit: int) -> None:
-    reader = ReplyReader(limit)
+    reader = ReplyParser(limit)
     for piece in pieces:
         reader.feed(piece)
     reader.end(clean=clean)
@@ -80,7 +80,7 @@ def test_a_connection_is_kept_where_nothing_is_in_doubt_and_only_there() -> None
         (head("200 OK", b"Content-Length: 5, 7") + OK, False),
         (head("204 No Content", b"Content-Length: 5") + OK[:5], False),
     ):
-        reader = ReplyReader(25)
+        reader = ReplyParser(25)
         reader.feed(sent)
         assert reader.done
         assert reader.reusable is kept, sent
@@ -97,7 +97,7 @@ def test_a_hostile_reply_costs_little_time() -> None:
         (head("103 Early Hints") * 20_000, 65536),
         (b"\n" * 1_000_000, 3),
     ):
-        reader = ReplyReader(4_000_000)
+        reader = ReplyParser(4_000_000)
         for at in range(0, len(sent), size):
             reader.feed(sent[at : at + size])
         reader.end(clean=True)

@@ -42,7 +42,7 @@ class Provider:
 async def span_of(*traces: str | None, answer: Reply | RequestError, propagate: bool = False) -> tuple[Any, Provider]:
     """The span of a request with one message per trace."""
     exporter, provider = InMemorySpanExporter(), Provider(answer)
-    spans = tracing.Tracing(propagate=propagate, exporter=exporter)
+    spans = tracing.RequestTracing(propagate=propagate, exporter=exporter)
     attempt: Any = SimpleNamespace(
         items=[TracedItem(b"{}", None, 0, None, datetime.now(UTC), traceparent=it and it.encode()) for it in traces],
         request=Request("GET", "https://sms.example.com/send?to=919812345678&key=k", (("X-A", "1"),)),
@@ -124,4 +124,4 @@ def test_a_worker_without_tracing_imports_nothing_and_holds_no_room_for_it() -> 
 def test_where_opentelemetry_is_not_installed_the_setting_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "find_spec", lambda _name: None)
     with pytest.raises(SettingsError, match=r"tracing\.enabled.*kafka-sms-connector\[otel\]"):
-        tracing.Tracing(propagate=False)
+        tracing.RequestTracing(propagate=False)

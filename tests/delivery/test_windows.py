@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import LONE_STREAK, REQUEST_BYTES, Key, Shape, Window, Windows
+from connector.delivery.queue.windows import LONE_STREAK, REQUEST_BYTES, Window, WindowKey, Windows, WindowShape
 from tests.thorough import examples
 
 WAIT, WAIT_MAX, FULL = 1.0, 5.0, 10
@@ -22,12 +22,12 @@ def item(since: float) -> Item:
     return made
 
 
-def key(campaign: str = "c", *, high: bool = False, operation: int = 0) -> Key:
+def key(campaign: str = "c", *, high: bool = False, operation: int = 0) -> WindowKey:
     return (operation, campaign, None, high)
 
 
-def windows(*shapes: Shape) -> Windows:
-    return Windows(shapes or [Shape(FULL, WAIT)], WAIT_MAX)
+def windows(*shapes: WindowShape) -> Windows:
+    return Windows(shapes or [WindowShape(FULL, WAIT)], WAIT_MAX)
 
 
 def fill(made: Windows, campaign: str, count: int, since: float, *, high: bool = False) -> None:
@@ -108,7 +108,7 @@ def test_full_windows_take_turns_by_their_oldest_message() -> None:
 
 
 def test_operations_wait_as_long_as_they_say_but_not_beyond_wait_max() -> None:
-    made = windows(Shape(FULL, 0.2), Shape(FULL, 60.0))
+    made = windows(WindowShape(FULL, 0.2), WindowShape(FULL, 60.0))
     made.add(key("a", operation=0), item(0.5))
     made.add(key("b", operation=1), item(0.0))
     made.add(key("b", operation=1), item(0.0))
@@ -186,10 +186,10 @@ class Model(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.now = 0.0
-        self.made = windows(Shape(4, 0.5), Shape(1, 0.0), Shape(6, 2.0))
+        self.made = windows(WindowShape(4, 0.5), WindowShape(1, 0.0), WindowShape(6, 2.0))
         self.records = [4, 1, 6]
-        self.model: dict[Key, list[Item]] = {}
-        self.taken: list[tuple[Key, list[Item]]] = []
+        self.model: dict[WindowKey, list[Item]] = {}
+        self.taken: list[tuple[WindowKey, list[Item]]] = []
 
     @rule(
         target=keys,
@@ -197,11 +197,11 @@ class Model(RuleBasedStateMachine):
         campaign=st.sampled_from("abc"),
         high=st.sampled_from([False] * 4 + [True]),
     )
-    def a_key(self, operation: int, campaign: str, high: bool) -> Key:
+    def a_key(self, operation: int, campaign: str, high: bool) -> WindowKey:
         return (operation, campaign, None, high)
 
     @rule(where=keys, count=st.sampled_from([1, 2, 3, 5, 8, 70]))
-    def add(self, where: Key, count: int) -> None:
+    def add(self, where: WindowKey, count: int) -> None:
         for _ in range(count):
             new = item(self.now)
             self.made.add(where, new)
@@ -238,7 +238,7 @@ class Model(RuleBasedStateMachine):
         self.model[where] = items + self.model.get(where, [])
 
     @rule(where=keys)
-    def remove(self, where: Key) -> None:
+    def remove(self, where: WindowKey) -> None:
         removed = self.made.remove(lambda at, _item: at == where)
         assert removed == self.model.pop(where, [])
 
@@ -290,7 +290,7 @@ def test_a_window_that_was_full_before_is_noticed_when_it_is_full_again() -> Non
 
 def test_rankings_do_not_grow_with_traffic() -> None:
     """Superseded heap entries are thrown away: memory follows the open windows, not the messages that have passed."""
-    made, random = windows(Shape(2, 1.0)), Random(1)
+    made, random = windows(WindowShape(2, 1.0)), Random(1)
     fill(made, "stays", 1, since=0.0, high=True)  # hides the others from every look at them
     for now in range(5000):
         campaign = str(random.randrange(200))
@@ -314,7 +314,7 @@ def test_rankings_do_not_grow_with_traffic() -> None:
     ],
 )
 def test_a_request_takes_no_more_than_so_many_bytes_of_events(sizes: list[int], taken: int) -> None:
-    made = windows(Shape(100, WAIT))
+    made = windows(WindowShape(100, WAIT))
     for size in sizes:
         made.add(key(), Item(bytes(size), None, 0, None, datetime.now(UTC), since=1.0))
     window = made.choose(1.0, idle=True, caught_up=True, memory_full=False)

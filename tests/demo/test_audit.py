@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.cli.demo.audit import NOT_TAKEN, SENTENCES, TIMES_SEEN, Audit, Event, Seen, audit
+from connector.cli.demo.audit import NOT_TAKEN, SENTENCES, TIMES_SEEN, Audit, Event, SeenMessage, audit
 from connector.model import Source, Status
 
 
@@ -20,8 +20,8 @@ def event(n: int, to: str | None = None) -> Event:
     return Event(source(n), f"m{n}", to or f"+9198{n:08d}")
 
 
-def seen(n: int, *, taken: bool = True, ref: bool = True, to: str | None = None) -> Seen:
-    return Seen(to or f"9198{n:08d}", f"m{n}" if ref else None, taken)
+def seen(n: int, *, taken: bool = True, ref: bool = True, to: str | None = None) -> SeenMessage:
+    return SeenMessage(to or f"9198{n:08d}", f"m{n}" if ref else None, taken)
 
 
 EVENTS = [event(n) for n in range(3)]
@@ -46,10 +46,10 @@ def test_it_holds_where_each_event_has_a_result_and_was_seen_once() -> None:
         (ACCEPTED, [*SEEN[:2], seen(2, taken=False)], {"untaken": 1}),
         ([*ACCEPTED[:2], (source(2), Status.REJECTED)], SEEN, {"denied": 1}),
         ([*ACCEPTED[:2], (source(2), Status.EXPIRED)], SEEN, {"repeated": 1}),
-        (ACCEPTED, [*SEEN, Seen("919999999999", None, taken=True)], {"unasked": 1}),
+        (ACCEPTED, [*SEEN, SeenMessage("919999999999", None, taken=True)], {"unasked": 1}),
     ],
 )
-def test_it_finds(results: list[tuple[Source, Status]], sightings: list[Seen], findings: dict[str, int]) -> None:
+def test_it_finds(results: list[tuple[Source, Status]], sightings: list[SeenMessage], findings: dict[str, int]) -> None:
     report = audit(EVENTS, results, sightings)
     assert dict(report.findings) == findings
     assert set(report.findings) <= set(SENTENCES)
@@ -89,7 +89,9 @@ def test_a_number_that_ends_like_two_others_is_nobodys() -> None:
 
 
 def test_what_only_looks_like_a_number_is_nothing_where_the_fake_cannot_know() -> None:
-    report = audit([event(0)], ACCEPTED[:1], [seen(0), Seen("1107160000000000101", None, taken=True, sure=False)])
+    report = audit(
+        [event(0)], ACCEPTED[:1], [seen(0), SeenMessage("1107160000000000101", None, taken=True, sure=False)]
+    )
     assert report.holds
     assert report.seen == 1
 
@@ -102,7 +104,7 @@ def test_an_event_that_cannot_be_read_needs_a_result_too() -> None:
 
 
 def test_examples_are_few_and_never_show_a_number() -> None:
-    report = audit([event(n) for n in range(100)], [], [Seen("914412345678", None, taken=True)])
+    report = audit([event(n) for n in range(100)], [], [SeenMessage("914412345678", None, taken=True)])
     assert report.findings["lost"] == 100
     assert len(report.examples["lost"]) == 10
     assert "1234" not in str(report.examples["unasked"])

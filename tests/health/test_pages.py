@@ -20,11 +20,11 @@ from connector.health.families import METRICS
 from connector.health.loop_lag import KEEP_SECONDS, LoopLag
 from connector.health.merged import MergedCollector
 from connector.health.metrics import WorkerCollector
-from connector.health.server import Console, listen
+from connector.health.server import HealthServer, listen
 from connector.model import Status
 from connector.settings.model import Console as ConsoleSettings
 from connector.stream.intake.unknown_names import Cause
-from connector.stream.process import Status as Seen
+from connector.stream.process import StatusSource as Seen
 from tests.health.worker import SeenLane, fresh_status, new_lane, used_lane, worker_status
 
 
@@ -47,7 +47,7 @@ def unused() -> SeenLane:
 async def console(status: Seen) -> AsyncIterator[str]:
     place = listen(ConsoleSettings(host="127.0.0.1", port=0))
     assert place is not None
-    served = Console(place)
+    served = HealthServer(place)
     await served.start(status)
     yield f"http://127.0.0.1:{place.getsockname()[1]}"
     await served.stop()

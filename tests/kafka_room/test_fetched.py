@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.kafka import codecs, fetched
-from connector.kafka.fetched import POLL_BYTES, RUN_RECORDS, GuardedRecords, Reading
+from connector.kafka.fetched import POLL_BYTES, RUN_RECORDS, GuardedRecords, ReadOptions
 from connector.kafka.record_batch import MOST_HEADERS, Unreadable
 from connector.kafka.skipped import Reason, Skipped
 from tests.kafka.batches import CODECS, CONTROL, TRANSACTIONAL, Made, batch, field, marker, varint
@@ -39,7 +39,9 @@ def open_fetched(
 ) -> GuardedRecords:
     options = {"skipped": Skipped(), "unreadable": "stand", "isolation": "committed", "most": EVENT_BYTES, **reading}
     found = {} if failures is None else failures
-    return GuardedRecords(TP, data, start=start, end=end, aborted=aborted, reading=Reading(**options), failures=found)
+    return GuardedRecords(
+        TP, data, start=start, end=end, aborted=aborted, reading=ReadOptions(**options), failures=found
+    )
 
 
 def read(data: bytes, **options: Any) -> list[Any]:

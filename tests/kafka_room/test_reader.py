@@ -9,7 +9,7 @@ import pytest
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from connector.kafka import reader
-from connector.kafka.reader import Members, Reader
+from connector.kafka.reader import Members, TopicReader
 
 
 class Admin:
@@ -31,7 +31,7 @@ async def test_a_new_cluster_is_asked_until_somebody_coordinates_the_group(
 ) -> None:
     """Its first question makes it create the topic groups are kept in; for ever is not waited."""
     monkeypatch.setattr(reader, "COORDINATOR_SECONDS", 0.0)
-    asked = Reader(cast(Any, None), cast(Any, None), cast(Any, Admin(refusals)), ())
+    asked = TopicReader(cast(Any, None), cast(Any, None), cast(Any, Admin(refusals)), ())
     if answered:
         assert await asked.members("sms-connector") == Members("Empty", 0)
     else:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from connector.kafka.access import Operation
+from connector.kafka.access import AclOperation
 from connector.kafka.topic_plan import ActualTopic, check, check_access, missing, plan, untold
 from connector.settings.model import Topics
 
@@ -140,7 +140,7 @@ def test_every_topic_that_carries_events_or_their_keys_is_created_large_enough()
     assert {topic.configs["max.message.bytes"] for topic in wanted} == {"5016384"}
 
 
-READ, WRITE = Operation.READ, Operation.WRITE
+READ, WRITE = AclOperation.READ, AclOperation.WRITE
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ READ, WRITE = Operation.READ, Operation.WRITE
 )
 def test_what_may_not_be_done_and_has_to_be_is_told_before_anything_runs(name, operations, lacking) -> None:
     told = None if operations is None else frozenset(operations)
-    there = {topic: replace(it, operations=frozenset(Operation)) for topic, it in cluster().items()}
+    there = {topic: replace(it, operations=frozenset(AclOperation)) for topic, it in cluster().items()}
     there[name] = replace(there[name], operations=told)
     wanted = plan(TOPICS, there, journal=True)
     found = [str(problem) for problem in check_access(wanted, there)]
@@ -171,7 +171,7 @@ def test_what_may_not_be_done_and_has_to_be_is_told_before_anything_runs(name, o
 
 def test_what_is_not_known_beforehand_is_named() -> None:
     there = cluster()
-    there["sms.results"] = replace(there["sms.results"], configs=None, operations=frozenset(Operation))
+    there["sms.results"] = replace(there["sms.results"], configs=None, operations=frozenset(AclOperation))
     assert "sms.results" in untold(plan(TOPICS, there), there)
 
 

@@ -25,7 +25,7 @@ from connector.definition.load import load
 from connector.definition.tree import Constant, Definition, Limits, Operation, Retry, Text
 from connector.delivery.http.client import HttpTransport
 from connector.delivery.lane import Lane, LaneSettings, LaneStatus
-from connector.delivery.limits.circuit_breaker import BreakerSettings, State
+from connector.delivery.limits.circuit_breaker import BreakerSettings, BreakerState
 from connector.delivery.queue.item import Item
 from connector.errors import MessageError
 from connector.model import Batch, Message, Outcome, Reply, Request, Result
@@ -212,7 +212,7 @@ class Provider:
         until = clock.monotonic() + seconds
         while len(delivery.results) < expected and clock.monotonic() < until and not running.done():
             await asyncio.sleep(0.005)
-            if lane.status.breaker is State.OPEN and not through_pauses:
+            if lane.status.breaker is BreakerState.OPEN and not through_pauses:
                 break
         delivery.status = lane.status
         lane.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connector.delivery.limits.circuit_breaker import State
+from connector.delivery.limits.circuit_breaker import BreakerState
 from connector.errors import MessageError, Phase, RequestError
 from connector.model import Batch, Reply
 from connector.response.reply_reader import compile_response
@@ -360,7 +360,7 @@ async def test_the_lane_stops_at_bad_credentials_and_goes_on_with_good_ones(name
         stopped = await provider.deliver(*messages)
         assert stopped.results == {}
         assert stopped.status is not None
-        assert stopped.status.breaker is State.OPEN
+        assert stopped.status.breaker is BreakerState.OPEN
         assert "response.rules" in stopped.status.reason
         provider.set()
         delivery = await provider.deliver(*messages)

@@ -12,10 +12,10 @@ from connector.definition.tree import (
     Batching,
     Constant,
     Encoded,
-    Member,
     NoAuth,
     Node,
     Object,
+    ObjectMember,
     Operation,
     Replacement,
     Response,
@@ -51,13 +51,13 @@ def text(value: str) -> Constant | Replacement | Text:
     return Constant("".join(str(part) for part in parts))
 
 
-def member(key: str, item: Any) -> Member | Spread:
+def member(key: str, item: Any) -> ObjectMember | Spread:
     if key == "...":
         spread = text(item)
         assert isinstance(spread, Replacement)
         return Spread(spread.expression)
     named = text(key)
-    return Member(key if isinstance(named, Constant) else named, node(item))
+    return ObjectMember(key if isinstance(named, Constant) else named, node(item))
 
 
 def operation(

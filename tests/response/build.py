@@ -8,7 +8,7 @@ from typing import Any
 from connector.definition.expression_text import parse
 from connector.definition.tree import Batching, Constant, EntrySource, Match, NoAuth, Object, Operation, Response, Rule
 from connector.model import Batch, Message, Reply
-from connector.response.reply_reader import Reader, Reading, compile_response
+from connector.response.reply_reader import ReplyReader, ReplyReading, compile_response
 
 NOW = 1_700_000_000.0  # 2023-11-14 22:13:20 UTC, a Tuesday
 
@@ -58,7 +58,7 @@ def operation(given: Response | None, *, batched: bool = True) -> Operation:
     )
 
 
-def reader(*, batched: bool = True, secrets: dict[str, str] | None = None, **given: Any) -> Reader:
+def reader(*, batched: bool = True, secrets: dict[str, str] | None = None, **given: Any) -> ReplyReader:
     return compile_response(operation(response(**given), batched=batched), secrets or {})
 
 
@@ -76,5 +76,5 @@ def batch() -> Batch:
     return Batch(id="0" * 32, now=NOW)
 
 
-def read(by: Reader, to: Reply, count: int = 1) -> Reading:
+def read(by: ReplyReader, to: Reply, count: int = 1) -> ReplyReading:
     return by.read(to, messages(count), batch(), NOW)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from connector.model import Reply
-from connector.response.reply_reader import Reader, compile_response
+from connector.response.reply_reader import ReplyReader, compile_response
 from tests.thorough import examples
 
 from .build import NOW, batch, messages, operation, read, reader, reply
@@ -44,7 +44,7 @@ ENTRIES: list[dict[str, Any]] = [
 ]
 
 
-def every_reader() -> list[Reader]:
+def every_reader() -> list[ReplyReader]:
     decoders: list[tuple[Any, ...]] = [("json",), ("xml",), ("json", "xml", "none"), ("none",)]
     made = [
         reader(decode=decode, rules=RULES, entries=ENTRIES, batched=batched, secrets={"${KEY}": "hunter2"})

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.model import Batch, Message, Reply
-from connector.response.reply_reader import Reader, compile_response
+from connector.response.reply_reader import ReplyReader, compile_response
 from tests.thorough import examples
 
 from .build import NOW
@@ -99,7 +99,7 @@ REPLIES: dict[str, Callable[[list[Entry]], tuple[int, bytes]]] = {
 
 
 @cache
-def reader(name: str) -> Reader:
+def reader(name: str) -> ReplyReader:
     definition = load(FIXTURES / f"{name}.yaml", environment=Environment.placeholders())
     return compile_response(definition.operations[0])
 

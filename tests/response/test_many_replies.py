@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from connector.model import Reply
-from connector.response.reply_reader import Reader
+from connector.response.reply_reader import ReplyReader
 from connector.response.work import SECONDS
 
 from .build import NOW, batch, messages, reader
@@ -134,7 +134,7 @@ def test_no_reply_ends_in_an_exception_or_holds_the_loop(decoder: str) -> None:
     slowest = 0.0
     for number in range(REPLIES):
         body = harmed(MADE[decoder](draw), draw)
-        by: Reader = draw.choice(READERS[decoder])
+        by: ReplyReader = draw.choice(READERS[decoder])
         count = draw.choice([1, 1, 3, 50])
         sent: list[Any] = messages(count)
         reply = Reply(draw.choice([200, 200, 202, 400, 429, 503]), {"retry-after": "1"}, body, draw.random() < 0.05)

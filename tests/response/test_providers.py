@@ -12,7 +12,7 @@ import pytest
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.model import Batch, Message, Reply
-from connector.response.reply_reader import Reader, Reading, compile_response
+from connector.response.reply_reader import ReplyReader, ReplyReading, compile_response
 
 from .build import NOW
 
@@ -22,12 +22,12 @@ A, B, C = "+919800000001", "+919800000002", "+919800000003"
 
 
 @cache
-def readers(name: str) -> dict[str, Reader]:
+def readers(name: str) -> dict[str, ReplyReader]:
     definition = load(FIXTURES / f"{name}.yaml", environment=Environment.placeholders())
     return {operation.name: compile_response(operation) for operation in definition.operations}
 
 
-def read(name: str, status: int, body: Any, phones: tuple[str, ...], **headers: str) -> Reading:
+def read(name: str, status: int, body: Any, phones: tuple[str, ...], **headers: str) -> ReplyReading:
     provider, _, operation = name.partition(".")
     given = [Message(message_id=f"m-{phone[-1]}", to=phone, body="hi") for phone in phones]
     raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from connector.model import Message
 from connector.response.documented import documented_codes
-from connector.response.marks import Marks
+from connector.response.marks import MarkedTexts
 from connector.response.redact import REPLY_CHARACTERS, WITHHELD, Redactor, hide_number, redact
 from connector.response.unescape import folded, unescaped
 from tests.response.build import response
@@ -153,7 +153,7 @@ def test_any_part_of_twelve_characters_is_found(text: str, start: int, size: int
     mark = folded(text).strip()
     part = mark[start : start + size]
     if len(part) >= 12:
-        spans = list(Marks({text: "***"}, shortest=6, common=12).spans(f"<{part}>"))
+        spans = list(MarkedTexts({text: "***"}, shortest=6, common=12).spans(f"<{part}>"))
         assert any(span.start <= 1 and span.end >= len(part) + 1 for span in spans)
 
 

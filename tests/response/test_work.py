@@ -15,7 +15,7 @@ import pytest
 
 from connector.model import Reply
 from connector.response.document import parse_json, parse_xml
-from connector.response.reply_reader import Reader, Reading
+from connector.response.reply_reader import ReplyReader, ReplyReading
 from connector.response.work import SECONDS, STEPS, TRANCHE, TooMuchWorkError, Work
 
 from .build import NOW, batch, messages, reader
@@ -118,7 +118,7 @@ XML = {
 }
 
 
-def timed(by: Reader, body: bytes, count: int = 4, **headers: str) -> tuple[Reading, float]:
+def timed(by: ReplyReader, body: bytes, count: int = 4, **headers: str) -> tuple[ReplyReading, float]:
     """What it meant and the CPU time it took: the better of two where the first was long, as others use the core too."""
     sent = messages(count)
     least = float("inf")
@@ -139,7 +139,7 @@ def timed(by: Reader, body: bytes, count: int = 4, **headers: str) -> tuple[Read
         *(pytest.param(BY_XML, body, id=f"XML: {name}") for name, body in XML.items()),
     ],
 )
-def test_a_hostile_reply_is_read_or_refused_within_the_bound(by: Reader, body: bytes) -> None:
+def test_a_hostile_reply_is_read_or_refused_within_the_bound(by: ReplyReader, body: bytes) -> None:
     reading, seconds = timed(by, body)
     assert seconds < LONGEST
     assert "reader" not in by.faults

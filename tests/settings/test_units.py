@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.config_text.units import RefusedError, duration, format_duration, format_size, size
+from connector.config_text.units import UnitError, duration, format_duration, format_size, size
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ def test_a_duration_is_a_number_and_a_unit(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["5", "5 s", "-5s", "s", "5S", "1h30m", "5sec", "", "∞s", "٣s"])
 def test_anything_else_is_no_duration(text: str) -> None:
-    with pytest.raises(RefusedError, match="not a duration"):
+    with pytest.raises(UnitError, match="not a duration"):
         duration(text)
 
 
@@ -27,7 +27,7 @@ def test_a_size_is_a_number_and_a_binary_unit(text: str, count: int) -> None:
 
 @pytest.mark.parametrize("text", ["64", "64MB", "64 MiB", "64mib", "-1B"])
 def test_anything_else_is_no_size(text: str) -> None:
-    with pytest.raises(RefusedError, match="not a size"):
+    with pytest.raises(UnitError, match="not a size"):
         size(text)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from connector.tools.simulator.fake import Magic
-from connector.tools.simulator.knobs import Account, Knobs
+from connector.tools.simulator.knobs import AccountKnobs, Knobs
 from connector.tools.simulator.providers import PROVIDERS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
@@ -19,7 +19,7 @@ def test_every_fake_and_its_first_path_is_documented() -> None:
 
 
 def test_every_knob_is_documented() -> None:
-    common = {field.name for field in msgspec.structs.fields(Account)}
+    common = {field.name for field in msgspec.structs.fields(AccountKnobs)}
     names = {f"`{field.name}`" for field in msgspec.structs.fields(Knobs)} | {"`account`", "`secret`"}
     for name, fake in PROVIDERS.items():
         own = {field.name for field in msgspec.structs.fields(fake.options)} - common

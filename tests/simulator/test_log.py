@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from connector.tools.simulator.log import Log
+from connector.tools.simulator.log import SeenRequests
 
 
-def add(log: Log, n: int) -> None:
+def add(log: SeenRequests, n: int) -> None:
     record = {"to": f"+91981{n:07d}"}
     log.add("json", time=1.0, path="/json/send", status=200, fault=None, taken=[record], refused=[], values={})
 
 
 def test_memory_is_bounded_in_bytes_and_the_file_keeps_everything(tmp_path: Path) -> None:
-    log = Log(tmp_path / "log.jsonl", memory_bytes=2000)
+    log = SeenRequests(tmp_path / "log.jsonl", memory_bytes=2000)
     for n in range(100):
         add(log, n)
     kept = list(log.entries())
@@ -26,7 +26,7 @@ def test_memory_is_bounded_in_bytes_and_the_file_keeps_everything(tmp_path: Path
 
 
 def test_entries_of_one_provider(tmp_path: Path) -> None:
-    log = Log()
+    log = SeenRequests()
     add(log, 1)
     assert list(log.entries("single")) == []
     assert [entry["taken"] for entry in log.entries("json")] == [[{"to": "+919810000001"}]]

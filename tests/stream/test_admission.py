@@ -23,7 +23,7 @@ from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.partitions.assignment import Ownership
 from connector.stream.partitions.cluster import Cluster
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.head_of_line import Relief
@@ -48,7 +48,7 @@ class Bench:
         self.admitted: list[int] = []
         self.woken: list[tuple[int, int]] = []
         self.owned = Ownership()
-        self.partition = Partition("sms", 3, Ledger(START), Marks(START, {}), {}, START, Offsets(100))
+        self.partition = Partition("sms", 3, Ledger(START), ReplayMarks(START, {}), {}, START, Offsets(100))
         self.owned.own([self.partition], [], generation=7)
         self.owned.live = True
         self.admission = Admission(

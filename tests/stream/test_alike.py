@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from connector.delivery.queue.item import Item
 from connector.delivery.uniform_results import AlikeResults
-from connector.kafka.batches import Fields
+from connector.kafka.batches import RecordFields
 from connector.model import Message, Result, Source, Status
 from connector.stream.output.uniform_records import KEY_BYTES, records
 from connector.stream.partitions.formats import settled_place
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
-PARTITIONS = [Partition("sms", number, Ledger(0), Marks(0, {}), {}, 0, Offsets(100)) for number in range(3)]
+PARTITIONS = [Partition("sms", number, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100)) for number in range(3)]
 
 encode = msgspec.json.Encoder().encode
 
@@ -62,7 +62,7 @@ def results(draw: st.DrawFn) -> AlikeResults:
     return AlikeResults(shared, items, messages, ids)
 
 
-def written(given: AlikeResults) -> dict[int, Fields] | None:
+def written(given: AlikeResults) -> dict[int, RecordFields] | None:
     """Records by what they finish: the item's identity."""
     found = records(given, encode)
     if found is None:

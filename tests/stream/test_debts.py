@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import Problem, RefusedError
-from connector.kafka.batches import Fields
+from connector.kafka.batches import RecordFields
 from connector.model import Result, Source, Status
 from connector.stream.output import journal
 from connector.stream.output.debts import Debt, Debts, decode, encode
@@ -27,7 +27,7 @@ from connector.stream.partitions.formats import (
     settles,
     turns,
 )
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from connector.untrusted import UnreadableError
@@ -43,7 +43,7 @@ def metadata_of(ends: Mapping[str, int], position: int, owed: Iterable[int]) -> 
     return encode_metadata(Metadata(dict(ends), owed=turns(position, owed)))
 
 
-def record(offset: int, status: Status = Status.ACCEPTED, **fields: object) -> Fields:
+def record(offset: int, status: Status = Status.ACCEPTED, **fields: object) -> RecordFields:
     return None, msgspec.json.encode(result(offset, status, **fields)), [("settles", settles("in", 0, offset))]
 
 
@@ -51,7 +51,7 @@ class Case:
     """A partition that has committed 0, a journal and commits that work or do not."""
 
     def __init__(self, *, journal: str = "works", commits: bool = True) -> None:
-        self.origin = Partition("in", 0, Ledger(0), Marks(0, {"out": 7}), {}, 0, Offsets(100))
+        self.origin = Partition("in", 0, Ledger(0), ReplayMarks(0, {"out": 7}), {}, 0, Offsets(100))
         self.origin.ledger.admit_run(0, 10_000)
         self.journal = journal
         self.commits = commits
@@ -125,7 +125,7 @@ async def test_more_than_a_commit_can_hold_is_kept_whole() -> None:
         (None, b"{}", []),
     ],
 )
-async def test_what_was_never_sent_is_not_owed(unsent: Fields) -> None:
+async def test_what_was_never_sent_is_not_owed(unsent: RecordFields) -> None:
     """The next owner finds out again."""
     case = Case()
     await case.debts.owe(case.origin, [unsent])

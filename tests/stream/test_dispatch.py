@@ -23,15 +23,15 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 
 from connector.clock import ManualClock
 from connector.errors import RefusedError
-from connector.kafka.batches import Fields, unpack
+from connector.kafka.batches import RecordFields, unpack
 from connector.model import Result, Source, Status
 from connector.stream.output import dispatch as module
-from connector.stream.output.dispatch import Dispatch, Place
+from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.replaceable_producer import Outlet
 from connector.stream.output.shrinking import forms
 from connector.stream.output.writability import Writability
 from connector.stream.partitions.formats import settled_place
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from tests.stream.test_writer import NOW
@@ -41,7 +41,7 @@ WORDS = "w" * 300
 LEAST = 200
 """Bytes of a result with identity and status alone, at most."""
 
-Judge = Callable[[list[Fields]], KafkaError | None]
+Judge = Callable[[list[RecordFields]], KafkaError | None]
 
 
 class Broker:
@@ -49,7 +49,7 @@ class Broker:
 
     def __init__(self, judge: Judge) -> None:
         self.judge = judge
-        self.log: list[Fields] = []
+        self.log: list[RecordFields] = []
         self.producers = 0
         self.asked = 0
 
@@ -97,7 +97,7 @@ class Case:
         self.broker = Broker(judge)
         self.clock = ManualClock()
         self.writable = Writability(self.clock, patience=PATIENCE)
-        self.origin = Partition("messages", 0, Ledger(0), Marks(0, {}), {}, 0, Offsets(100))
+        self.origin = Partition("messages", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100))
         self.dispatch = Dispatch(
             Outlet(self.broker.producer),  # type: ignore[arg-type]
             writable=self.writable,
@@ -108,8 +108,8 @@ class Case:
     async def _written(self, *_: Any) -> set[bytes]:
         return {value for record in self.broker.log for _, value in record[2]}
 
-    async def send(self, records: Iterable[Fields], **options: Any) -> list[Fields]:
-        place = Place(self.origin, "results", 0)
+    async def send(self, records: Iterable[RecordFields], **options: Any) -> list[RecordFields]:
+        place = BatchPlace(self.origin, "results", 0)
         return await self.dispatch.send(place, self.dispatch.pack(list(records)), **options)
 
     async def asked(self, times: int) -> None:
@@ -123,7 +123,7 @@ class Case:
         return sorted(place[1] for place in places if place is not None)
 
 
-def result(offset: int, *, key: bytes | None = b"k", reason: str = "words") -> Fields:
+def result(offset: int, *, key: bytes | None = b"k", reason: str = "words") -> RecordFields:
     value = Result(Status.ACCEPTED, Source("messages", 0, offset), NOW, f"m{offset}", reason=reason)
     return key, msgspec.json.encode(value), [("settles", f"messages/0/{offset}".encode())]
 
@@ -136,7 +136,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def refuses_offset(offset: int, error: Callable[[], KafkaError], smallest: int) -> Judge:
     """Refuses whatever carries that result while its value is larger than so many bytes."""
 
-    def judge(records: list[Fields]) -> KafkaError | None:
+    def judge(records: list[RecordFields]) -> KafkaError | None:
         culprits = [
             it for it in records if it[2][0][1].endswith(f"/{offset}".encode()) and len(it[1] or b"") > smallest
         ]

@@ -13,7 +13,7 @@ from connector.stream.partitions import formats
 from connector.stream.partitions.formats import (
     METADATA_BYTES,
     Metadata,
-    Retry,
+    RetryHeader,
     VersionError,
     encode_metadata,
     ends_of,
@@ -109,7 +109,7 @@ def test_metadata_fits_into_the_brokers_limit() -> None:
     assert len(encode_metadata(Metadata(ends))) < METADATA_BYTES
 
 
-RETRIED = Retry(Source("sms.messages", 0, 7), AT, attempts=2, due=1.5, deadline=9.0, uncertain=True)
+RETRIED = RetryHeader(Source("sms.messages", 0, 7), AT, attempts=2, due=1.5, deadline=9.0, uncertain=True)
 
 
 def test_every_format_says_its_version_and_comes_back() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from connector.clock import ManualClock
 from connector.errors import TopicError
-from connector.kafka.access import Operation
+from connector.kafka.access import AclOperation
 from connector.kafka.topic_plan import ActualTopic, plan
 from connector.settings.model import Settings
 from connector.stream.epoch import topic_inspection as module
@@ -22,7 +22,7 @@ from tests.stream.test_opening import SETTINGS
 
 PATIENCE = 30.0
 TOPICS = SETTINGS.topics
-ALL = frozenset(Operation)
+ALL = frozenset(AclOperation)
 
 
 class Case:
@@ -87,7 +87,7 @@ async def test_what_brokers_do_not_tell_has_to_be_shown_at_each_opening(told: di
 @pytest.mark.parametrize("topic", [TOPICS.results, next(iter(TOPICS.retry.values()))])
 async def test_access_that_is_missing_is_waited_for_and_then_ends_it(topic: str) -> None:
     case = Case()
-    case.change(topic, operations=frozenset({Operation.READ}))
+    case.change(topic, operations=frozenset({AclOperation.READ}))
     task = await case.look()
     assert case.writable.topics == [topic]
     assert case.writable.holding

@@ -22,7 +22,7 @@ from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import UnknownNames
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.routing import Parking
@@ -100,7 +100,7 @@ class Bench:
 
     def read(self, **timestamps: int | None) -> None:
         """Events of these ids, as they come from the log with these timestamps."""
-        partition = Partition("m", 0, Ledger(0), Marks(0, {}), {}, 0, Offsets(10))
+        partition = Partition("m", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(10))
         records: list[Any] = [
             SimpleNamespace(offset=offset, value=self.item(message_id=name).raw, key=None, timestamp=at, headers=())
             for offset, (name, at) in enumerate(timestamps.items())

@@ -13,11 +13,11 @@ from connector.model import Result, Source
 from connector.stream.control.failover import Failover
 from connector.stream.control.table import Control
 from connector.stream.intake.budget import Budget
-from connector.stream.intake.dedupe import REPLAY_OF, Duplicates
+from connector.stream.intake.dedupe import REPLAY_OF, DedupeIndex
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import UnknownNames
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry import retry_records
@@ -35,7 +35,7 @@ class Bench:
         self.lane = FakeLane("a")
         self.lanes: Any = {"a": self.lane}
         self.results: dict[int, Result] = {}
-        self.duplicates = Duplicates(messages=1000, horizon=600, clock=self.clock)
+        self.duplicates = DedupeIndex(messages=1000, horizon=600, clock=self.clock)
         self.duplicates.own({("m", 0)})
         tiers = Tiers({5.0: "r.5s"})
         self.intake = Intake(
@@ -56,8 +56,8 @@ class Bench:
             duplicates=self.duplicates if on else None,
         )
         self.journalled = Offsets(100)
-        self.partition = Partition("m", 0, Ledger(0), Marks(0, {}), {}, 0, self.journalled)
-        self.retries = Partition("r.5s", 0, Ledger(0), Marks(0, {}), {}, 0, Offsets(100))
+        self.partition = Partition("m", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, self.journalled)
+        self.retries = Partition("r.5s", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100))
 
     def _settle(self, items, results) -> None:
         self.results |= {result.source.offset: result for result in results}

@@ -10,14 +10,14 @@ import pytest
 from connector.delivery.queue.item import Item
 from connector.stream.output import journal
 from connector.stream.output.journal import Entry, Journal
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from connector.untrusted import UnreadableError
 
 
 def partition(number: int) -> Partition:
-    return Partition("sms.messages", number, Ledger(0), Marks(0, {}), {}, 0, Offsets(100))
+    return Partition("sms.messages", number, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100))
 
 
 def items(origin: Partition, *offsets: int) -> list[Item]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from connector.stream.partitions import ledger as module
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 
 
@@ -111,7 +111,7 @@ def test_a_settled_offset_behind_a_gap_holds_nothing_up():
 def test_marks_never_say_later_than_when_the_event_was_admitted(steps, data):
     """For every position the answer is the ends at the admission of the last chunk that began at or before it."""
     offset, end = 0, 0
-    marks, history = Marks(0, {"results": 0}), [(0, 0)]
+    marks, history = ReplayMarks(0, {"results": 0}), [(0, 0)]
     for chunk, written in steps:
         offset, end = offset + chunk, end + written
         marks.add(offset, {"results": end})
@@ -125,7 +125,7 @@ def test_marks_never_say_later_than_when_the_event_was_admitted(steps, data):
 
 def test_marks_are_kept_until_the_commit_that_needs_no_more_of_them():
     """An attempted commit that failed must find its ends again."""
-    marks = Marks(0, {"results": 1})
+    marks = ReplayMarks(0, {"results": 1})
     marks.add(10, {"results": 5})
     assert marks.at(12) == {"results": 5}
     assert marks.at(3) == {"results": 1}

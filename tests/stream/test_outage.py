@@ -32,20 +32,20 @@ from faust.transport.drivers import aiokafka as driver
 from connector.clock import ManualClock
 from connector.errors import ConfigurationError
 from connector.kafka import outage
-from connector.kafka.fetched import Fetched, Reading
+from connector.kafka.fetched import Fetched, ReadOptions
 from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream.control.topic_reader import ControlReader
 from connector.stream.epoch import housekeeping as upkeep_room
 from connector.stream.epoch.housekeeping import Upkeep
-from connector.stream.faust.consumer import ConsumerThread, Pace
+from connector.stream.faust.consumer import ConsumerThread, FetchPacing
 from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
-from connector.stream.output.dispatch import Dispatch, Place
+from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.partitions.assignment import Ownership
 from connector.stream.partitions.committer import Committer
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.retry_reader import RetryReader
@@ -79,7 +79,7 @@ Fail = Callable[[], None]
 
 
 def a_partition() -> Partition:
-    return Partition("sms", 3, Ledger(100), Marks(100, {}), {}, 100, Offsets(100))
+    return Partition("sms", 3, Ledger(100), ReplayMarks(100, {}), {}, 100, Offsets(100))
 
 
 def outlast() -> Outlast:
@@ -197,9 +197,11 @@ async def retries(fail: Fail) -> None:
     async def take(_: Partition, __: Fetched) -> None:
         taken.set()
 
-    reader = RetryReader({}, reading=Reading(Skipped()), group="g", delays={"sms": 5}, clock=ManualClock(), take=take)
+    reader = RetryReader(
+        {}, reading=ReadOptions(Skipped()), group="g", delays={"sms": 5}, clock=ManualClock(), take=take
+    )
     reader._consumer = cast(Any, Fetching(fail))
-    reader._assigned = {TP: Partition("sms", 3, Ledger(0), Marks(0, {}), {}, 0, Offsets(0))}
+    reader._assigned = {TP: Partition("sms", 3, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(0))}
     reader.feed()
     await following(lambda: reader.run(outlast()), taken)
 
@@ -283,7 +285,7 @@ async def queueing(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     dispatch = Dispatch.__new__(Dispatch)
     dispatch._outlet = cast(Any, SimpleNamespace(put=put))
     batch = SimpleNamespace(close=lambda: None)
-    future = await dispatch._enqueue(cast(Any, batch), Place(a_partition(), "sms.results", 3))
+    future = await dispatch._enqueue(cast(Any, batch), BatchPlace(a_partition(), "sms.results", 3))
     assert isinstance(future, asyncio.Future)
 
 
@@ -296,7 +298,7 @@ async def fetching(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread._pace, thread._outlast = Pace(ManualClock()), outlast()
+    thread._pace, thread._outlast = FetchPacing(ManualClock()), outlast()
     thread.consumer = SimpleNamespace(flow_active=True)
     assert await thread._fetch_records(SimpleNamespace(), set()) == {TP: ["event"]}
 
@@ -362,7 +364,7 @@ async def test_who_may_not_read_events_for_too_long_is_told_to_the_membership(mo
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread._pace, thread._outlast = Pace(ManualClock()), Outlast(ManualClock(), patience=0)
+    thread._pace, thread._outlast = FetchPacing(ManualClock()), Outlast(ManualClock(), patience=0)
     thread.consumer, thread.transport = SimpleNamespace(flow_active=True), SimpleNamespace(membership=member)
     assert await thread._fetch_records(SimpleNamespace(), set()) == {}
     verdict = member.verdict()

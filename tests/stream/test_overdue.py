@@ -13,17 +13,17 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 
 from connector.clock import ManualClock
 from connector.errors import RefusedError
-from connector.kafka.batches import Fields, unpack
+from connector.kafka.batches import RecordFields, unpack
 from connector.stream.output import dispatch as dispatching
 from connector.stream.output.debts import Debts, decode
-from connector.stream.output.dispatch import Dispatch, Place
+from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.overdue import LATE_SECONDS, Overdue
 from connector.stream.output.replaceable_producer import Outlet
 from connector.stream.output.shrinking import forms
 from connector.stream.output.writability import Writability
 from connector.stream.partitions.assignment import Ownership
 from connector.stream.partitions.formats import owed_of
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from tests.stream.dispatching import nothing
@@ -80,7 +80,7 @@ class Case:
         self.clock = ManualClock()
         self.there: dict[str, set[int]] = {"results": {0}, "dead": {0}, "journal": {0}, "retry": {0}}
         self.reachable = True
-        self.origin = Partition("in", 0, Ledger(0), Marks(0, {"results": 7}), {}, 0, Offsets(100))
+        self.origin = Partition("in", 0, Ledger(0), ReplayMarks(0, {"results": 7}), {}, 0, Offsets(100))
         self.origin.ledger.admit_run(0, 1000)
         self.written: list[bytes] = []
         self.metadata = ""
@@ -123,9 +123,9 @@ class Case:
         self.metadata = metadata_of({}, 0, partition.owed)
         return True
 
-    async def sending(self, *offsets: int, topic: str = "results", **options: Any) -> asyncio.Task[list[Fields]]:
+    async def sending(self, *offsets: int, topic: str = "results", **options: Any) -> asyncio.Task[list[RecordFields]]:
         options = {"owe": self.debts.owe, "forms": forms} if topic == "results" else options
-        place, batches = Place(self.origin, topic, 0), self.dispatch.pack([record(it) for it in offsets])
+        place, batches = BatchPlace(self.origin, topic, 0), self.dispatch.pack([record(it) for it in offsets])
         task = asyncio.create_task(self.dispatch.send(place, batches, **options))
         await turns()
         return task
@@ -202,7 +202,9 @@ async def test_a_topic_that_is_gone_stops_sending_and_ends_with_the_remedy() -> 
     assert case.dispatch.abandoned, "a producer holds its batch: it is not to be written in another epoch"
     assert not case.producer.batches[0][1].cancelled(), "aiokafka does not expect that"
     with pytest.raises(RefusedError):
-        await case.dispatch.send(Place(case.origin, "results", 0), case.dispatch.pack([record(9)]), owe=case.debts.owe)
+        await case.dispatch.send(
+            BatchPlace(case.origin, "results", 0), case.dispatch.pack([record(9)]), owe=case.debts.owe
+        )
     assert case.owed == [3, 9]
 
 
@@ -246,7 +248,7 @@ async def test_brokers_that_do_not_answer_are_no_topic_that_is_gone() -> None:
 async def test_dead_letters_that_are_gone_hold_up_nobody(known: bool) -> None:
     """They are left over at once from then on, and taken again when the topic is back."""
     case = Case()
-    place = Place(case.origin, "dead", 0)
+    place = BatchPlace(case.origin, "dead", 0)
     if known:
         task: asyncio.Task[Any] = await case.sending(3, topic="dead", optional=True)
     else:

@@ -11,11 +11,11 @@ import orjson
 from aiokafka import TopicPartition
 
 from connector.clock import ManualClock
-from connector.kafka.batches import Fields
+from connector.kafka.batches import RecordFields
 from connector.model import Result, Source, Status
 from connector.stream.epoch.debt_payment import Payment
 from connector.stream.partitions.formats import settled_place
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 
@@ -46,10 +46,10 @@ class Kafka:
         assert start == 7
         return {f"in/0/{offset}".encode() for offset in self.visible}
 
-    def pack(self, records: list[Fields]) -> list[Fields]:
+    def pack(self, records: list[RecordFields]) -> list[RecordFields]:
         return records
 
-    async def send(self, _: object, records: list[Fields], **__: Any) -> None:
+    async def send(self, _: object, records: list[RecordFields], **__: Any) -> None:
         for _key, value, headers in records:
             place = settled_place(headers)
             assert place is not None
@@ -63,7 +63,7 @@ class Kafka:
 
 
 def owing(*offsets: int, result: bool = True) -> Partition:
-    partition = Partition("in", 0, Ledger(0, Offsets(100)), Marks(0, {}), {"results": 7}, 0, Offsets(100))
+    partition = Partition("in", 0, Ledger(0, Offsets(100)), ReplayMarks(0, {}), {"results": 7}, 0, Offsets(100))
     accepted = {it: Result(Status.ACCEPTED, Source("in", 0, it), NOW, f"m{it}") for it in offsets}
     partition.debts = {it: accepted[it] if result else None for it in offsets}
     return partition

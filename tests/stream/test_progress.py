@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from connector.stream.shutdown.deadline import Progress
+from connector.stream.shutdown.deadline import WorkerProgress
 
 
 def test_what_counts_is_settled_events_and_reading_back_further_than_before() -> None:
     """A worker that is thrown out again and again reads the same back each time, and gets nothing done."""
     state = {"settled": 0, "read": 0}
-    progress = Progress(settled=lambda: state["settled"], read_back=lambda: state["read"])
+    progress = WorkerProgress(settled=lambda: state["settled"], read_back=lambda: state["read"])
 
     def after(**changes: int) -> bool:
         before = progress()

@@ -9,7 +9,7 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from connector.clock import ManualClock
-from connector.kafka.fetched import Reading
+from connector.kafka.fetched import ReadOptions
 from connector.kafka.skipped import Skipped
 from connector.stream.control import topic_reader as control_room
 from connector.stream.control.topic_reader import ControlReader
@@ -60,7 +60,7 @@ class Client:
 def clients(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
     kind = type("Counted", (Client,), {"open": 0, "made": 0})
     for room in (retry_room, control_room, cluster_room):
-        monkeypatch.setattr(room, "Consumer", kind)
+        monkeypatch.setattr(room, "GuardedConsumer", kind)
     monkeypatch.setattr(cluster_room, "AIOKafkaAdminClient", type("Admin", (kind,), {"open": 0, "made": 0}))
     return kind
 
@@ -68,7 +68,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
 def retry_reader() -> RetryReader:
     async def take(*_: Any) -> None: ...
 
-    return RetryReader({}, reading=Reading(Skipped()), group="g-retry", delays={}, clock=ManualClock(), take=take)
+    return RetryReader({}, reading=ReadOptions(Skipped()), group="g-retry", delays={}, clock=ManualClock(), take=take)
 
 
 def control_reader() -> ControlReader:

@@ -20,7 +20,7 @@ from connector.kafka.reader import Bounds
 from connector.model import Message, Result, Source, Status
 from connector.settings.model import Duplicates as DuplicatesSettings
 from connector.settings.model import Settings, SourceTopic, Topics
-from connector.stream.intake.dedupe import REPLAY_OF, Duplicates
+from connector.stream.intake.dedupe import REPLAY_OF, DedupeIndex
 from connector.stream.intake.dedupe_restore import Recall
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import Metadata, encode_metadata, settles
@@ -63,7 +63,7 @@ class World:
         self.finished: set[int] = set()  # retry records
         self.unwritten: list[Event] = []
         self.open: dict[int, Event] = {}
-        self.duplicates = Duplicates(messages=messages, horizon=HORIZON, clock=self.clock)
+        self.duplicates = DedupeIndex(messages=messages, horizon=HORIZON, clock=self.clock)
         settings = Settings(
             duplicates=DuplicatesSettings(horizon=HORIZON, messages=messages),
             topics=Topics(sources=(SourceTopic(topic=SOURCE.topic),), retry_tiers=(5.0,)),

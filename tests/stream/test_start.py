@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from connector.errors import Problem
-from connector.stream.partitions.start_offset import Situation, Start, decide
+from connector.stream.partitions.start_offset import PartitionSituation, Start, decide
 
 
 def at(**facts):
     defaults = {"committed": None, "begin": 0, "end": 100}
-    return decide(Situation("sms.messages", 3, **(defaults | facts)), group="g")
+    return decide(PartitionSituation("sms.messages", 3, **(defaults | facts)), group="g")
 
 
 @pytest.mark.parametrize(

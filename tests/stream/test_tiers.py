@@ -28,7 +28,7 @@ from connector.delivery.queue.expiry import EXPIRE_SECONDS
 from connector.delivery.queue.item import Item
 from connector.delivery.route import Route
 from connector.errors import Phase, RequestError
-from connector.kafka.fetched import Fetched, Reading
+from connector.kafka.fetched import Fetched, ReadOptions
 from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.model import Outcome, Result
@@ -41,7 +41,7 @@ from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.assignment import Ownership
 from connector.stream.partitions.formats import SETTLES, settles
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry import retry_reader, retry_records
@@ -172,11 +172,11 @@ class Stream:
             outlast=Outlast(clock, patience=0),
         )
         monkeypatch.setattr(
-            retry_reader, "Consumer", lambda max_poll_records, **_: FakeConsumer(self.logs, max_poll_records)
+            retry_reader, "GuardedConsumer", lambda max_poll_records, **_: FakeConsumer(self.logs, max_poll_records)
         )
         self.reader = RetryReader(
             {},
-            reading=Reading(Skipped()),
+            reading=ReadOptions(Skipped()),
             group="g",
             delays=tiers.delays,
             clock=clock,
@@ -188,7 +188,7 @@ class Stream:
         owned.live = True
 
     def _partition(self, topic: str, number: int) -> Partition:
-        return Partition(topic, number, Ledger(0), Marks(0, {}), {}, 0, Offsets(0))
+        return Partition(topic, number, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(0))
 
     def _lane(self, name: str, limits: Limits) -> Lane:
         provider = FakeProvider(self.clock, latency=0.1, answer=lambda call: self._answer(name, call))

@@ -16,7 +16,7 @@ from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.faust.app import create_app
-from connector.stream.faust.consumer import FEW_RECORDS, PACE_SECONDS, Consumer, ConsumerThread, Pace
+from connector.stream.faust.consumer import FEW_RECORDS, PACE_SECONDS, ChunkConsumer, ConsumerThread, FetchPacing
 from tests.stream.members import membership
 
 TP = TopicPartition("sms.messages", 7)
@@ -35,7 +35,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, clock: ManualClock, *answers: Any
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread._pace, thread._outlast = Pace(clock), Outlast(clock, patience=0)
+    thread._pace, thread._outlast = FetchPacing(clock), Outlast(clock, patience=0)
     return thread
 
 
@@ -55,7 +55,7 @@ async def test_an_offset_that_is_gone_still_is(monkeypatch: pytest.MonkeyPatch) 
 def test_the_app_uses_that_consumer() -> None:
     settings = Settings()
     app = create_app(settings, connect(settings.kafka), skipped=Skipped(), membership=membership(settings))
-    assert app.transport.Consumer is Consumer
+    assert app.transport.Consumer is ChunkConsumer
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_the_app_uses_that_consumer() -> None:
 )
 def test_fetches_that_bring_little_are_kept_apart(records: int, later: float, delay: float) -> None:
     clock = ManualClock()
-    pace = Pace(clock)
+    pace = FetchPacing(clock)
     assert pace.delay <= 0
     pace.note(records)
     clock.advance(later)

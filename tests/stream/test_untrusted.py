@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from connector.delivery.queue.item import Item
 from connector.stream.control.table import decode_message, decode_messages
-from connector.untrusted import DEPTH, Reader, UnreadableError, too_deep
+from connector.untrusted import DEPTH, BoundedReader, UnreadableError, too_deep
 
 SECONDS = 0.25
 """The longest that one event may hold the loop, of CPU time; four times as long here, as this machine may be slow."""
@@ -67,12 +67,12 @@ def test_what_is_wrong_is_said_without_what_was_written(raw: bytes | None, words
         b: dict[str, Any] | None = None
 
     with pytest.raises(UnreadableError) as told:
-        Reader(Kind, most=9000)(raw)
+        BoundedReader(Kind, most=9000)(raw)
     assert str(told.value) == words
 
 
 def test_numbers_are_what_they_were() -> None:
-    read = Reader(dict[str, Any])
+    read = BoundedReader(dict[str, Any])
     raw = b'{"a":[1e300,0.1,-0.0,1e22,123456789012345678901234567890,5,-7,2.5e-308]}'
     assert read(raw)["a"] == [1e300, 0.1, -0.0, 1e22, 123456789012345678901234567890, 5, -7, 2.5e-308]
     assert [type(it) for it in read(raw)["a"]] == [float, float, float, float, int, int, int, float]

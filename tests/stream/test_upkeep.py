@@ -17,7 +17,7 @@ from connector.stream.output.producer import Producer
 from connector.stream.partitions.assignment import Ownership
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.committer import Commit, Committer
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from tests.waiting import eventually
@@ -101,7 +101,7 @@ async def test_retry_records_that_cannot_be_deleted_in_an_outage_are_tried_again
 
 
 def a_partition() -> Partition:
-    return Partition("sms", 0, Ledger(5), Marks(5, {}), {}, 5, Offsets(9))
+    return Partition("sms", 0, Ledger(5), ReplayMarks(5, {}), {}, 5, Offsets(9))
 
 
 async def turns(count: int = 20) -> None:

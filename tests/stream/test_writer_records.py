@@ -20,7 +20,7 @@ from connector.stream.intake.refusals import Refusals
 from connector.stream.output import dispatch as module
 from connector.stream.output.dispatch import nobody
 from connector.stream.output.writer import ResultWriter
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.retry_records import Moved
@@ -62,7 +62,7 @@ class Producer:
 class Case:
     def __init__(self, *, record_bytes: int = 100_000, refusals: int = 0, traced: bool = False) -> None:
         self.producer = Producer(refusals)
-        self.partition = Partition("sms.messages", 4, Ledger(0), Marks(0, {}), {}, 0, Offsets(100))
+        self.partition = Partition("sms.messages", 4, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100))
         self.durable: list[int] = []
 
         async def gate(partition: Partition) -> bool:

@@ -23,7 +23,7 @@ from ruamel.yaml import YAML
 from connector import __version__, safe_path
 from connector.config_text.environment import Environment
 from connector.definition.load import load_all
-from connector.health.server import Console
+from connector.health.server import HealthServer
 from connector.model import Batch, Message
 from connector.request.renderer import compile_operation
 from connector.settings import Settings, load_settings
@@ -125,7 +125,7 @@ async def test_the_health_check_asks_the_console_what_it_answers(compose: dict[s
         port = place.getsockname()[1]
         asked = code.replace(f":{settings.console.port}/", f":{port}/")
         assert asked != code
-        console = Console(place)
+        console = HealthServer(place)
         await console.start(lambda: None)
         try:
             process = await asyncio.create_subprocess_exec(sys.executable, "-c", asked)

@@ -30,7 +30,7 @@ WORKER_PATIENCE_SECONDS = 60.0  # longer than the worker's own drain
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DemoPlan:
     """What to do.
 
     Attributes:
@@ -109,7 +109,7 @@ def demo(
     return _finish(report, failures, as_json=as_json)
 
 
-def _plan(events: str, definitions: Path | None, reply: str | None, *, live: bool, limit: int) -> Plan:
+def _plan(events: str, definitions: Path | None, reply: str | None, *, live: bool, limit: int) -> DemoPlan:
     from connector.cli.demo.sample_events import generate, read
 
     if events.isdecimal():
@@ -120,14 +120,14 @@ def _plan(events: str, definitions: Path | None, reply: str | None, *, live: boo
             )
         if count == 0:
             raise UsageError("--events 0: nothing to show; write 1 or more")
-        return Plan(generate(count), count, None, None, live=False)
+        return DemoPlan(generate(count), count, None, None, live=False)
     if live and definitions is None:
         raise UsageError("--live needs --definitions: the demo's own providers are fake")
     made = read(Path(events), limit if live else None)
-    return Plan(made, len(made), definitions, reply, live)
+    return DemoPlan(made, len(made), definitions, reply, live)
 
 
-def _perform(plan: Plan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any], list[str]]:
+def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any], list[str]]:
     """Run it; returns the report, and what went wrong besides the audit."""
     from connector.cli.demo import report
     from connector.cli.demo.audit import audit
@@ -170,7 +170,7 @@ def _perform(plan: Plan, folder: Path, *, confirm: bool) -> tuple[dict[str, Any]
         return report.document(flow.tally, found, witness), failures
 
 
-def _draw(plan: Plan, timeline: Timeline | None) -> None:
+def _draw(plan: DemoPlan, timeline: Timeline | None) -> None:
     """The picture, where one was asked for and there is something on it."""
     from connector.cli.demo.picture import draw
 
@@ -179,7 +179,7 @@ def _draw(plan: Plan, timeline: Timeline | None) -> None:
         click.echo(f"drawn: {plan.plot}", err=True)
 
 
-def _set_up(plan: Plan, folder: Path, bootstrap: str, children: Children, log: Path) -> tuple[Child | None, Stage]:
+def _set_up(plan: DemoPlan, folder: Path, bootstrap: str, children: Children, log: Path) -> tuple[Child | None, Stage]:
     """The simulator, unless the real providers are meant, and the worker's files."""
     import orjson
 
@@ -200,7 +200,7 @@ def _set_up(plan: Plan, folder: Path, bootstrap: str, children: Children, log: P
     return simulator, stage.set_rehearsal(folder, bootstrap, plan.definitions, url)
 
 
-def _announce(plan: Plan, stage: Stage, *, confirm: bool) -> None:
+def _announce(plan: DemoPlan, stage: Stage, *, confirm: bool) -> None:
     """Say what will happen; ask before a real message."""
     for line in stage.changed:
         click.echo(f"note: {line}", err=True)

@@ -55,7 +55,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenMessage:
     """One message in one request, from the simulator's log.
 
     Attributes:
@@ -98,7 +98,7 @@ class Audit:
             examples.append(str(example))
 
 
-def audit(events: Iterable[Event], results: Iterable[tuple[Source, Status]], seen: Iterable[Seen]) -> Audit:
+def audit(events: Iterable[Event], results: Iterable[tuple[Source, Status]], seen: Iterable[SeenMessage]) -> Audit:
     """Compare the three. `results` in any order, every record of the results topic."""
     book = _Book(events)
     report = Audit(events=len(book.events))
@@ -145,7 +145,7 @@ class _Book:
     def name(self, source: Source) -> str:
         return self.events[source].message_id or _place(source)
 
-    def enter(self, sighting: Seen) -> bool:
+    def enter(self, sighting: SeenMessage) -> bool:
         """Count a sighting for its event; False where there is none."""
         key = self._owner(sighting)
         if key is None:
@@ -164,7 +164,7 @@ class _Book:
             if source not in together:
                 yield [source], [source]
 
-    def _owner(self, sighting: Seen) -> object | None:
+    def _owner(self, sighting: SeenMessage) -> object | None:
         owners = self._by_id.get(sighting.ref, ()) if sighting.ref else ()
         if len(owners) == 1:
             return owners[0]

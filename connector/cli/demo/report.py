@@ -13,7 +13,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from connector.cli.demo.audit import SENTENCES, Audit, Seen
+from connector.cli.demo.audit import SENTENCES, Audit, SeenMessage
 from connector.cli.demo.flow import SAMPLES, Tally
 from connector.masking import mask_number
 from connector.model import Result
@@ -31,7 +31,7 @@ class Witness:
         messages: per fake, how many they carried.
     """
 
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[SeenMessage] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
 
@@ -46,7 +46,7 @@ def read_log(file: Path) -> Witness:
             witness.messages[provider] += entry["count"]
         for taken in (True, False):
             for record in entry["taken" if taken else "refused"]:
-                witness.seen.append(Seen(str(record["to"]), record.get("ref"), taken, sure=provider != UNSURE))
+                witness.seen.append(SeenMessage(str(record["to"]), record.get("ref"), taken, sure=provider != UNSURE))
     return witness
 
 

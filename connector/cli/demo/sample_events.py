@@ -20,7 +20,7 @@ NAMES = ["Asha", "Ravi", "Zoë", "José", "Łukasz", "सुनीता", "ம�
 
 
 @dataclass(frozen=True, slots=True)
-class Campaign:
+class SampleCampaign:
     """Messages that share values. `body` for providers that take text, `template` for those that take an id."""
 
     id: str
@@ -32,12 +32,12 @@ class Campaign:
 
 
 CAMPAIGNS = [
-    Campaign("diwali-offer", "demo-batch", "SHOPIN", "1107160000000000101", "", 28),
-    Campaign("order-shipped", "demo-batch", "SHOPIN", "1107160000000000102", "", 24),
-    Campaign("cart-reminder", "demo-batch", "SHOPIN", "1107160000000000103", "", 16),
-    Campaign("payment-due", "demo-batch", "BANKIN", "1107160000000000104", "", 22),
-    Campaign("login-code", "demo-single", "BANKIN", "1107160000000000201", "", 5),
-    Campaign(
+    SampleCampaign("diwali-offer", "demo-batch", "SHOPIN", "1107160000000000101", "", 28),
+    SampleCampaign("order-shipped", "demo-batch", "SHOPIN", "1107160000000000102", "", 24),
+    SampleCampaign("cart-reminder", "demo-batch", "SHOPIN", "1107160000000000103", "", 16),
+    SampleCampaign("payment-due", "demo-batch", "BANKIN", "1107160000000000104", "", 22),
+    SampleCampaign("login-code", "demo-single", "BANKIN", "1107160000000000201", "", 5),
+    SampleCampaign(
         "delivery-slot",
         "demo-pairs",
         "",
@@ -45,7 +45,7 @@ CAMPAIGNS = [
         "Hi {name}, your parcel comes today at {hour}:00 📦 Reply STOP to end.",
         3,
     ),
-    Campaign("नमस्ते", "demo-pairs", "", "", "नमस्ते {name}, आपका ऑर्डर {hour}:00 बजे तक पहुँच जाएगा।", 2),
+    SampleCampaign("नमस्ते", "demo-pairs", "", "", "नमस्ते {name}, आपका ऑर्डर {hour}:00 बजे तक पहुँच जाएगा।", 2),
 ]
 
 
@@ -88,7 +88,7 @@ def _refused_phone(n: int) -> str:
     return f"+91{6000 + n // REFUSED_SHARE % 1000:04d}{Magic.INVALID}" if n < 1_000_000 else _phone(n)
 
 
-def _event(n: int, to: str, campaign: Campaign, dice: random.Random) -> Made:
+def _event(n: int, to: str, campaign: SampleCampaign, dice: random.Random) -> Made:
     name, hour, message_id = dice.choice(NAMES), dice.randrange(9, 21), f"demo-{n:07d}"
     event: dict[str, Any] = {
         "message_id": message_id,

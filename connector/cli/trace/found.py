@@ -15,7 +15,7 @@ LATEST = 253_402_300_799.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class FoundRecord:
     """A record that is about the message.
 
     Attributes:
@@ -47,11 +47,11 @@ class Trace:
         held_by: what its provider does, while it has no result; as far as a worker says so.
     """
 
-    event: Seen | None
-    retries: list[Seen] = field(default_factory=list)
-    sends: list[Seen] = field(default_factory=list)
-    dead_letters: list[Seen] = field(default_factory=list)
-    results: list[Seen] = field(default_factory=list)
+    event: FoundRecord | None
+    retries: list[FoundRecord] = field(default_factory=list)
+    sends: list[FoundRecord] = field(default_factory=list)
+    dead_letters: list[FoundRecord] = field(default_factory=list)
+    results: list[FoundRecord] = field(default_factory=list)
     committed: int | None = None
     held_by: str | None = None
 
@@ -80,7 +80,7 @@ class Trace:
     def document(self, now: datetime) -> dict[str, Any]:
         """As JSON-able data."""
 
-        def plain(seen: Seen) -> dict[str, Any]:
+        def plain(seen: FoundRecord) -> dict[str, Any]:
             return {"at": seen.at.isoformat(), "place": seen.where, **seen.about}
 
         return {

@@ -13,12 +13,12 @@ from aiokafka.partitioner import DefaultPartitioner
 from connector.cli.held import ask_console
 from connector.cli.output import note
 from connector.cli.selection import ERRORS, decode, is_number, may_hold, text_headers
-from connector.cli.trace.found import Seen, Trace, moment
-from connector.kafka.reader import Reader, ends_of, open_reader
+from connector.cli.trace.found import FoundRecord, Trace, moment
+from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.model import Source
 from connector.settings import Settings
 from connector.stream.output import journal
-from connector.stream.partitions.formats import Retry, VersionError
+from connector.stream.partitions.formats import RetryHeader, VersionError
 from connector.stream.retry import retry_records
 from connector.untrusted import UnreadableError
 
@@ -84,13 +84,13 @@ class _Finder:
         searched: gets a sentence for each part of it.
     """
 
-    def __init__(self, reader: Reader, settings: Settings, message_id: str, searched: list[str]) -> None:
+    def __init__(self, reader: TopicReader, settings: Settings, message_id: str, searched: list[str]) -> None:
         self._reader = reader
         self._settings = settings
         self._id = message_id
         self._searched = searched
 
-    async def events(self, partitions: Sequence[TopicPartition], since: datetime) -> list[Seen]:
+    async def events(self, partitions: Sequence[TopicPartition], since: datetime) -> list[FoundRecord]:
         """Every event of the id."""
         found = []
         async for record in self._scan(partitions, since, "events"):
@@ -99,7 +99,7 @@ class _Finder:
                 found.append(_seen(record, {name: event.get(name) for name in EVENT_FIELDS}))
         return sorted(found, key=lambda it: it.at)
 
-    async def follow(self, event: Seen) -> Trace:
+    async def follow(self, event: FoundRecord) -> Trace:
         """What was written about this event since."""
         topics, place, since = self._settings.topics, event.place, event.at
         trace = Trace(event)
@@ -181,9 +181,9 @@ class _Finder:
         return decode(record.value) if self._may_hold(record) else None
 
 
-def _seen(record: ConsumerRecord, about: dict[str, Any]) -> Seen:
+def _seen(record: ConsumerRecord, about: dict[str, Any]) -> FoundRecord:
     place = Source(record.topic, record.partition, record.offset)
-    return Seen(place, moment(record.timestamp), about)
+    return FoundRecord(place, moment(record.timestamp), about)
 
 
 def _source(result: dict[str, Any]) -> Source | None:
@@ -193,7 +193,7 @@ def _source(result: dict[str, Any]) -> Source | None:
         return None
 
 
-def _waits(record: ConsumerRecord) -> Retry | None:
+def _waits(record: ConsumerRecord) -> RetryHeader | None:
     try:
         return retry_records.read(record.headers)
     except (UnreadableError, VersionError):

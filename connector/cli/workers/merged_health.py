@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from connector.health.merged import MergedCollector
 from connector.health.server import Server, exposition, readiness
-from connector.health.status_page import Report, report
+from connector.health.status_page import WorkerReport, report
 
 ASK_SECONDS = 2.0
 """A worker that does not answer in time is left out of the page; Prometheus waits for ten seconds."""
@@ -64,7 +64,7 @@ class ParentConsole:
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response({"workers": await self._reports()})
 
-    async def _reports(self) -> list[Report]:
+    async def _reports(self) -> list[WorkerReport]:
         """What each worker says; one that does not answer says what one says that is not there yet."""
         pages = await self._ask_all("/status")
         return [json.loads(pages[worker]) if worker in pages else report(None) for worker in self._restarts]

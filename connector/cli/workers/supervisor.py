@@ -25,7 +25,7 @@ STEADY_SECONDS = 60.0
 """A process that ran for so long has recovered: the next pause is the first one again."""
 
 
-class Child(Protocol):
+class SupervisedProcess(Protocol):
     """One process."""
 
     async def wait(self) -> int:
@@ -52,13 +52,15 @@ class Supervisor:
         restarts: by worker.
     """
 
-    def __init__(self, number: int, start: Callable[[int], Awaitable[Child]], *, clock: Clock, patience: float) -> None:
+    def __init__(
+        self, number: int, start: Callable[[int], Awaitable[SupervisedProcess]], *, clock: Clock, patience: float
+    ) -> None:
         self.restarts = dict.fromkeys(range(number), 0)
         self._start = start
         self._clock = clock
         self._patience = patience
         self._stopping = asyncio.Event()
-        self._children: dict[int, Child] = {}
+        self._children: dict[int, SupervisedProcess] = {}
 
     def stop(self) -> None:
         """Stop all of them. Safe to repeat."""
@@ -99,7 +101,7 @@ class Supervisor:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             self.restarts[worker] += 1
 
-    async def _ended(self, child: Child) -> int:
+    async def _ended(self, child: SupervisedProcess) -> int:
         """The exit code of a child; one that does not stop when told is killed after a while."""
         ended = asyncio.ensure_future(child.wait())
         stopping = asyncio.ensure_future(self._stopping.wait())

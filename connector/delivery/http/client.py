@@ -23,15 +23,15 @@ from connector import __version__
 from connector.clock import Clock, SystemClock
 from connector.definition.tree import Auth, Definition, NoAuth, OAuth2, SigV4
 from connector.delivery.http.connections import StrayBytesError, WireConnector
-from connector.delivery.http.content_coding import UndecodableError, unpacked
+from connector.delivery.http.content_coding import ContentCodingError, unpacked
 from connector.delivery.http.oauth2 import OAuth2Middleware
 from connector.delivery.http.private_networks import PublicResolver, public_socket, refuse_private_literal
-from connector.delivery.http.reply_parser import ReplyReader
+from connector.delivery.http.reply_parser import ReplyParser
 from connector.delivery.http.request_errors import (
     PROGRESS,
     FollowedRequest,
     FollowedResolver,
-    Progress,
+    RequestProgress,
     explain,
     told_by_reply,
 )
@@ -175,9 +175,9 @@ class HttpTransport:
         middlewares: tuple[aiohttp.ClientMiddlewareType, ...],
         limit: int,
         seconds: float,
-    ) -> ReplyReader:
+    ) -> ReplyParser:
         """What came as a reply. Raises StrayBytesError where another connection is to be taken: nothing was sent."""
-        progress = Progress(limit, bare=not request.body, may_leave=self._may_leave)
+        progress = RequestProgress(limit, bare=not request.body, may_leave=self._may_leave)
         following = PROGRESS.set(progress)
         try:
             if not self._http.private_hosts:
@@ -207,7 +207,7 @@ class HttpTransport:
     def _within(self, seconds: float) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=seconds, connect=self._http.connect)
 
-    def _explain(self, error: Exception, progress: Progress, url: URL) -> RequestError:
+    def _explain(self, error: Exception, progress: RequestProgress, url: URL) -> RequestError:
         return explain(error, progress, host=url.host or "", connect=self._http.connect, total=self._total)
 
     def _open(self) -> aiohttp.ClientSession:
@@ -240,7 +240,7 @@ def _with_credentials(reply: Reply, credentials: tuple[str, ...]) -> Reply:
     return msgspec.structs.replace(reply, credentials=credentials)
 
 
-async def _read(reply: ReplyReader, limit: int) -> Reply:
+async def _read(reply: ReplyParser, limit: int) -> Reply:
     """A reply without its codings, or with the reason why it cannot be read."""
     assert reply.status is not None, "where there is none RequestError was raised"
     headers: dict[str, str] = {}
@@ -254,7 +254,7 @@ async def _read(reply: ReplyReader, limit: int) -> Reply:
             body, truncated = unpacked(raw, codings, limit, cut=reply.truncated)
         else:
             body, truncated = await asyncio.to_thread(unpacked, raw, codings, limit, cut=reply.truncated)
-    except UndecodableError as error:
+    except ContentCodingError as error:
         return Reply(reply.status, headers, fault=str(error))
     return Reply(reply.status, headers, body, truncated)
 

@@ -26,7 +26,7 @@ from aiohttp.http import RawResponseMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from connector.delivery.http.reply_parser import EXCESS_BYTES, ReplyReader
+from connector.delivery.http.reply_parser import EXCESS_BYTES, ReplyParser
 
 HESITATION_SECONDS: Final = 1.0
 """How long the body is waited for that a 204 announces though it may have none."""
@@ -85,7 +85,7 @@ class StrayBytesError(aiohttp.ClientError):
         self.kept = kept
 
 
-class State(Enum):
+class ReplyState(Enum):
     IDLE = auto()  # in the pool, or not asked anything yet
     ARMED = auto()  # a request is about to be written
     READING = auto()
@@ -106,8 +106,8 @@ class ReplyProtocol(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop, trust: Trust) -> None:
         super().__init__(loop)
         self._trust = trust
-        self.reply = ReplyReader(0)
-        self._state = State.IDLE
+        self.reply = ReplyParser(0)
+        self._state = ReplyState.IDLE
         self._written = True
         self._used = False
         self._encrypted = False
@@ -118,13 +118,13 @@ class ReplyProtocol(ResponseHandler):
 
     def set_response_params(self, **_: Any) -> None:
         """A reply is wanted. CONNECT is written by then; other requests say more with `arm`."""
-        self.reply = ReplyReader(0, head_only=True)
-        self._state = State.READING
+        self.reply = ReplyParser(0, head_only=True)
+        self._state = ReplyState.READING
 
     def arm(self, limit: int) -> None:
         """A request is about to be written, whose reply is read up to `limit` bytes of body."""
-        self.reply = ReplyReader(limit)
-        self._state, self._written = State.ARMED, False
+        self.reply = ReplyParser(limit)
+        self._state, self._written = ReplyState.ARMED, False
 
     def begin(self) -> None:
         """The request is written now.
@@ -132,12 +132,12 @@ class ReplyProtocol(ResponseHandler):
         Raises:
             StrayBytesError: something has come already, be it unread in the socket, or the connection has ended.
         """
-        if self._state is State.ARMED and self._has_unread():
+        if self._state is ReplyState.ARMED and self._has_unread():
             self._trust.stray(self._peek())
             self._stray()
         if self._exception is not None:
             raise StrayBytesError(kept=self._used)
-        self._state = State.READING
+        self._state = ReplyState.READING
 
     def wrote(self) -> None:
         """All of the request has been handed over. A reply before that leaves the rest of it in the way."""
@@ -148,7 +148,7 @@ class ReplyProtocol(ResponseHandler):
     @property
     def should_close(self) -> bool:
         """Whether this connection must not be kept."""
-        unfit = self._state is not State.ANSWERED or not self.reply.reusable or not self._trust.kept
+        unfit = self._state is not ReplyState.ANSWERED or not self.reply.reusable or not self._trust.kept
         return unfit or super().should_close
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -160,7 +160,7 @@ class ReplyProtocol(ResponseHandler):
             self._encrypted = transport.get_extra_info("ssl_object") is not None
 
     def data_received(self, data: bytes) -> None:
-        if self._state is not State.READING:
+        if self._state is not ReplyState.READING:
             self._trust.stray(data)
             self._stray()
             return
@@ -183,9 +183,9 @@ class ReplyProtocol(ResponseHandler):
         super().connection_lost(exc)
 
     def _ended(self, *, clean: bool) -> None:
-        if self._state is State.ARMED:
+        if self._state is ReplyState.ARMED:
             self._stray()
-        elif self._state is State.READING:
+        elif self._state is ReplyState.READING:
             self.reply.end(clean=clean)
             if self.reply.received:
                 self._answered()
@@ -214,7 +214,7 @@ class ReplyProtocol(ResponseHandler):
 
     def _stray(self) -> None:
         self.force_close()
-        if self._state is State.ARMED:
+        if self._state is ReplyState.ARMED:
             self.set_exception(StrayBytesError(kept=self._used))
         if self.transport is not None:
             self.transport.abort()
@@ -224,9 +224,9 @@ class ReplyProtocol(ResponseHandler):
         self._answered()
 
     def _answered(self) -> None:
-        if self._state is not State.READING:
+        if self._state is not ReplyState.READING:
             return
-        self._state, self._used = State.ANSWERED, True
+        self._state, self._used = ReplyState.ANSWERED, True
         if self._hesitation is not None:
             self._hesitation.cancel()
             self._hesitation = None

@@ -38,7 +38,7 @@ _OVERFLOW: Final = "failed to write whole buffer"
 """What cramjam says where the output does not fit; tests/delivery/test_content_coding.py holds it to that."""
 
 
-class UndecodableError(ValueError):
+class ContentCodingError(ValueError):
     """A body is packed in a way that cannot be undone."""
 
 
@@ -74,7 +74,7 @@ def unpacked(body: bytes, declared: Sequence[str], limit: int, *, cut: bool = Fa
                 return body, cut
             if not names and candidates == ["deflate"]:  # two bytes are a weak mark
                 break
-            raise UndecodableError(f"the body cannot be decompressed ({', '.join(candidates)})")
+            raise ContentCodingError(f"the body cannot be decompressed ({', '.join(candidates)})")
         name, body, more = found
         packed, cut = True, cut or more
         if name in names[:1]:

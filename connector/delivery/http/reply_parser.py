@@ -36,7 +36,7 @@ CLOSED: Final = "the connection was closed before a complete reply"
 NOT_HTTP: Final = "what came does not begin with a status line of HTTP"
 
 
-class ReplyReader:
+class ReplyParser:
     """Reads one final reply; interim ones (1xx) before it are passed over.
 
     Args:

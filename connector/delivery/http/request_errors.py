@@ -15,12 +15,12 @@ from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
 
 from connector.delivery.http.connections import ReplyProtocol, StrayBytesError
 from connector.delivery.http.private_networks import PrivateAddressError
-from connector.delivery.http.reply_parser import CLOSED, NOT_HTTP, ReplyReader
+from connector.delivery.http.reply_parser import CLOSED, NOT_HTTP, ReplyParser
 from connector.errors import Phase, RequestError, WithheldError
 
 
 @dataclass(slots=True)
-class Progress:
+class RequestProgress:
     """How far a request has come.
 
     Args:
@@ -38,14 +38,14 @@ class Progress:
     phase: Phase = Phase.CONNECT
     connected: bool = False
     may_leave: Callable[[], bool] = lambda: True
-    reply: ReplyReader | None = None
+    reply: ReplyParser | None = None
 
     def anew(self) -> None:
         """The request is about to be sent once more, on whichever connection."""
         self.phase, self.connected, self.reply = Phase.CONNECT, False, None
 
 
-PROGRESS: ContextVar[Progress] = ContextVar("PROGRESS")
+PROGRESS: ContextVar[RequestProgress] = ContextVar("PROGRESS")
 """Of the request that is being sent. To follow it by aiohttp's traces takes a sixth of the time of sending."""
 
 
@@ -111,7 +111,7 @@ class FollowedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-def explain(error: Exception, progress: Progress, *, host: str, connect: float, total: float) -> RequestError:
+def explain(error: Exception, progress: RequestProgress, *, host: str, connect: float, total: float) -> RequestError:
     """The RequestError for whatever sending raised; `connect` and `total` are the seconds it was given."""
     early = _before_connection(error, host)
     if early is not None:
@@ -129,7 +129,7 @@ def explain(error: Exception, progress: Progress, *, host: str, connect: float, 
     return RequestError(progress.phase, CLOSED, uncertain=True)
 
 
-def told_by_reply(error: Exception, progress: Progress, *, total: float) -> ReplyReader | None:
+def told_by_reply(error: Exception, progress: RequestProgress, *, total: float) -> ReplyParser | None:
     """What had come of a reply when its reading ended with this error, where its status had; None where nothing had.
 
     Raises:

@@ -46,7 +46,7 @@ def require() -> None:
         raise SettingsError([Problem("tracing needs OpenTelemetry", remedy, path="tracing.enabled")])
 
 
-class Tracing:
+class RequestTracing:
     """Makes the spans of requests.
 
     Args:

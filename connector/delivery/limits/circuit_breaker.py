@@ -12,7 +12,7 @@ CERTAIN = 4
 """Times as many failures in a row as may be chance are none, however quickly they come."""
 
 
-class State(StrEnum):
+class BreakerState(StrEnum):
     CLOSED = "closed"  # works
     OPEN = "open"  # nothing is sent
     PROBING = "probing"  # one small request is under way
@@ -74,14 +74,14 @@ class Breaker:
         self._closed_at = -math.inf
         self._until = 0.0
         self.times = 0
-        self.state = State.CLOSED
+        self.state = BreakerState.CLOSED
         self.reason = ""
 
     def delay(self, now: float) -> float:
         """Seconds until a request may leave: 0.0 now (as the probe, unless closed), infinite while one is under way."""
-        if self.state is State.CLOSED:
+        if self.state is BreakerState.CLOSED:
             return 0.0
-        return math.inf if self.state is State.PROBING else max(self._until - now, 0.0)
+        return math.inf if self.state is BreakerState.PROBING else max(self._until - now, 0.0)
 
     def last_resort(self, now: float) -> float:
         """Seconds until a message may be the probe that has no further request to lose."""
@@ -104,7 +104,7 @@ class Breaker:
 
     def over(self, started: float) -> bool:
         """Whether the failure of a request begun at `started` is of an outage that is known, or over."""
-        return self.state is not State.CLOSED or started < self._closed_at
+        return self.state is not BreakerState.CLOSED or started < self._closed_at
 
     @property
     def enough(self) -> int:
@@ -117,18 +117,18 @@ class Breaker:
         None comes where all who wait would send their last request: they wait until it is known, so somebody must ask.
         """
         old = self._doubts >= self._row_needed and now - self._doubts_since >= self._settings.window
-        if self.state is State.CLOSED and (old or self._row_is_outage(now)):
+        if self.state is BreakerState.CLOSED and (old or self._row_is_outage(now)):
             self._open(now, self._row_reason)
 
     def ask(self, now: float, reason: str) -> None:
         """Open: a message waits to hear whether its failure was an outage's, and nothing comes that would tell."""
-        if self.state is State.CLOSED:
+        if self.state is BreakerState.CLOSED:
             self._open(now, reason)
 
     def probe(self) -> None:
         """The request that leaves now is the probe."""
-        assert self.state is State.OPEN
-        self.state = State.PROBING
+        assert self.state is BreakerState.OPEN
+        self.state = BreakerState.PROBING
 
     def probe_now(self) -> None:
         """Somebody says that it is worth asking: what is open lets a probe pass at once."""
@@ -136,13 +136,13 @@ class Breaker:
 
     def abandon(self) -> None:
         """The probe ended without telling anything (nothing could be sent, or it was cancelled)."""
-        if self.state is State.PROBING:
-            self.state = State.OPEN
+        if self.state is BreakerState.PROBING:
+            self.state = BreakerState.OPEN
 
     def success(self, now: float, *, started: float, probe: bool) -> None:
         """A request begun at `started` got a reply that shows the provider works."""
-        if probe and self.state is State.PROBING:
-            self.state, self.reason, self.times = State.CLOSED, "", 0
+        if probe and self.state is BreakerState.PROBING:
+            self.state, self.reason, self.times = BreakerState.CLOSED, "", 0
             self._closed_at = now
             self._clear()
         if started >= self._doubts_since:
@@ -174,14 +174,14 @@ class Breaker:
 
     def pause(self, now: float, reason: str, *, probe: bool, after: float | None = None) -> None:
         """A reply concerns the whole account: credentials, credit, blocked. Opens at once, for `after` at least."""
-        if probe or self.state is State.CLOSED:
+        if probe or self.state is BreakerState.CLOSED:
             self._open(now, reason)
         if after is not None:
             self._until = max(self._until, now + after)
 
     def pause_again(self, now: float, reason: str) -> None:
         """What a probe cannot show: each time it comes again soon after one, the delay is doubled all the same."""
-        if self.state is State.CLOSED:
+        if self.state is BreakerState.CLOSED:
             soon = now - self._closed_at < self._settings.cap
             self._repeats = self._repeats + 1 if soon else 0
             self.times = self._repeats
@@ -197,7 +197,7 @@ class Breaker:
         self.opened_at = now
         self._resort_at = now + self._settings.cap
         self._until = now + delay * (0.75 + 0.5 * self._random())
-        self.state, self.reason = State.OPEN, reason
+        self.state, self.reason = BreakerState.OPEN, reason
         self._clear()
 
     def _clear(self) -> None:

@@ -16,7 +16,7 @@ from connector.delivery.counts import LaneCounts
 from connector.delivery.limits.account import Account, Accused
 from connector.delivery.limits.adaptive_concurrency import Concurrency
 from connector.delivery.limits.backoff import Backoff
-from connector.delivery.limits.circuit_breaker import State
+from connector.delivery.limits.circuit_breaker import BreakerState
 from connector.delivery.limits.failing_campaigns import FIRST_SECONDS as FIRST_ASIDE_SECONDS
 from connector.delivery.limits.failing_campaigns import Aside
 from connector.delivery.limits.probing import Probing
@@ -24,7 +24,7 @@ from connector.delivery.limits.send_hours import Schedule
 from connector.delivery.limits.unknown_replies import Unknowns
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Key
+from connector.delivery.queue.windows import WindowKey
 from connector.errors import Phase, RequestError
 from connector.model import Outcome, Then
 
@@ -133,7 +133,7 @@ class Gate:
 
     def largest(self, records: int, smallest: int) -> int:
         """How many of `records` the next request may carry: a probe is as small as the operation allows."""
-        if self.account.breaker.state is not State.CLOSED:
+        if self.account.breaker.state is not BreakerState.CLOSED:
             return min(records, smallest)
         largest = self.account.limiter.largest
         return records if largest is None else min(records, largest)
@@ -141,7 +141,7 @@ class Gate:
     def departed(self, records: int, now: float) -> bool:
         """A request leaves; True when it is the breaker's probe."""
         self.account.limiter.grant(records, now)
-        if self.account.breaker.state is State.CLOSED:
+        if self.account.breaker.state is BreakerState.CLOSED:
             return False
         self.account.breaker.probe()
         return True
@@ -154,7 +154,7 @@ class Gate:
     @property
     def closed_circuit(self) -> bool:
         """Requests leave as they come: the breaker lets all of them pass."""
-        return self.account.breaker.state is State.CLOSED
+        return self.account.breaker.state is BreakerState.CLOSED
 
     @property
     def doubtful(self) -> bool:
@@ -238,7 +238,7 @@ class Gate:
         """Pause where too many messages have ended `unknown`; `some`: one of these has."""
         if self._unknowns is not None and (run := self._unknowns.note(outcomes, now, some=some)):
             self._unknowns.clear()
-            self._counts.unknown_runs += self.account.breaker.state is State.CLOSED
+            self._counts.unknown_runs += self.account.breaker.state is BreakerState.CLOSED
             self.account.breaker.pause_again(now, run)
 
     def _is_failure(self, outcome: Outcome, whole: Outcome | None) -> bool:
@@ -252,7 +252,7 @@ class Gate:
             case _:
                 return False
 
-    def broken(self, reason: str, key: Key, items: Sequence[Item], *, probe: bool | None, judged: bool) -> bool:
+    def broken(self, reason: str, key: WindowKey, items: Sequence[Item], *, probe: bool | None, judged: bool) -> bool:
         """Something of ours went wrong with these messages. True where that is their fault, since others get through.
 
         It is treated as if the provider had refused the account: nothing is sent for a while, then others first.
@@ -263,13 +263,13 @@ class Gate:
         before = breaker.state
         self.probing.failed(key)
         single = items and not judged and now < self.account.single.get(reason, 0.0)
-        if single and breaker.state is State.CLOSED:
+        if single and breaker.state is BreakerState.CLOSED:
             return True
         self._accuse(reason, items)
         if judged:
             breaker.pause_again(now, reason)
         else:
-            breaker.pause(now, reason, probe=breaker.state is State.OPEN if probe is None else probe)
+            breaker.pause(now, reason, probe=breaker.state is BreakerState.OPEN if probe is None else probe)
         self._tell(before, key)
         return False
 
@@ -312,7 +312,7 @@ class Gate:
                 attempts=self._attempts,
                 row=not unknown,
             )
-        if unknown and before is State.CLOSED and account.breaker.state is State.OPEN:
+        if unknown and before is BreakerState.CLOSED and account.breaker.state is BreakerState.OPEN:
             self._counts.unknown_runs += 1
         self.probing.failed(attempt.part.key)
         seconds = self.aside.failed(campaign, now, account.suspects.good)
@@ -333,7 +333,7 @@ class Gate:
         account.suspects.passed(attempt.started)
         if self.aside:
             self.aside.passed(attempt.part.key[1])
-        if not attempt.probe or not times or breaker.state is not State.CLOSED:
+        if not attempt.probe or not times or breaker.state is not BreakerState.CLOSED:
             return
         accused, account.accused = account.accused, None
         if accused is None:
@@ -349,24 +349,24 @@ class Gate:
         self._told_at.append(now)
         return True
 
-    def _tell(self, before: State, key: Key) -> None:
+    def _tell(self, before: BreakerState, key: WindowKey) -> None:
         breaker = self.account.breaker
         if breaker.state is before:
             return
         now = self._clock.monotonic()
         about = {"provider": self._name, "account": self.account.name, "campaign": key[1]}
-        if breaker.state is State.OPEN and before is State.CLOSED:
+        if breaker.state is BreakerState.OPEN and before is BreakerState.CLOSED:
             self._told = self._may_tell(now)
             if self._told:
                 log.warning("provider paused", **about, reason=breaker.reason)
-        elif breaker.state is State.OPEN and before is State.PROBING:
+        elif breaker.state is BreakerState.OPEN and before is BreakerState.PROBING:
             log.info(
                 "probe failed: provider stays paused",
                 **about,
                 reason=breaker.reason,
                 next_probe=round(breaker.delay(now), 1),
             )
-        elif breaker.state is State.CLOSED and self._told:
+        elif breaker.state is BreakerState.CLOSED and self._told:
             log.info("provider works again", **about)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from connector.delivery.limits.circuit_breaker import BreakerSettings
-from connector.delivery.queue.windows import Shape
+from connector.delivery.queue.windows import WindowShape
 from connector.delivery.route import Route
 
 
@@ -27,8 +27,8 @@ class LaneSettings:
     dry_run: bool = False
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
 
-    def shape(self, route: Route) -> Shape:
+    def shape(self, route: Route) -> WindowShape:
         """What an operation's windows have in common."""
         batching = route.operation.batching
         wait = self.wait if batching is None or batching.wait is None else batching.wait
-        return Shape(route.renderer.max_records, wait)
+        return WindowShape(route.renderer.max_records, wait)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connector.delivery.limits.circuit_breaker import State
+from connector.delivery.limits.circuit_breaker import BreakerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class LaneStatus:
     delayed: int
     requests: int
     slots: int
-    breaker: State
+    breaker: BreakerState
     reason: str
     paused: bool
     opens_in: float

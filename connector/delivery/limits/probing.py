@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from connector.delivery.queue.attempt import Part
 from connector.delivery.queue.backlog import Backlog
-from connector.delivery.queue.windows import Key, Window
+from connector.delivery.queue.windows import Window, WindowKey
 
 REMEMBERED = 1000
 """Campaigns, and windows, whose last failure is remembered: beyond that the earliest come round again."""
@@ -52,7 +52,7 @@ class Probing:
         self._campaigns: OrderedDict[Hashable, int] = OrderedDict()
         self._keys: OrderedDict[Hashable, int] = OrderedDict()
 
-    def failed(self, key: Key) -> None:
+    def failed(self, key: WindowKey) -> None:
         """A request of this window failed: others come first."""
         self._failures += 1
         for seen, name in ((self._campaigns, key[:2]), (self._keys, key)):
@@ -94,7 +94,7 @@ class Probing:
         """Whether one of its messages has had all its requests."""
         return probe.attempts >= self._attempts
 
-    def _turn(self, key: Key) -> tuple[int, int]:
+    def _turn(self, key: WindowKey) -> tuple[int, int]:
         """Lowest first: when its campaign, and its window, last failed."""
         return self._campaigns.get(key[:2], 0), self._keys.get(key, 0)
 

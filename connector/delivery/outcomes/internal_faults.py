@@ -23,7 +23,7 @@ from connector.delivery.outcomes.settlement import Settlement, Settler
 from connector.delivery.outcomes.unsent import PartialIdentity, unsent
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Key
+from connector.delivery.queue.windows import WindowKey
 from connector.errors import StreamError
 from connector.model import Result, Status
 
@@ -146,7 +146,13 @@ class Faults:
         return settlement
 
     def _note(
-        self, error: Exception, key: Key, items: Sequence[Item], *, probe: bool | None = None, judged: bool = False
+        self,
+        error: Exception,
+        key: WindowKey,
+        items: Sequence[Item],
+        *,
+        probe: bool | None = None,
+        judged: bool = False,
     ) -> bool:
         """True where it is the fault of these messages, since others get through."""
         self._counts.errors += 1

@@ -12,7 +12,7 @@ from connector.delivery.outcomes.settlement import Settlement
 from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.expiry import Dismissal
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Key
+from connector.delivery.queue.windows import WindowKey
 from connector.errors import StreamError
 from connector.model import Result
 
@@ -57,7 +57,7 @@ class Custody:
         self._counts = counts
         self._clock = clock
 
-    def add(self, key: Key, item: Item) -> None:
+    def add(self, key: WindowKey, item: Item) -> None:
         """File one."""
         item.since = self._clock.monotonic()
         self._backlog.add(key, item)
@@ -66,10 +66,10 @@ class Custody:
         self.count += 1
         self.bytes += len(item.raw)
 
-    def extend(self, keys: Sequence[Key], items: Sequence[Item]) -> None:
+    def extend(self, keys: Sequence[WindowKey], items: Sequence[Item]) -> None:
         """File several, each under its key."""
         now = self._clock.monotonic()
-        groups: defaultdict[Key, list[Item]] = defaultdict(list)
+        groups: defaultdict[WindowKey, list[Item]] = defaultdict(list)
         for key, item in zip(keys, items, strict=True):
             item.since = now
             groups[key].append(item)
@@ -122,7 +122,7 @@ class Custody:
         self.pace.note(len(items), now)
         self._forget(items)
 
-    def evict(self, wanted: Callable[[Key, Item], bool], *, sealed: bool, only_delayed: bool) -> list[Item]:
+    def evict(self, wanted: Callable[[WindowKey, Item], bool], *, sealed: bool, only_delayed: bool) -> list[Item]:
         """Take out waiting messages. See `Backlog.remove`."""
         items = self._backlog.remove(wanted, sealed=sealed, only_delayed=only_delayed)
         self._forget(items)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, log2
 
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Key
+from connector.delivery.queue.windows import WindowKey
 from connector.delivery.route import Route
 from connector.model import Batch, Message, Outcome, Request, Result
 
@@ -70,7 +70,7 @@ class Part:
         last: they end unless their failure was an outage's.
     """
 
-    key: Key
+    key: WindowKey
     items: list[Item]
     sealed: Sealed | None = None
     split: Split | None = None

@@ -10,7 +10,7 @@ from itertools import compress
 
 from connector.delivery.queue.attempt import Part
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Key, Shape, Window, Windows
+from connector.delivery.queue.windows import Window, WindowKey, Windows, WindowShape
 
 
 class Backlog:
@@ -25,7 +25,7 @@ class Backlog:
         why: which rule the last choice followed: one of `Windows.why`, or `again` for what left before.
     """
 
-    def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
+    def __init__(self, shapes: Sequence[WindowShape], wait_max: float) -> None:
         self._shapes = shapes
         self._windows = Windows(shapes, wait_max)
         self.add, self.extend = self._windows.add, self._windows.extend
@@ -40,7 +40,7 @@ class Backlog:
         return len(self._windows)
 
     @property
-    def keys(self) -> Iterator[Key]:
+    def keys(self) -> Iterator[WindowKey]:
         """Of the open windows."""
         return (window.key for window in self._windows)
 
@@ -164,7 +164,7 @@ class Backlog:
         self._windows.set_aside(campaigns)
 
     def remove(
-        self, wanted: Callable[[Key, Item], bool], *, sealed: bool = False, only_delayed: bool = False
+        self, wanted: Callable[[WindowKey, Item], bool], *, sealed: bool = False, only_delayed: bool = False
     ) -> list[Item]:
         """Take out every message for which `wanted` holds. Costs a look at each message.
 

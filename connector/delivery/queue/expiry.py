@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from connector.clock import Clock
 from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Key
+from connector.delivery.queue.windows import WindowKey
 from connector.model import Status
 
 EXPIRE_SECONDS = 5.0
@@ -72,7 +72,7 @@ class Dismissal:
         self._searched_at = now
         self.earliest = float("inf")
 
-        def expired(_key: Key, item: Item) -> bool:
+        def expired(_key: WindowKey, item: Item) -> bool:
             if item.deadline is None:
                 return False
             if item.deadline > wall:
@@ -82,5 +82,5 @@ class Dismissal:
 
         self._take(Status.EXPIRED, expired)
 
-    def _take(self, status: Status, wanted: Callable[[Key, Item], bool]) -> None:
+    def _take(self, status: Status, wanted: Callable[[WindowKey, Item], bool]) -> None:
         self._found.extend((item, status) for item in self._backlog.remove(wanted))

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from connector.delivery.queue.windows import Key
+from connector.delivery.queue.windows import WindowKey
 
 CAMPAIGN = "campaign"
 
@@ -27,7 +27,7 @@ class Apart(NamedTuple):
     values: int
 
 
-def apart(keys: Iterable[Key], parts: Sequence[Sequence[str]]) -> Apart | None:
+def apart(keys: Iterable[WindowKey], parts: Sequence[Sequence[str]]) -> Apart | None:
     """The part with the most different values; None where no windows that could hold several messages differ.
 
     Args:

@@ -22,7 +22,7 @@ from itertools import accumulate, compress, islice
 
 from connector.delivery.queue.item import Item
 
-Key = tuple[int, str | None, Hashable, bool]
+WindowKey = tuple[int, str | None, Hashable, bool]
 """Operation's index, campaign, the renderer's batch key, high priority."""
 
 RANKINGS = 5
@@ -39,7 +39,7 @@ LONE_CAMPAIGNS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class WindowShape:
     """What an operation's windows have in common.
 
     Attributes:
@@ -70,7 +70,7 @@ class Window:
         marks: the rank of this window's live entry in each ranking, by the ranking's number.
     """
 
-    key: Key
+    key: WindowKey
     records: int
     wait: float
     sequence: int
@@ -168,11 +168,11 @@ class Windows:
         aside: those that do not for a while, because their requests fail.
     """
 
-    def __init__(self, shapes: Sequence[Shape], wait_max: float) -> None:
+    def __init__(self, shapes: Sequence[WindowShape], wait_max: float) -> None:
         self.why = ""
         self._shapes = shapes
         self._wait_max = wait_max
-        self._windows: dict[Key, Window] = {}
+        self._windows: dict[WindowKey, Window] = {}
         self._sequence = 0
         self.held: set[str | None] = set()
         self.aside: AbstractSet[str | None] = frozenset()
@@ -194,7 +194,7 @@ class Windows:
         # By powers of two, so that a growing window is entered log2(records) times and not once per message.
         self._fullest = ranking(4, lambda window: -len(window.items).bit_length())
         self._rankings = (self._high, self._oldest, self._full, self._ripe, self._fullest)
-        self._lone: OrderedDict[tuple[int, str | None], tuple[int, Key, float]] = OrderedDict()
+        self._lone: OrderedDict[tuple[int, str | None], tuple[int, WindowKey, float]] = OrderedDict()
         self.count = 0
 
     def __len__(self) -> int:
@@ -219,11 +219,11 @@ class Windows:
         """`choose` may have an answer, whatever else is on its way: a full window, an urgent message or a lone one."""
         return self.full or self.urgent or self.count == 1
 
-    def add(self, key: Key, item: Item) -> None:
+    def add(self, key: WindowKey, item: Item) -> None:
         """File a message; `item.since` is set."""
         self.extend(key, (item,))
 
-    def extend(self, key: Key, items: Sequence[Item]) -> None:
+    def extend(self, key: WindowKey, items: Sequence[Item]) -> None:
         """File messages of one window, at least one."""
         window = self._windows.get(key)
         if window is None:
@@ -233,7 +233,7 @@ class Windows:
         if len(window.items) >= window.threshold:
             self._grown(window)
 
-    def give_back(self, key: Key, items: Sequence[Item]) -> None:
+    def give_back(self, key: WindowKey, items: Sequence[Item]) -> None:
         """Put messages before all others of their window, in their order."""
         if not items:
             return
@@ -295,7 +295,7 @@ class Windows:
             self._close(window)
         return taken
 
-    def remove(self, wanted: Callable[[Key, Item], bool]) -> list[Item]:
+    def remove(self, wanted: Callable[[WindowKey, Item], bool]) -> list[Item]:
         """Take out every message for which `wanted` holds, wherever it stands. Costs a look at each message."""
         removed: list[Item] = []
         for window in list(self._windows.values()):
@@ -355,7 +355,7 @@ class Windows:
         self.count = 0
         return items
 
-    def _open(self, key: Key, now: float) -> Window:
+    def _open(self, key: WindowKey, now: float) -> Window:
         shape = self._shapes[key[0]]
         wait = min(shape.wait, self._wait_max)
         if key[:2] in self._lone:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from connector.clock import Clock
 from connector.definition.tree import Operation
 from connector.delivery.counts import LaneCounts
-from connector.delivery.http.tracing import Tracing
+from connector.delivery.http.tracing import RequestTracing
 from connector.delivery.http.transport import Transport
 from connector.delivery.limits.flow_control import CLEAR, Gate
 from connector.delivery.outcomes.internal_faults import Faults
@@ -62,7 +62,7 @@ class Flights:
         counts: LaneCounts,
         clock: Clock,
         slow_readings: SlowReadings | None,
-        tracing: Tracing | None,
+        tracing: RequestTracing | None,
         dry_run: bool,
         grounded: Callable[[], None],
         landed: Callable[[], None],

@@ -18,7 +18,7 @@ from connector.delivery.outcomes.settlement import Settlement, Settler
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.expiry import REASONS
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Key
+from connector.delivery.queue.windows import WindowKey
 from connector.delivery.route import Route
 from connector.errors import MessageError
 from connector.model import Batch, Message, Status
@@ -50,7 +50,7 @@ class Router:
             for index, route in enumerate(routes)
         ]
 
-    def keys(self, messages: Sequence[Message], items: Sequence[Item]) -> list[Key] | None:
+    def keys(self, messages: Sequence[Message], items: Sequence[Item]) -> list[WindowKey] | None:
         """The windows of messages at once; None where they have to be asked one by one."""
         operation, renderer = self._first.operation, self._first.renderer
         keys = renderer.batch_keys(messages) if renderer.max_records > 1 else [None] * len(messages)
@@ -59,7 +59,7 @@ class Router:
         campaigns, priorities = [message.campaign_id for message in messages], [item.priority for item in items]
         return list(zip(repeat(0), campaigns, keys, priorities, strict=False))
 
-    def key(self, message: Message, priority: bool, after: int = -1) -> Key:
+    def key(self, message: Message, priority: bool, after: int = -1) -> WindowKey:
         """The window of a message: of the first operation behind `after` that it fits.
 
         Raises:
@@ -159,7 +159,7 @@ class Preparation:
     def _pass_on(self, part: Part, items: list[Item], messages: list[Message], settlement: Settlement) -> None:
         """Too few for their operation: message by message to the next one that fits."""
         index, _, _, priority = part.key
-        passed: dict[Key, list[Item]] = {}
+        passed: dict[WindowKey, list[Item]] = {}
         for item, message in zip(items, messages, strict=True):
             try:
                 key = self._router.key(message, priority, index)

@@ -22,7 +22,7 @@ from connector.delivery.queue.item import Item
 from connector.errors import ConfigurationError, Problem
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import NUMBER, Campaign, CampaignState, Message, Priority, ProviderState
-from connector.untrusted import DEPTH, READ_ERRORS, Reader, UnreadableError, decoder, too_deep
+from connector.untrusted import DEPTH, READ_ERRORS, BoundedReader, UnreadableError, decoder, too_deep
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +51,8 @@ _decode_admitted = decoder(_loose(*Message.__struct_fields__)).decode
 # A regular expression per number costs a fifth of the time: those of many messages are looked at together.
 _decode_but_number = decoder(_loose("to")).decode
 _are_numbers = re.compile(f"(?:{NUMBER}\n)+").fullmatch
-_read_campaign = Reader(Campaign)
-_read_provider = Reader(ProviderState)
+_read_campaign = BoundedReader(Campaign)
+_read_provider = BoundedReader(ProviderState)
 _encode = msgspec.json.Encoder().encode
 
 

@@ -10,8 +10,8 @@ from aiokafka import TopicPartition
 
 from connector.errors import Problem, TopicError
 from connector.kafka.clients import started
-from connector.kafka.fetched import Reading
-from connector.kafka.guarded import Consumer
+from connector.kafka.fetched import ReadOptions
+from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 
@@ -30,11 +30,11 @@ class ControlReader:
     """
 
     def __init__(self, options: Mapping[str, Any], *, topic: str, apply: Apply, skipped: Skipped) -> None:
-        self._reading = Reading(skipped, isolation="committed")
+        self._reading = ReadOptions(skipped, isolation="committed")
         self._options = dict(options)
         self._topic = topic
         self._apply = apply
-        self._consumer: Consumer | None = None
+        self._consumer: GuardedConsumer | None = None
         self._partitions: list[TopicPartition] = []
         self._turn = asyncio.Lock()
 
@@ -48,7 +48,7 @@ class ControlReader:
             return
         if not numbers:
             raise missing(self._topic)
-        consumer = Consumer(**self._options, reading=self._reading, group_id=None, enable_auto_commit=False)
+        consumer = GuardedConsumer(**self._options, reading=self._reading, group_id=None, enable_auto_commit=False)
         await started(consumer)
         partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
         try:

@@ -11,10 +11,10 @@ import structlog
 from aiokafka import TopicPartition
 
 from connector.clock import Clock
-from connector.kafka.batches import Fields
+from connector.kafka.batches import RecordFields
 from connector.model import Result, Source, Status
 from connector.stream.intake.unreadable import identity
-from connector.stream.output.dispatch import Dispatch, Place
+from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.shrinking import forms
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.formats import SETTLES, VersionError, settles
@@ -95,7 +95,7 @@ class Payment:
                 # Where only that is known and there is no event it is a gap of the log, or was deleted there.
                 if offset in partition.debts and (offset in events or partition.debts[offset] is not None)
             ]
-        place = Place(partition, self._results, partition.partition)
+        place = BatchPlace(partition, self._results, partition.partition)
         since = partition.ends.get(self._results, 0)
         # Of a result that nobody acknowledged the broker may still get to know, or show it once it has enough replicas
         # again, which the first write proves: what has come to light by then is not written a second time.
@@ -107,7 +107,7 @@ class Payment:
         partition.ledger.learn(partition.debts)
         partition.debts = {}
 
-    def _record(self, partition: Partition, offset: int, event: object) -> Fields:
+    def _record(self, partition: Partition, offset: int, event: object) -> RecordFields:
         """The owed result, with what only its event says."""
         raw = getattr(event, "value", None) or b""
         try:

@@ -30,10 +30,10 @@ from connector.stream.partitions.formats import (
     result_source,
     settled_place,
 )
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 from connector.stream.partitions.partition import Partition
-from connector.stream.partitions.start_offset import Situation, Start, decide
+from connector.stream.partitions.start_offset import PartitionSituation, Start, decide
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
@@ -156,7 +156,7 @@ class Opening:
         opened, problems = [], []
         for tp in sorted(twins):
             found = known[_place(tp.topic, tp.partition)]
-            situation = Situation(
+            situation = PartitionSituation(
                 tp.topic,
                 tp.partition,
                 committed=committed[tp].offset if tp in committed else None,
@@ -352,9 +352,9 @@ class Opening:
         newest = max(it.newest for it in (known.settled, known.journalled, known.held))
         last_known = max(newest, max(known.owed, default=-1))
         if last_known < offset:
-            marks = Marks(offset, now)
+            marks = ReplayMarks(offset, now)
         else:  # until the position passes them, a new owner must read what we have just read
-            marks = Marks(offset, before)
+            marks = ReplayMarks(offset, before)
             marks.add(last_known + 1, now)
         return Partition(
             topic=tp.topic,

@@ -17,10 +17,10 @@ from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from connector.kafka.clients import Connection
-from connector.kafka.fetched import Fetched, Reading
+from connector.kafka.fetched import Fetched, ReadOptions
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
-from connector.stream.faust.consumer import Transport
+from connector.stream.faust.consumer import ChunkTransport
 from connector.stream.membership.group_answers import Membership
 
 # Chunks waiting between Faust's fetcher and an agent: from the first number on a partition that brings one is left out
@@ -138,8 +138,8 @@ def create_app(settings: Settings, connection: Connection, *, skipped: Skipped, 
         producer_request_timeout=timeouts.producer,
         worker_redirect_stdouts=False,
     )
-    reading = Reading(skipped, unreadable="stand", isolation="committed", raw=True, most=settings.events.bytes)
-    app.transport = Transport(app.conf.broker_consumer, app, reading=reading, membership=membership)
+    reading = ReadOptions(skipped, unreadable="stand", isolation="committed", raw=True, most=settings.events.bytes)
+    app.transport = ChunkTransport(app.conf.broker_consumer, app, reading=reading, membership=membership)
     return app
 
 

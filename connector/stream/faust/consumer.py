@@ -39,7 +39,7 @@ from faust.types import TP
 
 from connector.clock import Clock, SystemClock
 from connector.errors import ConfigurationError
-from connector.kafka.fetched import Reading
+from connector.kafka.fetched import ReadOptions
 from connector.kafka.guarded import guard
 from connector.kafka.outage import Outlast
 from connector.stream.faust.coordinator import attach
@@ -53,7 +53,7 @@ FEW_RECORDS = 100
 PACE_SECONDS = 0.005
 
 
-class Pace:
+class FetchPacing:
     """Keeps fetches that bring little apart. An event that comes alone waits for nothing."""
 
     def __init__(self, clock: Clock) -> None:
@@ -77,17 +77,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         clock = SystemClock()
-        self._pace = Pace(clock)
+        self._pace = FetchPacing(clock)
         self._outlast = Outlast(clock, patience=self._membership.patience)
 
     @property
     def _membership(self) -> Membership:
-        return cast(Transport, self.transport).membership
+        return cast(ChunkTransport, self.transport).membership
 
     async def on_start(self) -> None:
         """Nothing is fetched before it is guarded, and no group joined before it is heard: Faust subscribes later."""
         await super().on_start()
-        consumer, transport = self._ensure_consumer(), cast(Transport, self.transport)
+        consumer, transport = self._ensure_consumer(), cast(ChunkTransport, self.transport)
         guard(consumer, transport.reading)
         attach(consumer, transport.membership)
 
@@ -131,7 +131,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return answer
 
 
-class Consumer(driver.Consumer):
+class ChunkConsumer(driver.Consumer):
     """On that thread."""
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -147,15 +147,15 @@ class Consumer(driver.Consumer):
         return found
 
 
-class Transport(driver.Transport):
+class ChunkTransport(driver.Transport):
     """With that consumer.
 
     Args:
         reading: how it reads; of committed transactions only, and raw.
     """
 
-    Consumer = Consumer
+    Consumer = ChunkConsumer
 
-    def __init__(self, *args: Any, reading: Reading, membership: Membership, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, reading: ReadOptions, membership: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.reading, self.membership = reading, membership

@@ -108,7 +108,7 @@ def named(request: Any, instance: str) -> Any:
     return request
 
 
-class Member(GroupCoordinator):  # type: ignore[misc]
+class ReportingCoordinator(GroupCoordinator):  # type: ignore[misc]
     """A coordinator that reports to `Membership`."""
 
     _membership: Membership
@@ -162,9 +162,9 @@ class Member(GroupCoordinator):  # type: ignore[misc]
 
 
 def attach(consumer: AIOKafkaConsumer, membership: Membership) -> None:
-    """Make the coordinator of a consumer that has been started and is not subscribed yet a `Member`."""
+    """Make the coordinator of a consumer that has been started and is not subscribed yet a `ReportingCoordinator`."""
     coordinator = consumer._coordinator  # noqa: SLF001
-    coordinator.__class__ = Member
+    coordinator.__class__ = ReportingCoordinator
     coordinator._membership = membership  # noqa: SLF001
 
     def ended(task: asyncio.Task[None]) -> None:

@@ -35,7 +35,7 @@ SENT = frozenset({Status.ACCEPTED, Status.UNKNOWN})
 PARTS = 6
 BITS = (1 << 60) - 1
 
-Settle = Callable[[Sequence[Item], Sequence[Result]], None]
+SettleItems = Callable[[Sequence[Item], Sequence[Result]], None]
 TooLarge = Callable[[Item, str, float], Result]
 
 
@@ -149,7 +149,7 @@ class Recent:
                 self._also.pop(key, None)
 
 
-class Duplicates:
+class DedupeIndex:
     """The ids of all source partitions this worker owns.
 
     Args:
@@ -219,7 +219,7 @@ class Duplicates:
         if recent is not None and origin.live:
             recent.settle(message_id, offset, sent=sent)
 
-    def before(self, settle: Settle) -> Settle:
+    def before(self, settle: SettleItems) -> SettleItems:
         """`settle`, told to us first."""
 
         def both(items: Sequence[Item], results: Sequence[Result]) -> None:

@@ -18,13 +18,13 @@ from connector.clock import Clock
 from connector.kafka.reader import Bounds
 from connector.model import Source, Status
 from connector.settings.model import Settings
-from connector.stream.intake.dedupe import SENT, Duplicates
+from connector.stream.intake.dedupe import SENT, DedupeIndex
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.copartitions import retry_group
-from connector.stream.partitions.formats import Place, VersionError, ends_of, settled_place
+from connector.stream.partitions.formats import EventPlace, VersionError, ends_of, settled_place
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry import retry_records
-from connector.untrusted import Reader, UnreadableError
+from connector.untrusted import BoundedReader, UnreadableError
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 class _Told(msgspec.Struct):
     """What a result says of its message."""
 
-    source: Place
+    source: EventPlace
     status: Status
     message_id: str | None = None
     dry_run: bool = False
@@ -42,10 +42,10 @@ class _Named(msgspec.Struct):
     message_id: str
 
 
-_read_result = Reader(_Told)
-_read_event = Reader(_Named)
+_read_result = BoundedReader(_Told)
+_read_event = BoundedReader(_Named)
 
-Record = tuple[str, int]
+RecordId = tuple[str, int]
 """`topic/partition` and offset."""
 
 
@@ -59,7 +59,7 @@ class Recall:
         seen: records read at the current opening; see `Opening`.
     """
 
-    def __init__(self, cluster: Cluster, settings: Settings, *, duplicates: Duplicates, clock: Clock) -> None:
+    def __init__(self, cluster: Cluster, settings: Settings, *, duplicates: DedupeIndex, clock: Clock) -> None:
         self._cluster = cluster
         self._results = settings.topics.results
         self._retry = frozenset(settings.topics.retry.values())
@@ -83,8 +83,8 @@ class Recall:
         bounds = await self._cluster.bounds(twins)
         committed = await self._cluster.committed(self._group, self._retry)
         starts = await self._starts(bounds, committed)
-        waiting: dict[Record, tuple[Source, str]] = {}
-        finished: set[Record] = set()
+        waiting: dict[RecordId, tuple[Source, str]] = {}
+        finished: set[RecordId] = set()
 
         def seen(tp: TopicPartition, record: ConsumerRecord) -> None:
             self.seen += 1

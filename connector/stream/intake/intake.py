@@ -24,7 +24,7 @@ from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream.control.failover import Failover
 from connector.stream.control.table import Control, decode_message, decode_messages
 from connector.stream.intake.budget import Budget, weight
-from connector.stream.intake.dedupe import Duplicates
+from connector.stream.intake.dedupe import DedupeIndex
 from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import Cause, UnknownNames
@@ -83,7 +83,7 @@ class Intake:
         allowed: Callable[[str], bool],
         max_age: float | None,
         traced: bool = False,
-        duplicates: Duplicates | None = None,
+        duplicates: DedupeIndex | None = None,
         skipped: Skipped | None = None,
     ) -> None:
         self._skipped = skipped or Skipped()

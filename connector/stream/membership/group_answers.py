@@ -32,7 +32,7 @@ FOREIGN_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class GroupRefusal:
     """Why the group does not take us at the moment.
 
     Attributes:
@@ -60,7 +60,7 @@ class Membership:
         self.fenced = False
         self._settings = settings
         self._clock = clock
-        self._refusal: Refusal | None = None
+        self._refusal: GroupRefusal | None = None
         self._broken: BaseException | None = None
 
     @property
@@ -97,7 +97,7 @@ class Membership:
         """Aiokafka takes this error of the coordinator for a final one. It is asked again all the same."""
         before = self._refusal
         same = before is not None and type(before.error) is type(error) and before.code == code
-        self._refusal = Refusal(error, before.since if before and same else self._clock.monotonic(), code)
+        self._refusal = GroupRefusal(error, before.since if before and same else self._clock.monotonic(), code)
         if not same:  # aiokafka logs some of them, and some it does not
             group = self._settings.group
             log.warning("the group refuses this worker; asking again", group=group, error=repr(error), code=code)
@@ -123,7 +123,7 @@ class Membership:
         refusal = self._refusal
         return None if refusal is None else self._final(refusal, self._clock.monotonic() - refusal.since)
 
-    def _final(self, refusal: Refusal, seconds: float) -> ConnectorError | None:
+    def _final(self, refusal: GroupRefusal, seconds: float) -> ConnectorError | None:
         group, error = self._settings.group, refusal.error
         if isinstance(error, InvalidSessionTimeoutError):
             return _configuration(

@@ -17,7 +17,7 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from connector.errors import RefusedError
-from connector.kafka.batches import Fields
+from connector.kafka.batches import RecordFields
 from connector.model import Result, Status
 from connector.stream.partitions.formats import METADATA_BYTES, Metadata, encode_metadata, settled_place, turns
 from connector.stream.partitions.partition import Partition
@@ -30,8 +30,8 @@ JOURNAL_SECONDS = 5.0
 # Statuses of messages that a provider may have, whatever their count of attempts says.
 SENT = frozenset({Status.ACCEPTED, Status.UNKNOWN})
 
-Append = Callable[[Partition, Sequence[bytes]], Awaitable[bool]]
-Commit = Callable[[Partition], Awaitable[bool]]
+AppendDebts = Callable[[Partition, Sequence[bytes]], Awaitable[bool]]
+CommitAgain = Callable[[Partition], Awaitable[bool]]
 
 
 class _Entry(msgspec.Struct, omit_defaults=True):
@@ -91,7 +91,7 @@ class Debts:
         commit: commits a partition's position again, with its metadata.
     """
 
-    def __init__(self, *, append: Append | None, commit: Commit) -> None:
+    def __init__(self, *, append: AppendDebts | None, commit: CommitAgain) -> None:
         self._append = append
         self._commit = commit
         self._owed: defaultdict[Partition, dict[int, Result]] = defaultdict(dict)
@@ -111,7 +111,7 @@ class Debts:
         """Those that stand nowhere but in this process."""
         return self.count - sum(map(len, self._written.values()))
 
-    async def owe(self, origin: Partition, records: Iterable[Fields]) -> None:
+    async def owe(self, origin: Partition, records: Iterable[RecordFields]) -> None:
         """Take results that are refused, or not taken for long, and write down that they are owed.
 
         Raises nothing that Kafka says.

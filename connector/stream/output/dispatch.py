@@ -24,7 +24,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from connector.clock import Clock
 from connector.errors import RefusedError
-from connector.kafka.batches import Fields, fill, look, unpack
+from connector.kafka.batches import RecordFields, fill, look, unpack
 from connector.kafka.outage import passes
 from connector.stream.output.replaceable_producer import Outlet
 from connector.stream.output.writability import ACCESS, SIZE, Writability, refusal
@@ -38,25 +38,25 @@ AGAIN_SECONDS = 1.0
 # Not the records' fault: another batch before them was refused, or the broker has forgotten the producer.
 SEQUENCE = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
 
-Forms = Callable[[Fields], Iterator[Fields]]
-Owe = Callable[[Partition, list[Fields]], Awaitable[None]]
-Waiting = deque[tuple[list[Fields], KafkaError]]
+Forms = Callable[[RecordFields], Iterator[RecordFields]]
+Owe = Callable[[Partition, list[RecordFields]], Awaitable[None]]
+Waiting = deque[tuple[list[RecordFields], KafkaError]]
 """Records of refused batches, and what refused them."""
 Written = Callable[[Partition, str], Awaitable[set[bytes]]]
 Taken = Callable[[str], None]
 T = TypeVar("T")
 
 
-async def nobody(_: Partition, __: list[Fields]) -> None:
+async def nobody(_: Partition, __: list[RecordFields]) -> None:
     """Nothing is owed for records other than results."""
 
 
-def no_forms(_: Fields) -> Iterator[Fields]:
+def no_forms(_: RecordFields) -> Iterator[RecordFields]:
     """For records that are written as they are or not at all."""
     return iter(())
 
 
-class Place(NamedTuple):
+class BatchPlace(NamedTuple):
     """Where a batch goes."""
 
     origin: Partition
@@ -78,7 +78,7 @@ class Sending:
     __slots__ = ("_task", "batches", "noted", "optional", "owe", "place", "refusal", "since")
 
     def __init__(
-        self, place: Place, batches: Sequence[BatchBuilder], owe: Owe, since: float, *, optional: bool
+        self, place: BatchPlace, batches: Sequence[BatchBuilder], owe: Owe, since: float, *, optional: bool
     ) -> None:
         self.place = place
         self.batches = batches
@@ -90,7 +90,7 @@ class Sending:
         self._task = asyncio.current_task()
 
     @property
-    def records(self) -> list[Fields]:
+    def records(self) -> list[RecordFields]:
         """All of them, acknowledged or not: the next owner reads back which of them are there."""
         return [record for batch in self.batches for record in look(batch)]
 
@@ -144,13 +144,13 @@ class Dispatch:
 
     async def send(
         self,
-        place: Place,
+        place: BatchPlace,
         batches: Iterable[BatchBuilder],
         *,
         forms: Forms = no_forms,
         owe: Owe = nobody,
         optional: bool = False,
-    ) -> list[Fields]:
+    ) -> list[RecordFields]:
         """Send batches; returns when every record is acknowledged, with those that were refused for their own sake.
 
         Args:
@@ -205,8 +205,8 @@ class Dispatch:
                 await sending.owe(sending.place.origin, sending.records)
 
     async def _send(
-        self, place: Place, batches: Sequence[BatchBuilder], forms: Forms, owe: Owe, *, optional: bool
-    ) -> list[Fields]:
+        self, place: BatchPlace, batches: Sequence[BatchBuilder], forms: Forms, owe: Owe, *, optional: bool
+    ) -> list[RecordFields]:
         futures = [(batch, await self._enqueue(batch, place)) for batch in batches]
         answers = [(batch, await self._answer(place, batch, future)) for batch, future in futures]
         refused = deque((unpack(batch), error) for batch, error in answers if error is not None)
@@ -223,18 +223,18 @@ class Dispatch:
         """An empty batch."""
         return self._outlet.create_batch()
 
-    async def partitions(self, place: Place) -> set[int]:
+    async def partitions(self, place: BatchPlace) -> set[int]:
         """The numbers of an optional topic's partitions. Raises what aiokafka raises, or RefusedError: it is gone."""
         sending = Sending(place, (), nobody, self._clock.monotonic(), optional=True)
         return await self._watched(sending, self._outlet.partitions(place.topic))
 
-    def pack(self, records: Sequence[Fields]) -> list[BatchBuilder]:
+    def pack(self, records: Sequence[RecordFields]) -> list[BatchBuilder]:
         """Records in as few batches as fit, with the time of now."""
         batches: list[BatchBuilder] = []
         self.fill(batches, records)
         return batches
 
-    def fill(self, batches: list[BatchBuilder], records: Sequence[Fields]) -> None:
+    def fill(self, batches: list[BatchBuilder], records: Sequence[RecordFields]) -> None:
         """Put records into the last of these batches, and into new ones."""
         now = round(self._clock.wall() * 1000)
         taken = fill(batches[-1], records, now) if batches else 0
@@ -242,17 +242,19 @@ class Dispatch:
             batches.append(self._outlet.create_batch())
             taken += fill(batches[-1], records[taken:], now)  # at least the first
 
-    async def _again(self, place: Place, waiting: Waiting, forms: Forms, owe: Owe, *, optional: bool) -> list[Fields]:
+    async def _again(
+        self, place: BatchPlace, waiting: Waiting, forms: Forms, owe: Owe, *, optional: bool
+    ) -> list[RecordFields]:
         """Records of refused batches until none waits; the first stays in `waiting` until it is done with.
 
         Returns those that are left over.
         """
-        left: list[Fields] = []
+        left: list[RecordFields] = []
         while waiting:
             records, error = waiting[0]
             records = await self._missing(place, records)
             if not records:
-                still: list[tuple[list[Fields], KafkaError]] = []
+                still: list[tuple[list[RecordFields], KafkaError]] = []
             elif optional and isinstance(error, ACCESS):
                 still, left = [], left + records
             elif isinstance(error, ACCESS):
@@ -277,13 +279,13 @@ class Dispatch:
         return left
 
     async def _refused(
-        self, trying: Awaitable[KafkaError | None], records: list[Fields]
-    ) -> list[tuple[list[Fields], KafkaError]]:
+        self, trying: Awaitable[KafkaError | None], records: list[RecordFields]
+    ) -> list[tuple[list[RecordFields], KafkaError]]:
         """Records with what they are refused with now, if they are."""
         error = await trying
         return [] if error is None else [(records, error)]
 
-    async def _alone(self, place: Place, record: Fields, error: KafkaError, forms: Forms) -> bool:
+    async def _alone(self, place: BatchPlace, record: RecordFields, error: KafkaError, forms: Forms) -> bool:
         """Write a refused record, in another form if need be. False where it has none.
 
         Raises:
@@ -307,7 +309,7 @@ class Dispatch:
             raise self._writable.refuse(place.topic, refused)
         return False
 
-    async def _allowed(self, place: Place, records: list[Fields], error: KafkaError) -> KafkaError | None:
+    async def _allowed(self, place: BatchPlace, records: list[RecordFields], error: KafkaError) -> KafkaError | None:
         """Repeat what access rules refuse until it is taken, or refused otherwise. One at a time per topic.
 
         Raises:
@@ -324,7 +326,7 @@ class Dispatch:
                 await asyncio.sleep(AGAIN_SECONDS)
         raise self._writable.refuse(topic, error)
 
-    async def _try(self, place: Place, records: list[Fields]) -> KafkaError | None:
+    async def _try(self, place: BatchPlace, records: list[RecordFields]) -> KafkaError | None:
         """Send records; what they are refused with, if they are. What is not their own fault is repeated."""
         while records:
             refused: KafkaError | None = None
@@ -338,7 +340,7 @@ class Dispatch:
             records = await self._missing(place, records)
         return None
 
-    async def _missing(self, place: Place, records: list[Fields]) -> list[Fields]:
+    async def _missing(self, place: BatchPlace, records: list[RecordFields]) -> list[RecordFields]:
         """Without those that are in the log."""
         if not any(map(_settled, records)):
             return records
@@ -346,7 +348,7 @@ class Dispatch:
         return [record for record in records if _settled(record) not in written]
 
     async def _answer(
-        self, place: Place, batch: BatchBuilder, future: asyncio.Future[Any] | KafkaError
+        self, place: BatchPlace, batch: BatchBuilder, future: asyncio.Future[Any] | KafkaError
     ) -> KafkaError | None:
         """Wait for the broker's answer; what it refuses a batch with. ProducerClosed is raised: the epoch has ended."""
         if isinstance(future, KafkaError):
@@ -363,7 +365,7 @@ class Dispatch:
         self._taken(place.topic)
         return None
 
-    async def _enqueue(self, batch: BatchBuilder, place: Place) -> asyncio.Future[Any] | KafkaError:
+    async def _enqueue(self, batch: BatchBuilder, place: BatchPlace) -> asyncio.Future[Any] | KafkaError:
         """Hand a batch to the producer; the refusal where it is not even queued.
 
         `add_batch` of aiokafka 0.14 takes its start time once but subtracts the whole elapsed time on every lap, so
@@ -389,5 +391,5 @@ def _faultless(error: KafkaError) -> bool:
     return isinstance(error, SEQUENCE) or bool(error.retriable)
 
 
-def _settled(record: Fields) -> bytes | None:
+def _settled(record: RecordFields) -> bytes | None:
     return next((value for name, value in record[2] if name == SETTLES), None)

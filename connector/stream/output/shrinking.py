@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from connector.kafka.batches import Fields, size
+from connector.kafka.batches import RecordFields, size
 from connector.model import Result
 from connector.stream.partitions.formats import SETTLES
 
@@ -19,7 +19,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Result).decode
 
 
-def forms(record: Fields) -> Iterator[Fields]:
+def forms(record: RecordFields) -> Iterator[RecordFields]:
     """What is written in place of a result that cannot be written as it is, the fullest first.
 
     Without its words, with names cut, under a key that is no longer than a name; identity and status without a key; the
@@ -40,7 +40,7 @@ def forms(record: Fields) -> Iterator[Fields]:
     yield place[0][1] if place else b"-", _encode(bare), place
 
 
-def fit(record: Fields, most: int) -> Fields:
+def fit(record: RecordFields, most: int) -> RecordFields:
     """The fullest form of a result of at most so many bytes, or the smallest there is."""
     for form in forms(record):
         record = form

@@ -15,7 +15,7 @@ import msgspec
 
 from connector.delivery.queue.item import Item
 from connector.delivery.uniform_results import AlikeResults
-from connector.kafka.batches import Fields
+from connector.kafka.batches import RecordFields
 from connector.model import Result, Source
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition
@@ -34,7 +34,7 @@ RECEIVED_AT = datetime(1, 1, 1, tzinfo=UTC)
 
 def records(
     results: AlikeResults, encode: Callable[[Result], bytes]
-) -> Iterator[tuple[Partition, list[Item], list[Fields]]] | None:
+) -> Iterator[tuple[Partition, list[Item], list[RecordFields]]] | None:
     """Per partition: items that are finished, and their records. None where one is out of the ordinary."""
     message_ids = [message.message_id for message in results.messages]
     numbers = [message.to for message in results.messages]
@@ -102,7 +102,7 @@ def _pieces(
     return [*pieces, piece, rest]
 
 
-def _filled(pieces: Sequence[str], group: Sequence[Own]) -> list[Fields]:
+def _filled(pieces: Sequence[str], group: Sequence[Own]) -> list[RecordFields]:
     before, a, b, c, d, after = pieces
     settles = group[0][0].origin.settles
     return [

@@ -21,9 +21,9 @@ from connector.delivery.http.tracing import HEADER
 from connector.delivery.queue.item import Item, TracedItem
 from connector.delivery.uniform_results import AlikeResults
 from connector.errors import RefusedError
-from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Fields, Headers, size, unpack
+from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
 from connector.model import Result, Status
-from connector.stream.output.dispatch import Dispatch, Owe, Place
+from connector.stream.output.dispatch import BatchPlace, Dispatch, Owe
 from connector.stream.output.partition_buffer import Lot
 from connector.stream.output.shrinking import fit, forms
 from connector.stream.output.uniform_records import records
@@ -167,8 +167,8 @@ class ResultWriter:
         """
         if not await self._gate(origin):
             return False
-        records: list[Fields] = [(None, value, []) for value in values]
-        place = Place(origin, topic, origin.partition)
+        records: list[RecordFields] = [(None, value, []) for value in values]
+        place = BatchPlace(origin, topic, origin.partition)
         try:
             return not await self._dispatch.send(place, self._dispatch.pack(records), optional=optional)
         except ProducerClosed:
@@ -298,11 +298,11 @@ class ResultWriter:
     async def _write(self, origin: Partition, results: Sequence[BatchBuilder]) -> None:
         """Write results and wait until they are acknowledged."""
         started = self._clock.monotonic()
-        place = Place(origin, self._results, origin.partition)
+        place = BatchPlace(origin, self._results, origin.partition)
         await self._dispatch.send(place, results, forms=forms, owe=self._owe)
         self.acknowledged.add(self._clock.monotonic() - started)
 
-    def _result_record(self, item: Item, result: Result) -> Fields:
+    def _result_record(self, item: Item, result: Result) -> RecordFields:
         """The record of a result. The hot path."""
         if self._present is not None:
             self._present(result)
@@ -314,42 +314,42 @@ class ResultWriter:
             return fit((key, value, headers), self._result_bytes)
         return key, value, headers
 
-    def _traced_record(self, item: Item, result: Result) -> Fields:
+    def _traced_record(self, item: Item, result: Result) -> RecordFields:
         record = self._result_record(item, result)
         record[2].extend(_trace(item))
         return record
 
     async def _write_moved(self, origin: Partition, moved: Sequence[tuple[Item, Moved]]) -> list[tuple[Item, Result]]:
         """Write retry records; returns results of those that no topic takes."""
-        waiting: dict[str, dict[bytes, tuple[Item, Fields]]] = {}
+        waiting: dict[str, dict[bytes, tuple[Item, RecordFields]]] = {}
         refused = []
         for item, (topic, header) in moved:
             settled = _settles(item)
-            record: Fields = (item.key, item.raw, [(SETTLES, settled), header, *_trace(item)])
+            record: RecordFields = (item.key, item.raw, [(SETTLES, settled), header, *_trace(item)])
             if size(record) > self._limits[topic]:
                 refused.append((item, self._too_large(item, topic, self._clock.wall())))
             else:
                 waiting.setdefault(topic, {})[settled] = item, record
         for topic, found in waiting.items():
             batches = self._dispatch.pack([record for _, record in found.values()])
-            for record in await self._dispatch.send(Place(origin, topic, origin.partition), batches):
+            for record in await self._dispatch.send(BatchPlace(origin, topic, origin.partition), batches):
                 item, _ = found[record[2][0][1]]
                 refused.append((item, self._too_large(item, topic, self._clock.wall())))
         return refused
 
     async def _write_dead_letters(self, origin: Partition, dead: Sequence[tuple[Item, Result]]) -> None:
         """Keep the raw events. What the topic does not take is told in the result, which must not wait for it."""
-        letters: dict[bytes, tuple[Result, Fields]] = {
+        letters: dict[bytes, tuple[Result, RecordFields]] = {
             _settles(item): (result, (item.key, item.raw, self._error_headers(origin, item, result)))
             for item, result in dead
         }
         most = self._limits[self._dead_letters]
         fitting = [record for _, record in letters.values() if size(record) <= most]
-        left: list[Fields] = [record for _, record in letters.values() if size(record) > most]
+        left: list[RecordFields] = [record for _, record in letters.values() if size(record) > most]
         if fitting:
             try:
-                numbers = await self._dispatch.partitions(Place(origin, self._dead_letters, 0))
-                place = Place(origin, self._dead_letters, origin.partition % max(1, len(numbers)))
+                numbers = await self._dispatch.partitions(BatchPlace(origin, self._dead_letters, 0))
+                place = BatchPlace(origin, self._dead_letters, origin.partition % max(1, len(numbers)))
                 left += await self._dispatch.send(place, self._dispatch.pack(fitting), optional=True)
             except (RefusedError, *ACCESS):  # it may not even be known how many partitions it has, or it is gone
                 left += fitting
@@ -375,7 +375,7 @@ class ResultWriter:
             ("__connect.errors.exception.message", (result.reason or "").encode()),
         ]
 
-    def _append(self, batches: list[BatchBuilder], record: Fields) -> None:
+    def _append(self, batches: list[BatchBuilder], record: RecordFields) -> None:
         key, value, headers = record
         if not batches or batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:
             batches.append(self._dispatch.create_batch())

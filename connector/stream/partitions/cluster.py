@@ -15,8 +15,8 @@ from connector.clock import Clock
 from connector.kafka.admin import describe_topics
 from connector.kafka.clients import started
 from connector.kafka.committed import committed_offsets
-from connector.kafka.fetched import EVENT_BYTES, Fetched, Reading, own_record_bytes
-from connector.kafka.guarded import Consumer
+from connector.kafka.fetched import EVENT_BYTES, Fetched, ReadOptions, own_record_bytes
+from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Skipped
 from connector.kafka.topic_plan import ActualTopic
@@ -57,11 +57,11 @@ class Cluster:
         self.options = dict(options)
         self._clock = clock
         self._sources = frozenset(sources)
-        self._own = Reading(skipped, most=own_record_bytes(event_bytes))
-        self._events = Reading(skipped, unreadable="stand", isolation="committed", most=event_bytes)
+        self._own = ReadOptions(skipped, most=own_record_bytes(event_bytes))
+        self._events = ReadOptions(skipped, unreadable="stand", isolation="committed", most=event_bytes)
         self._admin: AIOKafkaAdminClient | None = None
-        self._reader: Consumer | None = None
-        self._events_reader: Consumer | None = None
+        self._reader: GuardedConsumer | None = None
+        self._events_reader: GuardedConsumer | None = None
         self._reading = asyncio.Lock()
         self._starting = asyncio.Lock()
 
@@ -73,8 +73,8 @@ class Cluster:
             if self._reader is None:
                 self._reader = await self._consumer(self._own)
 
-    async def _consumer(self, reading: Reading) -> Consumer:
-        reader = Consumer(
+    async def _consumer(self, reading: ReadOptions) -> GuardedConsumer:
+        reader = GuardedConsumer(
             **self.options,
             reading=reading,
             group_id=None,
@@ -82,7 +82,7 @@ class Cluster:
             fetch_max_wait_ms=50,
             auto_offset_reset="earliest",
         )
-        begun: Consumer = await started(reader)
+        begun: GuardedConsumer = await started(reader)
         return begun
 
     async def stop(self) -> None:
@@ -199,12 +199,12 @@ class Cluster:
         assert self._admin is not None
         await self._admin.delete_records(wanted)
 
-    async def _ready(self) -> Consumer:
+    async def _ready(self) -> GuardedConsumer:
         await self.start()
         assert self._reader is not None
         return self._reader
 
-    async def _ready_for_events(self) -> Consumer:
+    async def _ready_for_events(self) -> GuardedConsumer:
         async with self._starting:
             if self._events_reader is None:
                 self._events_reader = await self._consumer(self._events)

@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from connector.model import Source
-from connector.untrusted import Reader, UnreadableError
+from connector.untrusted import BoundedReader, UnreadableError
 
 VERSION = 1
 
@@ -33,7 +33,7 @@ SETTLES = "settles"
 SETTLES_BYTES = 249 + 1 + 10 + 1 + 19
 
 RETRY = "retry"
-"""The header of a retry record; see `Retry`."""
+"""The header of a retry record; see `RetryHeader`."""
 
 METADATA_BYTES = 4096
 """What a broker keeps of a commit's metadata."""
@@ -42,11 +42,11 @@ JOURNAL_OFFSETS = 1_000
 """Offsets per journal record: they take at most 20 kB, far below any topic's limit."""
 
 # What Kafka's protocol can say.
-Partition = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+PartitionNumber = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 # Seconds since the epoch, to the year 9999: what `datetime` can say.
 Instant = Annotated[float, Meta(ge=0, le=253_402_300_799.0)]
-Topic = Annotated[str, Meta(min_length=1, max_length=249)]
+KafkaTopicName = Annotated[str, Meta(min_length=1, max_length=249)]
 Version = Annotated[int, Meta(ge=0, le=9_999)]
 
 
@@ -62,11 +62,11 @@ class VersionError(Exception):
         self.needed = needed
 
 
-class Place(msgspec.Struct, frozen=True):
+class EventPlace(msgspec.Struct, frozen=True):
     """A `Source` whose numbers are some that Kafka has."""
 
-    topic: Topic
-    partition: Partition
+    topic: KafkaTopicName
+    partition: PartitionNumber
     offset: Offset
 
 
@@ -79,13 +79,13 @@ class Metadata(msgspec.Struct, frozen=True):
         owed: events whose results are owed, from the committed offset on: how many are not and how many are, in turns.
     """
 
-    ends: dict[Topic, Offset] = msgspec.field(default_factory=dict)
+    ends: dict[KafkaTopicName, Offset] = msgspec.field(default_factory=dict)
     v: Version = VERSION
     closed: bool | msgspec.UnsetType = msgspec.UNSET
     owed: list[Offset] | msgspec.UnsetType = msgspec.UNSET
 
 
-class Retry(msgspec.Struct, frozen=True):
+class RetryHeader(msgspec.Struct, frozen=True):
     """The header `retry`, as JSON.
 
     Attributes:
@@ -115,7 +115,7 @@ class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True):
         batch_id: our id of the request.
     """
 
-    topic: Topic
+    topic: KafkaTopicName
     v: Version
     sent: Annotated[list[Offset], Meta(max_length=JOURNAL_OFFSETS)] | None = None
     released: Annotated[list[Offset], Meta(max_length=JOURNAL_OFFSETS)] | None = None
@@ -133,20 +133,20 @@ class _Versioned(msgspec.Struct):
 class _ForeignJournalRecord(msgspec.Struct):
     """What can be made out of a journal record of another version: which events it may be about."""
 
-    topic: Topic
+    topic: KafkaTopicName
     v: Version = 1
     sent: list[Offset] = msgspec.field(default_factory=list)
     released: list[Offset] = msgspec.field(default_factory=list)
 
 
 class _Sourced(msgspec.Struct):
-    source: Place
+    source: EventPlace
 
 
-T = TypeVar("T", bound="Metadata | Retry | JournalRecord")
-_version = Reader(_Versioned)
-_sourced = Reader(_Sourced)
-_foreign = Reader(_ForeignJournalRecord)
+T = TypeVar("T", bound="Metadata | RetryHeader | JournalRecord")
+_version = BoundedReader(_Versioned)
+_sourced = BoundedReader(_Sourced)
+_foreign = BoundedReader(_ForeignJournalRecord)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -154,7 +154,7 @@ class _Format(Generic[T]):
     """Reads one of them."""
 
     def __init__(self, kind: type[T], *, most: int | None = None) -> None:
-        self._read: Reader[T] = Reader(kind, most=most)
+        self._read: BoundedReader[T] = BoundedReader(kind, most=most)
 
     def __call__(self, raw: bytes | str | None) -> T:
         """Raises UnreadableError, or VersionError where it would have to be read by another version."""
@@ -182,7 +182,7 @@ def journalled_by_another(value: bytes | None) -> tuple[str, list[int]]:
     return found.topic, found.sent + found.released
 
 
-read_retry = _Format(Retry)
+read_retry = _Format(RetryHeader)
 read_journal_record: _Format[JournalRecord] = _Format(_ReadJournalRecord)
 read_metadata = _Format(Metadata, most=METADATA_BYTES)
 
@@ -192,7 +192,7 @@ def encode_metadata(metadata: Metadata) -> str:
     return _encode(metadata).decode()
 
 
-def encode(record: Retry | JournalRecord) -> bytes:
+def encode(record: RetryHeader | JournalRecord) -> bytes:
     """A retry header or a journal record."""
     return _encode(record)
 

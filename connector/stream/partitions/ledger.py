@@ -118,7 +118,7 @@ class Ledger:
             self._flags.extend(b"\x01" * (end - self.high))
 
 
-class Marks:
+class ReplayMarks:
     """Where the records that settle a partition's events may begin, per event.
 
     A commit carries the end offsets of `results`, `retry` and `journal` as they were when the oldest open event was

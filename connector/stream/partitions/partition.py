@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from connector.model import Result
-from connector.stream.partitions.ledger import Ledger, Marks
+from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import Offsets
 
 
@@ -34,7 +34,7 @@ class Partition:
     topic: str
     partition: int
     ledger: Ledger
-    marks: Marks
+    marks: ReplayMarks
     ends: dict[str, int]
     committed: int
     journalled: Offsets

@@ -12,7 +12,7 @@ from connector.errors import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
+class PartitionSituation:
     """What is known of one source partition before it is opened.
 
     Attributes:
@@ -41,7 +41,7 @@ class Start:
     note: str = ""
 
 
-def decide(at: Situation, *, group: str) -> Start | Problem:
+def decide(at: PartitionSituation, *, group: str) -> Start | Problem:
     """The offset to start at, or why not."""
     where = f"{at.topic}[{at.partition}]"
     if at.committed is not None:
@@ -54,7 +54,7 @@ def decide(at: Situation, *, group: str) -> Start | Problem:
     return _first(at, where, group)
 
 
-def _first(at: Situation, where: str, group: str) -> Start | Problem:
+def _first(at: PartitionSituation, where: str, group: str) -> Start | Problem:
     """Neither an offset nor a result: nothing of this partition was ever sent."""
     if at.established:
         return Start(at.begin, f"a partition new to group {group}: from its beginning")
@@ -70,7 +70,7 @@ def _first(at: Situation, where: str, group: str) -> Start | Problem:
     )
 
 
-def _committed(at: Situation, where: str, group: str) -> Start | Problem:
+def _committed(at: PartitionSituation, where: str, group: str) -> Start | Problem:
     assert at.committed is not None
     if at.committed > at.end:
         return _behind(at, where, f"group {group!r} has committed {at.committed}", group)
@@ -83,7 +83,7 @@ def _committed(at: Situation, where: str, group: str) -> Start | Problem:
     return Start(at.committed)
 
 
-def _behind(at: Situation, where: str, claim: str, group: str) -> Problem:
+def _behind(at: PartitionSituation, where: str, claim: str, group: str) -> Problem:
     return Problem(
         f"{where} ends at {at.end}, but {claim}: the topic was truncated or created anew",
         f"delete the offsets of group {group!r} and use new results topics, or set another group, once you know which "

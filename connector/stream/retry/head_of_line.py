@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from connector.clock import Clock
 from connector.delivery.lane import Lane
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Key
+from connector.delivery.queue.windows import WindowKey
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.routing import Parking
 
@@ -52,7 +52,7 @@ class Relief:
         waits: list[float] = []
         items: list[Item] = []
 
-        def wanted(key: Key, item: Item) -> bool:
+        def wanted(key: WindowKey, item: Item) -> bool:
             nonlocal ahead
             if item.origin is not partition or item.offset >= until:
                 return False

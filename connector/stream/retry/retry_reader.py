@@ -16,8 +16,8 @@ from aiokafka.structs import OffsetAndMetadata
 
 from connector.clock import Clock
 from connector.kafka.clients import started
-from connector.kafka.fetched import Fetched, Reading
-from connector.kafka.guarded import Consumer
+from connector.kafka.fetched import Fetched, ReadOptions
+from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.outage import Outlast
 from connector.kafka.record_batch import Unreadable
 from connector.stream.partitions.partition import Partition
@@ -45,7 +45,7 @@ class RetryReader:
         self,
         options: Mapping[str, Any],
         *,
-        reading: Reading,
+        reading: ReadOptions,
         group: str,
         delays: Mapping[str, float],
         clock: Clock,
@@ -57,7 +57,7 @@ class RetryReader:
         self._delays = delays
         self._clock = clock
         self._take = take
-        self._consumer: Consumer | None = None
+        self._consumer: GuardedConsumer | None = None
         self._assigned: dict[TopicPartition, Partition] = {}
         self._partitions: dict[TopicPartition, Partition] = {}
         self._fetched: dict[TopicPartition, deque[_Waiting]] = {}
@@ -67,7 +67,7 @@ class RetryReader:
         """Connect, where that is still to be done: opening is tried again until every reader has begun."""
         if self._consumer is not None:
             return
-        consumer = Consumer(
+        consumer = GuardedConsumer(
             **self._options,
             reading=self._reading,
             group_id=self._group,
@@ -131,7 +131,7 @@ class RetryReader:
             await self._feed(partitions)
 
     async def _fetch(
-        self, consumer: Consumer, partitions: Mapping[TopicPartition, Partition], outlast: Outlast
+        self, consumer: GuardedConsumer, partitions: Mapping[TopicPartition, Partition], outlast: Outlast
     ) -> Mapping[TopicPartition, Fetched] | None:
         """The next records; None once others are owned."""
         found: Mapping[TopicPartition, Fetched] | None = await outlast(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from connector.delivery.queue.item import Item
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Source
-from connector.stream.partitions.formats import RETRY, Retry, encode, read_retry, settled_place
+from connector.stream.partitions.formats import RETRY, RetryHeader, encode, read_retry, settled_place
 from connector.untrusted import UnreadableError
 
 if TYPE_CHECKING:
@@ -35,11 +35,11 @@ class Moved(NamedTuple):
 def header(item: Item, due: float) -> tuple[str, bytes]:
     """The header of an item that waits until `due` (wall seconds; 0: no longer than its tier)."""
     deadline = None if item.deadline is None else min(max(item.deadline, -FOREVER), FOREVER)  # stamps are others'
-    retry = Retry(item.event(), item.received_at, item.attempts, min(due, FOREVER), deadline, item.uncertain)
+    retry = RetryHeader(item.event(), item.received_at, item.attempts, min(due, FOREVER), deadline, item.uncertain)
     return RETRY, encode(retry)
 
 
-def read(headers: Iterable[tuple[str, bytes | None]]) -> Retry:
+def read(headers: Iterable[tuple[str, bytes | None]]) -> RetryHeader:
     """What a retry record says of its event. Raises UnreadableError, or VersionError where another version has to read
     it.
     """
@@ -137,7 +137,7 @@ class Restorer:
         self._skipped.note(item.origin.topic, item.origin.partition, item.offset, Reason.CLOCK, what=what)
 
 
-def _read_or_why(headers: Iterable[tuple[str, bytes | None]]) -> Retry | UnreadableError:
+def _read_or_why(headers: Iterable[tuple[str, bytes | None]]) -> RetryHeader | UnreadableError:
     try:
         return read(headers)
     except UnreadableError as error:

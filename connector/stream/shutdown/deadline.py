@@ -41,7 +41,7 @@ class Deadline:
         self._timer.cancel()
 
 
-class Progress:
+class WorkerProgress:
     """What a worker has got done: events settled. Only reading back, when partitions are opened, counts beside it.
 
     Not a new generation: a worker that is thrown out of the group again and again, as while one event takes longer to
@@ -73,7 +73,7 @@ class Watchdog:
     Both are called from a thread of its own and must only read.
 
     Args:
-        progress: changes whenever something gets done; see `Progress`.
+        progress: changes whenever something gets done; see `WorkerProgress`.
         idle: True while there is deliberately nothing to do.
     """
 

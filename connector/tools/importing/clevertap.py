@@ -9,11 +9,11 @@ from typing import Any, Final, Literal
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 from connector.config_text.environment import Environment
-from connector.config_text.source import Place, Source, Value
+from connector.config_text.source import Place, PlacedValue, Value
 from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
 from connector.definition.check_request import secret_name
-from connector.definition.findings import Report
-from connector.definition.shape import Choice, Key, Kinds, MapOf, Record, Shape, Whole, scalar_text
+from connector.definition.findings import Findings
+from connector.definition.shape import Choice, Kinds, MapKey, MapOf, Record, Shape, Whole, scalar_text
 from connector.errors import DefinitionError
 from connector.tools.importing.draft import Draft, json_text, scalars
 from connector.tools.importing.http_call import tree
@@ -47,7 +47,7 @@ class Form:
 class AsTyped(Shape):
     """A text with replacements, untouched."""
 
-    def read(self, source: Source, report: Report) -> str | None:
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
         return scalar_text(source, report)
 
     def schema(self) -> dict[str, Any]:
@@ -57,32 +57,32 @@ class AsTyped(Shape):
 class Payload(AsTyped):
     """A JSON payload: pasted as text, or written as a structure."""
 
-    def read(self, source: Source, report: Report) -> str | None:
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
         return super().read(source, report) if isinstance(source, Value) else json_text(tree(source))
 
 
 _typed = AsTyped()
 FORM: Final = Record(
-    Key("method", Choice("GET", "POST"), "GET or POST.", required=True),
-    Key("endpoint", _typed, "The HTTP API endpoint.", required=True),
-    Key(
+    MapKey("method", Choice("GET", "POST"), "GET or POST.", required=True),
+    MapKey("endpoint", _typed, "The HTTP API endpoint.", required=True),
+    MapKey(
         "authentication",
         Kinds(
-            Key(
+            MapKey(
                 "basic",
                 Record(
-                    Key("username", _typed, "User name.", required=True),
-                    Key("password", _typed, "Password.", required=True),
+                    MapKey("username", _typed, "User name.", required=True),
+                    MapKey("password", _typed, "Password.", required=True),
                 ),
                 "Basic authentication.",
             ),
-            Key(
+            MapKey(
                 "oauth2",
                 Record(
-                    Key("client_url", _typed, "Client URL.", required=True),
-                    Key("client_id", _typed, "Client ID.", required=True),
-                    Key("secret_key", _typed, "Secret key.", required=True),
-                    Key("pairs", MapOf(_typed), "Key-value pairs."),
+                    MapKey("client_url", _typed, "Client URL.", required=True),
+                    MapKey("client_id", _typed, "Client ID.", required=True),
+                    MapKey("secret_key", _typed, "Secret key.", required=True),
+                    MapKey("pairs", MapOf(_typed), "Key-value pairs."),
                 ),
                 "Auth 2.0.",
             ),
@@ -90,21 +90,21 @@ FORM: Final = Record(
         ),
         "No authentication, basic, or Auth 2.0.",
     ),
-    Key("headers", MapOf(_typed), "HTTP headers."),
-    Key(
+    MapKey("headers", MapOf(_typed), "HTTP headers."),
+    MapKey(
         "parameters",
         Kinds(
-            Key("pairs", MapOf(_typed), "Key-value pairs."),
-            Key("json", Payload(), "The JSON payload."),
+            MapKey("pairs", MapOf(_typed), "Key-value pairs."),
+            MapKey("json", Payload(), "The JSON payload."),
             words=("none",),
         ),
         "Key-value pairs, or JSON.",
     ),
-    Key(
+    MapKey(
         "batching",
         Record(
-            Key("key", _typed, "Key name.", required=True),
-            Key("records", Whole(1, 1000), "Number of records per batch.", required=True),
+            MapKey("key", _typed, "Key name.", required=True),
+            MapKey("records", Whole(1, 1000), "Number of records per batch.", required=True),
         ),
         "Batching.",
     ),
@@ -113,7 +113,7 @@ FORM: Final = Record(
 
 def read_form(text: str, file: str) -> Form:
     """A form written as YAML. Raises DefinitionError with every problem."""
-    report = Report(Environment.placeholders(), file)
+    report = Findings(Environment.placeholders(), file)
     try:
         source = read_yaml(text, file, report.errors)
     except YamlSyntaxError as error:

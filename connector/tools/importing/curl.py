@@ -1,4 +1,4 @@
-"""A curl command as a `Call`.
+"""A curl command as a `HttpCall`.
 
 The options are curl's own. getopt reads them, not argparse: like curl it gives an option the next word whatever that
 begins with, where argparse refuses `-d -1` and swallows the `=` of `-d=x`.
@@ -17,7 +17,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
 from connector.errors import UsageError
-from connector.tools.importing.http_call import Call, json_tree, looks_like_json, pairs_tree, xml_tree
+from connector.tools.importing.http_call import HttpCall, json_tree, looks_like_json, pairs_tree, xml_tree
 from connector.tools.importing.shell import CLOSE, OPEN, words
 
 # Short to long, for what is read; then what changes nothing in the request; then what is said to be left out.
@@ -87,7 +87,7 @@ class _Options:
     notes: list[str] = field(default_factory=list)
 
 
-def read_command(command: str | Sequence[str]) -> Call:
+def read_command(command: str | Sequence[str]) -> HttpCall:
     """The request of a command line, or of its words. Raises UsageError."""
     return _call(_options(words(command) if isinstance(command, str) else list(command)))
 
@@ -171,8 +171,8 @@ def _encoded(value: str) -> str:
 # ---- the request ----------------------------------------------------------------------------------------------------
 
 
-def _call(read: _Options) -> Call:
-    call = Call(method="GET", url="", notes=read.notes)
+def _call(read: _Options) -> HttpCall:
+    call = HttpCall(method="GET", url="", notes=read.notes)
     _url(read, call)
     content_type = _headers(read, call)
     if read.user is not None:
@@ -199,7 +199,7 @@ def _call(read: _Options) -> Call:
 _parts = re.compile(r"(?:(https?)://)?(?:([^/?#@]*)@)?([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 
 
-def _url(read: _Options, call: Call) -> None:
+def _url(read: _Options, call: HttpCall) -> None:
     if len(read.urls) != 1:
         found = "no URL" if not read.urls else f"{len(read.urls)} words that may be the URL ({', '.join(read.urls)})"
         raise UsageError(f"the command has {found}: it takes one, quoted if it holds & or ?")
@@ -227,7 +227,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     return parse_qsl(text, keep_blank_values=True)
 
 
-def _headers(read: _Options, call: Call) -> str:
+def _headers(read: _Options, call: HttpCall) -> str:
     """Fill in the headers that are the definition's business; gives the content type."""
     content_type = ""
     for line in read.headers:
@@ -261,7 +261,7 @@ def _basic(value: str) -> tuple[str, str] | None:
     return (name, password) if colon else None
 
 
-def _body(text: str, content_type: str, read: _Options, call: Call) -> None:
+def _body(text: str, content_type: str, read: _Options, call: HttpCall) -> None:
     said = content_type.lower()
     if "json" in said or (looks_like_json(text) and not read.encoded):
         if "json" not in said:
@@ -280,12 +280,12 @@ def _body(text: str, content_type: str, read: _Options, call: Call) -> None:
         _drop_default(call, "application/x-www-form-urlencoded")
 
 
-def _drop_content_type(call: Call) -> None:
+def _drop_content_type(call: HttpCall) -> None:
     for name in [name for name in call.headers if name.lower() == "content-type"]:
         del call.headers[name]
 
 
-def _drop_default(call: Call, default: str) -> None:
+def _drop_default(call: HttpCall, default: str) -> None:
     """A content type that goes without saying."""
     goes_without_saying = re.compile(rf"{re.escape(default)}(;\s*charset=utf-?8)?", re.IGNORECASE)
     for name, value in list(call.headers.items()):
@@ -293,7 +293,7 @@ def _drop_default(call: Call, default: str) -> None:
             del call.headers[name]
 
 
-def _get(call: Call) -> None:
+def _get(call: HttpCall) -> None:
     """A GET has no body: its pairs, wherever they stood, are its parameters."""
     if call.kind not in ("none", "pairs"):
         raise UsageError(f"a GET with a body of {call.kind}: write -X POST, if the provider takes that")

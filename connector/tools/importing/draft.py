@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 from connector.tools.importing.http_call import Number, Tree
-from connector.tools.importing.leaves import Path
-from connector.tools.importing.recognise import RECORDS, Batch, Recognised
+from connector.tools.importing.leaves import LeafPath
+from connector.tools.importing.recognise import RECORDS, BatchLayout, Recognised
 
 _plain = re.compile(r"[A-Za-z][A-Za-z0-9_/.-]*|\$\$[A-Za-z_]\w*|https?://[A-Za-z0-9_/.%~-]+").fullmatch
 _SPECIAL: Final = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -75,7 +75,7 @@ def from_call(found: Recognised, name: str) -> Draft:
     return Draft(name, keys, found.guessed, found.open, tuple(found.secrets))
 
 
-def _batching(batch: Batch | None) -> dict[str, Any] | None:
+def _batching(batch: BatchLayout | None) -> dict[str, Any] | None:
     if batch is None:
         return None
     paths = [_scalar(_path(path)) for path in batch.paths]
@@ -83,7 +83,7 @@ def _batching(batch: Batch | None) -> dict[str, Any] | None:
     return keys if batch.join is None else {**keys, "join": DoubleQuotedScalarString(batch.join)}
 
 
-def _path(path: Path) -> str:
+def _path(path: LeafPath) -> str:
     """As `batching.key` writes it; `.` is the whole body."""
     text = ""
     for segment in path:

@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 from defusedxml.ElementTree import ParseError, fromstring
 
 from connector.config_text.json_text import read_json
-from connector.config_text.source import List, Map, Place, Source, Value
+from connector.config_text.source import List, Map, Place, PlacedValue, Value
 from connector.errors import Problem, UsageError
 
-Kind = Literal["none", "pairs", "json", "xml", "text"]
+BodyKind = Literal["none", "pairs", "json", "xml", "text"]
 Tree = Any
 """dict, list, str, Number, bool or None."""
 
@@ -26,7 +26,7 @@ class Number:
 
 
 @dataclass(slots=True)
-class Call:
+class HttpCall:
     """A request.
 
     Attributes:
@@ -41,7 +41,7 @@ class Call:
     query: dict[str, Tree] = field(default_factory=dict)
     headers: dict[str, Tree] = field(default_factory=dict)
     user: tuple[str, str] | None = None
-    kind: Kind = "none"
+    kind: BodyKind = "none"
     body: Tree = None
     notes: list[str] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ def json_tree(text: str) -> Tree:
     return tree(source)
 
 
-def tree(source: Source) -> Tree:
+def tree(source: PlacedValue) -> Tree:
     """What a file says, without places."""
     if isinstance(source, Map):
         return {key: tree(value) for key, value in source.members.items()}

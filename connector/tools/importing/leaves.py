@@ -10,14 +10,14 @@ from typing import Any
 from connector.tools.importing.http_call import Number, Tree
 from connector.tools.importing.literal import written
 
-Path = tuple[str, ...]
+LeafPath = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A scalar of the request: where it stands, and the map or list that holds it."""
 
-    path: Path
+    path: LeafPath
     holder: Any
     at: Any
     name: str
@@ -35,7 +35,7 @@ class Leaf:
         self.holder[self.at] = value
 
 
-def leaves(node: Tree, path: Path = (), name: str = "") -> Iterator[Leaf]:
+def leaves(node: Tree, path: LeafPath = (), name: str = "") -> Iterator[Leaf]:
     """Every scalar below `node`, with the name of the nearest key."""
     members: Any = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, value in members:
@@ -54,7 +54,7 @@ def keyed(node: Tree) -> Tree:
     return [keyed(item) for item in node] if isinstance(node, list) else node
 
 
-def dotted(path: Path) -> str:
+def dotted(path: LeafPath) -> str:
     """A path as messages write it: `parameters.json.msgs[0].to`."""
     text = ""
     for segment in path:

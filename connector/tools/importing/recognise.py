@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connector.definition.check_request import secret_name
-from connector.tools.importing.http_call import Call, Number, Tree
-from connector.tools.importing.leaves import Leaf, Path, dotted, keyed, leaves
+from connector.tools.importing.http_call import HttpCall, Number, Tree
+from connector.tools.importing.leaves import Leaf, LeafPath, dotted, keyed, leaves
 from connector.tools.importing.literal import plain_name, variable, written
 from connector.tools.importing.shell import OPEN
 from connector.tools.importing.usual_names import BODY, CAMPAIGN, SENDER, TEMPLATE, TO, USER, VARIABLES
@@ -42,10 +42,10 @@ SECRET_LENGTH: Final = 6
 
 
 @dataclass(slots=True)
-class Batch:
+class BatchLayout:
     """Where records stand, as paths below the parameters, and what joins them."""
 
-    paths: list[Path] = field(default_factory=list)
+    paths: list[LeafPath] = field(default_factory=list)
     join: str | None = None
 
 
@@ -68,14 +68,14 @@ class Recognised:
         secrets: environment variable → the value it stood for. Never to be printed.
     """
 
-    call: Call
-    batch: Batch | None = None
+    call: HttpCall
+    batch: BatchLayout | None = None
     guessed: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
 
 
-def recognise(call: Call, name: str, hints: Hints | None = None) -> Recognised:
+def recognise(call: HttpCall, name: str, hints: Hints | None = None) -> Recognised:
     """Put replacements and references into `call` (it is changed)."""
     found = Recognised(call, open=list(call.notes))
     _Recogniser(found, name, hints or Hints()).run()
@@ -88,7 +88,7 @@ class _Recogniser:
         self.call = found.call
         self.provider = provider
         self.hints = hints
-        self.taken: set[Path] = set()
+        self.taken: set[LeafPath] = set()
         self.whole: dict[str, dict[str, Tree]] = {
             "parameters": {found.call.kind: found.call.body},
             "query": found.call.query,
@@ -162,14 +162,14 @@ class _Recogniser:
             node = node[segment]
         return leaf
 
-    def batch(self, path: Path, join: str | None = None) -> None:
+    def batch(self, path: LeafPath, join: str | None = None) -> None:
         if path[0] == "parameters":
-            batch = self.found.batch or Batch()
+            batch = self.found.batch or BatchLayout()
             batch.paths.append(tuple(segment for segment in path[2:] if segment not in ("$json", "$xml")))
             batch.join = join or batch.join
             self.found.batch = batch
 
-    def keyed_by_phone(self, node: Tree, path: Path) -> bool:
+    def keyed_by_phone(self, node: Tree, path: LeafPath) -> bool:
         """A map whose keys are phone numbers: one of them becomes `$$To`, and the map holds the records."""
         if isinstance(node, list):
             return any(self.keyed_by_phone(item, (*path, str(index))) for index, item in enumerate(node))
@@ -208,7 +208,7 @@ class _Recogniser:
         if campaign is not None:
             self.become(campaign, "$${CampaignID?}")
 
-    def variables(self, node: Tree, path: Path, mark: str) -> None:
+    def variables(self, node: Tree, path: LeafPath, mark: str) -> None:
         if isinstance(node, list):
             for index, item in enumerate(node):
                 self.variables(item, (*path, str(index)), mark)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
-Record = dict[str, Any]
+LogEntry = dict[str, Any]
 """One message of a request, for the log: `to` and `text` as received, `ref` the caller's reference, `id` what the
 fake gave it, `code` its reason where it refused."""
 
@@ -100,8 +100,8 @@ class Answer:
     results: list[Any] | None = None
     media: str = "application/json"
     headers: dict[str, str] = field(default_factory=dict)
-    taken: list[Record] = field(default_factory=list)
-    refused: list[Record] = field(default_factory=list)
+    taken: list[LogEntry] = field(default_factory=list)
+    refused: list[LogEntry] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
 
     def encode(self) -> bytes:
@@ -114,7 +114,7 @@ class Answer:
         return document.encode() if isinstance(document, str) else orjson.dumps(document)
 
 
-class Refusal(Exception):  # noqa: N818  an answer, raised where a check fails, not a fault of the simulator
+class RefusedCall(Exception):  # noqa: N818  an answer, raised where a check fails, not a fault of the simulator
     """The request as a whole is refused with `answer`."""
 
     def __init__(self, answer: Answer) -> None:

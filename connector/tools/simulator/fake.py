@@ -9,7 +9,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from connector.tools.simulator.call import Answer, Call, Refusal, digits
+from connector.tools.simulator.call import Answer, Call, RefusedCall, digits
 from connector.tools.simulator.knobs import Chaos, Knobs
 
 Handler = TypeVar("Handler", bound=Callable[..., Answer])
@@ -103,7 +103,7 @@ class Fake:
                         reply: Answer = getattr(self, name)(call, **found.groupdict())
                         return reply
             return self.stray(call, 405 if allowed else 404)
-        except Refusal as refusal:
+        except RefusedCall as refusal:
             return refusal.answer
 
     def stray(self, call: Call, status: int) -> Answer:

@@ -18,7 +18,7 @@ from connector.tools.simulator.costly import COSTLY, costly
 from connector.tools.simulator.echo import echoed
 from connector.tools.simulator.fake import Fake
 from connector.tools.simulator.knobs import Knobs
-from connector.tools.simulator.log import Log
+from connector.tools.simulator.log import SeenRequests
 from connector.tools.simulator.providers import PROVIDERS
 
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
@@ -44,7 +44,7 @@ class Simulator:
     ) -> None:
         names = list(PROVIDERS) if providers is None else list(providers)
         self.fakes: dict[str, Fake] = {name: PROVIDERS[name]() for name in names}
-        self.log = Log(log)
+        self.log = SeenRequests(log)
         self.url = ""
         self._host = host
         self._port = port

@@ -13,7 +13,7 @@ from connector.tools.simulator.broken import BROKEN
 from connector.tools.simulator.costly import COSTLY
 from connector.tools.simulator.echo import ENCODINGS
 
-Seconds = Annotated[float, Meta(ge=0)]
+KnobSeconds = Annotated[float, Meta(ge=0)]
 Encoding = Annotated[str, Meta(pattern=rf"^(?:{'|'.join(ENCODINGS)})\Z")]
 Broken = Annotated[str, Meta(pattern=rf"^(?:any|{'|'.join(BROKEN)})\Z")]
 Costly = Annotated[str, Meta(pattern=rf"^(?:any|{'|'.join(COSTLY)})\Z")]
@@ -46,8 +46,8 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         times: only the next so many requests are struck.
     """
 
-    latency: Seconds = 0.0
-    jitter: Seconds = 0.0
+    latency: KnobSeconds = 0.0
+    jitter: KnobSeconds = 0.0
     concurrent: Annotated[int, Meta(ge=1)] | None = None
     down: bool = False
     drop: Literal["before", "after"] | None = None
@@ -57,7 +57,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     error_taken: bool = False
     shuffle: bool = False
     truncate: Annotated[int, Meta(ge=0)] = 0
-    drip: Seconds = 0.0
+    drip: KnobSeconds = 0.0
     content_type: str | None = None
     echo: Encoding | None = None
     malformed: bool = False
@@ -67,7 +67,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     times: Annotated[int, Meta(ge=0)] | None = None
 
 
-class Account(Knobs, frozen=True, kw_only=True):
+class AccountKnobs(Knobs, frozen=True, kw_only=True):
     """Knobs of a fake that checks credentials: `account` is the user, id or key name, `secret` what must be kept."""
 
     account: str = "demo"

@@ -18,7 +18,7 @@ import orjson
 MEMORY_BYTES = 32 * 1024 * 1024  # some 300,000 records of a plain batch; the file holds everything
 
 
-class Log:
+class SeenRequests:
     """Appends and counts; memory is bounded whatever is pushed through the simulator.
 
     Attributes:

@@ -18,7 +18,7 @@ from connector.tools.simulator.providers.pairs import Pairs
 from connector.tools.simulator.providers.plivo import Plivo
 from connector.tools.simulator.providers.smsindiahub import SmsIndiaHub
 from connector.tools.simulator.providers.smsindiahub_legacy import SmsIndiaHubLegacy
-from connector.tools.simulator.providers.text import Text
+from connector.tools.simulator.providers.text import TextProvider
 from connector.tools.simulator.providers.textlocal import Textlocal
 from connector.tools.simulator.providers.twilio import Twilio
 from connector.tools.simulator.providers.vonage import Vonage
@@ -29,7 +29,7 @@ PROVIDERS: dict[str, type[Fake]] = {
         JsonBatch,
         JsonSingle,
         Pairs,
-        Text,
+        TextProvider,
         Anything,
         BulkSms,
         Exotel,

@@ -12,7 +12,7 @@ import orjson
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from connector.tools.simulator.call import Answer, Call, Record
+from connector.tools.simulator.call import Answer, Call, LogEntry
 from connector.tools.simulator.fake import Fake
 from connector.tools.simulator.knobs import Knobs
 
@@ -21,7 +21,7 @@ TRANSPORT_HEADERS = frozenset({"host", "content-length", "date", "authorization"
 MAX_DEPTH = 32
 
 
-class Options(Knobs, frozen=True, kw_only=True):
+class AnythingOptions(Knobs, frozen=True, kw_only=True):
     """`reply`: the JSON document or text to answer instead of the usual one; `reply_status`: its HTTP status."""
 
     reply: Any = None
@@ -39,13 +39,13 @@ class Anything(Fake):
     name = "generic"
     about = "accepts and records anything"
     paths = ("/any/path",)
-    options = Options
+    options = AnythingOptions
 
     def answer(self, call: Call) -> Answer:
         if b"client_credentials" in call.body and call.form.get("grant_type") == "client_credentials":
             token = {"access_token": f"t{self.number():x}", "token_type": "Bearer", "expires_in": 3600}
             return Answer(200, token, headers={"Cache-Control": "no-store"})
-        taken: list[Record] = [{"to": phone} for phone in dict.fromkeys(_phones(call))]
+        taken: list[LogEntry] = [{"to": phone} for phone in dict.fromkeys(_phones(call))]
         identifier = f"g{self.number():x}"
         values = {"id": identifier, "method": call.method, "bytes": len(call.body)}
         if self.knobs.reply is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.signature import SignatureError, verify
 
 TARGET = "PinpointSMSVoiceV2.SendTextMessage"
@@ -35,7 +35,7 @@ class AwsEum(Fake):
     name = "aws-eum"
     about = "AWS End User Messaging SendTextMessage, SigV4"
     paths = ("/",)
-    options = Account
+    options = AccountKnobs
 
     @route("POST", "/")
     def send(self, call: Call) -> Answer:
@@ -52,7 +52,7 @@ class AwsEum(Fake):
         except ValueError as error:
             raise _error(400, "SerializationException", "not JSON") from error
         _validate(fields)
-        record: Record = {"to": fields["DestinationPhoneNumber"], "text": fields.get("MessageBody")}
+        record: LogEntry = {"to": fields["DestinationPhoneNumber"], "text": fields.get("MessageBody")}
         record["ref"] = fields.get("Context", {}).get("message_id")
         values = {
             name: value for name, value in fields.items() if name not in {"DestinationPhoneNumber", "MessageBody"}
@@ -98,11 +98,11 @@ def _error(
     reason: str = "",
     *,
     fields: list[dict[str, str]] | None = None,
-    refused: list[Record] | None = None,
-) -> Refusal:
+    refused: list[LogEntry] | None = None,
+) -> RefusedCall:
     document: dict[str, Any] = {"__type": kind, "Message": text}
     if reason:
         document["Reason"] = reason
     if fields:
         document["Fields"] = fields
-    return Refusal(Answer(status, document, media=MEDIA, headers={"x-amzn-ErrorType": kind}, refused=refused or []))
+    return RefusedCall(Answer(status, document, media=MEDIA, headers={"x-amzn-ErrorType": kind}, refused=refused or []))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.signature import SignatureError, verify
 from connector.tools.simulator.texts import E164
 
@@ -35,7 +35,7 @@ class AwsPinpoint(Fake):
     name = "aws-pinpoint"
     about = "Amazon Pinpoint SendMessages (SMS), SigV4"
     paths = ("/v1/apps/demo/messages",)
-    options = Account
+    options = AccountKnobs
 
     @route("POST", "/v1/apps/(?P<application>[^/]+)/messages")
     def send(self, call: Call, application: str) -> Answer:
@@ -52,7 +52,7 @@ class AwsPinpoint(Fake):
         for to, address in addresses.items():
             text = address.get("BodyOverride") or sms.get("Body", "")
             substitutions = {**sms.get("Substitutions", {}), **address.get("Substitutions", {})}
-            record: Record = {"to": to, "text": _fill(text, substitutions), "id": self.uuid()}
+            record: LogEntry = {"to": to, "text": _fill(text, substitutions), "id": self.uuid()}
             status, code, message = STATUS.get(
                 magic(to) or Magic.SILENT, ("SUCCESSFUL", 200, f"MessageId: {record['id']}")
             )
@@ -104,12 +104,12 @@ class AwsPinpoint(Fake):
         if not lists:
             raise self._bad("Substitutions is not a map of lists of text")
 
-    def _bad(self, text: str) -> Refusal:
+    def _bad(self, text: str) -> RefusedCall:
         return self._error(400, "BadRequestException", text)
 
-    def _error(self, status: int, kind: str, text: str) -> Refusal:
+    def _error(self, status: int, kind: str, text: str) -> RefusedCall:
         document = {"Message": text, "RequestID": self.uuid()}
-        return Refusal(Answer(status, document, headers={"x-amzn-ErrorType": kind}))
+        return RefusedCall(Answer(status, document, headers={"x-amzn-ErrorType": kind}))
 
 
 def _fill(text: str, substitutions: dict[str, list[str]]) -> str:

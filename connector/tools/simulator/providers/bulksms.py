@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal, digits
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall, digits
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import E164
 
 MAX_MESSAGES = 30_000
@@ -37,7 +37,7 @@ class BulkSms(Fake):
     name = "bulksms"
     about = "BulkSMS JSON REST v1"
     paths = ("/v1/messages", "/v1/messages/send")
-    options = Account
+    options = AccountKnobs
 
     def __init__(self, *args: object, **names: object) -> None:
         super().__init__(*args, **names)  # type: ignore[arg-type]
@@ -69,7 +69,7 @@ class BulkSms(Fake):
         if not 1 <= len(found) <= MAX_MESSAGES:
             raise _problem(400, "bad-request", "Bad Request", f"{len(found)} messages, 1 to {MAX_MESSAGES} are allowed")
         if any(magic(to) is Magic.CREDIT for to, _ in found):
-            refused: list[Record] = [{"to": to, "ref": message.get("userSuppliedId")} for to, message in found]
+            refused: list[LogEntry] = [{"to": to, "ref": message.get("userSuppliedId")} for to, message in found]
             raise _problem(403, "insufficient-credits", "Insufficient Credits", "You need more credits", refused)
         answer = Answer(201, lambda results: results, [], values={"deduplication-id": repeat} if repeat else {})
         submission = f"2-{self.number():020d}"
@@ -82,7 +82,7 @@ class BulkSms(Fake):
 
     def _entry(self, to: str, message: dict[str, Any], submission: str, answer: Answer) -> dict[str, Any] | None:
         outcome = magic(to)
-        record: Record = {
+        record: LogEntry = {
             "to": to,
             "ref": message.get("userSuppliedId"),
             "text": message["body"],
@@ -158,6 +158,6 @@ def _fill(body: str, fields: list[Any]) -> str:
     return FIELD_MARK.sub(lambda mark: str(fields[int(mark[1])]) if int(mark[1]) < len(fields) else "", body)
 
 
-def _problem(status: int, kind: str, title: str, detail: str, refused: list[Record] | None = None) -> Refusal:
+def _problem(status: int, kind: str, title: str, detail: str, refused: list[LogEntry] | None = None) -> RefusedCall:
     document = {"type": ERRORS + kind, "title": title, "status": status, "detail": detail}
-    return Refusal(Answer(status, document, media="application/problem+json", refused=refused or []))
+    return RefusedCall(Answer(status, document, media="application/problem+json", refused=refused or []))

@@ -7,9 +7,9 @@ import time
 from typing import Any, Literal
 from xml.sax.saxutils import escape
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import E164, national
 
 MAX_MESSAGES = 100
@@ -30,7 +30,7 @@ REFUSED = {
 }
 
 
-class Options(Account, frozen=True, kw_only=True):
+class ExotelOptions(AccountKnobs, frozen=True, kw_only=True):
     """Where the sources conflict.
 
     Attributes:
@@ -54,7 +54,7 @@ class Exotel(Fake):
     name = "exotel"
     about = "Exotel SMS v1, single and bulk"
     paths = ("/v1/Accounts/demo/Sms/send.json", "/v1/Accounts/demo/Sms/bulksend.json")
-    options = Options
+    options = ExotelOptions
 
     @route("POST", r"/v1/Accounts/(?P<sid>[^/]+)/Sms/send(?P<suffix>\.json)?")
     def send(self, call: Call, sid: str, suffix: str | None) -> Answer:
@@ -88,7 +88,7 @@ class Exotel(Fake):
         records = [self._record(message, call.form, json=json) for _, message in sorted(messages.items())]
         return self._bulk(records, sid, json=json)
 
-    def _bulk(self, records: list[Record], sid: str, *, json: bool) -> Answer:
+    def _bulk(self, records: list[LogEntry], sid: str, *, json: bool) -> Answer:
         if len(records) > MAX_MESSAGES:
             raise _rest_exception(400, f"{len(records)} messages, at most {MAX_MESSAGES}", 34000, records, json=json)
         for outcome in (Magic.CREDIT, Magic.THROTTLED):
@@ -97,7 +97,7 @@ class Exotel(Fake):
                 raise _rest_exception(status, message, code, records, json=json)
         return self._answer(records, json=json, sid=sid, bulk=True)
 
-    def _answer(self, records: list[Record], *, json: bool, sid: str, bulk: bool) -> Answer:
+    def _answer(self, records: list[LogEntry], *, json: bool, sid: str, bulk: bool) -> Answer:
         answer = Answer(200, None, [], media="application/json" if json else "application/xml")
         results: list[Any] = []
         for record in records:
@@ -116,7 +116,7 @@ class Exotel(Fake):
         answer.document = _Document(json=json, bulk=bulk, wrapped=self.knobs.bulk_shape == "SMSMessages")
         return answer
 
-    def _message(self, record: Record, sid: str, *, blocked: bool) -> dict[str, Any]:
+    def _message(self, record: LogEntry, sid: str, *, blocked: bool) -> dict[str, Any]:
         code = 23005 if blocked else 21010
         now = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.now()))
         return {
@@ -144,7 +144,7 @@ class Exotel(Fake):
         if sid != self.knobs.account:
             raise _rest_exception(404, "Account not found", 34004, [], json=json)
 
-    def _record(self, message: dict[str, str], form: dict[str, str], *, json: bool) -> Record:
+    def _record(self, message: dict[str, str], form: dict[str, str], *, json: bool) -> LogEntry:
         """One message as it would be sent; the request's own fields stand in for what a message leaves out."""
         to, body, sender = message.get("To"), message.get("Body"), message.get("From") or form.get("From")
         for name, value in (("From", sender), ("To", to), ("Body", body)):
@@ -179,18 +179,18 @@ class _Document:
         return results
 
 
-def _refusal(outcome: Magic | None, records: list[Record]) -> tuple[int, str, int, list[Record]] | None:
+def _refusal(outcome: Magic | None, records: list[LogEntry]) -> tuple[int, str, int, list[LogEntry]] | None:
     return (*REFUSED[outcome], records) if outcome in REFUSED else None
 
 
-def _rest_exception(status: int, message: str, code: int, refused: list[Record], *, json: bool) -> Refusal:
+def _rest_exception(status: int, message: str, code: int, refused: list[LogEntry], *, json: bool) -> RefusedCall:
     fields = {"Status": status, "Message": message, "Code": code}
     headers = RETRY if status == 429 else {}
     if json:
-        return Refusal(Answer(status, {"RestException": fields}, headers=headers, refused=refused))
+        return RefusedCall(Answer(status, {"RestException": fields}, headers=headers, refused=refused))
     shown = {name: fields[name] for name in ("Status", "Message")}
     body = _xml(_element({"RestException": shown}))
-    return Refusal(Answer(status, body, media="application/xml", headers=headers, refused=refused))
+    return RefusedCall(Answer(status, body, media="application/xml", headers=headers, refused=refused))
 
 
 def _xml(inside: str) -> str:

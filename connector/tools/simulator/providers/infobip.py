@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import E164
 
 PENDING = (1, "PENDING", 26, "PENDING_ACCEPTED", "Message sent to next instance")
@@ -29,7 +29,7 @@ class Infobip(Fake):
     name = "infobip"
     about = "Infobip SMS v3 (and v2)"
     paths = ("/sms/3/messages", "/sms/2/text/advanced")
-    options = Account
+    options = AccountKnobs
 
     @route("POST", "/sms/(?P<version>3/messages|2/text/advanced)")
     def send(self, call: Call, version: str) -> Answer:
@@ -65,7 +65,7 @@ class Infobip(Fake):
         return answer
 
 
-def _records(document: Any, version: str) -> Iterator[Record]:
+def _records(document: Any, version: str) -> Iterator[LogEntry]:
     messages = document.get("messages") if isinstance(document, dict) else None
     if not isinstance(messages, list) or not messages:
         raise _error(400, "BAD_REQUEST", "messages: must not be empty")
@@ -85,6 +85,6 @@ def _records(document: Any, version: str) -> Iterator[Record]:
             yield {"to": to, "ref": destination.get("messageId"), "text": text}
 
 
-def _error(status: int, kind: str, text: str, refused: list[Record] | None = None) -> Refusal:
+def _error(status: int, kind: str, text: str, refused: list[LogEntry] | None = None) -> RefusedCall:
     document = {"requestError": {"serviceException": {"messageId": kind, "text": text}}}
-    return Refusal(Answer(status, document, refused=refused or []))
+    return RefusedCall(Answer(status, document, refused=refused or []))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import Knobs
 
@@ -18,7 +18,7 @@ REFUSED = {
 }
 
 
-class Options(Knobs, frozen=True, kw_only=True):
+class JsonBatchOptions(Knobs, frozen=True, kw_only=True):
     """`credentials`: `user:password` that HTTP Basic must carry; None checks nothing."""
 
     credentials: str | None = None
@@ -35,23 +35,23 @@ class JsonBatch(Fake):
     name = "json"
     about = "JSON batch: the seed's payload with msgs"
     paths = ("/send",)
-    options = Options
+    options = JsonBatchOptions
 
     @route("POST", "/send")
     def send(self, call: Call) -> Answer:
         if self.knobs.credentials is not None and ":".join(call.basic or ()) != self.knobs.credentials:
             refused = Answer(401, {"error": "wrong credentials"}, headers={"WWW-Authenticate": 'Basic realm="sms"'})
-            raise Refusal(refused)
+            raise RefusedCall(refused)
         document, messages = self._read(call)
         batch = f"b{self.number():x}"
         results: list[dict[str, Any]] = []
-        taken: list[Record] = []
-        refused_records: list[Record] = []
+        taken: list[LogEntry] = []
+        refused_records: list[LogEntry] = []
         for message in messages:
             to = message["to"]
             uid = message.get("uid")
             outcome = magic(to)
-            record: Record = {"to": to, "ref": uid, "text": message.get("variables")}
+            record: LogEntry = {"to": to, "ref": uid, "text": message.get("variables")}
             if code := REFUSED.get(outcome) if outcome else None:
                 record["code"] = code
                 refused_records.append(record)
@@ -75,16 +75,16 @@ class JsonBatch(Fake):
         try:
             document = call.json()
         except ValueError as error:
-            raise Refusal(Answer(400, {"error": f"not JSON: {error}"})) from error
+            raise RefusedCall(Answer(400, {"error": f"not JSON: {error}"})) from error
         messages = document.get("msgs") if isinstance(document, dict) else None
         if not isinstance(messages, list) or not messages:
-            raise Refusal(Answer(400, {"error": "msgs: expected a list with at least one message"}))
+            raise RefusedCall(Answer(400, {"error": "msgs: expected a list with at least one message"}))
         if len(messages) > MAX_RECORDS:
-            raise Refusal(Answer(413, {"error": f"msgs: {len(messages)} messages, at most {MAX_RECORDS}"}))
+            raise RefusedCall(Answer(413, {"error": f"msgs: {len(messages)} messages, at most {MAX_RECORDS}"}))
         for index, message in enumerate(messages):
             if not isinstance(message, dict) or not isinstance(message.get("to"), str) or not message["to"]:
-                raise Refusal(Answer(400, {"error": f"msgs[{index}].to: expected a phone number"}))
+                raise RefusedCall(Answer(400, {"error": f"msgs[{index}].to: expected a phone number"}))
         if any(magic(message["to"]) is Magic.CREDIT for message in messages):
-            refused: list[Record] = [{"to": message["to"], "ref": message.get("uid")} for message in messages]
-            raise Refusal(Answer(402, {"error": "insufficient credit"}, refused=refused))
+            refused: list[LogEntry] = [{"to": message["to"], "ref": message.get("uid")} for message in messages]
+            raise RefusedCall(Answer(402, {"error": "insufficient credit"}, refused=refused))
         return document, messages

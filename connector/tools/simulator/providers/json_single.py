@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import Knobs
 
@@ -23,7 +23,7 @@ REFUSED = {
 MAX_TOKENS = 10_000  # a client that asks for a token per message must not fill the memory
 
 
-class Options(Knobs, frozen=True, kw_only=True):
+class JsonSingleOptions(Knobs, frozen=True, kw_only=True):
     """The client's credentials, how many seconds a token lives, and the 5xx that `/token` alone answers, if any.
 
     With `token_turns` every other answer of `/token` is one of `WRONG`.
@@ -59,7 +59,7 @@ class JsonSingle(Fake):
     name = "single"
     about = "single JSON message, OAuth2 client credentials"
     paths = ("/send", "/token")
-    options = Options
+    options = JsonSingleOptions
 
     def __init__(self, *args: object, **names: object) -> None:
         super().__init__(*args, **names)  # type: ignore[arg-type]
@@ -98,10 +98,10 @@ class JsonSingle(Fake):
         try:
             message = call.json()
         except ValueError as error:
-            raise Refusal(Answer(400, _error("body", f"not JSON: {error}"))) from error
+            raise RefusedCall(Answer(400, _error("body", f"not JSON: {error}"))) from error
         if not isinstance(message, dict) or not isinstance(message.get("to"), str) or not message["to"]:
-            raise Refusal(Answer(400, _error("to", "expected a phone number")))
-        record: Record = {"to": message["to"], "ref": message.get("uid"), "text": message.get("variables")}
+            raise RefusedCall(Answer(400, _error("to", "expected a phone number")))
+        record: LogEntry = {"to": message["to"], "ref": message.get("uid"), "text": message.get("variables")}
         values = {key: value for key, value in message.items() if key not in {"to", "uid", "variables"}}
         outcome = magic(message["to"])
         if outcome in REFUSED:

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import INTERNATIONAL
 
 WHOLE = {
@@ -19,7 +19,7 @@ WHOLE = {
 MAX_REMEMBERED = 10_000
 
 
-class Options(Account, frozen=True, kw_only=True):
+class Msg91Options(AccountKnobs, frozen=True, kw_only=True):
     """What the documentation leaves open.
 
     Attributes:
@@ -41,7 +41,7 @@ class Msg91(Fake):
     name = "msg91"
     about = "MSG91 flow v5"
     paths = ("/api/v5/flow",)
-    options = Options
+    options = Msg91Options
 
     def __init__(self, *args: object, **names: object) -> None:
         super().__init__(*args, **names)  # type: ignore[arg-type]
@@ -52,7 +52,7 @@ class Msg91(Fake):
         key = call.headers.get("authkey")
         if not key:
             document = {"status": "fail", "hasError": True, "errors": "Unauthorized", "code": "401", "apiError": "201"}
-            raise Refusal(Answer(401, document))
+            raise RefusedCall(Answer(401, document))
         if key != self.knobs.secret:
             raise self._error(207, "Invalid authentication key")
         try:
@@ -81,7 +81,7 @@ class Msg91(Fake):
             raise self._error(101, "Missing mobile number")
         return recipients
 
-    def _record(self, recipient: Any) -> Record:
+    def _record(self, recipient: Any) -> LogEntry:
         mobiles = recipient.get("mobiles") if isinstance(recipient, dict) else None
         if not mobiles:
             raise self._error(101, "Missing mobile number")
@@ -102,6 +102,6 @@ class Msg91(Fake):
         self._recent[mark] = now
         return before is not None and now - before < self.knobs.repeat_seconds
 
-    def _error(self, code: int, message: str, refused: list[Record] | None = None) -> Refusal:
+    def _error(self, code: int, message: str, refused: list[LogEntry] | None = None) -> RefusedCall:
         document = {"type": "error", "message": message, "code": str(code)}
-        return Refusal(Answer(self.knobs.error_status, document, refused=refused or []))
+        return RefusedCall(Answer(self.knobs.error_status, document, refused=refused or []))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from connector.tools.simulator.call import Answer, Call, Record
+from connector.tools.simulator.call import Answer, Call, LogEntry
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import INDIAN
 
 
-class Options(Account, frozen=True, kw_only=True):
+class NimbusOptions(AccountKnobs, frozen=True, kw_only=True):
     """`plain`: accounts that answer the bare job id instead of JSON."""
 
     plain: bool = False
@@ -24,7 +24,7 @@ class Nimbus(Fake):
     name = "nimbus"
     about = "Nimbus IT, pushsms"
     paths = ("/api/pushsms",)
-    options = Options
+    options = NimbusOptions
 
     @route("GET", "/api/pushsms")
     def push(self, call: Call) -> Answer:
@@ -34,7 +34,7 @@ class Nimbus(Fake):
         for name in ("sender", "mobile", "text"):
             if not query.get(name):
                 return _error("402", f"{name.upper()} MISSING")
-        records: list[Record] = [{"to": phone, "text": query["text"]} for phone in query["mobile"].split(",")]
+        records: list[LogEntry] = [{"to": phone, "text": query["text"]} for phone in query["mobile"].split(",")]
         if any(magic(record["to"]) is Magic.CREDIT for record in records):
             return _error("403", "INSUFFICIENT CREDIT", records)
         good = [
@@ -53,5 +53,5 @@ class Nimbus(Fake):
         return Answer(200, document, taken=good, refused=refused, values=values)
 
 
-def _error(code: str, text: str, refused: list[Record] | None = None) -> Answer:
+def _error(code: str, text: str, refused: list[LogEntry] | None = None) -> Answer:
     return Answer(200, {"STATUS": "ERROR", "RESPONSE": {"CODE": code, "INFO": text}}, refused=refused or [])

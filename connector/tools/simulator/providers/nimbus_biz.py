@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from connector.tools.simulator.call import Answer, Call, Record
+from connector.tools.simulator.call import Answer, Call, LogEntry
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 
 MAX_NUMBERS = {"SendSingleApi": 1, "SendMultipleApi": 5000, "SendBulkApi": 5000}
 BARE = re.compile(r"[6-9][0-9]{9}")
@@ -22,7 +22,7 @@ class NimbusBiz(Fake):
     name = "nimbus-biz"
     about = "Nimbus IT, SmsApi"
     paths = ("/api/SmsApi/SendSingleApi", "/api/SmsApi/SendMultipleApi", "/api/SmsApi/SendBulkApi")
-    options = Account
+    options = AccountKnobs
 
     @route("GET", "/api/SmsApi/(?P<kind>SendSingleApi|SendMultipleApi)")
     @route("POST", "/api/SmsApi/(?P<kind>SendBulkApi)")
@@ -34,7 +34,7 @@ class NimbusBiz(Fake):
         for name in ("SenderID", "Phno", "Msg"):
             if not pairs.get(name):
                 return _warning(f"{name} is required!")
-        records: list[Record] = [{"to": phone, "text": pairs["Msg"]} for phone in pairs["Phno"].split(",")]
+        records: list[LogEntry] = [{"to": phone, "text": pairs["Msg"]} for phone in pairs["Phno"].split(",")]
         if len(records) > MAX_NUMBERS[kind]:
             return _warning(f"Maximum {MAX_NUMBERS[kind]} numbers allowed!", records)
         if any(magic(record["to"]) is Magic.CREDIT for record in records):
@@ -53,5 +53,5 @@ class NimbusBiz(Fake):
         return Answer(200, document, taken=good, refused=refused, values=values)
 
 
-def _warning(text: str, refused: list[Record] | None = None) -> Answer:
+def _warning(text: str, refused: list[LogEntry] | None = None) -> Answer:
     return Answer(200, {"Response": {"Message": text}, "Status": "WARNING"}, refused=refused or [])

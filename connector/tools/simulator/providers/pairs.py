@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, Record
+from connector.tools.simulator.call import Answer, Call, LogEntry
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import Knobs
 
@@ -18,7 +18,7 @@ REFUSED = {
 }
 
 
-class Options(Knobs, frozen=True, kw_only=True):
+class PairsOptions(Knobs, frozen=True, kw_only=True):
     """`key`: what the parameter `key` must be; None checks nothing."""
 
     key: str | None = None
@@ -34,7 +34,7 @@ class Pairs(Fake):
     name = "pairs"
     about = "key-value pairs: GET query or POST form"
     paths = ("/send",)
-    options = Options
+    options = PairsOptions
 
     @route("GET|POST", "/send")
     def send(self, call: Call) -> Answer:
@@ -47,7 +47,7 @@ class Pairs(Fake):
         phones = pairs["to"].split(",")
         if len(phones) > MAX_NUMBERS:
             return _error(3, f"{len(phones)} numbers, at most {MAX_NUMBERS}")
-        records: list[Record] = [{"to": phone, "ref": pairs.get("ref"), "text": pairs["text"]} for phone in phones]
+        records: list[LogEntry] = [{"to": phone, "ref": pairs.get("ref"), "text": pairs["text"]} for phone in phones]
         if any(magic(phone) is Magic.CREDIT for phone in phones):
             return _error(7, "no credit", records)
         answer = Answer(200, lambda results: {"status": "ok", "messages": results}, [])
@@ -68,5 +68,5 @@ class Pairs(Fake):
         return answer
 
 
-def _error(code: int, message: str, refused: list[Record] | None = None) -> Answer:
+def _error(code: int, message: str, refused: list[LogEntry] | None = None) -> Answer:
     return Answer(200, {"status": "error", "code": code, "message": message}, refused=refused or [])

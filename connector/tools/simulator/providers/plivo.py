@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal, digits
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall, digits
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import E164
 
 MAX_NUMBERS = 1000
@@ -22,7 +22,7 @@ class Plivo(Fake):
     name = "plivo"
     about = "Plivo messages v1"
     paths = ("/v1/Account/demo/Message/",)
-    options = Account
+    options = AccountKnobs
 
     @route("POST", "/v1/Account/(?P<account>[^/]+)/Message/")
     def send(self, call: Call, account: str) -> Answer:
@@ -39,13 +39,13 @@ class Plivo(Fake):
         numbers = list({digits(number) or number: number for number in fields["dst"].split("<")}.values())
         if len(numbers) > MAX_NUMBERS:
             raise self._error(400, f"{len(numbers)} destinations, at most {MAX_NUMBERS}")
-        records: list[Record] = [{"to": number, "text": fields["text"]} for number in numbers]
+        records: list[LogEntry] = [{"to": number, "text": fields["text"]} for number in numbers]
         for outcome, status, text in ((Magic.THROTTLED, 429, "rate limit exceeded"), (Magic.CREDIT, 402, "no credit")):
             if any(magic(number) is outcome for number in numbers):
                 raise self._error(status, text, records)
         return self._answer(records, fields)
 
-    def _answer(self, records: list[Record], fields: dict[str, Any]) -> Answer:
+    def _answer(self, records: list[LogEntry], fields: dict[str, Any]) -> Answer:
         invalid = [
             record for record in records if not E164.fullmatch(record["to"]) or magic(record["to"]) is Magic.INVALID
         ]
@@ -79,5 +79,5 @@ class Plivo(Fake):
             raise self._error(400, "invalid JSON: expected an object")
         return document
 
-    def _error(self, status: int, text: str, refused: list[Record] | None = None) -> Refusal:
-        return Refusal(Answer(status, {"api_id": self.uuid(), "error": text}, refused=refused or []))
+    def _error(self, status: int, text: str, refused: list[LogEntry] | None = None) -> RefusedCall:
+        return RefusedCall(Answer(status, {"api_id": self.uuid(), "error": text}, refused=refused or []))

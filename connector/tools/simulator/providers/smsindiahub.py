@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import INDIAN
 
 MAX_GET_NUMBERS = 100
@@ -24,7 +24,7 @@ TEXTS = {
 WHOLE = {Magic.CREDIT: "021", Magic.TEMPORARY: "006", Magic.PERMANENT: "024"}
 
 
-class Options(Account, frozen=True, kw_only=True):
+class SmsIndiaHubOptions(AccountKnobs, frozen=True, kw_only=True):
     """Quirks.
 
     Attributes:
@@ -46,7 +46,7 @@ class SmsIndiaHub(Fake):
     name = "smsindiahub"
     about = "SMSINDIAHUB, mt/SendSMS"
     paths = ("/api/mt/SendSMS",)
-    options = Options
+    options = SmsIndiaHubOptions
 
     @route("GET", "/api/mt/SendSMS")
     def send_query(self, call: Call) -> Answer:
@@ -81,7 +81,7 @@ class SmsIndiaHub(Fake):
         self._authenticate(account)
         if not account.get("SenderId"):
             raise self._error("003")
-        records: list[Record] = []
+        records: list[LogEntry] = []
         for message in messages:
             if not message.get("Text"):
                 raise self._error("004")
@@ -127,9 +127,9 @@ class SmsIndiaHub(Fake):
     def _redirect(self) -> None:
         if self.knobs.redirect:
             location = {"Location": "https://cloud.smsindiahub.in/api/mt/SendSMS"}
-            raise Refusal(Answer(301, "", media="text/html", headers=location))
+            raise RefusedCall(Answer(301, "", media="text/html", headers=location))
 
-    def _error(self, code: str, text: str = "", refused: list[Record] | None = None) -> Refusal:
+    def _error(self, code: str, text: str = "", refused: list[LogEntry] | None = None) -> RefusedCall:
         shown = code if self.knobs.padded else code.lstrip("0")
         document = {"ErrorCode": shown, "ErrorMessage": text or TEXTS[code], "JobId": None, "MessageData": None}
-        return Refusal(Answer(200, document, refused=refused or []))
+        return RefusedCall(Answer(200, document, refused=refused or []))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.providers.smsindiahub import TEXTS, WHOLE
 from connector.tools.simulator.texts import INDIAN, split_parts
 
 
-class Options(Account, frozen=True, kw_only=True):
+class SmsIndiaHubLegacyOptions(AccountKnobs, frozen=True, kw_only=True):
     """`plain_errors`: errors as text (`Failed#Invalid Login`) instead of JSON; both are seen."""
 
     plain_errors: bool = False
@@ -26,7 +26,7 @@ class SmsIndiaHubLegacy(Fake):
     name = "smsindiahub-legacy"
     about = "SMSINDIAHUB, vendorsms/pushsms.aspx"
     paths = ("/vendorsms/pushsms.aspx",)
-    options = Options
+    options = SmsIndiaHubLegacyOptions
 
     @route("GET|POST", r"/vendorsms/pushsms\.aspx")
     def push(self, call: Call) -> Answer:
@@ -39,7 +39,7 @@ class SmsIndiaHubLegacy(Fake):
         for name, code in (("sid", "003"), ("msg", "004"), ("msisdn", "013"), ("fl", "023"), ("gwid", "023")):
             if not pairs.get(name):
                 raise self._error(code)
-        records: list[Record] = [{"to": number, "text": pairs["msg"]} for number in pairs["msisdn"].split(",")]
+        records: list[LogEntry] = [{"to": number, "text": pairs["msg"]} for number in pairs["msisdn"].split(",")]
         for outcome, code in WHOLE.items():
             if any(magic(record["to"]) is outcome for record in records):
                 raise self._error(code, records)
@@ -68,8 +68,8 @@ class SmsIndiaHubLegacy(Fake):
             values={name: pairs[name] for name in ("sid", "fl", "gwid")},
         )
 
-    def _error(self, code: str, refused: list[Record] | None = None) -> Refusal:
+    def _error(self, code: str, refused: list[LogEntry] | None = None) -> RefusedCall:
         if self.knobs.plain_errors:
-            return Refusal(Answer(200, f"Failed#{TEXTS[code]}", media="text/plain", refused=refused or []))
+            return RefusedCall(Answer(200, f"Failed#{TEXTS[code]}", media="text/plain", refused=refused or []))
         document = {"ErrorCode": code, "ErrorMessage": TEXTS[code], "JobId": None, "MessageData": None}
-        return Refusal(Answer(200, document, refused=refused or []))
+        return RefusedCall(Answer(200, document, refused=refused or []))

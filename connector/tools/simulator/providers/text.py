@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector.tools.simulator.call import Answer, Call, Record
+from connector.tools.simulator.call import Answer, Call, LogEntry
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 
 REFUSED = {
@@ -14,7 +14,7 @@ REFUSED = {
 }
 
 
-class Text(Fake):
+class TextProvider(Fake):
     """GET or POST /send `to` (comma between), `text`, optional `ref`: 200 text/plain, a line per number.
 
     `success | 919812345678 | 3562707498794989059` or `error | 105 | invalid number | 919812345678`;
@@ -34,7 +34,7 @@ class Text(Fake):
         answer = Answer(200, "\n".join, [], media="text/plain; charset=utf-8")
         lines: list[str] = []
         for phone in pairs["to"].split(","):
-            record: Record = {"to": phone, "ref": pairs.get("ref"), "text": pairs["text"]}
+            record: LogEntry = {"to": phone, "ref": pairs.get("ref"), "text": pairs["text"]}
             outcome = magic(phone)
             if outcome in REFUSED:
                 code, reason = REFUSED[outcome]

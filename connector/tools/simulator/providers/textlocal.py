@@ -7,9 +7,9 @@ from urllib.parse import unquote
 
 import orjson
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import INTERNATIONAL, split_parts
 
 NIGHT = (192, "Messages can only be sent between 9am to 9pm as restricted by TRAI NCCP regulation")
@@ -20,7 +20,7 @@ NOT_SENT = {
 }
 
 
-class Options(Account, frozen=True, kw_only=True):
+class TextlocalOptions(AccountKnobs, frozen=True, kw_only=True):
     """`night`: every request is refused with 192, as between 9pm and 9am."""
 
     night: bool = False
@@ -37,7 +37,7 @@ class Textlocal(Fake):
     name = "textlocal"
     about = "Textlocal send and bulk_json"
     paths = ("/send/", "/bulk_json/")
-    options = Options
+    options = TextlocalOptions
 
     @route("GET|POST", "/send/")
     def send(self, call: Call) -> Answer:
@@ -47,7 +47,7 @@ class Textlocal(Fake):
             raise _failure(4, "No recipients specified")
         if not pairs.get("message"):
             raise _failure(5, "No message content")
-        records: list[Record] = [{"to": n.strip(), "text": pairs["message"]} for n in pairs["numbers"].split(",")]
+        records: list[LogEntry] = [{"to": n.strip(), "text": pairs["message"]} for n in pairs["numbers"].split(",")]
         self._check_whole(records)
         good, bad = _sort(records)
         if not good:
@@ -104,7 +104,7 @@ class Textlocal(Fake):
             raise _failure(4, "No recipients specified")
         return data
 
-    def _batch(self, records: list[Record], sender: str, text: str, given: dict[str, Any]) -> dict[str, Any]:
+    def _batch(self, records: list[LogEntry], sender: str, text: str, given: dict[str, Any]) -> dict[str, Any]:
         for record in records:
             record["id"] = str(self.number())
         parts = len(split_parts(text))
@@ -128,7 +128,7 @@ class Textlocal(Fake):
         if pairs.get("apikey") != self.knobs.secret and user != (self.knobs.account, self.knobs.secret):
             raise _failure(3, "Invalid login details")
 
-    def _check_whole(self, records: list[Record]) -> None:
+    def _check_whole(self, records: list[LogEntry]) -> None:
         outcomes = {magic(record["to"]) for record in records}
         if Magic.CREDIT in outcomes:
             raise _failure(7, "Insufficient credits", records)
@@ -136,7 +136,7 @@ class Textlocal(Fake):
             raise _failure(*NIGHT, records)
 
 
-def _record(message: Any) -> Record:
+def _record(message: Any) -> LogEntry:
     """One entry of `messages`; its text is encoded once more inside the JSON."""
     fields = message if isinstance(message, dict) else {}
     number, text = fields.get("number"), fields.get("text")
@@ -147,10 +147,10 @@ def _record(message: Any) -> Record:
     return {"to": str(number), "text": unquote(text)}
 
 
-def _sort(records: list[Record]) -> tuple[list[Record], list[Record]]:
+def _sort(records: list[LogEntry]) -> tuple[list[LogEntry], list[LogEntry]]:
     """Those that are sent, and those that are not, with the reason."""
-    good: list[Record] = []
-    bad: list[Record] = []
+    good: list[LogEntry] = []
+    bad: list[LogEntry] = []
     for record in records:
         outcome = magic(record["to"])
         if outcome in NOT_SENT:
@@ -162,9 +162,9 @@ def _sort(records: list[Record]) -> tuple[list[Record], list[Record]]:
 
 
 def _failure(
-    code: int, text: str, refused: list[Record] | None = None, warning: dict[str, Any] | None = None
-) -> Refusal:
+    code: int, text: str, refused: list[LogEntry] | None = None, warning: dict[str, Any] | None = None
+) -> RefusedCall:
     document: dict[str, Any] = {"errors": [{"code": code, "message": text}], "status": "failure"}
     if warning:
         document["warnings"] = [warning]
-    return Refusal(Answer(200, document, refused=refused or []))
+    return RefusedCall(Answer(200, document, refused=refused or []))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from email.utils import formatdate
 
-from connector.tools.simulator.call import Answer, Call, Record, Refusal
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import E164, split_parts
 
 MAX_BODY = 1600
@@ -33,7 +33,7 @@ class Twilio(Fake):
     name = "twilio"
     about = "Twilio Messages"
     paths = ("/2010-04-01/Accounts/demo/Messages.json",)
-    options = Account
+    options = AccountKnobs
 
     @route("POST", r"/2010-04-01/Accounts/(?P<account>[^/]+)/Messages\.json")
     def send(self, call: Call, account: str) -> Answer:
@@ -47,7 +47,7 @@ class Twilio(Fake):
             raise _error(400, 21603, "A 'From' phone number is required.")
         if not body:
             raise _error(400, 21602, "Message body is required.")
-        record: Record = {"to": to, "text": body}
+        record: LogEntry = {"to": to, "text": body}
         if len(body) > MAX_BODY:
             raise _error(400, 21617, f"The concatenated message body exceeds the {MAX_BODY} character limit.", record)
         if not to.startswith("+") or not E164.fullmatch(to):
@@ -81,7 +81,7 @@ class Twilio(Fake):
         return Answer(201, document, taken=[record])
 
 
-def _error(status: int, code: int, text: str, record: Record | None = None) -> Refusal:
+def _error(status: int, code: int, text: str, record: LogEntry | None = None) -> RefusedCall:
     more = f"https://www.twilio.com/docs/errors/{code}"
     document = {"code": code, "message": text, "more_info": more, "status": status}
-    return Refusal(Answer(status, document, refused=[{**record, "code": code}] if record else []))
+    return RefusedCall(Answer(status, document, refused=[{**record, "code": code}] if record else []))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, Record
+from connector.tools.simulator.call import Answer, Call, LogEntry
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.knobs import Account
+from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.texts import INTERNATIONAL, split_parts
 
 REFUSED = {
@@ -29,7 +29,7 @@ class Vonage(Fake):
     name = "vonage"
     about = "Vonage SMS"
     paths = ("/sms/json",)
-    options = Account
+    options = AccountKnobs
 
     @route("POST", "/sms/json")
     def send(self, call: Call) -> Answer:
@@ -43,7 +43,7 @@ class Vonage(Fake):
         if given != (self.knobs.account, self.knobs.secret):
             return _one("4", "Bad Credentials")
         to, text = str(fields["to"]), str(fields["text"])
-        record: Record = {"to": to, "ref": fields.get("client-ref"), "text": text}
+        record: LogEntry = {"to": to, "ref": fields.get("client-ref"), "text": text}
         outcome = magic(to)
         if outcome in REFUSED or not INTERNATIONAL.fullmatch(to):
             return _one(*REFUSED.get(outcome or Magic.INVALID, REFUSED[Magic.INVALID]), record)
@@ -78,7 +78,7 @@ def _document(results: list[Any]) -> dict[str, Any]:
     return {"message-count": str(len(results)), "messages": results}
 
 
-def _one(status: str, text: str, record: Record | None = None) -> Answer:
+def _one(status: str, text: str, record: LogEntry | None = None) -> Answer:
     entry = {"status": status, "error-text": text}
     if record:
         entry = {"to": record["to"], **entry}
