@@ -18,7 +18,7 @@ from connector.clock import ManualClock
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.delivery.limits.backoff import Backoff
-from connector.delivery.outcomes.settlement import Settler
+from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
 from connector.delivery.route import compile_routes
@@ -26,11 +26,11 @@ from connector.kafka.batches import RecordFields, fill
 from connector.model import Batch, Message, Outcome, Reply, Result
 from connector.request.renderer import compile_operation
 from connector.response.reply_reader import compile_response
-from connector.stream.control.table import Control, decode_messages
+from connector.stream.control.table import ControlTable, decode_messages
 from connector.stream.output.uniform_records import records
 from connector.stream.partitions.formats import SETTLES, settled_place, settles
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from tests.integration.pipeline import BATCHED
 
@@ -67,27 +67,33 @@ def measure(folder: Path) -> Iterator[Figure]:
     reading = reader.read(reply, messages, batch, 0.0)
     assert reading.whole is None
 
-    origin, now = Partition("sms.messages", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(BATCH)), datetime.now(UTC)
+    origin, now = (
+        Partition("sms.messages", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(BATCH)),
+        datetime.now(UTC),
+    )
     items = [Item(value, origin, number, None, now, None) for number, value in enumerate(raw)]
     attempt = Attempt(Part((), items), compile_routes(definition)[0], items, messages, request, batch, 0.0)
-    settler = Settler(definition, backoff=Backoff(definition.retry, lambda: 0.5), clock=ManualClock(), dry_run=False)
-    results = settler.replied(attempt, 200, reading.outcomes, None).alike
+    outcome_handler = OutcomeHandler(
+        definition, backoff=Backoff(definition.retry, lambda: 0.5), clock=ManualClock(), dry_run=False
+    )
+    results = outcome_handler.replied(attempt, 200, reading.outcomes, None).uniform_results
     assert results is not None
     assert len(results) == BATCH
     each, apart = list(results), list(reading.outcomes)
 
-    control = Control(ManualClock(), most=1, topic="")
+    control = ControlTable(ManualClock(), most=1, topic="")
     yield Figure("decode and check the event", _best(lambda: decode_messages(items)))
     yield Figure("decode it again for its request", _best(lambda: control.waiting(items)))
     yield Figure("batch key", _best(lambda: renderer.batch_keys(messages)))
     yield Figure(f"render ({BATCH:,} per request)", _best(lambda: renderer.render(messages, batch)), 2.0)
     yield Figure(f"read the reply ({BATCH:,} entries)", _best(lambda: reader.read(reply, messages, batch, 0.0)), 2.0)
-    yield Figure("settle the reply", _best(lambda: settler.replied(attempt, 200, reading.outcomes, None)))
+    yield Figure("settle the reply", _best(lambda: outcome_handler.replied(attempt, 200, reading.outcomes, None)))
     yield Figure(
         "encode the results, keys and headers", _best(lambda: [list(it) for _, _, it in records(results, encode) or ()])
     )
     yield Figure(
-        "settle and encode one by one (where they differ)", _best(lambda: _apart(settler, attempt, apart, encode))
+        "settle and encode one by one (where they differ)",
+        _best(lambda: _apart(outcome_handler, attempt, apart, encode)),
     )
     yield from _bookkeeping([encode(result) for result in each])
     for part, work in reading_batches.measure(raw):
@@ -95,14 +101,14 @@ def measure(folder: Path) -> Iterator[Figure]:
 
 
 def _apart(
-    settler: Settler, attempt: Attempt, outcomes: Sequence[Outcome], encode: Callable[[Result], bytes]
+    outcome_handler: OutcomeHandler, attempt: Attempt, outcomes: Sequence[Outcome], encode: Callable[[Result], bytes]
 ) -> list[bytes]:
-    return [encode(result) for result in settler.replied(attempt, 200, outcomes, None).results]
+    return [encode(result) for result in outcome_handler.replied(attempt, 200, outcomes, None).results]
 
 
 def _bookkeeping(values: Sequence[bytes]) -> Iterator[Figure]:
     """What the guarantees cost: headers, ledger, reading results back."""
-    ledger, offsets = Ledger(0), Offsets(10 * BATCH)
+    ledger, offsets = Ledger(0), OffsetSet(10 * BATCH)
     headers = [[(SETTLES, settles("sms.messages", 0, number))] for number in range(BATCH)]
 
     def append() -> None:

@@ -189,7 +189,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     rule: str = ""
 
 
-class AlikeOutcomes(Sequence[Outcome]):
+class UniformOutcomes(Sequence[Outcome]):
     """Outcomes that differ in the provider's id alone, as nearly always in a batch: each is made when it is asked for.
 
     Attributes:

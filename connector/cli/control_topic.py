@@ -16,13 +16,13 @@ from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.produce import open_producer
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
-from connector.stream.control.table import Control
-from connector.stream.control.topic_reader import ControlReader, missing
+from connector.stream.control.table import ControlTable
+from connector.stream.control.topic_reader import ControlTopicReader, missing
 
 ControlRecord = tuple[bytes, bytes | None]
 
 
-def read(settings: Settings) -> Control:
+def read(settings: Settings) -> ControlTable:
     """What the control topic says now."""
     return asyncio.run(_read(settings))
 
@@ -37,10 +37,10 @@ def definitions(settings: Settings) -> dict[str, Definition]:
     return load_all(settings.providers, Environment.placeholders())
 
 
-async def _read(settings: Settings) -> Control:
+async def _read(settings: Settings) -> ControlTable:
     topic = settings.topics.control
-    control = Control(SystemClock(), most=settings.memory.control, topic=topic)
-    reader = ControlReader(
+    control = ControlTable(SystemClock(), most=settings.memory.control, topic=topic)
+    reader = ControlTopicReader(
         clients.connect(settings.kafka).options(), topic=topic, apply=control.apply, skipped=Skipped(tell=False)
     )
     async with open_admin(settings) as admin:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeVar, get_args
 
-from connector.delivery.uniform_results import AlikeResults
+from connector.delivery.uniform_results import UniformResults
 from connector.errors import Phase, RequestError
 from connector.model import Outcome, Result, Status, Then
 
@@ -129,7 +129,7 @@ class LaneCounts:
 
     def ended(self, results: Sequence[Result]) -> None:
         """These messages have their results."""
-        if isinstance(results, AlikeResults):
+        if isinstance(results, UniformResults):
             self.settled[results.shared.status.value] += len(results)
             return
         for status, number in tally([result.status for result in results]):

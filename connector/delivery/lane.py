@@ -1,8 +1,8 @@
 """One provider's way out: messages wait in windows, free request slots pull them, every message ends in one result.
 
 The way of a message: `offer` files it → a free slot takes its window (`Departures`) → it is decoded and rendered with
-the others (`Preparation`) → the request is under way (`Flights`) → its outcomes are settled (`Custody`): final results
-go out at once, the rest goes back to the windows, waits for its time, or is handed to `park` when that is long.
+the others (`RequestBuilder`) → the request is under way (`InFlight`) → its outcomes are settled (`OpenMessages`): final
+results go out at once, the rest goes back to the windows, waits for its time, or is handed to `park` when that is long.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from connector.delivery.http.tracing import RequestTracing
 from connector.delivery.http.transport import Transport
 from connector.delivery.limits.account import Account
 from connector.delivery.limits.backoff import Backoff
-from connector.delivery.limits.flow_control import Gate
+from connector.delivery.limits.flow_control import FlowControl
 from connector.delivery.limits.lane_settings import LaneSettings
 from connector.delivery.limits.lane_status import LaneStatus
 from connector.delivery.limits.passage import Open, Passage
-from connector.delivery.outcomes.internal_faults import Faults
-from connector.delivery.outcomes.open_messages import Custody, Park, Settle
-from connector.delivery.outcomes.settlement import Settler
+from connector.delivery.outcomes.internal_faults import InternalFaults
+from connector.delivery.outcomes.open_messages import OpenMessages, Park, Settle
+from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.backlog import Backlog
-from connector.delivery.queue.expiry import Dismissal
-from connector.delivery.queue.fragmentation import Apart, apart
+from connector.delivery.queue.expiry import Expiry
+from connector.delivery.queue.fragmentation import Fragmentation, fragmentation
 from connector.delivery.queue.item import Item
 from connector.delivery.queue.windows import WindowKey
 from connector.delivery.route import Route, compile_routes
 from connector.delivery.sending.departures import NAP_SECONDS, Departures
-from connector.delivery.sending.in_flight import BeforeSend, Flights
+from connector.delivery.sending.in_flight import BeforeSend, InFlight
 from connector.delivery.sending.reading_turns import SlowReadings
-from connector.delivery.sending.request_builder import Preparation, Router
+from connector.delivery.sending.request_builder import RequestBuilder, Router
 from connector.errors import MessageError, StreamError
 from connector.model import Message
 
@@ -96,60 +96,67 @@ class Lane:
         self._settings = settings
         self._routes = compile_routes(definition) if routes is None else routes
         backoff = Backoff(definition.retry, uniform)
-        self._settler = Settler(definition, backoff=backoff, clock=clock, dry_run=settings.dry_run)
+        self._outcome_handler = OutcomeHandler(definition, backoff=backoff, clock=clock, dry_run=settings.dry_run)
         account = account or Account(definition, settings.breaker, clock.monotonic(), uniform)
         sizes = [route.renderer.min_records for route in self._routes]
-        self._gate = Gate(definition, account, clock=clock, backoff=backoff, counts=self.counts, sizes=sizes)
-        self._faults = Faults(
+        self._flow_control = FlowControl(
+            definition, account, clock=clock, backoff=backoff, counts=self.counts, sizes=sizes
+        )
+        self._faults = InternalFaults(
             self.name,
-            self._gate,
-            self._settler,
+            self._flow_control,
+            self._outcome_handler,
             counts=self.counts,
             attempts=definition.retry.attempts,
             clock=clock,
             dry_run=settings.dry_run,
         )
         self._router = Router(definition.name, self._routes)
-        self._preparation = Preparation(
-            self._routes, self._router, decode=decode, settler=self._settler, counts=self.counts, clock=clock
+        self._request_builder = RequestBuilder(
+            self._routes,
+            self._router,
+            decode=decode,
+            outcome_handler=self._outcome_handler,
+            counts=self.counts,
+            clock=clock,
         )
         self._backlog = Backlog([settings.shape(route) for route in self._routes], settings.wait_max)
-        self._dismissal = Dismissal(self._backlog, clock)
-        self._custody = Custody(
+        self._expiry = Expiry(self._backlog, clock)
+        self._open_messages = OpenMessages(
             self._backlog,
-            self._dismissal,
+            self._expiry,
             settle=settle,
             park=park,
             park_after=settings.park_after,
             counts=self.counts,
             clock=clock,
         )
-        self._flights = Flights(
+        self._in_flight = InFlight(
             self.name,
             transport,
             before_send=before_send,
-            gate=self._gate,
-            settler=self._settler,
+            flow_control=self._flow_control,
+            outcome_handler=self._outcome_handler,
             faults=self._faults,
-            settle=self._custody.settle,
+            settle=self._open_messages.settle,
             counts=self.counts,
             clock=clock,
             slow_readings=slow_readings,
             tracing=tracing,
             dry_run=settings.dry_run,
-            grounded=self.rest,
-            landed=self.wake,
+            on_refused=self.rest,
+            on_finished=self.wake,
         )
         self._awake = asyncio.Event()
         self._departures = Departures(
             self.name,
             backlog=self._backlog,
-            dismissal=self._dismissal,
-            preparation=self._preparation,
-            settler=self._settler,
-            custody=self._custody,
-            flights=self._flights,
-            gate=self._gate,
+            expiry=self._expiry,
+            request_builder=self._request_builder,
+            outcome_handler=self._outcome_handler,
+            open_messages=self._open_messages,
+            in_flight=self._in_flight,
+            flow_control=self._flow_control,
             faults=self._faults,
             counts=self.counts,
             clock=clock,
@@ -171,7 +178,7 @@ class Lane:
             MessageError: no operation fits it, or its batch cannot be determined; it is not taken.
         """
         key, empty = self._router.key(message, item.priority), not self._backlog.windows
-        self._custody.add(key, item)
+        self._open_messages.add(key, item)
         self._offered(empty)
 
     def offer_all(self, items: Sequence[Item], messages: Sequence[Message]) -> bool:
@@ -180,7 +187,7 @@ class Lane:
         if keys is None:
             return False
         empty = not self._backlog.windows
-        self._custody.extend(keys, items)
+        self._open_messages.extend(keys, items)
         self._offered(empty)
         return True
 
@@ -196,12 +203,12 @@ class Lane:
     @property
     def open_count(self) -> int:
         """Messages offered and neither settled, parked nor handed back."""
-        return self._custody.count
+        return self._open_messages.count
 
     @property
     def open_bytes(self) -> int:
         """Bytes of their events."""
-        return self._custody.bytes
+        return self._open_messages.bytes
 
     @property
     def windows(self) -> int:
@@ -211,17 +218,17 @@ class Lane:
     @property
     def requests(self) -> int:
         """Requests under way."""
-        return len(self._flights)
+        return len(self._in_flight)
 
     @property
     def waiting(self) -> bool:
         """True while it deliberately sends nothing: no messages, or limits, breaker, hours or retries say later."""
-        return not self._flights and self._delay > 0
+        return not self._in_flight and self._delay > 0
 
     @property
     def refusing(self) -> bool:
         """True while nothing is sent for reasons of the provider: it is paused, or its breaker waits."""
-        return self._departures.paused or self._gate.account.breaker.delay(self._clock.monotonic()) > 0
+        return self._departures.paused or self._flow_control.account.breaker.delay(self._clock.monotonic()) > 0
 
     def takes(self, message: Message) -> bool:
         """Whether `offer` would take it."""
@@ -240,13 +247,13 @@ class Lane:
         if self._departures.paused:
             return math.inf
         now = self._clock.monotonic()
-        held = self._gate.delay(1, now)
+        held = self._flow_control.delay(1, now)
         messages = self.open_count if ahead is None else ahead
-        return held if math.isinf(held) else max(held, self._custody.pace.seconds(messages, now))
+        return held if math.isinf(held) else max(held, self._open_messages.pace.seconds(messages, now))
 
     def share(self, fraction: float) -> None:
         """Take part in the provider's limits and slots with this fraction: that of the partitions this worker owns."""
-        self._gate.share(fraction)
+        self._flow_control.share(fraction)
 
     # ---- control ----------------------------------------------------------------------------------------------------
 
@@ -262,7 +269,7 @@ class Lane:
 
     def probe(self) -> None:
         """An operator says that the provider works again: it is asked at once, if its breaker is open."""
-        self._gate.probe_now()
+        self._flow_control.probe_now()
         self.wake()
 
     def hold(self, campaign: str | None) -> None:
@@ -272,13 +279,13 @@ class Lane:
     def cancel(self, campaign: str | None) -> None:
         """Let every message of a campaign end `cancelled`, also those that come; not what is under way."""
         self._backlog.unhold(campaign)
-        self._dismissal.cancel(campaign)
+        self._expiry.cancel(campaign)
         self.wake()
 
     def release(self, campaign: str | None) -> None:
         """End `hold` or `cancel`."""
         self._backlog.unhold(campaign)
-        self._dismissal.uncancel(campaign)
+        self._expiry.uncancel(campaign)
         self.wake()
 
     @property
@@ -296,28 +303,28 @@ class Lane:
             sealed: also requests that were to be repeated as they were.
             only_delayed: only those that wait for their time to be sent again.
         """
-        return self._custody.evict(wanted, sealed=sealed, only_delayed=only_delayed)
+        return self._open_messages.evict(wanted, sealed=sealed, only_delayed=only_delayed)
 
     @property
-    def apart(self) -> Apart | None:
+    def apart(self) -> Fragmentation | None:
         """What keeps its open windows apart."""
-        return apart(self._backlog.keys, [route.renderer.key_parts for route in self._routes])
+        return fragmentation(self._backlog.keys, [route.renderer.key_parts for route in self._routes])
 
     @property
     def status(self) -> LaneStatus:
         """What the lane is doing, for metrics and pages."""
-        breaker = self._gate.account.breaker
+        breaker = self._flow_control.account.breaker
         return LaneStatus(
             open_count=self.open_count,
             windows=self.windows,
             waiting=self._backlog.waiting,
             delayed=self._backlog.delayed,
-            requests=len(self._flights),
-            slots=self._gate.concurrency.slots,
+            requests=len(self._in_flight),
+            slots=self._flow_control.concurrency.slots,
             breaker=breaker.state,
             reason=breaker.reason,
             paused=self._departures.paused,
-            opens_in=self._gate.closed(),
+            opens_in=self._flow_control.closed(),
             held=self.counts.held_by(self._clock.monotonic()),
             token_refreshes=self._transport.token_refreshes,
         )
@@ -327,14 +334,14 @@ class Lane:
     async def run(self) -> None:
         """Send until `close`. Raises what went wrong outside of the lane: with results, the journal, retry topics.
 
-        What goes wrong inside is this provider's outage (see `Faults`), and the lane goes on.
+        What goes wrong inside is this provider's outage (see `InternalFaults`), and the lane goes on.
         """
         while not self._closed:
             self._awake.clear()
             try:
                 self._delay = delay = self._departures.turn()
-                if self._flights.error is not None:
-                    error, self._flights.error = self._flights.error, None
+                if self._in_flight.error is not None:
+                    error, self._in_flight.error = self._in_flight.error, None
                     raise error
             except StreamError as error:
                 raise error.__cause__ or error from None
@@ -356,8 +363,8 @@ class Lane:
         at the deadline are marked `uncertain` (under `report` they are settled as `unknown` instead).
         """
         self._departures.pulling = False
-        await self._flights.land(deadline)
-        return self._custody.clear()
+        await self._in_flight.land(deadline)
+        return self._open_messages.clear()
 
     def rest(self) -> None:
         """Pull nothing more until `reopen`; requests under way go on."""

@@ -17,7 +17,7 @@ FEW = 16
 """Fewer results than this are made one by one: it costs less than finding out that they are alike."""
 
 
-class AlikeResults(Sequence[Result]):
+class UniformResults(Sequence[Result]):
     """One result per item, in order.
 
     Attributes:

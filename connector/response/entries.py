@@ -9,15 +9,15 @@ from typing import Any, Final
 from connector.definition.expression import ExpressionError
 from connector.definition.tree import EntrySource, Match
 from connector.errors import MessageError
-from connector.model import AlikeOutcomes, Batch, Message, Outcome
+from connector.model import Batch, Message, Outcome, UniformOutcomes
 from connector.response.content import Content
 from connector.response.fields import NO_WAIT, Scope, Texts, outcome_of
-from connector.response.matching import Claims
+from connector.response.matching import Matching
 from connector.response.path import Get
 from connector.response.regex import Regex
 from connector.response.reply_values import scalar_key
 from connector.response.rules import NO, CompiledRule
-from connector.response.uniform_outcomes import AlikeEntries
+from connector.response.uniform_outcomes import UniformEntries
 from connector.response.work import ALIKE, ENTRY
 
 # Entries one source may have beyond PARTS for each message. A reply can hold millions (`[0,0,…]`), and each is judged.
@@ -43,7 +43,7 @@ class _Turn:
     content: Content
     batch: Batch
     batch_id: str | None
-    claims: Claims
+    claims: Matching
     positions: dict[tuple[str, ...], Positions] = field(default_factory=dict)
 
 
@@ -55,7 +55,7 @@ class Entries:
 
     def read(self, content: Content, batch: Batch, batch_id: str | None) -> Sequence[Outcome]:
         """One outcome per message of the request. `batch_id`: the provider's id of the batch, for every outcome."""
-        turn = _Turn(content, batch, batch_id, Claims(len(content.messages)))
+        turn = _Turn(content, batch, batch_id, Matching(len(content.messages)))
         if len(self._sources) == 1 and (alike := self._sources[0].read_alike(turn)) is not None:
             return alike
         for source in self._sources:
@@ -86,13 +86,13 @@ class _Source:
         self._match = source.match
         self._values = _Values(source.match, scope, source.path) if source.match.kind == "expressions" else None
         self._weight = scope.weight - before + ENTRY
-        self._alike = None if scope.problems or not AlikeEntries.possible(source) else AlikeEntries(source, rules)
+        self._alike = None if scope.problems or not UniformEntries.possible(source) else UniformEntries(source, rules)
 
     @property
     def reads_document(self) -> bool:
         return self._text is None
 
-    def read_alike(self, turn: _Turn) -> AlikeOutcomes | None:
+    def read_alike(self, turn: _Turn) -> UniformOutcomes | None:
         """The outcomes, where every message has its entry and all say the same: nothing is in doubt. The hot path."""
         if self._alike is None or self._values is None:
             return None
@@ -147,7 +147,7 @@ class _Source:
                 found.pop()
         return [each.groupdict() for each in found]
 
-    def _claim_by_position(self, entries: list[Any], judge: Callable[[Any], Outcome], claims: Claims) -> None:
+    def _claim_by_position(self, entries: list[Any], judge: Callable[[Any], Outcome], claims: Matching) -> None:
         free = claims.free()
         if len(entries) != len(free):
             claims.doubt_positions(f"{len(entries)} entries for {len(free)} messages")

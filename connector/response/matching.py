@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from connector.model import Outcome
 
 
-class Claims:
+class Matching:
     """The outcomes of one request's messages while the entries of its reply are read.
 
     An entry found by a value says something about one message, and only another entry for the same message can make

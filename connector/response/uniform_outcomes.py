@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any, Final, cast
 
 from connector.definition.tree import EntrySource, Rule
-from connector.model import AlikeOutcomes, Outcome, Then
+from connector.model import Outcome, Then, UniformOutcomes
 from connector.response.content import Content
 from connector.response.path import plain_name, plain_test
 from connector.response.reply_values import TEXT_LENGTH
@@ -33,7 +33,7 @@ class _Plain:
     text: str
 
 
-class AlikeEntries:
+class UniformEntries:
     """The entries of one source.
 
     Args:
@@ -60,7 +60,7 @@ class AlikeEntries:
 
     def read(
         self, entries: Sequence[Any], known: Sequence[Any], content: Content, batch_id: str | None
-    ) -> AlikeOutcomes | None:
+    ) -> UniformOutcomes | None:
         """The outcomes, one per message; None where the entries have to be looked at one by one.
 
         Args:
@@ -90,7 +90,7 @@ class AlikeEntries:
             if len(ids) < len(known) or len(set(known)) < len(known):
                 return None
         shared = rule.outcome
-        return AlikeOutcomes(Outcome(shared.then, None, None, None, batch_id, None, None, shared.rule), ids)
+        return UniformOutcomes(Outcome(shared.then, None, None, None, batch_id, None, None, shared.rule), ids)
 
 
 def _plain(rule: Rule, source: EntrySource) -> _Plain | None:

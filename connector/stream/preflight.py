@@ -18,7 +18,7 @@ from connector.kafka.outage import Outlast
 from connector.kafka.topic_plan import TopicPlan, check, check_access, plan, untold
 from connector.model import Campaign, CampaignState
 from connector.settings.model import Settings
-from connector.stream.control.table import Control
+from connector.stream.control.table import ControlTable
 from connector.stream.lanes import reports
 from connector.stream.partitions.copartitions import retry_group
 
@@ -78,7 +78,7 @@ def tell_span(settings: Settings, definitions: Mapping[str, Definition]) -> None
 
 
 def warn_of_narrow_span(
-    settings: Settings, definitions: Mapping[str, Definition], control: Control, partitions: int
+    settings: Settings, definitions: Mapping[str, Definition], control: ControlTable, partitions: int
 ) -> None:
     """Say so where the campaigns of the control table need a longer span for full batches."""
     wanted = span_for(definitions, control.campaigns.values(), partitions)

@@ -32,13 +32,13 @@ from connector.stream.membership.group_answers import Membership
 from connector.stream.membership.lease import Lease
 from connector.stream.output.producer import Producer
 from connector.stream.output.recipient_masking import presenter
-from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.preflight import preflight
 from connector.stream.shutdown.deadline import Deadline, Watchdog
 from connector.stream.shutdown.stop_signals import StopSignals
 from connector.stream.status import WorkerStatus
-from connector.stream.wiring import Surroundings
+from connector.stream.wiring import Dependencies
 from connector.stream.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -253,12 +253,12 @@ class Process:
         if self._worker is None:
             settings = self._settings
             make = functools.partial(clients.producer, settings, limits=self._topics.limits)
-            around = Surroundings(
+            deps = Dependencies(
                 settings=settings,
                 group=Group(self._app),
                 cluster=self._cluster(),
                 membership=self._membership,
-                producer=Outlet(lambda: Producer(make, self._membership.lease)),
+                producer=ReplaceableProducer(lambda: Producer(make, self._membership.lease)),
                 clock=self._clock,
                 limits=self._topics.limits,
                 journal=self._topics.keeps_journal,
@@ -267,7 +267,7 @@ class Process:
                 skipped=self._skipped,
                 tracing=self._tracing,
             )
-            self._worker = Worker(around, self._definitions, crash=self._app.crash)
+            self._worker = Worker(deps, self._definitions, crash=self._app.crash)
         return self._worker
 
     def _cluster(self) -> Cluster:

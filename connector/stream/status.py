@@ -12,7 +12,7 @@ from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.faust.group import Group
 from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.unknown_names import UnknownNames
-from connector.stream.partitions.open_transactions import Undecided
+from connector.stream.partitions.open_transactions import OpenTransactions
 from connector.stream.partitions.partition import Partition
 
 
@@ -34,7 +34,7 @@ class PartitionStatus:
     undecided: float = 0.0
 
 
-def partition_status(it: Partition, group: Group, undecided: Undecided) -> PartitionStatus:
+def partition_status(it: Partition, group: Group, undecided: OpenTransactions) -> PartitionStatus:
     """One look at a partition."""
     position = it.ledger.position
     end = max(group.end(it.topic, it.partition) or 0, it.end)  # None before the first fetch

@@ -24,22 +24,22 @@ from connector.kafka.outage import Outlast, passes
 from connector.kafka.skipped import Skipped
 from connector.model import Result
 from connector.settings.model import Settings
-from connector.stream.control.apply import Steering
+from connector.stream.control.apply import ControlApplier
 from connector.stream.control.failover import Failover
-from connector.stream.control.table import Control
-from connector.stream.control.topic_reader import ControlReader
+from connector.stream.control.table import ControlTable
+from connector.stream.control.topic_reader import ControlTopicReader
 from connector.stream.epoch.closing import Closing
-from connector.stream.epoch.debt_payment import Payment
+from connector.stream.epoch.debt_payment import DebtPayment
 from connector.stream.epoch.epoch_counts import EpochCounts
-from connector.stream.epoch.housekeeping import Upkeep
-from connector.stream.epoch.instance_takeover import Handover
+from connector.stream.epoch.housekeeping import Housekeeping
+from connector.stream.epoch.instance_takeover import InstanceTakeover
 from connector.stream.epoch.opening import Opening
 from connector.stream.epoch.topic_inspection import Inspection
 from connector.stream.faust.group import Group
 from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.dedupe import DedupeIndex
-from connector.stream.intake.dedupe_restore import Recall
+from connector.stream.intake.dedupe_restore import DedupeRestore
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import UnknownNames
@@ -47,22 +47,22 @@ from connector.stream.lanes import Lanes, reports
 from connector.stream.membership.group_answers import Membership
 from connector.stream.output.debts import Debts
 from connector.stream.output.dispatch import Dispatch
-from connector.stream.output.fencing import Gates
+from connector.stream.output.fencing import Fencing
 from connector.stream.output.journal import Journal
 from connector.stream.output.overdue import Overdue
 from connector.stream.output.proof import Proof
-from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.writability import Writability
 from connector.stream.output.writer import ResultWriter
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.committer import Committer
 from connector.stream.partitions.copartitions import retry_group
 from connector.stream.partitions.partition import Partition
-from connector.stream.retry.head_of_line import Relief
+from connector.stream.retry.head_of_line import HeadOfLine
 from connector.stream.retry.retry_reader import RetryReader
 from connector.stream.retry.retry_records import Restorer
-from connector.stream.retry.routing import Parking
+from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 
 log = structlog.get_logger(__name__)
@@ -73,7 +73,7 @@ UNACKNOWLEDGED_RESULTS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Dependencies:
     """What a worker is put into.
 
     Attributes:
@@ -93,7 +93,7 @@ class Surroundings:
     group: Group
     cluster: Cluster
     membership: Membership
-    producer: Outlet
+    producer: ReplaceableProducer
     clock: Clock
     limits: Mapping[str, int]
     journal: bool
@@ -111,67 +111,67 @@ class Parts:
 
     Attributes:
         settled: events settled so far.
-        recall: reads back what later events may repeat; None where nobody asks.
+        dedupe_restore: reads back what later events may repeat; None where nobody asks.
         outlast: waits for brokers that are away.
     """
 
     def __init__(
         self,
-        around: Surroundings,
+        deps: Dependencies,
         *,
         failed: Callable[[BaseException], None],
     ) -> None:
-        settings, cluster, clock, tracing = around.settings, around.cluster, around.clock, around.tracing
+        settings, cluster, clock, tracing = deps.settings, deps.cluster, deps.clock, deps.tracing
         self._settings = settings
-        self._group = around.group
+        self._group = deps.group
         self._cluster = cluster
         self._clock = clock
         self._tracing = tracing
         self.outlast = outlast = Outlast(clock, patience=settings.timeouts.refused)
         self._slow_readings = SlowReadings()
-        self.owned = owned = Ownership()
+        self.owned = owned = Assignment()
         self.budget = Budget(
             messages=settings.memory.messages,
             bytes_=settings.memory.bytes,
             shares={source.topic: source.share for source in settings.topics.sources},
             windows=lambda: sum([lane.windows for lane in self.lanes.current.values()]),
         )
-        self.handover = Handover(cluster, around.membership, settings, clock=clock)
+        self.instance_takeover = InstanceTakeover(cluster, deps.membership, settings, clock=clock)
         self.opening = Opening(
             cluster,
             settings,
             journal=lambda: any(map(reports, self.lanes.definitions.values())),
-            skipped=around.skipped,
+            skipped=deps.skipped,
         )
-        duplicates = self.recall = None
+        duplicates = self.dedupe_restore = None
         if (horizon := settings.duplicates.horizon) is not None:
             duplicates = DedupeIndex(messages=settings.duplicates.messages, horizon=horizon, clock=clock)
-            self.recall = Recall(cluster, settings, duplicates=duplicates, clock=clock)
-        lease = around.membership.lease
+            self.dedupe_restore = DedupeRestore(cluster, settings, duplicates=duplicates, clock=clock)
+        lease = deps.membership.lease
         self.writable = Writability(clock, patience=settings.timeouts.refused)
         self.proof = Proof(busy=self._busy, found=lambda: self.lanes.wake())  # noqa: PLW0108  they are made later
-        self._gates = Gates(owned, lease, self.writable)
+        self._fencing = Fencing(owned, lease, self.writable)
         self.dispatch = dispatch = Dispatch(
-            around.producer, writable=self.writable, written=self._written, clock=clock, taken=self._taken
+            deps.producer, writable=self.writable, written=self._written, clock=clock, taken=self._taken
         )
         refusals = Refusals(dry_run=settings.delivery == "dry-run")
-        self.writer = self._gates.writer = ResultWriter(
+        self.writer = self._fencing.writer = ResultWriter(
             dispatch,
             results=settings.topics.results,
             dead_letters=settings.topics.dead_letters,
             connector=settings.group,
-            limits=around.limits,
-            present=around.present,
+            limits=deps.limits,
+            present=deps.present,
             durable=self._durable,
             owe=self._owe,
-            gate=self._gates.may_write,
+            gate=self._fencing.may_write,
             failed=failed,
             most=UNACKNOWLEDGED_RESULTS,
             too_large=refusals.too_large if duplicates is None else duplicates.after(refusals.too_large),
             clock=clock,
             traced=tracing is not None,
         )
-        self.debts = Debts(append=self._append_debts if around.journal else None, commit=self._commit_debts)
+        self.debts = Debts(append=self._append_debts if deps.journal else None, commit=self._commit_debts)
         self.overdue = Overdue(
             dispatch,
             writable=self.writable,
@@ -188,20 +188,22 @@ class Parts:
             proof=self.proof,
             journal=lambda: any(map(reports, self.lanes.definitions.values())),
         )
-        self.payment = Payment(cluster, dispatch, results=settings.topics.results, present=around.present, clock=clock)
+        self.debt_payment = DebtPayment(
+            cluster, dispatch, results=settings.topics.results, present=deps.present, clock=clock
+        )
         self._settle = self.writer.add if duplicates is None else duplicates.before(self.writer.add)
-        self._journal = self._gates.journal = Journal(self._append_to_journal)
+        self._journal = self._fencing.journal = Journal(self._append_to_journal)
         tiers = Tiers(settings.topics.retry)
-        self._parking = Parking(tiers, move=self.writer.move, clock=clock, longest=settings.park_max)
-        self.control = Control(
-            clock, most=settings.memory.control, topic=settings.topics.control, skipped=around.skipped
+        self._retry_routing = RetryRouting(tiers, move=self.writer.move, clock=clock, longest=settings.park_max)
+        self.control = ControlTable(
+            clock, most=settings.memory.control, topic=settings.topics.control, skipped=deps.skipped
         )
         self.lanes = Lanes(
             settings,
             make=self._make_lane,
-            file=lambda items: self.steering.file(items),  # noqa: PLW0108  it is made later
+            file=lambda items: self.control_applier.file(items),  # noqa: PLW0108  it is made later
             failed=failed,
-            may_leave=self._gates.may_leave,
+            may_leave=self._fencing.may_leave,
             clock=clock,
         )
         self.failover = Failover(self.lanes.current)
@@ -212,7 +214,7 @@ class Parts:
             failover=self.failover,
             settle=self._settle,
             move=self.writer.move,
-            parking=self._parking,
+            retry_routing=self._retry_routing,
             refusals=refusals,
             sources=settings.topics.source_names,
             restorer=Restorer(
@@ -220,18 +222,18 @@ class Parts:
                 tiers.delays,
                 prefix=settings.topics.retry_prefix,
                 end=self._log_end,
-                skipped=around.skipped,
+                skipped=deps.skipped,
             ),
             unknown=self.unknown,
             budget=self.budget,
             clock=clock,
-            allowed=around.allowed,
+            allowed=deps.allowed,
             max_age=settings.max_age,
             traced=tracing is not None,
             duplicates=duplicates,
-            skipped=around.skipped,
+            skipped=deps.skipped,
         )
-        self.steering = Steering(
+        self.control_applier = ControlApplier(
             self.lanes.current,
             self.lanes.retiring,
             control=self.control,
@@ -240,12 +242,14 @@ class Parts:
             live=lambda: owned.live,
             clock=clock,
         )
-        relief = Relief(self.lanes.current, parking=self._parking, span=settings.span, clock=clock)
+        head_of_line = HeadOfLine(
+            self.lanes.current, retry_routing=self._retry_routing, span=settings.span, clock=clock
+        )
         self.admission = Admission(
             owned,
             intake=self.intake,
             budget=self.budget,
-            relief=relief,
+            head_of_line=head_of_line,
             lanes=self.lanes.current,
             caught_up=self._caught_up,
             span=settings.span,
@@ -253,22 +257,22 @@ class Parts:
             outlast=outlast,
             stops=settings.events.undecodable == "stop",
         )
-        self.control_reader = ControlReader(
-            cluster.options, topic=settings.topics.control, apply=self.steering.apply, skipped=around.skipped
+        self.control_reader = ControlTopicReader(
+            cluster.options, topic=settings.topics.control, apply=self.control_applier.apply, skipped=deps.skipped
         )
         self.retry_reader = RetryReader(
             cluster.options,
-            reading=ReadOptions(around.skipped, unreadable="stand", most=own_record_bytes(settings.events.bytes)),
+            reading=ReadOptions(deps.skipped, unreadable="stand", most=own_record_bytes(settings.events.bytes)),
             group=retry_group(settings.group),
             delays=tiers.delays,
             clock=clock,
             take=self.admission.take_due,
         )
-        self.upkeep = Upkeep(
+        self.housekeeping = Housekeeping(
             owned,
             lease=lease,
-            producer=around.producer,
-            sources=Committer(around.group.commit),
+            producer=deps.producer,
+            sources=Committer(deps.group.commit),
             retries=Committer(self.retry_reader.commit),
             cluster=cluster,
             clock=clock,
@@ -278,13 +282,13 @@ class Parts:
         self.closing = Closing(
             owned,
             lease=lease,
-            producer=around.producer,
+            producer=deps.producer,
             lanes=self.lanes,
-            steering=self.steering,
+            control_applier=self.control_applier,
             journal=self._journal,
-            parking=self._parking,
+            retry_routing=self._retry_routing,
             writer=self.writer,
-            upkeep=self.upkeep,
+            housekeeping=self.housekeeping,
             budget=self.budget,
             retry_reader=self.retry_reader,
             writable=self.writable,
@@ -301,7 +305,7 @@ class Parts:
         """Records read back at the current opening; 0 once it is over."""
         if self.owned.live:
             return 0
-        return self.opening.seen + (0 if self.recall is None else self.recall.seen)
+        return self.opening.seen + (0 if self.dedupe_restore is None else self.dedupe_restore.seen)
 
     def _make_lane(
         self,
@@ -320,8 +324,8 @@ class Parts:
             settings=settings,
             caught_up=self._caught_up,
             memory_full=lambda: self.admission.blocked,
-            park=self._parking.park,
-            before_send=self._gates.may_send,
+            park=self._retry_routing.park,
+            before_send=self._fencing.may_send,
             passage=self.proof,
             account=account,
             slow_readings=self._slow_readings,
@@ -380,7 +384,7 @@ class Parts:
         return await self.writer.append(partition, self._settings.topics.journal, values, optional=True)
 
     async def _commit_debts(self, partition: Partition) -> bool:
-        return await self.upkeep.commit_again(partition)
+        return await self.housekeeping.commit_again(partition)
 
     def _taken(self, topic: str) -> None:
         """A record of ours is acknowledged in this topic."""

@@ -23,12 +23,12 @@ from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem, RefusedError
 from connector.stream.lanes import at_once, reports
 from connector.stream.partitions.copartitions import retry_partitions
-from connector.stream.partitions.open_transactions import Undecided
+from connector.stream.partitions.open_transactions import OpenTransactions
 from connector.stream.partitions.partition import Partition
 from connector.stream.preflight import warn_of_narrow_span
 from connector.stream.shutdown.deadline import WorkerProgress
 from connector.stream.status import WorkerStatus, partition_status
-from connector.stream.wiring import UNACKNOWLEDGED_RESULTS, Parts, Surroundings
+from connector.stream.wiring import UNACKNOWLEDGED_RESULTS, Dependencies, Parts
 
 log = structlog.get_logger(__name__)
 
@@ -45,20 +45,20 @@ class Worker:
 
     def __init__(
         self,
-        around: Surroundings,
+        deps: Dependencies,
         definitions: Mapping[str, Definition],
         *,
         crash: Callable[[BaseException], Awaitable[None]],
     ) -> None:
-        self._settings = around.settings
-        self._group = around.group
-        self._cluster = around.cluster
-        self._producer = around.producer
-        self._lease = around.membership.lease
-        self._skipped = around.skipped
-        self._undecided = Undecided(around.clock)
+        self._settings = deps.settings
+        self._group = deps.group
+        self._cluster = deps.cluster
+        self._producer = deps.producer
+        self._lease = deps.membership.lease
+        self._skipped = deps.skipped
+        self._undecided = OpenTransactions(deps.clock)
         self._crash = crash
-        self._parts = Parts(around, failed=self._fail)
+        self._parts = Parts(deps, failed=self._fail)
         self._progress = WorkerProgress(settled=lambda: self._parts.settled, read_back=lambda: self._parts.read_back)
         self.take = self._parts.admission.take
         self._fraction = 0.0
@@ -94,7 +94,7 @@ class Worker:
             remedy = "run `sms-connector topics create`, then restart the workers"
             raise DefinitionError([Problem(message, remedy, it.file, "on_uncertain") for it in found])
         for lane in parts.lanes.set(definitions):
-            parts.steering.adopt(lane)
+            parts.control_applier.adopt(lane)
             lane.share(self._fraction)
         parts.failover.set(definitions)
         parts.intake.several = len(definitions) > 1
@@ -178,11 +178,11 @@ class Worker:
             await parts.control_reader.start((await self._cluster.partitions([control]))[control])
             self._started = True
             for loop in (
-                parts.upkeep.ticking(),
-                parts.upkeep.committing(),
+                parts.housekeeping.ticking(),
+                parts.housekeeping.committing(),
                 parts.retry_reader.run(parts.outlast),
                 parts.control_reader.run(parts.outlast),
-                parts.steering.run(),
+                parts.control_applier.run(),
                 parts.overdue.run(),
                 self._watch_transactions(),
             ):
@@ -224,22 +224,22 @@ class Worker:
         # The producer refuses partitions that were added since it last looked, up to five minutes ago.
         await self._producer.refresh()
         await parts.control_reader.catch_up()
-        parts.steering.replayed()
+        parts.control_applier.replayed()
         assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
         retries = retry_partitions(self._settings.topics, assigned)
         await parts.inspection.look(wanted=lambda: epoch == owned.epoch)
-        await parts.handover.wait(assigned, wanted=lambda: epoch == owned.epoch)
+        await parts.instance_takeover.wait(assigned, wanted=lambda: epoch == owned.epoch)
         opened = await parts.opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
-        await parts.payment.pay(opened, wanted=lambda: epoch == owned.epoch)
-        if parts.recall is not None:
-            await parts.recall.read(opened, wanted=lambda: epoch == owned.epoch)
+        await parts.debt_payment.pay(opened, wanted=lambda: epoch == owned.epoch)
+        if parts.dedupe_restore is not None:
+            await parts.dedupe_restore.read(opened, wanted=lambda: epoch == owned.epoch)
         if epoch != owned.epoch:
             return
         read_again = [it for it in opened if TopicPartition(it.topic, it.partition) in retries]
         sources = [it for it in opened if TopicPartition(it.topic, it.partition) not in retries]
         parts.retry_reader.assign(read_again)
-        claimed = await parts.upkeep.commit(sources, read_again)
-        if parts.handover.needed and not claimed:
+        claimed = await parts.housekeeping.commit(sources, read_again)
+        if parts.instance_takeover.needed and not claimed:
             raise RequestTimedOutError
         positions = {TopicPartition(it.topic, it.partition): it.ledger.position for it in sources}
         left_out = await self._cluster.bounds(assigned - set(positions))

@@ -31,7 +31,7 @@ from connector.kafka.fetched import Fetched, GuardedRecords, ReadOptions
 from connector.kafka.guarded import GuardedConsumer, GuardedFetcher, KeptRecords
 from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Skipped
-from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.replaceable_producer import ReplaceableProducer
 from tests.kafka import records
 from tests.kafka.find import Kafka
 from tests.kafka.records import Event
@@ -321,9 +321,11 @@ async def test_a_batch_that_aiokafka_cannot_make_out_is_one_offset(kafka: Kafka,
 
 @pytest.mark.kafka
 async def test_after_a_refused_batch_a_producer_is_out_of_order_and_a_new_one_is_not(kafka: Kafka, unique: str) -> None:
-    """MessageAccumulator._pop_batch counts sequence numbers before the broker answers: `Outlet` makes it anew."""
+    """MessageAccumulator._pop_batch counts sequence numbers before the broker answers: `ReplaceableProducer` makes it
+    anew.
+    """
     records.create_topics(kafka.bootstrap, unique, partitions=1, settings={"max.message.bytes": "1000"})
-    outlet = Outlet(
+    outlet = ReplaceableProducer(
         lambda: AIOKafkaProducer(
             bootstrap_servers=kafka.bootstrap, enable_idempotence=True, acks="all", max_batch_size=10_000
         )

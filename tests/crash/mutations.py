@@ -147,10 +147,10 @@ def send_broken_again() -> None:
 
 def go_on_unknowing() -> None:
     """Goes on sending although no reply is understood."""
-    from connector.delivery.limits.flow_control import Gate
+    from connector.delivery.limits.flow_control import FlowControl
 
-    replace(Gate, "_note_unknown", lambda *_, **__: None)
-    replace(Gate, "_is_failure", lambda *_: False)
+    replace(FlowControl, "_note_unknown", lambda *_, **__: None)
+    replace(FlowControl, "_is_failure", lambda *_: False)
 
 
 def read_whatever_it_costs() -> None:
@@ -190,26 +190,26 @@ def skip_tail() -> None:
 
 def forget_ids() -> None:
     """Does not read back which ids were sent."""
-    from connector.stream.intake.dedupe_restore import Recall
+    from connector.stream.intake.dedupe_restore import DedupeRestore
 
-    async def nothing(self: Recall, opened: Any, **_: Any) -> None:
+    async def nothing(self: DedupeRestore, opened: Any, **_: Any) -> None:
         self._duplicates.own({(it.topic, it.partition) for it in opened})
 
-    replace(Recall, "read", nothing)
+    replace(DedupeRestore, "read", nothing)
 
 
 def believe_any_offset() -> None:
     """Takes an offset beyond the log for the newest event, and forgets what is far behind it."""
-    from connector.stream.partitions.offset_set import Offsets
+    from connector.stream.partitions.offset_set import OffsetSet
 
-    add = Offsets.add
+    add = OffsetSet.add
 
-    def believing(self: Offsets, offset: int) -> bool:
+    def believing(self: OffsetSet, offset: int) -> bool:
         if self._end is not None and offset >= self._end:
             self._blocks.clear()
         return add(self, offset)
 
-    replace(Offsets, "add", believing)
+    replace(OffsetSet, "add", believing)
 
 
 def trust_the_clock() -> None:
@@ -228,22 +228,22 @@ def do_without_heartbeats() -> None:
 
 def begin_at_once() -> None:
     """Does not wait until an earlier bearer of its instance id must have stopped."""
-    from connector.stream.epoch.instance_takeover import Handover
+    from connector.stream.epoch.instance_takeover import InstanceTakeover
 
     async def nobody(*_: Any, **__: Any) -> None:
         pass
 
-    replace(Handover, "wait", nobody)
+    replace(InstanceTakeover, "wait", nobody)
 
 
 def keep_the_queue() -> None:
     """Lets what an epoch has queued leave after the epoch has ended without us."""
-    from connector.stream.output.replaceable_producer import Outlet
+    from connector.stream.output.replaceable_producer import ReplaceableProducer
 
-    async def kept(_self: Outlet) -> None:
+    async def kept(_self: ReplaceableProducer) -> None:
         pass
 
-    replace(Outlet, "discard", kept)
+    replace(ReplaceableProducer, "discard", kept)
 
 
 def read_uncommitted() -> None:
@@ -275,13 +275,13 @@ def drop_unreadable() -> None:
 
 def give_up_in_outages() -> None:
     """Counts failures over the last half minute only, and gives up who has had all requests whatever has failed."""
-    from connector.delivery.limits.circuit_breaker import Breaker
-    from connector.delivery.limits.flow_control import Gate, Verdict
+    from connector.delivery.limits.circuit_breaker import CircuitBreaker
+    from connector.delivery.limits.flow_control import FlowControl, Verdict
 
-    replace(Breaker, "outage", lambda *_: False)
-    replace(Breaker, "doubtful", lambda *_: False)
-    replace(Breaker, "_row_is_outage", lambda *_: False)
-    replace(Gate, "verdict", lambda *_: Verdict.OWN)
+    replace(CircuitBreaker, "outage", lambda *_: False)
+    replace(CircuitBreaker, "doubtful", lambda *_: False)
+    replace(CircuitBreaker, "_row_is_outage", lambda *_: False)
+    replace(FlowControl, "verdict", lambda *_: Verdict.OWN)
 
 
 def forget_debts() -> None:

@@ -50,16 +50,16 @@ def refuse_reads() -> None:
 
 def hold_results(batches: int) -> None:
     """After so many batches of results the broker acknowledges none any more; everything else it still answers."""
-    from connector.stream.output.replaceable_producer import Outlet
+    from connector.stream.output.replaceable_producer import ReplaceableProducer
 
-    put = Outlet.put
+    put = ReplaceableProducer.put
     left = batches
 
-    async def held(self: Outlet, batch: Any, topic: str, partition: int) -> Any:
+    async def held(self: ReplaceableProducer, batch: Any, topic: str, partition: int) -> Any:
         nonlocal left
         left -= topic.endswith(".results")
         if left < 0 and topic.endswith(".results"):
             return asyncio.get_running_loop().create_future()
         return await put(self, batch, topic, partition)
 
-    replace(Outlet, "put", held)
+    replace(ReplaceableProducer, "put", held)

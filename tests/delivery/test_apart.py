@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.delivery.queue.fragmentation import LOOK_WINDOWS, Apart, apart
+from connector.delivery.queue.fragmentation import LOOK_WINDOWS, Fragmentation, fragmentation
 
 from .virtual import simulate
 from .world import World
@@ -15,19 +15,22 @@ PARTS = [["$$hid", "$$Body"], []]
     [
         ([], None),
         ([(0, "c1", ("h", "Hi"), False)], None),
-        ([(0, "c1", ("h", f"Hi {n}"), False) for n in range(7)], Apart("$$Body", 7)),
-        ([(0, f"c{n}", ("h", "Hi"), False) for n in range(5)], Apart("campaign", 5)),
-        ([(0, f"c{n % 2}", (f"h{n % 3}", "Hi"), False) for n in range(6)], Apart("$$hid", 3)),
+        ([(0, "c1", ("h", f"Hi {n}"), False) for n in range(7)], Fragmentation("$$Body", 7)),
+        ([(0, f"c{n}", ("h", "Hi"), False) for n in range(5)], Fragmentation("campaign", 5)),
+        ([(0, f"c{n % 2}", (f"h{n % 3}", "Hi"), False) for n in range(6)], Fragmentation("$$hid", 3)),
         ([(1, f"c{n}", None, False) for n in range(5)], None),  # no batching: nothing to keep apart
     ],
 )
-def test_the_part_with_the_most_values(keys: list, expected: Apart | None) -> None:
-    assert apart(keys, PARTS) == expected
+def test_the_part_with_the_most_values(keys: list, expected: Fragmentation | None) -> None:
+    assert fragmentation(keys, PARTS) == expected
 
 
 def test_a_look_is_bounded() -> None:
     """However many windows are open."""
-    assert apart(((0, "c", (str(n), ""), False) for n in range(10 * LOOK_WINDOWS)), PARTS) == ("$$hid", LOOK_WINDOWS)
+    assert fragmentation(((0, "c", (str(n), ""), False) for n in range(10 * LOOK_WINDOWS)), PARTS) == (
+        "$$hid",
+        LOOK_WINDOWS,
+    )
 
 
 def test_a_lane_looks_at_its_windows() -> None:

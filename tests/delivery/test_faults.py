@@ -34,17 +34,17 @@ def faulty(owner: Any, name: str, *, times: int | None = None) -> Undo:
 
 
 STATIONS: dict[str, Callable[[Lane], tuple[Any, str]]] = {
-    "decode": lambda lane: (lane._preparation, "_decode"),
-    "prepare": lambda lane: (lane._preparation, "prepare"),
+    "decode": lambda lane: (lane._request_builder, "_decode"),
+    "prepare": lambda lane: (lane._request_builder, "prepare"),
     "render": lambda lane: (lane._routes[0].renderer, "render"),
     "transport": lambda lane: (lane._transport, "send"),
     "read": lambda lane: (lane._routes[0].reader, "read"),
-    "gate": lambda lane: (lane._gate, "replied"),
-    "counts": lambda lane: (lane._flights._counts, "replied"),
-    "settlement": lambda lane: (lane._settler, "replied"),
-    "everything of settling": lambda lane: (lane._settler, "_wait"),
+    "gate": lambda lane: (lane._flow_control, "replied"),
+    "counts": lambda lane: (lane._in_flight._counts, "replied"),
+    "settlement": lambda lane: (lane._outcome_handler, "replied"),
+    "everything of settling": lambda lane: (lane._outcome_handler, "_wait"),
     "choice": lambda lane: (lane._backlog, "choose"),
-    "limiter": lambda lane: (lane._gate.account.limiter, "delay"),
+    "limiter": lambda lane: (lane._flow_control.account.limiter, "delay"),
 }
 
 
@@ -123,7 +123,7 @@ def test_what_fails_outside_of_the_lane_ends_it(where: str) -> None:
             **{"park": {"park": refuse}, "before_send": {"before_send": refuse_later}}.get(where, {})  # type: ignore[arg-type]
         )
         if where == "settle":
-            world.lane._custody._settle = refuse
+            world.lane._open_messages._settle = refuse
         if where == "park":
             world.provider.answer = lambda call: Outcome("defer", after=3600.0)
         world.offer("m0")
@@ -138,7 +138,7 @@ def test_messages_that_end_unsent_end_whatever_goes_wrong() -> None:
         world = World()
         world.lane.paused = True
         world.offer(*names(3), expires=5.0)
-        faulty(world.lane._preparation, "dismiss")
+        faulty(world.lane._request_builder, "dismiss")
         await world.run(20)
         assert [len(ids) for ids in world.settled] == [3]
         assert set(world.statuses.values()) == {"expired"}
@@ -151,7 +151,7 @@ def test_another_lane_notices_nothing() -> None:
     async def scenario() -> None:
         broken, sound = World(), World()
         faulty(broken.lane._routes[0].renderer, "render")
-        faulty(broken.lane._gate, "broken")
+        faulty(broken.lane._flow_control, "broken")
         broken.offer(*names(20))
         running = [asyncio.create_task(world.run(30)) for world in (broken, sound)]
         for message in names(100):

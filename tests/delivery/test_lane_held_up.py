@@ -209,7 +209,7 @@ def test_outside_its_hours_a_provider_is_left_alone() -> None:
 def test_definitions_of_one_account_share_limits_and_breaker() -> None:
     async def scenario() -> None:
         first = World(renderers=[FakeRenderer(max_records=1)])
-        second = World(renderers=[FakeRenderer(max_records=1)], account=first.lane._gate.account)
+        second = World(renderers=[FakeRenderer(max_records=1)], account=first.lane._flow_control.account)
         first.provider.answer = lambda call: Outcome("pause", after=10.0)
         first.offer("m0")
         await first.run(1)

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.definition.tree import Hours, Limits, Rate, Retry
-from connector.delivery.limits.adaptive_concurrency import Concurrency
+from connector.delivery.limits.adaptive_concurrency import AdaptiveConcurrency
 from connector.delivery.limits.backoff import Backoff
-from connector.delivery.limits.circuit_breaker import Breaker, BreakerSettings, BreakerState
-from connector.delivery.limits.rate_limiter import GRAINS, Limiter, Meter
-from connector.delivery.limits.send_hours import Schedule
+from connector.delivery.limits.circuit_breaker import BreakerSettings, BreakerState, CircuitBreaker
+from connector.delivery.limits.rate_limiter import GRAINS, Meter, RateLimiter
+from connector.delivery.limits.send_hours import SendHours
 from tests.thorough import examples
 
 # ---- limiter --------------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def test_a_meter_starts_empty_and_fills_evenly() -> None:
 
 
 def test_a_request_must_fit_every_limit() -> None:
-    limiter = Limiter(Limits(requests=(Rate(10, 1.0), Rate(15, 60.0)), records=(Rate(100, 1.0),)), 0.0)
+    limiter = RateLimiter(Limits(requests=(Rate(10, 1.0), Rate(15, 60.0)), records=(Rate(100, 1.0),)), 0.0)
     now = 120.0
     for _ in range(10):
         assert limiter.delay(10, now) == 0.0
@@ -80,7 +80,7 @@ def test_a_request_must_fit_every_limit() -> None:
 
 
 def test_a_share_of_the_limits_is_at_least_one() -> None:
-    limiter = Limiter(Limits(requests=(Rate(10, 1.0),), records=(Rate(1000, 1.0),)), 0.0)
+    limiter = RateLimiter(Limits(requests=(Rate(10, 1.0),), records=(Rate(1000, 1.0),)), 0.0)
     limiter.share(0.25)
     assert limiter.largest == 250
     limiter.share(0.0001)
@@ -89,7 +89,7 @@ def test_a_share_of_the_limits_is_at_least_one() -> None:
 
 
 def test_the_longest_hold_counts() -> None:
-    limiter = Limiter(Limits(), 0.0)
+    limiter = RateLimiter(Limits(), 0.0)
     limiter.hold(30.0)
     limiter.hold(10.0)
     assert limiter.delay(1, 5.0) == 25.0
@@ -99,8 +99,8 @@ def test_the_longest_hold_counts() -> None:
 # ---- breaker --------------------------------------------------------------------------------------------------------
 
 
-def breaker(**changes: float) -> Breaker:
-    return Breaker(BreakerSettings(**{"delay": 2.0, "cap": 16.0, **changes}), lambda: 0.5)  # type: ignore[arg-type]
+def breaker(**changes: float) -> CircuitBreaker:
+    return CircuitBreaker(BreakerSettings(**{"delay": 2.0, "cap": 16.0, **changes}), lambda: 0.5)  # type: ignore[arg-type]
 
 
 def test_few_failures_are_no_outage() -> None:
@@ -229,7 +229,7 @@ def test_failures_counted_are_those_in_the_history(events: list[tuple[bool, floa
 
 
 def test_slots_grow_by_about_one_per_round_up_to_the_maximum() -> None:
-    made = Concurrency(8)
+    made = AdaptiveConcurrency(8)
     assert made.slots == 4
     for _ in range(4):
         made.replied(100, 0.2)
@@ -240,7 +240,7 @@ def test_slots_grow_by_about_one_per_round_up_to_the_maximum() -> None:
 
 
 def test_only_overload_halves_and_once_per_round() -> None:
-    made = Concurrency(8)
+    made = AdaptiveConcurrency(8)
     for _ in range(50):
         made.replied(1, 0.2)
     for _ in range(8):  # requests that were under way together
@@ -254,7 +254,7 @@ def test_only_overload_halves_and_once_per_round() -> None:
 
 
 def test_slow_replies_stop_growth_and_never_shrink() -> None:
-    made = Concurrency(100)
+    made = AdaptiveConcurrency(100)
     made.replied(1000, 0.2)
     slots = made._limit
     for _ in range(10):
@@ -263,7 +263,7 @@ def test_slow_replies_stop_growth_and_never_shrink() -> None:
 
 
 def test_latency_is_compared_among_batches_of_a_size() -> None:
-    made = Concurrency(100)
+    made = AdaptiveConcurrency(100)
     made.replied(1, 0.05)
     slots = made._limit
     made.replied(1000, 1.0)
@@ -271,13 +271,13 @@ def test_latency_is_compared_among_batches_of_a_size() -> None:
 
 
 def test_a_smaller_maximum_counts_at_once() -> None:
-    made = Concurrency(8)
+    made = AdaptiveConcurrency(8)
     made.resize(1)
     assert made.slots == 1
 
 
 def test_what_was_reached_is_kept_in_proportion_when_the_share_changes() -> None:
-    made = Concurrency(64)
+    made = AdaptiveConcurrency(64)
     made.resize(1)  # a worker that has no partitions yet
     made.resize(64)
     assert made.slots == 32
@@ -314,7 +314,7 @@ def wall(text: str, zone: str) -> float:
     ],
 )
 def test_hours_are_those_of_the_zones_clock(hours: Hours, now: str, opens: str) -> None:
-    assert Schedule(hours).opens_at(wall(now, hours.zone)) == wall(opens, hours.zone)
+    assert SendHours(hours).opens_at(wall(now, hours.zone)) == wall(opens, hours.zone)
 
 
 @given(
@@ -324,7 +324,7 @@ def test_hours_are_those_of_the_zones_clock(hours: Hours, now: str, opens: str) 
 )
 @settings(deadline=None)
 def test_the_opening_is_open_and_not_in_the_past(start: int, end: int, moment: datetime) -> None:
-    schedule = Schedule(Hours(start, end, "America/New_York"))
+    schedule = SendHours(Hours(start, end, "America/New_York"))
     now = moment.replace(tzinfo=UTC).timestamp()
     opening = schedule.opens_at(now)
     assert opening >= now
@@ -333,7 +333,7 @@ def test_the_opening_is_open_and_not_in_the_past(start: int, end: int, moment: d
 
 def test_hours_need_no_zone_data_of_the_system() -> None:
     """Slim images have none."""
-    code = "from connector.definition.tree import Hours; from connector.delivery.limits.send_hours import Schedule; "
-    code += "Schedule(Hours(540, 1260, 'Asia/Kolkata'))"
+    code = "from connector.definition.tree import Hours; from connector.delivery.limits.send_hours import SendHours; "
+    code += "SendHours(Hours(540, 1260, 'Asia/Kolkata'))"
     env = {**os.environ, "PYTHONTZPATH": ""}
     subprocess.run([sys.executable, "-c", code], env=env, check=True)

@@ -226,7 +226,7 @@ def test_a_success_from_before_does_not_hide_that_an_outage_has_begun() -> None:
             limits=Limits(concurrency=64),
             uniform=random.random,
         )
-        world.lane._gate.concurrency._limit = 64.0
+        world.lane._flow_control.concurrency._limit = 64.0
         world.provider.answer = lambda call: KINDS["503"]() if 1010 <= call.at < 1040 else ACCEPT
         world.provider.latency_of = lambda call: 0.001 if 1010 <= call.at < 1040 else 0.5 + 7.5 * random.random()
         running = asyncio.create_task(world.lane.run())

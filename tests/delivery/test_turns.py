@@ -6,7 +6,7 @@ import asyncio
 from itertools import pairwise
 
 from connector.clock import ManualClock
-from connector.delivery.sending.reading_turns import SLOW_SECONDS, SlowReadings, Turns
+from connector.delivery.sending.reading_turns import SLOW_SECONDS, ReadingTurns, SlowReadings
 
 
 async def settled() -> None:
@@ -16,7 +16,7 @@ async def settled() -> None:
 
 async def test_a_quick_reading_makes_nobody_wait() -> None:
     clock = ManualClock()
-    turns = Turns(clock)
+    turns = ReadingTurns(clock)
     with turns.reading():
         clock.advance(SLOW_SECONDS)
     await turns.come()
@@ -24,7 +24,7 @@ async def test_a_quick_reading_makes_nobody_wait() -> None:
 
 async def test_after_a_slow_reading_as_much_time_passes_before_the_next_one() -> None:
     clock = ManualClock()
-    turns = Turns(clock)
+    turns = ReadingTurns(clock)
     with turns.reading():
         clock.advance(0.02)
     waiting = asyncio.create_task(turns.come())
@@ -36,7 +36,7 @@ async def test_after_a_slow_reading_as_much_time_passes_before_the_next_one() ->
 
 async def test_those_who_wait_come_one_by_one() -> None:
     clock = ManualClock()
-    turns = Turns(clock)
+    turns = ReadingTurns(clock)
     read: list[float] = []
 
     async def reader() -> None:
@@ -59,7 +59,7 @@ async def test_those_who_wait_come_one_by_one() -> None:
 
 async def test_a_lane_that_closes_waits_no_more() -> None:
     clock = ManualClock()
-    turns = Turns(clock)
+    turns = ReadingTurns(clock)
     with turns.reading():
         clock.advance(60)
     waiting = asyncio.create_task(turns.come())
@@ -71,7 +71,7 @@ async def test_a_lane_that_closes_waits_no_more() -> None:
 
 async def test_a_reading_that_failed_counts_as_well() -> None:
     clock = ManualClock()
-    turns = Turns(clock)
+    turns = ReadingTurns(clock)
     try:
         with turns.reading():
             clock.advance(0.02)
@@ -88,7 +88,7 @@ async def test_a_reading_that_failed_counts_as_well() -> None:
 async def test_however_many_providers_are_slow_to_read_half_of_the_time_is_left_to_the_others() -> None:
     """Twenty of them, each with a reply that takes a quarter of a second, again and again."""
     clock, shared = ManualClock(), SlowReadings()
-    lanes = [Turns(clock, shared) for _ in range(20)]
+    lanes = [ReadingTurns(clock, shared) for _ in range(20)]
     begun, read, busy = clock.monotonic(), [0] * 20, 0.0
 
     async def hostile(number: int) -> None:
@@ -117,7 +117,7 @@ async def test_however_many_providers_are_slow_to_read_half_of_the_time_is_left_
 
 async def test_a_provider_that_is_quick_to_read_waits_for_no_slow_one() -> None:
     clock, shared = ManualClock(), SlowReadings()
-    slow, quick = Turns(clock, shared), Turns(clock, shared)
+    slow, quick = ReadingTurns(clock, shared), ReadingTurns(clock, shared)
     with slow.reading():
         clock.advance(10)
     await quick.come()
@@ -128,7 +128,7 @@ async def test_a_provider_that_is_quick_to_read_waits_for_no_slow_one() -> None:
 
 async def test_a_provider_that_was_slow_once_waits_no_longer_than_until_it_is_quick_again() -> None:
     clock, shared = ManualClock(), SlowReadings()
-    once, slow = Turns(clock, shared), Turns(clock, shared)
+    once, slow = ReadingTurns(clock, shared), ReadingTurns(clock, shared)
     with once.reading():
         clock.advance(0.02)
     clock.advance(0.02)

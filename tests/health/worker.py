@@ -7,7 +7,7 @@ import dataclasses
 from connector.clock import ManualClock
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
-from connector.delivery.queue.fragmentation import Apart
+from connector.delivery.queue.fragmentation import Fragmentation
 from connector.kafka.skipped import Skipped
 from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.intake.intake_counts import IntakeCounts
@@ -23,7 +23,7 @@ class SeenLane:
     def __init__(self, lane: Lane, status: object) -> None:
         self.counts = lane.counts
         self.status = status
-        self.apart = Apart("$$hid", 40)
+        self.apart = Fragmentation("$$hid", 40)
 
 
 def used_lane(*, paused: bool = False) -> SeenLane:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.model import AlikeOutcomes, Outcome, Then
+from connector.model import Outcome, Then, UniformOutcomes
 from connector.response import uniform_outcomes
 
 from .build import messages, read, reader, reply
@@ -38,7 +38,7 @@ def one_by_one(found: list[Any], count: int = COUNT) -> list[Outcome]:
 
 def test_a_batch_that_was_accepted_is_read_at_once() -> None:
     found = outcomes(entries())
-    assert isinstance(found, AlikeOutcomes)
+    assert isinstance(found, UniformOutcomes)
     assert list(found) == one_by_one(entries())
     assert found[3] == Outcome("accept", None, None, "i3", "b1", rule="response.entries[0].rules[0]")
     assert found[:2] == [found[0], found[1]]
@@ -46,7 +46,7 @@ def test_a_batch_that_was_accepted_is_read_at_once() -> None:
 
 def test_entries_in_another_order_find_their_messages() -> None:
     found = outcomes(entries()[::-1])
-    assert isinstance(found, AlikeOutcomes)
+    assert isinstance(found, UniformOutcomes)
     assert list(found) == one_by_one(entries())
 
 
@@ -96,8 +96,8 @@ def test_a_wrong_number_of_entries_leaves_gaps_or_strangers(count: int) -> None:
 def test_only_a_rule_of_which_nothing_but_an_id_is_read_is_asked_once(rules: Any, then: Then | None) -> None:
     by = reader(rules=[{"then": "entries"}], entries=[{**ENTRY, "rules": rules}])
     found = read(by, reply({"list": entries()}), COUNT).outcomes
-    assert isinstance(found, AlikeOutcomes) is (then is not None)
-    if isinstance(found, AlikeOutcomes):
+    assert isinstance(found, UniformOutcomes) is (then is not None)
+    if isinstance(found, UniformOutcomes):
         assert found.shared.then == then
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(uniform_outcomes, "FEW", 10**9)

@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.clock import ManualClock
 from connector.stream.output.dispatch import Dispatch
-from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.writability import Writability
 
 
@@ -18,5 +18,5 @@ async def nothing(*_: Any) -> set[bytes]:
 def dispatcher(producer: Any) -> Dispatch:
     """It never refuses anything."""
     clock = ManualClock()
-    outlet = Outlet(lambda: producer)
+    outlet = ReplaceableProducer(lambda: producer)
     return Dispatch(outlet, writable=Writability(clock, patience=1.0), written=nothing, clock=clock)

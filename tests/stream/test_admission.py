@@ -21,12 +21,12 @@ from connector.kafka.record_batch import Unreadable
 from connector.stream.intake.admission import SLICE_BYTES, SLICE_RECORDS, Admission, slices
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
-from connector.stream.retry.head_of_line import Relief
+from connector.stream.retry.head_of_line import HeadOfLine
 
 START = 100
 
@@ -47,15 +47,15 @@ class Bench:
         self.asked: list[tuple[int, int]] = []
         self.admitted: list[int] = []
         self.woken: list[tuple[int, int]] = []
-        self.owned = Ownership()
-        self.partition = Partition("sms", 3, Ledger(START), ReplayMarks(START, {}), {}, START, Offsets(100))
+        self.owned = Assignment()
+        self.partition = Partition("sms", 3, Ledger(START), ReplayMarks(START, {}), {}, START, OffsetSet(100))
         self.owned.own([self.partition], [], generation=7)
         self.owned.live = True
         self.admission = Admission(
             self.owned,
             intake=cast(Intake, self),
             budget=Budget(messages=10_000, bytes_=10_000_000),
-            relief=cast(Relief, None),
+            head_of_line=cast(HeadOfLine, None),
             lanes=cast(dict[str, Lane], {"busy": self.lane(1), "idle": self.lane(0)}),
             caught_up=lambda: self.partition.ledger.high > self.log[-1],
             span=1000,

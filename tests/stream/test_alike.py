@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.delivery.queue.item import Item
-from connector.delivery.uniform_results import AlikeResults
+from connector.delivery.uniform_results import UniformResults
 from connector.kafka.batches import RecordFields
 from connector.model import Message, Result, Source, Status
 from connector.stream.output.uniform_records import KEY_BYTES, records
 from connector.stream.partitions.formats import settled_place
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
-PARTITIONS = [Partition("sms", number, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100)) for number in range(3)]
+PARTITIONS = [Partition("sms", number, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100)) for number in range(3)]
 
 encode = msgspec.json.Encoder().encode
 
@@ -29,7 +29,7 @@ TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=4
 
 
 @st.composite
-def results(draw: st.DrawFn) -> AlikeResults:
+def results(draw: st.DrawFn) -> UniformResults:
     shared = Result(
         draw(st.sampled_from([Status.ACCEPTED, Status.REJECTED, Status.UNKNOWN])),
         Source("", 0, 0),
@@ -59,10 +59,10 @@ def results(draw: st.DrawFn) -> AlikeResults:
     ]
     messages = [Message(draw(NAMES), "+919812345678", body=draw(TEXTS)) for _ in range(count)]
     ids = draw(st.none() | st.lists(NAMES, min_size=count, max_size=count))
-    return AlikeResults(shared, items, messages, ids)
+    return UniformResults(shared, items, messages, ids)
 
 
-def written(given: AlikeResults) -> dict[int, RecordFields] | None:
+def written(given: UniformResults) -> dict[int, RecordFields] | None:
     """Records by what they finish: the item's identity."""
     found = records(given, encode)
     if found is None:
@@ -76,7 +76,7 @@ def written(given: AlikeResults) -> dict[int, RecordFields] | None:
 
 
 @given(results())
-def test_each_record_is_what_its_result_alone_would_be(given: AlikeResults) -> None:
+def test_each_record_is_what_its_result_alone_would_be(given: UniformResults) -> None:
     found = written(given)
     assert found is not None
     assert len(found) == len(given.items)
@@ -89,9 +89,11 @@ def test_each_record_is_what_its_result_alone_would_be(given: AlikeResults) -> N
 
 def lone(
     message_id: str = "m1", to: str = "+919812345678", identity: str = "i1", key: bytes | None = None
-) -> AlikeResults:
+) -> UniformResults:
     shared = Result(Status.ACCEPTED, Source("", 0, 0), NOW)
-    return AlikeResults(shared, [Item(b"{}", PARTITIONS[0], 7, key, NOW, None)], [Message(message_id, to)], [identity])
+    return UniformResults(
+        shared, [Item(b"{}", PARTITIONS[0], 7, key, NOW, None)], [Message(message_id, to)], [identity]
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,5 +106,5 @@ def lone(
         lone(key=b"k" * (KEY_BYTES + 1)),
     ],
 )
-def test_what_has_to_be_escaped_or_may_be_too_large_is_left_to_the_ordinary_way(given: AlikeResults) -> None:
+def test_what_has_to_be_escaped_or_may_be_too_large_is_left_to_the_ordinary_way(given: UniformResults) -> None:
     assert written(given) is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from connector.stream.partitions.committer import Committer
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from tests.thorough import examples
 
@@ -45,7 +45,7 @@ class Broker:
 
 
 def partition(*, position: int = 5, committed: int = 3) -> Partition:
-    return Partition("sms", 0, Ledger(position), ReplayMarks(position, {}), {}, committed, Offsets(9))
+    return Partition("sms", 0, Ledger(position), ReplayMarks(position, {}), {}, committed, OffsetSet(9))
 
 
 async def turns(count: int = 5) -> None:

@@ -14,16 +14,16 @@ from connector.delivery.queue.item import Item
 from connector.errors import ConfigurationError
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Campaign, CampaignState, Message, Priority, ProviderState
-from connector.stream.control.table import Change, Control, campaign_record, decode_messages, provider_record
+from connector.stream.control.table import Change, ControlTable, campaign_record, decode_messages, provider_record
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC).timestamp()
 
 
-def table(clock: ManualClock | None = None, most: int = 1 << 20, skipped: Skipped | None = None) -> Control:
-    return Control(clock or ManualClock(wall=NOON), most=most, topic="sms.control", skipped=skipped)
+def table(clock: ManualClock | None = None, most: int = 1 << 20, skipped: Skipped | None = None) -> ControlTable:
+    return ControlTable(clock or ManualClock(wall=NOON), most=most, topic="sms.control", skipped=skipped)
 
 
-def read(control: Control, **fields) -> Message:
+def read(control: ControlTable, **fields) -> Message:
     event = {"message_id": "m", "to": "+919812345678", **fields}
     return control.message_of(Item(msgspec.json.encode(event), None, 0, None, datetime.now(UTC)))
 
@@ -220,7 +220,7 @@ def test_events_that_are_read_at_once_are_refused_for_one_number_that_is_none(to
 
 def test_a_campaign_cannot_set_the_id_of_its_messages():
     """All of them would have the same: it is left out, and told."""
-    control = Control(ManualClock(), most=1 << 20, topic="sms.control")
+    control = ControlTable(ManualClock(), most=1 << 20, topic="sms.control")
     with structlog.testing.capture_logs() as told:
         control.apply(*campaign_record("c", Campaign(custom={"MessageID": "same", "hid": "h"})))
     assert control.campaigns["c"].custom == {"hid": "h"}

@@ -28,7 +28,7 @@ from connector.stream.partitions.formats import (
     turns,
 )
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.untrusted import UnreadableError
 
@@ -51,7 +51,7 @@ class Case:
     """A partition that has committed 0, a journal and commits that work or do not."""
 
     def __init__(self, *, journal: str = "works", commits: bool = True) -> None:
-        self.origin = Partition("in", 0, Ledger(0), ReplayMarks(0, {"out": 7}), {}, 0, Offsets(100))
+        self.origin = Partition("in", 0, Ledger(0), ReplayMarks(0, {"out": 7}), {}, 0, OffsetSet(100))
         self.origin.ledger.admit_run(0, 10_000)
         self.journal = journal
         self.commits = commits

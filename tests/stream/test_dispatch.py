@@ -27,12 +27,12 @@ from connector.kafka.batches import RecordFields, unpack
 from connector.model import Result, Source, Status
 from connector.stream.output import dispatch as module
 from connector.stream.output.dispatch import BatchPlace, Dispatch
-from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.shrinking import forms
 from connector.stream.output.writability import Writability
 from connector.stream.partitions.formats import settled_place
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from tests.stream.test_writer import NOW
 
@@ -97,9 +97,9 @@ class Case:
         self.broker = Broker(judge)
         self.clock = ManualClock()
         self.writable = Writability(self.clock, patience=PATIENCE)
-        self.origin = Partition("messages", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100))
+        self.origin = Partition("messages", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
         self.dispatch = Dispatch(
-            Outlet(self.broker.producer),  # type: ignore[arg-type]
+            ReplaceableProducer(self.broker.producer),  # type: ignore[arg-type]
             writable=self.writable,
             written=self._written,
             clock=self.clock,

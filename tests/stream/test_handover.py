@@ -11,7 +11,7 @@ from connector.clock import ManualClock
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream.epoch import instance_takeover as room
-from connector.stream.epoch.instance_takeover import MARGIN_SECONDS, Handover
+from connector.stream.epoch.instance_takeover import MARGIN_SECONDS, InstanceTakeover
 from connector.stream.epoch.opening import Opening
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import Metadata, encode_metadata, is_closed
@@ -50,15 +50,15 @@ async def test_half_a_session_after_the_join_nobody_else_can_be_sending(
         clock.advance(0.25)
         return True
 
-    handover = Handover(cast(Cluster, Kafka(committed, {})), member, values, clock=clock)
-    await handover.wait(SOURCES, wanted=wanted)
+    instance_takeover = InstanceTakeover(cast(Cluster, Kafka(committed, {})), member, values, clock=clock)
+    await instance_takeover.wait(SOURCES, wanted=wanted)
     assert clock.monotonic() - began == pytest.approx(seconds, abs=0.3)
 
 
 async def test_an_epoch_that_is_over_is_not_waited_for() -> None:
     clock, values = ManualClock(), Settings.model_validate(STATIC)
-    handover = Handover(cast(Cluster, Kafka({}, {})), membership(values, clock), values, clock=clock)
-    await handover.wait(SOURCES, wanted=lambda: False)
+    instance_takeover = InstanceTakeover(cast(Cluster, Kafka({}, {})), membership(values, clock), values, clock=clock)
+    await instance_takeover.wait(SOURCES, wanted=lambda: False)
 
 
 @pytest.mark.parametrize(

@@ -12,20 +12,20 @@ import pytest
 from connector.clock import ManualClock
 from connector.definition.tree import Definition, Retry
 from connector.delivery.limits.backoff import Backoff
-from connector.delivery.outcomes.settlement import Settler
+from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.item import Item
 from connector.errors import MessageError
 from connector.model import Campaign, CampaignState, Result, Status
 from connector.stream.control.failover import Failover
-from connector.stream.control.table import Control, campaign_record, decode_message
+from connector.stream.control.table import ControlTable, campaign_record, decode_message
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
-from connector.stream.retry.routing import Parking
+from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 from tests.stream.restoring import restorer
 
@@ -74,7 +74,7 @@ class Bench:
         self.clock = ManualClock(wall=NOON)
         self.a, self.b = FakeLane("a"), FakeLane("b")
         self.lanes = lanes = cast(Any, {"a": self.a, "b": self.b})
-        self.control = Control(self.clock, most=1 << 20, topic="sms.control")
+        self.control = ControlTable(self.clock, most=1 << 20, topic="sms.control")
         self.results: dict[str, str] = {}
         self.finals: list[Result] = []
         self.moved: list[str] = []
@@ -87,7 +87,7 @@ class Bench:
             failover=Failover(lanes),
             settle=self._settle,
             move=self._move,
-            parking=Parking(waits, move=self._move, clock=self.clock, longest=300),
+            retry_routing=RetryRouting(waits, move=self._move, clock=self.clock, longest=300),
             sources=["m"],
             refusals=Refusals(dry_run=dry_run),
             restorer=restorer(waits),
@@ -100,7 +100,7 @@ class Bench:
 
     def read(self, **timestamps: int | None) -> None:
         """Events of these ids, as they come from the log with these timestamps."""
-        partition = Partition("m", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(10))
+        partition = Partition("m", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(10))
         records: list[Any] = [
             SimpleNamespace(offset=offset, value=self.item(message_id=name).raw, key=None, timestamp=at, headers=())
             for offset, (name, at) in enumerate(timestamps.items())
@@ -263,8 +263,10 @@ def test_what_ends_at_intake_says_as_much_as_what_ends_in_a_lane(dry_run, uncert
     bench.intake.refile([item])
     backoff = Backoff(Retry(), lambda: 0.5)
     definition = Definition(name="a", file="a.yaml", operations=())
-    settler = Settler(definition, backoff=backoff, clock=bench.clock, dry_run=dry_run)
-    ours = settler.unsent(item, decode_message(item.raw), Status.EXPIRED, "older than max_age or past expires_at")
+    outcome_handler = OutcomeHandler(definition, backoff=backoff, clock=bench.clock, dry_run=dry_run)
+    ours = outcome_handler.unsent(
+        item, decode_message(item.raw), Status.EXPIRED, "older than max_age or past expires_at"
+    )
     assert bench.finals == [ours]
     assert (ours.segments, ours.dry_run, ours.attempts) == (2, dry_run, 2)
     assert ours.status is (Status.UNKNOWN if uncertain else Status.EXPIRED)

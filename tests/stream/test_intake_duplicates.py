@@ -11,17 +11,17 @@ import pytest
 from connector.clock import ManualClock
 from connector.model import Result, Source
 from connector.stream.control.failover import Failover
-from connector.stream.control.table import Control
+from connector.stream.control.table import ControlTable
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.dedupe import REPLAY_OF, DedupeIndex
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry import retry_records
-from connector.stream.retry.routing import Parking
+from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 from tests.stream.restoring import restorer
 from tests.stream.test_intake import FakeLane
@@ -40,11 +40,11 @@ class Bench:
         tiers = Tiers({5.0: "r.5s"})
         self.intake = Intake(
             self.lanes,
-            control=Control(self.clock, most=1 << 20, topic="sms.control"),
+            control=ControlTable(self.clock, most=1 << 20, topic="sms.control"),
             failover=Failover(self.lanes),
             settle=self.duplicates.before(self._settle),
             move=lambda _items, _moved: None,
-            parking=Parking(tiers, move=lambda _items, _moved: None, clock=self.clock, longest=300),
+            retry_routing=RetryRouting(tiers, move=lambda _items, _moved: None, clock=self.clock, longest=300),
             sources=["m"],
             refusals=Refusals(dry_run=False),
             restorer=restorer(tiers),
@@ -55,9 +55,9 @@ class Bench:
             max_age=None,
             duplicates=self.duplicates if on else None,
         )
-        self.journalled = Offsets(100)
+        self.journalled = OffsetSet(100)
         self.partition = Partition("m", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, self.journalled)
-        self.retries = Partition("r.5s", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100))
+        self.retries = Partition("r.5s", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
 
     def _settle(self, items, results) -> None:
         self.results |= {result.source.offset: result for result in results}

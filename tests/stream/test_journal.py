@@ -11,13 +11,13 @@ from connector.delivery.queue.item import Item
 from connector.stream.output import journal
 from connector.stream.output.journal import Entry, Journal
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.untrusted import UnreadableError
 
 
 def partition(number: int) -> Partition:
-    return Partition("sms.messages", number, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100))
+    return Partition("sms.messages", number, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
 
 
 def items(origin: Partition, *offsets: int) -> list[Item]:
@@ -49,7 +49,7 @@ def test_foreign_records_are_passed_over(value):
 
 def test_what_was_released_may_be_sent_again():
     """The log's order decides: sent, released, sent again."""
-    journalled = Offsets(100)
+    journalled = OffsetSet(100)
     for word, offsets in [("sent", [1, 2]), ("released", [1, 2]), ("sent", [2])]:
         journal.apply(Entry(word, "t", offsets), journalled)
     assert 1 not in journalled

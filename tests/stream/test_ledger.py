@@ -10,11 +10,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from connector.stream.partitions import ledger as module
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 
 
-def of(offsets: Iterable[int]) -> Offsets:
-    found = Offsets(100)
+def of(offsets: Iterable[int]) -> OffsetSet:
+    found = OffsetSet(100)
     found.add_all(offsets)
     return found
 

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.stream.partitions import offset_set as module
-from connector.stream.partitions.offset_set import BLOCK, Offsets
+from connector.stream.partitions.offset_set import BLOCK, OffsetSet
 
 
-def of(offsets, span: int = 500, **options) -> Offsets:
-    found = Offsets(span, **options)
+def of(offsets, span: int = 500, **options) -> OffsetSet:
+    found = OffsetSet(span, **options)
     for offset in offsets:
         found.add(offset)
     return found
@@ -20,7 +20,7 @@ def of(offsets, span: int = 500, **options) -> Offsets:
 @given(st.lists(st.integers(0, 400), max_size=80))
 def test_settled_holds_what_was_added(offsets):
     """Within one span of the first offset every offset is kept, in order and once."""
-    settled = Offsets(span=500)
+    settled = OffsetSet(span=500)
     for offset in offsets:
         settled.add(offset)
     assert list(settled) == sorted(set(offsets))
@@ -30,7 +30,7 @@ def test_settled_holds_what_was_added(offsets):
 @given(st.sets(st.integers(1000, 1400), min_size=1))
 def test_resume_is_the_first_hole_after_the_first_settled(offsets):
     """With nothing committed, everything before the first settled event was none of ours to send."""
-    settled = Offsets(span=500)
+    settled = OffsetSet(span=500)
     for offset in offsets:
         settled.add(offset)
     expected = min(offsets)
@@ -50,7 +50,7 @@ def test_resume_is_the_first_hole_after_the_first_settled(offsets):
     ],
 )
 def test_resume_is_the_first_hole_since_all_began(since, expected):
-    settled = Offsets(span=500)
+    settled = OffsetSet(span=500)
     for offset in (100, 101, 105):
         settled.add(offset)
     assert settled.resume_at(since) == expected
@@ -58,7 +58,7 @@ def test_resume_is_the_first_hole_since_all_began(since, expected):
 
 def test_nothing_settled_says_nothing():
     """An empty results log does not pretend to know a start."""
-    assert Offsets(10).resume_at() is None
+    assert OffsetSet(10).resume_at() is None
 
 
 @given(
@@ -70,7 +70,7 @@ def test_nothing_settled_says_nothing():
 )
 def test_it_is_a_set(steps, filled) -> None:
     """Whatever is added and taken out, near and far, in blocks of few, many and all offsets."""
-    found, model = Offsets(1000), set()
+    found, model = OffsetSet(1000), set()
     if filled:
         model = set(range(BLOCK))
         found.add_all(model)
@@ -90,7 +90,7 @@ def test_it_is_a_set(steps, filled) -> None:
 
 
 def test_an_offset_beyond_the_end_of_the_log_names_no_event() -> None:
-    found = Offsets(500, begin=10, end=1000)
+    found = OffsetSet(500, begin=10, end=1000)
     assert not found.add(1000)
     assert not found.add(3_000_000_000)
     assert not found.add(999_999_999_999_999_999)

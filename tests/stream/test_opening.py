@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
-from connector.stream.epoch.opening import Known, Opening
+from connector.stream.epoch.opening import Opening, RecoveredState
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import Metadata, encode_metadata
 
@@ -167,7 +167,7 @@ async def test_without_a_journal_only_who_needs_it_is_not_admitted() -> None:
 def test_results_of_many_events_that_are_not_there_are_those_of_another_topic(
     within: int, beyond: int, resumed: int | None
 ) -> None:
-    known = Known(1_000, end=100)
+    known = RecoveredState(1_000, end=100)
     for offset in range(within):
         assert known.settle(offset)
     for offset in range(1_000, 1_000 + beyond):

@@ -36,17 +36,17 @@ from connector.kafka.fetched import Fetched, ReadOptions
 from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
-from connector.stream.control.topic_reader import ControlReader
+from connector.stream.control.topic_reader import ControlTopicReader
 from connector.stream.epoch import housekeeping as upkeep_room
-from connector.stream.epoch.housekeeping import Upkeep
+from connector.stream.epoch.housekeeping import Housekeeping
 from connector.stream.faust.consumer import ConsumerThread, FetchPacing
 from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
 from connector.stream.output.dispatch import BatchPlace, Dispatch
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.committer import Committer
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.retry_reader import RetryReader
 from connector.stream.wiring import Parts
@@ -79,7 +79,7 @@ Fail = Callable[[], None]
 
 
 def a_partition() -> Partition:
-    return Partition("sms", 3, Ledger(100), ReplayMarks(100, {}), {}, 100, Offsets(100))
+    return Partition("sms", 3, Ledger(100), ReplayMarks(100, {}), {}, 100, OffsetSet(100))
 
 
 def outlast() -> Outlast:
@@ -91,7 +91,7 @@ def outlast() -> Outlast:
 
 async def passed_over(fail: Fail) -> None:
     """The fetcher has passed over events."""
-    owned, partition, admitted = Ownership(), a_partition(), []
+    owned, partition, admitted = Assignment(), a_partition(), []
     owned.own([partition], [], 7)
     owned.live = True
 
@@ -109,7 +109,7 @@ async def passed_over(fail: Fail) -> None:
         owned,
         intake=cast(Any, SimpleNamespace(take=take)),
         budget=Budget(messages=1000, bytes_=1 << 20),
-        relief=cast(Any, None),
+        head_of_line=cast(Any, None),
         lanes={},
         caught_up=lambda: False,
         span=1000,
@@ -134,7 +134,7 @@ async def opening(fail: Fail, *, at: str) -> None:
         if here == "_open":
             opened.append(1)
 
-    worker._parts = cast(Any, SimpleNamespace(owned=Ownership(), outlast=outlast()))
+    worker._parts = cast(Any, SimpleNamespace(owned=Assignment(), outlast=outlast()))
     worker._lifecycle, worker.stopping = asyncio.Lock(), False
     worker.start = lambda: ask("start")  # type: ignore[method-assign]
     worker._open = lambda epoch: ask("_open", epoch)  # type: ignore[method-assign]
@@ -185,7 +185,7 @@ class Fetching:
 async def control(fail: Fail) -> None:
     """The control topic is followed."""
     applied = asyncio.Event()
-    reader = ControlReader({}, topic="sms.control", apply=lambda *_: applied.set(), skipped=Skipped())
+    reader = ControlTopicReader({}, topic="sms.control", apply=lambda *_: applied.set(), skipped=Skipped())
     reader._consumer = cast(Any, Fetching(fail))
     await following(lambda: reader.run(outlast()), applied)
 
@@ -201,7 +201,7 @@ async def retries(fail: Fail) -> None:
         {}, reading=ReadOptions(Skipped()), group="g", delays={"sms": 5}, clock=ManualClock(), take=take
     )
     reader._consumer = cast(Any, Fetching(fail))
-    reader._assigned = {TP: Partition("sms", 3, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(0))}
+    reader._assigned = {TP: Partition("sms", 3, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(0))}
     reader.feed()
     await following(lambda: reader.run(outlast()), taken)
 
@@ -210,7 +210,7 @@ async def purging(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     """Finished retry records are deleted: those that cannot be now are next time."""
     monkeypatch.setattr(upkeep_room, "PURGE_SECONDS", 0)
     settings = Settings.model_validate({"timeouts": {"commit_interval": "1ms"}})
-    owned, purged, clock = Ownership(), asyncio.Event(), ManualClock()
+    owned, purged, clock = Assignment(), asyncio.Event(), ManualClock()
     owned.live = True
 
     async def committed(*_: Any) -> dict[Any, Any]:
@@ -232,7 +232,7 @@ async def purging(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
     member.lease._seconds = 1e9
     member.proved(clock.monotonic())
     cluster = SimpleNamespace(committed=committed, partitions=partitions, bounds=bounds, purge=purge)
-    upkeep = Upkeep(
+    housekeeping = Housekeeping(
         owned,
         lease=member.lease,
         producer=cast(Any, None),
@@ -242,7 +242,7 @@ async def purging(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
         clock=clock,
         settings=settings,
     )
-    await following(upkeep.committing, purged)
+    await following(housekeeping.committing, purged)
 
 
 async def committing(fail: Fail) -> None:

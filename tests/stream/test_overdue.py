@@ -18,13 +18,13 @@ from connector.stream.output import dispatch as dispatching
 from connector.stream.output.debts import Debts, decode
 from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.overdue import LATE_SECONDS, Overdue
-from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.shrinking import forms
 from connector.stream.output.writability import Writability
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.formats import owed_of
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from tests.stream.dispatching import nothing
 from tests.stream.test_debts import metadata_of, record
@@ -80,7 +80,7 @@ class Case:
         self.clock = ManualClock()
         self.there: dict[str, set[int]] = {"results": {0}, "dead": {0}, "journal": {0}, "retry": {0}}
         self.reachable = True
-        self.origin = Partition("in", 0, Ledger(0), ReplayMarks(0, {"results": 7}), {}, 0, Offsets(100))
+        self.origin = Partition("in", 0, Ledger(0), ReplayMarks(0, {"results": 7}), {}, 0, OffsetSet(100))
         self.origin.ledger.admit_run(0, 1000)
         self.written: list[bytes] = []
         self.metadata = ""
@@ -90,13 +90,13 @@ class Case:
         self.debts = Debts(append=self._append, commit=self._commit)
         self.taken: list[str] = []
         self.dispatch = Dispatch(
-            Outlet(lambda: self.producer),  # type: ignore[arg-type, return-value]
+            ReplaceableProducer(lambda: self.producer),  # type: ignore[arg-type, return-value]
             writable=self.writable,
             written=nothing,
             clock=self.clock,
             taken=self.taken.append,
         )
-        owned = Ownership()
+        owned = Assignment()
         owned.own([self.origin], [], 1)
         self.writer = Writer()
         self.overdue = Overdue(

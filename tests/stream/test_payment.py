@@ -13,10 +13,10 @@ from aiokafka import TopicPartition
 from connector.clock import ManualClock
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source, Status
-from connector.stream.epoch.debt_payment import Payment
+from connector.stream.epoch.debt_payment import DebtPayment
 from connector.stream.partitions.formats import settled_place
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -63,15 +63,15 @@ class Kafka:
 
 
 def owing(*offsets: int, result: bool = True) -> Partition:
-    partition = Partition("in", 0, Ledger(0, Offsets(100)), ReplayMarks(0, {}), {"results": 7}, 0, Offsets(100))
+    partition = Partition("in", 0, Ledger(0, OffsetSet(100)), ReplayMarks(0, {}), {"results": 7}, 0, OffsetSet(100))
     accepted = {it: Result(Status.ACCEPTED, Source("in", 0, it), NOW, f"m{it}") for it in offsets}
     partition.debts = {it: accepted[it] if result else None for it in offsets}
     return partition
 
 
 async def pay(kafka: Kafka, partition: Partition) -> None:
-    payment = Payment(kafka, kafka, results="results", present=None, clock=ManualClock())  # type: ignore[arg-type]
-    await payment.pay([partition], wanted=lambda: True)
+    debt_payment = DebtPayment(kafka, kafka, results="results", present=None, clock=ManualClock())  # type: ignore[arg-type]
+    await debt_payment.pay([partition], wanted=lambda: True)
 
 
 async def test_each_is_written_once_and_its_event_is_settled() -> None:

@@ -20,7 +20,7 @@ from connector.stream.output import journal
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import Metadata, encode_metadata
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.retry_reader import _written
 from connector.stream.retry.tiers import Tiers
@@ -45,7 +45,7 @@ class Retries(Bench):
         tiers = Tiers({5.0: "r.5s", 30.0: "r.30s"})
         self.intake._restorer = restorer(tiers, "m", end=100, skipped=self.skipped)
         self.intake._retry_topics = frozenset(tiers.delays)
-        self.partition = Partition("r.5s", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(10))
+        self.partition = Partition("r.5s", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(10))
 
     def take(self, *headers: tuple[str, bytes | None], value: bytes = EVENT) -> None:
         offset = self.partition.ledger.high

@@ -12,7 +12,7 @@ from connector.clock import ManualClock
 from connector.kafka.fetched import ReadOptions
 from connector.kafka.skipped import Skipped
 from connector.stream.control import topic_reader as control_room
-from connector.stream.control.topic_reader import ControlReader
+from connector.stream.control.topic_reader import ControlTopicReader
 from connector.stream.membership.lease import Lease
 from connector.stream.output.producer import Producer
 from connector.stream.partitions import cluster as cluster_room
@@ -71,16 +71,16 @@ def retry_reader() -> RetryReader:
     return RetryReader({}, reading=ReadOptions(Skipped()), group="g-retry", delays={}, clock=ManualClock(), take=take)
 
 
-def control_reader() -> ControlReader:
-    return ControlReader({}, topic="sms.control", apply=lambda *_: None, skipped=Skipped())
+def control_reader() -> ControlTopicReader:
+    return ControlTopicReader({}, topic="sms.control", apply=lambda *_: None, skipped=Skipped())
 
 
 def cluster() -> Cluster:
     return Cluster({}, clock=ManualClock(), skipped=Skipped(), sources=())
 
 
-async def start(reader: RetryReader | ControlReader | Cluster) -> None:
-    await (reader.start([0]) if isinstance(reader, ControlReader) else reader.start())
+async def start(reader: RetryReader | ControlTopicReader | Cluster) -> None:
+    await (reader.start([0]) if isinstance(reader, ControlTopicReader) else reader.start())
 
 
 @pytest.mark.parametrize("fail_at", ["start", "seek"])

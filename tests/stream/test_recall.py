@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
-from connector.delivery.uniform_results import AlikeResults
+from connector.delivery.uniform_results import UniformResults
 from connector.kafka.reader import Bounds
 from connector.model import Message, Result, Source, Status
 from connector.settings.model import Duplicates as DuplicatesSettings
 from connector.settings.model import Settings, SourceTopic, Topics
 from connector.stream.intake.dedupe import REPLAY_OF, DedupeIndex
-from connector.stream.intake.dedupe_restore import Recall
+from connector.stream.intake.dedupe_restore import DedupeRestore
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import Metadata, encode_metadata, settles
 from connector.stream.partitions.partition import Partition
@@ -69,7 +69,7 @@ class World:
             topics=Topics(sources=(SourceTopic(topic=SOURCE.topic),), retry_tiers=(5.0,)),
             delivery="live" if live else "dry-run",
         )
-        self.recall = Recall(cast(Cluster, self), settings, duplicates=self.duplicates, clock=self.clock)
+        self.dedupe_restore = DedupeRestore(cast(Cluster, self), settings, duplicates=self.duplicates, clock=self.clock)
         self.duplicates.own({(SOURCE.topic, 0)})
         self.origin, self.retried = self._origins()
 
@@ -202,7 +202,7 @@ class World:
         self.unwritten.clear()
         self.open.clear()
         opened = [SimpleNamespace(topic=tp.topic, partition=0) for tp in (SOURCE, RETRY)]
-        await self.recall.read(cast(list[Partition], opened), wanted=lambda: True)
+        await self.dedupe_restore.read(cast(list[Partition], opened), wanted=lambda: True)
 
     async def restart(self) -> None:
         await self.crash()
@@ -245,7 +245,7 @@ async def test_results_that_are_alike_end_their_messages_as_others_do(status: St
     items = [world._item(it) for it in events]
     messages = [msgspec.json.decode(it.raw, type=Message) for it in events]
     shared = Result(status, items[0].event(), datetime.fromtimestamp(world.clock.wall(), UTC))
-    world.duplicates.settled(items, AlikeResults(shared, items, messages, None))
+    world.duplicates.settled(items, UniformResults(shared, items, messages, None))
     expected = "duplicate" if status in SENT else "open"
     assert [status_of(it) for it in world.produce("b", "a")] == [expected, expected]
     world.clock.advance(LATEST)
@@ -379,7 +379,7 @@ async def test_no_more_is_read_back_than_ids_are_kept_and_reading_shows():
         world.end(event, Status.ACCEPTED)
     world.write()
     await world.crash()
-    assert world.recall.seen == 1000
+    assert world.dedupe_restore.seen == 1000
     assert 800 <= len(world.duplicates) <= 1000
     assert status_of(*world.produce("m1499")) == "duplicate"
     assert status_of(*world.produce("m10")) == "open"

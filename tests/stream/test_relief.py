@@ -11,8 +11,8 @@ import pytest
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
 from connector.stream.partitions.ledger import Ledger
-from connector.stream.retry.head_of_line import LOOK_SECONDS, Relief
-from connector.stream.retry.routing import Parking
+from connector.stream.retry.head_of_line import LOOK_SECONDS, HeadOfLine
+from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 
 SPAN = 100
@@ -49,8 +49,8 @@ class Bench:
         self.lane = FakeLane(rate)
         self.moved: list[tuple[int, str]] = []
         tiers = Tiers({5.0: "r.5s", 30.0: "r.30s", 300.0: "r.5m"})
-        parking = Parking(tiers, move=self._move, clock=self.clock, longest=300)
-        self.relief = Relief({"p": self.lane}, parking=parking, span=SPAN, clock=self.clock)
+        retry_routing = RetryRouting(tiers, move=self._move, clock=self.clock, longest=300)
+        self.head_of_line = HeadOfLine({"p": self.lane}, retry_routing=retry_routing, span=SPAN, clock=self.clock)
         self.partition = self._partition()
         self.lane.windows = [("c", self._item(self.partition, offset)) for offset in range(messages)]
 
@@ -77,7 +77,7 @@ class Hashable(SimpleNamespace):
 def test_the_older_half_of_what_a_dead_provider_holds_moves():
     """So that the partition goes on for half a span; the rest follows when that is used up."""
     bench = Bench(rate=0)
-    bench.relief.relieve(bench.partition)
+    bench.head_of_line.unblock(bench.partition)
     assert bench.moved == [(offset, "r.5s") for offset in range(SPAN // 2)]
     assert [item.offset for _, item in bench.lane.windows] == list(range(SPAN // 2, SPAN))
 
@@ -85,26 +85,26 @@ def test_the_older_half_of_what_a_dead_provider_holds_moves():
 def test_a_lane_that_gets_to_them_soon_keeps_them():
     """100 messages at 1,000 a second: nothing moves."""
     bench = Bench(rate=1000)
-    bench.relief.relieve(bench.partition)
+    bench.head_of_line.unblock(bench.partition)
     assert bench.moved == []
 
 
 def test_a_slow_lane_never_runs_dry():
     """One a second: it keeps what it sends in five seconds, and gets each of the others back about when its turn is."""
     bench = Bench(rate=1)
-    bench.relief.relieve(bench.partition)
+    bench.head_of_line.unblock(bench.partition)
     assert bench.moved == [(n, "r.5s") for n in range(5, 29)] + [(n, "r.30s") for n in range(29, 50)]
 
 
 def test_what_was_kept_moves_when_the_partition_stands_still():
     """Its turn did not come after all."""
     bench = Bench(rate=1)
-    bench.relief.relieve(bench.partition)
+    bench.head_of_line.unblock(bench.partition)
     bench.moved.clear()
-    bench.relief.relieve(bench.partition)
+    bench.head_of_line.unblock(bench.partition)
     assert bench.moved == []  # not looked at again so soon
     bench.clock.advance(LOOK_SECONDS)
-    bench.relief.relieve(bench.partition)
+    bench.head_of_line.unblock(bench.partition)
     assert [offset for offset, _ in bench.moved] == [0, 1, 2, 3, 4]
 
 
@@ -113,7 +113,7 @@ def test_campaigns_on_hold_move_whatever_their_lane_does(rate):
     """Nobody knows when they are resumed."""
     bench = Bench(rate)
     bench.lane.held.add("c")
-    bench.relief.relieve(bench.partition)
+    bench.head_of_line.unblock(bench.partition)
     assert bench.moved == [(offset, "r.5s") for offset in range(SPAN // 2)]
 
 
@@ -121,12 +121,12 @@ def test_retries_that_wait_for_their_time_move_also_from_a_lane_that_works():
     """A minute between two attempts must not stop others for a minute."""
     bench = Bench(rate=1000, messages=10)
     bench.lane.delayed = [("c", bench._item(bench.partition, 11)), ("c", bench._item(bench.partition, 80))]
-    bench.relief.relieve(bench.partition)
+    bench.head_of_line.unblock(bench.partition)
     assert bench.moved == [(11, "r.5s")]
 
 
 def test_other_partitions_are_left_alone():
     """Only the one whose span is used up."""
     bench = Bench(rate=0)
-    bench.relief.relieve(bench._partition())
+    bench.head_of_line.unblock(bench._partition())
     assert bench.moved == []

@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.clock import ManualClock
-from connector.delivery.limits.throughput import Pace
+from connector.delivery.limits.throughput import Throughput
 from connector.delivery.queue.item import Item
 from connector.model import Source
 from connector.stream.partitions.formats import settles
 from connector.stream.retry import retry_records
-from connector.stream.retry.routing import Parking
+from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 from connector.untrusted import UnreadableError
 from tests.stream.restoring import restorer
@@ -96,8 +96,8 @@ def test_a_record_that_is_not_ours_is_told_from_one_that_is(headers):
         retry_records.read(headers)
 
 
-def parking(clock: ManualClock) -> Parking:
-    return Parking(TIERS, move=lambda items, moved: None, clock=clock, longest=300)
+def retry_routing(clock: ManualClock) -> RetryRouting:
+    return RetryRouting(TIERS, move=lambda items, moved: None, clock=clock, longest=300)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def parking(clock: ManualClock) -> Parking:
 )
 def test_a_lane_that_works_never_runs_dry_and_one_that_is_held_up_is_left_alone(topic, wait, expected):
     """Diverted for no longer than the lane has work; climbing while nobody knows how long."""
-    moved = parking(ManualClock()).divert(item(topic), wait)
+    moved = retry_routing(ManualClock()).divert(item(topic), wait)
     assert (moved and moved.topic) == expected
 
 
@@ -123,19 +123,19 @@ def test_a_message_waits_in_rounds_for_a_time_far_away():
     """`defer` until tomorrow: the longest tier again and again, then the last stretch."""
     clock = ManualClock()
     due = clock.wall() + 7205
-    assert parking(clock).until(item(), due).topic == "r.1h"
+    assert retry_routing(clock).until(item(), due).topic == "r.1h"
     clock.advance(3600)
-    moved = parking(clock).until(item(), due)
+    moved = retry_routing(clock).until(item(), due)
     assert moved.topic == "r.1h"
     assert retry_records.read([moved.header]).due == due
     clock.advance(3600)
-    assert parking(clock).until(item(), due).topic == "r.5s"
+    assert retry_routing(clock).until(item(), due).topic == "r.5s"
 
 
 def test_pace_shows_a_steady_rate_and_forgets_an_old_one():
     """100 a second: 1,000 take ten seconds; after a minute of silence nobody knows."""
     now = 1000.0
-    pace = Pace(now)
+    pace = Throughput(now)
     assert pace.seconds(10, now) == math.inf
     assert pace.seconds(0, now) == 0.0
     for _ in range(100):

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
 from connector.model import Campaign, CampaignState, ProviderState
-from connector.stream.control.apply import SLICE_MESSAGES, Steering
+from connector.stream.control.apply import SLICE_MESSAGES, ControlApplier
 from connector.stream.control.failover import Failover
-from connector.stream.control.table import Control, campaign_record, provider_record
+from connector.stream.control.table import ControlTable, campaign_record, provider_record
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ class Bench:
         self.lane = FakeLane("p", ("c", "i1"), ("d", "i2"))
         self.old = FakeLane("p", ("c", "i3"))
         self.filed: list[list[Item]] = []
-        self.control = Control(self.clock, most=1 << 20, topic="sms.control")
-        self.steering = Steering(
+        self.control = ControlTable(self.clock, most=1 << 20, topic="sms.control")
+        self.control_applier = ControlApplier(
             {"p": self.lane},
             [self.old],
             control=self.control,
@@ -87,48 +87,48 @@ class Bench:
 def test_a_changed_campaign_leaves_the_lanes_and_is_filed_anew(campaign, told):
     """Only that campaign, from every lane; what comes back from requests under way is held where it must be."""
     bench = Bench()
-    bench.steering.apply(*campaign_record("c", campaign))
+    bench.control_applier.apply(*campaign_record("c", campaign))
     assert bench.lane.told == bench.old.told == told
     assert bench.lane.waiting == [("d", "i2")]
-    assert bench.steering.clear() == ["i1", "i3"]
+    assert bench.control_applier.clear() == ["i1", "i3"]
 
 
 def test_a_cancelled_campaign_is_dismissed_by_its_lanes():
     """They settle it a turn at a time; nothing is filed anew."""
     bench = Bench()
-    bench.steering.apply(*campaign_record("c", Campaign(state=CampaignState.CANCELLED)))
+    bench.control_applier.apply(*campaign_record("c", Campaign(state=CampaignState.CANCELLED)))
     assert bench.lane.told == bench.old.told == [("cancel", "c")]
-    assert bench.steering.clear() == []
+    assert bench.control_applier.clear() == []
 
 
 def test_hours_are_looked_at_as_time_passes():
     """When they begin the campaign is released, when they end it is held; in between nothing happens."""
     bench = Bench()
-    bench.steering.apply(*campaign_record("c", Campaign(hours="13:00-14:00 UTC")))
-    bench.steering.hours()
+    bench.control_applier.apply(*campaign_record("c", Campaign(hours="13:00-14:00 UTC")))
+    bench.control_applier.hours()
     bench.lane.told.clear()
-    bench.steering.hours()
+    bench.control_applier.hours()
     assert bench.lane.told == []
     bench.clock.advance(3600)
-    bench.steering.hours()
+    bench.control_applier.hours()
     assert bench.lane.told == [("release", "c")]
     bench.clock.advance(3600)
-    bench.steering.hours()
+    bench.control_applier.hours()
     assert bench.lane.told[1:] == [("release", "c"), ("hold", "c")]
 
 
 def test_a_paused_provider_stays_paused_when_its_lane_is_replaced():
     """The table holds, not the lane; unknown providers are remembered."""
     bench = Bench()
-    bench.steering.apply(*provider_record("p", ProviderState(paused=True)))
-    bench.steering.apply(*provider_record("later", ProviderState(paused=True)))
+    bench.control_applier.apply(*provider_record("p", ProviderState(paused=True)))
+    bench.control_applier.apply(*provider_record("later", ProviderState(paused=True)))
     assert bench.lane.paused
     replaced, later = FakeLane("p"), FakeLane("later")
-    bench.steering.adopt(replaced)
-    bench.steering.adopt(later)
+    bench.control_applier.adopt(replaced)
+    bench.control_applier.adopt(later)
     assert replaced.paused
     assert later.paused
-    bench.steering.apply(*provider_record("p", ProviderState(paused=False)))
+    bench.control_applier.apply(*provider_record("p", ProviderState(paused=False)))
     assert not bench.lane.paused
 
 
@@ -136,10 +136,10 @@ async def test_a_large_campaign_is_filed_anew_in_turns():
     """Others get theirs in between, and nothing is lost when the epoch ends in the middle."""
     bench = Bench()
     items = list(range(SLICE_MESSAGES * 3))
-    bench.steering.file(items)
-    run = asyncio.create_task(bench.steering.run())
+    bench.control_applier.file(items)
+    run = asyncio.create_task(bench.control_applier.run())
     await asyncio.sleep(0)
-    left = bench.steering.clear()
+    left = bench.control_applier.clear()
     run.cancel()
     filed = [item for turn in bench.filed for item in turn]
     assert 0 < len(filed) < len(items)
@@ -151,14 +151,14 @@ def test_what_the_topic_held_at_the_start_is_one_line_and_what_follows_is_news(t
     """The whole history is read at every start: told change by change it would look as if it happened now."""
     bench = Bench()
     for number in range(40):
-        bench.steering.apply(*campaign_record(f"c{number % 4}", Campaign(body=str(number))))
-    bench.steering.apply(*campaign_record("c1", Campaign(state=CampaignState.PAUSED)))
-    bench.steering.apply(*campaign_record("c2", Campaign(state=CampaignState.CANCELLED)))
-    bench.steering.apply(*provider_record("p", ProviderState(paused=True)))
+        bench.control_applier.apply(*campaign_record(f"c{number % 4}", Campaign(body=str(number))))
+    bench.control_applier.apply(*campaign_record("c1", Campaign(state=CampaignState.PAUSED)))
+    bench.control_applier.apply(*campaign_record("c2", Campaign(state=CampaignState.CANCELLED)))
+    bench.control_applier.apply(*provider_record("p", ProviderState(paused=True)))
     assert told == []
     assert bench.lane.paused
-    bench.steering.replayed()
-    bench.steering.replayed()
+    bench.control_applier.replayed()
+    bench.control_applier.replayed()
     assert told == [
         {
             "event": "control topic read",
@@ -169,6 +169,6 @@ def test_what_the_topic_held_at_the_start_is_one_line_and_what_follows_is_news(t
             "providers_paused": "p",
         }
     ]
-    bench.steering.apply(*campaign_record("c3", Campaign(state=CampaignState.PAUSED)))
-    bench.steering.apply(*provider_record("p", ProviderState(paused=False)))
+    bench.control_applier.apply(*campaign_record("c3", Campaign(state=CampaignState.PAUSED)))
+    bench.control_applier.apply(*provider_record("p", ProviderState(paused=False)))
     assert [entry["event"] for entry in told[1:]] == ["campaign changed", "provider resumed by an operator"]

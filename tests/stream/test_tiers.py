@@ -33,22 +33,22 @@ from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.model import Outcome, Result
 from connector.stream.control.failover import Failover
-from connector.stream.control.table import Control
+from connector.stream.control.table import ControlTable
 from connector.stream.intake.admission import SLICE_RECORDS, Admission
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import UnknownNames
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.formats import SETTLES, settles
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry import retry_reader, retry_records
-from connector.stream.retry.head_of_line import Relief
+from connector.stream.retry.head_of_line import HeadOfLine
 from connector.stream.retry.retry_reader import RetryReader
-from connector.stream.retry.retry_records import Moved
-from connector.stream.retry.routing import Parking
+from connector.stream.retry.retry_records import RetryRecord
+from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 from tests.delivery.virtual import LoopClock, simulate
 from tests.delivery.world import ACCEPT, Call, FakeProvider, FakeReader, FakeRenderer, decode_message, operation
@@ -139,18 +139,18 @@ class Stream:
         self.places: dict[str, Place] = {}
         self.most_held = 0
         tiers = Tiers(DELAYS)
-        self.owned = owned = Ownership()
+        self.owned = owned = Assignment()
         self.budget = Budget(messages=MEMORY, bytes_=1 << 30)
-        self.parking = Parking(tiers, move=self._move, clock=clock, longest=PARK_MAX)
+        self.retry_routing = RetryRouting(tiers, move=self._move, clock=clock, longest=PARK_MAX)
         self.lanes = {name: self._lane(name, it) for name, it in limits.items()}
-        failover, control = Failover(self.lanes), Control(clock, most=1 << 20, topic="c")
+        failover, control = Failover(self.lanes), ControlTable(clock, most=1 << 20, topic="c")
         self.intake = Intake(
             self.lanes,
             control=control,
             failover=failover,
             settle=self._settle,
             move=self._move,
-            parking=self.parking,
+            retry_routing=self.retry_routing,
             sources=["m"],
             refusals=Refusals(dry_run=False),
             restorer=restorer(tiers),
@@ -164,7 +164,7 @@ class Stream:
             owned,
             intake=self.intake,
             budget=self.budget,
-            relief=Relief(self.lanes, parking=self.parking, span=SPAN, clock=clock),
+            head_of_line=HeadOfLine(self.lanes, retry_routing=self.retry_routing, span=SPAN, clock=clock),
             lanes=self.lanes,
             caught_up=lambda: False,
             span=SPAN,
@@ -188,7 +188,7 @@ class Stream:
         owned.live = True
 
     def _partition(self, topic: str, number: int) -> Partition:
-        return Partition(topic, number, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(0))
+        return Partition(topic, number, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(0))
 
     def _lane(self, name: str, limits: Limits) -> Lane:
         provider = FakeProvider(self.clock, latency=0.1, answer=lambda call: self._answer(name, call))
@@ -202,7 +202,7 @@ class Stream:
             settings=LaneSettings(park_after=SHORTEST * 5, breaker=BreakerSettings(cap=PROBE_CAP)),
             caught_up=lambda: all(it.ledger.high == len(self._log(it)) for it in self.owned.sources),
             memory_full=lambda: self.admission.blocked,
-            park=self.parking.park,
+            park=self.retry_routing.park,
             routes=[Route(single, FakeRenderer(RECORDS), FakeReader())],  # type: ignore[arg-type]
             uniform=self.random.random,
         )
@@ -237,7 +237,7 @@ class Stream:
             self.results[place] = result, self.clock.wall()
             self._acknowledged(item)
 
-    def _move(self, items: Sequence[Item], moved: Sequence[Moved]) -> None:
+    def _move(self, items: Sequence[Item], moved: Sequence[RetryRecord]) -> None:
         now = self.clock.wall()
         for item, it in zip(items, moved, strict=True):
             place = self._dutiful(item)

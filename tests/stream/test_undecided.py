@@ -5,12 +5,12 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 
 from connector.clock import ManualClock
-from connector.stream.partitions.open_transactions import TOLD_SECONDS, Undecided
+from connector.stream.partitions.open_transactions import TOLD_SECONDS, OpenTransactions
 
 
 def test_only_a_transaction_that_stays_where_it_is_counts():
     clock = ManualClock()
-    undecided = Undecided(clock)
+    undecided = OpenTransactions(clock)
     assert undecided.seconds("sms", 0, 10, 10) == 0
     assert undecided.seconds("sms", 0, 10, 12) == 0  # seen for the first time
     clock.advance(30)
@@ -27,7 +27,7 @@ def test_only_a_transaction_that_stays_where_it_is_counts():
 
 def test_one_that_is_left_open_is_told_once_with_its_place_and_so_is_its_end():
     clock = ManualClock()
-    undecided = Undecided(clock)
+    undecided = OpenTransactions(clock)
     with capture_logs() as logs:
         for waiting in range(100):  # more comes in behind it
             undecided.seconds("sms", 3, 10, 12 + waiting)
@@ -43,7 +43,7 @@ def test_one_that_is_left_open_is_told_once_with_its_place_and_so_is_its_end():
 
 def test_a_producer_that_writes_transactions_all_the_time_is_not_told():
     clock = ManualClock()
-    undecided = Undecided(clock)
+    undecided = OpenTransactions(clock)
     with capture_logs() as logs:
         for offset in range(100):
             undecided.seconds("sms", 3, offset, offset + 50)
@@ -53,7 +53,7 @@ def test_a_producer_that_writes_transactions_all_the_time_is_not_told():
 
 def test_what_another_worker_looks_after_begins_anew_when_it_comes_back():
     clock = ManualClock()
-    undecided = Undecided(clock)
+    undecided = OpenTransactions(clock)
     undecided.seconds("sms", 3, 10, 12)
     undecided.seconds("sms", 4, 10, 12)
     undecided.keep({("sms", 4)})

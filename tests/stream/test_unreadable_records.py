@@ -10,14 +10,14 @@ from structlog.testing import capture_logs
 from connector.kafka.record_batch import Unreadable, too_large
 from connector.model import Source, Status
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry import retry_records
 from tests.stream.test_intake import NOON, Bench
 
 
 def take(bench: Bench, topic: str, *records: Any) -> Partition:
-    partition = Partition(topic, 3, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(10))
+    partition = Partition(topic, 3, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(10))
     bench.intake.take(partition, records)
     return partition
 

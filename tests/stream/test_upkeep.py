@@ -11,14 +11,14 @@ from aiokafka.errors import CommitFailedError, NodeNotReadyError
 from connector.clock import ManualClock
 from connector.settings.model import Settings
 from connector.stream.epoch import housekeeping as room
-from connector.stream.epoch.housekeeping import PURGE_SECONDS, Upkeep
+from connector.stream.epoch.housekeeping import PURGE_SECONDS, Housekeeping
 from connector.stream.membership.lease import Lease
 from connector.stream.output.producer import Producer
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.committer import Commit, Committer
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from tests.waiting import eventually
 
@@ -62,16 +62,16 @@ def proven(clock: ManualClock) -> Lease:
     return lease
 
 
-def upkeep(
-    owned: Ownership,
+def housekeeping(
+    owned: Assignment,
     clock: ManualClock,
     lease: Lease,
     *,
     commit: Commit,
     cluster: object = None,
     producer: object = None,
-) -> Upkeep:
-    return Upkeep(
+) -> Housekeeping:
+    return Housekeeping(
         owned,
         lease=lease,
         producer=cast(Producer, producer or Cut()),
@@ -86,11 +86,11 @@ def upkeep(
 async def test_retry_records_that_cannot_be_deleted_in_an_outage_are_tried_again_later() -> None:
     """It once ended the worker after a minute without brokers, and every other worker with it."""
     clock = ManualClock()
-    cluster, owned = Away(clock), Ownership()
+    cluster, owned = Away(clock), Assignment()
     owned.live = True
     lease = Lease(clock, seconds=1e9)
     lease.prove(clock.monotonic())
-    loop = asyncio.ensure_future(upkeep(owned, clock, lease, commit=committed, cluster=cluster).committing())
+    loop = asyncio.ensure_future(housekeeping(owned, clock, lease, commit=committed, cluster=cluster).committing())
     await asyncio.sleep(0)
     clock.advance(PURGE_SECONDS)
     waiting = asyncio.ensure_future(cluster.again.wait())
@@ -101,7 +101,7 @@ async def test_retry_records_that_cannot_be_deleted_in_an_outage_are_tried_again
 
 
 def a_partition() -> Partition:
-    return Partition("sms", 0, Ledger(5), ReplayMarks(5, {}), {}, 5, Offsets(9))
+    return Partition("sms", 0, Ledger(5), ReplayMarks(5, {}), {}, 5, OffsetSet(9))
 
 
 async def turns(count: int = 20) -> None:
@@ -122,7 +122,7 @@ async def test_without_heartbeats_nothing_goes_on_before_the_group_says_so(
 ) -> None:
     """Asked at once, not at the next heartbeat; what was on its way to a broker that does not answer is recalled."""
     monkeypatch.setattr(room, "TICK_SECONDS", 0)
-    clock, owned, producer = ManualClock(), Ownership(), Cut()
+    clock, owned, producer = ManualClock(), Assignment(), Cut()
     lease = proven(clock)
     if owns:
         owned.own([a_partition()], [], 1)
@@ -134,7 +134,7 @@ async def test_without_heartbeats_nothing_goes_on_before_the_group_says_so(
         lease.prove(clock.monotonic())  # as the coordinator reports it
 
     clock.advance(6)
-    loop = asyncio.ensure_future(upkeep(owned, clock, lease, commit=commit, producer=producer).ticking())
+    loop = asyncio.ensure_future(housekeeping(owned, clock, lease, commit=commit, producer=producer).ticking())
     await turns()
     assert not loop.done()
     assert lease.certain is certain
@@ -145,7 +145,7 @@ async def test_without_heartbeats_nothing_goes_on_before_the_group_says_so(
 async def test_an_answer_that_does_not_come_holds_up_no_later_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     """A commit may wait for as long as the brokers are away; the heartbeat that is answered before lets go at once."""
     monkeypatch.setattr(room, "TICK_SECONDS", 0)
-    clock, owned = ManualClock(), Ownership()
+    clock, owned = ManualClock(), Assignment()
     lease = proven(clock)
     owned.own([a_partition()], [], 1)
     asked = 0
@@ -156,7 +156,7 @@ async def test_an_answer_that_does_not_come_holds_up_no_later_proof(monkeypatch:
         await asyncio.Event().wait()
 
     clock.advance(6)
-    loop = asyncio.ensure_future(upkeep(owned, clock, lease, commit=commit).ticking())
+    loop = asyncio.ensure_future(housekeeping(owned, clock, lease, commit=commit).ticking())
     waiter = asyncio.ensure_future(lease.changed())
     await turns()
     assert asked == 1
@@ -169,7 +169,7 @@ async def test_an_answer_that_does_not_come_holds_up_no_later_proof(monkeypatch:
 
 async def test_nothing_is_committed_while_the_membership_is_in_doubt() -> None:
     """It would be repeated for as long as the brokers are away, and be one commit of many when they are back."""
-    clock, owned = ManualClock(), Ownership()
+    clock, owned = ManualClock(), Assignment()
     lease = proven(clock)
     owned.own([a_partition()], [], 1)
     owned.sources[0].committed = 3
@@ -180,7 +180,7 @@ async def test_nothing_is_committed_while_the_membership_is_in_doubt() -> None:
     async def commit(offsets: Any) -> None:
         seen.append(offsets)
 
-    loop = asyncio.ensure_future(upkeep(owned, clock, lease, commit=commit).committing())
+    loop = asyncio.ensure_future(housekeeping(owned, clock, lease, commit=commit).committing())
     await asyncio.sleep(SETTINGS.timeouts.commit_interval * 3)
     assert not seen
     lease.prove(clock.monotonic())

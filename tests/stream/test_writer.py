@@ -17,7 +17,7 @@ from connector.stream.intake.refusals import Refusals
 from connector.stream.output.dispatch import nobody
 from connector.stream.output.writer import ResultWriter
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from tests.stream.dispatching import dispatcher
 
@@ -65,7 +65,7 @@ class Bench:
     def __init__(self) -> None:
         self.producer = Producer()
         self.durable: list[int] = []
-        self.partition = Partition("messages", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100))
+        self.partition = Partition("messages", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
         self.writer = ResultWriter(
             dispatcher(self.producer),
             results="results",

@@ -21,9 +21,9 @@ from connector.stream.output import dispatch as module
 from connector.stream.output.dispatch import nobody
 from connector.stream.output.writer import ResultWriter
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
-from connector.stream.retry.retry_records import Moved
+from connector.stream.retry.retry_records import RetryRecord
 from tests.stream.dispatching import dispatcher
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
@@ -62,7 +62,7 @@ class Producer:
 class Case:
     def __init__(self, *, record_bytes: int = 100_000, refusals: int = 0, traced: bool = False) -> None:
         self.producer = Producer(refusals)
-        self.partition = Partition("sms.messages", 4, Ledger(0), ReplayMarks(0, {}), {}, 0, Offsets(100))
+        self.partition = Partition("sms.messages", 4, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
         self.durable: list[int] = []
 
         async def gate(partition: Partition) -> bool:
@@ -91,8 +91,8 @@ class Case:
     def result(self, offset: int = 7, status: Status = Status.ACCEPTED, **fields: Any) -> Result:
         return Result(status, Source("sms.messages", 4, offset), NOW, "m1", **fields)
 
-    async def write(self, item: Item, payload: Result | Moved) -> None:
-        if isinstance(payload, Moved):
+    async def write(self, item: Item, payload: Result | RetryRecord) -> None:
+        if isinstance(payload, RetryRecord):
             self.writer.move([item], [payload])
         else:
             self.writer.add([item], [payload])
@@ -154,7 +154,7 @@ async def test_an_event_too_large_for_the_dead_letters_still_gets_its_result():
 async def test_a_moved_event_stands_in_its_retry_topic_and_is_settled_there():
     """The record there takes over the duty: same partition number, `settles`, and what it has to know."""
     case = Case()
-    await case.write(case.item(), Moved("sms.retry.5s", ("retry", b"{}")))
+    await case.write(case.item(), RetryRecord("sms.retry.5s", ("retry", b"{}")))
     ((topic, partition, (record,)),) = case.producer.sent
     assert (topic, partition) == ("sms.retry.5s", 4)
     assert record["value"] == EVENT
@@ -167,14 +167,14 @@ async def test_a_moved_event_stands_in_its_retry_topic_and_is_settled_there():
     [
         (Status.ACCEPTED, {"sms.results"}),
         (Status.FAILED, {"sms.results", "sms.dead"}),
-        (Moved("sms.retry.5s", ("retry", b"{}")), {"sms.retry.5s"}),
+        (RetryRecord("sms.retry.5s", ("retry", b"{}")), {"sms.retry.5s"}),
     ],
 )
 async def test_with_tracing_every_record_carries_the_trace_of_its_event(payload, topics):
     """Also that of a retry topic: from there it goes on."""
     case = Case(traced=True)
     item = TracedItem(EVENT, case.partition, 7, None, NOW, traceparent=b"00-aa-bb-01")
-    await case.write(item, payload if isinstance(payload, Moved) else case.result(status=payload))
+    await case.write(item, payload if isinstance(payload, RetryRecord) else case.result(status=payload))
     assert {topic for topic, _, _ in case.producer.sent} == topics
     assert all(
         ("traceparent", b"00-aa-bb-01") in it["headers"] for _, _, records in case.producer.sent for it in records
@@ -187,7 +187,7 @@ async def test_an_event_that_no_retry_topic_takes_fails_instead_of_blocking_its_
     """It becomes a `failed` result."""
     case = Case(record_bytes=500)
     raw = EVENT[:-1] + b',"body":"' + b"b" * 600 + b'"}'
-    await case.write(case.item(raw=raw), Moved("sms.retry.5s", ("retry", b"{}")))
+    await case.write(case.item(raw=raw), RetryRecord("sms.retry.5s", ("retry", b"{}")))
     (record,) = case.producer.records("sms.results")
     assert msgspec.json.decode(record["value"], type=Result).status is Status.FAILED
     assert case.producer.records("sms.retry.5s") == []

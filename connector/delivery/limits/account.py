@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from connector.definition.tree import Definition
-from connector.delivery.limits.circuit_breaker import Breaker, BreakerSettings
-from connector.delivery.limits.rate_limiter import Limiter
+from connector.delivery.limits.circuit_breaker import BreakerSettings, CircuitBreaker
+from connector.delivery.limits.rate_limiter import RateLimiter
 from connector.delivery.limits.suspects import Suspects
 from connector.delivery.queue.item import Item
 
@@ -44,8 +44,8 @@ class Account:
         self, definition: Definition, settings: BreakerSettings, now: float, random: Callable[[], float]
     ) -> None:
         self.name = definition.account or definition.name
-        self.limiter = Limiter(definition.limits, now)
-        self.breaker = Breaker(settings, random)
+        self.limiter = RateLimiter(definition.limits, now)
+        self.breaker = CircuitBreaker(settings, random)
         self.suspects = Suspects(self.breaker)
         self.accused: Accused | None = None
         self.single: dict[str, float] = {}

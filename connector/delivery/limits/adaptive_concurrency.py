@@ -9,7 +9,7 @@ DRIFT = 0.02
 """How fast the usual latency follows slower replies, per reply; faster ones are followed at once."""
 
 
-class Concurrency:
+class AdaptiveConcurrency:
     """The number of request slots.
 
     Only throttling and time-outs halve it; a slow reply merely stops growth. Latency is compared within a class of

@@ -41,7 +41,7 @@ class BreakerSettings:
     cap: float = 120.0
 
 
-class Breaker:
+class CircuitBreaker:
     """Opens on an outage (share of failed requests, or many in a row) or at once on what concerns the whole account.
 
     Open, it lets nothing pass until its delay is over; then one small request, the probe. A reply that is neither

@@ -26,7 +26,7 @@ class _Failing:
     until: float = -math.inf
 
 
-class Aside:
+class FailingCampaigns:
     """Watches failing campaigns, and says which of them wait.
 
     Nothing is kept of campaigns that work, so that it costs nothing while all do.

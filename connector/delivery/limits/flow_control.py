@@ -14,14 +14,14 @@ from connector.clock import Clock
 from connector.definition.tree import Definition
 from connector.delivery.counts import LaneCounts
 from connector.delivery.limits.account import Account, Accused
-from connector.delivery.limits.adaptive_concurrency import Concurrency
+from connector.delivery.limits.adaptive_concurrency import AdaptiveConcurrency
 from connector.delivery.limits.backoff import Backoff
 from connector.delivery.limits.circuit_breaker import BreakerState
 from connector.delivery.limits.failing_campaigns import FIRST_SECONDS as FIRST_ASIDE_SECONDS
-from connector.delivery.limits.failing_campaigns import Aside
+from connector.delivery.limits.failing_campaigns import FailingCampaigns
 from connector.delivery.limits.probing import Probing
-from connector.delivery.limits.send_hours import Schedule
-from connector.delivery.limits.unknown_replies import Unknowns
+from connector.delivery.limits.send_hours import SendHours
+from connector.delivery.limits.unknown_replies import UnknownReplies
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
 from connector.delivery.queue.windows import WindowKey
@@ -74,7 +74,7 @@ class Verdict(Enum):
     OUTAGE = auto()
 
 
-class Gate:
+class FlowControl:
     """Answers "may a request leave now?" and learns from how requests end.
 
     Args:
@@ -98,13 +98,13 @@ class Gate:
     ) -> None:
         self._counts = counts
         self.account = account
-        self.concurrency = Concurrency(definition.limits.concurrency)
-        self.aside = Aside()
+        self.concurrency = AdaptiveConcurrency(definition.limits.concurrency)
+        self.aside = FailingCampaigns()
         self.probing = Probing(definition.retry.attempts, sizes)
-        self._unknowns = None if definition.unknown_run is None else Unknowns(definition.unknown_run)
+        self._unknowns = None if definition.unknown_run is None else UnknownReplies(definition.unknown_run)
         self._attempts = definition.retry.attempts
         self._maximum = definition.limits.concurrency
-        self._schedule = Schedule(definition.hours) if definition.hours is not None else None
+        self._schedule = SendHours(definition.hours) if definition.hours is not None else None
         self._name = definition.name
         self._clock = clock
         self._backoff = backoff
@@ -146,7 +146,7 @@ class Gate:
         self.account.breaker.probe()
         return True
 
-    def vanished(self, *, probe: bool) -> None:
+    def inconclusive(self, *, probe: bool) -> None:
         """A request ended without telling anything about the provider."""
         if probe:
             self.account.breaker.abandon()

@@ -60,7 +60,7 @@ class Meter:
             self._used = 0.0  # no rounding error outlives an empty window
 
 
-class Limiter:
+class RateLimiter:
     """The limits of one account on requests and records, and holds such as Retry-After.
 
     Args:

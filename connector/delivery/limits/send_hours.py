@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from connector.definition.tree import Hours
 
 
-class Schedule:
+class SendHours:
     """When a provider may be sent to, by its local clock."""
 
     def __init__(self, hours: Hours) -> None:

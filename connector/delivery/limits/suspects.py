@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from connector.delivery.limits.circuit_breaker import CERTAIN, Breaker
+from connector.delivery.limits.circuit_breaker import CERTAIN, CircuitBreaker
 from connector.delivery.queue.item import Item
 
 
@@ -23,7 +23,7 @@ class Suspects:
         good: when the last request that got through was begun.
     """
 
-    def __init__(self, breaker: Breaker) -> None:
+    def __init__(self, breaker: CircuitBreaker) -> None:
         self.good = -math.inf
         self._breaker = breaker
         self._row: set[int] = set()  # requests of suspects that failed, by their first messages, since one got through

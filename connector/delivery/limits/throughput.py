@@ -12,7 +12,7 @@ STEP_SECONDS = HALF_LIFE_SECONDS / 1000
 """It fades this often at most: a message per request would make it a part of their cost."""
 
 
-class Pace:
+class Throughput:
     """Messages per second, as an exponentially weighted mean. Costs a few operations per request."""
 
     def __init__(self, now: float) -> None:

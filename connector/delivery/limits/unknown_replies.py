@@ -11,7 +11,7 @@ WINDOW_SECONDS = 30.0
 """As long as the breaker's."""
 
 
-class Unknowns:
+class UnknownReplies:
     """Counts messages whose reply does not say what became of them.
 
     Args:

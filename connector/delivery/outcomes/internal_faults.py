@@ -18,8 +18,8 @@ import structlog
 
 from connector.clock import Clock
 from connector.delivery.counts import LaneCounts
-from connector.delivery.limits.flow_control import Gate, Judgement
-from connector.delivery.outcomes.settlement import Settlement, Settler
+from connector.delivery.limits.flow_control import FlowControl, Judgement
+from connector.delivery.outcomes.settlement import OutcomeHandler, Settlement
 from connector.delivery.outcomes.unsent import PartialIdentity, unsent
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
@@ -60,7 +60,7 @@ def _accountable(method: Callable[Accounting, Settlement]) -> Callable[Accountin
     return checked
 
 
-class Faults:
+class InternalFaults:
     """Counts faults, tells each once, and says what becomes of the messages.
 
     Args:
@@ -71,8 +71,8 @@ class Faults:
     def __init__(
         self,
         provider: str,
-        gate: Gate,
-        settler: Settler,
+        flow_control: FlowControl,
+        outcome_handler: OutcomeHandler,
         *,
         counts: LaneCounts,
         attempts: int,
@@ -81,8 +81,8 @@ class Faults:
     ) -> None:
         self._dry_run = dry_run
         self._provider = provider
-        self._gate = gate
-        self._settler = settler
+        self._flow_control = flow_control
+        self._outcome_handler = outcome_handler
         self._counts = counts
         self._attempts = attempts
         self._clock = clock
@@ -117,10 +117,10 @@ class Faults:
         if attempt.done:
             return Settlement()
         attempt.done = True
-        breaker = self._gate.account.breaker
+        breaker = self._flow_control.account.breaker
         judgement = Judgement(breaker.outage(attempt.started, self._attempts))
         try:
-            settlement = self._settler.broken(attempt, judgement, _named(error))
+            settlement = self._outcome_handler.broken(attempt, judgement, _named(error))
         except Exception as also:
             self._note(also, attempt.part.key, attempt.items, probe=False)
         else:
@@ -158,11 +158,11 @@ class Faults:
         self._counts.errors += 1
         self._tell(error)
         try:
-            return self._gate.broken(_named(error), key, items, probe=probe, judged=judged)
+            return self._flow_control.broken(_named(error), key, items, probe=probe, judged=judged)
         except Exception as also:
             self._tell(also)
             self._until = self._clock.monotonic() + REST_SECONDS
-            self._gate.vanished(probe=bool(probe))
+            self._flow_control.inconclusive(probe=bool(probe))
             return False
 
     def _counted(self, items: Sequence[Item], part: Part, status: Status, reason: str) -> Settlement:

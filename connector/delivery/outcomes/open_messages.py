@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
 from connector.delivery.counts import LaneCounts
-from connector.delivery.limits.throughput import Pace
+from connector.delivery.limits.throughput import Throughput
 from connector.delivery.outcomes.settlement import Settlement
 from connector.delivery.queue.backlog import Backlog
-from connector.delivery.queue.expiry import Dismissal
+from connector.delivery.queue.expiry import Expiry
 from connector.delivery.queue.item import Item
 from connector.delivery.queue.windows import WindowKey
 from connector.errors import StreamError
@@ -20,12 +20,12 @@ Settle = Callable[[Sequence[Item], Sequence[Result]], None]
 Park = Callable[[Sequence[Item], float], None]
 
 
-class Custody:
+class OpenMessages:
     """Counts them, and carries out what becomes of them.
 
     Args:
         backlog: where they wait.
-        dismissal: is told of their deadlines.
+        expiry: is told of their deadlines.
         settle: takes final results.
         park: takes over messages that have to wait for more than `park_after` seconds, until a wall time.
         counts: are kept.
@@ -38,7 +38,7 @@ class Custody:
     def __init__(
         self,
         backlog: Backlog,
-        dismissal: Dismissal,
+        expiry: Expiry,
         *,
         settle: Settle,
         park: Park | None,
@@ -48,9 +48,9 @@ class Custody:
     ) -> None:
         self.count = 0
         self.bytes = 0
-        self.pace = Pace(clock.monotonic())
+        self.pace = Throughput(clock.monotonic())
         self._backlog = backlog
-        self._dismissal = dismissal
+        self._expiry = expiry
         self._settle = settle
         self._park = park
         self._park_after = park_after
@@ -61,8 +61,8 @@ class Custody:
         """File one."""
         item.since = self._clock.monotonic()
         self._backlog.add(key, item)
-        if item.deadline is not None and item.deadline < self._dismissal.earliest:
-            self._dismissal.earliest = item.deadline
+        if item.deadline is not None and item.deadline < self._expiry.earliest:
+            self._expiry.earliest = item.deadline
         self.count += 1
         self.bytes += len(item.raw)
 
@@ -75,7 +75,7 @@ class Custody:
             groups[key].append(item)
         for key, group in groups.items():
             self._backlog.extend(key, group)
-        self._dismissal.expect(items)
+        self._expiry.expect(items)
         self.count += len(items)
         self.bytes += sum([len(item.raw) for item in items])
 
@@ -95,13 +95,13 @@ class Custody:
     def _carry_out(self, settlement: Settlement) -> None:
         now = self._clock.monotonic()
         for part in settlement.untouched:
-            self._dismissal.expect(part.items)
+            self._expiry.expect(part.items)
             self._backlog.untouched(part)
         for part in settlement.again:
-            self._dismissal.expect(part.items)
+            self._expiry.expect(part.items)
             self._backlog.again(part, now)
         for delay, part in settlement.later:
-            self._dismissal.expect(part.items)
+            self._expiry.expect(part.items)
             # A request to be repeated as it was cannot be had from its messages: it stays while that is of use.
             sealed = part.sealed is not None and now + delay < part.sealed.until
             if self._park is not None and delay > self._park_after and not sealed:
@@ -113,8 +113,8 @@ class Custody:
                 self._backlog.later(part, now + delay)
         if settlement.items:
             self._finish(settlement.items, settlement.results, now)
-        if (alike := settlement.alike) is not None:
-            self._finish(alike.items, alike, now)
+        if (uniform_results := settlement.uniform_results) is not None:
+            self._finish(uniform_results.items, uniform_results, now)
 
     def _finish(self, items: Sequence[Item], results: Sequence[Result], now: float) -> None:
         self._settle(items, results)
@@ -130,7 +130,7 @@ class Custody:
 
     def clear(self) -> list[Item]:
         """Hand back everything that waits."""
-        items = self._backlog.clear() + self._dismissal.clear()
+        items = self._backlog.clear() + self._expiry.clear()
         self._counts.returned += len(items)
         self._forget(items)
         return items

@@ -12,11 +12,11 @@ from connector.definition.tree import Definition
 from connector.delivery.limits.backoff import Backoff
 from connector.delivery.limits.flow_control import CLEAR, Judgement
 from connector.delivery.outcomes.unsent import PartialIdentity, unsent
-from connector.delivery.queue.attempt import Attempt, Last, Part, Sealed, Split
+from connector.delivery.queue.attempt import Attempt, Bisection, Last, Part, Replay
 from connector.delivery.queue.item import Item
-from connector.delivery.uniform_results import FEW, AlikeResults
+from connector.delivery.uniform_results import FEW, UniformResults
 from connector.errors import Phase, RequestError
-from connector.model import AlikeOutcomes, Message, Outcome, Result, Source, Status, Then
+from connector.model import Message, Outcome, Result, Source, Status, Then, UniformOutcomes
 from connector.response.redact import Redactor
 
 FINAL = {"accept": Status.ACCEPTED, "reject": Status.REJECTED, "unknown": Status.UNKNOWN}
@@ -34,7 +34,7 @@ class Settlement:
 
     Attributes:
         items, results: final; in step.
-        alike: further ones.
+        uniform_results: further ones.
         untouched: not sent after all: back to where they stood.
         again: to be sent again as soon as the lane may.
         later: to be sent again after so many seconds.
@@ -42,7 +42,7 @@ class Settlement:
 
     items: list[Item] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
-    alike: AlikeResults | None = None
+    uniform_results: UniformResults | None = None
     untouched: list[Part] = field(default_factory=list)
     again: list[Part] = field(default_factory=list)
     later: list[tuple[float, Part]] = field(default_factory=list)
@@ -64,7 +64,7 @@ class _Reply:
     judgement: Judgement
 
 
-class Settler:
+class OutcomeHandler:
     """Builds settlements for one provider.
 
     Args:
@@ -90,7 +90,7 @@ class Settler:
         result.provider = self._provider
         return result
 
-    def spent(self, item: Item, message: Message, split: Split) -> Result:
+    def spent(self, item: Item, message: Message, split: Bisection) -> Result:
         """The result of a message whose refused batch could not be bisected further."""
         result = self.unsent(item, message, Status.REJECTED, split.outcome.reason or "")
         result.code, result.provider_batch_id = split.outcome.code, split.outcome.provider_batch_id
@@ -247,7 +247,7 @@ class Settler:
         part.last = Last(self._clock.monotonic(), said, results)
         reply.settlement.later.append((UNDECIDED_SECONDS, part))
 
-    def _rest(self, attempt: Attempt, items: list[Item], sealed: Sealed | None = None, *, behind: bool = False) -> Part:
+    def _rest(self, attempt: Attempt, items: list[Item], sealed: Replay | None = None, *, behind: bool = False) -> Part:
         """What of a request is to be sent again."""
         part = attempt.part
         return Part(part.key, items, sealed, part.split, part.alone, behind)
@@ -298,7 +298,7 @@ class Settler:
     def _finish_alike(self, reply: _Reply, whole: Outcome | None) -> bool:
         """The results of all messages at once, where their outcomes are final and alike. The hot path."""
         attempt, outcomes = reply.attempt, reply.outcomes
-        if isinstance(outcomes, AlikeOutcomes):
+        if isinstance(outcomes, UniformOutcomes):
             outcome, ids = outcomes.shared, outcomes.ids
         elif whole is not None and whole.provider_message_id is None:
             outcome, ids = whole, None
@@ -321,26 +321,26 @@ class Settler:
             batch_size=len(items),
             dry_run=self._dry_run,
         )
-        reply.settlement.alike = AlikeResults(shared, items, attempt.messages, ids)
+        reply.settlement.uniform_results = UniformResults(shared, items, attempt.messages, ids)
         return True
 
     def _bisected(self, attempt: Attempt, http_status: int | None, outcome: Outcome) -> Settlement:
         split = attempt.part.split
         size = len(attempt.items)
         if split is None:
-            split = Split(outcome, http_status, attempt.batch.id, size, Split.requests(size))
+            split = Bisection(outcome, http_status, attempt.batch.id, size, Bisection.requests(size))
         half = size // 2
         key = attempt.part.key
         return Settlement(
             again=[Part(key, attempt.items[:half], None, split), Part(key, attempt.items[half:], None, split)]
         )
 
-    def _seal(self, attempt: Attempt) -> Sealed | None:
+    def _seal(self, attempt: Attempt) -> Replay | None:
         """The request as it was, while the provider still recognises it; None where it never does."""
         period = attempt.route.operation.idempotent
         if attempt.part.sealed is not None or period is None:
             return attempt.part.sealed
-        return Sealed(attempt.request, attempt.batch, attempt.started + period)
+        return Replay(attempt.request, attempt.batch, attempt.started + period)
 
     def _deferred(self, outcome: Outcome) -> float:
         until = 0.0 if outcome.until is None else outcome.until - self._clock.wall()

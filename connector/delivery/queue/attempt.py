@@ -12,7 +12,7 @@ from connector.model import Batch, Message, Outcome, Request, Result
 
 
 @dataclass(slots=True, eq=False)
-class Split:
+class Bisection:
     """A request that was refused as a whole and is bisected to find the message at fault.
 
     Attributes:
@@ -33,7 +33,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
+class Replay:
     """A request that is repeated exactly as it was, because the provider suppresses the second one.
 
     Attributes:
@@ -72,8 +72,8 @@ class Part:
 
     key: WindowKey
     items: list[Item]
-    sealed: Sealed | None = None
-    split: Split | None = None
+    sealed: Replay | None = None
+    split: Bisection | None = None
     alone: bool = False
     behind: bool = False
     last: Last | None = None

@@ -20,7 +20,7 @@ TURN_MESSAGES = 1000
 REASONS = {Status.EXPIRED: "not sent before it expired", Status.CANCELLED: "its campaign was cancelled"}
 
 
-class Dismissal:
+class Expiry:
     """Finds such messages in a backlog, also while none of it can leave, and hands them out a turn at a time.
 
     Attributes:

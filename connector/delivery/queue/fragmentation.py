@@ -15,7 +15,7 @@ LOOK_WINDOWS = 5_000
 """Looked at in one go: two milliseconds."""
 
 
-class Apart(NamedTuple):
+class Fragmentation(NamedTuple):
     """The part of their keys in which open windows differ most.
 
     Attributes:
@@ -27,7 +27,7 @@ class Apart(NamedTuple):
     values: int
 
 
-def apart(keys: Iterable[WindowKey], parts: Sequence[Sequence[str]]) -> Apart | None:
+def fragmentation(keys: Iterable[WindowKey], parts: Sequence[Sequence[str]]) -> Fragmentation | None:
     """The part with the most different values; None where no windows that could hold several messages differ.
 
     Args:
@@ -41,4 +41,4 @@ def apart(keys: Iterable[WindowKey], parts: Sequence[Sequence[str]]) -> Apart | 
             for part, value in zip(parts[operation], key, strict=False):
                 values[part].add(value)
     most = max(values, key=lambda part: len(values[part]), default=CAMPAIGN)
-    return Apart(most, len(values[most])) if len(values[most]) > 1 else None
+    return Fragmentation(most, len(values[most])) if len(values[most]) > 1 else None

@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
 from connector.delivery.counts import LaneCounts
-from connector.delivery.limits.flow_control import Gate, Verdict
+from connector.delivery.limits.flow_control import FlowControl, Verdict
 from connector.delivery.limits.passage import Passage
-from connector.delivery.outcomes.internal_faults import Faults
-from connector.delivery.outcomes.open_messages import Custody
-from connector.delivery.outcomes.settlement import Settler
+from connector.delivery.outcomes.internal_faults import InternalFaults
+from connector.delivery.outcomes.open_messages import OpenMessages
+from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.attempt import Part
 from connector.delivery.queue.backlog import Backlog
-from connector.delivery.queue.expiry import Dismissal
+from connector.delivery.queue.expiry import Expiry
 from connector.delivery.queue.item import Item
-from connector.delivery.sending.in_flight import Flights
-from connector.delivery.sending.request_builder import Preparation
+from connector.delivery.sending.in_flight import InFlight
+from connector.delivery.sending.request_builder import RequestBuilder
 from connector.model import Status
 
 TURN = 16
@@ -45,13 +45,13 @@ class Departures:
         provider: str,
         *,
         backlog: Backlog,
-        dismissal: Dismissal,
-        preparation: Preparation,
-        settler: Settler,
-        custody: Custody,
-        flights: Flights,
-        gate: Gate,
-        faults: Faults,
+        expiry: Expiry,
+        request_builder: RequestBuilder,
+        outcome_handler: OutcomeHandler,
+        open_messages: OpenMessages,
+        in_flight: InFlight,
+        flow_control: FlowControl,
+        faults: InternalFaults,
         counts: LaneCounts,
         clock: Clock,
         smallest: Sequence[int],
@@ -64,12 +64,12 @@ class Departures:
         self.paused = False
         self._provider = provider
         self._backlog = backlog
-        self._dismissal = dismissal
-        self._preparation = preparation
-        self._settler = settler
-        self._custody = custody
-        self._flights = flights
-        self._gate = gate
+        self._expiry = expiry
+        self._request_builder = request_builder
+        self._outcome_handler = outcome_handler
+        self._open_messages = open_messages
+        self._in_flight = in_flight
+        self._flow_control = flow_control
         self._faults = faults
         self._counts = counts
         self._clock = clock
@@ -88,9 +88,9 @@ class Departures:
             return NAP_SECONDS
         if (delay := self._faults.delay(now)) > 0:
             return delay
-        if self._gate.aside or self._aside:
+        if self._flow_control.aside or self._aside:
             self._set_aside(now)
-        if dismissed := self._dismissal.turn():
+        if dismissed := self._expiry.turn():
             self._dismiss(dismissed)
             return 0.0
         for _ in range(TURN):
@@ -101,65 +101,67 @@ class Departures:
 
     def _set_aside(self, now: float) -> None:
         """Let campaigns whose requests fail while others get through wait, and those whose time has come go on."""
-        aside = set(self._gate.aside.waiting(now))
+        aside = set(self._flow_control.aside.waiting(now))
         if aside != self._aside:
             self._aside = aside
             self._backlog.set_aside(aside)
 
     def _pull_one(self, now: float) -> float:
         """Start the next request; seconds to wait when there is none to start now."""
-        if self.paused or len(self._flights) >= self._gate.concurrency.slots:
+        if self.paused or len(self._in_flight) >= self._flow_control.concurrency.slots:
             return NAP_SECONDS
         if self._passage.narrow and not self._passage.free:
             return NAP_SECONDS
-        if not self._gate.closed_circuit:
+        if not self._flow_control.closed_circuit:
             return self._probe(now)
         return self._next(now)
 
     def _next(self, now: float) -> float:
         """The next request, in the order of the windows."""
         caught_up = not self._backlog.full and self._caught_up()  # of no interest where one is full
-        choice = self._backlog.choose(now, idle=not self._flights, caught_up=caught_up, memory_full=self._memory_full())
+        choice = self._backlog.choose(
+            now, idle=not self._in_flight, caught_up=caught_up, memory_full=self._memory_full()
+        )
         if choice is None:
             self._counts.flow(now)
             change = self._backlog.next_change(caught_up=caught_up)
             return NAP_SECONDS if change is None else max(change - now, 0.0)
         if isinstance(choice, Part) and choice.last is not None:
-            verdict = self._gate.verdict(choice, now)
+            verdict = self._flow_control.verdict(choice, now)
             if verdict is not Verdict.OUTAGE:
                 part = self._backlog.take(choice, len(choice.items), now)
                 if verdict is Verdict.OWN:
-                    self._custody.settle(self._settler.own_fault(part))
+                    self._open_messages.settle(self._outcome_handler.own_fault(part))
                 else:
                     self._backlog.later(part, now + NAP_SECONDS)
                 return 0.0
         smallest = self._smallest[choice.key[0]]
-        records = self._gate.largest(self._backlog.records(choice), smallest)
+        records = self._flow_control.largest(self._backlog.records(choice), smallest)
         if self._passage.narrow:
             records = min(records, smallest)
-        delay = self._gate.delay(records, now)
+        delay = self._flow_control.delay(records, now)
         if delay == 0:
             self._counts.departed(self._backlog.why, now - choice.items[0].since, now)
             part = self._backlog.take(choice, records, now)
-            self._depart(self._with_requests_left(part, now) if self._gate.doubtful else part, now)
+            self._depart(self._with_requests_left(part, now) if self._flow_control.doubtful else part, now)
         else:
             self._counts.hold(now)
         return delay
 
     def _probe(self, now: float) -> float:
         """Find out with one small request whether the provider works again, when its time has come."""
-        delay = self._gate.delay(1, now)
+        delay = self._flow_control.delay(1, now)
         if delay > 0:
             if self._backlog.waiting:
                 self._counts.hold(now)
             return delay
-        probing, backlog = self._gate.probing, self._backlog
+        probing, backlog = self._flow_control.probing, self._backlog
         probe = probing.choose(backlog)
         if probe is not None and probing.spent(probe):
             probe = probing.fresh(backlog) or probe
         if probe is None:  # at most windows that are too small for a request, and may grow
             return self._next(now)
-        if probing.spent(probe) and (delay := self._gate.account.breaker.last_resort(now)) > 0:
+        if probing.spent(probe) and (delay := self._flow_control.account.breaker.last_resort(now)) > 0:
             return delay
         part = backlog.pick(probe.source, probe.indexes)
         self._counts.departed(backlog.why, now - part.items[0].since, now)
@@ -179,21 +181,21 @@ class Departures:
 
     def _dismiss(self, dismissed: Sequence[tuple[Item, Status]]) -> None:
         try:
-            settlement = self._preparation.dismiss(dismissed)
+            settlement = self._request_builder.dismiss(dismissed)
         except Exception as error:
             settlement = self._faults.dismissed(dismissed, error)
-        self._custody.settle(settlement)
+        self._open_messages.settle(settlement)
 
     def _depart(self, part: Part, now: float) -> None:
-        if self._dismissal.is_cancelled(part.key[1]):
+        if self._expiry.is_cancelled(part.key[1]):
             self._dismiss([(item, Status.CANCELLED) for item in part.items])
             return
         try:
-            attempt, settlement = self._preparation.prepare(part)
+            attempt, settlement = self._request_builder.prepare(part)
         except Exception as error:
-            self._custody.settle(self._faults.unsent(part, error))
+            self._open_messages.settle(self._faults.unsent(part, error))
             return
         if attempt is not None:
-            attempt.probe = self._gate.departed(len(attempt.items), now)
-            self._flights.depart(attempt, f"request {self._provider} {attempt.batch.id}")
-        self._custody.settle(settlement)
+            attempt.probe = self._flow_control.departed(len(attempt.items), now)
+            self._in_flight.depart(attempt, f"request {self._provider} {attempt.batch.id}")
+        self._open_messages.settle(settlement)

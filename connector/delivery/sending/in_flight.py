@@ -10,15 +10,15 @@ from connector.definition.tree import Operation
 from connector.delivery.counts import LaneCounts
 from connector.delivery.http.tracing import RequestTracing
 from connector.delivery.http.transport import Transport
-from connector.delivery.limits.flow_control import CLEAR, Gate
-from connector.delivery.outcomes.internal_faults import Faults
-from connector.delivery.outcomes.settlement import Settlement, Settler
+from connector.delivery.limits.flow_control import CLEAR, FlowControl
+from connector.delivery.outcomes.internal_faults import InternalFaults
+from connector.delivery.outcomes.settlement import OutcomeHandler, Settlement
 from connector.delivery.queue.attempt import Attempt
 from connector.delivery.queue.item import Item
 from connector.delivery.sending import request_log
-from connector.delivery.sending.reading_turns import SlowReadings, Turns
+from connector.delivery.sending.reading_turns import ReadingTurns, SlowReadings
 from connector.errors import RequestError, StreamError, WithheldError
-from connector.model import AlikeOutcomes, Outcome, Reply
+from connector.model import Outcome, Reply, UniformOutcomes
 
 CANCEL_SECONDS = 1.0
 """Given to abandoned requests to end; one that does not is left behind."""
@@ -26,15 +26,15 @@ CANCEL_SECONDS = 1.0
 BeforeSend = Callable[[Operation, str, Sequence[Item]], Awaitable[bool]]
 
 
-class Flights:
+class InFlight:
     """The requests of one lane.
 
     Args:
         provider: the lane's, for logs and traces.
         transport: sends them.
         before_send: awaited before each leaves, with operation, batch id and items; False: it may not.
-        gate: learns from how they end.
-        settler: says what their outcomes mean.
+        flow_control: learns from how they end.
+        outcome_handler: says what their outcomes mean.
         faults: says what becomes of their messages where something of ours goes wrong.
         settle: takes what becomes of their messages.
         counts: are kept.
@@ -42,8 +42,8 @@ class Flights:
         slow_readings: shared with other lanes.
         tracing: makes a span of each, where that is wanted.
         dry_run: replies are not read; every message is accepted.
-        grounded: called when a request may not leave: no other may either.
-        landed: called when a slot is free again.
+        on_refused: called when a request may not leave: no other may either.
+        on_finished: called when a slot is free again.
 
     Attributes:
         error: what ends the worker, until somebody takes it.
@@ -55,33 +55,33 @@ class Flights:
         transport: Transport,
         *,
         before_send: BeforeSend | None,
-        gate: Gate,
-        settler: Settler,
-        faults: Faults,
+        flow_control: FlowControl,
+        outcome_handler: OutcomeHandler,
+        faults: InternalFaults,
         settle: Callable[[Settlement], None],
         counts: LaneCounts,
         clock: Clock,
         slow_readings: SlowReadings | None,
         tracing: RequestTracing | None,
         dry_run: bool,
-        grounded: Callable[[], None],
-        landed: Callable[[], None],
+        on_refused: Callable[[], None],
+        on_finished: Callable[[], None],
     ) -> None:
         self.error: StreamError | None = None
         self._provider = provider
         self._transport = transport
         self._before_send = before_send
-        self._gate = gate
-        self._settler = settler
+        self._flow_control = flow_control
+        self._outcome_handler = outcome_handler
         self._faults = faults
         self._settle = settle
         self._counts = counts
         self._clock = clock
-        self._turns = Turns(clock, slow_readings)
+        self._turns = ReadingTurns(clock, slow_readings)
         self._tracing = tracing
         self._dry_run = dry_run
-        self._grounded = grounded
-        self._on_landed = landed
+        self._on_refused = on_refused
+        self._on_finished = on_finished
         self._attempts: dict[asyncio.Task[None], Attempt] = {}
 
     def __len__(self) -> int:
@@ -91,7 +91,7 @@ class Flights:
         """Send this request."""
         task = asyncio.create_task(self._fly(attempt), name=name)
         self._attempts[task] = attempt
-        task.add_done_callback(self._landed)
+        task.add_done_callback(self._finished)
 
     async def land(self, deadline: float) -> None:
         """Wait for those under way until `deadline` (monotonic seconds), then give up those that are left."""
@@ -117,8 +117,8 @@ class Flights:
     async def _send(self, attempt: Attempt) -> None:
         operation = attempt.route.operation
         if not await self._may_leave(attempt):
-            self._grounded()
-            return  # `_landed` puts its items back
+            self._on_refused()
+            return  # `_finished` puts its items back
         attempt.at_transport = True
         sent = self._clock.monotonic()
         try:
@@ -127,7 +127,7 @@ class Flights:
             else:
                 reply = await self._tracing.send(self._transport, attempt, self._provider)
         except WithheldError:
-            attempt.at_transport = False  # nothing of it has left; `_landed` puts its items back
+            attempt.at_transport = False  # nothing of it has left; `_finished` puts its items back
         except RequestError as error:
             if not attempt.done:
                 self._failed(attempt, error, self._clock.monotonic() - sent)
@@ -146,11 +146,11 @@ class Flights:
             raise StreamError("nothing may be sent") from error
 
     def _failed(self, attempt: Attempt, error: RequestError, seconds: float) -> None:
-        judgement = self._gate.failed(error, attempt)
+        judgement = self._flow_control.failed(error, attempt)
         attempt.judged = True
         self._counts.failed(error, seconds, len(attempt.items))
         request_log.failed(self._provider, attempt, seconds, error)
-        settlement = self._settler.failed(attempt, error, judgement)
+        settlement = self._outcome_handler.failed(attempt, error, judgement)
         attempt.done = True
         self._settle(settlement)
 
@@ -165,23 +165,23 @@ class Flights:
             whole, outcomes = reading.whole, reading.outcomes
         if len(outcomes) != len(attempt.items):
             raise AssertionError("a reader gives one outcome per message")
-        told = [outcomes.shared] * len(outcomes) if isinstance(outcomes, AlikeOutcomes) else outcomes
+        told = [outcomes.shared] * len(outcomes) if isinstance(outcomes, UniformOutcomes) else outcomes
         status = None if self._dry_run else reply.status
         judgement, fault = CLEAR, None
         try:
-            judgement = self._gate.replied(reply.status, told, whole, attempt)
+            judgement = self._flow_control.replied(reply.status, told, whole, attempt)
             attempt.judged = True
             self._counts.replied(reply.status, seconds, told)
             request_log.replied(self._provider, attempt, seconds, status, told)
         except Exception as error:  # what the provider said is known and counts, whatever goes wrong in counting it
             fault = error
-        settlement = self._settler.replied(attempt, status, outcomes, whole, judgement)
+        settlement = self._outcome_handler.replied(attempt, status, outcomes, whole, judgement)
         attempt.done = True
         self._settle(settlement)
         if fault is not None:
             self._settle(self._faults.sent(attempt, fault))
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
+    def _finished(self, task: asyncio.Task[None]) -> None:
         """A slot is free. Whatever its request left undone is put back, what ends the worker waits in `error`."""
         attempt = self._attempts.pop(task, None)
         error = None if task.cancelled() else task.exception()
@@ -192,15 +192,15 @@ class Flights:
             error = error or also
         if isinstance(error, StreamError) and self.error is None:  # `_fly` lets no other pass
             self.error = error
-        self._on_landed()
+        self._on_finished()
 
     def _ended(self, attempt: Attempt) -> None:
         if attempt.done:
             return
         attempt.done = True
         try:
-            self._gate.vanished(probe=attempt.probe)
-            settlement = self._settler.abandoned(attempt, "given up while the provider had it")
+            self._flow_control.inconclusive(probe=attempt.probe)
+            settlement = self._outcome_handler.abandoned(attempt, "given up while the provider had it")
         except Exception as error:
             attempt.done = False
             settlement = self._faults.sent(attempt, error)

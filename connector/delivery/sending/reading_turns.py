@@ -24,7 +24,7 @@ class SlowReadings:
         self.free = -math.inf
 
 
-class Turns:
+class ReadingTurns:
     """When the next reply of one provider may be read: after a slow reading, not before as much time has passed again.
 
     That is so for a provider by itself, and for all whose last reply was slow to read together: however many they are,

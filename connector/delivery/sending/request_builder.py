@@ -14,7 +14,7 @@ from connector.definition.arguments import MISSING
 from connector.definition.system import MESSAGE_ID, overridden
 from connector.definition.walk import reads
 from connector.delivery.counts import LaneCounts
-from connector.delivery.outcomes.settlement import Settlement, Settler
+from connector.delivery.outcomes.settlement import OutcomeHandler, Settlement
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.expiry import REASONS
 from connector.delivery.queue.item import Item
@@ -71,7 +71,7 @@ class Router:
         raise MessageError(f"no operation of provider {self.provider!r} fits this message")
 
 
-class Preparation:
+class RequestBuilder:
     """Makes requests of parts.
 
     Args:
@@ -85,7 +85,7 @@ class Preparation:
         router: Router,
         *,
         decode: Callable[[Sequence[Item]], list[Message]],
-        settler: Settler,
+        outcome_handler: OutcomeHandler,
         counts: LaneCounts,
         clock: Clock,
     ) -> None:
@@ -94,7 +94,7 @@ class Preparation:
         self._reading_message_id = {index for index, route in enumerate(routes) if reads(route.operation, MESSAGE_ID)}
         self._router = router
         self._decode = decode
-        self._settler = settler
+        self._outcome_handler = outcome_handler
         self._clock = clock
         # Unique, not secret: asking the system each time would let other threads go first.
         self._random = random.Random(secrets.randbits(256))  # noqa: S311
@@ -105,7 +105,7 @@ class Preparation:
         for item, status in dismissed:
             message = self._message(item, settlement)
             if message is not None:
-                settlement.add(item, self._settler.unsent(item, message, status, REASONS[status]))
+                settlement.add(item, self._outcome_handler.unsent(item, message, status, REASONS[status]))
         return settlement
 
     def _message(self, item: Item, settlement: Settlement) -> Message | None:
@@ -113,7 +113,7 @@ class Preparation:
         try:
             return self._decode([item])[0]
         except MessageError as error:
-            settlement.add(item, self._settler.unsent(item, None, Status.INVALID, error.reason))
+            settlement.add(item, self._outcome_handler.unsent(item, None, Status.INVALID, error.reason))
             return None
 
     def prepare(self, part: Part) -> tuple[Attempt | None, Settlement]:
@@ -125,7 +125,7 @@ class Preparation:
             return None, settlement
         if part.split is not None and part.split.budget <= 0:
             for item, message in zip(items, messages, strict=True):
-                settlement.add(item, self._settler.spent(item, message, part.split))
+                settlement.add(item, self._outcome_handler.spent(item, message, part.split))
             return None, settlement
         now = self._clock.monotonic()
         if part.sealed is not None and now < part.sealed.until and len(items) == len(part.items):
@@ -150,7 +150,9 @@ class Preparation:
             if message is None:
                 continue
             if item.deadline is not None and item.deadline <= wall:
-                settlement.add(item, self._settler.unsent(item, message, Status.EXPIRED, REASONS[Status.EXPIRED]))
+                settlement.add(
+                    item, self._outcome_handler.unsent(item, message, Status.EXPIRED, REASONS[Status.EXPIRED])
+                )
             else:
                 items.append(item)
                 messages.append(message)
@@ -164,7 +166,7 @@ class Preparation:
             try:
                 key = self._router.key(message, priority, index)
             except MessageError as error:
-                settlement.add(item, self._settler.unsent(item, message, Status.INVALID, error.reason))
+                settlement.add(item, self._outcome_handler.unsent(item, message, Status.INVALID, error.reason))
             else:
                 passed.setdefault(key, []).append(item)
         settlement.untouched += [Part(key, group) for key, group in passed.items()]
@@ -175,7 +177,7 @@ class Preparation:
         batch = Batch(f"{self._random.getrandbits(128):032x}", self._clock.wall())
         rendered = route.renderer.render(messages, batch)
         for index, error in rendered.invalid:
-            result = self._settler.unsent(items[index], messages[index], Status.INVALID, error.reason)
+            result = self._outcome_handler.unsent(items[index], messages[index], Status.INVALID, error.reason)
             settlement.add(items[index], result)
         if rendered.left:
             settlement.untouched.append(Part(part.key, [items[index] for index in rendered.left], None, part.split))

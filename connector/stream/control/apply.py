@@ -17,7 +17,7 @@ from connector.delivery.lane import Lane
 from connector.delivery.queue.item import Item
 from connector.model import CampaignState
 from connector.stream.control.failover import Failover
-from connector.stream.control.table import Control
+from connector.stream.control.table import ControlTable
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ LOOK_SECONDS = 1.0
 TOLD_PROVIDERS = 20
 
 
-class Steering:
+class ControlApplier:
     """Carries changes of the control table into the lanes.
 
     Args:
@@ -45,7 +45,7 @@ class Steering:
         lanes: Mapping[str, Lane],
         retiring: Collection[Lane],
         *,
-        control: Control,
+        control: ControlTable,
         refile: Callable[[Sequence[Item]], None],
         failover: Failover,
         live: Callable[[], bool],

@@ -17,7 +17,7 @@ import structlog
 from connector.clock import Clock
 from connector.definition.system import MESSAGE_ID
 from connector.definition.words import HoursText
-from connector.delivery.limits.send_hours import Schedule
+from connector.delivery.limits.send_hours import SendHours
 from connector.delivery.queue.item import Item
 from connector.errors import ConfigurationError, Problem
 from connector.kafka.skipped import Reason, Skipped
@@ -92,7 +92,7 @@ def provider_record(name: str, state: ProviderState) -> tuple[bytes, bytes]:
     return f"{PROVIDER}{name}".encode(), _encode(state)
 
 
-class Control:
+class ControlTable:
     """The table.
 
     Args:
@@ -118,7 +118,7 @@ class Control:
         self.paused: set[str] = set()
         self.bytes = 0
         self._sizes: dict[bytes, int] = {}
-        self._schedules: dict[str, Schedule] = {}
+        self._schedules: dict[str, SendHours] = {}
 
     # ---- records in -------------------------------------------------------------------------------------------------
 
@@ -269,12 +269,12 @@ def read_campaign(value: bytes) -> Campaign:
     return _read_campaign(value)
 
 
-def schedule(hours: str) -> Schedule:
+def schedule(hours: str) -> SendHours:
     """The send window of a campaign. Raises ValueError."""
     parsed = HoursText.parse(hours)
     if parsed is None:
         raise ValueError(f"hours: {hours[:64]!r} is no send window; write 09:00-21:00 Asia/Kolkata")
-    return Schedule(parsed)
+    return SendHours(parsed)
 
 
 def supply(message: Message, campaign: Campaign) -> None:

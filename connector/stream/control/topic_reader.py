@@ -20,7 +20,7 @@ POLL_MILLISECONDS = 200
 Apply = Callable[[bytes | None, bytes | None, tuple[int, int]], object]
 
 
-class ControlReader:
+class ControlTopicReader:
     """A consumer without a group.
 
     Args:

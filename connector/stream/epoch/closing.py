@@ -17,9 +17,9 @@ import structlog
 from connector.clock import Clock
 from connector.delivery.queue.item import Item
 from connector.errors import RefusedError
-from connector.stream.control.apply import Steering
+from connector.stream.control.apply import ControlApplier
 from connector.stream.epoch.epoch_counts import EpochCounts
-from connector.stream.epoch.housekeeping import Upkeep
+from connector.stream.epoch.housekeeping import Housekeeping
 from connector.stream.intake.budget import Budget
 from connector.stream.lanes import Lanes
 from connector.stream.membership.lease import Lease
@@ -27,12 +27,12 @@ from connector.stream.output.debts import Debts
 from connector.stream.output.dispatch import Dispatch
 from connector.stream.output.journal import Journal
 from connector.stream.output.overdue import Overdue
-from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.writability import Writability
 from connector.stream.output.writer import ResultWriter
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.retry.retry_reader import RetryReader
-from connector.stream.retry.routing import Parking
+from connector.stream.retry.routing import RetryRouting
 from connector.stream.shutdown.deadline import EXIT_CONFIGURATION, EXIT_DEADLINE, Deadline, end_process
 
 log = structlog.get_logger(__name__)
@@ -52,16 +52,16 @@ class Closing:
 
     def __init__(
         self,
-        owned: Ownership,
+        owned: Assignment,
         *,
         lease: Lease,
-        producer: Outlet,
+        producer: ReplaceableProducer,
         lanes: Lanes,
-        steering: Steering,
+        control_applier: ControlApplier,
         journal: Journal,
-        parking: Parking,
+        retry_routing: RetryRouting,
         writer: ResultWriter,
-        upkeep: Upkeep,
+        housekeeping: Housekeeping,
         budget: Budget,
         retry_reader: RetryReader,
         writable: Writability,
@@ -75,11 +75,11 @@ class Closing:
         self._lease = lease
         self._producer = producer
         self._lanes = lanes
-        self._steering = steering
+        self._control_applier = control_applier
         self._journal = journal
-        self._parking = parking
+        self._retry_routing = retry_routing
         self._writer = writer
-        self._upkeep = upkeep
+        self._housekeeping = housekeeping
         self._budget = budget
         self._retry_reader = retry_reader
         self._writable = writable
@@ -104,7 +104,7 @@ class Closing:
             return
         deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
         started = self._clock.monotonic()
-        if not self._lease.certain and not (await self._upkeep.confirm() and self._lease.certain):
+        if not self._lease.certain and not (await self._housekeeping.confirm() and self._lease.certain):
             left = self._writer.unacknowledged
             log.warning("membership lost; what is not written is left to the next owner", results=left)
             if why == "stop" and left:  # whoever looks at the exit code must not take it for a stop in order
@@ -119,7 +119,7 @@ class Closing:
         if why == "crash" and self._debts.unwritten:
             deadline.cancel()
             await self._keep_debts()
-        committed = await self._upkeep.commit(
+        committed = await self._housekeeping.commit(
             self._owned.sources, self._owned.retries, closed=not self._debts.unwritten
         )
         self._tell_lost()
@@ -146,9 +146,9 @@ class Closing:
         for lane, items in zip(lanes, drained, strict=True):
             if items and lane.name in self._lanes.journalling:
                 await self._release(items)
-        left = [*chain.from_iterable(drained), *self._steering.clear()]
+        left = [*chain.from_iterable(drained), *self._control_applier.clear()]
         if tried := [item for item in left if item.attempts or item.uncertain]:
-            self._parking.park(tried, self._clock.wall())  # with their count
+            self._retry_routing.park(tried, self._clock.wall())  # with their count
         return len(left), len(tried)
 
     async def _release(self, items: Sequence[Item]) -> None:

@@ -31,7 +31,7 @@ NEAR = 500
 MOST = 5_000
 
 
-class Payment:
+class DebtPayment:
     """Pays debts.
 
     Args:

@@ -11,8 +11,8 @@ from aiokafka.errors import KafkaError
 from connector.clock import Clock
 from connector.settings.model import Settings
 from connector.stream.membership.lease import TICK_SECONDS, Lease
-from connector.stream.output.replaceable_producer import Outlet
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.output.replaceable_producer import ReplaceableProducer
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.committer import Committer
 from connector.stream.partitions.partition import Partition
@@ -26,7 +26,7 @@ PURGE_SECONDS = 60.0
 COMMIT_SECONDS = 15.0
 
 
-class Upkeep:
+class Housekeeping:
     """Loops of a worker.
 
     Args:
@@ -36,10 +36,10 @@ class Upkeep:
 
     def __init__(
         self,
-        owned: Ownership,
+        owned: Assignment,
         *,
         lease: Lease,
-        producer: Outlet,
+        producer: ReplaceableProducer,
         sources: Committer,
         retries: Committer,
         cluster: Cluster,

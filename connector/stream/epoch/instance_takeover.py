@@ -29,7 +29,7 @@ MARGIN_SECONDS = 1.0
 LOOK_SECONDS = 0.1
 
 
-class Handover:
+class InstanceTakeover:
     """Waits for the bearer before us."""
 
     def __init__(self, cluster: Cluster, membership: Membership, settings: Settings, *, clock: Clock) -> None:

@@ -1,7 +1,7 @@
 """Opening partitions: from an assignment to ledgers that know exactly what is settled.
 
 For each partition, in this order: what is committed and with which ends; the bounds of its log and of the topics we
-write to; the tail of those from the committed ends; from all of it where to start (`start.decide`).
+write to; the tail of those from the committed ends; from all of it where to start (`start_offset.decide`).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from connector.stream.partitions.formats import (
     settled_place,
 )
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.stream.partitions.start_offset import PartitionSituation, Start, decide
 from connector.untrusted import UnreadableError
@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 BEYOND_LEAST, BEYOND_KEPT = 10, 1_000
 
 
-class Known:
+class RecoveredState:
     """What the tail says of one source partition.
 
     Args:
@@ -64,9 +64,9 @@ class Known:
 
     def __init__(self, span: int, *, committed: int | None = None, end: int | None = None) -> None:
         begin, slides = committed or 0, committed is None
-        self.settled = Offsets(span, begin=begin, end=end, slides=slides)
-        self.journalled = Offsets(span, begin=begin, end=end, slides=slides)
-        self.held = Offsets(span, begin=begin, end=end, slides=slides)
+        self.settled = OffsetSet(span, begin=begin, end=end, slides=slides)
+        self.journalled = OffsetSet(span, begin=begin, end=end, slides=slides)
+        self.held = OffsetSet(span, begin=begin, end=end, slides=slides)
         self.held_version = 0
         self.owed: dict[int, Result | None] = {}
         self.end = math.inf if end is None else end
@@ -132,29 +132,35 @@ class Opening:
         topics = {tp.topic for tp in assigned}
         committed = await self._cluster.committed(self._settings.group, topics - self._retry)
         committed |= await self._cluster.committed(retry_group(self._settings.group), topics & self._retry)
-        twins = await self._twins(assigned)
-        twin_bounds = await self._cluster.bounds(sorted({twin for found in twins.values() for twin in found}))
+        copartitions = await self._copartitions(assigned)
+        copartition_bounds = await self._cluster.bounds(
+            sorted({copartition for found in copartitions.values() for copartition in found})
+        )
         # Asked after those of our own topics: whatever is read there up to its end names an event before this end.
         bounds = await self._cluster.bounds(assigned)
-        starts = self._tail_starts(twins, committed, bounds, twin_bounds)
-        ends = {twin: bound.end for twin, bound in twin_bounds.items()}
+        starts = self._tail_starts(copartitions, committed, bounds, copartition_bounds)
+        ends = {copartition: bound.end for copartition, bound in copartition_bounds.items()}
         known = {
-            _place(tp.topic, tp.partition): Known(
+            _place(tp.topic, tp.partition): RecoveredState(
                 self._settings.span, committed=self._begins_at(tp, committed, bounds), end=bounds[tp].end
             )
-            for tp in twins
+            for tp in copartitions
         }
         read = await self._cluster.read_tail(starts, ends, functools.partial(self._seen, known), wanted=wanted)
-        chosen = await self._chosen([tp for tp in twins if tp not in committed], bounds)
+        chosen = await self._chosen([tp for tp in copartitions if tp not in committed], bounds)
 
         # Where no result was ever deleted, an event from `start_from` on without one was not sent: the first results
         # need not be of the first events.
         results = self._settings.topics.results
-        whole = {twin.partition for twin, bound in twin_bounds.items() if twin.topic == results and bound.begin == 0}
+        whole = {
+            copartition.partition
+            for copartition, bound in copartition_bounds.items()
+            if copartition.topic == results and bound.begin == 0
+        }
         since = {tp: offset for tp, offset in chosen.items() if tp.partition in whole}
         established = {tp.topic for tp in committed}
         opened, problems = [], []
-        for tp in sorted(twins):
+        for tp in sorted(copartitions):
             found = known[_place(tp.topic, tp.partition)]
             situation = PartitionSituation(
                 tp.topic,
@@ -173,8 +179,8 @@ class Opening:
                 continue
             if start.note and tp.topic not in self._retry:
                 log.warning("start", topic=tp.topic, partition=tp.partition, offset=start.offset, why=start.note)
-            before = {twin.topic: starts[twin] for twin in twins[tp]}
-            now = {twin.topic: ends[twin] for twin in twins[tp]}
+            before = {copartition.topic: starts[copartition] for copartition in copartitions[tp]}
+            now = {copartition.topic: ends[copartition] for copartition in copartitions[tp]}
             if tp in committed:
                 for offset in owed_of(committed[tp].metadata, committed[tp].offset, bounds[tp].end):
                     found.owed.setdefault(offset, None)
@@ -204,7 +210,7 @@ class Opening:
             return committed[tp].offset
         return bounds[tp].begin if tp.topic in self._retry else None
 
-    def _seen(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord) -> None:
+    def _seen(self, known: Mapping[str, RecoveredState], tp: TopicPartition, record: ConsumerRecord) -> None:
         self.seen += 1
         if tp.topic == self._journal:
             self._journalled(known, tp, record)
@@ -223,7 +229,7 @@ class Opening:
                 self._settled(known, tp, record, _place(source.topic, source.partition), source.offset)
 
     def _settled(
-        self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord, place: str, offset: int
+        self, known: Mapping[str, RecoveredState], tp: TopicPartition, record: ConsumerRecord, place: str, offset: int
     ) -> None:
         """A record in `tp` says that this event is settled. Only those of its own partition's number can be."""
         topic, _, number = place.rpartition("/")
@@ -232,7 +238,7 @@ class Opening:
         elif (found := known.get(place)) is not None and not found.settle(offset):
             self._pass_over(tp, record, Reason.FOREIGN, "settles an event beyond the end of its log")
 
-    def _journalled(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord) -> None:
+    def _journalled(self, known: Mapping[str, RecoveredState], tp: TopicPartition, record: ConsumerRecord) -> None:
         debt = debts.decode(record.value)
         if debt is not None:
             found = known.get(_place(debt.topic, tp.partition))
@@ -256,7 +262,9 @@ class Opening:
         if found is not None and not journal.apply(entry, found.journalled):
             self._pass_over(tp, record, Reason.FOREIGN, "names events beyond the end of their log")
 
-    def _hold(self, known: Mapping[str, Known], tp: TopicPartition, record: ConsumerRecord, version: int) -> None:
+    def _hold(
+        self, known: Mapping[str, RecoveredState], tp: TopicPartition, record: ConsumerRecord, version: int
+    ) -> None:
         """A journal record of another version: whether its events may be sent is not for us to say."""
         self._pass_over(tp, record, Reason.VERSION, f"format version {version}")
         try:
@@ -271,11 +279,13 @@ class Opening:
     def _pass_over(self, tp: TopicPartition, record: ConsumerRecord, reason: Reason, what: str) -> None:
         self._skipped.note(tp.topic, tp.partition, record.offset, reason, what=what)
 
-    async def _twins(self, assigned: Collection[TopicPartition]) -> dict[TopicPartition, tuple[TopicPartition, ...]]:
+    async def _copartitions(
+        self, assigned: Collection[TopicPartition]
+    ) -> dict[TopicPartition, tuple[TopicPartition, ...]]:
         """Per source partition its same-numbered partitions in our topics; without them it is not admitted."""
         numbers = await self._cluster.partitions(self._read_back)
         optional = set() if self._journal_needed() else {self._journal}
-        twins = {}
+        copartitions = {}
         for tp in assigned:
             missing = [topic for topic in self._read_back if tp.partition not in numbers[topic]]
             if set(missing) - optional:
@@ -286,30 +296,34 @@ class Opening:
                     missing_in=missing,
                 )
                 continue
-            twins[tp] = tuple(TopicPartition(topic, tp.partition) for topic in self._read_back if topic not in missing)
-        return twins
+            copartitions[tp] = tuple(
+                TopicPartition(topic, tp.partition) for topic in self._read_back if topic not in missing
+            )
+        return copartitions
 
     def _tail_starts(
         self,
-        twins: Mapping[TopicPartition, tuple[TopicPartition, ...]],
+        copartitions: Mapping[TopicPartition, tuple[TopicPartition, ...]],
         committed: Mapping[TopicPartition, Committed],
         bounds: Mapping[TopicPartition, Bounds],
-        twin_bounds: Mapping[TopicPartition, Bounds],
+        copartition_bounds: Mapping[TopicPartition, Bounds],
     ) -> dict[TopicPartition, int]:
         """Where to begin to read each twin: at the committed ends, else at the start of its log.
 
         Source and retry partitions share twins: the earliest begin counts. One that is committed to its end needs
         nothing of them, however old its commit: a retry topic that is hardly used would have everything since read.
         """
-        starts = {twin: twin_bounds[twin].end for found in twins.values() for twin in found}
-        for tp, found in twins.items():
+        starts = {
+            copartition: copartition_bounds[copartition].end for found in copartitions.values() for copartition in found
+        }
+        for tp, found in copartitions.items():
             if tp in committed and committed[tp].offset >= bounds[tp].end:
                 continue
             ends = self._ends(tp, committed[tp]) if tp in committed else {}
-            for twin in found:
-                begin, end = twin_bounds[twin]
-                since = ends.get(twin.topic, begin)
-                starts[twin] = min(starts[twin], since if begin <= since <= end else begin)
+            for copartition in found:
+                begin, end = copartition_bounds[copartition]
+                since = ends.get(copartition.topic, begin)
+                starts[copartition] = min(starts[copartition], since if begin <= since <= end else begin)
         return starts
 
     def _ends(self, tp: TopicPartition, at: Committed) -> Mapping[str, int]:
@@ -340,7 +354,7 @@ class Opening:
         self,
         tp: TopicPartition,
         start: Start,
-        known: Known,
+        known: RecoveredState,
         *,
         before: Mapping[str, int],
         now: Mapping[str, int],

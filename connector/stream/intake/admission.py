@@ -21,10 +21,10 @@ from connector.kafka.outage import Outlast
 from connector.kafka.record_batch import Unreadable
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.partition import Partition
-from connector.stream.retry.head_of_line import Relief
+from connector.stream.retry.head_of_line import HeadOfLine
 
 log = structlog.get_logger(__name__)
 
@@ -50,11 +50,11 @@ class Admission:
 
     def __init__(
         self,
-        owned: Ownership,
+        owned: Assignment,
         *,
         intake: Intake,
         budget: Budget,
-        relief: Relief,
+        head_of_line: HeadOfLine,
         lanes: Mapping[str, Lane],
         caught_up: Callable[[], bool],
         span: int,
@@ -65,7 +65,7 @@ class Admission:
         self._owned = owned
         self._intake = intake
         self._budget = budget
-        self._relief = relief
+        self._head_of_line = head_of_line
         self._lanes = lanes
         self._caught_up = caught_up
         self._span = span
@@ -147,7 +147,7 @@ class Admission:
 
     def _full(self, partition: Partition) -> bool:
         if partition.ledger.span >= self._span:
-            self._relief.relieve(partition)
+            self._head_of_line.unblock(partition)
             return True
         return self._budget.full(partition.topic)
 

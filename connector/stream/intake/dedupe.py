@@ -3,10 +3,10 @@
 An id counts while its message is open, however long that is, and for the horizon after a result that says it was sent,
 or may have been. A result that says it was not gives the id free at once: who sends a failed message again means it.
 
-Nothing of this is written anywhere: a new owner reads it back (`recall`) from the results, which name message, event
-and status, and from the retry topics, which hold the events that wait. So an id is kept as 60 bits of Python's hash:
-seeded per process, so that nobody can choose ids that collide, and the smallest key a dict can have (100 bytes per id
-with its offset). Beside a million others, one new id in 10¹² is taken for one of them.
+Nothing of this is written anywhere: a new owner reads it back (`dedupe_restore`) from the results, which name message,
+event and status, and from the retry topics, which hold the events that wait. So an id is kept as 60 bits of Python's
+hash: seeded per process, so that nobody can choose ids that collide, and the smallest key a dict can have (100 bytes
+per id with its offset). Beside a million others, one new id in 10¹² is taken for one of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aiokafka import ConsumerRecord
 
 from connector.clock import Clock
 from connector.delivery.queue.item import Item
-from connector.delivery.uniform_results import AlikeResults
+from connector.delivery.uniform_results import UniformResults
 from connector.model import Message, Result, Source, Status
 from connector.stream.partitions.partition import Partition
 
@@ -202,7 +202,7 @@ class DedupeIndex:
 
     def settled(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """These items have these results."""
-        if isinstance(results, AlikeResults):  # the hot path: no result is made, and none came from a retry topic
+        if isinstance(results, UniformResults):  # the hot path: no result is made, and none came from a retry topic
             sent = results.shared.status in SENT
             for item, message in zip(items, results.messages, strict=True):
                 origin = item.origin

@@ -49,7 +49,7 @@ RecordId = tuple[str, int]
 """`topic/partition` and offset."""
 
 
-class Recall:
+class DedupeRestore:
     """Tells `duplicates` what Kafka knows.
 
     Args:
@@ -77,10 +77,10 @@ class Recall:
         places = {(it.topic, it.partition) for it in opened if it.topic not in self._retry}
         self._duplicates.own(places)
         numbers = {number for _, number in places}
-        twins = [TopicPartition(topic, number) for topic in (self._results, *self._retry) for number in numbers]
-        if not twins:
+        copartitions = [TopicPartition(topic, number) for topic in (self._results, *self._retry) for number in numbers]
+        if not copartitions:
             return
-        bounds = await self._cluster.bounds(twins)
+        bounds = await self._cluster.bounds(copartitions)
         committed = await self._cluster.committed(self._group, self._retry)
         starts = await self._starts(bounds, committed)
         waiting: dict[RecordId, tuple[Source, str]] = {}
@@ -116,8 +116,8 @@ class Recall:
             at = committed.get(tp, Committed(bounds[tp].begin, ""))
             starts[tp] = at.offset
             if at.offset < bounds[tp].end:
-                twin = TopicPartition(self._results, tp.partition)
-                starts[twin] = min(starts[twin], ends_of(at.metadata).get(self._results, 0))
+                copartition = TopicPartition(self._results, tp.partition)
+                starts[copartition] = min(starts[copartition], ends_of(at.metadata).get(self._results, 0))
         return {tp: max(starts[tp], it.begin, it.end - self._most) for tp, it in bounds.items()}
 
     def _take_result(self, record: ConsumerRecord) -> None:

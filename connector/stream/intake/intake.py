@@ -22,7 +22,7 @@ from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream.control.failover import Failover
-from connector.stream.control.table import Control, decode_message, decode_messages
+from connector.stream.control.table import ControlTable, decode_message, decode_messages
 from connector.stream.intake.budget import Budget, weight
 from connector.stream.intake.dedupe import DedupeIndex
 from connector.stream.intake.intake_counts import IntakeCounts
@@ -31,8 +31,8 @@ from connector.stream.intake.unknown_names import Cause, UnknownNames
 from connector.stream.partitions.formats import VersionError
 from connector.stream.partitions.ledger import Ledger
 from connector.stream.partitions.partition import Partition
-from connector.stream.retry.retry_records import Moved, Restorer
-from connector.stream.retry.routing import Parking
+from connector.stream.retry.retry_records import Restorer, RetryRecord
+from connector.stream.retry.routing import RetryRouting
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class Intake:
         failover: who takes over from whom.
         settle: takes final results of items that go no further.
         move: takes items that go on waiting in a retry topic.
-        parking: says which.
+        retry_routing: says which.
         refusals: builds the results.
         sources: topics that events come from.
         restorer: makes items of retry topics what they were.
@@ -69,11 +69,11 @@ class Intake:
         self,
         lanes: Mapping[str, Lane],
         *,
-        control: Control,
+        control: ControlTable,
         failover: Failover,
         settle: Callable[[Sequence[Item], Sequence[Result]], None],
-        move: Callable[[Sequence[Item], Sequence[Moved]], None],
-        parking: Parking,
+        move: Callable[[Sequence[Item], Sequence[RetryRecord]], None],
+        retry_routing: RetryRouting,
         refusals: Refusals,
         sources: Collection[str],
         restorer: Restorer,
@@ -94,7 +94,7 @@ class Intake:
         self._fitting: defaultdict[Lane, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
         self._settle = settle
         self._move = move
-        self._parking = parking
+        self._retry_routing = retry_routing
         self._refusals = refusals
         self._restorer = restorer
         self._retry_topics = restorer.retries
@@ -135,7 +135,7 @@ class Intake:
         )
         if self._item is TracedItem:
             _trace(items, records)
-        ended: list[tuple[Item, Result | Moved]] = []
+        ended: list[tuple[Item, Result | RetryRecord]] = []
         held: set[int] = set()
         self._rooms.clear()
         self._free = None
@@ -173,10 +173,10 @@ class Intake:
         ended = [(item, end) for item in ours if (end := self._end(item, now, None, False)) is not None]
         self._pass_on(ended + self._offer(now))
 
-    def _pass_on(self, ended: Sequence[tuple[Item, Result | Moved]]) -> None:
+    def _pass_on(self, ended: Sequence[tuple[Item, Result | RetryRecord]]) -> None:
         """Hand over what does not wait in a lane."""
         refused = [(item, end) for item, end in ended if isinstance(end, Result)]
-        moved = [(item, end) for item, end in ended if isinstance(end, Moved)]
+        moved = [(item, end) for item, end in ended if isinstance(end, RetryRecord)]
         if refused:
             self._settle([item for item, _ in refused], [result for _, result in refused])
             for _, result in refused:
@@ -206,7 +206,9 @@ class Intake:
         self._fitting.update({self._lanes[name or ""]: fitting for name, fitting in providers.items()})
         return True
 
-    def _end(self, item: Item, now: float, record: ConsumerRecord | None, interrupted: bool) -> Result | Moved | None:
+    def _end(
+        self, item: Item, now: float, record: ConsumerRecord | None, interrupted: bool
+    ) -> Result | RetryRecord | None:
         """What becomes of an item; None when it is to wait in a lane: `_offer` gives it there.
 
         Args:
@@ -263,7 +265,7 @@ class Intake:
         stale = {it: it / 1000 + age for it in set(timestamps)}  # many have one: fewer objects that wait
         return [stale[it] for it in timestamps], stale[oldest] <= now
 
-    def _file(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | Moved | None:
+    def _file(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | RetryRecord | None:
         """Give the item to its lane; a result, or a retry record, when it goes no further."""
         message = self._control.message_of(item)
         if message.expires_at is not None:
@@ -295,9 +297,9 @@ class Intake:
         messages.append(message)
         return None
 
-    def _offer(self, now: float) -> list[tuple[Item, Result | Moved]]:
+    def _offer(self, now: float) -> list[tuple[Item, Result | RetryRecord]]:
         """Give the lanes what fits them; what they do not take, and why."""
-        ended: list[tuple[Item, Result | Moved]] = []
+        ended: list[tuple[Item, Result | RetryRecord]] = []
         for lane, (items, messages) in self._fitting.items():
             if lane.offer_all(items, messages):
                 continue
@@ -311,18 +313,18 @@ class Intake:
         self._fitting.clear()
         return ended
 
-    def _waiting(self, item: Item, message: Message, lane: Lane, crowded: bool, now: float) -> Moved | None:
+    def _waiting(self, item: Item, message: Message, lane: Lane, crowded: bool, now: float) -> RetryRecord | None:
         """The retry record of an item that is not to wait in memory."""
         due = max(item.due, self._control.opens_at(message.campaign_id))
         if math.isinf(due):
-            return self._parking.climb(item)
+            return self._retry_routing.next_tier(item)
         if due > now:  # its tier has passed, its time has not come
-            return self._parking.until(item, due)
+            return self._retry_routing.until(item, due)
         if not crowded or self._budget.reserved(item.origin.topic):
             return None
-        if (opens_in := lane.status.opens_in) > self._parking.shortest:
-            return self._parking.until(item, now + opens_in)
-        return self._parking.divert(item, lane.expected_wait())
+        if (opens_in := lane.status.opens_in) > self._retry_routing.shortest:
+            return self._retry_routing.until(item, now + opens_in)
+        return self._retry_routing.divert(item, lane.expected_wait())
 
     def _room(self, lane: Lane) -> float:
         """How many messages more a lane may take of those at hand before it holds as much as it leaves free.
@@ -340,7 +342,7 @@ class Intake:
             room = self._rooms[lane] = 0 if crowded else messages - lane.open_count
         return room
 
-    def _unknown(self, item: Item, message: Message, now: float) -> Result | Moved:
+    def _unknown(self, item: Item, message: Message, now: float) -> Result | RetryRecord:
         """A provider that nobody has defined, or none at all: perhaps its definition or its campaign is on the way."""
         if message.provider is None and message.campaign_id is None:
             reason = "no provider: the event names none, and no campaign"
@@ -350,7 +352,7 @@ class Intake:
         self._unknown_names.note(cause, name, first=item.origin.topic not in self._retry_topics)
         age = max(0.0, now - item.received_at.timestamp())  # in whole microseconds it may lie a little ahead
         if (left := self._unknown_names.grace - age) > 0:
-            return self._parking.climb(item, ends_in=left)
+            return self._retry_routing.next_tier(item, ends_in=left)
         return self._refusals.result(item, message, Status.INVALID, self._unknown_names.reason(cause, name), now)
 
     def _interrupted(self, item: Item, now: float) -> Result:

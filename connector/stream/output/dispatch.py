@@ -26,7 +26,7 @@ from connector.clock import Clock
 from connector.errors import RefusedError
 from connector.kafka.batches import RecordFields, fill, look, unpack
 from connector.kafka.outage import passes
-from connector.stream.output.replaceable_producer import Outlet
+from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.writability import ACCESS, SIZE, Writability, refusal
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition
@@ -125,7 +125,7 @@ class Dispatch:
 
     def __init__(
         self,
-        outlet: Outlet,
+        outlet: ReplaceableProducer,
         *,
         writable: Writability,
         written: Written,

@@ -10,11 +10,11 @@ from connector.stream.membership.lease import Lease
 from connector.stream.output.journal import Journal
 from connector.stream.output.writability import Writability
 from connector.stream.output.writer import ResultWriter
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.partition import Partition
 
 
-class Gates:
+class Fencing:
     """Asked before a request leaves and before something is written.
 
     Attributes:
@@ -25,7 +25,7 @@ class Gates:
     writer: ResultWriter
     journal: Journal
 
-    def __init__(self, owned: Ownership, lease: Lease, writable: Writability) -> None:
+    def __init__(self, owned: Assignment, lease: Lease, writable: Writability) -> None:
         self._owned = owned
         self._lease = lease
         self._writable = writable

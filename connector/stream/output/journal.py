@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 from connector.delivery.queue.item import Item
 from connector.stream.partitions import formats
 from connector.stream.partitions.formats import JOURNAL_OFFSETS, VERSION, JournalRecord
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.untrusted import UnreadableError
 
@@ -56,7 +56,7 @@ def decode(value: bytes | None) -> Entry:
     return Entry("released", record.topic, record.released or [], record.batch_id)
 
 
-def apply(entry: Entry, journalled: Offsets) -> bool:
+def apply(entry: Entry, journalled: OffsetSet) -> bool:
     """Note an entry in what is known of its partition, in the order of the log. False where it names no event there."""
     if entry.word == "sent":
         return journalled.add_all(entry.offsets)

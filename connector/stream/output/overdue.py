@@ -17,7 +17,7 @@ from connector.stream.output.debts import Debts
 from connector.stream.output.dispatch import Dispatch, Sending
 from connector.stream.output.writability import Writability, refusal
 from connector.stream.output.writer import ResultWriter
-from connector.stream.partitions.assignment import Ownership
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.partition import Partition
 
@@ -43,7 +43,7 @@ class Overdue:
         debts: Debts,
         writer: ResultWriter,
         cluster: Cluster,
-        owned: Ownership,
+        owned: Assignment,
         results: str,
     ) -> None:
         self._dispatch = dispatch

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from connector.delivery.queue.item import Item
 from connector.model import Result
-from connector.stream.retry.retry_records import Moved
+from connector.stream.retry.retry_records import RetryRecord
 
 if TYPE_CHECKING:
     from aiokafka.producer.message_accumulator import BatchBuilder
 
 
-class Lot:
+class PartitionBuffer:
     """What waits to be written for one source partition.
 
     Attributes:
@@ -43,7 +43,7 @@ class Lot:
         self.offsets: list[int] = []
         self.bytes = 0
         self.dead: list[tuple[Item, Result]] = []
-        self.moved: list[tuple[Item, Moved]] = []
+        self.moved: list[tuple[Item, RetryRecord]] = []
 
     @property
     def waiting(self) -> int:

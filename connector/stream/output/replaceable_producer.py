@@ -61,7 +61,7 @@ class _Generation:
         await self.producer.stop()
 
 
-class Outlet:
+class ReplaceableProducer:
     """Puts record batches out.
 
     Args:

@@ -14,7 +14,7 @@ from functools import lru_cache
 import msgspec
 
 from connector.delivery.queue.item import Item
-from connector.delivery.uniform_results import AlikeResults
+from connector.delivery.uniform_results import UniformResults
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source
 from connector.stream.partitions.formats import SETTLES
@@ -33,7 +33,7 @@ RECEIVED_AT = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def records(
-    results: AlikeResults, encode: Callable[[Result], bytes]
+    results: UniformResults, encode: Callable[[Result], bytes]
 ) -> Iterator[tuple[Partition, list[Item], list[RecordFields]]] | None:
     """Per partition: items that are finished, and their records. None where one is out of the ordinary."""
     message_ids = [message.message_id for message in results.messages]
@@ -78,7 +78,7 @@ def _plain(texts: Sequence[str]) -> bool:
 
 
 def _pieces(
-    results: AlikeResults, origin: Partition, attempts: int, segments: int | None, encode: Callable[[Result], bytes]
+    results: UniformResults, origin: Partition, attempts: int, segments: int | None, encode: Callable[[Result], bytes]
 ) -> list[str]:
     """What stands between a result's own values."""
     marked = msgspec.structs.replace(

@@ -19,18 +19,18 @@ from connector.clock import Clock
 from connector.delivery.counts import Histogram
 from connector.delivery.http.tracing import HEADER
 from connector.delivery.queue.item import Item, TracedItem
-from connector.delivery.uniform_results import AlikeResults
+from connector.delivery.uniform_results import UniformResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
 from connector.model import Result, Status
 from connector.stream.output.dispatch import BatchPlace, Dispatch, Owe
-from connector.stream.output.partition_buffer import Lot
+from connector.stream.output.partition_buffer import PartitionBuffer
 from connector.stream.output.shrinking import fit, forms
 from connector.stream.output.uniform_records import records
 from connector.stream.output.writability import ACCESS
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition
-from connector.stream.retry.retry_records import Moved
+from connector.stream.retry.retry_records import RetryRecord
 
 if TYPE_CHECKING:
     from aiokafka.producer.message_accumulator import BatchBuilder
@@ -99,32 +99,32 @@ class ResultWriter:
         self._encode = msgspec.json.Encoder().encode
         self._record = self._traced_record if traced else self._result_record
         self._each_by_itself = traced or present is not None
-        self._lots: dict[Partition, Lot] = {}
+        self._buffers: dict[Partition, PartitionBuffer] = {}
         self.most = most
         self._room = asyncio.Event()
         self._room.set()
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the final results of these items. They are settled when they are acknowledged, not before."""
-        if isinstance(results, AlikeResults) and self._add_alike(results):
+        if isinstance(results, UniformResults) and self._add_alike(results):
             return
-        lots, append, record = self._lots, self._append, self._record
+        buffers, append, record = self._buffers, self._append, self._record
         for item, result in zip(items, results, strict=True):
-            lot = lots.get(item.origin)
-            if lot is None or lot.task is None:
-                lot = self._lot(item.origin)
-                if lot is None:
+            buffer = buffers.get(item.origin)
+            if buffer is None or buffer.task is None:
+                buffer = self._buffer(item.origin)
+                if buffer is None:
                     continue
-            lot.unacknowledged += 1
+            buffer.unacknowledged += 1
             if result.status in KEPT:
-                lot.dead.append((item, result))
+                buffer.dead.append((item, result))
             else:  # encoded at once: results are many and short-lived, and nothing of them is kept
-                append(lot.results, record(item, result))
-                lot.offsets.append(item.offset)
-                lot.bytes += len(item.raw)
+                append(buffer.results, record(item, result))
+                buffer.offsets.append(item.offset)
+                buffer.bytes += len(item.raw)
         self._look()
 
-    def _add_alike(self, results: AlikeResults) -> bool:
+    def _add_alike(self, results: UniformResults) -> bool:
         """The same at once, as it nearly always is. False, with nothing done, where each needs a look. The hot path."""
         if self._each_by_itself or results.shared.status in KEPT:
             return False
@@ -132,33 +132,33 @@ class ResultWriter:
         if found is None:
             return False
         for origin, items, fields in found:
-            lot = self._lot(origin)
-            if lot is None:
+            buffer = self._buffer(origin)
+            if buffer is None:
                 continue
-            lot.unacknowledged += len(items)
-            lot.offsets += [item.offset for item in items]
-            lot.bytes += sum([len(item.raw) for item in items])
-            self._dispatch.fill(lot.results, fields)
+            buffer.unacknowledged += len(items)
+            buffer.offsets += [item.offset for item in items]
+            buffer.bytes += sum([len(item.raw) for item in items])
+            self._dispatch.fill(buffer.results, fields)
         self._look()
         return True
 
-    def move(self, items: Sequence[Item], moved: Sequence[Moved]) -> None:
+    def move(self, items: Sequence[Item], moved: Sequence[RetryRecord]) -> None:
         """Take items that go on in a retry topic. They are settled when the record there is acknowledged."""
         for pair in zip(items, moved, strict=True):
-            lot = self._lot(pair[0].origin)
-            if lot is not None:
-                lot.moved.append(pair)  # it was not sent, and may be as often as it likes
+            buffer = self._buffer(pair[0].origin)
+            if buffer is not None:
+                buffer.moved.append(pair)  # it was not sent, and may be as often as it likes
 
-    def _lot(self, origin: Partition) -> Lot | None:
+    def _buffer(self, origin: Partition) -> PartitionBuffer | None:
         """Where something of this partition goes, with a task that is going to write it."""
-        lot = self._lots.get(origin)
-        if lot is None:
+        buffer = self._buffers.get(origin)
+        if buffer is None:
             if not origin.live:  # a late completion of a closed epoch: its new owner sends the result
                 return None
-            lot = self._lots[origin] = Lot()
-        if lot.task is None:
-            lot.task = asyncio.create_task(self._run(origin, lot))
-        return lot
+            buffer = self._buffers[origin] = PartitionBuffer()
+        if buffer.task is None:
+            buffer.task = asyncio.create_task(self._run(origin, buffer))
+        return buffer
 
     async def append(self, origin: Partition, topic: str, values: Sequence[bytes], *, optional: bool = False) -> bool:
         """Write plain values to the partition's number in `topic`; True when they are acknowledged.
@@ -179,12 +179,12 @@ class ResultWriter:
     @property
     def busy(self) -> bool:
         """Whether anything waits to be written, or to be acknowledged."""
-        return any(lot.task is not None or lot.waiting for lot in self._lots.values())
+        return any(buffer.task is not None or buffer.waiting for buffer in self._buffers.values())
 
     @property
     def unacknowledged(self) -> int:
         """Results that are not durable yet."""
-        return sum(lot.unacknowledged for lot in self._lots.values())
+        return sum(buffer.unacknowledged for buffer in self._buffers.values())
 
     async def room(self) -> None:
         """Wait while too many results are not acknowledged, or until `release`.
@@ -208,7 +208,7 @@ class ResultWriter:
         """Wait until everything added is acknowledged. False when `seconds` were not enough."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while tasks := [lot.task for lot in self._lots.values() if lot.task is not None]:
+        while tasks := [buffer.task for buffer in self._buffers.values() if buffer.task is not None]:
             left = deadline - loop.time()
             if left <= 0:
                 return False
@@ -217,8 +217,8 @@ class ResultWriter:
 
     def forget(self) -> None:
         """Drop everything of a closed epoch."""
-        for origin in [origin for origin in self._lots if not origin.live]:
-            task = self._lots.pop(origin).task
+        for origin in [origin for origin in self._buffers if not origin.live]:
+            task = self._buffers.pop(origin).task
             if task is not None:
                 task.cancel()
         self._look()
@@ -229,46 +229,48 @@ class ResultWriter:
         Args:
             origins: of these partitions alone.
         """
-        for origin, lot in list(self._lots.items()):
+        for origin, buffer in list(self._buffers.items()):
             if origins is not None and origin not in origins:
                 continue
-            records = [record for batch in lot.results for record in unpack(batch)]
-            lot.results = self._dispatch.pack(records)  # what was unpacked cannot be sent any more
-            new, lot.noted = records[lot.noted :], len(records)
+            records = [record for batch in buffer.results for record in unpack(batch)]
+            buffer.results = self._dispatch.pack(records)  # what was unpacked cannot be sent any more
+            new, buffer.noted = records[buffer.noted :], len(records)
             if new:
                 await self._owe(origin, new)
 
-    async def _run(self, origin: Partition, lot: Lot) -> None:
+    async def _run(self, origin: Partition, buffer: PartitionBuffer) -> None:
         loop, refused = asyncio.get_running_loop(), False
         try:
-            while lot.waiting and origin.live:
-                linger = lot.written_at + LINGER_SECONDS - loop.time()
+            while buffer.waiting and origin.live:
+                linger = buffer.written_at + LINGER_SECONDS - loop.time()
                 if linger > 0:
                     await asyncio.sleep(linger)
-                lot.written_at = loop.time()
+                buffer.written_at = loop.time()
                 if not await self._gate(origin):
                     return
-                await self._write_all(origin, lot)
+                await self._write_all(origin, buffer)
         except RefusedError as error:
             refused = True
-            log.error("results are refused", partition=origin.partition, results=lot.unacknowledged)  # noqa: TRY400  said
+            log.error("results are refused", partition=origin.partition, results=buffer.unacknowledged)  # noqa: TRY400  said
             self._failed(error)
         except Exception as error:
             log.exception("results cannot be written", partition=origin.partition)
             self._failed(error)
         finally:
-            lot.task = None
-            if refused and lot.waiting and self._lots.get(origin) is lot:
-                lot.task = asyncio.create_task(self._run(origin, lot))  # what has come meanwhile is owed like them
+            buffer.task = None
+            if refused and buffer.waiting and self._buffers.get(origin) is buffer:
+                buffer.task = asyncio.create_task(
+                    self._run(origin, buffer)
+                )  # what has come meanwhile is owed like them
 
-    async def _write_all(self, origin: Partition, lot: Lot) -> None:
+    async def _write_all(self, origin: Partition, buffer: PartitionBuffer) -> None:
         """Write what waits, and tell what is durable then.
 
         Raises:
             RefusedError: something is refused for good. What else was in it is written.
         """
-        results, offsets, bytes_, dead, moved = lot.results, lot.offsets, lot.bytes, lot.dead, lot.moved
-        lot.clear()
+        results, offsets, bytes_, dead, moved = buffer.results, buffer.offsets, buffer.bytes, buffer.dead, buffer.moved
+        buffer.clear()
         count = len(offsets) + len(dead)
         refusal: RefusedError | None = None
         refused: list[tuple[Item, Result]] = []
@@ -285,7 +287,7 @@ class ResultWriter:
             if results:
                 await self._write(origin, results)
         finally:
-            lot.unacknowledged -= count
+            buffer.unacknowledged -= count
             self._look()
         if origin.live:
             ends = {id(item) for item, _ in refused}
@@ -319,7 +321,9 @@ class ResultWriter:
         record[2].extend(_trace(item))
         return record
 
-    async def _write_moved(self, origin: Partition, moved: Sequence[tuple[Item, Moved]]) -> list[tuple[Item, Result]]:
+    async def _write_moved(
+        self, origin: Partition, moved: Sequence[tuple[Item, RetryRecord]]
+    ) -> list[tuple[Item, Result]]:
         """Write retry records; returns results of those that no topic takes."""
         waiting: dict[str, dict[bytes, tuple[Item, RecordFields]]] = {}
         refused = []

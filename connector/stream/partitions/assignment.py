@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from connector.stream.partitions.partition import Partition
 
 
-class Ownership:
+class Assignment:
     """The partitions of the current epoch. Whoever waits remembers `epoch` and looks again: it may have gone.
 
     Attributes:

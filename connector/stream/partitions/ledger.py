@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 
 # Flags before the position are dropped when there are this many of them: seldom enough to cost nothing per message.
 TRIM = 1 << 16
@@ -24,7 +24,7 @@ class Ledger:
 
     __slots__ = ("_base", "_cursor", "_flags", "_open", "_settled", "high")
 
-    def __init__(self, start: int, settled: Offsets | None = None) -> None:
+    def __init__(self, start: int, settled: OffsetSet | None = None) -> None:
         """Start at the committed offset; `settled` are later offsets that have a durable result already."""
         self._base = start  # the offset of _flags[0]
         self._flags = bytearray()  # 1: needs nothing more; up to `high`

@@ -27,7 +27,7 @@ class _Block:
         self.count = self.flags.count(1)
 
 
-class Offsets:
+class OffsetSet:
     """The set.
 
     While nothing is committed the whole results log is read, and what is far behind the newest event cannot be open

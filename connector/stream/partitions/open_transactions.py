@@ -29,7 +29,7 @@ class _Open:
     told: bool = False
 
 
-class Undecided:
+class OpenTransactions:
     """For how long the first transaction that is not decided has stood in the way, partition by partition.
 
     Kafka hands out events up to there (the last stable offset). A producer that writes transactions all the time has

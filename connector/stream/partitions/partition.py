@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from connector.model import Result
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
-from connector.stream.partitions.offset_set import Offsets
+from connector.stream.partitions.offset_set import OffsetSet
 
 
 @dataclass(slots=True, eq=False)
@@ -37,8 +37,8 @@ class Partition:
     marks: ReplayMarks
     ends: dict[str, int]
     committed: int
-    journalled: Offsets
-    held: Offsets | None = None
+    journalled: OffsetSet
+    held: OffsetSet | None = None
     held_version: int = 0
     log_end: int = 0
     needs: Counter[int] = field(default_factory=Counter)

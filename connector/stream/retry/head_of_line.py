@@ -15,27 +15,27 @@ from connector.delivery.lane import Lane
 from connector.delivery.queue.item import Item
 from connector.delivery.queue.windows import WindowKey
 from connector.stream.partitions.partition import Partition
-from connector.stream.retry.routing import Parking
+from connector.stream.retry.routing import RetryRouting
 
 # Between two looks at a partition that is held back: each looks at every waiting message.
 LOOK_SECONDS = 1.0
 
 
-class Relief:
+class HeadOfLine:
     """Moves what holds a partition back into retry topics.
 
     Args:
         span: offsets a partition may have between its oldest open one and its newest.
     """
 
-    def __init__(self, lanes: Mapping[str, Lane], *, parking: Parking, span: int, clock: Clock) -> None:
+    def __init__(self, lanes: Mapping[str, Lane], *, retry_routing: RetryRouting, span: int, clock: Clock) -> None:
         self._lanes = lanes
-        self._parking = parking
+        self._retry_routing = retry_routing
         self._span = span
         self._clock = clock
         self._looks: dict[Partition, tuple[float, int]] = {}  # when, and where it stood
 
-    def relieve(self, partition: Partition) -> None:
+    def unblock(self, partition: Partition) -> None:
         """The span of this partition is used up."""
         position, now = partition.ledger.position, self._clock.monotonic()
         looked_at, before = self._looks.get(partition, (-math.inf, -1))
@@ -43,11 +43,11 @@ class Relief:
             return
         self._looks = {it: look for it, look in self._looks.items() if it.live} | {partition: (now, position)}
         for lane in self._lanes.values():
-            self._relieve(lane, partition, position + self._span // 2, keep=position != before)
+            self._unblock(lane, partition, position + self._span // 2, keep=position != before)
 
-    def _relieve(self, lane: Lane, partition: Partition, until: int, *, keep: bool) -> None:
+    def _unblock(self, lane: Lane, partition: Partition, until: int, *, keep: bool) -> None:
         """Take out of a lane what stands before `until` and would not leave soon; `keep`: unless its turn is near."""
-        slow, held = lane.expected_wait() > self._parking.shortest, lane.held
+        slow, held = lane.expected_wait() > self._retry_routing.shortest, lane.held
         ahead = 0
         waits: list[float] = []
         items: list[Item] = []
@@ -63,7 +63,7 @@ class Relief:
                 return False
             ahead += 1
             wait = lane.expected_wait(ahead)
-            if keep and wait <= self._parking.shortest:
+            if keep and wait <= self._retry_routing.shortest:
                 return False  # a lane that works must not run dry
             waits.append(wait)
             return True
@@ -72,7 +72,7 @@ class Relief:
             items = lane.evict(wanted, sealed=True)
         if not slow:  # but these wait by themselves
             delayed = lane.evict(lambda _key, it: it.origin is partition and it.offset < until, only_delayed=True)
-            waits += [self._parking.shortest] * len(delayed)
+            waits += [self._retry_routing.shortest] * len(delayed)
             items += delayed
         if items:
-            self._parking.spread(items, waits)
+            self._retry_routing.spread(items, waits)

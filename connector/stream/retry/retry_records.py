@@ -25,7 +25,7 @@ LATEST_SECONDS = 31 * 86_400.0
 """What is due later than this was not meant: a provider may defer for a week, and campaigns open within a day."""
 
 
-class Moved(NamedTuple):
+class RetryRecord(NamedTuple):
     """An event that goes on waiting in a retry topic: the record there inherits the duty to give it a result."""
 
     topic: str

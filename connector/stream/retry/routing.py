@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
 from connector.delivery.queue.item import Item
-from connector.stream.retry.retry_records import Moved, header
+from connector.stream.retry.retry_records import RetryRecord, header
 from connector.stream.retry.tiers import Tiers
 
-Move = Callable[[Sequence[Item], Sequence[Moved]], None]
+Move = Callable[[Sequence[Item], Sequence[RetryRecord]], None]
 
 
-class Parking:
+class RetryRouting:
     """Sends items to retry topics.
 
     Args:
@@ -32,24 +32,24 @@ class Parking:
         """Take over items that are not to be sent before `due` (wall seconds)."""
         self._move(items, [self.until(item, due) for item in items])
 
-    def until(self, item: Item, due: float) -> Moved:
+    def until(self, item: Item, due: float) -> RetryRecord:
         """The retry record of an item that waits until `due`, which may be many rounds of the longest tier away."""
         now = self._clock.wall()
         tier = self._tiers.within(due - now, expires_in=self._expires_in(item, now))
-        return Moved(tier.topic, header(item, due))
+        return RetryRecord(tier.topic, header(item, due))
 
-    def divert(self, item: Item, wait: float) -> Moved | None:
+    def divert(self, item: Item, wait: float) -> RetryRecord | None:
         """The retry record of an item that has to wait for `wait` seconds; None when waiting in memory is shorter.
 
         A lane that works is left the messages it gets through until they are back. For one that is held up nobody knows
         how long: its messages climb.
         """
         if math.isinf(wait):
-            return self.climb(item)
+            return self.next_tier(item)
         tier = self._tiers.within(min(wait, self._longest), expires_in=self._expires_in(item, self._clock.wall()))
-        return None if tier.delay > wait else Moved(tier.topic, header(item, 0.0))
+        return None if tier.delay > wait else RetryRecord(tier.topic, header(item, 0.0))
 
-    def climb(self, item: Item, *, ends_in: float = math.inf) -> Moved:
+    def next_tier(self, item: Item, *, ends_in: float = math.inf) -> RetryRecord:
         """The retry record of an item that nobody can say how long has to wait: one tier above the one it came from.
 
         It waits for `ends_in` seconds at most: the last of its tiers is the shortest one that reaches beyond that.
@@ -61,7 +61,7 @@ class Parking:
             tier = self._tiers.above(came_from, longest=longest, expires_in=expires_in)
         else:
             tier = self._tiers.within(0.0)
-        return Moved(tier.topic, header(item, 0.0))
+        return RetryRecord(tier.topic, header(item, 0.0))
 
     @property
     def shortest(self) -> float:
@@ -70,7 +70,7 @@ class Parking:
 
     def spread(self, items: Sequence[Item], waits: Sequence[float]) -> None:
         """Take over items, each of which would have to wait for so long."""
-        self._move(items, [self.divert(*pair) or self.climb(pair[0]) for pair in zip(items, waits, strict=True)])
+        self._move(items, [self.divert(*pair) or self.next_tier(pair[0]) for pair in zip(items, waits, strict=True)])
 
     def _expires_in(self, item: Item, now: float) -> float | None:
         return None if item.deadline is None else item.deadline - now

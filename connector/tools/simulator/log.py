@@ -2,7 +2,7 @@
 
 One JSON line per request, appended to a file and, within a bound of bytes, kept in memory:
 `{"n", "time", "provider", "path", "status", "fault", "count", "taken": [record…], "refused": [record…], "values"}`.
-`status` is null where the connection was closed without an answer. Records: see `call.Record`.
+`status` is null where the connection was closed without an answer. Records: see `call.LogEntry`.
 """
 
 from __future__ import annotations
