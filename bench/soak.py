@@ -143,7 +143,7 @@ class _Run:
         pipeline.define("p0", records=1000, concurrency=24)
         (port,) = free_ports(1)
         self._page = f"http://127.0.0.1:{port}/metrics"
-        pipeline.configure(console={"port": port}, log={"format": "json", "level": "info"})
+        pipeline.configure(health={"port": port}, log={"format": "json", "level": "info"})
         pipeline.create_topics()
         _forget_soon(kafka.bootstrap, pipeline.source, pipeline.results)
         self._ends = _Ends(kafka.bootstrap, pipeline.results, PARTITIONS)

@@ -1,4 +1,4 @@
-"""What holds a message back, as far as the workers' console can say (`/status`)."""
+"""What holds a message back, as far as the workers can say (`/status`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.config_text.units import format_duration
 from connector.settings import Settings
 from connector.stream.intake.unknown_names import Cause, shown
 
-CONSOLE_SECONDS = 2.0
+HEALTH_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +50,24 @@ class Providers:
         return f"{named} is {lane['state']}{reason} ({lane['requests']} of {lane['slots']} requests under way)"
 
 
-async def ask_console(settings: Settings, console: str | None) -> Providers:
-    """Ask a worker. Of several behind one console, the one that is worst off speaks for a provider."""
+async def ask_workers(settings: Settings, url: str | None) -> Providers:
+    """Ask a worker. Of several behind one port, the one that is worst off speaks for a provider."""
     import aiohttp
 
     grace = settings.unknown_grace
-    if console is None:
-        if not settings.console.port:
+    if url is None:
+        if not settings.health.port:
             return Providers(None, grace=grace)
-        host = settings.console.host.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  where it listens, not where we do
-        console = f"http://{host}:{settings.console.port}"
+        host = settings.health.host.replace("0.0.0.0", "127.0.0.1")  # noqa: S104  where it listens, not where we do
+        url = f"http://{host}:{settings.health.port}"
     try:
         async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CONSOLE_SECONDS)) as session,
-            session.get(f"{console.rstrip('/')}/status") as response,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=HEALTH_SECONDS)) as session,
+            session.get(f"{url.rstrip('/')}/status") as response,
         ):
             document = json.loads(await response.text())
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-        note(f"no console answers at {console} ({type(error).__name__}): what providers do is not known")
+        note(f"no worker answers at {url} ({type(error).__name__}): what providers do is not known")
         return Providers(None, grace=grace)
     reports = document.get("workers", [document])
     for version, number in sum((Counter(report.get("held", {})) for report in reports), Counter()).items():

@@ -11,7 +11,7 @@ from typing import Any
 import click
 from aiokafka import ConsumerRecord, TopicPartition
 
-from connector.cli.held import Providers, ask_console
+from connector.cli.held import Providers, ask_workers
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table
 from connector.cli.selection import decode
@@ -73,11 +73,15 @@ class GroupSituation:
 @click.command()
 @click.option("--all", "everything", is_flag=True, help="Also partitions without lag.")
 @click.option(
-    "--console", metavar="URL", help="A worker's console, to ask what its providers do; default: from console.*"
+    "--health",
+    "--console",
+    "url",
+    metavar="URL",
+    help="A worker's port, to ask what its providers do; default: from health.*",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per partition.")
 @settings_options
-def lag(loaded: Loaded, *, everything: bool, console: str | None, as_json: bool) -> None:
+def lag(loaded: Loaded, *, everything: bool, url: str | None, as_json: bool) -> None:
     """Show per partition the committed offset, the end, the oldest open event and what holds it.
 
     Retry topics are shown with the sources: what waits there is not lost, it waits for its time.
@@ -88,9 +92,9 @@ def lag(loaded: Loaded, *, everything: bool, console: str | None, as_json: bool)
     Examples:
       sms-connector lag
       sms-connector lag --all --json
-      sms-connector lag --console http://worker-1:8080
+      sms-connector lag --health http://worker-1:8080
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    members, rows = asyncio.run(_lag(loaded.settings, console))
+    members, rows = asyncio.run(_lag(loaded.settings, url))
     shown = [row for row in rows if everything or row.lag]
     total = sum(row.lag for row in rows)
     if as_json:
@@ -111,11 +115,11 @@ def _cells(row: Row) -> tuple[Any, ...]:
     return (*cells, oldest.message_id or "-", format_duration(round(oldest.age)), oldest.holds)
 
 
-async def _lag(settings: Settings, console: str | None) -> tuple[Members, list[Row]]:
+async def _lag(settings: Settings, url: str | None) -> tuple[Members, list[Row]]:
     retries = list(settings.topics.retry.values())
     async with open_reader(settings, note) as reader:
         members = await reader.members(settings.group)
-        providers = await ask_console(settings, console)
+        providers = await ask_workers(settings, url)
         sources = await reader.partitions(settings.topics.source_names)
         waiting = await reader.partitions(retries, optional=True)
         committed = await reader.committed(settings.group, sources)

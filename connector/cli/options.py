@@ -41,7 +41,10 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @set_option
     @functools.wraps(command)
     def wrapped(*args: Any, config: Path | None, overrides: tuple[str, ...], **kwargs: Any) -> Any:
-        return command(*args, loaded=load(config, overrides), **kwargs)
+        loaded = load(config, overrides)
+        for warning in loaded.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        return command(*args, loaded=loaded, **kwargs)
 
     return wrapped
 

@@ -14,6 +14,8 @@ from connector import logs
 from connector.cli.options import config_option, load, set_option
 from connector.errors import Problem, SettingsError
 
+log = structlog.get_logger(__name__)
+
 
 @click.command()
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes: one per core.")
@@ -27,7 +29,7 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
 
     Start more of it to scale: workers of one group share the partitions. SIGTERM finishes what is in flight and leaves.
     --workers N keeps N of them running on this machine: one that ends is started again, after a pause that grows,
-    unless its exit code says that a person has to mend something (2, 78); one console answers for all.
+    unless its exit code says that a person has to mend something (2, 78); one port answers for all.
     Definitions are loaded again when their files change, and on SIGHUP; one that is wrong is told about and not used.
 
     Exit codes: 0 stopped, 1 crash, 2 usage, 70 a deadline passed, 71 no progress (watchdog), 78 configuration: do not
@@ -46,8 +48,11 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
 
     signals = StopSignals()
     signals.install()
-    settings = load(config, overrides).settings
+    loaded = load(config, overrides)
+    settings = loaded.settings
     logs.configure(settings.log)
+    for warning in loaded.warnings:
+        log.warning("a setting has another name now", what=str(warning))
     if not settings.providers:
         remedy = "name definition files, a folder of them, or catalogue names: `providers: [definitions/]`"
         raise SettingsError([Problem("no provider is configured", remedy, path="providers")])
@@ -57,7 +62,7 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
         structlog.contextvars.bind_contextvars(worker=child[0])
         place: socket.socket | None = listen_unix(child[1])
     else:
-        place = listen(settings.console)
+        place = listen(settings.health)
     with place or contextlib.nullcontext():
         if workers > 1:
             from connector.cli.workers import supervise

@@ -17,7 +17,7 @@ from connector.errors import Problem, SettingsError
 from connector.health.loop_lag import LoopLag
 from connector.health.metrics import registry
 from connector.health.status_page import WorkerReport, report
-from connector.settings.model import Console as ConsoleSettings
+from connector.settings.model import Health
 from connector.stream.process import StatusSource
 
 log = structlog.get_logger(__name__)
@@ -28,7 +28,7 @@ CLOSE_SECONDS = 1.0
 """A scraper that hangs does not keep a worker from ending."""
 
 
-def listen(settings: ConsoleSettings) -> socket.socket | None:
+def listen(settings: Health) -> socket.socket | None:
     """Take the port, before anything else is done; None where nothing is to be served.
 
     Raises:
@@ -41,8 +41,8 @@ def listen(settings: ConsoleSettings) -> socket.socket | None:
         return socket.create_server((settings.host, settings.port), family=family)
     except OSError as error:
         place = f"{settings.host}:{settings.port}"
-        remedy = "set console.port to a free one, 0 for any, or null for none"
-        raise SettingsError([Problem(f"cannot listen on {place}: {error.strerror}", remedy, path="console")]) from error
+        remedy = "set health.port to a free one, 0 for any, or null for none"
+        raise SettingsError([Problem(f"cannot listen on {place}: {error.strerror}", remedy, path="health")]) from error
 
 
 def listen_unix(path: Path) -> socket.socket:
@@ -69,7 +69,7 @@ class Server:
         await web.SockSite(self._runner, self._place).start()
         if self._place.family != socket.AF_UNIX:
             host, port = self._place.getsockname()[:2]
-            log.info("console", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            log.info("health", url=f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
     async def stop(self) -> None:
         """Close the socket and every connection."""
@@ -80,7 +80,7 @@ class Server:
 
 
 class HealthServer:
-    """The console of one worker: an attendant of its process.
+    """The pages of one worker: an attendant of its process.
 
     Args:
         places: sockets to serve on: the port, or the path at which a parent asks.

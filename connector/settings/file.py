@@ -18,6 +18,7 @@ from connector.config_text.yaml_text import YamlSyntaxError, read_yaml
 from connector.errors import Problem
 from connector.settings.names import leaves
 from connector.settings.origin import Origin, SettingPath, dotted
+from connector.settings.renamed import EARLIER, present, rename, warning
 
 NOTHING = object()
 """`${NAME?}` without a value: as if the setting were not in the file."""
@@ -31,11 +32,13 @@ class Layer:
         tree: nested mappings, lists and text, as far as the source says anything.
         origins: place of every value and section in it.
         problems: what could not be read.
+        warnings: what is read, and should be written otherwise.
     """
 
     tree: dict[str, Any] = field(default_factory=dict)
     origins: dict[SettingPath, Origin] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
 
 
 FILE_BYTES: Final = 256 * 1024
@@ -55,11 +58,34 @@ def read_file(file: FilePath, environ: Mapping[str, str]) -> Layer:
     source = _parse(text, str(file), layer)
     if isinstance(source, Map):
         layer.tree = _Filler(Environment(environ, file.parent), layer).map(source, ())
+        _use_present_names(layer)
     elif source is not None and not (isinstance(source, Value) and source.data is None):
         layer.problems.append(
             source.place.problem("must be a mapping of names to values", "write lines such as `group: sms-connector`")
         )
     return layer
+
+
+def _use_present_names(layer: Layer) -> None:
+    """Sections under earlier names are read as what they are called now."""
+    for old in rename(layer.tree):
+        origin = layer.origins[old,]
+        layer.warnings.append(warning((old,), origin.name, origin.line, origin.column))
+        layer.origins = {present(path) if path[0] == old else path: it for path, it in layer.origins.items()}
+    for old in EARLIER.keys() & layer.tree.keys():
+        origin, new = layer.origins[old,], EARLIER[old]
+        remedy = f"write everything below {new}:"
+        layer.problems.append(
+            Problem(
+                f"is the earlier name of {new}, which is there as well",
+                remedy,
+                origin.name,
+                old,
+                origin.line,
+                origin.column,
+            )
+        )
+        del layer.tree[old]
 
 
 def read_value(text: str) -> Any:

@@ -29,10 +29,12 @@ class Loaded:
     Attributes:
         settings: checked, frozen.
         origins: dotted name of every setting → where its value came from.
+        warnings: settings under earlier names.
     """
 
     settings: Settings
     origins: Mapping[str, Origin]
+    warnings: tuple[Problem, ...] = ()
 
 
 def load_settings(*, file: FilePath | None, environ: Mapping[str, str], overrides: Mapping[str, Any]) -> Loaded:
@@ -65,7 +67,8 @@ def load_settings(*, file: FilePath | None, environ: Mapping[str, str], override
         ]
     if problems or settings is None:
         raise SettingsError(sorted(problems, key=lambda problem: (problem.file, problem.line or 0)))
-    return Loaded(settings, {leaf.name: _origin(merged, leaf.path) for leaf in leaves()})
+    origins = {leaf.name: _origin(merged, leaf.path) for leaf in leaves()}
+    return Loaded(settings, origins, tuple(warning for layer in layers for warning in layer.warnings))
 
 
 def _merge(base: Layer, over: Layer) -> None:

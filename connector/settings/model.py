@@ -242,11 +242,11 @@ class Tracing(Section):
     """Requests to providers carry `traceparent`. Needs `enabled`."""
 
 
-class Console(Section):
-    """Health, metrics and console over HTTP."""
+class Health(Section):
+    """Health, metrics and status over HTTP. Before 0.2 its name was `console`, which is read with a warning."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. The console shows no numbers and no texts, but has no login: think before 0.0.0.0."""
+    """Address to listen on. The pages show no numbers and no texts, but have no login: think before 0.0.0.0."""
 
     port: Annotated[int, Field(ge=0, le=65535)] | None = 8080
     """Port; 0 takes a free one, null serves nothing."""
@@ -348,8 +348,8 @@ class Settings(Section):
     log: Log = Log()
     """Logs."""
 
-    console: Console = Console()
-    """Health, metrics and console."""
+    health: Health = Health()
+    """Health, metrics and status."""
 
     tracing: Tracing = Tracing()
     """OpenTelemetry."""

@@ -44,7 +44,12 @@ class SettingLeaf:
     @property
     def variable(self) -> str:
         """`kafka` / `bootstrap.servers` → `SMS_CONNECTOR_KAFKA__BOOTSTRAP_SERVERS`."""
-        return PREFIX + "__".join(re.sub(r"[^A-Za-z0-9]", "_", str(part)).upper() for part in self.path)
+        return variable_of(self.path)
+
+
+def variable_of(path: SettingPath) -> str:
+    """The environment variable of the setting at `path`."""
+    return PREFIX + "__".join(re.sub(r"[^A-Za-z0-9]", "_", str(part)).upper() for part in path)
 
 
 @cache

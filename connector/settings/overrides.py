@@ -8,19 +8,35 @@ from typing import Any
 
 from connector.errors import Problem
 from connector.settings.file import Layer, read_value
-from connector.settings.names import FILE_VARIABLE, PREFIX, SettingLeaf, did_you_mean, leaves
-from connector.settings.origin import Origin
+from connector.settings.names import FILE_VARIABLE, PREFIX, SettingLeaf, did_you_mean, leaves, variable_of
+from connector.settings.origin import Origin, dotted
+from connector.settings.renamed import earlier, warning
 
 
 def read_environment(environ: Mapping[str, str]) -> Layer:
     """Settings from `SMS_CONNECTOR_…` variables. Empty ones count as not set: so do compose files pass nothing on."""
     layer = Layer()
     known = {leaf.variable: leaf for leaf in leaves()}
+    before = {variable_of(path): (leaf, path) for leaf in leaves() if (path := earlier(leaf.path)) is not None}
     files = {f"{leaf.variable}_FILE": leaf for leaf in leaves() if leaf.secret}
     for name in sorted(name for name in environ if name.startswith(PREFIX) and environ[name]):
         origin = Origin("environment", name)
         if name in known:
             _put(layer, known[name], environ[name], origin)
+        elif name in before:
+            leaf, path = before[name]
+            if environ.get(leaf.variable):
+                layer.problems.append(Problem(f"is set, and so is {leaf.variable}", f"unset {name}", name))
+            else:
+                _put(layer, leaf, environ[name], origin)
+                layer.warnings.append(
+                    Problem(
+                        f"is called {leaf.variable} now",
+                        f"set that: the next release reads no {name}",
+                        name,
+                        dotted(path),
+                    )
+                )
         elif name in files:
             if environ.get(files[name].variable):
                 layer.problems.append(Problem(f"is set, and so is {files[name].variable}", "unset one of them", name))
@@ -35,8 +51,17 @@ def read_overrides(overrides: Mapping[str, Any]) -> Layer:
     """Settings from the command line, by dotted name (`kafka.bootstrap.servers`). None counts as not given."""
     layer = Layer()
     known = {leaf.name: leaf for leaf in leaves()}
+    before = {dotted(path): (leaf, path) for leaf in leaves() if (path := earlier(leaf.path)) is not None}
     for name, value in overrides.items():
         origin = Origin("flag", f"--set {name}")
+        if name in before:
+            leaf, path = before[name]
+            if overrides.get(leaf.name) is not None:
+                layer.problems.append(Problem(f"is given, and so is {leaf.name}", f"leave {name} out", origin.name))
+            elif value is not None:
+                _put(layer, leaf, value, origin)
+                layer.warnings.append(warning(path, origin.name))
+            continue
         if name not in known:
             layer.problems.append(
                 Problem(

@@ -126,7 +126,7 @@ class Scene:
             "wait": "200ms",
             "memory": memory or {},
             "duplicates": {"horizon": "1h" if self.size.repeats else None},
-            "console": {"port": None},
+            "health": {"port": None},
             "log": {"format": "json", "level": "info"},
             "timeouts": {
                 "session": f"{session:g}s",

@@ -114,15 +114,15 @@ def test_kubernetes_sets_no_variables_that_would_be_settings(name: str) -> None:
     assert pod(name)["enableServiceLinks"] is False
 
 
-def test_probes_ask_the_consoles_pages_on_its_port(settings: Settings) -> None:
+def test_probes_ask_the_pages_on_their_port(settings: Settings) -> None:
     (container,) = pod("deployment.yaml")["containers"]
     (port,) = container["ports"]
-    assert port["containerPort"] == settings.console.port
-    assert settings.console.host == "0.0.0.0"
+    assert port["containerPort"] == settings.health.port
+    assert settings.health.host == "0.0.0.0"
     for probe, path in (("startupProbe", "live"), ("livenessProbe", "live"), ("readinessProbe", "ready")):
         assert container[probe]["httpGet"] == {"path": f"/health/{path}", "port": port["name"]}
     annotations = manifest("deployment.yaml")["spec"]["template"]["metadata"]["annotations"]
-    assert annotations["prometheus.io/port"] == str(settings.console.port)
+    assert annotations["prometheus.io/port"] == str(settings.health.port)
 
 
 def test_selectors_select_the_pods() -> None:

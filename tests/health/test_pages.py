@@ -22,7 +22,7 @@ from connector.health.merged import MergedCollector
 from connector.health.metrics import WorkerCollector
 from connector.health.server import HealthServer, listen
 from connector.model import Status
-from connector.settings.model import Console as ConsoleSettings
+from connector.settings.model import Health
 from connector.stream.intake.unknown_names import Cause
 from connector.stream.process import StatusSource as Seen
 from tests.health.worker import SeenLane, fresh_status, new_lane, used_lane, worker_status
@@ -45,7 +45,7 @@ def unused() -> SeenLane:
 
 @asynccontextmanager
 async def console(status: Seen) -> AsyncIterator[str]:
-    place = listen(ConsoleSettings(host="127.0.0.1", port=0))
+    place = listen(Health(host="127.0.0.1", port=0))
     assert place is not None
     served = HealthServer(place)
     await served.start(status)
@@ -207,12 +207,12 @@ async def test_status_and_metrics_say_when_definitions_on_disk_are_not_in_use(la
 def test_a_port_that_is_taken_is_a_configuration_problem() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(SettingsError, match=rf"cannot listen on 127\.0\.0\.1:{port}.*console\.port"):
-            listen(ConsoleSettings(host="127.0.0.1", port=port))
+        with pytest.raises(SettingsError, match=rf"cannot listen on 127\.0\.0\.1:{port}.*health\.port"):
+            listen(Health(host="127.0.0.1", port=port))
 
 
 def test_nothing_is_served_without_a_port() -> None:
-    assert listen(ConsoleSettings(port=None)) is None
+    assert listen(Health(port=None)) is None
 
 
 def test_the_pages_of_several_workers_become_one_with_a_label() -> None:

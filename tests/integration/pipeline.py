@@ -166,7 +166,7 @@ class Pipeline:
             "providers": [str(self.folder / "definitions")],
             "start_from": "earliest",
             "timeouts": {"session": "6s", "heartbeat": "1s"},
-            "console": {"port": None},
+            "health": {"port": None},
             "log": {"format": "json", "level": "info"},
             **settings,
         }

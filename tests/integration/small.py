@@ -15,7 +15,7 @@ from typing import Any
 
 from connector.stream.intake.admission import SLICE_RECORDS
 from tests.integration.pipeline import Pipeline, event
-from tests.integration.test_commands import console_of, get, value
+from tests.integration.test_commands import get, pages_of, value
 from tests.processes import ConnectorProcess
 
 SCALE = int(os.environ.get("LANES_SCALE", "1"))
@@ -41,8 +41,8 @@ MOST = SMALL["memory"]["messages"] + SLICE_RECORDS
 
 
 def configure(pipeline: Pipeline, **settings: Any) -> None:
-    """Small, with quick retry tiers and a console."""
-    pipeline.configure(**{**SMALL, "console": {"port": 0}, **settings})
+    """Small, with quick retry tiers and its pages on a free port."""
+    pipeline.configure(**{**SMALL, "health": {"port": 0}, **settings})
     document = pipeline.config.read_text().replace('"retry_prefix"', '"retry_tiers":["1s","2s"],"retry_prefix"')
     pipeline.config.write_text(document)
     pipeline.create_topics()
@@ -70,12 +70,12 @@ def taken(requests: Iterable[dict[str, Any]]) -> list[str]:
 
 def open_messages(worker: ConnectorProcess) -> float:
     """What the worker holds."""
-    return value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_open_messages")
+    return value(get(f"{pages_of(worker)}/metrics")[1], "sms_connector_open_messages")
 
 
 def resident_bytes(worker: ConnectorProcess) -> float:
     """What the process takes."""
-    return value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_process_resident_memory_bytes")
+    return value(get(f"{pages_of(worker)}/metrics")[1], "sms_connector_process_resident_memory_bytes")
 
 
 def mixed(count: int, healthy: int, *, sick: Sequence[str] = ("sick",)) -> list[dict[str, Any]]:

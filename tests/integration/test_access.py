@@ -167,7 +167,7 @@ def configure(kafka: LocalKafka, folder: Path, role: str | None) -> Path:
         "kafka": kafka_of(kafka, role),
         "providers": [str(folder / "definitions")],
         "start_from": "earliest",
-        "console": {"port": None},
+        "health": {"port": None},
         "log": {"format": "json"},
     }
     file = folder / f"{role or 'admin'}.yaml"

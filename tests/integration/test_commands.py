@@ -31,10 +31,10 @@ pytestmark = pytest.mark.kafka
 URL = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
-def console_of(worker: ConnectorProcess) -> str:
-    """The address a worker says its console has."""
-    worker.wait_for('"event": "console"')
-    found = URL.search(next(line for line in worker.output.splitlines() if '"event": "console"' in line))
+def pages_of(worker: ConnectorProcess) -> str:
+    """The address a worker says its pages have."""
+    worker.wait_for('"event": "health"')
+    found = URL.search(next(line for line in worker.output.splitlines() if '"event": "health"' in line))
     assert found is not None
     return found[0]
 
@@ -60,7 +60,7 @@ def lines(result: Result) -> list[dict[str, Any]]:
 def set_up(pipeline: Pipeline, **settings: Any) -> None:
     pipeline.simulate()
     pipeline.define()
-    pipeline.configure(console={"port": 0}, **settings)
+    pipeline.configure(health={"port": 0}, **settings)
     pipeline.create_topics()
 
 
@@ -70,7 +70,7 @@ def test_a_worker_tells_what_it_does(pipeline: Pipeline) -> None:
     pipeline.produce([*(event(n, campaign=f"c{n % 3}") for n in range(300)), b"no JSON"])
     worker = pipeline.worker()
     pipeline.wait_for_results(301)
-    url = console_of(worker)
+    url = pages_of(worker)
     assert get(f"{url}/health/live") == (200, "alive\n")
     assert get(f"{url}/health/ready") == (200, "ready\n")
     text = wait_until(
@@ -176,7 +176,7 @@ def test_lag_says_what_holds_a_partition_and_replay_sends_again_what_failed(pipe
     again = pipeline.invoke("replay", "--provider", "later", "--since", "1h", "--yes")
     assert "2 left out: replayed before" in again.stderr
     pipeline.wait_for_results(4)
-    assert "/status" not in pipeline.invoke("lag", "--console", console_of(worker)).stderr
+    assert "/status" not in pipeline.invoke("lag", "--health", pages_of(worker)).stderr
     assert worker.stop() == 0, worker.output
     assert sorted(it["status"] for it in pipeline.read_results()) == ["accepted", "accepted", "invalid", "invalid"]
     expired = ("replay", "--from", "results", "--status", "accepted", "--may-repeat", "--since", "1h")
@@ -210,10 +210,10 @@ def test_several_workers_under_one_parent(pipeline: Pipeline) -> None:
     """One child is killed: the page goes on without it, it is started again, nothing is lost; one SIGTERM stops all."""
     pipeline.simulate("json.latency=0.2")
     pipeline.define(records=20, concurrency=4)
-    pipeline.configure(console={"port": 0}, timeouts={"session": "3s", "heartbeat": "1s"})
+    pipeline.configure(health={"port": 0}, timeouts={"session": "3s", "heartbeat": "1s"})
     pipeline.create_topics()
     parent = pipeline.run("--workers", "2")
-    url = console_of(parent)
+    url = pages_of(parent)
     wait_until(lambda: get(f"{url}/health/ready")[0] == 200, "both workers to be ready", within=60)
     pipeline.produce(event(n, campaign=f"c{n % 5}") for n in range(1000))
     pipeline.wait_for_results(100)

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer
 
 from connector.stream.membership.group_answers import FOREIGN_SECONDS
 from tests.integration.pipeline import Pipeline, event
-from tests.integration.test_commands import console_of, get
+from tests.integration.test_commands import get, pages_of
 from tests.kafka.acls import Acls, worker_settings
 from tests.kafka.fixtures import MakeKafka
 from tests.kafka.local import LocalKafka
@@ -203,12 +203,12 @@ def test_a_worker_that_is_cut_off_from_its_brokers_is_not_ready_until_the_group_
     pipeline.configure(
         kafka={"bootstrap.servers": kafka.proxied_bootstrap},
         timeouts={"session": "20s", "heartbeat": "1s"},
-        console={"port": 0},
+        health={"port": 0},
     )
     pipeline.create_topics()
     worker = pipeline.worker()
     worker.wait_for("partitions opened")
-    page = f"{console_of(worker)}/health/ready"
+    page = f"{pages_of(worker)}/health/ready"
     wait_until(lambda: get(page)[0] == 200, "it to be ready")
     kafka.cut()
     wait_until(lambda: get(page)[0] == 503, "it to be not ready")

@@ -52,7 +52,7 @@ def test_a_hostile_provider_neither_delays_nor_reads_what_is_not_its_own(pipelin
         pipeline.define("good", records=50)
         (pipeline.folder / "definitions" / "hostile.yaml").write_text(HOSTILE.format(address=hostile.address))
         (port,) = free_ports(1)
-        pipeline.configure(console={"port": port}, wait="50ms")
+        pipeline.configure(health={"port": port}, wait="50ms")
         pipeline.create_topics()
         worker = pipeline.worker()
         number = good = 0

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from tests.integration.pipeline import Pipeline, event
-from tests.integration.test_commands import console_of, get, value
+from tests.integration.test_commands import get, pages_of, value
 from tests.kafka.batches import CODECS, Made, batch
 from tests.kafka.local import LocalKafka
 from tests.kafka.raw import append, change
@@ -40,7 +40,7 @@ def encoded(number: int) -> bytes:
 def ready(pipeline: Pipeline, **settings: object) -> None:
     pipeline.simulate()
     pipeline.define()
-    pipeline.configure(console={"port": 0}, **settings)
+    pipeline.configure(health={"port": 0}, **settings)
     pipeline.create_topics()
 
 
@@ -114,7 +114,7 @@ def test_small_batches_that_expand_take_neither_memory_nor_time(own: Pipeline, c
     )
     worker = own.worker()
     worker.wait_for("worker started")
-    metrics = f"{console_of(worker)}/metrics"
+    metrics = f"{pages_of(worker)}/metrics"
     before = value(get(metrics)[1], "sms_connector_process_resident_memory_bytes")
     lags, most = [], 0.0
     append(own.bootstrap, own.source, 0, *([giant] * 4), *([numbers] if len(numbers) < MIB else []))
@@ -170,7 +170,7 @@ def test_batches_that_a_disk_has_spoilt_are_stepped_over_in_every_topic(
     worker = own.worker()
     own.wait_for_results(before + 5 + 3)  # three of the retry topic: nobody knows which events they stood for
     until_committed(own)
-    page = get(f"{console_of(worker)}/metrics")[1]
+    page = get(f"{pages_of(worker)}/metrics")[1]
     assert skipped_records(page, control, "undecodable") == 3
     assert skipped_records(page, own.results, "undecodable") == 3
     worker.kill()
@@ -195,7 +195,7 @@ def test_a_worker_may_be_told_to_stop_at_a_batch_that_cannot_be_decoded(own: Pip
         assert worker.wait(60) == 78, worker.output
         assert "at offset 1" in worker.output
         assert "events.undecodable" in worker.output
-    own.configure(console={"port": 0})
+    own.configure(health={"port": 0})
     worker = own.worker("w2")
     own.wait_for_results(3)
     assert worker.stop() == 0, worker.output

@@ -111,7 +111,7 @@ def test_a_worker_is_told_to_stop_while_it_asks_brokers_that_do_not_answer(
         (tmp_path / "one.yaml").write_text(DEFINITION)
         (tmp_path / "connector.yaml").write_text(
             f'kafka: {{bootstrap.servers: "127.0.0.1:{silent.getsockname()[1]}"}}\ngroup: g\n'
-            f"providers: [{tmp_path / 'one.yaml'}]\nconsole: {{port: null}}\n"
+            f"providers: [{tmp_path / 'one.yaml'}]\nhealth: {{port: null}}\n"
         )
         worker = start_connector("run", "--config", str(tmp_path / "connector.yaml"))
         silent.settimeout(30)

@@ -26,7 +26,7 @@ from tests.integration.small import (
     taken,
     two_providers,
 )
-from tests.integration.test_commands import console_of, get, value
+from tests.integration.test_commands import get, pages_of, value
 from tests.marked import TEXT
 from tests.processes import ConnectorProcess
 from tests.waiting import wait_until
@@ -211,7 +211,7 @@ def test_a_priority_message_overtakes_a_backlog(pipeline: Pipeline):
     pipeline.produce(event(n) for n in range(20_000 * SCALE))
     worker = pipeline.worker()
     wait_until(
-        lambda: value(get(f"{console_of(worker)}/metrics")[1], "sms_connector_open_messages") >= 1600 * SCALE, "bulk"
+        lambda: value(get(f"{pages_of(worker)}/metrics")[1], "sms_connector_open_messages") >= 1600 * SCALE, "bulk"
     )
     before = len(pipeline.requests())
     pipeline.produce([event(9_999_999, priority="high")], topic=urgent)
@@ -244,7 +244,7 @@ def test_killed_while_messages_move_between_tiers(pipeline: Pipeline):
 
 
 def moved_by(worker: ConnectorProcess) -> float:
-    return value(get(f"{console_of(worker)}/metrics")[1], 'sms_connector_diverted_total{provider="sick"}')
+    return value(get(f"{pages_of(worker)}/metrics")[1], 'sms_connector_diverted_total{provider="sick"}')
 
 
 def test_another_provider_takes_over(pipeline: Pipeline):

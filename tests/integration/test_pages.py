@@ -58,12 +58,12 @@ def test_every_command_of_operations_and_scaling(pipeline: Pipeline, monkeypatch
 def test_the_readmes_way_to_run_and_the_one_with_traces(
     kafka: Kafka, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_connector: StartConnector
 ) -> None:
-    """As typed, but for the address of Kafka, the names of topics and group, and the console's port."""
+    """As typed, but for the address of Kafka, the names of topics and group, and the port of its pages."""
     (definition,) = [block.text for block in blocks(page("README.md")) if block.language == "yaml"]
     (tmp_path / "definitions").mkdir()
     (tmp_path / "definitions" / "acme.yaml").write_text(definition)
     environ = {f"SMS_CONNECTOR_TOPICS__{name}": f"{unique}.{topic}" for name, topic in TOPICS.items()}
-    environ |= {"SMS_CONNECTOR_GROUP": unique, "SMS_CONNECTOR_CONSOLE__PORT": "0"}
+    environ |= {"SMS_CONNECTOR_GROUP": unique, "SMS_CONNECTOR_HEALTH__PORT": "0"}
     environ |= {"ACME_USER": "acme", "ACME_PASSWORD": "hunter2-password"}
     monkeypatch.chdir(tmp_path)
     started = []

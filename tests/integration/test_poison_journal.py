@@ -8,7 +8,7 @@ import pytest
 
 from tests.crash import poison
 from tests.integration.pipeline import Pipeline, event
-from tests.integration.test_commands import console_of, get, value
+from tests.integration.test_commands import get, pages_of, value
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
@@ -33,7 +33,7 @@ def test_what_may_have_been_sent_is_not_sent_again_whatever_else_stands_in_the_j
     """Killed with requests at the provider: they end `unknown`, all others are sent once, poison is counted."""
     pipeline.simulate()
     pipeline.define(records=10, concurrency=2, more="on_uncertain: report")
-    pipeline.configure(console={"port": 0})
+    pipeline.configure(health={"port": 0})
     pipeline.create_topics()
     poison_the_journal(pipeline)
     worker = pipeline.worker("killed")
@@ -48,7 +48,7 @@ def test_what_may_have_been_sent_is_not_sent_again_whatever_else_stands_in_the_j
     pipeline.turn()
     again = pipeline.worker("again")
     pipeline.wait_for_results(200)
-    page = get(f"{console_of(again)}/metrics")[1]
+    page = get(f"{pages_of(again)}/metrics")[1]
     assert again.stop() == 0, again.output
     audit = pipeline.audit()
     assert (audit.lost, audit.duplicated, audit.sent_again) == (0, 0, 0)

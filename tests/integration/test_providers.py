@@ -179,7 +179,7 @@ def test_nothing_of_a_request_is_shown_when_every_provider_echoes_it(pipeline: P
     pipeline.simulate()
     define_all(pipeline)
     (port,) = free_ports(1)
-    pipeline.configure(console={"port": port})
+    pipeline.configure(health={"port": port})
     pipeline.create_topics()
     for name, encoding in zip(NAMES, ENCODINGS, strict=False):
         pipeline.turn(name, echo=encoding)

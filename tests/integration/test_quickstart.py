@@ -27,7 +27,7 @@ def test_the_quick_start(
     """Nothing is changed but where Kafka and the fake provider are, and the names of topics and group."""
     environ = {f"SMS_CONNECTOR_TOPICS__{name}": f"{unique}.{topic}" for name, topic in NAMES.items()}
     environ |= {"SMS_CONNECTOR_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap, "SMS_CONNECTOR_GROUP": unique}
-    environ |= {"SMS_CONNECTOR_CONSOLE__PORT": "0", "SMS_CONNECTOR_LOG__FORMAT": "json"}
+    environ |= {"SMS_CONNECTOR_HEALTH__PORT": "0", "SMS_CONNECTOR_LOG__FORMAT": "json"}
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ import pytest
 
 from connector.stream.partitions.open_transactions import TOLD_SECONDS
 from tests.integration.pipeline import Pipeline, event
-from tests.integration.test_commands import console_of, get, value
+from tests.integration.test_commands import get, pages_of, value
 from tests.kafka.records import Event, committed, end_offsets, produce
 from tests.kafka.transactional import Transaction, aborted
 from tests.waiting import wait_until
@@ -48,7 +48,7 @@ def until_committed(pipeline: Pipeline) -> None:
 def ready(pipeline: Pipeline) -> None:
     pipeline.simulate()
     pipeline.define()
-    pipeline.configure(console={"port": 0})
+    pipeline.configure(health={"port": 0})
     pipeline.create_topics()
 
 
@@ -67,7 +67,7 @@ def test_aborted_events_are_not_sent_and_nothing_lags_behind_markers(pipeline: P
         transaction.write(pipeline.source, *in_partition(3, 5, 6))
     until_committed(pipeline)
     assert pipeline.invoke("lag", "--json").stdout == ""
-    assert value(get(f"{console_of(worker)}/metrics")[1], of_source(pipeline, "lag_messages")) == 0
+    assert value(get(f"{pages_of(worker)}/metrics")[1], of_source(pipeline, "lag_messages")) == 0
     worker.kill()
     again = pipeline.worker("w1")
     produce(pipeline.bootstrap, pipeline.source, in_partition(0, 13))
@@ -84,7 +84,7 @@ def test_an_open_transaction_holds_back_what_follows_and_is_told(pipeline: Pipel
     produce(pipeline.bootstrap, pipeline.source, [*in_partition(0, 2), *in_partition(1, 3)])
     worker = pipeline.worker()
     pipeline.wait_for_results(1)  # of the other partition
-    metrics = f"{console_of(worker)}/metrics"
+    metrics = f"{pages_of(worker)}/metrics"
     wait_until(
         lambda: value(get(metrics)[1], of_source(pipeline, "open_transaction_seconds")) > 0, "it to be told", every=0.5
     )
@@ -126,7 +126,7 @@ def test_transactions_of_others_in_our_topics_hide_nothing_and_move_nothing(pipe
     pipeline.produce([event(n) for n in range(100, 120)])
     pipeline.wait_for_results(before + 120)
     until_committed(pipeline)
-    skipped = get(f"{console_of(second)}/metrics")[1]
+    skipped = get(f"{pages_of(second)}/metrics")[1]
     assert skipped_records(skipped, retry, "transactional") > 0
     assert second.stop() == 0, second.output
     assert pipeline.count_results() == before + 120

@@ -6,7 +6,7 @@ import json
 
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.small import configure
-from tests.integration.test_commands import console_of, get
+from tests.integration.test_commands import get, pages_of
 from tests.waiting import wait_until
 
 EVENTS = 200
@@ -19,17 +19,17 @@ def test_a_mistyped_provider_is_told_at_once_and_costs_a_few_retry_records(pipel
     pipeline.produce([event(n, provider="bathced") for n in range(EVENTS)])
     worker = pipeline.worker()
     worker.wait_for("unknown provider: no definition has this name; its events wait")
-    console = console_of(worker)
+    pages = pages_of(worker)
 
     def named() -> list[dict[str, object]]:
-        found = json.loads(get(f"{console}/status")[1])["unknown"]
+        found = json.loads(get(f"{pages}/status")[1])["unknown"]
         return found if found and found[0]["events"] == EVENTS else []
 
     assert wait_until(named, "every event to be read") == [
         {"cause": "provider", "name": "bathced", "nearest": "batched", "events": EVENTS}
     ]
-    assert f'sms_connector_unknown_provider_total{{cause="provider"}} {EVENTS}.0' in get(f"{console}/metrics")[1]
-    shown = pipeline.command("trace", "m7", "--since", "10m", "--console", console)
+    assert f'sms_connector_unknown_provider_total{{cause="provider"}} {EVENTS}.0' in get(f"{pages}/metrics")[1]
+    shown = pipeline.command("trace", "m7", "--since", "10m", "--health", pages)
     assert "provider bathced has no definition (did you mean batched?)" in shown
     pipeline.wait_for_results(EVENTS)
     assert worker.stop() == 0, worker.output

@@ -29,7 +29,7 @@ def test_worker_and_commands_need_no_folder_but_the_temporary_one(
 
     pipeline.simulate()
     pipeline.define()
-    pipeline.configure(console={"port": 0})
+    pipeline.configure(health={"port": 0})
     made = start("topics", "create", *config, "--partitions", "4", AND, "topics", "check", *config, name="topics")
     assert made.wait() == 0, made.output
     worker = start("run", *config, "--workers", "2", name="run")

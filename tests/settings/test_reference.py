@@ -45,7 +45,7 @@ def test_the_example_on_the_page_loads(desk) -> None:
         {},
         {"kafka": {"bootstrap.servers": ["a:1"], "security.protocol": "${PROTOCOL:-SSL}"}},
         {"topics": {"sources": ["a", {"topic": "b", "share": 0.5}], "retry_tiers": ["5s"]}},
-        {"start_from": "latest", "max_age": None, "console": {"port": "${PORT}"}},
+        {"start_from": "latest", "max_age": None, "health": {"port": "${PORT}"}},
         {"memory": {"messages": 5000, "bytes": "64MiB"}, "span": 5000},
     ],
 )
@@ -62,7 +62,7 @@ def test_the_schema_takes_what_the_loader_takes(settings) -> None:
         {"memory": {"bytes": "64MB"}},
         {"delivery": "dry"},
         {"topics": {"sources": []}},
-        {"console": {"port": 70000}},
+        {"health": {"port": 70000}},
     ],
 )
 def test_the_schema_refuses_what_the_loader_refuses(settings) -> None:

@@ -71,7 +71,7 @@ def test_sources_may_be_names_or_names_with_shares(desk) -> None:
 
 
 def test_null_in_the_environment_means_none(desk) -> None:
-    assert desk.load(environ={"SMS_CONNECTOR_CONSOLE__PORT": "null"}).settings.console.port is None
+    assert desk.load(environ={"SMS_CONNECTOR_HEALTH__PORT": "null"}).settings.health.port is None
 
 
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
@@ -134,3 +134,40 @@ def test_a_settings_object_shows_no_secret(desk) -> None:
     loaded = desk.load("results: {to: hashed, salt: 0123456789abcdef}")
     assert "0123456789abcdef" not in repr(loaded)
     assert loaded.settings.secrets() == ["0123456789abcdef"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sources", "told"),
+    [
+        ("console: {port: 9}", {}, "{file}:1:1: console: is called health now"),
+        (None, {"environ": {"SMS_CONNECTOR_CONSOLE__PORT": "9"}}, "is called SMS_CONNECTOR_HEALTH__PORT now"),
+        (None, {"overrides": {"console.port": "9"}}, "--set console.port: console.port: is called health.port now"),
+    ],
+)
+def test_an_earlier_name_is_read_with_a_warning(desk, text, sources, told) -> None:
+    loaded = desk.load(text, **sources)
+    assert loaded.settings.health.port == 9
+    assert [told.format(file=desk.file) in str(warning) for warning in loaded.warnings] == [True]
+    assert str(loaded.origins["health.port"]) != "default"
+
+
+def test_a_present_name_wins_over_an_earlier_one_of_a_lower_source(desk) -> None:
+    assert desk.load("console: {port: 9}", environ={"SMS_CONNECTOR_HEALTH__PORT": "10"}).settings.health.port == 10
+    assert desk.load("health: {port: 9}", environ={"SMS_CONNECTOR_CONSOLE__PORT": "10"}).settings.health.port == 10
+
+
+@pytest.mark.parametrize(
+    ("text", "sources"),
+    [
+        ("console: {port: 9}\nhealth: {host: a}", {}),
+        (None, {"environ": {"SMS_CONNECTOR_CONSOLE__PORT": "9", "SMS_CONNECTOR_HEALTH__PORT": "8"}}),
+        (None, {"overrides": {"console.port": "9", "health.port": "8"}}),
+    ],
+)
+def test_both_names_in_one_source_are_one_too_many(desk, text, sources) -> None:
+    assert "console" in str(desk.problem(text, **sources)).lower()
+
+
+def test_a_mistake_below_an_earlier_name_is_told_where_it_stands(desk) -> None:
+    problem = desk.problem("console:\n  prot: 9\n")
+    assert (problem.line, problem.path) == (2, "health.prot")

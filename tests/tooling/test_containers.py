@@ -107,7 +107,7 @@ def test_commands_and_addresses_of_the_compose_file_fit_together(compose: dict[s
     services = compose["services"]
     listeners = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
     assert f"PLAINTEXT://{settings.kafka.servers[0]}" in listeners
-    assert str(settings.console.port) in services["connector"]["expose"]
+    assert str(settings.health.port) in services["connector"]["expose"]
     mounted = services["connector"]["volumes"][0].split(":")
     assert (ROOT / mounted[0]).is_dir()
     config = services["connector"]["command"][-1]
@@ -123,7 +123,7 @@ async def test_the_health_check_asks_the_console_what_it_answers(compose: dict[s
     assert (kind, python, option) == ("CMD", "python", "-c")
     with socket.create_server(("127.0.0.1", 0)) as place:
         port = place.getsockname()[1]
-        asked = code.replace(f":{settings.console.port}/", f":{port}/")
+        asked = code.replace(f":{settings.health.port}/", f":{port}/")
         assert asked != code
         console = HealthServer(place)
         await console.start(lambda: None)
@@ -155,7 +155,7 @@ def test_the_image_is_not_root_and_gets_signals_itself(dockerfile: list[tuple[st
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", last["USER"]), "a number, not 0: Kubernetes cannot look names up"
     assert json.loads(last["ENTRYPOINT"]) == ["sms-connector"], "exec form: no shell in between"
     assert json.loads(last["CMD"])[0] == "run"
-    assert int(last["EXPOSE"]) == Settings().console.port
+    assert int(last["EXPOSE"]) == Settings().health.port
 
 
 def test_the_image_asks_itself_what_compose_asks_it(dockerfile: list[tuple[str, str]], compose: dict[str, Any]) -> None:

@@ -103,7 +103,7 @@ def _settings(folder: Path, bootstrap: str, providers: Path) -> Path:
         "providers": [str(providers)],
         "start_from": "earliest",
         "max_age": None,
-        "console": {"port": None},
+        "health": {"port": None},
         "log": {"format": "json", "level": "warning"},
     }
     config.write_bytes(_dump(document))

@@ -24,12 +24,16 @@ HOURS = 24
 @click.option("--since", type=MOMENT, help=f"The event was produced then or later (2h, or a time); default: {HOURS}h.")
 @click.option("--key", help="The event's key: only its partition is searched (Kafka's default partitioner).")
 @click.option(
-    "--console", metavar="URL", help="A worker's console, to ask what its providers do; default: from console.*"
+    "--health",
+    "--console",
+    "url",
+    metavar="URL",
+    help="A worker's port, to ask what its providers do; default: from health.*",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event of that id.")
 @settings_options
 def trace(
-    loaded: Loaded, *, message_id: str, since: datetime | None, key: str | None, console: str | None, as_json: bool
+    loaded: Loaded, *, message_id: str, since: datetime | None, key: str | None, url: str | None, as_json: bool
 ) -> int:
     """Find a message: its event, its waits, its attempts and its result; and say what was searched.
 
@@ -47,9 +51,7 @@ def trace(
     from connector.cli.trace.search import search
 
     now = datetime.now(UTC)
-    traces, searched = asyncio.run(
-        search(loaded.settings, message_id, since or now - timedelta(hours=HOURS), key, console)
-    )
+    traces, searched = asyncio.run(search(loaded.settings, message_id, since or now - timedelta(hours=HOURS), key, url))
     _show(message_id, traces, now, as_json=as_json)
     for line in searched:
         note(line)

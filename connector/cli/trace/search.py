@@ -10,7 +10,7 @@ import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
-from connector.cli.held import ask_console
+from connector.cli.held import ask_workers
 from connector.cli.output import note
 from connector.cli.selection import ERRORS, decode, is_number, may_hold, text_headers
 from connector.cli.trace.found import FoundRecord, Trace, moment
@@ -40,7 +40,7 @@ RESULT_FIELDS = (
 
 
 async def search(
-    settings: Settings, message_id: str, since: datetime, key: str | None, console: str | None = None
+    settings: Settings, message_id: str, since: datetime, key: str | None, url: str | None = None
 ) -> tuple[list[Trace], list[str]]:
     """One trace per event of that id, oldest first; and sentences about what was searched."""
     searched: list[str] = []
@@ -52,17 +52,17 @@ async def search(
         events = await finder.events(partitions, since)
         if events:
             traces = [await finder.follow(event) for event in events]
-            await _explain([it for it in traces if it.unfinished], settings, console)
+            await _explain([it for it in traces if it.unfinished], settings, url)
             return traces, searched
         orphan = await finder.orphan(since)
         return ([orphan] if orphan is not None else []), searched
 
 
-async def _explain(traces: Sequence[Trace], settings: Settings, console: str | None) -> None:
+async def _explain(traces: Sequence[Trace], settings: Settings, url: str | None) -> None:
     """Say what holds messages that have no result."""
     if not traces:
         return
-    providers = await ask_console(settings, console)
+    providers = await ask_workers(settings, url)
     for trace in traces:
         about = trace.event.about if trace.event is not None else {}
         trace.held_by = providers.say(about.get("provider"), about.get("campaign_id"))

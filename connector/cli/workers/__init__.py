@@ -1,4 +1,4 @@
-"""`sms-connector run --workers N`: one process per core, kept running, with one console for all of them."""
+"""`sms-connector run --workers N`: one process per core, kept running, with one port for all of them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def supervise(
 ) -> int:
     """Run so many workers until SIGTERM or SIGINT; returns the exit code.
 
-    Each gets the same `arguments` of the command `run`; the console for all listens at `place`, if anywhere.
+    Each gets the same `arguments` of the command `run`; the pages for all listen at `place`, if anywhere.
     The `signals` of this process are taken already.
 
     Raises:

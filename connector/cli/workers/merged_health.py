@@ -1,4 +1,4 @@
-"""The console of the parent: asks its workers, and answers for all of them."""
+"""The pages of the parent: asks its workers, and answers for all of them."""
 
 from __future__ import annotations
 
