@@ -5,7 +5,7 @@ second time, so it is decided here and not by whichever parser a release of aioh
 the moment the request is written: what a connection brings before that answers nothing (`StrayBytesError`), it is
 closed, and as nothing has left the request goes to another one.
 
-tests/delivery/test_wire_contract.py holds each name of aiohttp that is relied on here.
+tests/delivery/test_connections_contract.py holds each name of aiohttp that is relied on here.
 """
 
 from __future__ import annotations

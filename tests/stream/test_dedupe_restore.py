@@ -77,7 +77,7 @@ class World:
     def _origins() -> tuple[Any, Any]:
         return tuple(SimpleNamespace(topic=tp.topic, partition=0, live=True) for tp in (SOURCE, RETRY))
 
-    # ---- what Recall asks of the cluster
+    # ---- what DedupeRestore asks of the cluster
 
     async def bounds(self, partitions: Any) -> dict[TopicPartition, Bounds]:
         return {tp: Bounds(0, len(self.results if tp == RESULTS else self.retries)) for tp in partitions}
