@@ -10,7 +10,7 @@ from connector.definition.tree import Limits, Retry
 from connector.errors import Phase, RequestError
 from connector.model import Outcome
 
-from .test_outage import under_load
+from .test_outage import LOADS, SEEDS, under_load
 from .virtual import simulate
 from .world import ACCEPT, Call, FakeRenderer, World, names
 
@@ -60,7 +60,7 @@ def test_messages_that_always_fail_end_soon_after_the_campaign(kind: str, campai
 
 
 @pytest.mark.parametrize("kind", ["503", "not taken", "time-out"])
-@pytest.mark.parametrize(("rate", "records"), [(0.7, 1), (4, 1), (40, 1), (4000, 500)])
+@pytest.mark.parametrize(("rate", "records"), [(0.7, 1), *LOADS])
 def test_one_attempt_is_enough_for_an_outage_that_begins_under_load(kind: str, rate: float, records: int) -> None:
     async def scenario() -> None:
         random = Random(9)
@@ -129,7 +129,7 @@ def test_a_message_that_failed_before_by_its_own_fault_is_not_lost_to_an_outage_
         world.lane.close()
         await running
 
-    for seed in range(3):
+    for seed in range(SEEDS):
         simulate(scenario(seed))
 
 
