@@ -77,7 +77,10 @@ def _kind(member: Any) -> str:
 
 def _calls(function: Callable[..., Any]) -> Iterator[tuple[list[str], dict[str, str]]]:
     """How it may be called: with all its parameters, with those it needs, with those that may be named by name."""
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # `time.time` does not tell how it is called
+        return
     named = {it.name: it for it in parameters if it.kind is it.KEYWORD_ONLY}
     placed = [it for it in parameters if it.kind in {it.POSITIONAL_ONLY, it.POSITIONAL_OR_KEYWORD}]
     yield [it.name for it in placed], dict.fromkeys(named, "")

@@ -36,6 +36,7 @@ def test_every_point_and_every_mutation_finds_its_seam_and_the_command_still_run
         "--refuse-reads",
         "--hold-results=1",
         "--measure-replies=x",
+        "--clock=jumps",
         "run",
         "--help",
     )
