@@ -103,7 +103,9 @@ UNHURRIED = Size(messages=1_000, records=10, slots=2, latency=0.5, session=40.0)
 @scenario("static", size=UNHURRIED)
 def one_id_unheard(scene: Scene) -> None:
     """The older of two workers with one `static_membership` hears of the other one seconds later, by a heartbeat."""
-    scene.configure(heartbeat=f"{UNHURRIED.session / 3:.0f}s", commit_interval="20s")  # or a commit tells it at once
+    # The younger one joins some 25 s after the older one, which has waited for half a session: just between two of its
+    # heartbeats. A commit would tell it sooner.
+    scene.configure(heartbeat=f"{UNHURRIED.session / 4:.0f}s", commit_interval="20s")
     scene.produce()
     name = {"static_membership": "pod-0"}
     go = scene.folder / "go"
