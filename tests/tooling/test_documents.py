@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.rooms import BEGIN
+
 ROOT = Path(__file__).parents[2]
+FOLDERS = [path.name for base in (ROOT, ROOT / "connector") for path in base.glob("[a-z]*") if path.is_dir()]
+PATH = re.compile(rf"`((?:{'|'.join(map(re.escape, FOLDERS))})/(?:[a-z_]+/)*(?:[a-z_]+\.(?:py|md|yaml))?)`")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -24,6 +28,18 @@ def test_every_link_to_a_file_leads_to_one() -> None:
         for document in documents()
         for target in LINK.findall(document.read_text())
         if "://" not in target and not (document.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_every_path_into_the_tree_that_a_document_names_is_there() -> None:
+    """From the root, or from `connector/`. The changelog tells of what was; the list of files names them by room."""
+    broken = [
+        f"{document.relative_to(ROOT)}: {path}"
+        for document in documents()
+        if document.name != "CHANGELOG.md"
+        for path in PATH.findall(document.read_text().partition(BEGIN)[0])
+        if not ((ROOT / path).exists() or (ROOT / "connector" / path).exists())
     ]
     assert broken == []
 
