@@ -126,7 +126,7 @@ def knows(file: str, symbol: Symbol) -> bool:
     return file == symbol.file or symbol.holder in names(tree(file)) or module in imported
 
 
-def body(symbol: Symbol) -> ast.AST:
+def node_of(symbol: Symbol) -> ast.AST:
     found = find(symbol)
     assert found is not None, symbol
     return found
@@ -135,12 +135,12 @@ def body(symbol: Symbol) -> ast.AST:
 def wrong(arrow: Arrow) -> str | None:
     """What of an arrow the code does not say; None where it holds."""
     caller, attribute, called, binder = arrow
-    if (attribute or called.last) not in names(body(caller)):
+    if (attribute or called.last) not in names(node_of(caller)):
         return f"{caller} does not mention {attribute or called.last}"
     if binder is None:
         return None if knows(caller.file, called) else f"{caller.file} does not know {called}"
-    bound = names(body(binder))
-    if attribute.lstrip("_") not in {name.lstrip("_") for name in bound | parameters(body(binder))}:
+    bound = names(node_of(binder))
+    if attribute.lstrip("_") not in {name.lstrip("_") for name in bound | parameters(node_of(binder))}:
         return f"{binder} does not mention {attribute}"
     if not {called.last, called.holder} & bound:
         return f"{binder} mentions neither {called.last} nor {called.holder}"
