@@ -1,6 +1,4 @@
-"""What connector/delivery/http/connections.py and failures.py use of aiohttp beyond its documentation. Fails when it
-changes.
-"""
+"""What connector/delivery/http/connections.py and request_errors.py use of aiohttp beyond its documentation."""
 
 import asyncio
 import inspect

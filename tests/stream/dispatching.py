@@ -18,5 +18,5 @@ async def nothing(*_: Any) -> set[bytes]:
 def dispatcher(producer: Any) -> Dispatch:
     """It never refuses anything."""
     clock = ManualClock()
-    outlet = ReplaceableProducer(lambda: producer)
-    return Dispatch(outlet, writable=Writability(clock, patience=1.0), written=nothing, clock=clock)
+    replaceable = ReplaceableProducer(lambda: producer)
+    return Dispatch(replaceable, writable=Writability(clock, patience=1.0), written=nothing, clock=clock)

@@ -283,7 +283,7 @@ async def queueing(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
         return future
 
     dispatch = Dispatch.__new__(Dispatch)
-    dispatch._outlet = cast(Any, SimpleNamespace(put=put))
+    dispatch._producer = cast(Any, SimpleNamespace(put=put))
     batch = SimpleNamespace(close=lambda: None)
     future = await dispatch._enqueue(cast(Any, batch), BatchPlace(a_partition(), "sms.results", 3))
     assert isinstance(future, asyncio.Future)

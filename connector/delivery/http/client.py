@@ -196,7 +196,7 @@ class HttpTransport:
         except StrayBytesError:
             raise
         except (_Ended, aiohttp.ClientError, OSError, ValueError) as raised:
-            # ValueError: what aiohttp refuses to send. `from None`: see failures.py about texts.
+            # ValueError: what aiohttp refuses to send. `from None`: see request_errors.py about texts.
             error = raised.error if isinstance(raised, _Ended) else raised
             if (reply := told_by_reply(error, progress, total=seconds)) is not None:
                 return reply

@@ -93,7 +93,7 @@ class Attempt:
         started: monotonic seconds.
         probe: it finds out whether an open breaker may close.
         at_transport: False until the transport has it: it can be put back as if nothing had been.
-        judged: the lane's gate has learned from how it ended.
+        judged: the lane's flow control has learned from how it ended.
         done: its items have been dealt with; whatever still comes is ignored.
     """
 

@@ -124,7 +124,7 @@ def create_app(settings: Settings, connection: Connection, *, skipped: Skipped, 
         cython_optimizations=True,
         agent_supervisor=mode.CrashingSupervisor,
         ConsumerScheduler=ChunkScheduler,
-        # Where to start is decided in start.py; an offset that is out of range must stop us, not restart the topic.
+        # start_offset.py decides where to start; an offset out of range must stop us, not restart the topic.
         consumer_auto_offset_reset="none",
         consumer_group_instance_id=settings.static_membership,
         consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,

@@ -1,7 +1,7 @@
 """What the brokers have said of this worker as a member of its group, and what follows from it.
 
 aiokafka keeps to itself what it hears: it joins again whatever was answered, and waits for ever after an error it takes
-for a final one. `Member` reports here, from the consumer's thread; the worker's loop asks.
+for a final one. `ReportingCoordinator` reports here, from the consumer's thread; the worker's loop asks.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ class Dispatch:
     """Sends record batches.
 
     Args:
-        outlet: takes them.
+        producer: takes them.
         writable: is told what is refused.
         written: which records of ours, by their header `settles`, stand in a topic behind those of a partition that are
             known to be acknowledged. A batch whose first answer was lost may be in the log and be refused when it is
@@ -125,7 +125,7 @@ class Dispatch:
 
     def __init__(
         self,
-        outlet: ReplaceableProducer,
+        producer: ReplaceableProducer,
         *,
         writable: Writability,
         written: Written,
@@ -134,7 +134,7 @@ class Dispatch:
     ) -> None:
         self.abandoned = False
         self.gone: frozenset[str] = frozenset()
-        self._outlet = outlet
+        self._producer = producer
         self._writable = writable
         self._written = written
         self._clock = clock
@@ -221,12 +221,12 @@ class Dispatch:
 
     def create_batch(self) -> BatchBuilder:
         """An empty batch."""
-        return self._outlet.create_batch()
+        return self._producer.create_batch()
 
     async def partitions(self, place: BatchPlace) -> set[int]:
         """The numbers of an optional topic's partitions. Raises what aiokafka raises, or RefusedError: it is gone."""
         sending = Sending(place, (), nobody, self._clock.monotonic(), optional=True)
-        return await self._watched(sending, self._outlet.partitions(place.topic))
+        return await self._watched(sending, self._producer.partitions(place.topic))
 
     def pack(self, records: Sequence[RecordFields]) -> list[BatchBuilder]:
         """Records in as few batches as fit, with the time of now."""
@@ -239,7 +239,7 @@ class Dispatch:
         now = round(self._clock.wall() * 1000)
         taken = fill(batches[-1], records, now) if batches else 0
         while taken < len(records):
-            batches.append(self._outlet.create_batch())
+            batches.append(self._producer.create_batch())
             taken += fill(batches[-1], records[taken:], now)  # at least the first
 
     async def _again(
@@ -375,7 +375,7 @@ class Dispatch:
         batch.close()
         while True:
             try:
-                return await self._outlet.put(batch, place.topic, place.partition)
+                return await self._producer.put(batch, place.topic, place.partition)
             except ACCESS as error:
                 return error
             except Exception as error:
