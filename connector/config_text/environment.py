@@ -12,6 +12,7 @@ from connector.config_text.regular_file import FileError, read_regular
 from connector.errors import ConnectorError
 
 _reference = re.compile(r"\$\{([^{}]*)(\}?)")
+_undecoded = re.compile("[\ud800-\udfff]").search  # bytes that are not UTF-8, as Python hands them over
 _name = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\?|:-(.*))?", re.DOTALL)
 
 FILE_BYTES: Final = 64 * 1024  # a secret, a key, a certificate
@@ -113,6 +114,8 @@ class Environment:
         if self.showing:
             return resolved.secrets.setdefault(f"${{{key}}}", f"${{{key}}}")
         value = self.values.get(key, "")
+        if not value.isascii() and _undecoded(value):
+            raise UnresolvedError(f"the environment variable {key} is not UTF-8 text", "set it anew", start)
         if value:
             resolved.secrets[f"${{{key}}}"] = value
             return value

@@ -19,6 +19,7 @@ from ruamel.yaml.events import (
     SequenceEndEvent,
     SequenceStartEvent,
 )
+from ruamel.yaml.reader import ReaderError
 from ruamel.yaml.tokens import ScalarToken
 
 from connector.config_text.source import List, Map, Place, PlacedValue, Value, scalar
@@ -28,6 +29,9 @@ NODES: Final = 10_000  # values in one file; aliases count each time they are us
 DEPTH: Final = 100
 KEY_LENGTH: Final = 1_000  # characters; every value below repeats it in its path
 PATH_SHARE: Final = 200  # characters of a path that count like one value
+
+
+_surrogate = re.compile("[\ud800-\udfff]").search
 
 
 class YamlSyntaxError(Exception):
@@ -43,15 +47,24 @@ def read_yaml(text: str, file: str, problems: list[Problem]) -> PlacedValue | No
 
     Raises YamlSyntaxError.
     """
+    builder = _Builder(text, file, problems)
     try:
-        return _Builder(text, file, problems).document()
+        return builder.document()
     except RecursionError:
         raise YamlSyntaxError(Place(file).problem("too many levels inside one another", f"at most {DEPTH}")) from None
     except MarkedYAMLError as error:
         raise YamlSyntaxError(_explain(error, text, file)) from None
+    except ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        told = Place(file, "", line, column).problem(f"not YAML: {error.reason}", "write plain UTF-8 text")
+        raise YamlSyntaxError(told) from None
     except YAMLError as error:
-        reason = str(getattr(error, "reason", "")) or str(error).splitlines()[0]
-        raise YamlSyntaxError(Place(file).problem(f"not YAML: {reason}", "write plain UTF-8 text")) from None
+        told = Place(file).problem(f"not YAML: {str(error).splitlines()[0]}", "write plain UTF-8 text")
+        raise YamlSyntaxError(told) from None
+    except (ValueError, OverflowError):  # the library makes numbers of escapes and of %YAML, however large
+        message = "not YAML: behind this, an escape or the version of %YAML has a number that is too large"
+        raise YamlSyntaxError(builder.reached.problem(message, "escapes go up to \\U0010FFFF")) from None
 
 
 class _Builder:
@@ -64,6 +77,7 @@ class _Builder:
         self.problems = problems
         self.anchors: dict[str, tuple[PlacedValue, int]] = {}
         self.count = 0
+        self.reached = Place(file, "", 1, 1)  # the parser reads a little ahead of it
 
     def document(self) -> PlacedValue | None:
         found: PlacedValue | None = None
@@ -78,7 +92,22 @@ class _Builder:
         return found
 
     def place(self, event: Any, path: str) -> Place:
-        return Place(self.file, path, event.start_mark.line + 1, event.start_mark.column + 1)
+        self.reached = Place(self.file, path, event.start_mark.line + 1, event.start_mark.column + 1)
+        return self.reached
+
+    def text(self, event: Any, place: Place) -> str:
+        """What a scalar says. Two escapes that are one character, as JSON writes it, are that character; half of one
+        can be sent to nobody and printed nowhere.
+        """
+        text: str = event.value
+        if _surrogate(text) is None:
+            return text
+        both = text.encode("utf-16", "surrogatepass")
+        try:
+            return both.decode("utf-16")
+        except UnicodeDecodeError:
+            self.problems.append(place.problem("half of a surrogate pair", "write the character itself"))
+            return both.decode("utf-16", "replace")
 
     def node(self, event: Any, path: str, depth: int) -> PlacedValue:
         place = self.place(event, path)
@@ -120,7 +149,8 @@ class _Builder:
             if len(event.value) > KEY_LENGTH:
                 message = f"a key of more than {KEY_LENGTH:,} characters"
                 raise YamlSyntaxError(self.place(event, place.path).problem(message, "a long text is a value"))
-            key, where = event.value, self.place(event, place.member(event.value))
+            key = self.text(event, self.place(event, place.path))
+            where = self.place(event, place.member(key))
             value = self.node(next(self.events), where.path, depth + 1)
             if key in keys:
                 first = f"it stands in line {keys[key].line} already; keep one of them"
@@ -138,7 +168,8 @@ class _Builder:
             following = (line for line in self.lines[event.start_mark.line + 1 :] if line.strip())
             first = next(following, "")
             indent = len(first) - len(first.lstrip(" "))
-        return Value(event.value, event.value, place, indent)
+        text = self.text(event, place)
+        return Value(text, text, place, indent)
 
     def tally(self, count: int, place: Place) -> None:
         self.count += count

@@ -54,7 +54,8 @@ def content(operation: Operation, source: Map, report: Findings) -> None:
 # ---- URL and headers -----------------------------------------------------------------------------------------------
 
 _absolute = re.compile(r"(https?)://([^/?#]*)([/?#].*)?", re.DOTALL)
-_host = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?").fullmatch
+_LABEL: Final = "[A-Za-z0-9_-]{1,63}"
+_host = re.compile(rf"({_LABEL}(?:\.{_LABEL})*\.?|\[[0-9A-Fa-f:.]+\])(?::([0-9]{{1,5}}))?").fullmatch
 _loopback = re.compile(r"(localhost|127\.[0-9.]+|\[::1\])(:[0-9]+)?").fullmatch
 _outside_url = re.compile(r"[^\x21-\x7e]").search
 
@@ -89,14 +90,28 @@ def _origin(first: str, place: Place, report: Findings, *, changes: bool) -> boo
         report.error(place, "not an absolute URL", "write https://host/path")
     elif "@" in match[2]:
         report.error(place, "credentials stand in the URL", "write them under `auth: {basic: …}`")
-    elif not _host(match[2]):
+    elif (host := _host(match[2])) is None:
         report.error(place, f"`{match[2]}` is no host", "write https://host/path")
+    elif host[2] is not None and not 1 <= int(host[2]) <= 65535:
+        report.error(place, f"{host[2]} is no port", "write one from 1 to 65535, or leave it out")
     else:
         if match[1] == "http" and not _loopback(match[2]):
             remedy = "write https, if the provider has it"
             report.warn(place, "http sends phone numbers, texts and credentials unencrypted", remedy)
         return True
     return False
+
+
+def token_url(operation: Operation, source: Map, report: Findings) -> None:
+    """The token endpoint is a URL as it is sent, too."""
+    auth = operation.auth
+    if not isinstance(auth, OAuth2) or (report.environment.showing and "${" in auth.url):
+        return
+    place = where(source, ("auth", "oauth2", "url"))
+    if _outside_url(auth.url) or "#" in auth.url:
+        report.error(place, "a character that cannot stand in a URL", "percent-encode it: %20 for a space")
+    else:
+        _origin(auth.url, place, report, changes=False)
 
 
 def public_hosts(operation: Operation, source: Map, report: Findings) -> None:

@@ -24,6 +24,7 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
     (frozenset({"url"}), check_request.has_url),
     (frozenset({"method", "parameters"}), check_request.method_takes_parameters),
     (frozenset({"url"}), check_request.url),
+    (frozenset({"auth"}), check_request.token_url),
     (frozenset({"headers", "auth"}), check_request.headers),
     (frozenset({"url", "query", "headers", "parameters"}), check_request.recipient),
     (frozenset({"url", "query", "headers", "parameters"}), check_request.content),

@@ -9,6 +9,7 @@ there is written `@."x-y"`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -43,6 +44,8 @@ _BOOLEAN: Final = ("and_expression", "or_expression", "not_expression")
 
 # Arguments that are texts: of which function, which one, and beside which one it stands.
 _TEXTS: Final = {"contains": (1, 0), "starts_with": (1, 0), "ends_with": (1, 0), "join": (0, None)}
+
+_numeric = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII).fullmatch
 
 SHOWN: Final = 200  # characters of an expression that a remedy writes out
 
@@ -113,6 +116,8 @@ def _bare_word(node: AstNode, text: str) -> Iterator[Slip]:
 
 def _comparison(node: AstNode, text: str) -> Iterator[Slip]:
     left, right = node["children"]
+    if node["value"] not in ("eq", "ne"):
+        yield from _order(left, right, text)
     for one, other in ((right, left), (left, right)):
         if _quoted(one) and not _constant(other):
             yield _in_double_quotes(one, text)
@@ -127,6 +132,23 @@ def _comparison(node: AstNode, text: str) -> Iterator[Slip]:
                 "write a != 'b', or !(a == 'b')",
                 other.get("start"),
             )
+
+
+def _order(left: AstNode, right: AstNode, text: str) -> Iterator[Slip]:
+    """`<` and its like: numbers by size, texts letter by letter, and nothing else has an order."""
+    for one, other in ((right, left), (left, right)):
+        if one["type"] != "literal" or other["type"] == "literal":
+            continue
+        written, value = text[one["start"] : one["end"]], one["value"]
+        if isinstance(value, str) and _numeric(value):
+            yield Slip(
+                f"{written} is a text: numbers are never below or above it, and texts are compared letter by letter",
+                f"compare numbers: to_number(code) < `{value}`",
+                one["start"],
+                certain=False,
+            )
+        elif isinstance(value, bool) or not isinstance(value, int | float | str):
+            yield Slip(f"nothing is below or above {written}", "compare numbers, or write == or !=", one["start"])
 
 
 def _calls(node: AstNode, text: str, functions: dict[str, Signature]) -> Iterator[Slip]:

@@ -6,6 +6,7 @@ recursive parser ends in RecursionError, its number token in ValueError.
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from functools import lru_cache
@@ -69,7 +70,20 @@ def parse(text: str) -> AstNode:
         raise PathSyntaxError("is no JMESPath expression", remedy, position if known else None) from None
     if _levels(tree) > LEVELS:
         raise _too_deep()
+    _sound(tree)
     return tree
+
+
+def _sound(tree: AstNode) -> None:
+    """Raise PathSyntaxError for what the library parses and no reply can meet."""
+    open_ = [tree]
+    while open_:
+        node = open_.pop()
+        if node["type"] == "slice" and node["children"][2] == 0:
+            raise PathSyntaxError("has a slice that steps by 0", "write [::1], or [] for every element")
+        if node["type"] == "literal" and isinstance(node["value"], float) and not math.isfinite(node["value"]):
+            raise PathSyntaxError("has a number in backticks that JSON does not know", "NaN and Infinity come as null")
+        open_.extend(child for child in node["children"] if isinstance(child, dict))
 
 
 def _too_deep() -> PathSyntaxError:

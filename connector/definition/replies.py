@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from connector.config_text.source import Map, Place, PlacedValue
+from connector.config_text.source import Map, Place, PlacedValue, Value
 from connector.definition.findings import Findings
 from connector.definition.jmes import JmesPath, Predicate
 from connector.definition.shape import Choice, ListOf, MapKey, MapOf, Record, Schema, Shape
@@ -66,6 +66,8 @@ class RuleShape(Shape):
         read = self.record.read(source, report)
         if read is None:
             return None
+        if isinstance(source, Map):
+            self._conditions(source, report)
         if read.get("then") == "defer" and "until" not in read:
             report.error(
                 source.place, "`defer` without `until`", "write until: 09:00 Asia/Kolkata, or where the time stands"
@@ -78,6 +80,18 @@ class RuleShape(Shape):
             path=path_of(source.place, report),
             header=tuple(header.items()),
         )
+
+    def _conditions(self, source: Map, report: Findings) -> None:
+        """A condition that says nothing would hold whatever the reply says: nobody writes one on purpose."""
+        for key in _CONDITIONS:
+            value = source.members.get(key.name)
+            if isinstance(value, Value):
+                empty = value.data is None or (key.name == "text" and value.data == "")
+            else:
+                empty = isinstance(value, Map) and not value.members
+            if empty and key.name in self.record.keys:
+                message = f"`{key.name}` is empty, so it would hold of every reply"
+                report.error(source.keys[key.name], message, "write the condition, or take the key away")
 
     def schema(self) -> Schema:
         return self.record.schema()

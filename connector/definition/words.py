@@ -124,7 +124,7 @@ class Statuses(Shape):
     """`200`, `4xx`, `500-599`, or a list of them; gives inclusive ranges."""
 
     def read(self, source: PlacedValue, report: Findings) -> tuple[tuple[int, int], ...]:
-        if isinstance(source, List):
+        if isinstance(source, List) and source.items:
             return tuple(span for item in source.items for span in self.read(item, report))
         text = source.text if isinstance(source, Value) else ""
         if re.fullmatch("[1-5]xx", text):
@@ -132,7 +132,7 @@ class Statuses(Shape):
         match = re.fullmatch("([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?", text)
         if match is not None and int(match[1]) <= int(match[2] or match[1]):
             return ((int(match[1]), int(match[2] or match[1])),)
-        said = f"`{shown(text)}`" if text else kind_of(source)
+        said = f"`{shown(text)}`" if text else "an empty list" if isinstance(source, List) else kind_of(source)
         report.error(source.place, f"{said} is no HTTP status", "write 200, 4xx, 500-599 or a list of them")
         return ()
 

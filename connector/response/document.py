@@ -70,14 +70,20 @@ def decode(body: bytes, decoders: Sequence[str], work: Work, *, keep_repeated: b
 
 _MARKS: Final = re.compile(rb"(?:\s*\xef\xbb\xbf)+")  # not one by one: a reply can be made of a million
 
+_MARKS_BEHIND: Final = re.compile(rb"(?:\xef\xbb\xbf\s*)+\Z")
+_BEHIND: Final = 64  # bytes at the end that are searched for them
+
 
 def unframed(body: bytes) -> bytes:
     """`body` without what stands around a document and is no part of it: marks of byte order (some servers write two,
-    or one after a line break), NULs behind the end.
+    or one after a line break or at the end), NULs behind the end.
     """
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
         return body
     body = body.rstrip(b"\0 \t\r\n") if body.endswith(b"\0") or b"\0" in body[-4:] else body
+    behind = _MARKS_BEHIND.search(body[-_BEHIND:])
+    if behind is not None:
+        body = body[: len(body) - len(behind.group())]
     framed = _MARKS.match(body)
     if framed is not None:
         body = body[framed.end() :]
@@ -209,7 +215,7 @@ def parse_xml(body: bytes, work: Work) -> Any:
     parser.CharacterDataHandler = target.data
     parser.StartDoctypeDeclHandler = target.doctype  # no document type, so no entities of its own and no bombs
     try:
-        parser.Parse(unframed(body), True)
+        parser.Parse(unframed(body).lstrip(), True)  # a line break before `<?xml` is a fault to expat
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise ValueError(_why_not_xml(error, body)) from None
     return target.document

@@ -36,6 +36,9 @@ ID_SECRET_CHARACTERS: Final = 8
 ID_CHARACTERS: Final = 128
 """Longer ids are words: providers that answer a sentence where another one answers an id."""
 
+NESTED: Final = 2
+"""Encodings inside one another, beyond the outer one: a dump of a request, as base64, holds its `Basic` in base64."""
+
 BATCH_CHARACTERS: Final = 2_000_000
 """Texts of one batch that are indexed. 1,000 messages of ten parts have three quarters of it; 20 ms."""
 
@@ -153,6 +156,8 @@ class _IdSearch:
         self._short = frozenset(folded(it) for it in secrets if SECRET_CHARACTERS <= len(it) < ID_SECRET_CHARACTERS)
 
     def may_hold_secret(self, text: str) -> bool:
+        if "%" in text or "\\" in text or not text.isascii():  # escapes, and letters that only look alike
+            return True
         lower = text.lower()
         for form in self._forms:  # a generator takes as long again
             if form in lower:
@@ -229,9 +234,18 @@ def _hidden(text: str, marks: Sequence[MarkedTexts], numbers: Numbers) -> str:
         text = _replaced(plain, spans)
     spans = []
     for run in encoded_runs(text):
-        if any(_spans(unescaped(reading), marks, numbers) for reading in run.readings):
+        if any(_says(unescaped(reading), marks, numbers, NESTED) for reading in run.readings):
             spans.append(Span(run.start, run.end, MASK))
     return _replaced(text, spans)
+
+
+def _says(text: str, marks: Sequence[MarkedTexts], numbers: Numbers, levels: int) -> bool:
+    """Whether a mark stands in `text` or, so many levels deep, in what is encoded in it once more."""
+    if _spans(text, marks, numbers):
+        return True
+    return levels > 0 and any(
+        _says(unescaped(reading), marks, numbers, levels - 1) for run in encoded_runs(text) for reading in run.readings
+    )
 
 
 def _spans(text: str, marks: Sequence[MarkedTexts], numbers: Numbers) -> list[Span]:

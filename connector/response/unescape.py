@@ -20,10 +20,18 @@ ROUNDS: Final = 4
 _BYTES: Final = re.compile(r"(?:[%=][0-9A-Fa-f]{2})+")  # percent-encoded and quoted-printable
 _ESCAPE: Final = re.compile(
     r"\\[uU]\{([0-9A-Fa-f]{1,6})\}|(?:\\|%)[uU]([0-9A-Fa-f]{4})|\\[xX]([0-9A-Fa-f]{2})|\\([\"'/\\nrtbf])"
+    r"|\\([0-3][0-7]{2})"
 )
+_WINDOWS: Final = {
+    character: bytes([code]) for code in range(0x80, 0xA0) if (character := bytes([code]).decode("cp1252", "ignore"))
+}
+_MISREAD: Final = re.compile("[\u0080-\u00ff" + "".join(_WINDOWS) + "]{2,}")
 _NAMED: Final = {"n": "\n", "r": "\r", "t": "\t", "b": " ", "f": " "}
 _HEX: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[ :,-]?[0-9A-Fa-f]{2}){3,}[0-9A-Fa-f]?")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{6,}={0,2}")
+_BASE64: Final = re.compile(  # in lines of 64 or 76, or in one
+    r"(?:[A-Za-z0-9+/_-]{60,}[ \r\n]{1,2})+[A-Za-z0-9+/_-]*={0,2}|[A-Za-z0-9+/_-]{6,}={0,2}"
+)
+_BREAKS: Final = re.compile(r"[ \r\n]+")
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")  # as good as never what base64 makes of a text
 _BASE32: Final = re.compile(r"[A-Z2-7]{8,}={0,6}|[a-z2-7]{8,}={0,6}")
 _URL_SAFE: Final = str.maketrans("-_", "+/")
@@ -59,7 +67,17 @@ def _once(text: str) -> str:
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if text.isascii():
         return text
+    text = _MISREAD.sub(_reread, text)
     return unicodedata.normalize("NFKC", text).translate(_VISIBLE)
+
+
+def _reread(match: re.Match[str]) -> str:
+    """UTF-8 that somebody took for Latin-1 or Windows-1252: `Ã©` is `é`."""
+    data = b"".join(_WINDOWS.get(it) or it.encode("latin-1", "replace") for it in match.group())
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return match.group()
 
 
 def _from_bytes(match: re.Match[str]) -> str:
@@ -67,6 +85,8 @@ def _from_bytes(match: re.Match[str]) -> str:
 
 
 def _from_escape(match: re.Match[str]) -> str:
+    if match[5]:
+        return chr(int(match[5], 8))
     code = match[1] or match[2] or match[3]
     if code is None:
         return _NAMED.get(match[4], match[4])
@@ -119,7 +139,7 @@ def encoded_runs(text: str) -> Iterator[Run]:
     for match in _BASE64.finditer(text):
         if _WORD.fullmatch(match.group()):
             continue
-        run = match.group().rstrip("=").translate(_URL_SAFE)
+        run = _BREAKS.sub("", match.group()).rstrip("=").translate(_URL_SAFE)
         readings = [it for start in range(4) for it in _texts(_unbase64(run[start:]))]
         yield Run(match.start(), match.end(), readings)
     for match in _BASE32.finditer(text):

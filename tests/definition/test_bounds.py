@@ -17,7 +17,7 @@ from connector.definition.findings import PROBLEMS
 from connector.definition.load import OPERATIONS, load
 from connector.errors import ConnectorError, DefinitionError
 
-from .write import EMPTY, SOUND, problems_of
+from .write import EMPTY, SOUND, loaded, problems_of
 
 SECONDS = 10.0  # of CPU, for one definition: what docs/definition.md says
 RULE = "- {status: 200, then: entries}"
@@ -74,6 +74,14 @@ TEXTS = {
     "dashes": "- " * 100_000,
     "blanks": " " * 250_000,
     "numbers": "a: " + "9" * 200_000,
+    "a version of 5,000 digits": "%YAML 1." + "9" * 5_000 + "\n---\n" + SOUND,
+    "a character beyond Unicode": sent(r'"\U00110000"'),
+    "a character beyond 32 bits": SOUND + r'"\UFFFFFFFF": 1',
+    "half of a pair, a value": sent(r'"\ud83d"'),
+    "half of a pair, a name": SOUND + r'name: "\udc00"',
+    "half of a pair, a key": SOUND + r'"\ud83d": 1',
+    "half of a pair, an expression": ruled(r'"a == \"\ud800\""'),
+    "controls in the middle": SOUND + "name: \x7f\n",
     "a path": "extends: /etc/passwd\n",
     "a long path": "extends: ./" + "x" * 5_000 + ".yaml\n",
     "a path with NUL": 'extends: "./\\0.yaml"\n',
@@ -114,6 +122,25 @@ def test_every_file_is_answered_in_bounded_time_with_place_and_remedy(tmp_path: 
         if ": and " not in error:
             assert f"{file}:" in error or "the file" in error, error
             assert len(error) < 5_000
+
+
+def test_half_of_a_character_is_told_in_every_format(tmp_path: Path) -> None:
+    file = tmp_path / "acme.yaml"
+    file.write_text(SOUND + r'"\ud83d": 1', encoding="utf-8")
+    for arguments in ([str(file)], [str(file), "--json"]):
+        result, _ = checked(*arguments)
+        answered(result)
+        assert (result.exit_code, "half of a surrogate pair" in result.output) == (78, True)
+
+
+def test_two_escapes_that_are_one_character_are_that_character(tmp_path: Path) -> None:
+    definition = loaded(tmp_path, SOUND + r'about: {title: "\ud83d\ude00"}')
+    assert definition.about["title"] == "\N{GRINNING FACE}"
+
+
+def test_what_cannot_be_printed_is_told_with_line_and_column(tmp_path: Path) -> None:
+    errors, _ = problems_of(tmp_path, "name: acme\nmethod: PO\0ST\n")
+    assert [error.startswith("acme.yaml:2:11: ") for error in errors] == [True]
 
 
 def test_what_is_left_out_is_counted(tmp_path: Path) -> None:

@@ -20,6 +20,11 @@ ENTRY = "- {each: results, match: {To: to}, then: accept}"
 RECORD = "{to: $$To, text: $$Body}"
 BATCHING = "{key: msgs, records: 100}"
 
+
+def token_url(url: str) -> str:
+    return f"auth: {{oauth2: {{url: '{url}', client_id: a, secret: '${{S:-x}}'}}}}\nmethod: POST"
+
+
 # (what is replaced, what stands there instead, where, a part of the message and of the remedy)
 ERRORS = [
     # shape
@@ -40,6 +45,11 @@ ERRORS = [
     ("method: POST", "auth: {basic: {username: u}}\nmethod: POST", "1:15: auth.basic", "the key `password` is missing"),
     ("method: POST", "auth: {basic: {username: $$To, password: '${P:-x}'}}\nmethod: POST", "1:26: auth.basic.username", "a replacement cannot stand here"),
     ("method: POST", "auth: {oauth2: {url: 'ftp://x', client_id: a, secret: '${S:-x}'}}\nmethod: POST", "1:22: auth.oauth2.url", "write https://"),
+    ("method: POST", token_url("https:///t"), "1:22: auth.oauth2.url", "`` is no host"),
+    ("method: POST", token_url("https://a:99999/t"), "1:22: auth.oauth2.url", "99999 is no port"),
+    ("method: POST", token_url("https://u:p@a/t"), "1:22: auth.oauth2.url", "credentials stand in the URL"),
+    ("method: POST", token_url("https://a/t#b"), "1:22: auth.oauth2.url", "a character that cannot stand in a URL"),
+    ("method: POST", token_url("https://bücher.example/t"), "1:22: auth.oauth2.url", "a character that cannot stand in a URL"),
     ("method: POST", "headers: [a]\nmethod: POST", "1:10: headers", "a list where a map belongs"),
     ("method: POST", "headers: {a: {b: 1}}\nmethod: POST", "1:14: headers.a", "a map where a text belongs"),
     ("sender: ACME", "sender: 040", "5:13: parameters.json.sender", 'quote it: "040"'),
@@ -71,6 +81,12 @@ ERRORS = [
     (URL, "https://u:p@a/b", "2:6: url", "credentials stand in the URL; write them under `auth"),
     (URL, "https://a b/c", "2:6: url", "`a b` is no host"),
     (URL, "https:///c", "2:6: url", "`` is no host"),
+    (URL, "https://a:0/c", "2:6: url", "0 is no port; write one from 1 to 65535"),
+    (URL, "https://a:65536/c", "2:6: url", "65536 is no port"),
+    (URL, "https://[2606:4700::1]:99999/c", "2:6: url", "99999 is no port"),
+    (URL, "https://a..b/c", "2:6: url", "`a..b` is no host"),
+    (URL, "https://.../c", "2:6: url", "`...` is no host"),
+    (URL, f"https://{'a' * 64}.com/c", "2:6: url", ".com` is no host"),
     (URL, "'https://a/b#c'", "2:6: url", "no #fragment"),
     (URL, "https://a/b c", "2:6: url", "percent-encode it"),
     (URL, "https://a/é", "2:6: url", "percent-encode it"),

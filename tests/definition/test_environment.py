@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,12 @@ def test_what_cannot_be_resolved_is_said_with_its_position(text: str, message: s
     assert message in fault.message
     assert fault.position == position
     assert fault.remedy
+
+
+def test_a_variable_that_is_not_utf_8_is_told() -> None:
+    found = Environment({"KEY": os.fsdecode(b"caf\xe9")}).resolve("a ${KEY}")
+    assert [fault.message for fault in found.faults] == ["the environment variable KEY is not UTF-8 text"]
+    assert found.secrets == {}
 
 
 def test_every_fault_is_found_at_once() -> None:

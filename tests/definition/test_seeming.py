@@ -127,6 +127,57 @@ def test_it_is_one_wherever_an_expression_stands(tmp_path: Path, place: str, tex
     assert [place in error for error in errors] == [True]
 
 
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("code < `true`", "nothing is below or above `true`"),
+        ("`null` >= code", "nothing is below or above `null`"),
+        ("length(a[?b > `[1]`]) > `0`", "nothing is below or above `[1]`"),
+        ("a[::0] == 'x'", "has a slice that steps by 0"),
+        ("a == `NaN`", "a number in backticks that JSON does not know"),
+        ("a < `1e999`", "a number in backticks that JSON does not know"),
+    ],
+)
+def test_what_no_reply_can_meet_is_an_error(tmp_path: Path, expression: str, message: str) -> None:
+    errors, _ = problems_of(tmp_path, ruled("when", expression), environment=EMPTY)
+    assert [message in error for error in errors] == [True]
+
+
+@pytest.mark.parametrize("expression", ["code >= '200'", "'-1.5' < code", "length(a[?code > '0']) > `1`"])
+def test_a_number_in_quotes_that_is_put_in_order_is_a_warning(tmp_path: Path, expression: str) -> None:
+    errors, warnings = problems_of(tmp_path, ruled("when", expression), environment=EMPTY)
+    assert errors == []
+    assert [" is a text: " in warning and "to_number(code)" in warning for warning in warnings] == [True]
+
+
+@pytest.mark.parametrize("expression", ["code >= `200`", "to_number(code) < `0`", "at > '2024-01-01'", "a < b.c"])
+def test_what_has_an_order_is_left_in_peace(tmp_path: Path, expression: str) -> None:
+    assert problems_of(tmp_path, ruled("when", expression), environment=EMPTY) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [
+        *(("when", written) for written in ("", "null", "~")),
+        *(("status", written) for written in ("", "null", "[]")),
+        *(("text", written) for written in ("", "null", "''", '""')),
+        *(("header", written) for written in ("", "null", "{}")),
+    ],
+)
+def test_a_condition_that_says_nothing_is_an_error_for_it_would_hold_of_every_reply(
+    tmp_path: Path, key: str, written: str
+) -> None:
+    text = SOUND.replace(RULE, f"{RULE}\n    - {key}: {written}\n      then: accept")
+    errors, _ = problems_of(tmp_path, text, environment=EMPTY)
+    assert [f"response.rules[1].{key}: " in error and "empty" in error for error in errors] == [True]
+
+
+def test_so_it_is_in_a_rule_of_entries(tmp_path: Path) -> None:
+    ruled_entry = ENTRY.replace("then: accept", "rules: [{when: , then: accept}]")
+    errors, _ = problems_of(tmp_path, SOUND.replace(ENTRY, ruled_entry), environment=EMPTY)
+    assert ["response.entries[0].rules[0].when: `when` is empty" in error for error in errors] == [True]
+
+
 @pytest.mark.parametrize("expression", PEACE)
 def test_a_name_that_needs_its_quotes_is_left_in_peace(tmp_path: Path, expression: str) -> None:
     assert problems_of(tmp_path, ruled("when", expression), environment=EMPTY) == ([], [])

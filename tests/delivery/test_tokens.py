@@ -82,6 +82,7 @@ async def test_any_2xx_with_a_token_is_taken(status: int) -> None:
         b"\r\n {" + TOKEN + b"}\n\n",
         b"{" + TOKEN + b',"token_type":"BEARER"}',
         b"{" + TOKEN + b',"token_type":null}',
+        b"{" + TOKEN + b',"token_type":""}',
     ],
 )
 async def test_a_token_is_found_however_its_reply_is_written(body: bytes) -> None:

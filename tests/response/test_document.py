@@ -15,6 +15,8 @@ from connector.response.work import Work
     [
         (b'{"a": 1}', {"a": 1}),
         (b'\xef\xbb\xbf{"a": 1}\r\n', {"a": 1}),
+        (b'{"a": 1}\n\xef\xbb\xbf\n', {"a": 1}),
+        (b'{"a": 1}\xef\xbb\xbf\xef\xbb\xbf', {"a": 1}),
         ('{"a": "é"}'.encode("utf-16"), {"a": "é"}),
         (b"\xfe\xff\x00[\x00]", []),
         ("[1]".encode("utf-32"), [1]),
@@ -75,6 +77,8 @@ def test_a_key_written_twice_is_kept_twice_on_demand() -> None:
         (b"<a>&lt;&#233;</a>", {"a": "<é"}),
         (b'<?xml version="1.0" encoding="ISO-8859-1"?><a>\xe9</a>', {"a": "é"}),
         (b'\xef\xbb\xbf<?xml version="1.0"?><a>x</a>', {"a": "x"}),
+        (b'\r\n <?xml version="1.0"?><a>x</a>', {"a": "x"}),
+        (b'\n\xef\xbb\xbf\n<?xml version="1.0"?><a>x</a>\xef\xbb\xbf', {"a": "x"}),
     ],
 )
 def test_attributes_and_elements_of_xml_are_plain_fields(body: bytes, document: Any) -> None:

@@ -131,6 +131,63 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
 }
 
 
+def request_in_base64(credentials: str) -> str:
+    basic = base64.b64encode(credentials.encode()).decode()
+    return base64.b64encode(f"POST /send HTTP/1.1\nAuthorization: Basic {basic}\n\n{{}}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        lambda secret: base64.b64encode(base64.b64encode(secret.encode())).decode(),
+        lambda secret: base64.b64encode(secret.encode().hex().encode()).decode(),
+        lambda secret: base64.b64encode(secret.encode()).hex(),
+        lambda secret: base64.b64encode(quote(base64.b64encode(secret.encode()), safe="").encode()).decode(),
+        lambda secret: request_in_base64(f"me:{secret}"),
+        lambda secret: base64.encodebytes(f"{'x' * 50}{secret}{'y' * 60}".encode()).decode(),
+        lambda secret: base64.encodebytes(f"{'x' * 50}{secret}{'y' * 60}".encode()).decode().replace("\n", " "),
+        lambda secret: "\r\n".join(wrapped(base64.b64encode(f"{'x' * 40}{secret}{'y' * 60}".encode()).decode(), 64)),
+        lambda secret: "".join(f"\\{ord(it):03o}" for it in secret),
+        lambda secret: secret.encode().decode("latin-1"),
+        lambda secret: "€ " + secret.encode().decode("cp1252", "ignore"),
+    ],
+    ids=[
+        *("base64 twice", "base64 of hex", "hex of base64", "base64 of percent of base64", "a request in base64"),
+        *("lines of 76", "lines of 76, as blanks", "lines of 64", "octal", "read as Latin-1", "read as Windows-1252"),
+    ],
+)  # fmt: skip
+def test_a_secret_is_found_in_what_is_encoded_once_more_or_misread(echo: Callable[[str], str]) -> None:
+    secret = "Gx7!éQz9ùLw2+vB"
+    written = echo(secret)
+    hidden_in = Redactor({"${KEY}": secret}).echo([ASHA]).text(f"error {written} end")
+    assert "${KEY}" in hidden_in or "***" in hidden_in
+    assert written not in hidden_in
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    return [text[at : at + width] for at in range(0, len(text), width)]
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        "".join(f"%{ord(it):02x}" for it in "ab/cd+ef-gh"),
+        "".join(f"\\u{ord(it):04x}" for it in "ab/cd+ef-gh"),
+        "\u200b".join("ab/cd+ef-gh"),
+        "".join(chr(ord(it) + 0xFEE0) for it in "ab/cd+ef-gh"),
+    ],
+    ids=["percent", "JSON", "invisible characters", "wide letters"],
+)
+def test_an_id_that_writes_a_secret_in_escapes_shows_none(identity: str) -> None:
+    echo = Redactor({"${LONG}": "ab/cd+ef-gh"}).echo([ASHA])
+    assert echo.identity(identity) == "${LONG}"
+    assert not echo.clean([identity, "m-1"])
+
+
+def test_an_id_with_escapes_keeps_its_number() -> None:
+    assert Redactor({"${LONG}": "ab/cd+ef-gh"}).echo([ASHA]).identity("919812345678%2F17") == "919812345678%2F17"
+
+
 @given(
     st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=10, max_size=60),
     st.lists(st.sampled_from(["percent", "form", "html", "html numbers", "json"]), max_size=2),

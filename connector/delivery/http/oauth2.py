@@ -186,7 +186,7 @@ def _token(reply: Reply) -> tuple[str, float]:
     if not 200 <= reply.status <= 299 or not isinstance(token, str) or not token:
         raise _refused(f"token endpoint answered {reply.status} without a token{_why(reply, found)}")
     kind = document.get("token_type")
-    if kind is not None and (not isinstance(kind, str) or kind.strip().lower() != "bearer"):
+    if kind not in (None, "") and (not isinstance(kind, str) or kind.strip().lower() != "bearer"):
         named = isinstance(kind, str) and kind.strip().lower() in TOKEN_TYPES
         told = f"of the type `{kind}`" if named else "that is no bearer token"
         raise _refused(f"token endpoint gave a token {told}; only bearer tokens can be sent")
