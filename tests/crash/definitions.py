@@ -30,9 +30,10 @@ def definition(size: Size, name: str, url: str) -> str:
 on_uncertain: {size.on_uncertain}
 limits: {{concurrency: {size.slots}}}
 retry: {size.retry}
-unknown_run: {size.unknown_run}
 http: {{private_hosts: true, total: {size.http_total:g}s}}
 """
+    if size.unknown_run is not None:
+        common += f"unknown_run: {size.unknown_run}\n"
     return common + (_single(url) if name == TOKENS else _batched(size, url, COSTS if name == HOSTILE else ""))
 
 

@@ -5,6 +5,7 @@ They read what the other one wrote: results, retry records, the journal, commit 
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -41,10 +42,19 @@ def release(tmp_path: Path) -> Path:
     return folder
 
 
+def for_both(scene: Scene) -> None:
+    """One settings file for workers of both versions: this one reads the names of 0.1.0 as well."""
+    file = scene.folder / "connector.yaml"
+    settings = json.loads(file.read_text())
+    settings["console"] = settings.pop("health")
+    file.write_text(json.dumps(settings))
+
+
 def test_workers_of_both_versions_hand_over_to_each_other(
     kafka: Kafka, unique: str, tmp_path: Path, release: Path
 ) -> None:
     with Scene(kafka, tmp_path / "scene", f"rolling-{unique}", SIZE, seed=1) as scene:
+        for_both(scene)
 
         def joined(name: str, **options: Path) -> None:
             """It owns partitions beside the one that runs, and both have sent some of these."""
@@ -74,6 +84,7 @@ def test_what_a_killed_worker_left_is_read_by_one_of_the_other_version(
 ) -> None:
     size = Size(messages=3_000, partitions=4, temporary=100, on_uncertain="report", session=3.0)
     with Scene(kafka, tmp_path / "scene", f"killed-{unique}", size, seed=1) as scene:
+        for_both(scene)
         for name, options in (("old-0", {"source": release}), ("new-0", {}), ("old-1", {"source": release})):
             scene.start(name, **options).wait_for("partitions opened", within=60)
             scene.produce()
