@@ -103,7 +103,6 @@ class GuardedRecords:
     """The fetched batches of one partition, read step by step.
 
     Attributes:
-        next_fetch_offset: what `FetchResult` asks for: where to go on.
         done: there is nothing left.
     """
 
@@ -118,8 +117,55 @@ class GuardedRecords:
         reading: ReadOptions,
         failures: dict[TopicPartition, tuple[int, int]],
     ) -> None:
-        self.next_fetch_offset = start
         self.done = False
+        self._batches = BatchSteps(tp, data, start=start, end=end, aborted=aborted, reading=reading, failures=failures)
+        # What it steps through does not know it. In a circle, what a fetcher drops half-read, as it does for a paused
+        # partition, would keep a megabyte each until the collector of circles comes: it counts objects, not bytes.
+        self._steps = self._batches.read()
+
+    @property
+    def next_fetch_offset(self) -> int:
+        """What `FetchResult` asks for: where to go on."""
+        return self._batches.next_fetch_offset
+
+    def take(self, most: float) -> Fetched:
+        """The next records, at least `most` where there are so many, within `POLL_BYTES`. Empty where none came so far:
+        `done` tells whether any will.
+        """
+        batches = self._batches
+        taken = Fetched(batches.next_fetch_offset)
+        batches.bytes = 0
+        for run in self._steps:
+            taken += run
+            taken.end = batches.next_fetch_offset
+            if not run or len(taken) >= most or batches.bytes >= POLL_BYTES:
+                return taken
+        self.done = True
+        taken.end = batches.next_fetch_offset
+        return taken
+
+
+class BatchSteps:
+    """Reads them.
+
+    Attributes:
+        next_fetch_offset: one past the last record that was read or passed over.
+        bytes: of the records read since somebody set it to 0, decompressed.
+    """
+
+    def __init__(
+        self,
+        tp: TopicPartition,
+        data: bytes,
+        *,
+        start: int,
+        end: int,
+        aborted: Iterable[tuple[int, int]],
+        reading: ReadOptions,
+        failures: dict[TopicPartition, tuple[int, int]],
+    ) -> None:
+        self.next_fetch_offset = start
+        self.bytes = 0
         self._tp = tp
         self._data = data
         self._start = start
@@ -128,27 +174,10 @@ class GuardedRecords:
         self._aborted = sorted(aborted, key=lambda each: each[1], reverse=True)
         self._aborted_producers: set[int] = set()
         self._failures = failures
-        self._steps = self._read()
-        self._bytes = 0
-
-    def take(self, most: float) -> Fetched:
-        """The next records, at least `most` where there are so many, within `POLL_BYTES`. Empty where none came so far:
-        `done` tells whether any will.
-        """
-        taken = Fetched(self.next_fetch_offset)
-        self._bytes = 0
-        for run in self._steps:
-            taken += run
-            taken.end = self.next_fetch_offset
-            if not run or len(taken) >= most or self._bytes >= POLL_BYTES:
-                return taken
-        self.done = True
-        taken.end = self.next_fetch_offset
-        return taken
 
     # ---- batches ----------------------------------------------------------------------------------------------------
 
-    def _read(self) -> Iterator[Sequence[Any]]:
+    def read(self) -> Iterator[Sequence[Any]]:
         """Records in runs; an empty run where somebody else should have a turn."""
         data, position = self._data, 0
         while position < len(data):
@@ -227,7 +256,7 @@ class GuardedRecords:
     def _compiled(self, header: BatchHeader, reader: Any, size: int) -> Generator[Sequence[Any], None, bool]:
         """Read with aiokafka's compiled reader. False where a record is not for it: it is walked to."""
         records, seen = chain(reader), 0  # aiokafka's is asked for an iterator once, and islice asks again
-        self._bytes += size
+        self.bytes += size
         while True:
             try:
                 run = list(islice(records, RUN_RECORDS))
@@ -273,7 +302,7 @@ class GuardedRecords:
     def _turn(self, run: list[Any], size: int) -> Iterator[Sequence[Any]]:
         if run:
             self.next_fetch_offset = run[-1].offset + 1
-        self._bytes += size
+        self.bytes += size
         yield self._finished(run)
         if run:
             yield ()  # somebody else's turn
@@ -291,7 +320,7 @@ class GuardedRecords:
         except Exception as error:  # whatever is wrong with it
             yield from self._broken(last + 1, f"its batch cannot be read: {type(error).__name__}")
         else:
-            self._bytes += len(batch)
+            self.bytes += len(batch)
             self.next_fetch_offset = last + 1
             yield self._finished(run)
 

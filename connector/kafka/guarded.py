@@ -51,6 +51,9 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
                     data, aborted = fetched._records.data, fetched._aborted_transactions
                     start = fetched.next_fetch_offset
                     result._partition_records = self._guarded(assignment, tp, data, start=start, aborted=aborted)
+                    # It and its iterator know each other until it is read to its end, which it never is. What was
+                    # fetched, a megabyte each, would wait for the collector of circles: minutes, hundreds of megabytes.
+                    fetched._records_iterator = None
             elif isinstance(result._error, RecordTooLargeError):
                 # It could not make out the first batch, since one comes whole (KIP-74), and has moved on by itself.
                 state = assignment.state_value(tp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -138,6 +139,32 @@ async def test_a_record_larger_than_a_fetch_comes_whole(kafka: Kafka, unique: st
     try:
         assert [(await consumer.getone()).value for _ in values] == values
     finally:
+        await consumer.stop()
+
+
+@pytest.mark.kafka
+async def test_what_was_fetched_waits_for_no_collection(kafka: Kafka, unique: str) -> None:
+    """A worker collects circles rarely (`gc.set_threshold`), and aiokafka makes one of everything that it fetches."""
+    records.create_topics(kafka.bootstrap, unique, partitions=1)
+    await asyncio.to_thread(records.produce, kafka.bootstrap, unique, [b"event"] * 100)
+    consumer = GuardedConsumer(
+        unique,
+        reading=ReadOptions(Skipped()),
+        bootstrap_servers=kafka.bootstrap,
+        auto_offset_reset="earliest",
+        group_id=None,
+    )
+    gc.collect()
+    gc.disable()
+    try:
+        await consumer.start()
+        read = 0
+        while read < 100:
+            found = await consumer.getmany(timeout_ms=1_000, max_records=30)
+            read += sum(map(len, found.values()))
+        assert [it for it in gc.get_objects() if isinstance(it, (PartitionRecords, KeptRecords))] == []
+    finally:
+        gc.enable()
         await consumer.stop()
 
 

@@ -248,9 +248,9 @@ def keep_the_queue() -> None:
 
 def read_uncommitted() -> None:
     """Takes what was aborted for events."""
-    from connector.kafka.fetched import GuardedRecords
+    from connector.kafka.fetched import BatchSteps
 
-    replace(GuardedRecords, "_is_left_out", lambda _self, header: header.control)
+    replace(BatchSteps, "_is_left_out", lambda _self, header: header.control)
 
 
 def forget_markers() -> None:
@@ -262,15 +262,15 @@ def forget_markers() -> None:
 
 def drop_unreadable() -> None:
     """Steps over what cannot be read, and says nothing."""
-    from connector.kafka.fetched import GuardedRecords
+    from connector.kafka.fetched import BatchSteps
     from connector.kafka.record_batch import Unreadable
 
-    finished = GuardedRecords._finished
+    finished = BatchSteps._finished
 
-    def readable(self: GuardedRecords, run: Any) -> Any:
+    def readable(self: BatchSteps, run: Any) -> Any:
         return finished(self, [record for record in run if not isinstance(record, Unreadable)])
 
-    replace(GuardedRecords, "_finished", readable)
+    replace(BatchSteps, "_finished", readable)
 
 
 def give_up_in_outages() -> None:
