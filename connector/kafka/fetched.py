@@ -100,28 +100,18 @@ class Fetched(list[Any]):
 
 
 class GuardedRecords:
-    """The fetched batches of one partition, read step by step.
+    """The fetched batches of one partition, read step by step, in the place of aiokafka's `PartitionRecords`.
 
     Attributes:
         done: there is nothing left.
     """
 
-    def __init__(
-        self,
-        tp: TopicPartition,
-        data: bytes,
-        *,
-        start: int,
-        end: int,
-        aborted: Iterable[tuple[int, int]],
-        reading: ReadOptions,
-        failures: dict[TopicPartition, tuple[int, int]],
-    ) -> None:
+    def __init__(self, batches: BatchSteps) -> None:
         self.done = False
-        self._batches = BatchSteps(tp, data, start=start, end=end, aborted=aborted, reading=reading, failures=failures)
-        # What it steps through does not know it. In a circle, what a fetcher drops half-read, as it does for a paused
-        # partition, would keep a megabyte each until the collector of circles comes: it counts objects, not bytes.
-        self._steps = self._batches.read()
+        self._batches = batches
+        # No reference cycle: `batches` does not know its iterator. Otherwise what a fetcher drops half-read, as it does
+        # for a paused partition, would keep up to a megabyte each until a full garbage collection.
+        self._steps = batches.read()
 
     @property
     def next_fetch_offset(self) -> int:
@@ -146,7 +136,16 @@ class GuardedRecords:
 
 
 class BatchSteps:
-    """Reads them.
+    """Reads the fetched batches of one partition.
+
+    Args:
+        tp: the partition.
+        data: what was fetched of it.
+        start: the offset that was asked for.
+        end: its high watermark; an offset beyond it is a lie.
+        aborted: producer id and first offset of transactions that were aborted.
+        reading: how.
+        failures: partition → offset and tries of a batch whose checksum did not fit.
 
     Attributes:
         next_fetch_offset: one past the last record that was read or passed over.

@@ -24,7 +24,7 @@ from aiokafka.errors import RecordTooLargeError
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka import codecs
-from connector.kafka.fetched import Fetched, GuardedRecords, ReadOptions
+from connector.kafka.fetched import BatchSteps, Fetched, GuardedRecords, ReadOptions
 
 
 class KeptRecords(MemoryRecords):  # type: ignore[misc]
@@ -51,8 +51,8 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
                     data, aborted = fetched._records.data, fetched._aborted_transactions
                     start = fetched.next_fetch_offset
                     result._partition_records = self._guarded(assignment, tp, data, start=start, aborted=aborted)
-                    # It and its iterator know each other until it is read to its end, which it never is. What was
-                    # fetched, a megabyte each, would wait for the collector of circles: minutes, hundreds of megabytes.
+                    # aiokafka breaks the reference cycle with its iterator at its end, which is never reached here.
+                    # A fetch, up to a megabyte, would stay until a full garbage collection: those are rare.
                     fetched._records_iterator = None
             elif isinstance(result._error, RecordTooLargeError):
                 # It could not make out the first batch, since one comes whole (KIP-74), and has moved on by itself.
@@ -67,13 +67,15 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
         self, assignment: Any, tp: TopicPartition, data: bytes, *, start: int, aborted: Sequence[tuple[int, int]]
     ) -> GuardedRecords:
         return GuardedRecords(
-            tp,
-            data,
-            start=start,
-            end=max(assignment.state_value(tp).highwater or 0, start + 1),
-            aborted=aborted if self._isolation_level == READ_COMMITTED else (),
-            reading=self.reading,
-            failures=self.failures,
+            BatchSteps(
+                tp,
+                data,
+                start=start,
+                end=max(assignment.state_value(tp).highwater or 0, start + 1),
+                aborted=aborted if self._isolation_level == READ_COMMITTED else (),
+                reading=self.reading,
+                failures=self.failures,
+            )
         )
 
     async def fetched_records(

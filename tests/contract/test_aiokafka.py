@@ -28,7 +28,7 @@ from connector.kafka import connecting
 from connector.kafka.access import NOT_TOLD, AclOperation, _MetadataRequest, _MetadataResponse8, allowed
 from connector.kafka.batches import RecordFields, fill, look, unpack
 from connector.kafka.codecs import CODECS
-from connector.kafka.fetched import Fetched, GuardedRecords, ReadOptions
+from connector.kafka.fetched import BatchSteps, Fetched, GuardedRecords, ReadOptions
 from connector.kafka.guarded import GuardedConsumer, GuardedFetcher, KeptRecords
 from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Skipped
@@ -144,7 +144,7 @@ async def test_a_record_larger_than_a_fetch_comes_whole(kafka: Kafka, unique: st
 
 @pytest.mark.kafka
 async def test_what_was_fetched_waits_for_no_collection(kafka: Kafka, unique: str) -> None:
-    """A worker collects circles rarely (`gc.set_threshold`), and aiokafka makes one of everything that it fetches."""
+    """A worker collects garbage rarely (`gc.set_threshold`); aiokafka makes a reference cycle of each fetch."""
     records.create_topics(kafka.bootstrap, unique, partitions=1)
     await asyncio.to_thread(records.produce, kafka.bootstrap, unique, [b"event"] * 100)
     consumer = GuardedConsumer(
@@ -256,10 +256,10 @@ def test_fetched_records_are_read_as_aiokafka_reads_them(magic: int, codec: int,
     told = [it for it in told if it.offset >= start]  # it goes back where old formats come one by one
     for raw in (True, False):
         reading = ReadOptions(Skipped(), raw=raw)
+        aborted, start = usual._aborted_transactions, usual.next_fetch_offset
         records = GuardedRecords(
-            tp, kept.data, start=usual.next_fetch_offset, end=10, aborted=usual._aborted_transactions, reading=reading,
-            failures={},
-        )  # fmt: skip
+            BatchSteps(tp, kept.data, start=start, end=10, aborted=aborted, reading=reading, failures={})
+        )
         found = []
         while not records.done:
             found += records.take(3)
@@ -275,10 +275,10 @@ def test_the_reader_of_old_formats_opens_what_it_was_compressed_with_by_names_of
     """_crecords.legacy_records.gzip_decode and its like: `bound_legacy` puts bounds in their place."""
     batch = legacy_records.LegacyRecordBatchBuilder(1, 1, 1 << 30)
     batch.append(0, NOW, None, bytes(20 << 20))
+    tp, reading = TopicPartition("sms.messages", 0), ReadOptions(Skipped(), unreadable="stand")
     records = GuardedRecords(
-        TopicPartition("sms.messages", 0), bytes(batch.build()), start=0, end=1, aborted=(),
-        reading=ReadOptions(Skipped(), unreadable="stand"), failures={},
-    )  # fmt: skip
+        BatchSteps(tp, bytes(batch.build()), start=0, end=1, aborted=(), reading=reading, failures={})
+    )
     (stands,) = records.take(10)
     assert "TooLargeError" in stands.why
 

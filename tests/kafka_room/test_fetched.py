@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.kafka import codecs, fetched
-from connector.kafka.fetched import POLL_BYTES, RUN_RECORDS, GuardedRecords, ReadOptions
+from connector.kafka.fetched import POLL_BYTES, RUN_RECORDS, BatchSteps, GuardedRecords, ReadOptions
 from connector.kafka.record_batch import MOST_HEADERS, Unreadable
 from connector.kafka.skipped import Reason, Skipped
 from tests.kafka.batches import CODECS, CONTROL, TRANSACTIONAL, Made, batch, field, marker, varint
@@ -41,12 +41,12 @@ def open_fetched(
     options = {"skipped": Skipped(), "unreadable": "stand", "isolation": "committed", "most": EVENT_BYTES, **reading}
     found = {} if failures is None else failures
     return GuardedRecords(
-        TP, data, start=start, end=end, aborted=aborted, reading=ReadOptions(**options), failures=found
+        BatchSteps(TP, data, start=start, end=end, aborted=aborted, reading=ReadOptions(**options), failures=found)
     )
 
 
 def test_what_is_dropped_half_read_is_freed_at_once() -> None:
-    """As a fetcher drops what it has of a paused partition. In a circle, a megabyte each would wait for gc."""
+    """As a fetcher drops what it has of a paused partition. In a reference cycle it would wait for a collection."""
     kept = gc.isenabled()
     gc.disable()
     try:
