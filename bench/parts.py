@@ -21,6 +21,7 @@ from connector.delivery.limits.backoff import Backoff
 from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import WindowKey
 from connector.delivery.route import compile_routes
 from connector.kafka.batches import RecordFields, fill
 from connector.model import Batch, Message, Outcome, Reply, Result
@@ -72,7 +73,15 @@ def measure(folder: Path) -> Iterator[Figure]:
         datetime.now(UTC),
     )
     items = [Item(value, origin, number, None, now, None) for number, value in enumerate(raw)]
-    attempt = Attempt(Part((), items), compile_routes(definition)[0], items, messages, request, batch, 0.0)
+    attempt = Attempt(
+        Part(WindowKey(0, None, None, high=False), items),
+        compile_routes(definition)[0],
+        items,
+        messages,
+        request,
+        batch,
+        0.0,
+    )
     outcome_handler = OutcomeHandler(
         definition, backoff=Backoff(definition.retry, lambda: 0.5), clock=ManualClock(), dry_run=False
     )

@@ -177,11 +177,11 @@ def plan_requests(definition: Definition, events: Sequence[NamedEvent], now: flo
     while windows:
         key = next(iter(windows))
         waiting = windows.pop(key)
-        route = routes[key[0]]
+        route = routes[key.operation]
         while waiting:
             if len(waiting) < route.renderer.min_records:
                 for event in waiting:
-                    offer(event, key[0])
+                    offer(event, key.operation)
                 break
             waiting = _render(route, waiting, now, plan)
     return plan

@@ -183,11 +183,11 @@ class Lane:
 
     def offer_all(self, items: Sequence[Item], messages: Sequence[Message]) -> bool:
         """File messages at once. False, with none of them taken, where they have to be offered one by one."""
-        keys = self._router.keys(messages, items)
-        if keys is None:
+        windows = self._router.windows(messages, items)
+        if windows is None:
             return False
         empty = not self._backlog.windows
-        self._open_messages.extend(keys, items)
+        self._open_messages.extend(windows)
         self._offered(empty)
         return True
 

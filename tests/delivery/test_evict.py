@@ -22,7 +22,7 @@ def test_what_is_evicted_is_forgotten_and_the_rest_is_sent() -> None:
         world = World()
         world.offer(*names(5, "a"), campaign="a")
         world.offer(*names(3, "b"), campaign="b")
-        gone = world.lane.evict(lambda key, _item: key[1] == "a")
+        gone = world.lane.evict(lambda key, _item: key.campaign == "a")
         assert ids(world, gone) == names(5, "a")
         assert world.lane.open_count == 3
         assert world.lane.open_bytes == sum(len(world.items[name].raw) for name in names(3, "b"))

@@ -23,7 +23,7 @@ def item(since: float) -> Item:
 
 
 def key(campaign: str = "c", *, high: bool = False, operation: int = 0) -> WindowKey:
-    return (operation, campaign, None, high)
+    return WindowKey(operation, campaign, None, high)
 
 
 def windows(*shapes: WindowShape) -> Windows:
@@ -37,7 +37,7 @@ def fill(made: Windows, campaign: str, count: int, since: float, *, high: bool =
 
 def chosen(made: Windows, now: float, *, idle: bool = False, caught_up: bool = False, full: bool = False) -> str | None:
     window = made.choose(now, idle=idle, caught_up=caught_up, memory_full=full)
-    return None if window is None else str(window.key[1]) + ("!" if window.key[3] else "")
+    return None if window is None else str(window.key.campaign) + ("!" if window.key.high else "")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_full_windows_take_turns_by_their_oldest_message() -> None:
     for _ in range(4):
         window = made.choose(1.0, idle=False, caught_up=False, memory_full=False)
         assert window is not None
-        order.append(window.key[1])
+        order.append(window.key.campaign)
         made.take(window, 1000, 1.0)
     assert order == ["large", "small", "large", "large"]
 
@@ -198,7 +198,7 @@ class Model(RuleBasedStateMachine):
         high=st.sampled_from([False] * 4 + [True]),
     )
     def a_key(self, operation: int, campaign: str, high: bool) -> WindowKey:
-        return (operation, campaign, None, high)
+        return WindowKey(operation, campaign, None, high)
 
     @rule(where=keys, count=st.sampled_from([1, 2, 3, 5, 8, 70]))
     def add(self, where: WindowKey, count: int) -> None:
@@ -218,7 +218,7 @@ class Model(RuleBasedStateMachine):
         if window is None:
             return
         waiting = self.model[window.key]
-        number = min(limit, self.records[window.key[0]], len(waiting))
+        number = min(limit, self.records[window.key.operation], len(waiting))
         got = self.made.take(window, limit, self.now)
         assert got == waiting[:number]
         del waiting[:number]

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import WindowKey
 from connector.model import Campaign, CampaignState, ProviderState
 from connector.stream.control.apply import SLICE_MESSAGES, ControlApplier
 from connector.stream.control.failover import Failover
@@ -45,7 +46,7 @@ class FakeLane:
         self.told.append(("release", campaign))
 
     def evict(self, wanted) -> list[str]:
-        gone = [pair for pair in self.waiting if wanted((0, pair[0], None, False), pair[1])]
+        gone = [pair for pair in self.waiting if wanted(WindowKey(0, pair[0], None, high=False), pair[1])]
         self.waiting = [pair for pair in self.waiting if pair not in gone]
         return [item for _, item in gone]
 

@@ -10,6 +10,7 @@ import pytest
 
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
+from connector.delivery.queue.windows import WindowKey
 from connector.stream.partitions.ledger import Ledger
 from connector.stream.retry.head_of_line import LOOK_SECONDS, HeadOfLine
 from connector.stream.retry.routing import RetryRouting
@@ -35,7 +36,7 @@ class FakeLane:
         gone = []
         for book in (self.delayed,) if only_delayed else (self.windows, self.delayed):
             for pair in list(book):
-                if wanted((0, pair[0], None, False), pair[1]):
+                if wanted(WindowKey(0, pair[0], None, high=False), pair[1]):
                     book.remove(pair)
                     gone.append(pair[1])
         return gone

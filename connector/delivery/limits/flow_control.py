@@ -298,7 +298,7 @@ class FlowControl:
             accused.items.update(items)
 
     def _failing(self, attempt: Attempt, reason: str, now: float, *, unknown: bool = False) -> None:
-        account, campaign = self.account, attempt.part.key[1]
+        account, campaign = self.account, attempt.part.key.campaign
         before = account.breaker.state
         if unknown:  # how many of those in a row are too many is for `unknown_run` to say
             reason += ", a reply that does not say what became of messages: they end unknown"
@@ -332,7 +332,7 @@ class FlowControl:
         breaker.success(now, started=attempt.started, probe=attempt.probe)
         account.suspects.passed(attempt.started)
         if self.aside:
-            self.aside.passed(attempt.part.key[1])
+            self.aside.passed(attempt.part.key.campaign)
         if not attempt.probe or not times or breaker.state is not BreakerState.CLOSED:
             return
         accused, account.accused = account.accused, None
@@ -354,7 +354,7 @@ class FlowControl:
         if breaker.state is before:
             return
         now = self._clock.monotonic()
-        about = {"provider": self._name, "account": self.account.name, "campaign": key[1]}
+        about = {"provider": self._name, "account": self.account.name, "campaign": key.campaign}
         if breaker.state is BreakerState.OPEN and before is BreakerState.CLOSED:
             self._told = self._may_tell(now)
             if self._told:

@@ -55,7 +55,7 @@ class Probing:
     def failed(self, key: WindowKey) -> None:
         """A request of this window failed: others come first."""
         self._failures += 1
-        for seen, name in ((self._campaigns, key[:2]), (self._keys, key)):
+        for seen, name in ((self._campaigns, key.stream), (self._keys, key)):
             seen[name] = self._failures
             seen.move_to_end(name)
             if len(seen) > REMEMBERED:
@@ -96,14 +96,14 @@ class Probing:
 
     def _turn(self, key: WindowKey) -> tuple[int, int]:
         """Lowest first: when its campaign, and its window, last failed."""
-        return self._campaigns.get(key[:2], 0), self._keys.get(key, 0)
+        return self._campaigns.get(key.stream, 0), self._keys.get(key, 0)
 
     def _windows(self, backlog: Backlog) -> Iterator[Window]:
         """Those that hold a request's worth: a smaller one may still grow."""
-        return (window for window in backlog.free_windows() if len(window.items) >= self._sizes[window.key[0]])
+        return (window for window in backlog.free_windows() if len(window.items) >= self._sizes[window.key.operation])
 
     def _of(self, source: Window | Part) -> Probe:
-        items, size = source.items, self._sizes[source.key[0]]
+        items, size = source.items, self._sizes[source.key.operation]
         if isinstance(source, Part) and source.sealed is not None:  # repeated whole, or not as it was
             return Probe(source, list(range(len(items))), max(item.attempts for item in items))
         looked_at = [items[index].attempts for index in range(min(len(items), LOOKED_AT))]

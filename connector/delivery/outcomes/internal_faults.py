@@ -134,12 +134,12 @@ class InternalFaults:
 
     def elsewhere(self, error: Exception) -> None:
         """Something went wrong that concerns no request."""
-        self._note(error, (0, None, None, False), ())
+        self._note(error, WindowKey(0, None, None, high=False), ())
 
     @_accountable
     def dismissed(self, dismissed: Sequence[tuple[Item, Status]], error: Exception) -> Settlement:
         """Messages that end without a request, whose results could not be made: as much as is certain."""
-        self._note(error, (0, None, None, False), ())
+        self._note(error, WindowKey(0, None, None, high=False), ())
         settlement = Settlement()
         for item, status in dismissed:
             settlement.add(item, self._result(item, Status.UNKNOWN if item.uncertain else status, _named(error)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from connector.clock import Clock
 from connector.delivery.counts import LaneCounts
@@ -61,23 +60,20 @@ class OpenMessages:
         """File one."""
         item.since = self._clock.monotonic()
         self._backlog.add(key, item)
-        if item.deadline is not None and item.deadline < self._expiry.earliest:
-            self._expiry.earliest = item.deadline
+        self._expiry.expect((item,))
         self.count += 1
         self.bytes += len(item.raw)
 
-    def extend(self, keys: Sequence[WindowKey], items: Sequence[Item]) -> None:
-        """File several, each under its key."""
+    def extend(self, windows: Mapping[WindowKey, Sequence[Item]]) -> None:
+        """File several, by their windows."""
         now = self._clock.monotonic()
-        groups: defaultdict[WindowKey, list[Item]] = defaultdict(list)
-        for key, item in zip(keys, items, strict=True):
-            item.since = now
-            groups[key].append(item)
-        for key, group in groups.items():
-            self._backlog.extend(key, group)
-        self._expiry.expect(items)
-        self.count += len(items)
-        self.bytes += sum([len(item.raw) for item in items])
+        for key, items in windows.items():
+            for item in items:
+                item.since = now
+            self._backlog.extend(key, items)
+            self._expiry.expect(items)
+            self.count += len(items)
+            self.bytes += sum([len(item.raw) for item in items])
 
     def settle(self, settlement: Settlement) -> None:
         """Final results go out at once, the rest back to where it waits, or to `park`.

@@ -100,7 +100,7 @@ class Backlog:
         """
         if self._next and not self._windows.urgent:
             for part in self._next:
-                if self._windows.free(part.key[1]):
+                if self._windows.free(part.key.campaign):
                     self.why = "again"
                     return part
         choice = self._windows.choose(now, idle=idle, caught_up=caught_up, memory_full=memory_full)
@@ -109,7 +109,7 @@ class Backlog:
 
     def records(self, choice: Window | Part) -> int:
         """Messages of it that fit one request."""
-        return min(len(choice.items), self._shapes[choice.key[0]].records)
+        return min(len(choice.items), self._shapes[choice.key.operation].records)
 
     def take(self, choice: Window | Part, limit: int, now: float) -> Part:
         """Take what `choose` just answered; of a window at most `limit` messages."""
@@ -120,11 +120,11 @@ class Backlog:
 
     def free_windows(self) -> Iterator[Window]:
         """Windows that may leave as far as their campaigns are concerned."""
-        return (window for window in self._windows if self._windows.free(window.key[1]))
+        return (window for window in self._windows if self._windows.free(window.key.campaign))
 
     def free_parts(self) -> Iterator[Part]:
         """Parts to be sent next, likewise."""
-        return (part for part in self._next if self._windows.free(part.key[1]))
+        return (part for part in self._next if self._windows.free(part.key.campaign))
 
     def pick(self, source: Window | Part, indexes: Sequence[int]) -> Part:
         """Take these messages of a window, or of a part, wherever they stand in it."""

@@ -44,7 +44,7 @@ class Expiry:
     def cancel(self, campaign: str | None) -> None:
         """Dismiss what waits of a campaign, and what comes of it until `uncancel`."""
         self._cancelled.add(campaign)
-        self._take(Status.CANCELLED, lambda key, _item: key[1] == campaign)
+        self._take(Status.CANCELLED, lambda key, _item: key.campaign == campaign)
 
     def uncancel(self, campaign: str | None) -> None:
         """Its messages are sent again."""

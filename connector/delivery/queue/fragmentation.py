@@ -35,10 +35,10 @@ def fragmentation(keys: Iterable[WindowKey], parts: Sequence[Sequence[str]]) -> 
         parts: per operation, what the elements of its batch keys are.
     """
     values: defaultdict[str, set[Hashable]] = defaultdict(set)
-    for operation, campaign, key, _ in islice(keys, LOOK_WINDOWS):
-        if isinstance(key, tuple):  # not of an operation without batching
+    for operation, campaign, batch, _ in islice(keys, LOOK_WINDOWS):
+        if isinstance(batch, tuple):  # not of an operation without batching
             values[CAMPAIGN].add(campaign)
-            for part, value in zip(parts[operation], key, strict=False):
+            for part, value in zip(parts[operation], batch, strict=False):
                 values[part].add(value)
     most = max(values, key=lambda part: len(values[part]), default=CAMPAIGN)
     return Fragmentation(most, len(values[most])) if len(values[most]) > 1 else None

@@ -19,11 +19,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import accumulate, compress, islice
+from typing import NamedTuple
 
 from connector.delivery.queue.item import Item
-
-WindowKey = tuple[int, str | None, Hashable, bool]
-"""Operation's index, campaign, the renderer's batch key, high priority."""
 
 RANKINGS = 5
 MANY = 64  # messages from which on a deque is smaller, and quicker to take from, than a list
@@ -36,6 +34,27 @@ LONE_STREAK = 3
 
 LONE_CAMPAIGNS = 10_000
 """Campaigns remembered for that, so that memory is bounded: 2 MB."""
+
+
+class WindowKey(NamedTuple):
+    """What the messages of one window have in common.
+
+    Attributes:
+        operation: its index.
+        campaign: of the messages.
+        batch: the renderer's batch key; None for an operation without batching.
+        high: they are of high priority.
+    """
+
+    operation: int
+    campaign: str | None
+    batch: Hashable
+    high: bool
+
+    @property
+    def stream(self) -> tuple[int, str | None]:
+        """Operation and campaign: what one sender sends in one way."""
+        return self.operation, self.campaign
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +202,9 @@ class Windows:
             return _Ranking(
                 number,
                 lambda it: (
-                    rank(it) if it.key[3] is high and it.key[1] not in held and it.key[1] not in self.aside else None
+                    rank(it)
+                    if it.key.high is high and it.key.campaign not in held and it.key.campaign not in self.aside
+                    else None
                 ),
             )
 
@@ -319,7 +340,7 @@ class Windows:
         """End a hold."""
         self.held.discard(campaign)
         for window in self._windows.values():
-            if window.key[1] == campaign:
+            if window.key.campaign == campaign:
                 self._grown(window)
 
     def free(self, campaign: str | None) -> bool:
@@ -332,7 +353,7 @@ class Windows:
         self.aside = frozenset(campaigns)
         if back:
             for window in self._windows.values():
-                if window.key[1] in back:
+                if window.key.campaign in back:
                     self._grown(window)
 
     def pick(self, window: Window, indexes: Sequence[int]) -> list[Item]:
@@ -356,12 +377,12 @@ class Windows:
         return items
 
     def _open(self, key: WindowKey, now: float) -> Window:
-        shape = self._shapes[key[0]]
+        shape = self._shapes[key.operation]
         wait = min(shape.wait, self._wait_max)
-        if key[:2] in self._lone:
-            streak, last, closed = self._lone[key[:2]]
+        if key.stream in self._lone:
+            streak, last, closed = self._lone[key.stream]
             if last == key and now - closed < wait:  # these two would have met: waiting pays again
-                del self._lone[key[:2]]
+                del self._lone[key.stream]
             elif streak >= LONE_STREAK:
                 wait = 0.0
         self._sequence += 1
@@ -380,7 +401,7 @@ class Windows:
             window.items = deque(window.items)
         threshold = 1 << size.bit_length()
         window.threshold = min(threshold, window.records) if size < window.records else threshold
-        rankings: Iterable[_Ranking] = (self._high,) if window.key[3] else self._rankings[1:]
+        rankings: Iterable[_Ranking] = (self._high,) if window.key.high else self._rankings[1:]
         for ranking in rankings:
             ranking.add(window)
 
@@ -388,7 +409,7 @@ class Windows:
         """Remember campaigns whose windows close with a single message."""
         if window.records == 1:
             return
-        campaign = window.key[:2]
+        campaign = window.key.stream
         if len(window.items) > 1:
             self._lone.pop(campaign, None)
             return

@@ -135,7 +135,7 @@ class Departures:
                 else:
                     self._backlog.later(part, now + NAP_SECONDS)
                 return 0.0
-        smallest = self._smallest[choice.key[0]]
+        smallest = self._smallest[choice.key.operation]
         records = self._flow_control.largest(self._backlog.records(choice), smallest)
         if self._passage.narrow:
             records = min(records, smallest)
@@ -187,7 +187,7 @@ class Departures:
         self._open_messages.settle(settlement)
 
     def _depart(self, part: Part, now: float) -> None:
-        if self._expiry.is_cancelled(part.key[1]):
+        if self._expiry.is_cancelled(part.key.campaign):
             self._dismiss([(item, Status.CANCELLED) for item in part.items])
             return
         try:

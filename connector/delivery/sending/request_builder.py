@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Sequence
-from itertools import repeat
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 
 import structlog
 
@@ -50,14 +50,17 @@ class Router:
             for index, route in enumerate(routes)
         ]
 
-    def keys(self, messages: Sequence[Message], items: Sequence[Item]) -> list[WindowKey] | None:
-        """The windows of messages at once; None where they have to be asked one by one."""
+    def windows(self, messages: Sequence[Message], items: Sequence[Item]) -> dict[WindowKey, list[Item]] | None:
+        """Items by their windows, all at once; None where they have to be asked one by one. The hot path."""
         operation, renderer = self._first.operation, self._first.renderer
         keys = renderer.batch_keys(messages) if renderer.max_records > 1 else [None] * len(messages)
         if operation.when is not None or keys is None:
             return None
         campaigns, priorities = [message.campaign_id for message in messages], [item.priority for item in items]
-        return list(zip(repeat(0), campaigns, keys, priorities, strict=False))
+        groups: defaultdict[tuple[str | None, Hashable, bool], list[Item]] = defaultdict(list)
+        for key, item in zip(zip(campaigns, keys, priorities, strict=True), items, strict=True):
+            groups[key].append(item)
+        return {WindowKey(0, *key): group for key, group in groups.items()}  # a named key per window, not per message
 
     def key(self, message: Message, priority: bool, after: int = -1) -> WindowKey:
         """The window of a message: of the first operation behind `after` that it fits.
@@ -67,7 +70,9 @@ class Router:
         """
         for index, fits, batch_key in self._choices:
             if index > after and (fits is None or fits(message)):
-                return (index, message.campaign_id, None if batch_key is None else batch_key(message), priority)
+                return WindowKey(
+                    index, message.campaign_id, None if batch_key is None else batch_key(message), priority
+                )
         raise MessageError(f"no operation of provider {self.provider!r} fits this message")
 
 
@@ -118,7 +123,7 @@ class RequestBuilder:
 
     def prepare(self, part: Part) -> tuple[Attempt | None, Settlement]:
         """The request of a part, None when none of its messages is to be sent now; and what becomes of the others."""
-        route = self._routes[part.key[0]]
+        route = self._routes[part.key.operation]
         settlement = Settlement()
         items, messages = self._sendable(part, settlement)
         if not items:
@@ -160,11 +165,10 @@ class RequestBuilder:
 
     def _pass_on(self, part: Part, items: list[Item], messages: list[Message], settlement: Settlement) -> None:
         """Too few for their operation: message by message to the next one that fits."""
-        index, _, _, priority = part.key
         passed: dict[WindowKey, list[Item]] = {}
         for item, message in zip(items, messages, strict=True):
             try:
-                key = self._router.key(message, priority, index)
+                key = self._router.key(message, part.key.high, part.key.operation)
             except MessageError as error:
                 settlement.add(item, self._outcome_handler.unsent(item, message, Status.INVALID, error.reason))
             else:
@@ -172,7 +176,7 @@ class RequestBuilder:
         settlement.untouched += [Part(key, group) for key, group in passed.items()]
 
     def _rendered(self, part: Part, messages: list[Message], settlement: Settlement) -> Attempt | None:
-        route = self._routes[part.key[0]]
+        route = self._routes[part.key.operation]
         items = part.items
         batch = Batch(f"{self._random.getrandbits(128):032x}", self._clock.wall())
         rendered = route.renderer.render(messages, batch)
@@ -188,7 +192,7 @@ class RequestBuilder:
         if len(rendered.sent) < len(messages):
             items = [items[index] for index in rendered.sent]
             messages = [messages[index] for index in rendered.sent]
-        if part.key[0] in self._reading_message_id:
+        if part.key.operation in self._reading_message_id:
             self._count_overridden(messages)
         part = Part(part.key, items, None, part.split)
         return Attempt(part, route, items, messages, rendered.request, batch, self._clock.monotonic())

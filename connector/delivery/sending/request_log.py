@@ -36,7 +36,7 @@ def _tell(provider: str, attempt: Attempt, seconds: float, http_status: int | No
     log.debug(
         "batch",
         provider=provider,
-        campaign=attempt.part.key[1],
+        campaign=attempt.part.key.campaign,
         batch_id=attempt.batch.id,
         size=len(attempt.items),
         http_status=http_status,

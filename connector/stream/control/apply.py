@@ -152,4 +152,4 @@ class ControlApplier:
             lane.release(name)
             if held:  # also what comes back from requests under way
                 lane.hold(name)
-            self.file(lane.evict(lambda key, _item: key[1] == name))
+            self.file(lane.evict(lambda key, _item: key.campaign == name))

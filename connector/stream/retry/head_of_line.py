@@ -56,7 +56,7 @@ class HeadOfLine:
             nonlocal ahead
             if item.origin is not partition or item.offset >= until:
                 return False
-            if key[1] in held:
+            if key.campaign in held:
                 waits.append(math.inf)
                 return True
             if not slow:
