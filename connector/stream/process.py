@@ -26,6 +26,7 @@ from connector.settings.model import Settings
 from connector.stream.control.reload import Definitions, Reload
 from connector.stream.epoch.closing import CLOSE_GRACE_SECONDS
 from connector.stream.faust.app import attach_agents, create_app
+from connector.stream.faust.chunk import ChunkSink, FetchedChunk
 from connector.stream.faust.group import Group
 from connector.stream.faust.quiet_worker import QuietWorker
 from connector.stream.membership.group_answers import Membership
@@ -63,7 +64,7 @@ class Attendant(Protocol):
         """End; after the worker has left."""
 
 
-class Process:
+class Process(ChunkSink):
     """Runs a worker until it is told to stop or cannot go on.
 
     Args:
@@ -115,7 +116,7 @@ class Process:
         """Run to the end; returns the exit code."""
         _calm_collector()
         app = self._app
-        attach_agents(app, self._settings.topics.source_names, self._take, self._failed)
+        attach_agents(app, self._settings.topics.source_names, self)
         app.task(on_leader=False)(self._boot)
         app.on_rebalance_complete.connect(self._opened, weak=False)
         app.on_partitions_revoked.connect(self._revoked, weak=False)
@@ -222,10 +223,12 @@ class Process:
         for attendant in self._attendants:
             await attendant.stop()
 
-    async def _take(self, message: Any) -> None:
-        await (await self._create()).take(message)
+    async def take(self, chunk: FetchedChunk) -> None:
+        """Faust's agents bring it."""
+        await (await self._create()).take(chunk)
 
-    async def _failed(self, error: BaseException) -> None:
+    async def failed(self, error: BaseException) -> None:
+        """One of them could not: the epoch is closed before Faust hears of it."""
         log.error("intake failed", exc_info=error)
         await (await self._create()).fail(error)
 

@@ -21,6 +21,7 @@ from aiokafka.errors import RequestTimedOutError
 
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem, RefusedError
+from connector.stream.faust.chunk import FetchedChunk
 from connector.stream.lanes import at_once, reports
 from connector.stream.partitions.copartitions import retry_partitions
 from connector.stream.partitions.open_transactions import OpenTransactions
@@ -60,7 +61,6 @@ class Worker:
         self._crash = crash
         self._parts = Parts(deps, failed=self._fail)
         self._progress = WorkerProgress(settled=lambda: self._parts.settled, read_back=lambda: self._parts.read_back)
-        self.take = self._parts.admission.take
         self._fraction = 0.0
         self._lifecycle = asyncio.Lock()
         self._starting = asyncio.Lock()
@@ -113,6 +113,10 @@ class Worker:
     def note_unused(self, places: Sequence[str]) -> None:
         """Definitions on disk are not the ones in use, because of problems at these places; none: they are."""
         self._unused = tuple(places)
+
+    async def take(self, chunk: FetchedChunk) -> None:
+        """Admit what was fetched of a source partition; waits while there is no room."""
+        await self._parts.admission.take(chunk)
 
     # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import faust
@@ -94,7 +95,7 @@ async def running(
     async def on_revoke(*_: Any, **__: Any) -> None:
         run.seen.append(("revoked", run.group.generation))
 
-    attach_agents(app, [unique], take, failed)
+    attach_agents(app, [unique], SimpleNamespace(take=take, failed=failed))
     app.on_rebalance_complete.connect(on_open, weak=False)
     app.on_partitions_revoked.connect(on_revoke, weak=False)
     await app.start()
@@ -217,7 +218,7 @@ async def test_a_topic_that_waits_holds_up_no_other(kafka: Kafka, unique: str) -
         group = Group(app)
         await group.seek(dict.fromkeys(group.assignment(), 0))
 
-    attach_agents(app, [bulk, urgent], take, failed)
+    attach_agents(app, [bulk, urgent], SimpleNamespace(take=take, failed=failed))
     app.on_rebalance_complete.connect(on_open, weak=False)
     await app.start()
     try:

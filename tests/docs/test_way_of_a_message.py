@@ -2,6 +2,7 @@
 
 Read from the source alone, nothing is imported. `A → B` holds where A names B and its file knows B's class.
 `A → name → B, bound in C` holds where A names `name`, and C names both `name` and B, or B's class.
+`A → P.name → B` holds where A names `name` and its file knows P, a protocol, which B's class names as its base.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ QUESTIONS = 20
 
 ANY_LINK = re.compile(r"\]\(\.\./connector/")
 LINK = r"\[`(connector/[^`]+)` `([^`]+)`\]\(\.\./(connector/[^)]+)\)"
-ARROW = re.compile(rf"^- {LINK} → (?:`(\w+)` → )?{LINK}(?:, bound in {LINK})?", re.MULTILINE)
+ARROW = re.compile(rf"^- {LINK} → (?:`(\w+)` → )?(?:{LINK} → )?{LINK}(?:, bound in {LINK})?", re.MULTILINE)
 
 
 class Symbol(NamedTuple):
@@ -47,12 +48,15 @@ class Symbol(NamedTuple):
 
 
 class Arrow(NamedTuple):
-    """One line of the page; `attribute` and `binder` where the caller does not know whom it calls."""
+    """One line of the page. Where the caller does not know whom it calls: a protocol's method, or `attribute` and
+    `binder`.
+    """
 
     caller: Symbol
     attribute: str
     called: Symbol
     binder: Symbol | None
+    protocol: Symbol | None = None
 
 
 def symbols(text: str) -> list[Symbol]:
@@ -61,9 +65,10 @@ def symbols(text: str) -> list[Symbol]:
 
 def arrows(text: str) -> list[Arrow]:
     found = []
-    for file, name, _, attribute, to_file, to_name, _, by_file, by_name, _ in ARROW.findall(text):
+    for file, name, _, attribute, as_file, as_name, _, to_file, to_name, _, by_file, by_name, _ in ARROW.findall(text):
         binder = Symbol(by_file, by_name) if by_file else None
-        found.append(Arrow(Symbol(file, name), attribute, Symbol(to_file, to_name), binder))
+        protocol = Symbol(as_file, as_name) if as_file else None
+        found.append(Arrow(Symbol(file, name), attribute, Symbol(to_file, to_name), binder, protocol))
     return found
 
 
@@ -134,7 +139,9 @@ def node_of(symbol: Symbol) -> ast.AST:
 
 def wrong(arrow: Arrow) -> str | None:
     """What of an arrow the code does not say; None where it holds."""
-    caller, attribute, called, binder = arrow
+    caller, attribute, called, binder, protocol = arrow
+    if protocol is not None:
+        return wrong_protocol(caller, protocol, called)
     if (attribute or called.last) not in names(node_of(caller)):
         return f"{caller} does not mention {attribute or called.last}"
     if binder is None:
@@ -147,6 +154,25 @@ def wrong(arrow: Arrow) -> str | None:
     if binder.file == called.file or knows(binder.file, called):
         return None
     return f"{binder.file} does not know {called}"
+
+
+def bases(symbol: Symbol) -> set[str]:
+    """What the symbol's class names as its bases."""
+    found = find(Symbol(symbol.file, symbol.holder))
+    return {name for base in found.bases for name in names(base)} if isinstance(found, ast.ClassDef) else set()
+
+
+def wrong_protocol(caller: Symbol, protocol: Symbol, called: Symbol) -> str | None:
+    """The same where the caller knows what it calls by a protocol."""
+    if protocol.last not in names(node_of(caller)):
+        return f"{caller} does not mention {protocol.last}"
+    if not knows(caller.file, protocol):
+        return f"{caller.file} does not know {protocol}"
+    if "Protocol" not in bases(protocol):
+        return f"{protocol.holder} is no protocol"
+    if protocol.holder not in bases(called) or protocol.last != called.last:
+        return f"{called} is not what {protocol} is"
+    return None
 
 
 def test_every_link_into_the_code_names_a_file_and_a_symbol_that_exist() -> None:
@@ -201,3 +227,13 @@ def test_a_call_that_is_not_made_is_noticed(line: str, why: str) -> None:
     to = "connector/stream/intake/admission.py"
     (arrow,) = arrows(f"- {link} → [`{to}` `Admission._admit`](../{to})")
     assert (wrong(arrow) or "").endswith(why)
+
+
+def test_what_does_not_implement_a_protocol_is_noticed() -> None:
+    caller, protocol = "connector/stream/faust/app.py", "connector/stream/faust/chunk.py"
+    called = "connector/stream/worker.py"
+    (arrow,) = arrows(
+        f"- [`{caller}` `attach_agents`](../{caller}) → [`{protocol}` `ChunkSink.take`](../{protocol})"
+        f" → [`{called}` `Worker.take`](../{called})"
+    )
+    assert wrong(arrow) == f"{called} Worker.take is not what {protocol} ChunkSink.take is"

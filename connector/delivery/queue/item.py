@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from datetime import datetime
 from math import inf
-from typing import Any
+from typing import Protocol
 
 import msgspec
 
 from connector.model import Source
+
+
+class Origin(Protocol):
+    """The partition that a message was read from, as far as somebody knows it who has only the message.
+
+    Attributes:
+        topic, partition: its place in Kafka.
+        live: False once it is given back: what becomes of its messages is no longer this worker's to say.
+    """
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def live(self) -> bool: ...
 
 
 class Item(msgspec.Struct, gc=False, eq=False):
@@ -17,7 +33,7 @@ class Item(msgspec.Struct, gc=False, eq=False):
     Attributes:
         raw: the event as it stands in Kafka; decoded again when its request is built. Keeping what was decoded
             costs more: it is five times as large, and has left the cache by then.
-        origin: opaque to the lane but for `.topic` and `.partition`.
+        origin: whose it is; a `Partition` of the stream, of which a lane needs the place.
         offset: its offset there.
         key: the event's key.
         received_at: when the connector read it, UTC.
@@ -32,7 +48,7 @@ class Item(msgspec.Struct, gc=False, eq=False):
     """
 
     raw: bytes
-    origin: Any
+    origin: Origin
     offset: int
     key: bytes | None
     received_at: datetime

@@ -8,7 +8,7 @@ ledger decides what is committed. Each private name this relies on has a test in
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import faust
@@ -20,6 +20,7 @@ from connector.kafka.clients import Connection
 from connector.kafka.fetched import Fetched, ReadOptions
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
+from connector.stream.faust.chunk import ChunkSink
 from connector.stream.faust.consumer import ChunkTransport
 from connector.stream.membership.group_answers import Membership
 
@@ -156,22 +157,17 @@ def _credentials(connection: Connection) -> Any:
     return None
 
 
-def attach_agents(
-    app: faust.App,
-    topics: Sequence[str],
-    take: Callable[[Any], Awaitable[None]],
-    failed: Callable[[BaseException], Awaitable[None]],
-) -> None:
-    """An agent per topic hands each chunk's message to `take`, so that a topic that waits for room holds up no other:
-    Faust's fetcher passes over partitions whose buffer fills. An exception closes the epoch before Faust hears of it.
+def attach_agents(app: faust.App, topics: Sequence[str], sink: ChunkSink) -> None:
+    """An agent per topic hands each chunk to `sink`, so that a topic that waits for room holds up no other: Faust's
+    fetcher passes over partitions whose buffer fills. An exception closes the epoch before Faust hears of it.
     """
 
     async def intake(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
-                await take(event.message)
+                await sink.take(event.message)
             except Exception as error:
-                await failed(error)
+                await sink.failed(error)
                 raise
 
     for number, topic in enumerate(topics):

@@ -9,7 +9,6 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -19,6 +18,7 @@ from connector.errors import Problem, TopicError
 from connector.kafka.fetched import Fetched
 from connector.kafka.outage import Outlast
 from connector.kafka.record_batch import Unreadable
+from connector.stream.faust.chunk import FetchedChunk
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.partitions.assignment import Assignment
@@ -79,12 +79,12 @@ class Admission:
         """True while some records cannot be admitted until something leaves."""
         return self._waiting > 0
 
-    async def take(self, message: Any) -> None:
+    async def take(self, chunk: FetchedChunk) -> None:
         """Take one chunk from the agent."""
-        partition = self._owned.find(message.topic, message.partition)
-        if not self._owned.live or partition is None or message.generation_id != self._owned.generation:
+        partition = self._owned.find(chunk.topic, chunk.partition)
+        if not self._owned.live or partition is None or chunk.generation_id != self._owned.generation:
             return  # of an earlier generation, or a partition without its twins
-        await self._admit(partition, message.value)
+        await self._admit(partition, chunk.value)
 
     async def take_due(self, partition: Partition, records: Fetched) -> None:
         """Take due records of a retry topic."""

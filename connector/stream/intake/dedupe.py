@@ -18,10 +18,9 @@ from itertools import islice
 from aiokafka import ConsumerRecord
 
 from connector.clock import Clock
-from connector.delivery.queue.item import Item
+from connector.delivery.queue.item import Item, Origin
 from connector.delivery.uniform_results import UniformResults
 from connector.model import Message, Result, Source, Status
-from connector.stream.partitions.partition import Partition
 
 REPLAY_OF = "replay_of"
 """Header of an event that is sent again on purpose (`sms-connector replay`): the record it was made from. It is never a
@@ -213,7 +212,7 @@ class DedupeIndex:
                 source, sent = result.source, result.status in SENT
                 self._settle(item.origin, source.topic, source.offset, result.message_id, sent=sent)
 
-    def _settle(self, origin: Partition, topic: str, offset: int, message_id: str, *, sent: bool) -> None:
+    def _settle(self, origin: Origin, topic: str, offset: int, message_id: str, *, sent: bool) -> None:
         """Of a closed epoch nothing is written: whoever owns the partition now admits the event again."""
         recent = self._recent.get((topic, origin.partition))
         if recent is not None and origin.live:

@@ -147,7 +147,7 @@ class Intake:
                     end = self._end(item, now, record, item.offset in journalled)
                 except VersionError as error:  # open in the ledger for as long as we own it, and nowhere else
                     held.add(item.offset)
-                    self._hold(item, error)
+                    self._hold(partition, item, error)
                     continue
                 if end is not None:
                     ended.append((item, end))
@@ -158,11 +158,10 @@ class Intake:
         self.counts.events[partition.topic] += len(records)
         self._pass_on(ended)
 
-    def _hold(self, item: Item, error: VersionError) -> None:
+    def _hold(self, partition: Partition, item: Item, error: VersionError) -> None:
         """Keep an event as it is: neither sent nor settled, so that nothing is committed past it."""
-        origin = item.origin
-        origin.hold(error.needed)
-        self._skipped.note(origin.topic, origin.partition, item.offset, Reason.VERSION, what=str(error))
+        partition.hold(error.needed)
+        self._skipped.note(partition.topic, partition.partition, item.offset, Reason.VERSION, what=str(error))
 
     def refile(self, items: Sequence[Item]) -> None:
         """File items anew that were admitted before: their campaign, or their provider's definition, has changed."""

@@ -18,7 +18,7 @@ from connector.delivery.queue.item import Item
 from connector.stream.partitions import formats
 from connector.stream.partitions.formats import JOURNAL_OFFSETS, VERSION, JournalRecord
 from connector.stream.partitions.offset_set import OffsetSet
-from connector.stream.partitions.partition import Partition
+from connector.stream.partitions.partition import Partition, partition_of
 from connector.untrusted import UnreadableError
 
 Word = Literal["sent", "released"]
@@ -115,5 +115,5 @@ class Journal:
 def _by_origin(items: Sequence[Item]) -> Iterable[tuple[Partition, list[int]]]:
     offsets: dict[Partition, list[int]] = {}
     for item in items:
-        offsets.setdefault(item.origin, []).append(item.offset)
+        offsets.setdefault(partition_of(item), []).append(item.offset)
     return offsets.items()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from connector.delivery.queue.item import Item
 from connector.model import Result
+from connector.stream.partitions.partition import Partition
 from connector.stream.retry.retry_records import RetryRecord
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ class PartitionBuffer:
     """What waits to be written for one source partition.
 
     Attributes:
+        origin: that partition.
         results: encoded, as record batches; all but the last are full.
         noted: so many of them are written down as owed.
         offsets, bytes: of the events they finish. Not the events: whatever is let go while it is in the cache is let
@@ -28,9 +30,21 @@ class PartitionBuffer:
         written_at: when it last began to, by the event loop's time.
     """
 
-    __slots__ = ("bytes", "dead", "moved", "noted", "offsets", "results", "task", "unacknowledged", "written_at")
+    __slots__ = (
+        "bytes",
+        "dead",
+        "moved",
+        "noted",
+        "offsets",
+        "origin",
+        "results",
+        "task",
+        "unacknowledged",
+        "written_at",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, origin: Partition) -> None:
+        self.origin = origin
         self.task: asyncio.Task[None] | None = None
         self.unacknowledged = 0
         self.written_at = float("-inf")

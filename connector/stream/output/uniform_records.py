@@ -13,12 +13,12 @@ from functools import lru_cache
 
 import msgspec
 
-from connector.delivery.queue.item import Item
+from connector.delivery.queue.item import Item, Origin
 from connector.delivery.uniform_results import UniformResults
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source
 from connector.stream.partitions.formats import SETTLES
-from connector.stream.partitions.partition import Partition
+from connector.stream.partitions.partition import Partition, partition_of
 
 KEY_BYTES = 4096
 """With a longer key a record may not fit its topic. All else in a result is bounded, far below what topics take."""
@@ -65,10 +65,10 @@ def _kinds(own: list[Own], segments: Sequence[int | None]) -> Iterator[tuple[int
 
 
 def _by_origin(own: list[Own]) -> Mapping[Partition, list[Own]]:
-    groups: defaultdict[Partition, list[Own]] = defaultdict(list)
+    groups: defaultdict[Origin, list[Own]] = defaultdict(list)
     for each in own:
         groups[each[0].origin].append(each)
-    return groups
+    return {partition_of(group[0][0]): group for group in groups.values()}
 
 
 def _plain(texts: Sequence[str]) -> bool:
@@ -104,7 +104,7 @@ def _pieces(
 
 def _filled(pieces: Sequence[str], group: Sequence[Own]) -> list[RecordFields]:
     before, a, b, c, d, after = pieces
-    settles = group[0][0].origin.settles
+    settles = partition_of(group[0][0]).settles
     return [
         (
             message_id.encode() if item.key is None else item.key,

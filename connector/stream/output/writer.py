@@ -18,7 +18,7 @@ from aiokafka.errors import ProducerClosed
 from connector.clock import Clock
 from connector.delivery.counts import Histogram
 from connector.delivery.http.tracing import HEADER
-from connector.delivery.queue.item import Item, TracedItem
+from connector.delivery.queue.item import Item, Origin, TracedItem
 from connector.delivery.uniform_results import UniformResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
@@ -29,7 +29,7 @@ from connector.stream.output.shrinking import fit, forms
 from connector.stream.output.uniform_records import records
 from connector.stream.output.writability import ACCESS
 from connector.stream.partitions.formats import SETTLES
-from connector.stream.partitions.partition import Partition
+from connector.stream.partitions.partition import Partition, partition_of
 from connector.stream.retry.retry_records import RetryRecord
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class ResultWriter:
         self._encode = msgspec.json.Encoder().encode
         self._record = self._traced_record if traced else self._result_record
         self._each_by_itself = traced or present is not None
-        self._buffers: dict[Partition, PartitionBuffer] = {}
+        self._buffers: dict[Origin, PartitionBuffer] = {}  # of Partitions: see `partition_of`
         self.most = most
         self._room = asyncio.Event()
         self._room.set()
@@ -112,7 +112,7 @@ class ResultWriter:
         for item, result in zip(items, results, strict=True):
             buffer = buffers.get(item.origin)
             if buffer is None or buffer.task is None:
-                buffer = self._buffer(item.origin)
+                buffer = self._buffer(partition_of(item))
                 if buffer is None:
                     continue
             buffer.unacknowledged += 1
@@ -145,7 +145,7 @@ class ResultWriter:
     def move(self, items: Sequence[Item], moved: Sequence[RetryRecord]) -> None:
         """Take items that go on in a retry topic. They are settled when the record there is acknowledged."""
         for pair in zip(items, moved, strict=True):
-            buffer = self._buffer(pair[0].origin)
+            buffer = self._buffer(partition_of(pair[0]))
             if buffer is not None:
                 buffer.moved.append(pair)  # it was not sent, and may be as often as it likes
 
@@ -155,7 +155,7 @@ class ResultWriter:
         if buffer is None:
             if not origin.live:  # a late completion of a closed epoch: its new owner sends the result
                 return None
-            buffer = self._buffers[origin] = PartitionBuffer()
+            buffer = self._buffers[origin] = PartitionBuffer(origin)
         if buffer.task is None:
             buffer.task = asyncio.create_task(self._run(origin, buffer))
         return buffer
@@ -229,14 +229,14 @@ class ResultWriter:
         Args:
             origins: of these partitions alone.
         """
-        for origin, buffer in list(self._buffers.items()):
-            if origins is not None and origin not in origins:
+        for buffer in list(self._buffers.values()):
+            if origins is not None and buffer.origin not in origins:
                 continue
             records = [record for batch in buffer.results for record in unpack(batch)]
             buffer.results = self._dispatch.pack(records)  # what was unpacked cannot be sent any more
             new, buffer.noted = records[buffer.noted :], len(records)
             if new:
-                await self._owe(origin, new)
+                await self._owe(buffer.origin, new)
 
     async def _run(self, origin: Partition, buffer: PartitionBuffer) -> None:
         loop, refused = asyncio.get_running_loop(), False
@@ -387,7 +387,7 @@ class ResultWriter:
 
 
 def _settles(item: Item) -> bytes:
-    return f"{item.origin.settles}{item.offset}".encode()
+    return f"{partition_of(item).settles}{item.offset}".encode()
 
 
 def _trace(item: Item) -> Headers:

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from connector.delivery.queue.item import Item
 from connector.model import Result
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
+
+
+def partition_of(item: Item) -> Partition:
+    """The partition that an item came from. Intake alone makes items, and gives each its Partition."""
+    return item.origin  # type: ignore[return-value]
 
 
 @dataclass(slots=True, eq=False)

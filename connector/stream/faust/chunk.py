@@ -1,0 +1,36 @@
+"""What Faust's agents hand on: all records that one fetch brought of a partition, and who takes them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from connector.kafka.fetched import Fetched
+
+
+class FetchedChunk(Protocol):
+    """A `Chunk` as Faust hands it to an agent: its message around what the scheduler made.
+
+    Attributes:
+        topic, partition: whose records they are.
+        generation_id: of the group, when they were fetched.
+        value: the records.
+    """
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def generation_id(self) -> int: ...
+    @property
+    def value(self) -> Fetched: ...
+
+
+class ChunkSink(Protocol):
+    """Takes what the agents hand on."""
+
+    async def take(self, chunk: FetchedChunk) -> None:
+        """Take the next chunk of a topic. Its agent waits as long as this does."""
+
+    async def failed(self, error: BaseException) -> None:
+        """A chunk was not taken. Awaited before Faust hears of it."""
