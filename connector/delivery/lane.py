@@ -2,12 +2,12 @@
 
 The way of a message: `offer` files it → a free slot takes its window (`Departures`) → it is decoded and rendered with
 the others (`RequestBuilder`) → the request is under way (`InFlight`) → its outcomes are settled (`OpenMessages`): final
-results go out at once, the rest goes back to the windows, waits for its time, or is handed to `park` when that is long.
+results go out at once, the rest goes back to the windows, waits for its time, or is parked when that is long. What the
+lane is given and gives away goes through its `LaneHost`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ from connector.definition.tree import Definition
 from connector.delivery.counts import LaneCounts
 from connector.delivery.http.tracing import RequestTracing
 from connector.delivery.http.transport import Transport
+from connector.delivery.lane_host import LaneHost
 from connector.delivery.limits.account import Account
 from connector.delivery.limits.backoff import Backoff
 from connector.delivery.limits.flow_control import FlowControl
@@ -25,7 +26,7 @@ from connector.delivery.limits.lane_settings import LaneSettings
 from connector.delivery.limits.lane_status import LaneStatus
 from connector.delivery.limits.passage import Open, Passage
 from connector.delivery.outcomes.internal_faults import InternalFaults
-from connector.delivery.outcomes.open_messages import OpenMessages, Park, Settle
+from connector.delivery.outcomes.open_messages import OpenMessages
 from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.expiry import Expiry
@@ -34,7 +35,8 @@ from connector.delivery.queue.item import Item
 from connector.delivery.queue.windows import WindowKey
 from connector.delivery.route import Route, compile_routes
 from connector.delivery.sending.departures import NAP_SECONDS, Departures
-from connector.delivery.sending.in_flight import BeforeSend, InFlight
+from connector.delivery.sending.in_flight import InFlight
+from connector.delivery.sending.lane_state import LaneState
 from connector.delivery.sending.reading_turns import SlowReadings
 from connector.delivery.sending.request_builder import RequestBuilder, Router
 from connector.errors import MessageError, StreamError
@@ -46,16 +48,10 @@ class Lane:
 
     Args:
         definition: the provider.
-        decode: the messages of items; raises MessageError when one of them has none any more.
-        settle: takes final results, at most one per item, one call per reply; must not wait.
+        host: decodes its messages, says whether they may leave, takes over what is done.
         transport: sends requests.
         clock: time.
         settings: waits.
-        caught_up: True when no event is waiting in the partitions that feed this lane.
-        memory_full: True when no further event can be read until something leaves.
-        park: takes over messages that have to wait until a wall time beyond `park_after`; without it they wait here.
-        before_send: awaited before each request leaves, with operation, batch id and items (the journal, the check for
-            zombies). False: this worker may not send; the items wait on, and nothing is pulled until `reopen`.
         passage: while it is narrow one message leaves at a time, in all lanes together; open by default.
         account: limits and breaker shared with other lanes; its own by default.
         slow_readings: turns shared with the other lanes of the process; its own by default.
@@ -72,15 +68,10 @@ class Lane:
         self,
         definition: Definition,
         *,
-        decode: Callable[[Sequence[Item]], list[Message]],
-        settle: Settle,
+        host: LaneHost,
         transport: Transport,
         clock: Clock,
         settings: LaneSettings,
-        caught_up: Callable[[], bool],
-        memory_full: Callable[[], bool] = lambda: False,
-        park: Park | None = None,
-        before_send: BeforeSend | None = None,
         passage: Passage | None = None,
         account: Account | None = None,
         slow_readings: SlowReadings | None = None,
@@ -115,7 +106,7 @@ class Lane:
         self._request_builder = RequestBuilder(
             self._routes,
             self._router,
-            decode=decode,
+            host=host,
             outcome_handler=self._outcome_handler,
             counts=self.counts,
             clock=clock,
@@ -125,29 +116,27 @@ class Lane:
         self._open_messages = OpenMessages(
             self._backlog,
             self._expiry,
-            settle=settle,
-            park=park,
+            host=host,
             park_after=settings.park_after,
             counts=self.counts,
             clock=clock,
         )
+        self._state = LaneState()
         self._in_flight = InFlight(
             self.name,
             transport,
-            before_send=before_send,
+            host=host,
+            state=self._state,
+            open_messages=self._open_messages,
             flow_control=self._flow_control,
             outcome_handler=self._outcome_handler,
             faults=self._faults,
-            settle=self._open_messages.settle,
             counts=self.counts,
             clock=clock,
             slow_readings=slow_readings,
             tracing=tracing,
             dry_run=settings.dry_run,
-            on_refused=self.rest,
-            on_finished=self.wake,
         )
-        self._awake = asyncio.Event()
         self._departures = Departures(
             self.name,
             backlog=self._backlog,
@@ -162,8 +151,8 @@ class Lane:
             clock=clock,
             smallest=sizes,
             attempts=definition.retry.attempts,
-            caught_up=caught_up,
-            memory_full=memory_full,
+            host=host,
+            state=self._state,
             passage=passage or Open(),
         )
         self._closed = False
@@ -198,7 +187,7 @@ class Lane:
 
     def wake(self) -> None:
         """Something may have changed that the lane does not see: partitions are caught up, memory is full."""
-        self._awake.set()
+        self._state.wake()
 
     @property
     def open_count(self) -> int:
@@ -228,7 +217,7 @@ class Lane:
     @property
     def refusing(self) -> bool:
         """True while nothing is sent for reasons of the provider: it is paused, or its breaker waits."""
-        return self._departures.paused or self._flow_control.account.breaker.delay(self._clock.monotonic()) > 0
+        return self._state.paused or self._flow_control.account.breaker.delay(self._clock.monotonic()) > 0
 
     def takes(self, message: Message) -> bool:
         """Whether `offer` would take it."""
@@ -244,7 +233,7 @@ class Lane:
         Args:
             ahead: messages that leave before it; by default all there are.
         """
-        if self._departures.paused:
+        if self._state.paused:
             return math.inf
         now = self._clock.monotonic()
         held = self._flow_control.delay(1, now)
@@ -260,12 +249,11 @@ class Lane:
     @property
     def paused(self) -> bool:
         """An operator has stopped this provider: nothing leaves, messages wait."""
-        return self._departures.paused
+        return self._state.paused
 
     @paused.setter
     def paused(self, paused: bool) -> None:
-        self._departures.paused = paused
-        self.wake()
+        self._state.pause(paused)
 
     def probe(self) -> None:
         """An operator says that the provider works again: it is asked at once, if its breaker is open."""
@@ -323,7 +311,7 @@ class Lane:
             slots=self._flow_control.concurrency.slots,
             breaker=breaker.state,
             reason=breaker.reason,
-            paused=self._departures.paused,
+            paused=self._state.paused,
             opens_in=self._flow_control.closed(),
             held=self.counts.held_by(self._clock.monotonic()),
             token_refreshes=self._transport.token_refreshes,
@@ -337,19 +325,17 @@ class Lane:
         What goes wrong inside is this provider's outage (see `InternalFaults`), and the lane goes on.
         """
         while not self._closed:
-            self._awake.clear()
+            self._state.looking()
             try:
                 self._delay = delay = self._departures.turn()
-                if self._in_flight.error is not None:
-                    error, self._in_flight.error = self._in_flight.error, None
-                    raise error
+                self._in_flight.raise_error()
             except StreamError as error:
                 raise error.__cause__ or error from None
             except Exception as error:
                 self._faults.elsewhere(error)
                 self._delay = delay = NAP_SECONDS
-                self._awake.clear()
-            await self._sleep(delay)
+                self._state.looking()
+            await self._state.sleep(min(delay, NAP_SECONDS))
 
     def close(self) -> None:
         """Let `run` end. Requests under way go on; `drain` waits for them."""
@@ -362,25 +348,14 @@ class Lane:
         Returns every item that is not settled: never attempted ones have `attempts` 0, those whose request was given up
         at the deadline are marked `uncertain` (under `report` they are settled as `unknown` instead).
         """
-        self._departures.pulling = False
+        self._state.rest()
         await self._in_flight.land(deadline)
         return self._open_messages.clear()
 
     def rest(self) -> None:
         """Pull nothing more until `reopen`; requests under way go on."""
-        self._departures.pulling = False
+        self._state.rest()
 
     def reopen(self) -> None:
         """Pull again after `drain` or `rest`."""
-        self._departures.pulling = True
-        self.wake()
-
-    async def _sleep(self, delay: float) -> None:
-        if delay <= 0:
-            await asyncio.sleep(0)
-            return
-        timer = asyncio.get_running_loop().call_later(min(delay, NAP_SECONDS), self._awake.set)
-        try:
-            await self._awake.wait()
-        finally:
-            timer.cancel()
+        self._state.resume()

@@ -13,6 +13,7 @@ from connector.definition.tree import Definition
 from connector.delivery.counts import LaneCounts
 from connector.delivery.http.client import HttpTransport
 from connector.delivery.http.dry_run import DryRunTransport
+from connector.delivery.http.request_errors import DepartureGuard
 from connector.delivery.http.transport import Transport
 from connector.delivery.lane import Lane
 from connector.delivery.limits.account import Account
@@ -35,7 +36,7 @@ class Lanes:
         make: a lane from its parts.
         file: files items of a lane that is replaced anew.
         failed: called with the error that ended a lane.
-        may_leave: asked of each request when its connection stands.
+        guard: asked of each request when its connection stands.
 
     Attributes:
         current: by provider name; this mapping itself changes.
@@ -51,10 +52,10 @@ class Lanes:
         make: MakeLane,
         file: Callable[[Sequence[Item]], None],
         failed: Callable[[BaseException], None],
+        guard: DepartureGuard,
         clock: Clock,
-        may_leave: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._may_leave = may_leave
+        self._guard = guard
         self._dry_run = settings.delivery == "dry-run"
         self._total = settings.timeouts.http_total
         self._lane_settings = LaneSettings(wait=settings.wait, wait_max=settings.wait_max, dry_run=self._dry_run)
@@ -127,7 +128,7 @@ class Lanes:
         transport = (
             DryRunTransport()
             if self._dry_run
-            else HttpTransport(definition, clock=self._clock, total=self._total, may_leave=self._may_leave)
+            else HttpTransport(definition, clock=self._clock, total=self._total, guard=self._guard)
         )
         before = self.current.get(definition.name)
         counts = None if before is None else before.counts  # metrics go on

@@ -38,9 +38,10 @@ from connector.stream.epoch.topic_inspection import Inspection
 from connector.stream.faust.group import Group
 from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
-from connector.stream.intake.dedupe import DedupeIndex
+from connector.stream.intake.dedupe import DedupedResults, DedupeIndex
 from connector.stream.intake.dedupe_restore import DedupeRestore
 from connector.stream.intake.intake import Intake
+from connector.stream.intake.read_progress import ReadProgress
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.lanes import Lanes, reports
@@ -59,6 +60,8 @@ from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.committer import Committer
 from connector.stream.partitions.copartitions import retry_group
 from connector.stream.partitions.partition import Partition
+from connector.stream.partitions.result_sink import ResultSink
+from connector.stream.pipeline import WorkerLaneHost
 from connector.stream.retry.head_of_line import HeadOfLine
 from connector.stream.retry.retry_reader import RetryReader
 from connector.stream.retry.retry_records import Restorer
@@ -123,7 +126,6 @@ class Parts:
     ) -> None:
         settings, cluster, clock, tracing = deps.settings, deps.cluster, deps.clock, deps.tracing
         self._settings = settings
-        self._group = deps.group
         self._cluster = cluster
         self._clock = clock
         self._tracing = tracing
@@ -191,19 +193,28 @@ class Parts:
         self.debt_payment = DebtPayment(
             cluster, dispatch, results=settings.topics.results, present=deps.present, clock=clock
         )
-        self._settle = self.writer.add if duplicates is None else duplicates.before(self.writer.add)
+        results: ResultSink = self.writer if duplicates is None else DedupedResults(duplicates, self.writer)
         self._journal = self._fencing.journal = Journal(self._append_to_journal)
         tiers = Tiers(settings.topics.retry)
-        self._retry_routing = RetryRouting(tiers, move=self.writer.move, clock=clock, longest=settings.park_max)
+        self._retry_routing = RetryRouting(tiers, retries=self.writer, clock=clock, longest=settings.park_max)
         self.control = ControlTable(
             clock, most=settings.memory.control, topic=settings.topics.control, skipped=deps.skipped
+        )
+        self.progress = ReadProgress(owned, deps.group)
+        self._lane_host = WorkerLaneHost(
+            control=self.control,
+            permission=self._fencing,
+            results=results,
+            retry_routing=self._retry_routing,
+            progress=self.progress,
+            budget=self.budget,
         )
         self.lanes = Lanes(
             settings,
             make=self._make_lane,
             file=lambda items: self.control_applier.file(items),  # noqa: PLW0108  it is made later
             failed=failed,
-            may_leave=self._fencing.may_leave,
+            guard=self._fencing,
             clock=clock,
         )
         self.failover = Failover(self.lanes.current)
@@ -212,8 +223,8 @@ class Parts:
             self.lanes.current,
             control=self.control,
             failover=self.failover,
-            settle=self._settle,
-            move=self.writer.move,
+            results=results,
+            retries=self.writer,
             retry_routing=self._retry_routing,
             refusals=refusals,
             sources=settings.topics.source_names,
@@ -251,7 +262,7 @@ class Parts:
             budget=self.budget,
             head_of_line=head_of_line,
             lanes=self.lanes.current,
-            caught_up=self._caught_up,
+            progress=self.progress,
             span=settings.span,
             cluster=cluster,
             outlast=outlast,
@@ -317,15 +328,10 @@ class Parts:
     ) -> Lane:
         return Lane(
             definition,
-            decode=self.control.waiting,
-            settle=self._settle,
+            host=self._lane_host,
             transport=transport,
             clock=self._clock,
             settings=settings,
-            caught_up=self._caught_up,
-            memory_full=lambda: self.admission.blocked,
-            park=self._retry_routing.park,
-            before_send=self._fencing.may_send,
             passage=self.proof,
             account=account,
             slow_readings=self._slow_readings,
@@ -343,14 +349,6 @@ class Parts:
         """`on_uncertain: report` can be kept by the partitions that are owned: they have their twins in the journal."""
         journal = self._settings.topics.journal
         return all(journal in partition.ends for partition in self.owned.partitions)
-
-    def _caught_up(self) -> bool:
-        """True when no further messages are on their way: every log is read to its end."""
-        for partition in self.owned.sources:
-            end = self._group.stable_end(partition.topic, partition.partition)
-            if end is None or partition.ledger.high < end:
-                return False
-        return True
 
     def _durable(self, partition: Partition, offsets: Sequence[int], bytes_: int) -> None:
         """The results of these events are acknowledged."""

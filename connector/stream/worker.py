@@ -25,7 +25,6 @@ from connector.stream.faust.chunk import FetchedChunk
 from connector.stream.lanes import at_once, reports
 from connector.stream.partitions.copartitions import retry_partitions
 from connector.stream.partitions.open_transactions import OpenTransactions
-from connector.stream.partitions.partition import Partition
 from connector.stream.preflight import warn_of_narrow_span
 from connector.stream.shutdown.deadline import WorkerProgress
 from connector.stream.status import WorkerStatus, partition_status
@@ -133,11 +132,7 @@ class Worker:
         parts = self._parts
         if not parts.owned.live or parts.writer.busy or not all(lane.waiting for lane in parts.lanes.all()):
             return False
-        return parts.admission.blocked or not any(map(self._has_more, parts.owned.sources))
-
-    def _has_more(self, partition: Partition) -> bool:
-        end = self._group.stable_end(partition.topic, partition.partition)
-        return partition.ledger.high < (partition.log_end if end is None else end)  # None before the first fetch
+        return parts.budget.blocked or not parts.progress.more
 
     @property
     def status(self) -> WorkerStatus:
@@ -148,7 +143,7 @@ class Worker:
             ready=parts.owned.live and self._lease.certain and not parts.writable.holding,
             cut_off=parts.owned.live and not self._lease.certain,
             stopping=self.stopping,
-            blocked=parts.admission.blocked,
+            blocked=parts.budget.blocked,
             messages=parts.budget.messages,
             max_messages=memory.messages,
             bytes=parts.budget.bytes,

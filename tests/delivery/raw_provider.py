@@ -22,6 +22,7 @@ from connector.delivery.limits.lane_settings import LaneSettings
 from connector.delivery.queue.item import Item
 from connector.model import Message, Result
 
+from .hosts import FakeHost
 from .servers import Behaviour, Server, serving
 
 DEFINITION = """
@@ -82,18 +83,15 @@ class RawLane:
         self.results: dict[str, Result] = {}
         self._settled = asyncio.Event()
         self._offset = 0
-        decoder = msgspec.json.Decoder(Message)
         self.lane = Lane(
             self.definition,
-            decode=lambda items: [decoder.decode(item.raw) for item in items],
-            settle=self._settle,
+            host=FakeHost(self._take),
             transport=self.transport,
             clock=SystemClock(),
             settings=LaneSettings(wait=0.0, breaker=BreakerSettings(window=0.1, delay=0.01, cap=0.02)),
-            caught_up=lambda: True,
         )
 
-    def _settle(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+    def _take(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         for result in results:
             assert result.message_id is not None
             assert result.message_id not in self.results

@@ -25,6 +25,7 @@ from connector.delivery.limits.circuit_breaker import BreakerSettings
 from connector.delivery.limits.lane_settings import LaneSettings
 from connector.delivery.queue.item import Item
 from connector.model import Message, Result
+from tests.delivery.hosts import FakeHost
 
 BATCHED = """
 method: POST
@@ -109,12 +110,10 @@ async def provider(tmp_path: Path, text: str, answer: Answer) -> AsyncIterator[S
 
         lane = Lane(
             definition,
-            decode=lambda items: [decode_message(item.raw) for item in items],
-            settle=settle,
+            host=FakeHost(settle),
             transport=transport,
             clock=SystemClock(),
             settings=LaneSettings(breaker=BreakerSettings(delay=0.05, cap=0.1, row_seconds=0.0)),
-            caught_up=lambda: True,
         )
         setup = Setup(lane, requests)
         try:

@@ -34,7 +34,7 @@ def faulty(owner: Any, name: str, *, times: int | None = None) -> Undo:
 
 
 STATIONS: dict[str, Callable[[Lane], tuple[Any, str]]] = {
-    "decode": lambda lane: (lane._request_builder, "_decode"),
+    "decode": lambda lane: (lane._request_builder._host, "decode"),
     "prepare": lambda lane: (lane._request_builder, "prepare"),
     "render": lambda lane: (lane._routes[0].renderer, "render"),
     "transport": lambda lane: (lane._transport, "send"),
@@ -123,7 +123,7 @@ def test_what_fails_outside_of_the_lane_ends_it(where: str) -> None:
             **{"park": {"park": refuse}, "before_send": {"before_send": refuse_later}}.get(where, {})  # type: ignore[arg-type]
         )
         if where == "settle":
-            world.lane._open_messages._settle = refuse
+            world.host.settle = refuse
         if where == "park":
             world.provider.answer = lambda call: Outcome("defer", after=3600.0)
         world.offer("m0")

@@ -184,7 +184,7 @@ def test_an_accepted_message_is_not_sent_again_when_its_result_could_not_be_take
         def refuse(items: object, results: object) -> None:
             raise RuntimeError("the writer is broken")
 
-        world.lane._open_messages._settle = refuse
+        world.host.settle = refuse
         world.offer("m0")
         with pytest.raises(RuntimeError, match="writer is broken"):
             await world.run(5)

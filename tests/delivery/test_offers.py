@@ -36,7 +36,7 @@ def test_what_may_leave_whatever_else_comes_leaves_at_once() -> None:
         world.offer("urgent", priority=True)
         await asyncio.sleep(0.01)
         assert world.sent[1:] == [["urgent"]]
-        world.caught_up = True
+        world.host.caught_up = True
         world.lane.wake()
         await running
         assert world.sent[2:] == [names(2, "c")]

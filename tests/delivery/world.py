@@ -30,6 +30,7 @@ from connector.delivery.route import Route
 from connector.errors import MessageError, RequestError
 from connector.model import Batch, Message, Outcome, Reply, Request, Result, Status
 
+from .hosts import FakeHost, decode_message
 from .virtual import LoopClock
 
 ACCEPT = Outcome("accept", rule="fake")
@@ -39,8 +40,6 @@ Answer = Outcome | RequestError | dict[str, Outcome]
 FOUR_SLOTS = Limits(concurrency=4)
 FIVE_ATTEMPTS = Retry()
 USUAL = LaneSettings()
-
-decode_message = msgspec.json.Decoder(Message).decode
 
 
 def operation(name: str = "send", **changes: Any) -> Operation:
@@ -166,6 +165,7 @@ class World:
         settings: LaneSettings = USUAL,
         caught_up: bool = True,
         before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
+        park: Callable[[Sequence[Item], float], object] | None = None,
         hours: Hours | None = None,
         unknown_run: int | None = UNKNOWN_RUN,
         **lane: Any,
@@ -174,9 +174,8 @@ class World:
         self.provider = FakeProvider(self.clock)
         self.results: dict[str, Result] = {}
         self.settled: list[list[str]] = []
-        self.parked: list[tuple[list[Item], float]] = []
-        self.caught_up = caught_up
-        self.memory_full = False
+        self.host = FakeHost(self._settle, park=park, before_send=before_send)
+        self.host.caught_up = caught_up
         self.more_comes = False  # whoever offers wakes the lane after the last one
         operations = operations or [operation(batching=Batching((("msgs",),), 1, 10))]
         renderers = renderers or [FakeRenderer()]
@@ -186,14 +185,10 @@ class World:
         reader = FakeReader()
         self.lane = Lane(
             self.definition,
-            decode=lambda items: [decode_message(item.raw) for item in items],
-            settle=self._settle,
+            host=self.host,
             transport=self.provider,
             clock=self.clock,
             settings=settings,
-            caught_up=lambda: self.caught_up,
-            memory_full=lambda: self.memory_full,
-            before_send=before_send,
             routes=[Route(op, rend, reader) for op, rend in zip(operations, renderers, strict=True)],
             **{"uniform": lambda: 0.5, **lane},
         )

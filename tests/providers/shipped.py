@@ -33,6 +33,7 @@ from connector.request.renderer import compile_operation
 from connector.response.reply_reader import compile_response
 from connector.tools.simulator import Simulator
 from connector.tools.simulator.fake import Fake
+from tests.delivery.hosts import FakeHost
 
 NAMES = sorted(file.stem for file in CATALOGUE.glob("*.yaml"))
 
@@ -193,12 +194,10 @@ class Provider:
 
         lane = Lane(
             replace(self.definition, limits=Limits(), retry=Retry(attempts=4, base=0.01, cap=0.02), **changes),
-            decode=lambda items: [msgspec.json.decode(item.raw, type=Message) for item in items],
-            settle=settle,
+            host=FakeHost(settle),
             transport=self.transport,
             clock=clock,
             settings=QUICK,
-            caught_up=lambda: True,
         )
         origin = SimpleNamespace(topic="sms.messages", partition=0)
         expected = len(messages)

@@ -21,6 +21,7 @@ from connector.kafka.record_batch import Unreadable
 from connector.stream.intake.admission import SLICE_BYTES, SLICE_RECORDS, Admission, slices
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
+from connector.stream.intake.read_progress import ReadProgress
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
@@ -57,12 +58,16 @@ class Bench:
             budget=Budget(messages=10_000, bytes_=10_000_000),
             head_of_line=cast(HeadOfLine, None),
             lanes=cast(dict[str, Lane], {"busy": self.lane(1), "idle": self.lane(0)}),
-            caught_up=lambda: self.partition.ledger.high > self.log[-1],
+            progress=cast(ReadProgress, self),
             span=1000,
             cluster=cast(Cluster, self),
             outlast=Outlast(ManualClock(), patience=0),
             stops=stops,
         )
+
+    @property
+    def caught_up(self) -> bool:
+        return self.partition.ledger.high > self.log[-1]
 
     def lane(self, messages: int) -> SimpleNamespace:
         return SimpleNamespace(open_count=messages, wake=lambda: self.woken.append((messages, len(self.admitted))))

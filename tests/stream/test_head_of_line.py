@@ -50,7 +50,7 @@ class Bench:
         self.lane = FakeLane(rate)
         self.moved: list[tuple[int, str]] = []
         tiers = Tiers({5.0: "r.5s", 30.0: "r.30s", 300.0: "r.5m"})
-        retry_routing = RetryRouting(tiers, move=self._move, clock=self.clock, longest=300)
+        retry_routing = RetryRouting(tiers, retries=SimpleNamespace(move=self._move), clock=self.clock, longest=300)
         self.head_of_line = HeadOfLine({"p": self.lane}, retry_routing=retry_routing, span=SPAN, clock=self.clock)
         self.partition = self._partition()
         self.lane.windows = [("c", self._item(self.partition, offset)) for offset in range(messages)]

@@ -13,7 +13,7 @@ from connector.model import Result, Source
 from connector.stream.control.failover import Failover
 from connector.stream.control.table import ControlTable
 from connector.stream.intake.budget import Budget
-from connector.stream.intake.dedupe import REPLAY_OF, DedupeIndex
+from connector.stream.intake.dedupe import REPLAY_OF, DedupedResults, DedupeIndex
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.unknown_names import UnknownNames
@@ -37,14 +37,14 @@ class Bench:
         self.results: dict[int, Result] = {}
         self.duplicates = DedupeIndex(messages=1000, horizon=600, clock=self.clock)
         self.duplicates.own({("m", 0)})
-        tiers = Tiers({5.0: "r.5s"})
+        tiers, retries = Tiers({5.0: "r.5s"}), SimpleNamespace(move=lambda _items, _records: None)
         self.intake = Intake(
             self.lanes,
             control=ControlTable(self.clock, most=1 << 20, topic="sms.control"),
             failover=Failover(self.lanes),
-            settle=self.duplicates.before(self._settle),
-            move=lambda _items, _moved: None,
-            retry_routing=RetryRouting(tiers, move=lambda _items, _moved: None, clock=self.clock, longest=300),
+            results=DedupedResults(self.duplicates, SimpleNamespace(add=self._settle)),
+            retries=retries,
+            retry_routing=RetryRouting(tiers, retries=retries, clock=self.clock, longest=300),
             sources=["m"],
             refusals=Refusals(dry_run=False),
             restorer=restorer(tiers),

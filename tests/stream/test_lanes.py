@@ -64,6 +64,7 @@ class Bench:
             make=self._make,
             file=self.filed.extend,
             failed=self.errors.append,
+            guard=None,
             clock=SystemClock(),
         )
 

@@ -111,7 +111,7 @@ async def passed_over(fail: Fail) -> None:
         budget=Budget(messages=1000, bytes_=1 << 20),
         head_of_line=cast(Any, None),
         lanes={},
-        caught_up=lambda: False,
+        progress=SimpleNamespace(caught_up=False),
         span=1000,
         cluster=cast(Any, SimpleNamespace(read_between=read_between)),
         outlast=outlast(),

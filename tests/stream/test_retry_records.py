@@ -97,7 +97,7 @@ def test_a_record_that_is_not_ours_is_told_from_one_that_is(headers):
 
 
 def retry_routing(clock: ManualClock) -> RetryRouting:
-    return RetryRouting(TIERS, move=lambda items, moved: None, clock=clock, longest=300)
+    return RetryRouting(TIERS, retries=SimpleNamespace(move=lambda items, records: None), clock=clock, longest=300)
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,9 @@ from connector.stream.retry.retry_reader import RetryReader
 from connector.stream.retry.retry_records import RetryRecord
 from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
+from tests.delivery.hosts import FakeHost
 from tests.delivery.virtual import LoopClock, simulate
-from tests.delivery.world import ACCEPT, Call, FakeProvider, FakeReader, FakeRenderer, decode_message, operation
+from tests.delivery.world import ACCEPT, Call, FakeProvider, FakeReader, FakeRenderer, operation
 from tests.stream.restoring import restorer
 
 DELAYS = {1.0: "r.1s", 4.0: "r.4s", 15.0: "r.15s", 60.0: "r.60s"}
@@ -115,6 +116,22 @@ class FakeConsumer:
         return found
 
 
+class Host(FakeHost):
+    """What the lanes live in."""
+
+    def __init__(self, stream: Stream) -> None:
+        super().__init__(stream._settle, park=stream.retry_routing.park)
+        self._stream = stream
+
+    @property
+    def caught_up(self) -> bool:  # type: ignore[override]
+        return all(it.ledger.high == len(self._stream._log(it)) for it in self._stream.owned.sources)
+
+    @property
+    def memory_full(self) -> bool:  # type: ignore[override]
+        return self._stream.budget.blocked
+
+
 class Stream:
     """One worker's stream, with providers that behave as they are told.
 
@@ -141,15 +158,18 @@ class Stream:
         tiers = Tiers(DELAYS)
         self.owned = owned = Assignment()
         self.budget = Budget(messages=MEMORY, bytes_=1 << 30)
-        self.retry_routing = RetryRouting(tiers, move=self._move, clock=clock, longest=PARK_MAX)
+        self.retry_routing = RetryRouting(
+            tiers, retries=SimpleNamespace(move=self._move), clock=clock, longest=PARK_MAX
+        )
+        self.host = Host(self)
         self.lanes = {name: self._lane(name, it) for name, it in limits.items()}
         failover, control = Failover(self.lanes), ControlTable(clock, most=1 << 20, topic="c")
         self.intake = Intake(
             self.lanes,
             control=control,
             failover=failover,
-            settle=self._settle,
-            move=self._move,
+            results=SimpleNamespace(add=self._settle),
+            retries=SimpleNamespace(move=self._move),
             retry_routing=self.retry_routing,
             sources=["m"],
             refusals=Refusals(dry_run=False),
@@ -166,7 +186,7 @@ class Stream:
             budget=self.budget,
             head_of_line=HeadOfLine(self.lanes, retry_routing=self.retry_routing, span=SPAN, clock=clock),
             lanes=self.lanes,
-            caught_up=lambda: False,
+            progress=SimpleNamespace(caught_up=False),  # type: ignore[arg-type]
             span=SPAN,
             cluster=SimpleNamespace(),  # type: ignore[arg-type]  only asked for gaps
             outlast=Outlast(clock, patience=0),
@@ -195,14 +215,10 @@ class Stream:
         single = operation(batching=Batching((("m",),), 1, RECORDS))
         return Lane(
             Definition(name, f"{name}.yaml", (single,), limits=limits, retry=Retry(attempts=6, base=1.0, cap=90.0)),
-            decode=lambda items: [decode_message(item.raw) for item in items],
-            settle=self._settle,
+            host=self.host,
             transport=provider,
             clock=self.clock,
             settings=LaneSettings(park_after=SHORTEST * 5, breaker=BreakerSettings(cap=PROBE_CAP)),
-            caught_up=lambda: all(it.ledger.high == len(self._log(it)) for it in self.owned.sources),
-            memory_full=lambda: self.admission.blocked,
-            park=self.retry_routing.park,
             routes=[Route(single, FakeRenderer(RECORDS), FakeReader())],  # type: ignore[arg-type]
             uniform=self.random.random,
         )

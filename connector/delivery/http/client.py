@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 import aiohttp
@@ -29,6 +29,7 @@ from connector.delivery.http.private_networks import PublicResolver, public_sock
 from connector.delivery.http.reply_parser import ReplyParser
 from connector.delivery.http.request_errors import (
     PROGRESS,
+    DepartureGuard,
     FollowedRequest,
     FollowedResolver,
     RequestProgress,
@@ -91,7 +92,7 @@ class HttpTransport:
         definition: whose `http` options apply.
         clock: token ages and signatures.
         total: seconds for a request whose definition does not say.
-        may_leave: asked when a connection stands, right before a request is written.
+        guard: asked when a connection stands, right before a request is written; without one they always may be.
 
     Raises:
         DefinitionError: a certificate or key file cannot be used, or the extra for AWS signatures is missing.
@@ -103,9 +104,9 @@ class HttpTransport:
         *,
         clock: Clock | None = None,
         total: float = TOTAL_SECONDS,
-        may_leave: Callable[[], bool] = lambda: True,
+        guard: DepartureGuard | None = None,
     ) -> None:
-        self._may_leave = may_leave
+        self._guard = guard
         self._name = definition.name
         self._http = definition.http
         self._total = definition.http.total or total
@@ -177,7 +178,7 @@ class HttpTransport:
         seconds: float,
     ) -> ReplyParser:
         """What came as a reply. Raises StrayBytesError where another connection is to be taken: nothing was sent."""
-        progress = RequestProgress(limit, bare=not request.body, may_leave=self._may_leave)
+        progress = RequestProgress(limit, bare=not request.body, guard=self._guard)
         following = PROGRESS.set(progress)
         try:
             if not self._http.private_hosts:

@@ -6,9 +6,9 @@ Texts are our own: those of aiohttp's errors hold URLs, and URLs hold keys.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
@@ -17,6 +17,14 @@ from connector.delivery.http.connections import ReplyProtocol, StrayBytesError
 from connector.delivery.http.private_networks import PrivateAddressError
 from connector.delivery.http.reply_parser import CLOSED, NOT_HTTP, ReplyParser
 from connector.errors import Phase, RequestError, WithheldError
+
+
+class DepartureGuard(Protocol):
+    """Asked when a connection stands, right before a request is written: to connect may have taken long."""
+
+    def may_leave(self) -> bool:
+        """Whether this worker may still send."""
+        ...
 
 
 @dataclass(slots=True)
@@ -29,7 +37,7 @@ class RequestProgress:
 
     Attributes:
         connected: a connection stands, so that bytes may have left.
-        may_leave: asked when it does.
+        guard: asked when it does; without one it may always be written.
         reply: what has come of it, once a request has left.
     """
 
@@ -37,7 +45,7 @@ class RequestProgress:
     bare: bool = False
     phase: Phase = Phase.CONNECT
     connected: bool = False
-    may_leave: Callable[[], bool] = lambda: True
+    guard: DepartureGuard | None = None
     reply: ReplyParser | None = None
 
     def anew(self) -> None:
@@ -59,7 +67,7 @@ class FollowedRequest(aiohttp.ClientRequest):
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request; its body may go on being written."""
         progress, protocol = PROGRESS.get(), _protocol_of(conn)
-        if not progress.may_leave():
+        if progress.guard is not None and not progress.guard.may_leave():
             raise WithheldError
         protocol.arm(progress.limit)
         if progress.bare:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from connector.clock import Clock
 from connector.delivery.counts import LaneCounts
+from connector.delivery.lane_host import LaneHost
 from connector.delivery.limits.throughput import Throughput
 from connector.delivery.outcomes.settlement import Settlement
 from connector.delivery.queue.backlog import Backlog
@@ -15,9 +16,6 @@ from connector.delivery.queue.windows import WindowKey
 from connector.errors import StreamError
 from connector.model import Result
 
-Settle = Callable[[Sequence[Item], Sequence[Result]], None]
-Park = Callable[[Sequence[Item], float], None]
-
 
 class OpenMessages:
     """Counts them, and carries out what becomes of them.
@@ -25,8 +23,7 @@ class OpenMessages:
     Args:
         backlog: where they wait.
         expiry: is told of their deadlines.
-        settle: takes final results.
-        park: takes over messages that have to wait for more than `park_after` seconds, until a wall time.
+        host: takes final results, and messages that have to wait for more than `park_after` seconds.
         counts: are kept.
 
     Attributes:
@@ -39,8 +36,7 @@ class OpenMessages:
         backlog: Backlog,
         expiry: Expiry,
         *,
-        settle: Settle,
-        park: Park | None,
+        host: LaneHost,
         park_after: float,
         counts: LaneCounts,
         clock: Clock,
@@ -50,8 +46,7 @@ class OpenMessages:
         self.pace = Throughput(clock.monotonic())
         self._backlog = backlog
         self._expiry = expiry
-        self._settle = settle
-        self._park = park
+        self._host = host
         self._park_after = park_after
         self._counts = counts
         self._clock = clock
@@ -76,7 +71,7 @@ class OpenMessages:
             self.bytes += sum([len(item.raw) for item in items])
 
     def settle(self, settlement: Settlement) -> None:
-        """Final results go out at once, the rest back to where it waits, or to `park`.
+        """Final results go out at once, the rest back to where it waits, or out of the lane.
 
         Raises:
             StreamError: it could not be carried out: going on would leave messages that nobody answers for.
@@ -100,8 +95,8 @@ class OpenMessages:
             self._expiry.expect(part.items)
             # A request to be repeated as it was cannot be had from its messages: it stays while that is of use.
             sealed = part.sealed is not None and now + delay < part.sealed.until
-            if self._park is not None and delay > self._park_after and not sealed:
-                self._park(part.items, self._clock.wall() + delay)
+            long = delay > self._park_after and not sealed
+            if long and self._host.park(part.items, self._clock.wall() + delay):
                 self._counts.parked += len(part.items)
                 self.pace.note(len(part.items), now)
                 self._forget(part.items)
@@ -113,7 +108,7 @@ class OpenMessages:
             self._finish(uniform_results.items, uniform_results, now)
 
     def _finish(self, items: Sequence[Item], results: Sequence[Result], now: float) -> None:
-        self._settle(items, results)
+        self._host.settle(items, results)
         self._counts.ended(results)
         self.pace.note(len(items), now)
         self._forget(items)

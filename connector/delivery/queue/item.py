@@ -11,7 +11,7 @@ import msgspec
 from connector.model import Source
 
 
-class Origin(Protocol):
+class ItemOrigin(Protocol):
     """The partition that a message was read from, as far as somebody knows it who has only the message.
 
     Attributes:
@@ -48,7 +48,7 @@ class Item(msgspec.Struct, gc=False, eq=False):
     """
 
     raw: bytes
-    origin: Origin
+    origin: ItemOrigin
     offset: int
     key: bytes | None
     received_at: datetime

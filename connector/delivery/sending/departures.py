@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from connector.clock import Clock
 from connector.delivery.counts import LaneCounts
+from connector.delivery.lane_host import LaneHost
 from connector.delivery.limits.flow_control import FlowControl, Verdict
 from connector.delivery.limits.passage import Passage
 from connector.delivery.outcomes.internal_faults import InternalFaults
@@ -16,6 +17,7 @@ from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.expiry import Expiry
 from connector.delivery.queue.item import Item
 from connector.delivery.sending.in_flight import InFlight
+from connector.delivery.sending.lane_state import LaneState
 from connector.delivery.sending.request_builder import RequestBuilder
 from connector.model import Status
 
@@ -33,11 +35,8 @@ class Departures:
         provider: the lane's, for the names of tasks.
         smallest: per operation, messages the smallest request holds.
         attempts: requests a message may be in.
-        caught_up, memory_full, passage: see `Lane`.
-
-    Attributes:
-        pulling: False while nothing more is to leave: this worker may not send.
-        paused: by an operator.
+        host, passage: see `Lane`.
+        state: whether anything is to leave.
     """
 
     def __init__(
@@ -56,12 +55,10 @@ class Departures:
         clock: Clock,
         smallest: Sequence[int],
         attempts: int,
-        caught_up: Callable[[], bool],
-        memory_full: Callable[[], bool],
+        host: LaneHost,
+        state: LaneState,
         passage: Passage,
     ) -> None:
-        self.pulling = True
-        self.paused = False
         self._provider = provider
         self._backlog = backlog
         self._expiry = expiry
@@ -75,8 +72,8 @@ class Departures:
         self._clock = clock
         self._smallest = smallest
         self._attempts = attempts
-        self._caught_up = caught_up
-        self._memory_full = memory_full
+        self._host = host
+        self._state = state
         self._passage = passage
         self._aside: set[str | None] = set()
 
@@ -84,7 +81,7 @@ class Departures:
         """Fill free slots. Seconds until it is worth looking again though nothing wakes the lane."""
         now = self._clock.monotonic()
         self._backlog.release(now)
-        if not self.pulling:
+        if not self._state.pulling:
             return NAP_SECONDS
         if (delay := self._faults.delay(now)) > 0:
             return delay
@@ -108,7 +105,7 @@ class Departures:
 
     def _pull_one(self, now: float) -> float:
         """Start the next request; seconds to wait when there is none to start now."""
-        if self.paused or len(self._in_flight) >= self._flow_control.concurrency.slots:
+        if self._state.paused or len(self._in_flight) >= self._flow_control.concurrency.slots:
             return NAP_SECONDS
         if self._passage.narrow and not self._passage.free:
             return NAP_SECONDS
@@ -118,9 +115,9 @@ class Departures:
 
     def _next(self, now: float) -> float:
         """The next request, in the order of the windows."""
-        caught_up = not self._backlog.full and self._caught_up()  # of no interest where one is full
+        caught_up = not self._backlog.full and self._host.caught_up  # of no interest where one is full
         choice = self._backlog.choose(
-            now, idle=not self._in_flight, caught_up=caught_up, memory_full=self._memory_full()
+            now, idle=not self._in_flight, caught_up=caught_up, memory_full=self._host.memory_full
         )
         if choice is None:
             self._counts.flow(now)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from connector.clock import Clock
-from connector.definition.tree import Operation
 from connector.delivery.counts import LaneCounts
 from connector.delivery.http.tracing import RequestTracing
 from connector.delivery.http.transport import Transport
+from connector.delivery.lane_host import LaneHost
 from connector.delivery.limits.flow_control import CLEAR, FlowControl
 from connector.delivery.outcomes.internal_faults import InternalFaults
-from connector.delivery.outcomes.settlement import OutcomeHandler, Settlement
+from connector.delivery.outcomes.open_messages import OpenMessages
+from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.attempt import Attempt
-from connector.delivery.queue.item import Item
 from connector.delivery.sending import request_log
+from connector.delivery.sending.lane_state import LaneState
 from connector.delivery.sending.reading_turns import ReadingTurns, SlowReadings
 from connector.errors import RequestError, StreamError, WithheldError
 from connector.model import Outcome, Reply, UniformOutcomes
 
 CANCEL_SECONDS = 1.0
 """Given to abandoned requests to end; one that does not is left behind."""
-
-BeforeSend = Callable[[Operation, str, Sequence[Item]], Awaitable[bool]]
 
 
 class InFlight:
@@ -32,21 +31,17 @@ class InFlight:
     Args:
         provider: the lane's, for logs and traces.
         transport: sends them.
-        before_send: awaited before each leaves, with operation, batch id and items; False: it may not.
+        host: asked before each leaves.
+        state: told when a request may not leave, as no other may either, and when a slot is free again.
+        open_messages: take what becomes of their messages.
         flow_control: learns from how they end.
         outcome_handler: says what their outcomes mean.
         faults: says what becomes of their messages where something of ours goes wrong.
-        settle: takes what becomes of their messages.
         counts: are kept.
         clock: time.
         slow_readings: shared with other lanes.
         tracing: makes a span of each, where that is wanted.
         dry_run: replies are not read; every message is accepted.
-        on_refused: called when a request may not leave: no other may either.
-        on_finished: called when a slot is free again.
-
-    Attributes:
-        error: what ends the worker, until somebody takes it.
     """
 
     def __init__(
@@ -54,34 +49,32 @@ class InFlight:
         provider: str,
         transport: Transport,
         *,
-        before_send: BeforeSend | None,
+        host: LaneHost,
+        state: LaneState,
+        open_messages: OpenMessages,
         flow_control: FlowControl,
         outcome_handler: OutcomeHandler,
         faults: InternalFaults,
-        settle: Callable[[Settlement], None],
         counts: LaneCounts,
         clock: Clock,
         slow_readings: SlowReadings | None,
         tracing: RequestTracing | None,
         dry_run: bool,
-        on_refused: Callable[[], None],
-        on_finished: Callable[[], None],
     ) -> None:
-        self.error: StreamError | None = None
+        self._error: StreamError | None = None
         self._provider = provider
         self._transport = transport
-        self._before_send = before_send
+        self._host = host
+        self._state = state
+        self._open_messages = open_messages
         self._flow_control = flow_control
         self._outcome_handler = outcome_handler
         self._faults = faults
-        self._settle = settle
         self._counts = counts
         self._clock = clock
         self._turns = ReadingTurns(clock, slow_readings)
         self._tracing = tracing
         self._dry_run = dry_run
-        self._on_refused = on_refused
-        self._on_finished = on_finished
         self._attempts: dict[asyncio.Task[None], Attempt] = {}
 
     def __len__(self) -> int:
@@ -106,18 +99,28 @@ class InFlight:
             for task in [task for task in abandoned if task in self._attempts]:
                 self._ended(self._attempts.pop(task))
 
+    def raise_error(self) -> None:
+        """Raise what ends the worker, once, where there is something.
+
+        Raises:
+            StreamError: messages could not be settled, or it is not known whether they may be sent.
+        """
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
     async def _fly(self, attempt: Attempt) -> None:
         try:
             await self._send(attempt)
         except StreamError:
             raise
         except Exception as error:
-            self._settle(self._faults.sent(attempt, error))
+            self._open_messages.settle(self._faults.sent(attempt, error))
 
     async def _send(self, attempt: Attempt) -> None:
         operation = attempt.route.operation
         if not await self._may_leave(attempt):
-            self._on_refused()
+            self._state.rest()
             return  # `_finished` puts its items back
         attempt.at_transport = True
         sent = self._clock.monotonic()
@@ -138,10 +141,8 @@ class InFlight:
                 self._read(attempt, reply, seconds)
 
     async def _may_leave(self, attempt: Attempt) -> bool:
-        if self._before_send is None:
-            return True
         try:
-            return await self._before_send(attempt.route.operation, attempt.batch.id, attempt.items)
+            return await self._host.before_send(attempt.route.operation, attempt.batch.id, attempt.items)
         except Exception as error:
             raise StreamError("nothing may be sent") from error
 
@@ -152,7 +153,7 @@ class InFlight:
         request_log.failed(self._provider, attempt, seconds, error)
         settlement = self._outcome_handler.failed(attempt, error, judgement)
         attempt.done = True
-        self._settle(settlement)
+        self._open_messages.settle(settlement)
 
     def _read(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
         if self._dry_run:
@@ -177,12 +178,12 @@ class InFlight:
             fault = error
         settlement = self._outcome_handler.replied(attempt, status, outcomes, whole, judgement)
         attempt.done = True
-        self._settle(settlement)
+        self._open_messages.settle(settlement)
         if fault is not None:
-            self._settle(self._faults.sent(attempt, fault))
+            self._open_messages.settle(self._faults.sent(attempt, fault))
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        """A slot is free. Whatever its request left undone is put back, what ends the worker waits in `error`."""
+        """A slot is free. Whatever its request left undone is put back; see `raise_error` for what ends the worker."""
         attempt = self._attempts.pop(task, None)
         error = None if task.cancelled() else task.exception()
         try:
@@ -190,9 +191,9 @@ class InFlight:
                 self._ended(attempt)
         except StreamError as also:
             error = error or also
-        if isinstance(error, StreamError) and self.error is None:  # `_fly` lets no other pass
-            self.error = error
-        self._on_finished()
+        if isinstance(error, StreamError) and self._error is None:  # `_fly` lets no other pass
+            self._error = error
+        self._state.wake()
 
     def _ended(self, attempt: Attempt) -> None:
         if attempt.done:
@@ -204,4 +205,4 @@ class InFlight:
         except Exception as error:
             attempt.done = False
             settlement = self._faults.sent(attempt, error)
-        self._settle(settlement)
+        self._open_messages.settle(settlement)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 
 import structlog
 
@@ -14,6 +14,7 @@ from connector.definition.arguments import MISSING
 from connector.definition.system import MESSAGE_ID, overridden
 from connector.definition.walk import reads
 from connector.delivery.counts import LaneCounts
+from connector.delivery.lane_host import LaneHost
 from connector.delivery.outcomes.settlement import OutcomeHandler, Settlement
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.expiry import REASONS
@@ -80,7 +81,7 @@ class RequestBuilder:
     """Makes requests of parts.
 
     Args:
-        decode: the messages of items; raises MessageError when one of them has none any more.
+        host: decodes the messages.
         counts: are kept.
     """
 
@@ -89,7 +90,7 @@ class RequestBuilder:
         routes: Sequence[Route],
         router: Router,
         *,
-        decode: Callable[[Sequence[Item]], list[Message]],
+        host: LaneHost,
         outcome_handler: OutcomeHandler,
         counts: LaneCounts,
         clock: Clock,
@@ -98,7 +99,7 @@ class RequestBuilder:
         self._routes = routes
         self._reading_message_id = {index for index, route in enumerate(routes) if reads(route.operation, MESSAGE_ID)}
         self._router = router
-        self._decode = decode
+        self._host = host
         self._outcome_handler = outcome_handler
         self._clock = clock
         # Unique, not secret: asking the system each time would let other threads go first.
@@ -116,7 +117,7 @@ class RequestBuilder:
     def _message(self, item: Item, settlement: Settlement) -> Message | None:
         """Decode; None when it is no message any more, which is then settled."""
         try:
-            return self._decode([item])[0]
+            return self._host.decode([item])[0]
         except MessageError as error:
             settlement.add(item, self._outcome_handler.unsent(item, None, Status.INVALID, error.reason))
             return None
@@ -145,7 +146,7 @@ class RequestBuilder:
         wall = self._clock.wall()
         if not [1 for item in part.items if item.deadline is not None and item.deadline <= wall]:
             try:
-                return part.items, self._decode(part.items)
+                return part.items, self._host.decode(part.items)
             except MessageError:
                 pass  # one of them: which, is found out below
         items: list[Item] = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
 import structlog
@@ -21,6 +21,7 @@ from connector.kafka.record_batch import Unreadable
 from connector.stream.faust.chunk import FetchedChunk
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
+from connector.stream.intake.read_progress import ReadProgress
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.partition import Partition
@@ -41,7 +42,7 @@ class Admission:
 
     Args:
         lanes: by provider name; woken when there is nothing more to come for now.
-        caught_up: whether every log is read to its end.
+        progress: whether every log is read to its end.
         span: offsets a partition may have between its oldest open one and its newest.
         cluster: asked for what stands before a partition's first records, where they begin later than expected.
         outlast: waits for brokers that do not answer that.
@@ -56,7 +57,7 @@ class Admission:
         budget: Budget,
         head_of_line: HeadOfLine,
         lanes: Mapping[str, Lane],
-        caught_up: Callable[[], bool],
+        progress: ReadProgress,
         span: int,
         cluster: Cluster,
         outlast: Outlast,
@@ -67,17 +68,11 @@ class Admission:
         self._budget = budget
         self._head_of_line = head_of_line
         self._lanes = lanes
-        self._caught_up = caught_up
+        self._progress = progress
         self._span = span
         self._cluster = cluster
         self._outlast = outlast
         self._stops = stops
-        self._waiting = 0
-
-    @property
-    def blocked(self) -> bool:
-        """True while some records cannot be admitted until something leaves."""
-        return self._waiting > 0
 
     async def take(self, chunk: FetchedChunk) -> None:
         """Take one chunk from the agent."""
@@ -108,7 +103,7 @@ class Admission:
                     return
             partition.marks.add(records[start].offset, partition.ends)
             self._intake.take(partition, records[start:end])
-            if self._caught_up():
+            if self._progress.caught_up:
                 self._wake()
             await asyncio.sleep(0)
             if epoch != self._owned.epoch:
@@ -116,7 +111,7 @@ class Admission:
         if records.end > partition.ledger.high:  # markers of transactions, what was aborted, what was compacted
             partition.marks.add(partition.ledger.high, partition.ends)
             partition.ledger.pass_to(records.end)
-            if self._caught_up():
+            if self._progress.caught_up:
                 self._wake()
 
     async def _passed_over(self, partition: Partition, first: int) -> Fetched | None:
@@ -152,12 +147,8 @@ class Admission:
         return self._budget.full(partition.topic)
 
     async def _wait(self) -> None:
-        self._waiting += 1
-        try:
-            self._wake()
-            await self._budget.wait(LOOK_SECONDS)
-        finally:
-            self._waiting -= 1
+        self._wake()  # for what leaves when memory is full: they look once this waits
+        await self._budget.wait(LOOK_SECONDS)
 
     def _wake(self) -> None:
         """Windows that are not full may leave now. Of many lanes most hold nothing."""

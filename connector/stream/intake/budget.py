@@ -31,6 +31,7 @@ class Budget:
 
     Attributes:
         messages, bytes: open now.
+        blocked: somebody waits for room: some records cannot be admitted until something leaves.
     """
 
     def __init__(
@@ -49,6 +50,11 @@ class Budget:
         self._bytes: Counter[str] = Counter()
         self._room = asyncio.Event()
         self._room.set()
+        self._waiting = 0
+
+    @property
+    def blocked(self) -> bool:
+        return self._waiting > 0
 
     @property
     def messages(self) -> int:
@@ -112,7 +118,9 @@ class Budget:
         """Wait until something is released, at most so long; the caller looks again."""
         self._room.clear()
         timer = asyncio.get_running_loop().call_later(seconds, self._room.set)
+        self._waiting += 1
         try:
             await self._room.wait()
         finally:
+            self._waiting -= 1
             timer.cancel()

@@ -18,9 +18,10 @@ from itertools import islice
 from aiokafka import ConsumerRecord
 
 from connector.clock import Clock
-from connector.delivery.queue.item import Item, Origin
+from connector.delivery.queue.item import Item, ItemOrigin
 from connector.delivery.uniform_results import UniformResults
 from connector.model import Message, Result, Source, Status
+from connector.stream.partitions.result_sink import ResultSink
 
 REPLAY_OF = "replay_of"
 """Header of an event that is sent again on purpose (`sms-connector replay`): the record it was made from. It is never a
@@ -34,7 +35,6 @@ SENT = frozenset({Status.ACCEPTED, Status.UNKNOWN})
 PARTS = 6
 BITS = (1 << 60) - 1
 
-SettleItems = Callable[[Sequence[Item], Sequence[Result]], None]
 TooLarge = Callable[[Item, str, float], Result]
 
 
@@ -212,20 +212,11 @@ class DedupeIndex:
                 source, sent = result.source, result.status in SENT
                 self._settle(item.origin, source.topic, source.offset, result.message_id, sent=sent)
 
-    def _settle(self, origin: Origin, topic: str, offset: int, message_id: str, *, sent: bool) -> None:
+    def _settle(self, origin: ItemOrigin, topic: str, offset: int, message_id: str, *, sent: bool) -> None:
         """Of a closed epoch nothing is written: whoever owns the partition now admits the event again."""
         recent = self._recent.get((topic, origin.partition))
         if recent is not None and origin.live:
             recent.settle(message_id, offset, sent=sent)
-
-    def before(self, settle: SettleItems) -> SettleItems:
-        """`settle`, told to us first."""
-
-        def both(items: Sequence[Item], results: Sequence[Result]) -> None:
-            self.settled(items, results)
-            settle(items, results)
-
-        return both
 
     def after(self, too_large: TooLarge) -> TooLarge:
         """`too_large`, of whose results we are told."""
@@ -236,3 +227,20 @@ class DedupeIndex:
             return result
 
         return both
+
+
+class DedupedResults(ResultSink):
+    """Between those who make results and the writer: the index hears of each first.
+
+    Args:
+        index: of ids.
+        results: takes them.
+    """
+
+    def __init__(self, index: DedupeIndex, results: ResultSink) -> None:
+        self._index = index
+        self._results = results
+
+    def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+        self._index.settled(items, results)
+        self._results.add(items, results)

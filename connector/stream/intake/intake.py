@@ -31,8 +31,9 @@ from connector.stream.intake.unknown_names import Cause, UnknownNames
 from connector.stream.partitions.formats import VersionError
 from connector.stream.partitions.ledger import Ledger
 from connector.stream.partitions.partition import Partition
+from connector.stream.partitions.result_sink import ResultSink
 from connector.stream.retry.retry_records import Restorer, RetryRecord
-from connector.stream.retry.routing import RetryRouting
+from connector.stream.retry.routing import RetryRouting, RetrySink
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
@@ -47,8 +48,8 @@ class Intake:
         lanes: by provider name; may change.
         control: campaigns.
         failover: who takes over from whom.
-        settle: takes final results of items that go no further.
-        move: takes items that go on waiting in a retry topic.
+        results: takes those of items that go no further.
+        retries: takes items that go on waiting in a retry topic.
         retry_routing: says which.
         refusals: builds the results.
         sources: topics that events come from.
@@ -71,8 +72,8 @@ class Intake:
         *,
         control: ControlTable,
         failover: Failover,
-        settle: Callable[[Sequence[Item], Sequence[Result]], None],
-        move: Callable[[Sequence[Item], Sequence[RetryRecord]], None],
+        results: ResultSink,
+        retries: RetrySink,
         retry_routing: RetryRouting,
         refusals: Refusals,
         sources: Collection[str],
@@ -92,8 +93,8 @@ class Intake:
         self._control = control
         self._failover = failover
         self._fitting: defaultdict[Lane, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
-        self._settle = settle
-        self._move = move
+        self._results = results
+        self._retries = retries
         self._retry_routing = retry_routing
         self._refusals = refusals
         self._restorer = restorer
@@ -177,12 +178,12 @@ class Intake:
         refused = [(item, end) for item, end in ended if isinstance(end, Result)]
         moved = [(item, end) for item, end in ended if isinstance(end, RetryRecord)]
         if refused:
-            self._settle([item for item, _ in refused], [result for _, result in refused])
+            self._results.add([item for item, _ in refused], [result for _, result in refused])
             for _, result in refused:
                 provider = result.provider if result.provider in self._lanes else ""
                 self.counts.refused[provider or "", result.status.value] += 1
         if moved:
-            self._move([item for item, _ in moved], [it for _, it in moved])
+            self._retries.move([item for item, _ in moved], [it for _, it in moved])
 
     def _together(self, items: Sequence[Item]) -> bool:
         """Prepare all of them for their lanes at once, as it nearly always is. False, with nothing done, where one of

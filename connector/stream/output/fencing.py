@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.definition.tree import Operation
+from connector.delivery.http.request_errors import DepartureGuard
 from connector.delivery.queue.item import Item
 from connector.stream.membership.lease import Lease
 from connector.stream.output.journal import Journal
@@ -14,7 +15,7 @@ from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.partition import Partition
 
 
-class Fencing:
+class Fencing(DepartureGuard):
     """Asked before a request leaves and before something is written.
 
     Attributes:

@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
-from connector.delivery.queue.item import Item, Origin
+from connector.delivery.queue.item import Item, ItemOrigin
 from connector.delivery.uniform_results import UniformResults
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source
@@ -65,7 +65,7 @@ def _kinds(own: list[Own], segments: Sequence[int | None]) -> Iterator[tuple[int
 
 
 def _by_origin(own: list[Own]) -> Mapping[Partition, list[Own]]:
-    groups: defaultdict[Origin, list[Own]] = defaultdict(list)
+    groups: defaultdict[ItemOrigin, list[Own]] = defaultdict(list)
     for each in own:
         groups[each[0].origin].append(each)
     return {partition_of(group[0][0]): group for group in groups.values()}

@@ -18,7 +18,7 @@ from aiokafka.errors import ProducerClosed
 from connector.clock import Clock
 from connector.delivery.counts import Histogram
 from connector.delivery.http.tracing import HEADER
-from connector.delivery.queue.item import Item, Origin, TracedItem
+from connector.delivery.queue.item import Item, ItemOrigin, TracedItem
 from connector.delivery.uniform_results import UniformResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
@@ -30,7 +30,9 @@ from connector.stream.output.uniform_records import records
 from connector.stream.output.writability import ACCESS
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition, partition_of
+from connector.stream.partitions.result_sink import ResultSink
 from connector.stream.retry.retry_records import RetryRecord
+from connector.stream.retry.routing import RetrySink
 
 if TYPE_CHECKING:
     from aiokafka.producer.message_accumulator import BatchBuilder
@@ -43,7 +45,7 @@ KEPT = frozenset({Status.INVALID, Status.FAILED})
 LINGER_SECONDS = 0.02
 
 
-class ResultWriter:
+class ResultWriter(ResultSink, RetrySink):
     """Writes results and dead letters; tells `durable` when they are acknowledged.
 
     Args:
@@ -99,7 +101,7 @@ class ResultWriter:
         self._encode = msgspec.json.Encoder().encode
         self._record = self._traced_record if traced else self._result_record
         self._each_by_itself = traced or present is not None
-        self._buffers: dict[Origin, PartitionBuffer] = {}  # of Partitions: see `partition_of`
+        self._buffers: dict[ItemOrigin, PartitionBuffer] = {}  # of Partitions: see `partition_of`
         self.most = most
         self._room = asyncio.Event()
         self._room.set()
@@ -142,9 +144,9 @@ class ResultWriter:
         self._look()
         return True
 
-    def move(self, items: Sequence[Item], moved: Sequence[RetryRecord]) -> None:
+    def move(self, items: Sequence[Item], records: Sequence[RetryRecord]) -> None:
         """Take items that go on in a retry topic. They are settled when the record there is acknowledged."""
-        for pair in zip(items, moved, strict=True):
+        for pair in zip(items, records, strict=True):
             buffer = self._buffer(partition_of(pair[0]))
             if buffer is not None:
                 buffer.moved.append(pair)  # it was not sent, and may be as often as it likes

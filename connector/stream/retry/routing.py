@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from connector.clock import Clock
 from connector.delivery.queue.item import Item
 from connector.stream.retry.retry_records import RetryRecord, header
 from connector.stream.retry.tiers import Tiers
 
-Move = Callable[[Sequence[Item], Sequence[RetryRecord]], None]
+
+class RetrySink(Protocol):
+    """Takes items that go on waiting in retry topics."""
+
+    def move(self, items: Sequence[Item], records: Sequence[RetryRecord]) -> None:
+        """Take these items, with the retry record of each. They are settled when it is durable. Never waits."""
 
 
 class RetryRouting:
@@ -18,19 +24,19 @@ class RetryRouting:
 
     Args:
         tiers: the retry topics.
-        move: hands items to the writer.
+        retries: takes their retry records.
         longest: seconds a message waits at most before its lane is looked at again (`park_max`).
     """
 
-    def __init__(self, tiers: Tiers, *, move: Move, clock: Clock, longest: float) -> None:
+    def __init__(self, tiers: Tiers, *, retries: RetrySink, clock: Clock, longest: float) -> None:
         self._tiers = tiers
-        self._move = move
+        self._retries = retries
         self._clock = clock
         self._longest = longest
 
     def park(self, items: Sequence[Item], due: float) -> None:
         """Take over items that are not to be sent before `due` (wall seconds)."""
-        self._move(items, [self.until(item, due) for item in items])
+        self._retries.move(items, [self.until(item, due) for item in items])
 
     def until(self, item: Item, due: float) -> RetryRecord:
         """The retry record of an item that waits until `due`, which may be many rounds of the longest tier away."""
@@ -70,7 +76,9 @@ class RetryRouting:
 
     def spread(self, items: Sequence[Item], waits: Sequence[float]) -> None:
         """Take over items, each of which would have to wait for so long."""
-        self._move(items, [self.divert(*pair) or self.next_tier(pair[0]) for pair in zip(items, waits, strict=True)])
+        self._retries.move(
+            items, [self.divert(*pair) or self.next_tier(pair[0]) for pair in zip(items, waits, strict=True)]
+        )
 
     def _expires_in(self, item: Item, now: float) -> float | None:
         return None if item.deadline is None else item.deadline - now

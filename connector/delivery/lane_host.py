@@ -1,0 +1,44 @@
+"""What a lane lives in: it decodes the lane's messages, says whether they may leave, and takes over what is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from connector.definition.tree import Operation
+from connector.delivery.queue.item import Item
+from connector.model import Message, Result
+
+
+class LaneHost(Protocol):
+    """Asked and told by a lane, once per request at most.
+
+    Attributes:
+        caught_up: no event waits in the partitions that feed the lane.
+        memory_full: no further event can be read until something leaves.
+    """
+
+    @property
+    def caught_up(self) -> bool: ...
+    @property
+    def memory_full(self) -> bool: ...
+
+    def decode(self, items: Sequence[Item]) -> list[Message]:
+        """Their messages. Raises MessageError when one of them has none any more."""
+        ...
+
+    async def before_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
+        """Awaited before each request leaves (the journal, the check for zombies). False: this worker may not send; the
+        items wait on, and nothing is pulled until `Lane.reopen`.
+        """
+        ...
+
+    def settle(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+        """Take final results, at most one per item, one call per reply; must not wait."""
+        ...
+
+    def park(self, items: Sequence[Item], due: float) -> bool:
+        """Take over messages that have to wait until a wall time beyond `LaneSettings.park_after`. False: they wait in
+        the lane.
+        """
+        ...

@@ -1,0 +1,16 @@
+"""Where final results go, whoever made them: intake, lanes, or the check for duplicates in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from connector.delivery.queue.item import Item
+from connector.model import Result
+
+
+class ResultSink(Protocol):
+    """Takes final results."""
+
+    def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+        """Take the results of these items, one each, without waiting. They are settled when they are durable."""

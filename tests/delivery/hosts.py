@@ -1,0 +1,48 @@
+"""What a lane lives in, faked: it keeps the results, and says what it is told to say."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from connector.definition.tree import Operation
+from connector.delivery.lane_host import LaneHost
+from connector.delivery.queue.item import Item
+from connector.model import Message, Result
+
+decode_message = msgspec.json.Decoder(Message).decode
+
+
+def decode_items(items: Sequence[Item]) -> list[Message]:
+    return [decode_message(item.raw) for item in items]
+
+
+class FakeHost(LaneHost):
+    """Without `park` nothing is taken over, without `before_send` everything may leave."""
+
+    caught_up = True
+    memory_full = False
+
+    def __init__(
+        self,
+        settle: Callable[[Sequence[Item], Sequence[Result]], None],
+        *,
+        park: Callable[[Sequence[Item], float], Any] | None = None,
+        before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
+        decode: Callable[[Sequence[Item]], list[Message]] = decode_items,
+    ) -> None:
+        self.settle = settle  # type: ignore[method-assign]
+        self.decode = decode  # type: ignore[method-assign]
+        self._park = park
+        self._before_send = before_send
+
+    def park(self, items: Sequence[Item], due: float) -> bool:
+        if self._park is None:
+            return False
+        self._park(items, due)
+        return True
+
+    async def before_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
+        return self._before_send is None or await self._before_send(operation, batch_id, items)
