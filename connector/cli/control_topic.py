@@ -41,7 +41,7 @@ async def _read(settings: Settings) -> ControlTable:
     topic = settings.topics.control
     control = ControlTable(SystemClock(), most=settings.memory.control, topic=topic)
     reader = ControlTopicReader(
-        clients.connect(settings.kafka).options(), topic=topic, apply=control.apply, skipped=Skipped(tell=False)
+        clients.connect(settings.kafka).options(), topic=topic, records=control, skipped=Skipped(tell=False)
     )
     async with open_admin(settings) as admin:
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
+from typing import Protocol
 
 import structlog
 
@@ -18,29 +19,79 @@ from connector.delivery.http.transport import Transport
 from connector.delivery.lane import Lane
 from connector.delivery.limits.account import Account
 from connector.delivery.limits.lane_settings import LaneSettings
-from connector.delivery.queue.item import Item
 from connector.settings.model import Settings
+from connector.stream.partitions.refile_queue import RefileQueue
+from connector.stream.shutdown.failure_sink import FailureSink
 
 log = structlog.get_logger(__name__)
 
 # What a lane's last requests may take beyond their HTTP time-out: a refreshed token, waiting for the results' room.
 LAST_REQUESTS_SECONDS = 60.0
 
-MakeLane = Callable[[Definition, Transport, LaneSettings, Account | None, LaneCounts | None], Lane]
+
+class LaneMaker(Protocol):
+    """Makes a lane from its parts, and from what all lanes of a worker share."""
+
+    def make(
+        self,
+        definition: Definition,
+        transport: Transport,
+        settings: LaneSettings,
+        account: Account | None,
+        counts: LaneCounts | None,
+    ) -> Lane:
+        """A lane that does not run yet.
+
+        Raises:
+            DefinitionError: its definition cannot be used.
+        """
+        ...
+
+
+class LaneSet:
+    """The lanes of a worker: which there are. `Lanes` changes it.
+
+    Attributes:
+        current: by provider name; this mapping itself changes.
+        retiring: replaced ones that finish their last requests.
+    """
+
+    def __init__(self) -> None:
+        self.current: dict[str, Lane] = {}
+        self.retiring: set[Lane] = set()
+
+    def all(self) -> list[Lane]:
+        """Current and retiring ones."""
+        return [*self.current.values(), *self.retiring]
+
+    @property
+    def windows(self) -> int:
+        """Open windows of the current ones."""
+        return sum([lane.windows for lane in self.current.values()])
+
+    @property
+    def requests(self) -> bool:
+        """Some request is under way."""
+        return any(lane.requests for lane in self.all())
+
+    def wake(self) -> None:
+        """Something has changed that all of them wait for."""
+        for lane in self.all():
+            lane.wake()
 
 
 class Lanes:
     """Makes lanes, runs them, and replaces them.
 
     Args:
-        make: a lane from its parts.
-        file: files items of a lane that is replaced anew.
-        failed: called with the error that ended a lane.
+        lanes: which there are.
+        maker: of each lane.
+        refile: takes what waits in a lane that is replaced.
+        failures: told of the error that ended a lane.
         guard: asked of each request when its connection stands.
 
     Attributes:
-        current: by provider name; this mapping itself changes.
-        retiring: replaced ones that finish their last requests.
+        current, retiring: those of `lanes`.
         definitions: of the current ones.
         journalling: providers that have ever said `on_uncertain: report`.
     """
@@ -48,10 +99,11 @@ class Lanes:
     def __init__(
         self,
         settings: Settings,
+        lanes: LaneSet,
         *,
-        make: MakeLane,
-        file: Callable[[Sequence[Item]], None],
-        failed: Callable[[BaseException], None],
+        maker: LaneMaker,
+        refile: RefileQueue,
+        failures: FailureSink,
         guard: DepartureGuard,
         clock: Clock,
     ) -> None:
@@ -59,12 +111,11 @@ class Lanes:
         self._dry_run = settings.delivery == "dry-run"
         self._total = settings.timeouts.http_total
         self._lane_settings = LaneSettings(wait=settings.wait, wait_max=settings.wait_max, dry_run=self._dry_run)
-        self._make = make
-        self._file = file
-        self._failed = failed
+        self._maker = maker
+        self._refile = refile
+        self._failures = failures
         self._clock = clock
-        self.current: dict[str, Lane] = {}
-        self.retiring: set[Lane] = set()
+        self.current, self.retiring = lanes.current, lanes.retiring
         self.definitions: dict[str, Definition] = {}
         self.journalling: set[str] = set()
         self._accounts: dict[str, Account] = {}
@@ -72,15 +123,6 @@ class Lanes:
         self._runs: dict[Lane, asyncio.Task[None]] = {}
         self._retirements: set[asyncio.Task[None]] = set()
         self._running = False
-
-    def all(self) -> list[Lane]:
-        """Current and retiring ones."""
-        return [*self.current.values(), *self.retiring]
-
-    def wake(self) -> None:
-        """Something has changed that all of them wait for."""
-        for lane in self.all():
-            lane.wake()
 
     def set(self, definitions: Mapping[str, Definition]) -> list[Lane]:
         """These are the definitions from now on. Returns the lanes that are new.
@@ -105,6 +147,11 @@ class Lanes:
             if self._running:
                 self._run(lane)
         return list(made.values())
+
+    @property
+    def reporting(self) -> bool:
+        """Whether some provider uses the journal."""
+        return any(map(reports, self.definitions.values()))
 
     def start(self) -> None:
         """Run them."""
@@ -132,7 +179,7 @@ class Lanes:
         )
         before = self.current.get(definition.name)
         counts = None if before is None else before.counts  # metrics go on
-        lane = self._make(definition, transport, self._lane_settings, self._account(definition, accounts), counts)
+        lane = self._maker.make(definition, transport, self._lane_settings, self._account(definition, accounts), counts)
         if isinstance(transport, HttpTransport):
             self._transports[lane] = transport
         return lane
@@ -146,7 +193,7 @@ class Lanes:
         old.rest()
         if new is not None:
             new.rest()
-        self._file(old.evict(lambda _key, _item: True, sealed=True))
+        self._refile.add(old.evict(lambda _key, _item: True, sealed=True))
         task = asyncio.ensure_future(self._last_requests(old, definition, new))
         self._retirements.add(task)
         task.add_done_callback(self._ended)
@@ -154,7 +201,7 @@ class Lanes:
 
     async def _last_requests(self, old: Lane, definition: Definition, new: Lane | None) -> None:
         until = self._clock.monotonic() + (definition.http.total or self._total) + LAST_REQUESTS_SECONDS
-        self._file(await old.drain(until))
+        self._refile.add(await old.drain(until))
         self.retiring.discard(old)
         run = self._runs.pop(old, None)
         old.close()
@@ -167,7 +214,7 @@ class Lanes:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._failed(error)
+            self._failures.failed(error)
 
     def _account(self, definition: Definition, accounts: dict[str, Account]) -> Account | None:
         name = definition.account

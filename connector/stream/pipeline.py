@@ -1,40 +1,85 @@
-"""The way of every message through the worker: what each station hands to the next one."""
+"""The way of every message through the worker: each station hands on to the next one here.
+
+1 fetch   an agent of Faust, or the reader of retry topics, brings records      `Pipeline.take`
+2 admit   `Admission` lets them in as memory allows, `Intake` decides
+3 queue   `Lane.offer_all`: they wait in a window for a free request slot
+4 build   the lane takes a window and renders it                                `WorkerLaneHost.decode`
+5 send    the request leaves, if this worker still may                          `WorkerLaneHost.before_send`
+6 read    the provider's reply becomes one outcome per message
+7 settle  final results go to the writer, what waits long to a retry topic      `WorkerLaneHost.settle`, `park`
+8 write   `ResultWriter` waits for the acknowledgement                          `SettledEvents.durable`
+9 commit  what is settled without a gap is committed                            `Pipeline.loops`
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from connector.definition.tree import Operation
 from connector.delivery.lane_host import LaneHost
 from connector.delivery.queue.item import Item
+from connector.kafka.outage import Outlast
 from connector.model import Message, Result
+from connector.stream.control.apply import ControlApplier
 from connector.stream.control.table import ControlTable
+from connector.stream.control.topic_reader import ControlTopicReader
+from connector.stream.epoch.housekeeping import Housekeeping
+from connector.stream.faust.chunk import FetchedChunk
+from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.read_progress import ReadProgress
-from connector.stream.output.fencing import Fencing
+from connector.stream.lanes import Lanes
+from connector.stream.output.debts import Debts
+from connector.stream.output.overdue import Overdue
+from connector.stream.output.send_permission import SendPermission
+from connector.stream.output.writer import DurableEvents
+from connector.stream.partitions.partition import Partition
 from connector.stream.partitions.result_sink import ResultSink
+from connector.stream.retry.retry_reader import RetryReader
 from connector.stream.retry.routing import RetryRouting
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """Where messages come in, and what goes on by itself."""
+
+    outlast: Outlast
+    admission: Admission
+    retry_reader: RetryReader
+    lanes: Lanes
+    overdue: Overdue
+    housekeeping: Housekeeping
+    control_reader: ControlTopicReader
+    control_applier: ControlApplier
+
+    async def take(self, chunk: FetchedChunk) -> None:
+        """Admit what was fetched of a source partition; waits while there is no room."""
+        await self.admission.take(chunk)
+
+    def loops(self) -> Sequence[Coroutine[Any, Any, None]]:
+        """What runs for ever, beside the lanes."""
+        return (
+            self.housekeeping.ticking(),
+            self.housekeeping.committing(),
+            self.retry_reader.run(self.outlast, self.admission),
+            self.control_reader.run(self.outlast),
+            self.control_applier.run(),
+            self.overdue.run(),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLaneHost(LaneHost):
     """What all lanes of a worker live in."""
 
     control: ControlTable
-    permission: Fencing
+    permission: SendPermission
     results: ResultSink
     retry_routing: RetryRouting
     progress: ReadProgress
     budget: Budget
-
-    @property
-    def caught_up(self) -> bool:
-        return self.progress.caught_up
-
-    @property
-    def memory_full(self) -> bool:
-        return self.budget.blocked
 
     def decode(self, items: Sequence[Item]) -> list[Message]:
         return self.control.waiting(items)
@@ -48,3 +93,31 @@ class WorkerLaneHost(LaneHost):
     def park(self, items: Sequence[Item], due: float) -> bool:
         self.retry_routing.park(items, due)
         return True
+
+    @property
+    def caught_up(self) -> bool:
+        return self.progress.caught_up
+
+    @property
+    def memory_full(self) -> bool:
+        return self.budget.blocked
+
+
+class SettledEvents(DurableEvents):
+    """What is done with: its offset may be committed, and its memory is free for the next event.
+
+    Attributes:
+        count: events settled so far.
+    """
+
+    def __init__(self, debts: Debts, budget: Budget) -> None:
+        self.count = 0
+        self._debts = debts
+        self._budget = budget
+
+    def durable(self, partition: Partition, offsets: Sequence[int], bytes_: int) -> None:
+        partition.ledger.settle(offsets)
+        if self._debts.count:
+            self._debts.settled(partition, offsets)
+        self.count += len(offsets)
+        self._budget.release(partition.topic, len(offsets), bytes_)

@@ -39,7 +39,7 @@ from connector.stream.preflight import preflight
 from connector.stream.shutdown.deadline import Deadline, Watchdog
 from connector.stream.shutdown.stop_signals import StopSignals
 from connector.stream.status import WorkerStatus
-from connector.stream.wiring import Dependencies
+from connector.stream.wiring.dependencies import Dependencies
 from connector.stream.worker import Worker
 
 log = structlog.get_logger(__name__)
@@ -158,17 +158,10 @@ class Process(ChunkSink):
             for attendant in self._attendants:
                 await attendant.start(lambda: self._worker.status if self._worker is not None else None)
             worker = await self._create()
-            self._watchdog = Watchdog(
-                self._clock,
-                seconds=self._settings.timeouts.stuck,
-                progress=lambda: worker.progress,
-                idle=lambda: worker.idle or worker.stopping,
-            )
+            self._watchdog = Watchdog(self._clock, worker, seconds=self._settings.timeouts.stuck)
             self._watchdog.start()
             if self._source is not None:
-                reload = Reload(
-                    self._source, apply=worker.define, current=lambda: worker.definitions, told=worker.note_unused
-                )
+                reload = Reload(self._source, worker)
                 self._loop.add_signal_handler(signal.SIGHUP, reload.ask)
                 self._reload = asyncio.ensure_future(reload.run())
             # Faust ignores a rebalance that comes while it is stopping, so partitions are closed first, while this

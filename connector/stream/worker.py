@@ -21,14 +21,18 @@ from aiokafka.errors import RequestTimedOutError
 
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem, RefusedError
+from connector.stream.control.reload import DefinitionUser
 from connector.stream.faust.chunk import FetchedChunk
 from connector.stream.lanes import at_once, reports
 from connector.stream.partitions.copartitions import retry_partitions
 from connector.stream.partitions.open_transactions import OpenTransactions
 from connector.stream.preflight import warn_of_narrow_span
-from connector.stream.shutdown.deadline import WorkerProgress
+from connector.stream.shutdown.deadline import Watched, WorkerProgress
+from connector.stream.shutdown.failure_sink import FailureSink
 from connector.stream.status import WorkerStatus, partition_status
-from connector.stream.wiring import UNACKNOWLEDGED_RESULTS, Dependencies, Parts
+from connector.stream.wiring.dependencies import Dependencies
+from connector.stream.wiring.output import UNACKNOWLEDGED_RESULTS
+from connector.stream.wiring.parts import build
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +40,7 @@ LOOK_SECONDS = 5.0
 """Open transactions are looked for this often."""
 
 
-class Worker:
+class Worker(FailureSink, Watched, DefinitionUser):
     """One process's share of the group.
 
     Args:
@@ -58,8 +62,8 @@ class Worker:
         self._skipped = deps.skipped
         self._undecided = OpenTransactions(deps.clock)
         self._crash = crash
-        self._parts = Parts(deps, failed=self._fail)
-        self._progress = WorkerProgress(settled=lambda: self._parts.settled, read_back=lambda: self._parts.read_back)
+        self._parts = build(deps, failures=self)
+        self._progress = WorkerProgress()
         self._fraction = 0.0
         self._lifecycle = asyncio.Lock()
         self._starting = asyncio.Lock()
@@ -85,8 +89,9 @@ class Worker:
             DefinitionError: one of them cannot be used by a worker that runs; nothing has changed.
         """
         parts = self._parts
-        if not parts.journal_kept and (found := [it for it in definitions.values() if reports(it)]):
-            journal = self._settings.topics.journal
+        journal = self._settings.topics.journal
+        kept = all(journal in partition.ends for partition in parts.owned.partitions)
+        if not kept and (found := [it for it in definitions.values() if reports(it)]):
             message = (
                 f"`on_uncertain: report` needs the topic {journal}, which this worker does not have for all partitions"
             )
@@ -96,13 +101,12 @@ class Worker:
             parts.control_applier.adopt(lane)
             lane.share(self._fraction)
         parts.failover.set(definitions)
-        parts.intake.several = len(definitions) > 1
-        parts.writer.most = max(UNACKNOWLEDGED_RESULTS, sum(map(at_once, definitions.values())))
+        parts.output.pending.allow(max(UNACKNOWLEDGED_RESULTS, sum(map(at_once, definitions.values()))))
 
     @property
     def refusal(self) -> RefusedError | None:
         """What Kafka refuses for good, though a person may have stopped the worker before it ended for it."""
-        return self._parts.writable.error
+        return self._parts.output.writable.error
 
     @property
     def owns(self) -> bool:
@@ -115,32 +119,35 @@ class Worker:
 
     async def take(self, chunk: FetchedChunk) -> None:
         """Admit what was fetched of a source partition; waits while there is no room."""
-        await self._parts.admission.take(chunk)
+        await self._parts.pipeline.take(chunk)
 
     # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------
 
     @property
     def progress(self) -> object:
         """Changes whenever an event is settled, or more is read back than at any opening since the last one was."""
-        return self._progress()
+        return self._progress.at(settled=self._parts.output.settled.count, read_back=self._parts.read_back)
 
     @property
     def idle(self) -> bool:
-        """True while there is deliberately nothing to do: live, every open message waits in a lane that waits, every
-        result is acknowledged, and there is nothing more to read, or no room for it.
+        """True while there is deliberately nothing to do. It stops, by a deadline of its own; or it is live, every
+        open message waits in a lane that waits, every result is acknowledged, and there is nothing more to read, or no
+        room for it.
         """
         parts = self._parts
-        if not parts.owned.live or parts.writer.busy or not all(lane.waiting for lane in parts.lanes.all()):
+        if self.stopping:
+            return True
+        if not parts.owned.live or parts.output.pending.busy or not all(lane.waiting for lane in parts.lane_set.all()):
             return False
         return parts.budget.blocked or not parts.progress.more
 
     @property
     def status(self) -> WorkerStatus:
         """What the worker is doing, for metrics and pages."""
-        parts = self._parts
+        parts, output = self._parts, self._parts.output
         memory = self._settings.memory
         return WorkerStatus(
-            ready=parts.owned.live and self._lease.certain and not parts.writable.holding,
+            ready=parts.owned.live and self._lease.certain and not output.writable.holding,
             cut_off=parts.owned.live and not self._lease.certain,
             stopping=self.stopping,
             blocked=parts.budget.blocked,
@@ -148,14 +155,14 @@ class Worker:
             max_messages=memory.messages,
             bytes=parts.budget.bytes,
             max_bytes=memory.bytes,
-            unacknowledged=parts.writer.unacknowledged,
-            refused=", ".join(parts.writable.topics),
-            owed=parts.debts.count,
+            unacknowledged=output.pending.unacknowledged,
+            refused=", ".join(output.writable.topics),
+            owed=output.debts.count,
             partitions=tuple(partition_status(it, self._group, self._undecided) for it in parts.owned.sources),
             lanes=dict(parts.lanes.current),
             intake=parts.intake.counts,
             epochs=parts.epochs,
-            acknowledged=parts.writer.acknowledged,
+            acknowledged=output.writer.acknowledged,
             skipped=self._skipped.counts,
             unknown=parts.unknown,
             held=sum((it.needs for it in parts.owned.partitions), Counter()),
@@ -176,15 +183,7 @@ class Worker:
             control = self._settings.topics.control
             await parts.control_reader.start((await self._cluster.partitions([control]))[control])
             self._started = True
-            for loop in (
-                parts.housekeeping.ticking(),
-                parts.housekeeping.committing(),
-                parts.retry_reader.run(parts.outlast),
-                parts.control_reader.run(parts.outlast),
-                parts.control_applier.run(),
-                parts.overdue.run(),
-                self._watch_transactions(),
-            ):
+            for loop in (*parts.pipeline.loops(), self._watch_transactions()):
                 task = asyncio.ensure_future(loop)
                 task.add_done_callback(self._ended)
                 self._tasks.append(task)
@@ -268,7 +267,7 @@ class Worker:
 
     def let_go(self) -> None:
         """A person wants the process to end, though it may keep results that stand nowhere else."""
-        self._parts.debts.released.set()
+        self._parts.output.debts.released.set()
 
     async def stop(self) -> None:
         """Disconnect, after the last epoch was closed."""
@@ -290,9 +289,9 @@ class Worker:
         if not task.cancelled():
             error = task.exception() or RuntimeError("a loop of the worker ended")
             log.error("the worker cannot go on", exc_info=error)
-            self._fail(error)
+            self.failed(error)
 
-    def _fail(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> None:
         if self._failing is None and not self.stopping:
             self._failing = asyncio.ensure_future(self.fail(error))
 

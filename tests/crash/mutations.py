@@ -90,14 +90,14 @@ def ignore_commit_answer() -> None:
 
 def forget_acknowledgement() -> None:
     """Does not hear of the last acknowledged result of every batch."""
-    from connector.stream.wiring import Parts
+    from connector.stream.pipeline import SettledEvents
 
-    durable = Parts._durable
+    durable = SettledEvents.durable
 
-    def forgetful(self: Parts, partition: Any, offsets: Any, bytes_: int) -> None:
+    def forgetful(self: SettledEvents, partition: Any, offsets: Any, bytes_: int) -> None:
         durable(self, partition, offsets[:-1], bytes_)
 
-    replace(Parts, "_durable", forgetful)
+    replace(SettledEvents, "durable", forgetful)
 
 
 def trust_unacknowledged() -> None:
@@ -109,7 +109,7 @@ def trust_unacknowledged() -> None:
     def impatient(self: ResultWriter, items: Any, results: Any) -> None:
         add(self, items, results)
         for item in items:
-            self._durable(item.origin, [item.offset], 0)
+            self._durable.durable(item.origin, [item.offset], 0)
 
     replace(ResultWriter, "add", impatient)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 from connector.kafka.skipped import Skipped
 from connector.stream.retry.retry_records import Restorer
 from connector.stream.retry.tiers import Tiers
@@ -13,4 +16,5 @@ def restorer(tiers: Tiers, *sources: str, end: int | None = None, skipped: Skipp
     def log_end(_topic: str, _number: int) -> int | None:
         return end
 
-    return Restorer(sources or ("m",), tiers.delays, prefix="r", end=log_end, skipped=skipped or Skipped())
+    owned: Any = SimpleNamespace(end=log_end)
+    return Restorer(sources or ("m",), tiers.delays, prefix="r", owned=owned, skipped=skipped or Skipped())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,15 +53,15 @@ def test_bytes_are_kept_free_as_well():
 
 def test_what_holds_a_message_counts_too():
     """Small events in windows of their own take mostly that: the bound is one of the process."""
-    windows = 0
-    budget = Budget(messages=100, bytes_=10_000, windows=lambda: windows)
+    lanes = SimpleNamespace(windows=0)
+    budget = Budget(messages=100, bytes_=10_000, lanes=lanes)
     budget.take("m", 10, 50)
     assert budget.bytes == 50 + 10 * MESSAGE_BYTES
     assert budget.free() == (90, 10_000 - budget.bytes)
-    windows = 10
+    lanes.windows = 10
     assert budget.bytes == 50 + 10 * (MESSAGE_BYTES + WINDOW_BYTES)
     assert budget.full("m")
-    windows = 0
+    lanes.windows = 0
     budget.release("m", 10, 50)
     assert budget.free() == (100, 10_000)
 

@@ -58,7 +58,7 @@ async def test_a_closing_epoch_and_the_periodic_commit_never_have_two_commits_ou
     whoever came third looked at a commit that was no longer there.
     """
     broker = Broker()
-    committer, mine = Committer(broker.commit), partition()
+    committer, mine = Committer(broker), partition()
     slow = asyncio.ensure_future(committer.commit([mine], seconds=60))
     await turns()
     mine.ledger = Ledger(9)
@@ -76,7 +76,7 @@ async def test_a_closing_epoch_and_the_periodic_commit_never_have_two_commits_ou
 
 async def test_a_commit_without_an_answer_holds_up_nobody_for_longer_than_he_waits() -> None:
     broker = Broker()
-    committer, mine = Committer(broker.commit), partition()
+    committer, mine = Committer(broker), partition()
     assert not await committer.commit([mine], seconds=0.001)
     assert not await committer.commit([mine], seconds=0.001)
     assert not await committer.confirm([mine], seconds=0.001)
@@ -89,7 +89,7 @@ async def test_a_commit_without_an_answer_holds_up_nobody_for_longer_than_he_wai
 
 async def test_a_refused_commit_leaves_the_position_to_whoever_owns_the_partition_now() -> None:
     broker = Broker()
-    committer, mine = Committer(broker.commit), partition()
+    committer, mine = Committer(broker), partition()
     asked = asyncio.ensure_future(committer.commit([mine], seconds=60))
     await turns()
     broker.answer(CommitFailedError("rebalanced"))
@@ -100,7 +100,7 @@ async def test_a_refused_commit_leaves_the_position_to_whoever_owns_the_partitio
 async def test_what_was_never_committed_confirms_nothing() -> None:
     """Offset -1 is none: a broker may take it, and a new owner would begin there."""
     broker = Broker()
-    assert await Committer(broker.commit).confirm([partition(committed=-1)], seconds=1)
+    assert await Committer(broker).confirm([partition(committed=-1)], seconds=1)
     assert broker.seen == []
 
 
@@ -109,7 +109,7 @@ async def test_what_was_never_committed_confirms_nothing() -> None:
 def test_one_at_a_time_in_every_order_of_calls_and_answers(steps: list[str]) -> None:
     async def play() -> None:
         broker = Broker()
-        committer, mine = Committer(broker.commit), partition()
+        committer, mine = Committer(broker), partition()
         asked = []
         for step in steps:
             if step in ("commit", "confirm"):
@@ -133,7 +133,7 @@ def test_one_at_a_time_in_every_order_of_calls_and_answers(steps: list[str]) -> 
 @pytest.mark.parametrize("ended", ["refused", "cancelled"])
 async def test_the_next_commit_goes_on_after_one_that_failed(ended: str) -> None:
     broker = Broker()
-    committer, mine = Committer(broker.commit), partition()
+    committer, mine = Committer(broker), partition()
     asked = asyncio.ensure_future(committer.commit([mine], seconds=60))
     await turns()
     if ended == "refused":

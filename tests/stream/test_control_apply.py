@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,6 +16,7 @@ from connector.model import Campaign, CampaignState, ProviderState
 from connector.stream.control.apply import SLICE_MESSAGES, ControlApplier
 from connector.stream.control.failover import Failover
 from connector.stream.control.table import ControlTable, campaign_record, provider_record
+from connector.stream.partitions.refile_queue import RefileQueue
 
 
 @pytest.fixture
@@ -63,13 +65,15 @@ class Bench:
         self.old = FakeLane("p", ("c", "i3"))
         self.filed: list[list[Item]] = []
         self.control = ControlTable(self.clock, most=1 << 20, topic="sms.control")
+        self.queue = RefileQueue()
         self.control_applier = ControlApplier(
             {"p": self.lane},
             [self.old],
             control=self.control,
-            refile=self._refile,
+            queue=self.queue,
+            refiler=SimpleNamespace(refile=self._refile),
             failover=Failover({}),
-            live=lambda: True,
+            owned=SimpleNamespace(live=True),
             clock=self.clock,
         )
 
@@ -91,7 +95,7 @@ def test_a_changed_campaign_leaves_the_lanes_and_is_filed_anew(campaign, told):
     bench.control_applier.apply(*campaign_record("c", campaign))
     assert bench.lane.told == bench.old.told == told
     assert bench.lane.waiting == [("d", "i2")]
-    assert bench.control_applier.clear() == ["i1", "i3"]
+    assert bench.queue.clear() == ["i1", "i3"]
 
 
 def test_a_cancelled_campaign_is_dismissed_by_its_lanes():
@@ -99,7 +103,7 @@ def test_a_cancelled_campaign_is_dismissed_by_its_lanes():
     bench = Bench()
     bench.control_applier.apply(*campaign_record("c", Campaign(state=CampaignState.CANCELLED)))
     assert bench.lane.told == bench.old.told == [("cancel", "c")]
-    assert bench.control_applier.clear() == []
+    assert bench.queue.clear() == []
 
 
 def test_hours_are_looked_at_as_time_passes():
@@ -137,10 +141,10 @@ async def test_a_large_campaign_is_filed_anew_in_turns():
     """Others get theirs in between, and nothing is lost when the epoch ends in the middle."""
     bench = Bench()
     items = list(range(SLICE_MESSAGES * 3))
-    bench.control_applier.file(items)
+    bench.queue.add(items)
     run = asyncio.create_task(bench.control_applier.run())
     await asyncio.sleep(0)
-    left = bench.control_applier.clear()
+    left = bench.queue.clear()
     run.cancel()
     filed = [item for turn in bench.filed for item in turn]
     assert 0 < len(filed) < len(items)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import msgspec
 import orjson
@@ -57,9 +58,11 @@ class Case:
         self.commits = commits
         self.values: list[bytes] = []
         self.metadata = ""
-        self.debts = Debts(append=None if journal == "none" else self._append, commit=self._commit)
+        topic = None if journal == "none" else SimpleNamespace(append=self._append)
+        self.debts = Debts(journal=topic, positions=SimpleNamespace(commit_again=self._commit))
 
-    async def _append(self, _: Partition, values: Sequence[bytes]) -> bool:
+    async def _append(self, _: Partition, values: Sequence[bytes], *, optional: bool) -> bool:
+        assert optional
         if self.journal == "refuses for good":
             raise RefusedError([Problem("no")])
         if self.journal == "fails":

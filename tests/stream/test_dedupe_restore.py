@@ -20,7 +20,7 @@ from connector.kafka.reader import Bounds
 from connector.model import Message, Result, Source, Status
 from connector.settings.model import Duplicates as DuplicatesSettings
 from connector.settings.model import Settings, SourceTopic, Topics
-from connector.stream.intake.dedupe import REPLAY_OF, DedupeIndex
+from connector.stream.intake.dedupe import REPLAY_OF, DedupedRefusals, DedupeIndex
 from connector.stream.intake.dedupe_restore import DedupeRestore
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import Metadata, encode_metadata, settles
@@ -358,8 +358,9 @@ async def test_a_message_that_no_retry_topic_takes_gives_its_id_free():
     [first] = world.produce("a")
     at = datetime.fromtimestamp(world.clock.wall(), UTC)
     item = world._item(first)
-    too_large = world.duplicates.after(lambda item, _topic, _now: Result(Status.FAILED, item.event(), at, "a"))
-    assert too_large(item, RETRY.topic, 0.0).status is Status.FAILED
+    refusals: Any = SimpleNamespace(too_large=lambda item, _topic, _now: Result(Status.FAILED, item.event(), at, "a"))
+    refused = DedupedRefusals(world.duplicates, refusals).too_large(item, RETRY.topic, 0.0)
+    assert refused.status is Status.FAILED
     assert status_of(*world.produce("a")) == "open"
 
 

@@ -34,6 +34,7 @@ from connector.stream.partitions.formats import settled_place
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
+from tests.stream.dispatching import FakeProof, read_back
 from tests.stream.test_writer import NOW
 
 PATIENCE = 60.0
@@ -101,7 +102,8 @@ class Case:
         self.dispatch = Dispatch(
             ReplaceableProducer(self.broker.producer),  # type: ignore[arg-type]
             writable=self.writable,
-            written=self._written,
+            read_back=read_back(self._written),
+            proof=FakeProof(),  # type: ignore[arg-type]
             clock=self.clock,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,7 +17,7 @@ from connector.stream.membership.lease import Lease
 from connector.stream.output.producer import Producer
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
-from connector.stream.partitions.committer import Commit, Committer
+from connector.stream.partitions.committer import Committer
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
@@ -67,7 +68,7 @@ def housekeeping(
     clock: ManualClock,
     lease: Lease,
     *,
-    commit: Commit,
+    commit: Any,
     cluster: object = None,
     producer: object = None,
 ) -> Housekeeping:
@@ -75,8 +76,8 @@ def housekeeping(
         owned,
         lease=lease,
         producer=cast(Producer, producer or Cut()),
-        sources=Committer(commit),
-        retries=Committer(commit),
+        sources=Committer(SimpleNamespace(commit=commit)),
+        retries=Committer(SimpleNamespace(commit=commit)),
         cluster=cast(Cluster, cluster),
         clock=clock,
         settings=SETTINGS,

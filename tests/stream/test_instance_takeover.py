@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -17,6 +18,8 @@ from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import Metadata, encode_metadata, is_closed
 from tests.stream.members import membership
 from tests.stream.test_opening import Kafka
+
+LANES: Any = SimpleNamespace(reporting=False)
 
 SOURCES = [TopicPartition("sms.messages", number) for number in range(2)]
 OPEN, CLOSED = Committed(5, encode_metadata(Metadata({}))), Committed(5, encode_metadata(Metadata({}, closed=True)))
@@ -85,5 +88,5 @@ async def test_who_opens_a_closed_partition_commits_that_it_is_at_work(
     """Else the next bearer of its id would not wait for it."""
     values = Settings.model_validate(STATIC if static else {"start_from": "earliest"})
     kafka = Kafka({SOURCES[0]: committed}, {SOURCES[0]: 9})
-    opened = await Opening(cast(Cluster, kafka), values, journal=lambda: False, skipped=Skipped()).open({SOURCES[0]})
+    opened = await Opening(cast(Cluster, kafka), values, lanes=LANES, skipped=Skipped()).open({SOURCES[0]})
     assert [it.committed for it in opened] == [claimed]

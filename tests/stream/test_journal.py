@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -65,7 +66,7 @@ async def test_batches_of_one_turn_share_a_record_batch_and_wait_for_it():
         await acknowledged.wait()
 
     first, second = partition(0), partition(1)
-    log = Journal(append)
+    log = Journal(SimpleNamespace(append=append))
     one = asyncio.create_task(log.sending("a", items(first, 1, 2)))
     two = asyncio.create_task(log.sending("b", [*items(first, 3), *items(second, 9)]))
     await turns()
@@ -88,7 +89,7 @@ async def test_what_comes_while_a_partition_is_written_shares_its_next_write():
         if origin.partition == 0:
             await acknowledged.acquire()
 
-    log, slow, quick = Journal(append), partition(0), partition(1)
+    log, slow, quick = Journal(SimpleNamespace(append=append)), partition(0), partition(1)
     one = asyncio.create_task(log.sending("a", items(slow, 1)))
     await turns()
     two = asyncio.create_task(log.sending("b", items(slow, 2)))
@@ -115,7 +116,7 @@ async def test_a_request_that_is_given_up_takes_no_write_along():
     async def append(origin, values):
         await acknowledged.wait()
 
-    log, origin = Journal(append), partition(0)
+    log, origin = Journal(SimpleNamespace(append=append)), partition(0)
     given_up = asyncio.create_task(log.sending("a", items(origin, 1)))
     other = asyncio.create_task(log.sending("b", items(origin, 2)))
     await turns()
@@ -132,7 +133,7 @@ async def test_a_write_that_fails_stops_the_batch():
     async def append(origin, values):
         raise ConnectionError
 
-    log = Journal(append)
+    log = Journal(SimpleNamespace(append=append))
     for offset in (1, 2):  # the next one is written all the same
         with pytest.raises(ConnectionError):
             await log.sending("a", items(partition(0), offset))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +12,7 @@ from connector.clock import SystemClock
 from connector.definition.tree import Definition, Limits
 from connector.errors import DefinitionError, Problem
 from connector.settings import Settings
-from connector.stream.lanes import Lanes
+from connector.stream.lanes import Lanes, LaneSet
 from tests.delivery.world import operation
 
 
@@ -59,11 +60,13 @@ class Bench:
         self.filed: list[str] = []
         self.errors: list[BaseException] = []
         self.refuse: str | None = None
+        self.lane_set = LaneSet()
         self.lanes = Lanes(
             Settings(delivery="dry-run"),
-            make=self._make,
-            file=self.filed.extend,
-            failed=self.errors.append,
+            self.lane_set,
+            maker=SimpleNamespace(make=self._make),
+            refile=SimpleNamespace(add=self.filed.extend),
+            failures=SimpleNamespace(failed=self.errors.append),
             guard=None,
             clock=SystemClock(),
         )
@@ -119,7 +122,7 @@ async def test_definitions_come_and_go():
     assert bench.filed == ["m1"]
     old.landed.set()
     await settle()
-    assert bench.lanes.all() == [bench.lanes.current["b"]]
+    assert bench.lane_set.all() == [bench.lanes.current["b"]]
     await bench.lanes.stop()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 from connector.clock import ManualClock
 from connector.stream.membership.lease import Lease
@@ -85,18 +86,18 @@ async def test_who_waits_goes_on_after_the_next_proof_or_when_there_is_nothing_l
 
 def test_the_watchdog_knows_waiting_from_being_stuck():
     """No progress for too long is stuck, unless there is deliberately nothing to do."""
-    clock, state = ManualClock(), {"progress": 0, "idle": False}
-    watchdog = Watchdog(clock, seconds=60, progress=lambda: state["progress"], idle=lambda: state["idle"])
+    clock, worker = ManualClock(), SimpleNamespace(progress=0, idle=False)
+    watchdog = Watchdog(clock, worker, seconds=60)
     assert watchdog.look()
     clock.advance(59)
     assert watchdog.look()
-    state["progress"] = 1
+    worker.progress = 1
     assert watchdog.look()
     clock.advance(59)
     assert watchdog.look()
     clock.advance(2)
     assert not watchdog.look()
-    state["idle"] = True
+    worker.idle = True
     assert watchdog.look()
     clock.advance(1000)
     assert watchdog.look()

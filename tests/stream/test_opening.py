@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -14,6 +15,9 @@ from connector.settings.model import Settings
 from connector.stream.epoch.opening import Opening, RecoveredState
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import Metadata, encode_metadata
+
+LANES: Any = SimpleNamespace(reporting=False)
+REPORTING: Any = SimpleNamespace(reporting=True)
 
 SETTINGS = Settings(start_from="earliest")
 SOURCE, RESULTS = TopicPartition("sms.messages", 0), TopicPartition("sms.results", 0)
@@ -46,7 +50,7 @@ async def opened_from(
     committed: Mapping[TopicPartition, Committed], ends: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
     kafka = Kafka(committed, ends)
-    await Opening(cast(Cluster, kafka), SETTINGS, journal=lambda: False, skipped=Skipped()).open({SOURCE, *RETRIES})
+    await Opening(cast(Cluster, kafka), SETTINGS, lanes=LANES, skipped=Skipped()).open({SOURCE, *RETRIES})
     return kafka.read_from
 
 
@@ -110,7 +114,7 @@ class Written(Kafka):
 
 
 async def begins_at(kafka: Kafka) -> int:
-    opened = await Opening(cast(Cluster, kafka), SETTINGS, journal=lambda: False, skipped=Skipped()).open({SOURCE})
+    opened = await Opening(cast(Cluster, kafka), SETTINGS, lanes=LANES, skipped=Skipped()).open({SOURCE})
     return opened[0].ledger.position
 
 
@@ -140,16 +144,16 @@ class Without(Kafka):
 async def test_the_journal_is_read_back_where_it_is_there_so_that_a_provider_may_begin_to_use_it() -> None:
     journal = TopicPartition(SETTINGS.topics.journal, 0)
     kafka = Kafka({}, {SOURCE: 100, journal: 3})
-    opened = await Opening(cast(Cluster, kafka), SETTINGS, journal=lambda: False, skipped=Skipped()).open({SOURCE})
+    opened = await Opening(cast(Cluster, kafka), SETTINGS, lanes=LANES, skipped=Skipped()).open({SOURCE})
     assert kafka.read_from == {journal: 0}
     assert opened[0].ends[SETTINGS.topics.journal] == 3
 
 
 async def test_without_a_journal_only_who_needs_it_is_not_admitted() -> None:
-    opening = Opening(cast(Cluster, Without({}, {SOURCE: 100})), SETTINGS, journal=lambda: False, skipped=Skipped())
+    opening = Opening(cast(Cluster, Without({}, {SOURCE: 100})), SETTINGS, lanes=LANES, skipped=Skipped())
     opened = await opening.open({SOURCE})
     assert SETTINGS.topics.journal not in opened[0].ends
-    needed = Opening(cast(Cluster, Without({}, {SOURCE: 100})), SETTINGS, journal=lambda: True, skipped=Skipped())
+    needed = Opening(cast(Cluster, Without({}, {SOURCE: 100})), SETTINGS, lanes=REPORTING, skipped=Skipped())
     assert await needed.open({SOURCE}) == []
 
 

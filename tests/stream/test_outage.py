@@ -43,13 +43,13 @@ from connector.stream.faust.consumer import ConsumerThread, FetchPacing
 from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
 from connector.stream.output.dispatch import BatchPlace, Dispatch
+from connector.stream.output.read_back import ReadBack
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.committer import Committer
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.retry_reader import RetryReader
-from connector.stream.wiring import Parts
 from connector.stream.worker import Worker
 from tests.stream.members import membership
 
@@ -185,7 +185,8 @@ class Fetching:
 async def control(fail: Fail) -> None:
     """The control topic is followed."""
     applied = asyncio.Event()
-    reader = ControlTopicReader({}, topic="sms.control", apply=lambda *_: applied.set(), skipped=Skipped())
+    records = cast(Any, SimpleNamespace(apply=lambda *_: applied.set()))
+    reader = ControlTopicReader({}, topic="sms.control", records=records, skipped=Skipped())
     reader._consumer = cast(Any, Fetching(fail))
     await following(lambda: reader.run(outlast()), applied)
 
@@ -197,13 +198,11 @@ async def retries(fail: Fail) -> None:
     async def take(_: Partition, __: Fetched) -> None:
         taken.set()
 
-    reader = RetryReader(
-        {}, reading=ReadOptions(Skipped()), group="g", delays={"sms": 5}, clock=ManualClock(), take=take
-    )
+    reader = RetryReader({}, reading=ReadOptions(Skipped()), group="g", delays={"sms": 5}, clock=ManualClock())
     reader._consumer = cast(Any, Fetching(fail))
     reader._assigned = {TP: Partition("sms", 3, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(0))}
     reader.feed()
-    await following(lambda: reader.run(outlast()), taken)
+    await following(lambda: reader.run(outlast(), SimpleNamespace(take_due=take)), taken)
 
 
 async def purging(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,8 +235,8 @@ async def purging(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
         owned,
         lease=member.lease,
         producer=cast(Any, None),
-        sources=Committer(commit),
-        retries=Committer(commit),
+        sources=Committer(SimpleNamespace(commit=commit)),
+        retries=Committer(SimpleNamespace(commit=commit)),
         cluster=cast(Any, cluster),
         clock=clock,
         settings=settings,
@@ -251,7 +250,7 @@ async def committing(fail: Fail) -> None:
     async def commit(_: Any) -> None:
         fail()
 
-    partition, committer = a_partition(), Committer(commit)
+    partition, committer = a_partition(), Committer(SimpleNamespace(commit=commit))
     partition.committed = 90
     tries = [await committer.commit([partition], seconds=60) for _ in range(4)]
     assert tries == [False, False, False, True]
@@ -260,16 +259,15 @@ async def committing(fail: Fail) -> None:
 
 async def already_written(fail: Fail) -> None:
     """Before a refused batch is repeated it is read what of it is in the log; not knowing, it would be there twice."""
-    parts, partition = Parts.__new__(Parts), a_partition()
+    partition = a_partition()
     partition.live = True
-    parts.outlast = outlast()
 
     async def settled_since(_: TopicPartition, __: int) -> set[bytes]:
         fail()
         return {b"sms/3/7"}
 
-    parts._cluster = cast(Any, SimpleNamespace(settled_since=settled_since))
-    assert await parts._written(partition, "sms.results") == {b"sms/3/7"}
+    read_back = ReadBack(cast(Any, SimpleNamespace(settled_since=settled_since)), outlast())
+    assert await read_back.written(partition, "sms.results") == {b"sms/3/7"}
 
 
 async def queueing(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:

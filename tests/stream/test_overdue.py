@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from connector.stream.partitions.formats import owed_of
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
-from tests.stream.dispatching import nothing
+from tests.stream.dispatching import FakeProof, read_back
 from tests.stream.test_debts import metadata_of, record
 
 PATIENCE = 60.0
@@ -87,14 +88,16 @@ class Case:
         self.journal = journal
         self.producer = Mute(dict(self.there))
         self.writable = Writability(self.clock, patience=PATIENCE)
-        self.debts = Debts(append=self._append, commit=self._commit)
-        self.taken: list[str] = []
+        self.debts = Debts(
+            journal=SimpleNamespace(append=self._append), positions=SimpleNamespace(commit_again=self._commit)
+        )
+        self.proof = FakeProof()
         self.dispatch = Dispatch(
             ReplaceableProducer(lambda: self.producer),  # type: ignore[arg-type, return-value]
             writable=self.writable,
-            written=nothing,
+            read_back=read_back(),
+            proof=self.proof,  # type: ignore[arg-type]
             clock=self.clock,
-            taken=self.taken.append,
         )
         owned = Assignment()
         owned.own([self.origin], [], 1)
@@ -114,7 +117,8 @@ class Case:
             raise KafkaConnectionError
         return {topic: self.there.get(topic, set()) for topic in topics}
 
-    async def _append(self, _: Partition, values: Sequence[bytes]) -> bool:
+    async def _append(self, _: Partition, values: Sequence[bytes], *, optional: bool) -> bool:
+        assert optional
         if self.journal:
             self.written += values
         return self.journal
@@ -165,7 +169,7 @@ async def test_results_that_nobody_acknowledges_are_written_down_once_and_their_
     assert await task == []
     case.debts.settled(case.origin, [3, 4])
     assert case.debts.count == 0
-    assert case.taken == ["results"]
+    assert case.proof.topics == ["results"]
 
 
 async def test_where_the_journal_does_not_take_them_either_the_commit_says_so() -> None:

@@ -27,6 +27,8 @@ from connector.stream.retry.tiers import Tiers
 from tests.stream.restoring import restorer
 from tests.stream.test_intake import NOON, Bench
 
+REPORTING: Any = SimpleNamespace(reporting=True)
+
 DEEP = b"[" * 50_000
 DIGITS = b"9" * 5_000
 EVENT = b'{"message_id":"m1","to":"+919812345678","provider":"a"}'
@@ -195,7 +197,7 @@ class Kafka:
 
 async def opened(kafka: Kafka) -> tuple[Partition, Mapping[tuple[str, Reason], int]]:
     skipped = Skipped()
-    opening = Opening(cast(Cluster, kafka), Settings(), journal=lambda: True, skipped=skipped)
+    opening = Opening(cast(Cluster, kafka), Settings(), lanes=REPORTING, skipped=skipped)
     partitions = await opening.open({SOURCE, *(TopicPartition(topic, 0) for topic in TOPICS.retry.values())})
     return next(it for it in partitions if it.topic == SOURCE.topic), skipped.counts
 

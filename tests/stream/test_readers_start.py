@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,13 +67,12 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
 
 
 def retry_reader() -> RetryReader:
-    async def take(*_: Any) -> None: ...
-
-    return RetryReader({}, reading=ReadOptions(Skipped()), group="g-retry", delays={}, clock=ManualClock(), take=take)
+    return RetryReader({}, reading=ReadOptions(Skipped()), group="g-retry", delays={}, clock=ManualClock())
 
 
 def control_reader() -> ControlTopicReader:
-    return ControlTopicReader({}, topic="sms.control", apply=lambda *_: None, skipped=Skipped())
+    records: Any = SimpleNamespace(apply=lambda *_: None)
+    return ControlTopicReader({}, topic="sms.control", records=records, skipped=Skipped())
 
 
 def cluster() -> Cluster:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -40,6 +40,22 @@ class Source:
         return self.definitions
 
 
+class User:
+    """Keeps what it is given, and what it is told."""
+
+    def __init__(self, define: Any, applied: list[Any], told: list[list[str]] | None = None) -> None:
+        self.define = define
+        self._applied = applied
+        self._told = told if told is not None else []
+
+    @property
+    def definitions(self) -> Mapping[str, Any]:
+        return self._applied[-1]
+
+    def note_unused(self, places: Sequence[str]) -> None:
+        self._told.append(list(places))
+
+
 def bench(refuse: bool = False) -> tuple[Source, list[Mapping[str, Any]], Reload]:
     source = Source()
     applied = [source.definitions]
@@ -49,7 +65,7 @@ def bench(refuse: bool = False) -> tuple[Source, list[Mapping[str, Any]], Reload
             raise DefinitionError([Problem("needs a restart")])
         applied.append(definitions)
 
-    return source, applied, Reload(source, apply=apply, current=lambda: applied[-1])
+    return source, applied, Reload(source, User(apply, applied))
 
 
 async def test_nothing_is_loaded_as_long_as_no_file_changes_unless_asked_for():
@@ -100,7 +116,7 @@ async def test_what_is_on_disk_and_not_in_use_is_told_until_it_is_used(error, pl
     """Where it is wrong, and nothing of what stands there: the page it is shown on has no login."""
     source = Source()
     told: list[list[str]] = []
-    reload = Reload(source, apply=lambda _: None, current=dict, told=lambda places: told.append(list(places)))
+    reload = Reload(source, User(lambda _: None, [{}], told))
     source.edit(error=error)
     await reload.look(asked=False)
     assert told == [[place]]

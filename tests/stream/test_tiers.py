@@ -200,7 +200,6 @@ class Stream:
             group="g",
             delays=tiers.delays,
             clock=clock,
-            take=self.admission.take_due,
         )
         sources = [self._partition("m", number) for number in NUMBERS]
         retries = [self._partition(topic, number) for topic in DELAYS.values() for number in NUMBERS]
@@ -287,7 +286,7 @@ class Stream:
         self.reader.assign(self.owned.retries)
         self.reader.feed()
         loops = [
-            self.reader.run(Outlast(self.clock, patience=0)),
+            self.reader.run(Outlast(self.clock, patience=0), self.admission),
             *(lane.run() for lane in self.lanes.values()),
             *map(self._agent, self.owned.sources),
         ]

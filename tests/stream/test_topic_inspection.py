@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,8 @@ from connector.kafka.topic_plan import ActualTopic, plan
 from connector.settings.model import Settings
 from connector.stream.epoch import topic_inspection as module
 from connector.stream.epoch.topic_inspection import Inspection
+from connector.stream.lanes import LaneSet
+from connector.stream.output.pending_results import PendingResults
 from connector.stream.output.proof import Proof
 from connector.stream.output.writability import Writability
 from tests.stream.test_opening import SETTINGS
@@ -31,7 +34,7 @@ class Case:
     def __init__(self, settings: Settings = SETTINGS, *, reports: bool = False) -> None:
         self.clock = ManualClock()
         self.writable = Writability(self.clock, patience=PATIENCE)
-        self.proof = Proof(busy=lambda: False, found=lambda: None)
+        self.proof = Proof(TOPICS.results, pending=PendingResults(1), lanes=LaneSet())
         source = ActualTopic(TOPICS.source_names[0], 4, 1, {}, ALL)
         wanted = plan(TOPICS, {source.name: source})
         self.actual = {it.name: ActualTopic(it.name, 4, 1, it.configs, ALL) for it in wanted.topics}
@@ -41,7 +44,7 @@ class Case:
             settings,
             writable=self.writable,
             proof=self.proof,
-            journal=lambda: reports,
+            lanes=SimpleNamespace(reporting=reports),  # type: ignore[arg-type]
         )
 
     async def topics(self, names: Collection[str]) -> Mapping[str, ActualTopic]:
@@ -78,7 +81,9 @@ async def test_what_brokers_do_not_tell_has_to_be_shown_at_each_opening(told: di
     case.change(TOPICS.results, **told)
     await (await case.look())
     assert case.proof.narrow
-    case.proof.give()
+    case.proof.acknowledged(TOPICS.dead_letters)
+    assert case.proof.narrow
+    case.proof.acknowledged(TOPICS.results)
     assert not case.proof.narrow
     await (await case.look())
     assert case.proof.narrow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from connector.delivery.queue.item import Item
 from connector.model import Result, Source, Status
 from connector.stream.intake.refusals import Refusals
 from connector.stream.output.dispatch import nobody
+from connector.stream.output.pending_results import PendingResults
 from connector.stream.output.writer import ResultWriter
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
@@ -66,6 +68,7 @@ class Bench:
         self.producer = Producer()
         self.durable: list[int] = []
         self.partition = Partition("messages", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
+        self.pending = PendingResults(MOST)
         self.writer = ResultWriter(
             dispatcher(self.producer),
             results="results",
@@ -73,16 +76,16 @@ class Bench:
             connector="test",
             limits={"results": 1_000_000, "dead": 1_000_000},
             present=None,
-            durable=lambda _, offsets, bytes_: self.durable.extend(offsets),
-            owe=nobody,
-            gate=self._gate,
-            failed=lambda error: pytest.fail(str(error)),
-            most=MOST,
-            too_large=Refusals(dry_run=False).too_large,
+            pending=self.pending,
+            durable=SimpleNamespace(durable=lambda _, offsets, bytes_: self.durable.extend(offsets)),
+            debts=SimpleNamespace(owe=nobody),
+            fencing=SimpleNamespace(may_write=self._may_write),
+            failures=SimpleNamespace(failed=lambda error: pytest.fail(str(error))),
+            refusals=Refusals(dry_run=False),
             clock=ManualClock(),
         )
 
-    async def _gate(self, partition: Partition) -> bool:
+    async def _may_write(self, partition: Partition) -> bool:
         return partition.live
 
     def add(self, offsets: Sequence[int]) -> None:
@@ -96,7 +99,7 @@ class Bench:
             await asyncio.sleep(0)
 
     async def has_room(self) -> bool:
-        waiting = asyncio.ensure_future(self.writer.room())
+        waiting = asyncio.ensure_future(self.pending.room())
         await self.turn()
         done = waiting.done()
         waiting.cancel()
@@ -119,10 +122,10 @@ async def test_room_is_gone_while_the_broker_acknowledges_nothing_and_comes_back
 async def test_who_waits_for_room_is_let_go_when_the_epoch_closes() -> None:
     bench = Bench()
     bench.add(range(MOST))
-    waiting = asyncio.ensure_future(bench.writer.room())
+    waiting = asyncio.ensure_future(bench.pending.room())
     await bench.turn()
     assert not waiting.done()
-    bench.writer.release()
+    bench.pending.release()
     bench.add([MOST])  # a late reply of the closing epoch takes the room again
     await waiting
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from connector.model import Result, Source, Status
 from connector.stream.intake.refusals import Refusals
 from connector.stream.output import dispatch as module
 from connector.stream.output.dispatch import nobody
+from connector.stream.output.pending_results import PendingResults
 from connector.stream.output.writer import ResultWriter
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
@@ -65,7 +67,7 @@ class Case:
         self.partition = Partition("sms.messages", 4, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
         self.durable: list[int] = []
 
-        async def gate(partition: Partition) -> bool:
+        async def may_write(partition: Partition) -> bool:
             return partition.live
 
         self.writer = ResultWriter(
@@ -75,12 +77,12 @@ class Case:
             connector="group-1",
             limits=dict.fromkeys(["sms.results", "sms.dead", "sms.retry.5s"], record_bytes),
             present=None,
-            durable=lambda _, offsets, bytes_: self.durable.extend(offsets),
-            owe=nobody,
-            gate=gate,
-            failed=lambda error: pytest.fail(repr(error)),
-            most=1000,
-            too_large=Refusals(dry_run=False).too_large,
+            pending=PendingResults(1000),
+            durable=SimpleNamespace(durable=lambda _, offsets, bytes_: self.durable.extend(offsets)),
+            debts=SimpleNamespace(owe=nobody),
+            fencing=SimpleNamespace(may_write=may_write),
+            failures=SimpleNamespace(failed=lambda error: pytest.fail(repr(error))),
+            refusals=Refusals(dry_run=False),
             clock=ManualClock(),
             traced=traced,
         )

@@ -20,10 +20,10 @@ from connector.errors import Phase, RequestError, WithheldError
 
 
 class DepartureGuard(Protocol):
-    """Asked when a connection stands, right before a request is written: to connect may have taken long."""
+    """Asked when a connection stands, right before a request is written."""
 
     def may_leave(self) -> bool:
-        """Whether this worker may still send."""
+        """Whether this worker may still send: to connect may have taken longer than its lease held."""
         ...
 
 

@@ -7,8 +7,9 @@ again by the table as it is now: send, hold in a retry topic, cancel, another pr
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 
@@ -18,6 +19,9 @@ from connector.delivery.queue.item import Item
 from connector.model import CampaignState
 from connector.stream.control.failover import Failover
 from connector.stream.control.table import ControlTable
+from connector.stream.control.topic_reader import ControlRecords
+from connector.stream.partitions.assignment import Assignment
+from connector.stream.partitions.refile_queue import RefileQueue
 
 log = structlog.get_logger(__name__)
 
@@ -29,15 +33,23 @@ LOOK_SECONDS = 1.0
 TOLD_PROVIDERS = 20
 
 
-class ControlApplier:
+class Refiler(Protocol):
+    """Decides anew about messages that were admitted before."""
+
+    def refile(self, items: Sequence[Item]) -> None:
+        """File these anew."""
+
+
+class ControlApplier(ControlRecords):
     """Carries changes of the control table into the lanes.
 
     Args:
         lanes: by provider name; may change.
         retiring: lanes that finish their last requests.
-        refile: files items anew.
+        queue: what is to be filed anew.
+        refiler: files it.
         failover: whose messages another lane may take.
-        live: whether it may: not while the partitions are given back.
+        owned: nothing is filed while the partitions are given back.
     """
 
     def __init__(
@@ -46,21 +58,21 @@ class ControlApplier:
         retiring: Collection[Lane],
         *,
         control: ControlTable,
-        refile: Callable[[Sequence[Item]], None],
+        queue: RefileQueue,
+        refiler: Refiler,
         failover: Failover,
-        live: Callable[[], bool],
+        owned: Assignment,
         clock: Clock,
     ) -> None:
         self._lanes = lanes
         self._retiring = retiring
         self._control = control
-        self._refile = refile
+        self._queue = queue
+        self._refiler = refiler
         self._failover = failover
-        self._live = live
+        self._owned = owned
         self._clock = clock
         self._closed: set[str] = set()
-        self._waiting: deque[Item] = deque()
-        self._awake = asyncio.Event()
         self._replaying = True
 
     def apply(self, key: bytes | None, value: bytes | None, place: tuple[int, int] = (0, -1)) -> None:
@@ -93,17 +105,6 @@ class ControlApplier:
         """A lane is new: what holds for its provider holds for it."""
         lane.paused = lane.name in self._control.paused
 
-    def file(self, items: Sequence[Item]) -> None:
-        """File these anew, in turns."""
-        self._waiting.extend(items)
-        self._awake.set()
-
-    def clear(self) -> list[Item]:
-        """The epoch has ended: what is still to be filed anew."""
-        items = list(self._waiting)
-        self._waiting.clear()
-        return items
-
     def hours(self) -> None:
         """Look which campaigns' hours have begun or ended."""
         closed = {name for name in self._control.timed() if self._control.opens_at(name) > 0}
@@ -116,21 +117,18 @@ class ControlApplier:
         """File anew, and look at what changes by itself, for ever."""
         looked_at = self._clock.monotonic()
         while True:
-            if self._waiting and self._live():
-                self._refile([self._waiting.popleft() for _ in range(min(SLICE_MESSAGES, len(self._waiting)))])
+            if self._queue and self._owned.live:
+                self._refiler.refile(self._queue.take(SLICE_MESSAGES))
                 for lane in self._lanes.values():
                     lane.wake()
                 await asyncio.sleep(0)
             else:
-                self._awake.clear()
-                timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._awake.set)
-                await self._awake.wait()
-                timer.cancel()
+                await self._queue.wait(LOOK_SECONDS)
             if self._clock.monotonic() - looked_at >= LOOK_SECONDS:
                 looked_at = self._clock.monotonic()
                 self.hours()
                 for lane in list(self._failover.stranded()):
-                    self.file(lane.evict(lambda _key, item: not item.uncertain))
+                    self._queue.add(lane.evict(lambda _key, item: not item.uncertain))
 
     def _provider(self, name: str) -> None:
         paused = name in self._control.paused
@@ -152,4 +150,4 @@ class ControlApplier:
             lane.release(name)
             if held:  # also what comes back from requests under way
                 lane.hold(name)
-            self.file(lane.evict(lambda key, _item: key.campaign == name))
+            self._queue.add(lane.evict(lambda key, _item: key.campaign == name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -32,28 +32,34 @@ class Definitions(Protocol):
         """The fingerprint of what was loaded last."""
 
 
+class DefinitionUser(Protocol):
+    """Works by definitions.
+
+    Attributes:
+        definitions: in use.
+    """
+
+    @property
+    def definitions(self) -> Mapping[str, Definition]: ...
+
+    def define(self, definitions: Mapping[str, Definition]) -> None:
+        """Use these from now on. Raises DefinitionError where it cannot; nothing has changed then."""
+
+    def note_unused(self, places: Sequence[str]) -> None:
+        """What is on disk is not in use, because of problems at these places; none: it is."""
+
+
 class Reload:
     """Loads definitions again when their files change, or when told to.
 
     Args:
         source: where they come from; called on a thread of its own.
-        apply: takes what was loaded; raises DefinitionError where a running worker cannot.
-        current: what is in use.
-        told: takes where the problems stand while what is on disk is not in use; nothing once it is.
+        user: takes what was loaded, and is told where the problems are while what is on disk is not in use.
     """
 
-    def __init__(
-        self,
-        source: Definitions,
-        *,
-        apply: Callable[[Mapping[str, Definition]], None],
-        current: Callable[[], Mapping[str, Definition]],
-        told: Callable[[Sequence[str]], None] = lambda _: None,
-    ) -> None:
-        self._told = told
+    def __init__(self, source: Definitions, user: DefinitionUser) -> None:
         self._source = source
-        self._apply = apply
-        self._current = current
+        self._user = user
         self._seen = source.loaded
         self._asked = asyncio.Event()
 
@@ -79,17 +85,17 @@ class Reload:
                 return
             self._seen = seen
             definitions = await asyncio.to_thread(self._source.load)
-            before = dict(self._current())
-            self._apply(definitions)
+            before = dict(self._user.definitions)
+            self._user.define(definitions)
         except DefinitionError as error:
             log.error("definitions not reloaded: the ones in use stay", why=str(error))  # noqa: TRY400  says it all
-            self._told([_place(problem) for problem in error.problems])
+            self._user.note_unused([_place(problem) for problem in error.problems])
             return
         except Exception as error:
             log.exception("definitions not reloaded: the ones in use stay")
-            self._told([f"they cannot be read: {type(error).__name__}"])
+            self._user.note_unused([f"they cannot be read: {type(error).__name__}"])
             return
-        self._told(())
+        self._user.note_unused(())
         log.info(
             "definitions reloaded",
             changed=sorted(name for name, it in definitions.items() if name in before and before[name] != it),

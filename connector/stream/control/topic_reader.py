@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 
@@ -17,7 +17,12 @@ from connector.kafka.skipped import Skipped
 
 POLL_MILLISECONDS = 200
 
-Apply = Callable[[bytes | None, bytes | None, tuple[int, int]], object]
+
+class ControlRecords(Protocol):
+    """Takes what is in the control topic, in its order."""
+
+    def apply(self, key: bytes | None, value: bytes | None, place: tuple[int, int]) -> object:
+        """Take in one record, which stands at this partition and offset."""
 
 
 class ControlTopicReader:
@@ -25,15 +30,15 @@ class ControlTopicReader:
 
     Args:
         options: for the aiokafka client.
-        apply: takes key and value of each record, and its partition and offset.
+        records: takes each.
         skipped: where records that cannot be read are counted.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, topic: str, apply: Apply, skipped: Skipped) -> None:
+    def __init__(self, options: Mapping[str, Any], *, topic: str, records: ControlRecords, skipped: Skipped) -> None:
         self._reading = ReadOptions(skipped, isolation="committed")
         self._options = dict(options)
         self._topic = topic
-        self._apply = apply
+        self._records = records
         self._consumer: GuardedConsumer | None = None
         self._partitions: list[TopicPartition] = []
         self._turn = asyncio.Lock()
@@ -84,7 +89,7 @@ class ControlTopicReader:
                 return True
             for records in (await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS)).values():
                 for record in records:
-                    self._apply(record.key, record.value, (record.partition, record.offset))
+                    self._records.apply(record.key, record.value, (record.partition, record.offset))
         return False
 
 

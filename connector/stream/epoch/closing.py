@@ -17,20 +17,21 @@ import structlog
 from connector.clock import Clock
 from connector.delivery.queue.item import Item
 from connector.errors import RefusedError
-from connector.stream.control.apply import ControlApplier
 from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.epoch.housekeeping import Housekeeping
 from connector.stream.intake.budget import Budget
-from connector.stream.lanes import Lanes
+from connector.stream.lanes import Lanes, LaneSet
 from connector.stream.membership.lease import Lease
 from connector.stream.output.debts import Debts
 from connector.stream.output.dispatch import Dispatch
 from connector.stream.output.journal import Journal
 from connector.stream.output.overdue import Overdue
+from connector.stream.output.pending_results import PendingResults
 from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.writability import Writability
 from connector.stream.output.writer import ResultWriter
 from connector.stream.partitions.assignment import Assignment
+from connector.stream.partitions.refile_queue import RefileQueue
 from connector.stream.retry.retry_reader import RetryReader
 from connector.stream.retry.routing import RetryRouting
 from connector.stream.shutdown.deadline import EXIT_CONFIGURATION, EXIT_DEADLINE, Deadline, end_process
@@ -57,10 +58,12 @@ class Closing:
         lease: Lease,
         producer: ReplaceableProducer,
         lanes: Lanes,
-        control_applier: ControlApplier,
+        lane_set: LaneSet,
+        refile: RefileQueue,
         journal: Journal,
         retry_routing: RetryRouting,
         writer: ResultWriter,
+        pending: PendingResults,
         housekeeping: Housekeeping,
         budget: Budget,
         retry_reader: RetryReader,
@@ -75,10 +78,12 @@ class Closing:
         self._lease = lease
         self._producer = producer
         self._lanes = lanes
-        self._control_applier = control_applier
+        self._refile = refile
         self._journal = journal
         self._retry_routing = retry_routing
         self._writer = writer
+        self._pending = pending
+        self._lane_set = lane_set
         self._housekeeping = housekeeping
         self._budget = budget
         self._retry_reader = retry_reader
@@ -93,7 +98,7 @@ class Closing:
         """Admit nothing more, and let go whoever waits for something that will not come."""
         self._owned.begin()
         self._budget.changed()
-        self._writer.release()
+        self._pending.release()
         self._writable.release()
         self._retry_reader.hold()
 
@@ -105,7 +110,7 @@ class Closing:
         deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
         started = self._clock.monotonic()
         if not self._lease.certain and not (await self._housekeeping.confirm() and self._lease.certain):
-            left = self._writer.unacknowledged
+            left = self._pending.unacknowledged
             log.warning("membership lost; what is not written is left to the next owner", results=left)
             if why == "stop" and left:  # whoever looks at the exit code must not take it for a stop in order
                 end_process(EXIT_DEADLINE, "results could not be written before the membership was lost")
@@ -141,12 +146,12 @@ class Closing:
 
     async def _drain(self, until: float) -> tuple[int, int]:
         """Empty the lanes; how many messages were left, and how many of them had been attempted."""
-        lanes = self._lanes.all()
+        lanes = self._lane_set.all()
         drained = await asyncio.gather(*(lane.drain(until) for lane in lanes))
         for lane, items in zip(lanes, drained, strict=True):
             if items and lane.name in self._lanes.journalling:
                 await self._release(items)
-        left = [*chain.from_iterable(drained), *self._control_applier.clear()]
+        left = [*chain.from_iterable(drained), *self._refile.clear()]
         if tried := [item for item in left if item.attempts or item.uncertain]:
             self._retry_routing.park(tried, self._clock.wall())  # with their count
         return len(left), len(tried)

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from connector.clock import Clock
 from connector.settings.model import Settings
 from connector.stream.membership.lease import TICK_SECONDS, Lease
+from connector.stream.output.debts import Positions
 from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
@@ -26,7 +27,7 @@ PURGE_SECONDS = 60.0
 COMMIT_SECONDS = 15.0
 
 
-class Housekeeping:
+class Housekeeping(Positions):
     """Loops of a worker.
 
     Args:

@@ -18,6 +18,7 @@ from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Result
 from connector.settings.model import Settings
+from connector.stream.lanes import Lanes
 from connector.stream.output import debts, journal
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.copartitions import retry_group
@@ -97,8 +98,8 @@ class Opening:
     """Opens the partitions of one assignment.
 
     Args:
-        journal: whether a provider uses the journal; asked at each opening. Where none does, it is read all the same if
-            it is there: one may begin to while the partitions are owned.
+        lanes: whether some provider uses the journal is asked at each opening. Where none does, it is read all the same
+            if it is there: one may begin to while the partitions are owned.
         skipped: where records that say nothing are counted.
 
     Attributes:
@@ -106,11 +107,11 @@ class Opening:
             that it does not.
     """
 
-    def __init__(self, cluster: Cluster, settings: Settings, *, journal: Callable[[], bool], skipped: Skipped) -> None:
+    def __init__(self, cluster: Cluster, settings: Settings, *, lanes: Lanes, skipped: Skipped) -> None:
         self._cluster = cluster
         self._settings = settings
         self._journal = settings.topics.journal
-        self._journal_needed = journal
+        self._lanes = lanes
         self._skipped = skipped
         self.seen = 0
         self._retry = frozenset(settings.topics.retry.values())
@@ -284,7 +285,7 @@ class Opening:
     ) -> dict[TopicPartition, tuple[TopicPartition, ...]]:
         """Per source partition its same-numbered partitions in our topics; without them it is not admitted."""
         numbers = await self._cluster.partitions(self._read_back)
-        optional = set() if self._journal_needed() else {self._journal}
+        optional = set() if self._lanes.reporting else {self._journal}
         copartitions = {}
         for tp in assigned:
             missing = [topic for topic in self._read_back if tp.partition not in numbers[topic]]

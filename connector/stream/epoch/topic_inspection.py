@@ -10,6 +10,7 @@ from aiokafka.errors import TopicAuthorizationFailedError, UnknownTopicOrPartiti
 from connector.errors import TopicError
 from connector.kafka.topic_plan import Role, check_access, check_rules, check_there, plan, untold
 from connector.settings.model import Settings
+from connector.stream.lanes import Lanes
 from connector.stream.output.proof import Proof
 from connector.stream.output.writability import Writability
 from connector.stream.partitions.cluster import Cluster
@@ -35,14 +36,14 @@ class Inspection:
         *,
         writable: Writability,
         proof: Proof,
-        journal: Callable[[], bool],
+        lanes: Lanes,
     ) -> None:
         self._cluster = cluster
         self._topics = settings.topics
         self._names = {settings.topics.results, settings.topics.journal, *settings.topics.retry.values()}
         self._writable = writable
         self._proof = proof
-        self._journal = journal
+        self._lanes = lanes
 
     async def look(self, *, wanted: Callable[[], bool]) -> None:
         """Return when nothing is known that would refuse what has to be written, or it is not `wanted` any more.
@@ -54,7 +55,7 @@ class Inspection:
         """
         while wanted():
             actual = await self._cluster.topics({*self._names, *self._topics.source_names})
-            told = plan(self._topics, actual, journal=self._journal())
+            told = plan(self._topics, actual, journal=self._lanes.reporting)
             lacking = {it.path: it for it in check_access(told, actual, NEEDED)}
             gone = {it.path: it for it in check_there(told, actual, NEEDED)}
             waited_for = lacking | gone

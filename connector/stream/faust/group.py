@@ -13,8 +13,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 from faust.types import TP
 
+from connector.stream.partitions.committer import OffsetCommits
 
-class Group:
+
+class Group(OffsetCommits):
     """Assignment, generation, commits."""
 
     def __init__(self, app: faust.App) -> None:

@@ -26,6 +26,7 @@ from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.head_of_line import HeadOfLine
+from connector.stream.retry.retry_reader import DueRecords
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +38,7 @@ SLICE_BYTES = 256 * 1024
 LOOK_SECONDS = 1.0
 
 
-class Admission:
+class Admission(DueRecords):
     """Feeds intake.
 
     Args:

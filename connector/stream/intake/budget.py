@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+
+from connector.stream.lanes import LaneSet
 
 # What a waiting message takes beside its event's bytes: its Item, and the objects its event and key are (measured with
 # tracemalloc, CPython 3.11).
@@ -27,7 +29,7 @@ class Budget:
 
     Args:
         shares: source topic → fraction kept free for it. Topics that are not in it (retry topics) have none.
-        windows: how many are open.
+        lanes: whose windows take memory as well; without them none are counted.
 
     Attributes:
         messages, bytes: open now.
@@ -40,12 +42,12 @@ class Budget:
         messages: int,
         bytes_: int,
         shares: Mapping[str, float] | None = None,
-        windows: Callable[[], int] = lambda: 0,
+        lanes: LaneSet | None = None,
     ) -> None:
         self._shares = {topic: share for topic, share in (shares or {}).items() if share > 0}
         self._max_messages = messages
         self._max_bytes = bytes_
-        self._windows = windows
+        self._lanes = lanes
         self._messages: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
         self._room = asyncio.Event()
@@ -57,12 +59,16 @@ class Budget:
         return self._waiting > 0
 
     @property
+    def _windows(self) -> int:
+        return 0 if self._lanes is None else self._lanes.windows
+
+    @property
     def messages(self) -> int:
         return self._messages.total()
 
     @property
     def bytes(self) -> int:
-        return weight(0, self._bytes.total(), self._windows())
+        return weight(0, self._bytes.total(), self._windows)
 
     def full(self, topic: str) -> bool:
         """Whether nothing further of this topic may be admitted."""
@@ -77,7 +83,7 @@ class Budget:
 
     def free(self) -> tuple[int, int]:
         """Messages and bytes that are left for whoever comes first; below 0 where slices went beyond the bound."""
-        bytes_ = self._free(self._bytes, self._max_bytes) - weight(0, 0, self._windows())
+        bytes_ = self._free(self._bytes, self._max_bytes) - weight(0, 0, self._windows)
         return self._free(self._messages, self._max_messages), bytes_
 
     def _free(self, used: Counter[str], most: int) -> int:

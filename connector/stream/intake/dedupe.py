@@ -12,7 +12,7 @@ per id with its offset). Beside a million others, one new id in 10¹² is taken 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 
 from aiokafka import ConsumerRecord
@@ -22,6 +22,7 @@ from connector.delivery.queue.item import Item, ItemOrigin
 from connector.delivery.uniform_results import UniformResults
 from connector.model import Message, Result, Source, Status
 from connector.stream.partitions.result_sink import ResultSink
+from connector.stream.retry.routing import RetryRefusals
 
 REPLAY_OF = "replay_of"
 """Header of an event that is sent again on purpose (`sms-connector replay`): the record it was made from. It is never a
@@ -34,8 +35,6 @@ SENT = frozenset({Status.ACCEPTED, Status.UNKNOWN})
 # sixth is what fills the table of a dict best.
 PARTS = 6
 BITS = (1 << 60) - 1
-
-TooLarge = Callable[[Item, str, float], Result]
 
 
 class _Part:
@@ -218,16 +217,6 @@ class DedupeIndex:
         if recent is not None and origin.live:
             recent.settle(message_id, offset, sent=sent)
 
-    def after(self, too_large: TooLarge) -> TooLarge:
-        """`too_large`, of whose results we are told."""
-
-        def both(item: Item, topic: str, now: float) -> Result:
-            result = too_large(item, topic, now)
-            self.settled([item], [result])
-            return result
-
-        return both
-
 
 class DedupedResults(ResultSink):
     """Between those who make results and the writer: the index hears of each first.
@@ -244,3 +233,21 @@ class DedupedResults(ResultSink):
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         self._index.settled(items, results)
         self._results.add(items, results)
+
+
+class DedupedRefusals(RetryRefusals):
+    """The same for results that the writer makes itself.
+
+    Args:
+        index: of ids.
+        refusals: builds them.
+    """
+
+    def __init__(self, index: DedupeIndex, refusals: RetryRefusals) -> None:
+        self._index = index
+        self._refusals = refusals
+
+    def too_large(self, item: Item, topic: str, now: float) -> Result:
+        result = self._refusals.too_large(item, topic, now)
+        self._index.settled([item], [result])
+        return result

@@ -21,6 +21,7 @@ from connector.errors import MessageError
 from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import CampaignState, Message, Priority, Result, Status
+from connector.stream.control.apply import Refiler
 from connector.stream.control.failover import Failover
 from connector.stream.control.table import ControlTable, decode_message, decode_messages
 from connector.stream.intake.budget import Budget, weight
@@ -41,7 +42,7 @@ log = structlog.get_logger(__name__)
 HIGH = Priority.HIGH  # looking it up on its enumeration takes longer than comparing it
 
 
-class Intake:
+class Intake(Refiler):
     """Turns records into waiting items, or into results.
 
     Args:
@@ -63,7 +64,6 @@ class Intake:
 
     Attributes:
         counts: totals, for metrics.
-        several: there are other providers, for which a lane that does not get on has to leave room.
     """
 
     def __init__(
@@ -99,7 +99,6 @@ class Intake:
         self._refusals = refusals
         self._restorer = restorer
         self._retry_topics = restorer.retries
-        self.several = True
         self._rooms: dict[Lane, int] = {}
         self._free: tuple[int, int] | None = None  # asked for once per slice: it looks at every lane
         self._unknown_names = unknown
@@ -333,7 +332,7 @@ class Intake:
         however many there are, something is free for those that work (the dynamic threshold of Choudhury and Hahne,
         "Dynamic queue length thresholds for shared-memory packet switches", 1998).
         """
-        if not self.several:
+        if len(self._lanes) < 2:  # there is no other provider to leave room for
             return math.inf
         room = self._rooms.get(lane)
         if room is None:

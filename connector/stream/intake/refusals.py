@@ -9,9 +9,10 @@ from connector.delivery.queue.item import Item
 from connector.model import Result, Source, Status
 from connector.stream.control.table import decode_message
 from connector.stream.intake.unreadable import fault, identity
+from connector.stream.retry.routing import RetryRefusals
 
 
-class Refusals:
+class Refusals(RetryRefusals):
     """Builds them.
 
     Args:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 from connector.errors import RefusedError
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Status
+from connector.stream.output.journal_topic import JournalTopic
 from connector.stream.partitions.formats import METADATA_BYTES, Metadata, encode_metadata, settled_place, turns
 from connector.stream.partitions.partition import Partition
 
@@ -30,8 +31,13 @@ JOURNAL_SECONDS = 5.0
 # Statuses of messages that a provider may have, whatever their count of attempts says.
 SENT = frozenset({Status.ACCEPTED, Status.UNKNOWN})
 
-AppendDebts = Callable[[Partition, Sequence[bytes]], Awaitable[bool]]
-CommitAgain = Callable[[Partition], Awaitable[bool]]
+
+class Positions(Protocol):
+    """Commits the positions of partitions."""
+
+    async def commit_again(self, partition: Partition) -> bool:
+        """Commit a partition's position with the metadata of now, whether it has moved or not; True when it is."""
+        ...
 
 
 class _Entry(msgspec.Struct, omit_defaults=True):
@@ -86,14 +92,13 @@ class Debts:
     """What this worker owes.
 
     Args:
-        append: writes values to a partition's number in the journal, at once or not at all; False where they are
-            refused. None where there is no journal.
-        commit: commits a partition's position again, with its metadata.
+        journal: takes them at once or not at all; None where there is none.
+        positions: take what the journal does not.
     """
 
-    def __init__(self, *, append: AppendDebts | None, commit: CommitAgain) -> None:
-        self._append = append
-        self._commit = commit
+    def __init__(self, *, journal: JournalTopic | None, positions: Positions) -> None:
+        self._journal_topic = journal
+        self._positions = positions
         self._owed: defaultdict[Partition, dict[int, Result]] = defaultdict(dict)
         self._written: defaultdict[Partition, set[int]] = defaultdict(set)
         self._appending: dict[Partition, asyncio.Task[None]] = {}
@@ -191,10 +196,10 @@ class Debts:
             del self._appending[origin]
 
     async def _append_to_journal(self, origin: Partition, values: Sequence[bytes]) -> bool:
-        if self._append is None:
+        if self._journal_topic is None:
             return False
         try:
-            return await self._append(origin, values)
+            return await self._journal_topic.append(origin, values, optional=True)
         except (RefusedError, KafkaError):
             return False
 
@@ -218,7 +223,7 @@ class Debts:
         if len(encode_metadata(metadata)) > METADATA_BYTES:
             return False
         origin.owed = wanted
-        return await self._commit(origin)
+        return await self._positions.commit_again(origin)
 
 
 def _result(value: bytes | None) -> Result | None:

@@ -26,6 +26,8 @@ from connector.clock import Clock
 from connector.errors import RefusedError
 from connector.kafka.batches import RecordFields, fill, look, unpack
 from connector.kafka.outage import passes
+from connector.stream.output.proof import Proof
+from connector.stream.output.read_back import ReadBack
 from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.writability import ACCESS, SIZE, Writability, refusal
 from connector.stream.partitions.formats import SETTLES
@@ -42,8 +44,6 @@ Forms = Callable[[RecordFields], Iterator[RecordFields]]
 Owe = Callable[[Partition, list[RecordFields]], Awaitable[None]]
 Waiting = deque[tuple[list[RecordFields], KafkaError]]
 """Records of refused batches, and what refused them."""
-Written = Callable[[Partition, str], Awaitable[set[bytes]]]
-Taken = Callable[[str], None]
 T = TypeVar("T")
 
 
@@ -113,10 +113,8 @@ class Dispatch:
     Args:
         producer: takes them.
         writable: is told what is refused.
-        written: which records of ours, by their header `settles`, stand in a topic behind those of a partition that are
-            known to be acknowledged. A batch whose first answer was lost may be in the log and be refused when it is
-            repeated.
-        taken: called with the topic when a batch is acknowledged.
+        read_back: a batch whose first answer was lost may be in the log and be refused when it is repeated.
+        proof: given by each batch that is acknowledged.
 
     Attributes:
         abandoned: batches were given up that a producer still holds: it has to be thrown away before it is stopped.
@@ -128,17 +126,17 @@ class Dispatch:
         producer: ReplaceableProducer,
         *,
         writable: Writability,
-        written: Written,
+        read_back: ReadBack,
+        proof: Proof,
         clock: Clock,
-        taken: Taken = lambda _: None,
     ) -> None:
         self.abandoned = False
         self.gone: frozenset[str] = frozenset()
         self._producer = producer
         self._writable = writable
-        self._written = written
+        self._read_back = read_back
+        self._proof = proof
         self._clock = clock
-        self._taken = taken
         self._turns: dict[str, asyncio.Lock] = {}
         self._under_way: dict[Sending, None] = {}
 
@@ -344,7 +342,7 @@ class Dispatch:
         """Without those that are in the log."""
         if not any(map(_settled, records)):
             return records
-        written = await self._written(place.origin, place.topic)
+        written = await self._read_back.written(place.origin, place.topic)
         return [record for record in records if _settled(record) not in written]
 
     async def _answer(
@@ -362,7 +360,9 @@ class Dispatch:
             return error
         if acknowledged.offset >= 0:
             place.origin.note_end(place.topic, acknowledged.offset + batch.record_count())
-        self._taken(place.topic)
+        self._proof.acknowledged(place.topic)
+        if self._writable.holding:
+            self._writable.clear(place.topic)
         return None
 
     async def _enqueue(self, batch: BatchBuilder, place: BatchPlace) -> asyncio.Future[Any] | KafkaError:

@@ -11,10 +11,11 @@ close `"released"` in place of `"sent"` takes back what the provider refused and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 from connector.delivery.queue.item import Item
+from connector.stream.output.journal_topic import JournalTopic
 from connector.stream.partitions import formats
 from connector.stream.partitions.formats import JOURNAL_OFFSETS, VERSION, JournalRecord
 from connector.stream.partitions.offset_set import OffsetSet
@@ -65,18 +66,15 @@ def apply(entry: Entry, journalled: OffsetSet) -> bool:
     return True
 
 
-Append = Callable[[Partition, Sequence[bytes]], Awaitable[None]]
-
-
 class Journal:
     """Writes the journal. Each partition has one write on its way at most; what comes meanwhile shares the next one.
 
     Args:
-        append: writes values to a partition of the journal and returns when they are acknowledged.
+        topic: takes the records.
     """
 
-    def __init__(self, append: Append) -> None:
-        self._append = append
+    def __init__(self, topic: JournalTopic) -> None:
+        self._topic = topic
         self._pending: dict[Partition, list[bytes]] = {}
         self._next: dict[Partition, asyncio.Task[None]] = {}  # write what is pending
         self._current: dict[Partition, asyncio.Task[None]] = {}
@@ -107,7 +105,7 @@ class Journal:
             await asyncio.wait([self._current[origin]])
         self._current[origin] = self._next.pop(origin)
         try:
-            await self._append(origin, self._pending.pop(origin))
+            await self._topic.append(origin, self._pending.pop(origin))
         finally:
             del self._current[origin]
 

@@ -7,41 +7,47 @@ ask for it only; without proof one message leaves in the whole worker, and its r
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import structlog
+
+from connector.delivery.limits.passage import Passage
+from connector.stream.lanes import LaneSet
+from connector.stream.output.pending_results import PendingResults
 
 log = structlog.get_logger(__name__)
 
 
-class Proof:
+class Proof(Passage):
     """The `Passage` of all lanes of a worker.
 
     Args:
-        busy: a request is on its way, or a result of one is not durable yet.
-        found: called when there is proof after there was none.
-
-    Attributes:
-        narrow: there is no proof.
+        results: the topic.
+        pending: results that are not durable yet.
+        lanes: whose requests are on their way; woken when there is proof after there was none.
     """
 
-    def __init__(self, *, busy: Callable[[], bool], found: Callable[[], None]) -> None:
-        self.narrow = True
-        self._busy = busy
-        self._found = found
+    def __init__(self, results: str, *, pending: PendingResults, lanes: LaneSet) -> None:
+        self._narrow = True
+        self._results = results
+        self._pending = pending
+        self._lanes = lanes
+
+    @property
+    def narrow(self) -> bool:
+        """There is no proof."""
+        return self._narrow
 
     @property
     def free(self) -> bool:
         """Nothing is on its way whose result would have to be written."""
-        return not self._busy()
+        return not self._pending.unacknowledged and not self._lanes.requests
 
     def begin(self, *, known: bool) -> None:
         """Partitions are opened; `known`: the brokers have told that results can be written."""
-        self.narrow = not known
+        self._narrow = not known
 
-    def give(self) -> None:
-        """A record of the topic is acknowledged."""
-        if self.narrow:
-            self.narrow = False
+    def acknowledged(self, topic: str) -> None:
+        """A record of ours is acknowledged in this topic."""
+        if self._narrow and topic == self._results:
+            self._narrow = False
             log.info("the results topic takes results: requests leave as they come")
-            self._found()
+            self._lanes.wake()

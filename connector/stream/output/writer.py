@@ -8,23 +8,25 @@ partition's result leaves at once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 import structlog
-from aiokafka.errors import ProducerClosed
 
 from connector.clock import Clock
 from connector.delivery.counts import Histogram
 from connector.delivery.http.tracing import HEADER
-from connector.delivery.queue.item import Item, ItemOrigin, TracedItem
+from connector.delivery.queue.item import Item, TracedItem
 from connector.delivery.uniform_results import UniformResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
 from connector.model import Result, Status
-from connector.stream.output.dispatch import BatchPlace, Dispatch, Owe
+from connector.stream.output.debts import Debts
+from connector.stream.output.dispatch import BatchPlace, Dispatch
+from connector.stream.output.fencing import Fencing
 from connector.stream.output.partition_buffer import PartitionBuffer
+from connector.stream.output.pending_results import PendingResults
 from connector.stream.output.shrinking import fit, forms
 from connector.stream.output.uniform_records import records
 from connector.stream.output.writability import ACCESS
@@ -32,7 +34,8 @@ from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition, partition_of
 from connector.stream.partitions.result_sink import ResultSink
 from connector.stream.retry.retry_records import RetryRecord
-from connector.stream.retry.routing import RetrySink
+from connector.stream.retry.routing import RetryRefusals, RetrySink
+from connector.stream.shutdown.failure_sink import FailureSink
 
 if TYPE_CHECKING:
     from aiokafka.producer.message_accumulator import BatchBuilder
@@ -45,8 +48,15 @@ KEPT = frozenset({Status.INVALID, Status.FAILED})
 LINGER_SECONDS = 0.02
 
 
+class DurableEvents(Protocol):
+    """Answers for events until their results are durable."""
+
+    def durable(self, partition: Partition, offsets: Sequence[int], bytes_: int) -> None:
+        """The results of these events, of so many bytes, are acknowledged, or their retry records are."""
+
+
 class ResultWriter(ResultSink, RetrySink):
-    """Writes results and dead letters; tells `durable` when they are acknowledged.
+    """Writes results and dead letters, and says when they are durable.
 
     Args:
         dispatch: brings record batches to Kafka.
@@ -54,12 +64,12 @@ class ResultWriter(ResultSink, RetrySink):
         connector: our name in the dead letters' headers.
         limits: per topic the largest record it takes.
         present: changes a result before it leaves (masks or hashes `to`), or None.
-        durable: called with a partition, the offsets of events whose results are acknowledged, and their bytes.
-        owe: takes results that are refused, for now or for good.
-        gate: awaited before each write; returns False when this worker may no longer write for that partition.
-        failed: called with an error nothing here can mend.
-        most: so many results may wait for their acknowledgement before `room` is gone; may change.
-        too_large: the result of an item whose retry record no topic takes.
+        pending: what it holds; others look at how much that is.
+        durable: told of events whose results are acknowledged.
+        debts: take results that are refused, for now or for good.
+        fencing: asked before each write.
+        failures: told of what cannot be mended here.
+        refusals: the results of items whose retry record no topic takes.
         traced: records carry the trace of their event.
 
     Attributes:
@@ -75,12 +85,12 @@ class ResultWriter(ResultSink, RetrySink):
         connector: str,
         limits: Mapping[str, int],
         present: Callable[[Result], None] | None,
-        durable: Callable[[Partition, Sequence[int], int], None],
-        owe: Owe,
-        gate: Callable[[Partition], Awaitable[bool]],
-        failed: Callable[[BaseException], None],
-        most: int,
-        too_large: Callable[[Item, str, float], Result],
+        pending: PendingResults,
+        durable: DurableEvents,
+        debts: Debts,
+        fencing: Fencing,
+        failures: FailureSink,
+        refusals: RetryRefusals,
         clock: Clock,
         traced: bool = False,
     ) -> None:
@@ -93,24 +103,21 @@ class ResultWriter(ResultSink, RetrySink):
         self._result_bytes = limits[results]
         self._present = present
         self._durable = durable
-        self._owe = owe
-        self._gate = gate
-        self._failed = failed
-        self._too_large = too_large
+        self._debts = debts
+        self._fencing = fencing
+        self._failures = failures
+        self._refusals = refusals
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
         self._record = self._traced_record if traced else self._result_record
         self._each_by_itself = traced or present is not None
-        self._buffers: dict[ItemOrigin, PartitionBuffer] = {}  # of Partitions: see `partition_of`
-        self.most = most
-        self._room = asyncio.Event()
-        self._room.set()
+        self._pending = pending
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the final results of these items. They are settled when they are acknowledged, not before."""
         if isinstance(results, UniformResults) and self._add_alike(results):
             return
-        buffers, append, record = self._buffers, self._append, self._record
+        buffers, append, record = self._pending.buffers, self._append, self._record
         for item, result in zip(items, results, strict=True):
             buffer = buffers.get(item.origin)
             if buffer is None or buffer.task is None:
@@ -124,7 +131,7 @@ class ResultWriter(ResultSink, RetrySink):
                 append(buffer.results, record(item, result))
                 buffer.offsets.append(item.offset)
                 buffer.bytes += len(item.raw)
-        self._look()
+        self._pending.changed()
 
     def _add_alike(self, results: UniformResults) -> bool:
         """The same at once, as it nearly always is. False, with nothing done, where each needs a look. The hot path."""
@@ -141,7 +148,7 @@ class ResultWriter(ResultSink, RetrySink):
             buffer.offsets += [item.offset for item in items]
             buffer.bytes += sum([len(item.raw) for item in items])
             self._dispatch.fill(buffer.results, fields)
-        self._look()
+        self._pending.changed()
         return True
 
     def move(self, items: Sequence[Item], records: Sequence[RetryRecord]) -> None:
@@ -153,64 +160,20 @@ class ResultWriter(ResultSink, RetrySink):
 
     def _buffer(self, origin: Partition) -> PartitionBuffer | None:
         """Where something of this partition goes, with a task that is going to write it."""
-        buffer = self._buffers.get(origin)
+        buffer = self._pending.buffers.get(origin)
         if buffer is None:
             if not origin.live:  # a late completion of a closed epoch: its new owner sends the result
                 return None
-            buffer = self._buffers[origin] = PartitionBuffer(origin)
+            buffer = self._pending.buffers[origin] = PartitionBuffer(origin)
         if buffer.task is None:
             buffer.task = asyncio.create_task(self._run(origin, buffer))
         return buffer
-
-    async def append(self, origin: Partition, topic: str, values: Sequence[bytes], *, optional: bool = False) -> bool:
-        """Write plain values to the partition's number in `topic`; True when they are acknowledged.
-
-        Where it is `optional`, one that is refused is given up at once.
-        """
-        if not await self._gate(origin):
-            return False
-        records: list[RecordFields] = [(None, value, []) for value in values]
-        place = BatchPlace(origin, topic, origin.partition)
-        try:
-            return not await self._dispatch.send(place, self._dispatch.pack(records), optional=optional)
-        except ProducerClosed:
-            if origin.live:
-                raise  # else its epoch has ended without us, and the producer was thrown away
-            return False
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything waits to be written, or to be acknowledged."""
-        return any(buffer.task is not None or buffer.waiting for buffer in self._buffers.values())
-
-    @property
-    def unacknowledged(self) -> int:
-        """Results that are not durable yet."""
-        return sum(buffer.unacknowledged for buffer in self._buffers.values())
-
-    async def room(self) -> None:
-        """Wait while too many results are not acknowledged, or until `release`.
-
-        Whoever is killed then leaves no trace of them, and they are sent again: a broker that takes nothing must stop
-        the requests, not only the commits.
-        """
-        await self._room.wait()
-
-    def release(self) -> None:
-        """Let everybody go who waits for room: the epoch is closing."""
-        self._room.set()
-
-    def _look(self) -> None:
-        if self.unacknowledged < self.most:
-            self._room.set()
-        else:
-            self._room.clear()
 
     async def flush(self, seconds: float) -> bool:
         """Wait until everything added is acknowledged. False when `seconds` were not enough."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
-        while tasks := [buffer.task for buffer in self._buffers.values() if buffer.task is not None]:
+        while tasks := [buffer.task for buffer in self._pending.buffers.values() if buffer.task is not None]:
             left = deadline - loop.time()
             if left <= 0:
                 return False
@@ -219,11 +182,11 @@ class ResultWriter(ResultSink, RetrySink):
 
     def forget(self) -> None:
         """Drop everything of a closed epoch."""
-        for origin in [origin for origin in self._buffers if not origin.live]:
-            task = self._buffers.pop(origin).task
+        for origin in [origin for origin in self._pending.buffers if not origin.live]:
+            task = self._pending.buffers.pop(origin).task
             if task is not None:
                 task.cancel()
-        self._look()
+        self._pending.changed()
 
     async def note(self, origins: Collection[Partition] | None = None) -> None:
         """Write down as owed what waits behind results that are not taken: who is killed now must leave word of it.
@@ -231,14 +194,14 @@ class ResultWriter(ResultSink, RetrySink):
         Args:
             origins: of these partitions alone.
         """
-        for buffer in list(self._buffers.values()):
+        for buffer in list(self._pending.buffers.values()):
             if origins is not None and buffer.origin not in origins:
                 continue
             records = [record for batch in buffer.results for record in unpack(batch)]
             buffer.results = self._dispatch.pack(records)  # what was unpacked cannot be sent any more
             new, buffer.noted = records[buffer.noted :], len(records)
             if new:
-                await self._owe(buffer.origin, new)
+                await self._debts.owe(buffer.origin, new)
 
     async def _run(self, origin: Partition, buffer: PartitionBuffer) -> None:
         loop, refused = asyncio.get_running_loop(), False
@@ -248,19 +211,19 @@ class ResultWriter(ResultSink, RetrySink):
                 if linger > 0:
                     await asyncio.sleep(linger)
                 buffer.written_at = loop.time()
-                if not await self._gate(origin):
+                if not await self._fencing.may_write(origin):
                     return
                 await self._write_all(origin, buffer)
         except RefusedError as error:
             refused = True
             log.error("results are refused", partition=origin.partition, results=buffer.unacknowledged)  # noqa: TRY400  said
-            self._failed(error)
+            self._failures.failed(error)
         except Exception as error:
             log.exception("results cannot be written", partition=origin.partition)
-            self._failed(error)
+            self._failures.failed(error)
         finally:
             buffer.task = None
-            if refused and buffer.waiting and self._buffers.get(origin) is buffer:
+            if refused and buffer.waiting and self._pending.buffers.get(origin) is buffer:
                 buffer.task = asyncio.create_task(
                     self._run(origin, buffer)
                 )  # what has come meanwhile is owed like them
@@ -290,12 +253,12 @@ class ResultWriter(ResultSink, RetrySink):
                 await self._write(origin, results)
         finally:
             buffer.unacknowledged -= count
-            self._look()
+            self._pending.changed()
         if origin.live:
             ends = {id(item) for item, _ in refused}
             ended = [item for item, _ in dead] + [item for item, _ in moved if id(item) not in ends]
             bytes_ += sum([len(item.raw) for item in ended])
-            self._durable(origin, offsets + [item.offset for item in ended], bytes_)
+            self._durable.durable(origin, offsets + [item.offset for item in ended], bytes_)
         if refusal is not None:
             raise refusal
 
@@ -303,7 +266,7 @@ class ResultWriter(ResultSink, RetrySink):
         """Write results and wait until they are acknowledged."""
         started = self._clock.monotonic()
         place = BatchPlace(origin, self._results, origin.partition)
-        await self._dispatch.send(place, results, forms=forms, owe=self._owe)
+        await self._dispatch.send(place, results, forms=forms, owe=self._debts.owe)
         self.acknowledged.add(self._clock.monotonic() - started)
 
     def _result_record(self, item: Item, result: Result) -> RecordFields:
@@ -333,14 +296,14 @@ class ResultWriter(ResultSink, RetrySink):
             settled = _settles(item)
             record: RecordFields = (item.key, item.raw, [(SETTLES, settled), header, *_trace(item)])
             if size(record) > self._limits[topic]:
-                refused.append((item, self._too_large(item, topic, self._clock.wall())))
+                refused.append((item, self._refusals.too_large(item, topic, self._clock.wall())))
             else:
                 waiting.setdefault(topic, {})[settled] = item, record
         for topic, found in waiting.items():
             batches = self._dispatch.pack([record for _, record in found.values()])
             for record in await self._dispatch.send(BatchPlace(origin, topic, origin.partition), batches):
                 item, _ = found[record[2][0][1]]
-                refused.append((item, self._too_large(item, topic, self._clock.wall())))
+                refused.append((item, self._refusals.too_large(item, topic, self._clock.wall())))
         return refused
 
     async def _write_dead_letters(self, origin: Partition, dead: Sequence[tuple[Item, Result]]) -> None:

@@ -45,6 +45,11 @@ class Assignment:
         """The partition, where it is ours."""
         return self._by_place.get((topic, number))
 
+    def end(self, topic: str, number: int) -> int | None:
+        """One past the newest offset that a partition is known to have; None where it is not ours."""
+        partition = self.find(topic, number)
+        return None if partition is None else partition.end
+
     def disown(self) -> None:
         """Forget them; late completions are ignored from now on."""
         for partition in self.partitions:

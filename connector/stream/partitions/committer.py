@@ -7,7 +7,8 @@ aiokafka consumer, on the consumer's own thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 import structlog
 from aiokafka import TopicPartition
@@ -20,18 +21,23 @@ from connector.stream.partitions.partition import Partition
 
 log = structlog.get_logger(__name__)
 
-Commit = Callable[[Mapping[TopicPartition, OffsetAndMetadata]], Awaitable[None]]
+
+class OffsetCommits(Protocol):
+    """A consumer's group, as far as offsets are committed to it."""
+
+    async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
+        """Commit with metadata. Raises what aiokafka raises."""
 
 
 class Committer:
     """Commits the positions of partitions.
 
     Args:
-        commit: sends the offsets; raises what aiokafka raises.
+        group: takes the offsets.
     """
 
-    def __init__(self, commit: Commit) -> None:
-        self._commit = commit
+    def __init__(self, group: OffsetCommits) -> None:
+        self._group = group
         self._outstanding: asyncio.Task[bool] | None = None
 
     async def commit(self, partitions: Iterable[Partition], *, seconds: float, closed: bool = False) -> bool:
@@ -83,7 +89,7 @@ class Committer:
             for partition, offset in offsets.items()
         }
         try:
-            await self._commit(request)
+            await self._group.commit(request)
         except (CommitFailedError, IllegalStateError, KafkaError, OSError) as error:
             # Refused: the group moved on. Whoever owns the partitions now reads the results and repeats nothing.
             log.warning("commit refused", error=type(error).__name__, partitions=len(request))

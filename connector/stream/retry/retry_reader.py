@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
@@ -20,6 +20,7 @@ from connector.kafka.fetched import Fetched, ReadOptions
 from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.outage import Outlast
 from connector.kafka.record_batch import Unreadable
+from connector.stream.partitions.committer import OffsetCommits
 from connector.stream.partitions.partition import Partition
 
 # Fetched records that are not due yet stay in memory, this many for all partitions together.
@@ -27,18 +28,22 @@ POLL_RECORDS = 500
 # How late a due record may be noticed.
 POLL_MILLISECONDS = 200
 
-Take = Callable[[Partition, Fetched], Awaitable[None]]
+
+class DueRecords(Protocol):
+    """Takes records whose time has come."""
+
+    async def take_due(self, partition: Partition, records: Fetched) -> None:
+        """Take due records of a retry topic; waits while memory is full."""
 
 
-class RetryReader:
-    """Feeds due records to `take`.
+class RetryReader(OffsetCommits):
+    """Reads the retry topics.
 
     Args:
         options: for the aiokafka client.
         reading: how; a record that cannot be read is to stand for itself, and becomes a result.
         group: under which the offsets are committed.
         delays: topic → seconds after which its records are due.
-        take: admits records; waits while memory is full.
     """
 
     def __init__(
@@ -49,14 +54,12 @@ class RetryReader:
         group: str,
         delays: Mapping[str, float],
         clock: Clock,
-        take: Take,
     ) -> None:
         self._options = dict(options)
         self._reading = reading
         self._group = group
         self._delays = delays
         self._clock = clock
-        self._take = take
         self._consumer: GuardedConsumer | None = None
         self._assigned: dict[TopicPartition, Partition] = {}
         self._partitions: dict[TopicPartition, Partition] = {}
@@ -108,13 +111,13 @@ class RetryReader:
             self._consumer.assign([])
 
     async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-        """Commit under the group. Raises what aiokafka raises."""
+        """Commit under the group."""
         assert self._consumer is not None
         await self._consumer.commit(dict(offsets))
 
-    async def run(self, outlast: Outlast) -> None:
-        """Fetch and feed, for ever; brokers that are away are waited for. Each turn belongs to the assignment it began
-        with.
+    async def run(self, outlast: Outlast, sink: DueRecords) -> None:
+        """Fetch, and hand to `sink` what is due, for ever; brokers that are away are waited for. Each turn belongs to
+        the assignment it began with.
         """
         while True:
             partitions, consumer = self._partitions, self._consumer
@@ -128,7 +131,7 @@ class RetryReader:
                 self._fetched[tp].extend(_written(records, self._clock.wall() * 1000))
                 self._positions[tp].end = records.end
                 consumer.pause(tp)  # until these are gone
-            await self._feed(partitions)
+            await self._feed(partitions, sink)
 
     async def _fetch(
         self, consumer: GuardedConsumer, partitions: Mapping[TopicPartition, Partition], outlast: Outlast
@@ -141,11 +144,11 @@ class RetryReader:
         )
         return found
 
-    async def _feed(self, partitions: Mapping[TopicPartition, Partition]) -> None:
+    async def _feed(self, partitions: Mapping[TopicPartition, Partition], sink: DueRecords) -> None:
         for tp, partition in partitions.items():
             due = self._due(tp)
             if due or due.end > due.start:
-                await self._take(partition, due)
+                await sink.take_due(partition, due)
             if partitions is not self._partitions or self._consumer is None:
                 return
             if not self._fetched[tp]:

@@ -6,18 +6,16 @@ One topic per delay (`sms.retry.30s`), so that offset order is due order. A reco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from connector.delivery.queue.item import Item
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Source
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.formats import RETRY, RetryHeader, encode, read_retry, settled_place
 from connector.untrusted import UnreadableError
-
-if TYPE_CHECKING:
-    pass
 
 FOREVER = 253_402_300_799.0
 """The last second of the year 9999: later ones are no instants of ours."""
@@ -58,7 +56,7 @@ class Restorer:
     Args:
         sources, retries: the topics.
         prefix: of the retry topics, those of tiers that are no longer set included.
-        end: one past the newest offset of a partition that is known; None where it is not ours.
+        owned: partitions, and how far their logs reach.
 
     Attributes:
         retries: the retry topics.
@@ -70,13 +68,13 @@ class Restorer:
         retries: Collection[str],
         *,
         prefix: str,
-        end: Callable[[str, int], int | None],
+        owned: Assignment,
         skipped: Skipped,
     ) -> None:
         self._prefix = f"{prefix}."
         self._sources = frozenset(sources)
         self.retries = frozenset(retries)
-        self._end = end
+        self._owned = owned
         self._skipped = skipped
 
     def restore(self, item: Item, headers: Iterable[tuple[str, bytes | None]], now: float) -> None:
@@ -130,7 +128,7 @@ class Restorer:
             return "names a topic that is none of ours"
         if place.partition != partition:
             return "names another partition"
-        end = self._end(place.topic, partition)
+        end = self._owned.end(place.topic, partition)
         return "names an offset beyond the log's end" if end is not None and place.offset >= end else None
 
     def _note(self, item: Item, what: str) -> None:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from connector.clock import Clock
 from connector.delivery.queue.item import Item
+from connector.model import Result
 from connector.stream.retry.retry_records import RetryRecord, header
 from connector.stream.retry.tiers import Tiers
 
@@ -17,6 +18,14 @@ class RetrySink(Protocol):
 
     def move(self, items: Sequence[Item], records: Sequence[RetryRecord]) -> None:
         """Take these items, with the retry record of each. They are settled when it is durable. Never waits."""
+
+
+class RetryRefusals(Protocol):
+    """Builds the results of items that cannot wait in a retry topic."""
+
+    def too_large(self, item: Item, topic: str, now: float) -> Result:
+        """No retry topic takes its record; at `now` (wall seconds)."""
+        ...
 
 
 class RetryRouting:

@@ -7,8 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import structlog
 
@@ -47,51 +46,58 @@ class WorkerProgress:
     Not a new generation: a worker that is thrown out of the group again and again, as while one event takes longer to
     decode than a session, gets one every few seconds. Nor what it then reads back once more: only where it comes
     further than at any opening since an event was settled.
-
-    Args:
-        settled: events so far.
-        read_back: records of the current opening, 0 while there is none.
     """
 
-    def __init__(self, *, settled: Callable[[], int], read_back: Callable[[], int]) -> None:
-        self._settled = settled
-        self._read_back = read_back
+    def __init__(self) -> None:
         self._last = -1
         self._furthest = 0
 
-    def __call__(self) -> tuple[int, int]:
-        settled, read = self._settled(), self._read_back()
+    def at(self, *, settled: int, read_back: int) -> tuple[int, int]:
+        """What has been got done.
+
+        Args:
+            settled: events so far.
+            read_back: records of the current opening, 0 while there is none.
+        """
         if settled != self._last:
             self._last, self._furthest = settled, 0
-        self._furthest = max(self._furthest, read)
+        self._furthest = max(self._furthest, read_back)
         return settled, self._furthest
 
 
-class Watchdog:
-    """Ends the process with EXIT_WATCHDOG when `progress` stays the same for `seconds` although `idle` is False.
+class Watched(Protocol):
+    """What may get stuck. Looked at from another thread: it must only read.
 
-    Both are called from a thread of its own and must only read.
-
-    Args:
+    Attributes:
         progress: changes whenever something gets done; see `WorkerProgress`.
-        idle: True while there is deliberately nothing to do.
+        idle: there is deliberately nothing to do.
     """
 
-    def __init__(
-        self, clock: Clock, *, seconds: float, progress: Callable[[], object], idle: Callable[[], bool]
-    ) -> None:
+    @property
+    def progress(self) -> object: ...
+    @property
+    def idle(self) -> bool: ...
+
+
+class Watchdog:
+    """Ends the process with EXIT_WATCHDOG when something shows no progress for `seconds` although it is not idle.
+
+    Args:
+        watched: looked at from a thread of its own.
+    """
+
+    def __init__(self, clock: Clock, watched: Watched, *, seconds: float) -> None:
         self._clock = clock
+        self._watched = watched
         self._seconds = seconds
-        self._progress = progress
-        self._idle = idle
         self._last: object = None
         self._since = clock.monotonic()
         self._stop = threading.Event()
 
     def look(self) -> bool:
         """One look; False when the process is stuck."""
-        now, progress = self._clock.monotonic(), self._progress()
-        if progress != self._last or self._idle():
+        now, progress = self._clock.monotonic(), self._watched.progress
+        if progress != self._last or self._watched.idle:
             self._last, self._since = progress, now
         return now - self._since < self._seconds
 

@@ -1,0 +1,58 @@
+"""Results on their way to Kafka, and whether there is room for more: a broker that takes nothing stops the requests."""
+
+from __future__ import annotations
+
+import asyncio
+
+from connector.delivery.queue.item import ItemOrigin
+from connector.stream.output.partition_buffer import PartitionBuffer
+
+
+class PendingResults:
+    """What the writer holds, by source partition.
+
+    Args:
+        most: so many results may wait for their acknowledgement before there is no room.
+
+    Attributes:
+        buffers: per partition (see `partition_of`); the writer's to fill and to empty.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.buffers: dict[ItemOrigin, PartitionBuffer] = {}
+        self._most = most
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits to be written, or to be acknowledged."""
+        return any(buffer.task is not None or buffer.waiting for buffer in self.buffers.values())
+
+    @property
+    def unacknowledged(self) -> int:
+        """Results that are not durable yet."""
+        return sum(buffer.unacknowledged for buffer in self.buffers.values())
+
+    def allow(self, most: int) -> None:
+        """So many may wait from now on; the next change makes it count."""
+        self._most = most
+
+    async def room(self) -> None:
+        """Wait while too many results are not acknowledged, or until `release`.
+
+        Whoever is killed then leaves no trace of them, and they are sent again: a broker that takes nothing must stop
+        the requests, not only the commits.
+        """
+        await self._room.wait()
+
+    def release(self) -> None:
+        """Let everybody go who waits for room: the epoch is closing."""
+        self._room.set()
+
+    def changed(self) -> None:
+        """Some came, or are acknowledged or forgotten."""
+        if self.unacknowledged < self._most:
+            self._room.set()
+        else:
+            self._room.clear()

@@ -1,0 +1,44 @@
+"""What every request has to pass before it leaves: are the partitions still ours, and can its results be written?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.definition.tree import Operation
+from connector.delivery.queue.item import Item
+from connector.stream.output.fencing import Fencing
+from connector.stream.output.journal import Journal
+from connector.stream.output.pending_results import PendingResults
+from connector.stream.output.writability import Writability
+
+
+class SendPermission:
+    """Asked for each request of all lanes.
+
+    Args:
+        pending: its room is waited for.
+        journal: what `on_uncertain: report` writes before each request.
+    """
+
+    def __init__(self, fencing: Fencing, *, pending: PendingResults, journal: Journal, writable: Writability) -> None:
+        self._fencing = fencing
+        self._pending = pending
+        self._journal = journal
+        self._writable = writable
+
+    async def may_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
+        """Awaited before every request: False when this worker may no longer send."""
+        if not self._fencing.live:
+            return False
+        await self._pending.room()
+        if not await self._fencing.still_ours():
+            return False
+        if operation.on_uncertain == "report":
+            await self._journal.sending(batch_id, items)  # which may take a while, and be refused
+            if not await self._fencing.still_ours():
+                return False
+        return not self._writable.holding or await self._allowed()
+
+    async def _allowed(self) -> bool:
+        """Wait while Kafka refuses what this worker has to write."""
+        return await self._writable.passed(lambda: self._fencing.live) and await self._fencing.still_ours()

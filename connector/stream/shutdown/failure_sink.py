@@ -1,0 +1,12 @@
+"""Who is told of what nothing else can mend."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class FailureSink(Protocol):
+    """Ends the worker in order."""
+
+    def failed(self, error: BaseException) -> None:
+        """Something cannot be mended where it went wrong: close the epoch, then end. Without waiting; once."""

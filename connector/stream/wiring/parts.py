@@ -1,0 +1,310 @@
+"""What a worker is made of, each part connected to those it needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connector.clock import Clock
+from connector.definition.tree import Definition
+from connector.delivery.counts import LaneCounts
+from connector.delivery.http.tracing import RequestTracing
+from connector.delivery.http.transport import Transport
+from connector.delivery.lane import Lane
+from connector.delivery.lane_host import LaneHost
+from connector.delivery.limits.account import Account
+from connector.delivery.limits.lane_settings import LaneSettings
+from connector.delivery.limits.passage import Passage
+from connector.delivery.sending.reading_turns import SlowReadings
+from connector.kafka.fetched import ReadOptions, own_record_bytes
+from connector.kafka.outage import Outlast
+from connector.stream.control.apply import ControlApplier
+from connector.stream.control.failover import Failover
+from connector.stream.control.table import ControlTable
+from connector.stream.control.topic_reader import ControlTopicReader
+from connector.stream.epoch.closing import Closing
+from connector.stream.epoch.debt_payment import DebtPayment
+from connector.stream.epoch.epoch_counts import EpochCounts
+from connector.stream.epoch.housekeeping import Housekeeping
+from connector.stream.epoch.instance_takeover import InstanceTakeover
+from connector.stream.epoch.opening import Opening
+from connector.stream.epoch.topic_inspection import Inspection
+from connector.stream.intake.admission import Admission
+from connector.stream.intake.budget import Budget
+from connector.stream.intake.dedupe import DedupeIndex
+from connector.stream.intake.dedupe_restore import DedupeRestore
+from connector.stream.intake.intake import Intake
+from connector.stream.intake.read_progress import ReadProgress
+from connector.stream.intake.unknown_names import UnknownNames
+from connector.stream.lanes import LaneMaker, Lanes, LaneSet
+from connector.stream.partitions.assignment import Assignment
+from connector.stream.partitions.committer import Committer
+from connector.stream.partitions.copartitions import retry_group
+from connector.stream.partitions.refile_queue import RefileQueue
+from connector.stream.pipeline import Pipeline, WorkerLaneHost
+from connector.stream.retry.head_of_line import HeadOfLine
+from connector.stream.retry.retry_reader import RetryReader
+from connector.stream.retry.retry_records import Restorer
+from connector.stream.retry.routing import RetryRouting
+from connector.stream.retry.tiers import Tiers
+from connector.stream.shutdown.failure_sink import FailureSink
+from connector.stream.wiring.dependencies import Dependencies
+from connector.stream.wiring.output import Output, build_output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Made once per worker, before anything runs; what they do together is the worker's to begin and to end.
+
+    Attributes:
+        dedupe_restore: reads back what later events may repeat; None where nobody asks.
+        outlast: waits for brokers that are away.
+    """
+
+    outlast: Outlast
+    owned: Assignment
+    lane_set: LaneSet
+    budget: Budget
+    progress: ReadProgress
+    output: Output
+    control: ControlTable
+    lanes: Lanes
+    failover: Failover
+    unknown: UnknownNames
+    intake: Intake
+    control_applier: ControlApplier
+    control_reader: ControlTopicReader
+    retry_reader: RetryReader
+    housekeeping: Housekeeping
+    pipeline: Pipeline
+    inspection: Inspection
+    instance_takeover: InstanceTakeover
+    opening: Opening
+    debt_payment: DebtPayment
+    dedupe_restore: DedupeRestore | None
+    epochs: EpochCounts
+    closing: Closing
+
+    @property
+    def read_back(self) -> int:
+        """Records read back at the current opening; 0 once it is over."""
+        if self.owned.live:
+            return 0
+        return self.opening.seen + (0 if self.dedupe_restore is None else self.dedupe_restore.seen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLaneMaker(LaneMaker):
+    """Makes lanes that share a host, the passage, and turns for slow readings."""
+
+    host: LaneHost
+    passage: Passage
+    slow_readings: SlowReadings
+    tracing: RequestTracing | None
+    clock: Clock
+
+    def make(
+        self,
+        definition: Definition,
+        transport: Transport,
+        settings: LaneSettings,
+        account: Account | None,
+        counts: LaneCounts | None,
+    ) -> Lane:
+        return Lane(
+            definition,
+            host=self.host,
+            transport=transport,
+            clock=self.clock,
+            settings=settings,
+            passage=self.passage,
+            account=account,
+            slow_readings=self.slow_readings,
+            tracing=self.tracing,
+            counts=counts,
+        )
+
+
+def build(deps: Dependencies, failures: FailureSink) -> Parts:
+    """A worker's parts, from the end of a message's way to its beginning: each is made after those it hands on to.
+    `failures` hears of what nothing here can mend.
+    """
+    settings, topics, cluster, clock = deps.settings, deps.settings.topics, deps.cluster, deps.clock
+    lease, span = deps.membership.lease, deps.settings.span
+    outlast = Outlast(clock, patience=settings.timeouts.refused)
+    owned, lane_set, refile, tiers = Assignment(), LaneSet(), RefileQueue(), Tiers(topics.retry)
+    shares = {source.topic: source.share for source in topics.sources}
+    budget = Budget(messages=settings.memory.messages, bytes_=settings.memory.bytes, shares=shares, lanes=lane_set)
+    progress = ReadProgress(owned, deps.group)
+
+    # commit
+    retry_reader = RetryReader(
+        cluster.options,
+        reading=ReadOptions(deps.skipped, unreadable="stand", most=own_record_bytes(settings.events.bytes)),
+        group=retry_group(settings.group),
+        delays=tiers.delays,
+        clock=clock,
+    )
+    housekeeping = Housekeeping(
+        owned,
+        lease=lease,
+        producer=deps.producer,
+        sources=Committer(deps.group),
+        retries=Committer(retry_reader),
+        cluster=cluster,
+        clock=clock,
+        settings=settings,
+    )
+
+    # write
+    duplicates = _duplicates(deps)
+    output = build_output(
+        deps,
+        owned=owned,
+        lanes=lane_set,
+        budget=budget,
+        duplicates=duplicates,
+        positions=housekeeping,
+        outlast=outlast,
+        failures=failures,
+    )
+    retry_routing = RetryRouting(tiers, retries=output.writer, clock=clock, longest=settings.park_max)
+
+    # queue, build the request, send, read the reply, settle
+    control = ControlTable(clock, most=settings.memory.control, topic=topics.control, skipped=deps.skipped)
+    host = WorkerLaneHost(
+        control=control,
+        permission=output.permission,
+        results=output.sink,
+        retry_routing=retry_routing,
+        progress=progress,
+        budget=budget,
+    )
+    lanes = Lanes(
+        settings,
+        lane_set,
+        maker=WorkerLaneMaker(
+            host=host, passage=output.proof, slow_readings=SlowReadings(), tracing=deps.tracing, clock=clock
+        ),
+        refile=refile,
+        failures=failures,
+        guard=output.fencing,
+        clock=clock,
+    )
+
+    # admit
+    failover = Failover(lanes.current)
+    unknown = UnknownNames(lanes.current, grace=settings.unknown_grace, clock=clock)
+    intake = Intake(
+        lanes.current,
+        control=control,
+        failover=failover,
+        results=output.sink,
+        retries=output.writer,
+        retry_routing=retry_routing,
+        refusals=output.refusals,
+        sources=topics.source_names,
+        restorer=Restorer(
+            topics.source_names, tiers.delays, prefix=topics.retry_prefix, owned=owned, skipped=deps.skipped
+        ),
+        unknown=unknown,
+        budget=budget,
+        clock=clock,
+        allowed=deps.allowed,
+        max_age=settings.max_age,
+        traced=deps.tracing is not None,
+        duplicates=duplicates,
+        skipped=deps.skipped,
+    )
+    admission = Admission(
+        owned,
+        intake=intake,
+        budget=budget,
+        head_of_line=HeadOfLine(lanes.current, retry_routing=retry_routing, span=span, clock=clock),
+        lanes=lanes.current,
+        progress=progress,
+        span=span,
+        cluster=cluster,
+        outlast=outlast,
+        stops=settings.events.undecodable == "stop",
+    )
+    control_applier = ControlApplier(
+        lanes.current,
+        lanes.retiring,
+        control=control,
+        queue=refile,
+        refiler=intake,
+        failover=failover,
+        owned=owned,
+        clock=clock,
+    )
+    control_reader = ControlTopicReader(
+        cluster.options, topic=topics.control, records=control_applier, skipped=deps.skipped
+    )
+
+    # open and close epochs
+    epochs = EpochCounts()
+    closing = Closing(
+        owned,
+        lease=lease,
+        producer=deps.producer,
+        lanes=lanes,
+        lane_set=lane_set,
+        refile=refile,
+        journal=output.journal,
+        retry_routing=retry_routing,
+        writer=output.writer,
+        pending=output.pending,
+        housekeeping=housekeeping,
+        budget=budget,
+        retry_reader=retry_reader,
+        writable=output.writable,
+        debts=output.debts,
+        dispatch=output.dispatch,
+        overdue=output.overdue,
+        counts=epochs,
+        clock=clock,
+    )
+    return Parts(
+        outlast=outlast,
+        owned=owned,
+        lane_set=lane_set,
+        budget=budget,
+        progress=progress,
+        output=output,
+        control=control,
+        lanes=lanes,
+        failover=failover,
+        unknown=unknown,
+        intake=intake,
+        control_applier=control_applier,
+        control_reader=control_reader,
+        retry_reader=retry_reader,
+        housekeeping=housekeeping,
+        pipeline=Pipeline(
+            outlast=outlast,
+            admission=admission,
+            retry_reader=retry_reader,
+            lanes=lanes,
+            overdue=output.overdue,
+            housekeeping=housekeeping,
+            control_reader=control_reader,
+            control_applier=control_applier,
+        ),
+        inspection=Inspection(cluster, settings, writable=output.writable, proof=output.proof, lanes=lanes),
+        instance_takeover=InstanceTakeover(cluster, deps.membership, settings, clock=clock),
+        opening=Opening(cluster, settings, lanes=lanes, skipped=deps.skipped),
+        debt_payment=DebtPayment(cluster, output.dispatch, results=topics.results, present=deps.present, clock=clock),
+        dedupe_restore=None
+        if duplicates is None
+        else DedupeRestore(cluster, settings, duplicates=duplicates, clock=clock),
+        epochs=epochs,
+        closing=closing,
+    )
+
+
+def _duplicates(deps: Dependencies) -> DedupeIndex | None:
+    """The ids of events that were admitted; None where nobody asks."""
+    duplicates = deps.settings.duplicates
+    if duplicates.horizon is None:
+        return None
+    return DedupeIndex(messages=duplicates.messages, horizon=duplicates.horizon, clock=deps.clock)
