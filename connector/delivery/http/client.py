@@ -36,6 +36,7 @@ from connector.delivery.http.request_errors import (
     explain,
     told_by_reply,
 )
+from connector.delivery.http.transport import Transport
 from connector.errors import DefinitionError, Phase, Problem, RequestError
 from connector.model import Reply, Request
 from connector.request import sigv4
@@ -85,7 +86,7 @@ async def _afresh(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandler
     return await handler(request)
 
 
-class HttpTransport:
+class HttpTransport(Transport):
     """HTTP to one provider. Must be used in one event loop and closed there.
 
     Args:

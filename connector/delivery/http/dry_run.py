@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from connector.definition.tree import Auth
+from connector.delivery.http.transport import Transport
 from connector.model import Reply, Request
 
 
-class DryRunTransport:
+class DryRunTransport(Transport):
     """Takes requests and sends none. Its replies say nothing: a lane with `LaneSettings.dry_run` does not read them."""
 
-    token_refreshes = 0
+    @property
+    def token_refreshes(self) -> int:
+        return 0
 
     async def send(self, request: Request, auth: Auth) -> Reply:
         """An empty reply, at once."""

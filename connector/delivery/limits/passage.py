@@ -21,8 +21,13 @@ class Passage(Protocol):
     def free(self) -> bool: ...
 
 
-class Open:
+class Open(Passage):
     """Nothing holds back: of a lane by itself."""
 
-    narrow = False
-    free = True
+    @property
+    def narrow(self) -> bool:
+        return False
+
+    @property
+    def free(self) -> bool:
+        return True

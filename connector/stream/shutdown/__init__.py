@@ -1,1 +1,1 @@
-"""The end of the process: `stop_signals` from outside; `deadline` ends it on a thread of its own when it does not."""
+"""The end of the process: `stop_signals` from outside, `failure_sink` from inside; `deadline` where it does not end."""
