@@ -128,7 +128,7 @@ class Case:
         return True
 
     async def sending(self, *offsets: int, topic: str = "results", **options: Any) -> asyncio.Task[list[RecordFields]]:
-        options = {"owe": self.debts.owe, "forms": forms} if topic == "results" else options
+        options = {"debts": self.debts, "forms": forms} if topic == "results" else options
         place, batches = BatchPlace(self.origin, topic, 0), self.dispatch.pack([record(it) for it in offsets])
         task = asyncio.create_task(self.dispatch.send(place, batches, **options))
         await turns()
@@ -207,7 +207,7 @@ async def test_a_topic_that_is_gone_stops_sending_and_ends_with_the_remedy() -> 
     assert not case.producer.batches[0][1].cancelled(), "aiokafka does not expect that"
     with pytest.raises(RefusedError):
         await case.dispatch.send(
-            BatchPlace(case.origin, "results", 0), case.dispatch.pack([record(9)]), owe=case.debts.owe
+            BatchPlace(case.origin, "results", 0), case.dispatch.pack([record(9)]), debts=case.debts
         )
     assert case.owed == [3, 9]
 

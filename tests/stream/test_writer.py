@@ -15,7 +15,7 @@ from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
 from connector.model import Result, Source, Status
 from connector.stream.intake.refusals import Refusals
-from connector.stream.output.dispatch import nobody
+from connector.stream.output.dispatch import NO_DEBTS
 from connector.stream.output.pending_results import PendingResults
 from connector.stream.output.writer import ResultWriter
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
@@ -78,7 +78,7 @@ class Bench:
             present=None,
             pending=self.pending,
             durable=SimpleNamespace(durable=lambda _, offsets, bytes_: self.durable.extend(offsets)),
-            debts=SimpleNamespace(owe=nobody),
+            debts=NO_DEBTS,
             fencing=SimpleNamespace(may_write=self._may_write),
             failures=SimpleNamespace(failed=lambda error: pytest.fail(str(error))),
             refusals=Refusals(dry_run=False),

@@ -19,7 +19,7 @@ from connector.kafka.batches import unpack
 from connector.model import Result, Source, Status
 from connector.stream.intake.refusals import Refusals
 from connector.stream.output import dispatch as module
-from connector.stream.output.dispatch import nobody
+from connector.stream.output.dispatch import NO_DEBTS
 from connector.stream.output.pending_results import PendingResults
 from connector.stream.output.writer import ResultWriter
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
@@ -79,7 +79,7 @@ class Case:
             present=None,
             pending=PendingResults(1000),
             durable=SimpleNamespace(durable=lambda _, offsets, bytes_: self.durable.extend(offsets)),
-            debts=SimpleNamespace(owe=nobody),
+            debts=NO_DEBTS,
             fencing=SimpleNamespace(may_write=may_write),
             failures=SimpleNamespace(failed=lambda error: pytest.fail(repr(error))),
             refusals=Refusals(dry_run=False),

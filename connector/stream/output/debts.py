@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 from connector.errors import RefusedError
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Status
+from connector.stream.output.dispatch import DebtSink
 from connector.stream.output.journal_topic import JournalTopic
 from connector.stream.partitions.formats import METADATA_BYTES, Metadata, encode_metadata, settled_place, turns
 from connector.stream.partitions.partition import Partition
@@ -88,7 +89,7 @@ def decode(value: bytes | None) -> Debt | None:
         return Debt(entry.topic, entry.owed, None)
 
 
-class Debts:
+class Debts(DebtSink):
     """What this worker owes.
 
     Args:
@@ -117,10 +118,6 @@ class Debts:
         return self.count - sum(map(len, self._written.values()))
 
     async def owe(self, origin: Partition, records: Iterable[RecordFields]) -> None:
-        """Take results that are refused, or not taken for long, and write down that they are owed.
-
-        Raises nothing that Kafka says.
-        """
         for record in records:
             place = settled_place(record[2])
             result = _result(record[1])

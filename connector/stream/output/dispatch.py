@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 from aiokafka.errors import (
@@ -41,14 +41,26 @@ AGAIN_SECONDS = 1.0
 SEQUENCE = (OutOfOrderSequenceNumber, ProducerFenced, UnknownProducerId)
 
 Forms = Callable[[RecordFields], Iterator[RecordFields]]
-Owe = Callable[[Partition, list[RecordFields]], Awaitable[None]]
 Waiting = deque[tuple[list[RecordFields], KafkaError]]
 """Records of refused batches, and what refused them."""
 T = TypeVar("T")
 
 
-async def nobody(_: Partition, __: list[RecordFields]) -> None:
+class DebtSink(Protocol):
+    """Takes records that may never be acknowledged."""
+
+    async def owe(self, origin: Partition, records: Iterable[RecordFields]) -> None:
+        """Take what is refused, or not taken for long, and write down that it is owed. Raises nothing of Kafka's."""
+
+
+class NoDebts(DebtSink):
     """Nothing is owed for records other than results."""
+
+    async def owe(self, origin: Partition, records: Iterable[RecordFields]) -> None:
+        pass
+
+
+NO_DEBTS = NoDebts()
 
 
 def no_forms(_: RecordFields) -> Iterator[RecordFields]:
@@ -75,17 +87,17 @@ class Sending:
         refusal: why it is given up, though nobody has refused it.
     """
 
-    __slots__ = ("_task", "batches", "noted", "optional", "owe", "place", "refusal", "since")
+    __slots__ = ("_task", "batches", "debts", "noted", "optional", "place", "refusal", "since")
 
     def __init__(
-        self, place: BatchPlace, batches: Sequence[BatchBuilder], owe: Owe, since: float, *, optional: bool
+        self, place: BatchPlace, batches: Sequence[BatchBuilder], debts: DebtSink, since: float, *, optional: bool
     ) -> None:
         self.place = place
         self.batches = batches
-        self.owe = owe
+        self.debts = debts
         self.since = since
         self.optional = optional
-        self.noted = owe is nobody
+        self.noted = debts is NO_DEBTS
         self.refusal: RefusedError | None = None
         self._task = asyncio.current_task()
 
@@ -146,7 +158,7 @@ class Dispatch:
         batches: Iterable[BatchBuilder],
         *,
         forms: Forms = no_forms,
-        owe: Owe = nobody,
+        debts: DebtSink = NO_DEBTS,
         optional: bool = False,
     ) -> list[RecordFields]:
         """Send batches; returns when every record is acknowledged, with those that were refused for their own sake.
@@ -156,7 +168,7 @@ class Dispatch:
             batches: closed by this.
             forms: what may be written in place of a record that is refused. Where the last of them is refused too, the
                 topic takes nothing.
-            owe: told of records that are refused for now, or for good.
+            debts: take records that are refused for now, or for good.
             optional: what the topic refuses is given up at once, and stops nothing.
 
         Raises:
@@ -164,10 +176,10 @@ class Dispatch:
         """
         batches = list(batches)
         if not optional and (known := self._writable.refused(place.topic)) is not None:
-            await owe(place.origin, [record for batch in batches for record in unpack(batch)])
+            await debts.owe(place.origin, [record for batch in batches for record in unpack(batch)])
             raise known
-        sending = Sending(place, batches, owe, self._clock.monotonic(), optional=optional)
-        return await self._watched(sending, self._send(place, batches, forms, owe, optional=optional))
+        sending = Sending(place, batches, debts, self._clock.monotonic(), optional=optional)
+        return await self._watched(sending, self._send(place, batches, forms, debts, optional=optional))
 
     async def _watched(self, sending: Sending, doing: Coroutine[Any, Any, T]) -> T:
         """Do something that a topic may never answer.
@@ -185,7 +197,7 @@ class Dispatch:
             if (refused := sending.ended()) is None:
                 raise
             self.abandoned = self.abandoned or bool(sending.batches)
-            await sending.owe(sending.place.origin, sending.records)
+            await sending.debts.owe(sending.place.origin, sending.records)
             raise refused from None
         finally:
             del self._under_way[sending]
@@ -200,10 +212,10 @@ class Dispatch:
         for sending in sendings:
             if not sending.noted:
                 sending.noted = True
-                await sending.owe(sending.place.origin, sending.records)
+                await sending.debts.owe(sending.place.origin, sending.records)
 
     async def _send(
-        self, place: BatchPlace, batches: Sequence[BatchBuilder], forms: Forms, owe: Owe, *, optional: bool
+        self, place: BatchPlace, batches: Sequence[BatchBuilder], forms: Forms, debts: DebtSink, *, optional: bool
     ) -> list[RecordFields]:
         futures = [(batch, await self._enqueue(batch, place)) for batch in batches]
         answers = [(batch, await self._answer(place, batch, future)) for batch, future in futures]
@@ -211,10 +223,10 @@ class Dispatch:
         if not refused:
             return []
         try:
-            return await self._again(place, refused, forms, owe, optional=optional)
+            return await self._again(place, refused, forms, debts, optional=optional)
         except RefusedError:
             for records, _ in refused:
-                await owe(place.origin, records)
+                await debts.owe(place.origin, records)
             raise
 
     def create_batch(self) -> BatchBuilder:
@@ -223,7 +235,7 @@ class Dispatch:
 
     async def partitions(self, place: BatchPlace) -> set[int]:
         """The numbers of an optional topic's partitions. Raises what aiokafka raises, or RefusedError: it is gone."""
-        sending = Sending(place, (), nobody, self._clock.monotonic(), optional=True)
+        sending = Sending(place, (), NO_DEBTS, self._clock.monotonic(), optional=True)
         return await self._watched(sending, self._producer.partitions(place.topic))
 
     def pack(self, records: Sequence[RecordFields]) -> list[BatchBuilder]:
@@ -241,7 +253,7 @@ class Dispatch:
             taken += fill(batches[-1], records[taken:], now)  # at least the first
 
     async def _again(
-        self, place: BatchPlace, waiting: Waiting, forms: Forms, owe: Owe, *, optional: bool
+        self, place: BatchPlace, waiting: Waiting, forms: Forms, debts: DebtSink, *, optional: bool
     ) -> list[RecordFields]:
         """Records of refused batches until none waits; the first stays in `waiting` until it is done with.
 
@@ -258,7 +270,7 @@ class Dispatch:
             elif isinstance(error, ACCESS):
                 self._writable.doubt(place.topic, error)
                 for others, _ in waiting:
-                    await owe(place.origin, others)
+                    await debts.owe(place.origin, others)
                 still = await self._refused(self._allowed(place, records, error), records)
             elif _faultless(error):
                 still = await self._refused(self._try(place, records), records)

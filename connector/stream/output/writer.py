@@ -22,8 +22,7 @@ from connector.delivery.uniform_results import UniformResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
 from connector.model import Result, Status
-from connector.stream.output.debts import Debts
-from connector.stream.output.dispatch import BatchPlace, Dispatch
+from connector.stream.output.dispatch import BatchPlace, DebtSink, Dispatch
 from connector.stream.output.fencing import Fencing
 from connector.stream.output.partition_buffer import PartitionBuffer
 from connector.stream.output.pending_results import PendingResults
@@ -87,7 +86,7 @@ class ResultWriter(ResultSink, RetrySink):
         present: Callable[[Result], None] | None,
         pending: PendingResults,
         durable: DurableEvents,
-        debts: Debts,
+        debts: DebtSink,
         fencing: Fencing,
         failures: FailureSink,
         refusals: RetryRefusals,
@@ -266,7 +265,7 @@ class ResultWriter(ResultSink, RetrySink):
         """Write results and wait until they are acknowledged."""
         started = self._clock.monotonic()
         place = BatchPlace(origin, self._results, origin.partition)
-        await self._dispatch.send(place, results, forms=forms, owe=self._debts.owe)
+        await self._dispatch.send(place, results, forms=forms, debts=self._debts)
         self.acknowledged.add(self._clock.monotonic() - started)
 
     def _result_record(self, item: Item, result: Result) -> RecordFields:
