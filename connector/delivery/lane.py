@@ -251,8 +251,8 @@ class Lane:
         """An operator has stopped this provider: nothing leaves, messages wait."""
         return self._state.paused
 
-    @paused.setter
-    def paused(self, paused: bool) -> None:
+    def pause(self, *, paused: bool) -> None:
+        """An operator stops the provider, or lets it go on."""
         self._state.pause(paused)
 
     def probe(self) -> None:

@@ -210,7 +210,7 @@ class Process(ChunkSink):
         if self._reload is not None:
             self._reload.cancel()
         if self._worker is not None:
-            self._worker.stopping = True
+            self._worker.begin_stop()
             await self._worker.close("stop", self._settings.timeouts.drain)
             await self._worker.stop()
         for attendant in self._attendants:
@@ -231,7 +231,7 @@ class Process(ChunkSink):
         worker.let_go()
         if worker.stopping:
             return  # it ends already, by its own deadline
-        worker.stopping = True
+        worker.begin_stop()
         log.info("stopping", signal=number.name)
         if worker.owns:
             seconds = self._settings.timeouts.drain + CLOSE_GRACE_SECONDS + STOP_GRACE_SECONDS

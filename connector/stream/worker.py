@@ -250,7 +250,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
         self._fraction = len(sources) / max(1, sum(map(len, numbers.values())))
         warn_of_narrow_span(self._settings, self.definitions, parts.control, len(sources))
         parts.retry_reader.feed()
-        owned.live = True
+        owned.go_live()
         parts.epochs.opened += 1
         for lane in parts.lanes.current.values():
             lane.share(self._fraction)
@@ -264,6 +264,10 @@ class Worker(FailureSink, Watched, DefinitionUser):
         self._parts.closing.begin()
         async with self._lifecycle:
             await self._parts.closing.close(why, seconds)
+
+    def begin_stop(self) -> None:
+        """It is going to be closed and stopped: nothing new is opened, and the watchdog leaves it to its deadline."""
+        self.stopping = True
 
     def let_go(self) -> None:
         """A person wants the process to end, though it may keep results that stand nowhere else."""

@@ -90,7 +90,7 @@ def test_the_expected_wait_is_that_of_so_many_messages_and_infinite_while_paused
         few, many = world.lane.expected_wait(10), world.lane.expected_wait(100)
         assert 0 < few < many < math.inf
         assert world.lane.expected_wait() == world.lane.expected_wait(world.lane.open_count)
-        world.lane.paused = True
+        world.lane.pause(paused=True)
         assert world.lane.expected_wait(1) == math.inf
 
     simulate(scenario())

@@ -136,7 +136,7 @@ def test_what_fails_outside_of_the_lane_ends_it(where: str) -> None:
 def test_messages_that_end_unsent_end_whatever_goes_wrong() -> None:
     async def scenario() -> None:
         world = World()
-        world.lane.paused = True
+        world.lane.pause(paused=True)
         world.offer(*names(3), expires=5.0)
         faulty(world.lane._request_builder, "dismiss")
         await world.run(20)

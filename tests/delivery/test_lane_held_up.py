@@ -140,11 +140,11 @@ def test_messages_that_expire_while_nothing_can_leave_end_in_time() -> None:
 def test_a_paused_provider_sends_nothing() -> None:
     async def scenario() -> None:
         world = World()
-        world.lane.paused = True
+        world.lane.pause(paused=True)
         world.offer("m0")
         await world.run(30)
         assert world.sent == []
-        world.lane.paused = False
+        world.lane.pause(paused=False)
         await world.run(1)
         assert world.statuses == {"m0": "accepted"}
 
@@ -225,7 +225,7 @@ def test_definitions_of_one_account_share_limits_and_breaker() -> None:
 def test_messages_expire_one_after_the_other() -> None:
     async def scenario() -> None:
         world = World()
-        world.lane.paused = True
+        world.lane.pause(paused=True)
         for number, message in enumerate(names(10)):
             world.offer(message, expires=10.0 + 10 * number)
         running = asyncio.create_task(world.lane.run())

@@ -33,7 +33,7 @@ def used_lane(*, paused: bool = False) -> SeenLane:
         world = World()
         world.offer(*names(5))
         await world.run(5)
-        world.lane.paused = paused
+        world.lane.pause(paused=paused)
         world.offer("late")
         return SeenLane(world.lane, world.lane.status)
 

@@ -38,6 +38,9 @@ class FakeLane:
         self.waiting = list(waiting)
         self.woken = 0
 
+    def pause(self, *, paused: bool) -> None:
+        self.paused = paused
+
     def hold(self, campaign: str) -> None:
         self.told.append(("hold", campaign))
 

@@ -103,7 +103,7 @@ class ControlApplier(ControlRecords):
 
     def adopt(self, lane: Lane) -> None:
         """A lane is new: what holds for its provider holds for it."""
-        lane.paused = lane.name in self._control.paused
+        lane.pause(paused=lane.name in self._control.paused)
 
     def hours(self) -> None:
         """Look which campaigns' hours have begun or ended."""
@@ -136,7 +136,7 @@ class ControlApplier(ControlRecords):
         if not self._replaying:
             log.info("provider paused by an operator" if paused else "provider resumed by an operator", provider=name)
         if lane is not None:
-            lane.paused = paused
+            lane.pause(paused=paused)
             if not paused:
                 lane.probe()
 

@@ -130,7 +130,7 @@ class Closing:
         self._tell_lost()
         if self._dispatch.abandoned:  # a producer would wait for what is gone, and write it in another epoch
             await self._producer.discard()
-            self._dispatch.abandoned = False
+            self._dispatch.discarded()
         self._disown()
         deadline.cancel()
         seconds_taken = round(self._clock.monotonic() - started, 3)

@@ -202,6 +202,14 @@ class Dispatch:
         finally:
             del self._under_way[sending]
 
+    def discarded(self) -> None:
+        """The producer was thrown away, with what was abandoned."""
+        self.abandoned = False
+
+    def note_gone(self, topics: frozenset[str]) -> None:
+        """These topics are not on the cluster; all others are."""
+        self.gone = topics
+
     def late(self, seconds: float) -> list[Sending]:
         """What has waited for its topic for so long."""
         until = self._clock.monotonic() - seconds

@@ -96,7 +96,7 @@ class Overdue:
         gone = frozenset(topic for topic in topics if not there[topic] or topic in lacking)
         for topic in self._dispatch.gone - gone:
             self._writable.clear(topic)
-        self._dispatch.gone = gone
+        self._dispatch.note_gone(gone)
         if self._results in gone:
             await self._lose_results()
         for topic in sorted(gone):

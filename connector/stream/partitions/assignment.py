@@ -37,6 +37,10 @@ class Assignment:
         self.generation = generation
         self._by_place = {(it.topic, it.partition): it for it in self.partitions}
 
+    def go_live(self) -> None:
+        """Events may be admitted, requests may be sent."""
+        self.live = True
+
     @property
     def partitions(self) -> list[Partition]:
         return [*self.sources, *self.retries]
