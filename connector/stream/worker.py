@@ -98,9 +98,9 @@ class Worker(FailureSink, Watched, DefinitionUser):
             remedy = "run `sms-connector topics create`, then restart the workers"
             raise DefinitionError([Problem(message, remedy, it.file, "on_uncertain") for it in found])
         for lane in parts.lanes.set(definitions):
-            parts.control_applier.adopt(lane)
+            parts.input.control_applier.adopt(lane)
             lane.share(self._fraction)
-        parts.failover.set(definitions)
+        parts.input.failover.set(definitions)
         parts.output.pending.allow(max(UNACKNOWLEDGED_RESULTS, sum(map(at_once, definitions.values()))))
 
     @property
@@ -160,11 +160,11 @@ class Worker(FailureSink, Watched, DefinitionUser):
             owed=output.debts.count,
             partitions=tuple(partition_status(it, self._group, self._undecided) for it in parts.owned.sources),
             lanes=dict(parts.lanes.current),
-            intake=parts.intake.counts,
+            intake=parts.input.intake.counts,
             epochs=parts.epochs,
             acknowledged=output.writer.acknowledged,
             skipped=self._skipped.counts,
-            unknown=parts.unknown,
+            unknown=parts.input.unknown,
             held=sum((it.needs for it in parts.owned.partitions), Counter()),
             unused=self._unused,
         )
@@ -181,7 +181,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
             await self._producer.start()
             await parts.retry_reader.start()
             control = self._settings.topics.control
-            await parts.control_reader.start((await self._cluster.partitions([control]))[control])
+            await parts.input.control_reader.start((await self._cluster.partitions([control]))[control])
             self._started = True
             for loop in (*parts.pipeline.loops(), self._watch_transactions()):
                 task = asyncio.ensure_future(loop)
@@ -221,8 +221,8 @@ class Worker(FailureSink, Watched, DefinitionUser):
         parts, owned = self._parts, self._parts.owned
         # The producer refuses partitions that were added since it last looked, up to five minutes ago.
         await self._producer.refresh()
-        await parts.control_reader.catch_up()
-        parts.control_applier.replayed()
+        await parts.input.control_reader.catch_up()
+        parts.input.control_applier.replayed()
         assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
         retries = retry_partitions(self._settings.topics, assigned)
         await parts.inspection.look(wanted=lambda: epoch == owned.epoch)
@@ -283,7 +283,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
         self._tasks.clear()
         await self._parts.lanes.stop()
         if self._started:
-            await self._parts.control_reader.stop()
+            await self._parts.input.control_reader.stop()
             await self._parts.retry_reader.stop()
             await self._producer.stop()
             await self._cluster.stop()

@@ -17,10 +17,7 @@ from connector.delivery.limits.passage import Passage
 from connector.delivery.sending.reading_turns import SlowReadings
 from connector.kafka.fetched import ReadOptions, own_record_bytes
 from connector.kafka.outage import Outlast
-from connector.stream.control.apply import ControlApplier
-from connector.stream.control.failover import Failover
 from connector.stream.control.table import ControlTable
-from connector.stream.control.topic_reader import ControlTopicReader
 from connector.stream.epoch.closing import Closing
 from connector.stream.epoch.debt_payment import DebtPayment
 from connector.stream.epoch.epoch_counts import EpochCounts
@@ -28,26 +25,22 @@ from connector.stream.epoch.housekeeping import Housekeeping
 from connector.stream.epoch.instance_takeover import InstanceTakeover
 from connector.stream.epoch.opening import Opening
 from connector.stream.epoch.topic_inspection import Inspection
-from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.dedupe import DedupeIndex
 from connector.stream.intake.dedupe_restore import DedupeRestore
-from connector.stream.intake.intake import Intake
 from connector.stream.intake.read_progress import ReadProgress
-from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.lanes import LaneMaker, Lanes, LaneSet
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.committer import Committer
 from connector.stream.partitions.copartitions import retry_group
 from connector.stream.partitions.refile_queue import RefileQueue
 from connector.stream.pipeline import Pipeline, WorkerLaneHost
-from connector.stream.retry.head_of_line import HeadOfLine
 from connector.stream.retry.retry_reader import RetryReader
-from connector.stream.retry.retry_records import Restorer
 from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 from connector.stream.shutdown.failure_sink import FailureSink
 from connector.stream.wiring.dependencies import Dependencies
+from connector.stream.wiring.input import Input, build_input
 from connector.stream.wiring.output import Output, build_output
 
 
@@ -68,11 +61,7 @@ class Parts:
     output: Output
     control: ControlTable
     lanes: Lanes
-    failover: Failover
-    unknown: UnknownNames
-    intake: Intake
-    control_applier: ControlApplier
-    control_reader: ControlTopicReader
+    input: Input
     retry_reader: RetryReader
     housekeeping: Housekeeping
     pipeline: Pipeline
@@ -129,7 +118,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
     `failures` hears of what nothing here can mend.
     """
     settings, topics, cluster, clock = deps.settings, deps.settings.topics, deps.cluster, deps.clock
-    lease, span = deps.membership.lease, deps.settings.span
+    lease = deps.membership.lease
     outlast = Outlast(clock, patience=settings.timeouts.refused)
     owned, lane_set, refile, tiers = Assignment(), LaneSet(), RefileQueue(), Tiers(topics.retry)
     shares = {source.topic: source.share for source in topics.sources}
@@ -192,53 +181,19 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
     )
 
     # admit
-    failover = Failover(lanes.current)
-    unknown = UnknownNames(lanes.current, grace=settings.unknown_grace, clock=clock)
-    intake = Intake(
-        lanes.current,
-        control=control,
-        failover=failover,
-        results=output.sink,
-        retries=output.writer,
-        retry_routing=retry_routing,
-        refusals=output.refusals,
-        sources=topics.source_names,
-        restorer=Restorer(
-            topics.source_names, tiers.delays, prefix=topics.retry_prefix, owned=owned, skipped=deps.skipped
-        ),
-        unknown=unknown,
-        budget=budget,
-        clock=clock,
-        allowed=deps.allowed,
-        max_age=settings.max_age,
-        traced=deps.tracing is not None,
-        duplicates=duplicates,
-        skipped=deps.skipped,
-    )
-    admission = Admission(
-        owned,
-        intake=intake,
-        budget=budget,
-        head_of_line=HeadOfLine(lanes.current, retry_routing=retry_routing, span=span, clock=clock),
-        lanes=lanes.current,
-        progress=progress,
-        span=span,
-        cluster=cluster,
-        outlast=outlast,
-        stops=settings.events.undecodable == "stop",
-    )
-    control_applier = ControlApplier(
-        lanes.current,
-        lanes.retiring,
-        control=control,
-        queue=refile,
-        refiler=intake,
-        failover=failover,
+    input_ = build_input(
+        deps,
+        output,
+        lane_set,
         owned=owned,
-        clock=clock,
-    )
-    control_reader = ControlTopicReader(
-        cluster.options, topic=topics.control, records=control_applier, skipped=deps.skipped
+        control=control,
+        refile=refile,
+        tiers=tiers,
+        retry_routing=retry_routing,
+        budget=budget,
+        progress=progress,
+        duplicates=duplicates,
+        outlast=outlast,
     )
 
     # open and close epochs
@@ -273,22 +228,18 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         output=output,
         control=control,
         lanes=lanes,
-        failover=failover,
-        unknown=unknown,
-        intake=intake,
-        control_applier=control_applier,
-        control_reader=control_reader,
+        input=input_,
         retry_reader=retry_reader,
         housekeeping=housekeeping,
         pipeline=Pipeline(
             outlast=outlast,
-            admission=admission,
+            admission=input_.admission,
             retry_reader=retry_reader,
             lanes=lanes,
             overdue=output.overdue,
             housekeeping=housekeeping,
-            control_reader=control_reader,
-            control_applier=control_applier,
+            control_reader=input_.control_reader,
+            control_applier=input_.control_applier,
         ),
         inspection=Inspection(cluster, settings, writable=output.writable, proof=output.proof, lanes=lanes),
         instance_takeover=InstanceTakeover(cluster, deps.membership, settings, clock=clock),
