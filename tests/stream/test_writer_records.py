@@ -19,7 +19,7 @@ from connector.kafka.batches import unpack
 from connector.model import Result, Source, Status
 from connector.stream.intake.refusals import Refusals
 from connector.stream.output import dispatch as module
-from connector.stream.output.dispatch import NO_DEBTS
+from connector.stream.output.debt_sink import NO_DEBTS
 from connector.stream.output.pending_results import PendingResults
 from connector.stream.output.writer import ResultWriter
 from connector.stream.partitions.ledger import Ledger, ReplayMarks

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from connector.errors import RefusedError
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Status
-from connector.stream.output.dispatch import DebtSink
+from connector.stream.output.debt_sink import DebtSink
 from connector.stream.output.journal_topic import JournalTopic
 from connector.stream.partitions.formats import METADATA_BYTES, Metadata, encode_metadata, settled_place, turns
 from connector.stream.partitions.partition import Partition

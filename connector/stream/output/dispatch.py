@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from aiokafka.errors import (
@@ -26,6 +26,7 @@ from connector.clock import Clock
 from connector.errors import RefusedError
 from connector.kafka.batches import RecordFields, fill, look, unpack
 from connector.kafka.outage import passes
+from connector.stream.output.debt_sink import NO_DEBTS, DebtSink
 from connector.stream.output.proof import Proof
 from connector.stream.output.read_back import ReadBack
 from connector.stream.output.replaceable_producer import ReplaceableProducer
@@ -44,23 +45,6 @@ Forms = Callable[[RecordFields], Iterator[RecordFields]]
 Waiting = deque[tuple[list[RecordFields], KafkaError]]
 """Records of refused batches, and what refused them."""
 T = TypeVar("T")
-
-
-class DebtSink(Protocol):
-    """Takes records that may never be acknowledged."""
-
-    async def owe(self, origin: Partition, records: Iterable[RecordFields]) -> None:
-        """Take what is refused, or not taken for long, and write down that it is owed. Raises nothing of Kafka's."""
-
-
-class NoDebts(DebtSink):
-    """Nothing is owed for records other than results."""
-
-    async def owe(self, origin: Partition, records: Iterable[RecordFields]) -> None:
-        pass
-
-
-NO_DEBTS = NoDebts()
 
 
 def no_forms(_: RecordFields) -> Iterator[RecordFields]:

@@ -22,7 +22,8 @@ from connector.delivery.uniform_results import UniformResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
 from connector.model import Result, Status
-from connector.stream.output.dispatch import BatchPlace, DebtSink, Dispatch
+from connector.stream.output.debt_sink import DebtSink
+from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.fencing import Fencing
 from connector.stream.output.partition_buffer import PartitionBuffer
 from connector.stream.output.pending_results import PendingResults

@@ -1,0 +1,26 @@
+"""Who takes records that may never be acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from connector.kafka.batches import RecordFields
+from connector.stream.partitions.partition import Partition
+
+
+class DebtSink(Protocol):
+    """Takes records that may never be acknowledged."""
+
+    async def owe(self, origin: Partition, records: Iterable[RecordFields]) -> None:
+        """Take what is refused, or not taken for long, and write down that it is owed. Raises nothing of Kafka's."""
+
+
+class NoDebts(DebtSink):
+    """Nothing is owed for records other than results."""
+
+    async def owe(self, origin: Partition, records: Iterable[RecordFields]) -> None:
+        pass
+
+
+NO_DEBTS = NoDebts()
