@@ -21,7 +21,7 @@ from connector.delivery.limits.backoff import Backoff
 from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.delivery.route import compile_routes
 from connector.kafka.batches import RecordFields, fill
 from connector.model import Batch, Message, Outcome, Reply, Result

@@ -32,7 +32,7 @@ from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.expiry import Expiry
 from connector.delivery.queue.fragmentation import Fragmentation, fragmentation
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.delivery.route import Route, compile_routes
 from connector.delivery.sending.departures import NAP_SECONDS, Departures
 from connector.delivery.sending.in_flight import InFlight

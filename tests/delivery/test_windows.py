@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import LONE_STREAK, REQUEST_BYTES, Window, WindowKey, Windows, WindowShape
+from connector.delivery.queue.window_key import WindowKey
+from connector.delivery.queue.windows import LONE_STREAK, REQUEST_BYTES, Window, Windows, WindowShape
 from tests.thorough import examples
 
 WAIT, WAIT_MAX, FULL = 1.0, 5.0, 10

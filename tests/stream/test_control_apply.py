@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.model import Campaign, CampaignState, ProviderState
 from connector.stream.control.apply import SLICE_MESSAGES, ControlApplier
 from connector.stream.control.failover import Failover

@@ -10,7 +10,7 @@ import pytest
 
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.stream.partitions.ledger import Ledger
 from connector.stream.retry.head_of_line import LOOK_SECONDS, HeadOfLine
 from connector.stream.retry.routing import RetryRouting

@@ -24,7 +24,7 @@ from connector.delivery.limits.send_hours import SendHours
 from connector.delivery.limits.unknown_replies import UnknownReplies
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.errors import Phase, RequestError
 from connector.model import Outcome, Then
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from connector.delivery.queue.attempt import Part
 from connector.delivery.queue.backlog import Backlog
-from connector.delivery.queue.windows import Window, WindowKey
+from connector.delivery.queue.window_key import WindowKey
+from connector.delivery.queue.windows import Window
 
 REMEMBERED = 1000
 """Campaigns, and windows, whose last failure is remembered: beyond that the earliest come round again."""

@@ -23,7 +23,7 @@ from connector.delivery.outcomes.settlement import OutcomeHandler, Settlement
 from connector.delivery.outcomes.unsent import PartialIdentity, unsent
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.errors import StreamError
 from connector.model import Result, Status
 

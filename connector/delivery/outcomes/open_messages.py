@@ -12,7 +12,7 @@ from connector.delivery.outcomes.settlement import Settlement
 from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.expiry import Expiry
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.errors import StreamError
 from connector.model import Result
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil, log2
 
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.delivery.route import Route
 from connector.model import Batch, Message, Outcome, Request, Result
 

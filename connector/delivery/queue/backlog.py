@@ -10,7 +10,8 @@ from itertools import compress
 
 from connector.delivery.queue.attempt import Part
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import Window, WindowKey, Windows, WindowShape
+from connector.delivery.queue.window_key import WindowKey
+from connector.delivery.queue.windows import Window, Windows, WindowShape
 
 
 class Backlog:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from connector.clock import Clock
 from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.model import Status
 
 EXPIRE_SECONDS = 5.0

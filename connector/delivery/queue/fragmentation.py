@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 
 CAMPAIGN = "campaign"
 

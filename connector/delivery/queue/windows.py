@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import accumulate, compress, islice
-from typing import NamedTuple
 
 from connector.delivery.queue.item import Item
+from connector.delivery.queue.window_key import WindowKey
 
 RANKINGS = 5
 MANY = 64  # messages from which on a deque is smaller, and quicker to take from, than a list
@@ -34,27 +34,6 @@ LONE_STREAK = 3
 
 LONE_CAMPAIGNS = 10_000
 """Campaigns remembered for that, so that memory is bounded: 2 MB."""
-
-
-class WindowKey(NamedTuple):
-    """What the messages of one window have in common.
-
-    Attributes:
-        operation: its index.
-        campaign: of the messages.
-        batch: the renderer's batch key; None for an operation without batching.
-        high: they are of high priority.
-    """
-
-    operation: int
-    campaign: str | None
-    batch: Hashable
-    high: bool
-
-    @property
-    def stream(self) -> tuple[int, str | None]:
-        """Operation and campaign: what one sender sends in one way."""
-        return self.operation, self.campaign
 
 
 @dataclass(frozen=True, slots=True)

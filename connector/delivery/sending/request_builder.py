@@ -19,7 +19,7 @@ from connector.delivery.outcomes.settlement import OutcomeHandler, Settlement
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.expiry import REASONS
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.delivery.route import Route
 from connector.errors import MessageError
 from connector.model import Batch, Message, Status

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from connector.clock import Clock
 from connector.delivery.lane import Lane
 from connector.delivery.queue.item import Item
-from connector.delivery.queue.windows import WindowKey
+from connector.delivery.queue.window_key import WindowKey
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.routing import RetryRouting
 
