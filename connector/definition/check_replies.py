@@ -27,6 +27,29 @@ def entries_and_sources(operation: Operation, source: Map, report: Findings) -> 
         )
 
 
+def others(operation: Operation, source: Map, report: Findings) -> None:
+    """`match: others` comes last, after entries that name messages, and where the reply says that it is a good one."""
+    response = operation.response
+    if response is None:
+        return
+    at = [index for index, entries in enumerate(response.entries) if entries.match.kind == "others"]
+    if not at:
+        return
+    place = where(source, ("response", "entries", str(at[0]), "match"))
+    if at[0] == 0:
+        remedy = "write `then` into the rule, or say before it where the entries stand"
+        report.error(place, "`match: others`, but no entry before it names a message", remedy)
+    elif at[0] < len(response.entries) - 1:
+        report.error(place, "`match: others` leaves no message for the entries after it", "put it last")
+    for index, rule in enumerate(response.rules):
+        if rule.then == "entries" and not (rule.when or rule.text or rule.header):
+            report.warn(
+                where(source, ("response", "rules", str(index))),
+                "any reply with this status means that all others are " + f"`{response.entries[at[0]].then}`",
+                "say what the reply says as well: when: \"status == 'ok'\"",
+            )
+
+
 def reachable(operation: Operation, source: Map, report: Findings) -> None:
     """A rule is never met where an earlier one of the same list always holds when it does."""
     if operation.response is None:
@@ -76,12 +99,18 @@ def decoded(operation: Operation, source: Map, report: Findings) -> None:
             report.error(
                 place, "`when` reads a document, but `decode: none` makes none", "use `text`, or decode the reply"
             )
-    for index, entries in enumerate(response.entries):
-        if entries.each is not None:
-            place = where(source, ("response", "entries", str(index), "each"))
+        if rule.count is not None and rule.text is None and not rule.header:
+            place = where(source, ("response", "rules", str(index), "count"))
             report.error(
-                place, "`each` reads a document, but `decode: none` makes none", "use `text`, or decode the reply"
+                place, "`count` reads a document, but `decode: none` makes none", "use `text`, or decode the reply"
             )
+    for index, entries in enumerate(response.entries):
+        for key in ("each", "range", "count"):
+            if getattr(entries, key) is not None and not (key == "range" and entries.text is not None):
+                place = where(source, ("response", "entries", str(index), key))
+                report.error(
+                    place, f"`{key}` reads a document, but `decode: none` makes none", "use `text`, or decode the reply"
+                )
 
 
 def named_groups(operation: Operation, source: Map, report: Findings) -> None:
@@ -95,7 +124,7 @@ def named_groups(operation: Operation, source: Map, report: Findings) -> None:
         found.append((entries, ("response", "entries", str(index))))
     for each, path in found:
         for key, name in _missing_groups(each):
-            place = where(source, (*path, key))
+            place = where(source, (*path, *key.split(".")))
             groups = ", ".join(_groups(each)) or "none"
             condition = "`text`" if each.text is not None else "`header`"
             report.error(
@@ -107,8 +136,12 @@ def _missing_groups(each: Rule | EntrySource) -> Iterator[tuple[str, str]]:
     groups = _groups(each)
     if each.text is None and not groups:
         return
-    for key in ("id", "code", "reason"):
-        name = getattr(each, key)
+    read = {"id": each.id, "code": each.code, "reason": each.reason}
+    if isinstance(each, Rule):
+        read["count"] = each.count
+    elif each.range is not None:
+        read |= {f"range.{key}": getattr(each.range, key) for key in ("first", "last", "count")}
+    for key, name in read.items():
         if name is not None and re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) and name not in groups:
             yield key, name
 
@@ -140,5 +173,5 @@ def unique_matches(operation: Operation, source: Map, report: Findings) -> None:
                 f"{written} is the same for all messages of a batch",
                 "match something of the message: To|digits, MessageID|ref(20)",
             )
-        for name in sorted(read - sent):
+        for name in sorted(read - sent - {"seq", "index"}):  # the order sends them
             report.warn(place, f"`{name}` is compared with replies, but no request sends it", "send it in the record")

@@ -202,7 +202,7 @@ def outside_records(operation: Operation, source: Map, report: Findings) -> None
     for use in uses(operation):
         if in_record(operation, use):
             continue
-        single = sorted(f"`{name}()`" for name in use.expression.calls & {"message_id", "seq"})
+        single = sorted(f"`{name}()`" for name in use.expression.calls & {"message_id", "seq", "index"})
         single += [f"`$${name}`" for name in ("MessageID", "To") if name in use.expression.names]
         for name in single:
             report.error(

@@ -21,6 +21,7 @@ Column = Callable[[Sequence[Message]], list[Any] | None]
 CALLS: Final[dict[str, ReadValue]] = {
     "message_id": lambda message, _: message.message_id,
     "seq": lambda _, batch: batch.seq,
+    "index": lambda _, batch: batch.seq - 1,
     "batch_id": lambda _, batch: batch.id,
     "count": lambda _, batch: batch.count,
     "now": lambda _, batch: int(batch.now),

@@ -69,6 +69,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "response": _keys(replies.ResponseShape().record),
     "rule": _keys(replies.RuleShape(of_entry=False).record),
     "entries": _keys(replies.EntryShape().record),
+    "range": _keys(replies.RangeShape().record),
     "limits": _keys(keys.LIMITS),
     "retry": _keys(keys.RETRY),
     "http": _keys(keys.HTTP),

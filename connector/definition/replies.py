@@ -8,8 +8,8 @@ from typing import Any, Final
 from connector.config_text.source import Map, Place, PlacedValue, Value
 from connector.definition.findings import Findings
 from connector.definition.jmes import JmesPath, Predicate
-from connector.definition.shape import Choice, ListOf, MapKey, MapOf, Record, Schema, Shape
-from connector.definition.tree import EntrySource, Match, Response, Rule
+from connector.definition.shape import Choice, ListOf, MapKey, MapOf, Read, Record, Schema, Shape
+from connector.definition.tree import EntrySource, IdRange, Match, Response, Rule
 from connector.definition.words import After, MatchShape, RegexText, Statuses, Until
 
 ENTRY_OUTCOMES: Final = ("accept", "reject", "retry", "throttle", "pause", "defer", "uncertain", "unknown")
@@ -33,6 +33,13 @@ _SAID = (
         "With `defer`: the time before which nothing is sent, or where it stands.",
         "09:00 Asia/Kolkata",
     ),
+)
+
+_COUNT: Final = MapKey(
+    "count",
+    JmesPath(),
+    "Where the reply says how many messages that is; if that is another number than the request's, all are `unknown`.",
+    "accepted",
 )
 
 _CONDITIONS = (
@@ -59,8 +66,8 @@ class RuleShape(Shape):
     def __init__(self, *, of_entry: bool) -> None:
         outcomes = ENTRY_OUTCOMES if of_entry else OUTCOMES
         conditions = _CONDITIONS[-1:] if of_entry else _CONDITIONS
-        about = "What it means."
-        self.record = Record(*conditions, MapKey("then", Choice(*outcomes), about, "accept", required=True), *_SAID)
+        then = MapKey("then", Choice(*outcomes), "What it means.", "accept", required=True)
+        self.record = Record(*conditions, then, *(() if of_entry else (_COUNT,)), *_SAID)
 
     def read(self, source: PlacedValue, report: Findings) -> Rule | None:
         read = self.record.read(source, report)
@@ -97,6 +104,28 @@ class RuleShape(Shape):
         return self.record.schema()
 
 
+class RangeShape(Shape):
+    """`{first: …, last: …}` or `{first: …, count: …}`."""
+
+    def __init__(self) -> None:
+        self.record = Record(
+            MapKey("first", JmesPath(), "Where the first id stands.", "first_id", required=True),
+            MapKey("last", JmesPath(), "Where the last one stands.", "last_id"),
+            MapKey("count", JmesPath(), "Or: where it says how many there are.", "total"),
+        )
+
+    def read(self, source: PlacedValue, report: Findings) -> IdRange | None:
+        read = self.record.read(source, report)
+        if read is None:
+            return None
+        if len({"last", "count"} & (read.keys() | read.broken)) != 1:
+            report.error(source.place, "nothing says where the ids end", "write exactly one of `last` and `count`")
+        return IdRange(read.get("first") or "", read.get("last"), read.get("count"))
+
+    def schema(self) -> Schema:
+        return self.record.schema()
+
+
 class EntryShape(Shape):
     """One entry source."""
 
@@ -110,6 +139,19 @@ class EntryShape(Shape):
                 "(?P<to>[0-9]+)=OK",
             ),
             MapKey("match", MatchShape(), "Which message an entry belongs to.", {"To|digits": "number"}, required=True),
+            MapKey(
+                "range",
+                RangeShape(),
+                "With `match: index`: an entry stands for ids that follow one another, one message each.",
+                {"first": "first_id", "count": "total"},
+            ),
+            MapKey(
+                "count",
+                JmesPath(),
+                "Where the reply says how many entries these are (with `others`: messages); if that is another number, "
+                "they are `unknown`.",
+                "failed",
+            ),
             MapKey("rules", ListOf(RuleShape(of_entry=True)), "What an entry means: the first rule that holds."),
             MapKey("then", Choice(*ENTRY_OUTCOMES), "What every entry means that no rule met.", "accept"),
             *_SAID[:3],
@@ -119,15 +161,38 @@ class EntryShape(Shape):
         read = self.record.read(source, report)
         if read is None:
             return None
-        if ("each" in read) == ("text" in read):
+        match = read.pop("match", None) or Match("rest")
+        if match.kind == "others":
+            self._others(read, source, report)
+        elif "match" not in read.broken and ("each" in read) + ("text" in read) != 1 and ("range" not in read or {"each", "text"} <= read.keys()):
             report.error(
                 source.place, "an entry source has exactly one of `each` and `text`", "say where the entries stand"
             )
+        if "range" in read:
+            self._range(read, match, source, report)
         if "rules" not in read and "then" not in read and not {"rules", "then"} & read.broken:
             report.error(source.place, "nothing says what these entries mean", "write `then: accept`, or `rules`")
         rules = tuple(rule for rule in read.pop("rules", None) or () if rule is not None)
-        match = read.pop("match", None) or Match("rest")
         return EntrySource(path=path_of(source.place, report), match=match, rules=rules, **read)
+
+    def _others(self, read: Read, source: PlacedValue, report: Findings) -> None:
+        """There is no entry to read: what the reply does not name has one outcome."""
+        for key in ("each", "text", "range", "rules", "id"):
+            if key in read and isinstance(source, Map):
+                remedy = {
+                    "rules": "write `then`: it is one outcome for all of them",
+                    "id": "an id that all share is the rule's `id`",
+                }.get(key, "leave it out, and give the entries that stand there a source of their own before this one")
+                report.error(source.keys[key], f"`{key}` beside `match: others`, which no entry is read for", remedy)
+
+    def _range(self, read: Read, match: Match, source: PlacedValue, report: Findings) -> None:
+        if not isinstance(source, Map):
+            return
+        if match.kind != "index":
+            remedy = "write match: index, if the provider gives the ids in the order of the request"
+            report.error(source.keys["range"], "`range` names nobody: its ids go to messages by their order", remedy)
+        if "id" in read:
+            report.error(source.keys["id"], "`id` beside `range`, which says the ids", "keep one of them")
 
     def schema(self) -> Schema:
         return self.record.schema()

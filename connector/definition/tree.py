@@ -147,6 +147,7 @@ class Rule:
         text: regular expression searched in the reply's text; its named groups are the document for the fields below.
         when: JMESPath source.
         then: an outcome, or `entries`.
+        count: JMESPath source of a number that must be the number of messages in the request, else all are `unknown`.
         id, code, reason, after, until: JMESPath sources (or time texts for `until`), None where absent.
     """
 
@@ -156,6 +157,7 @@ class Rule:
     header: tuple[tuple[str, str], ...] = ()
     text: str | None = None
     when: str | None = None
+    count: str | None = None
     id: str | None = None
     code: str | None = None
     reason: str | None = None
@@ -168,22 +170,43 @@ class Match:
     """How an entry finds its message.
 
     Attributes:
-        kind: `expressions` (all pairs must agree), `rest`, or `index`.
+        kind: `expressions` (all pairs must agree), `rest`, `index`, or `others`: no entry at all, but the messages that
+            the reply does not name.
         pairs: message expression and JMESPath source of the reply's value, which goes through the same filters.
     """
 
-    kind: Literal["expressions", "rest", "index"]
+    kind: Literal["expressions", "rest", "index", "others"]
     pairs: tuple[tuple[Expression, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
+class IdRange:
+    """Ids that follow one another: JMESPath sources of the first and of either the last or how many there are."""
+
+    first: str
+    last: str | None = None
+    count: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EntrySource:
-    """Where the entries of a reply stand and what they mean. Exactly one of `each` and `text`."""
+    """Where the entries of a reply stand and what they mean.
+
+    Exactly one of `each` and `text`; neither where the whole document is the entry (`range`), or where there is none
+    (`match: others`).
+
+    Attributes:
+        range: the ids an entry stands for, one message each; only with `match: index`.
+        count: JMESPath source of a number in the document: how many entries there are (of a range: ids; with `others`:
+            messages that are left), else what this source says is `unknown`.
+    """
 
     path: str
     match: Match
     each: str | None = None
     text: str | None = None
+    range: IdRange | None = None
+    count: str | None = None
     rules: tuple[Rule, ...] = ()
     then: str | None = None
     id: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from connector.config_text.json_text import read_json
@@ -289,14 +289,17 @@ def known_zone(name: str) -> bool:
 
 
 class MatchShape(Shape):
-    """`rest`, `index`, or `{"To|digits": number}`."""
+    """`rest`, `index`, `others`, or `{"To|digits": number}`."""
+
+    WORDS: Final[tuple[Literal["rest", "index", "others"], ...]] = ("rest", "index", "others")
 
     def read(self, source: PlacedValue, report: Findings) -> Match | None:
-        if isinstance(source, Value) and source.text in ("rest", "index"):
-            return Match("rest" if source.text == "rest" else "index")
+        for word in self.WORDS:
+            if isinstance(source, Value) and source.text == word:
+                return Match(word)
         if not isinstance(source, Map) or not source.members:
             said = f"`{shown(source.text)}`" if isinstance(source, Value) else kind_of(source)
-            remedy = 'write {"To|digits": number}, rest, or index where the order is documented'
+            remedy = 'write {"To|digits": number}, rest, others, or index where the order is documented'
             report.error(source.place, f"{said} cannot stand here", remedy)
             return None
         pairs = []
@@ -332,4 +335,4 @@ class MatchShape(Shape):
 
     def schema(self) -> Schema:
         pairs = {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}
-        return {"anyOf": [{"enum": ["rest", "index"]}, pairs]}
+        return {"anyOf": [{"enum": list(self.WORDS)}, pairs]}

@@ -228,4 +228,6 @@ def _distinct(expressions: Sequence[Told], messages: Sequence[Message], batch: B
 def _tells_recipients_apart(expression: Expression) -> bool:
     """Different recipients give different values, and equal recipients never share a batch anyway."""
     filters = [call.filter.name for call in expression.filters]
+    if expression.head.kind == "call" and expression.head.text in ("seq", "index") and not filters:
+        return True  # no two records have one position
     return expression.head == Head("name", "To") and filters in ([], ["digits"], ["e164"])

@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from connector.definition.expression import ExpressionError
 from connector.definition.tree import EntrySource, Match
 from connector.errors import MessageError
 from connector.model import Batch, Message, Outcome, UniformOutcomes
 from connector.response.content import Content
+from connector.response.counted import Ids, Total, says_twice
 from connector.response.fields import NO_WAIT, Scope, Texts, outcome_of
 from connector.response.matching import Matching
 from connector.response.path import Get
@@ -70,13 +73,17 @@ class _Source:
     """One entry source.
 
     Attributes:
-        reads_document: True for `each`, False for `text`.
+        reads_document: False for `text`.
     """
 
     def __init__(self, source: EntrySource, scope: Scope) -> None:
         before = scope.weight
         self.path = source.path
         self._work = scope.work
+        self._faults = scope.faults
+        self._others = source.match.kind == "others"
+        self._total = Total(source.count, scope, source.path) if source.count is not None else None
+        self._ids = Ids(source.range, scope, source.path) if source.range is not None else None
         self._each = scope.path(source.each, f"{source.path}.each")
         self._text = scope.regex(source.text, f"{source.path}.text") if source.text is not None else None
         texts = Texts(source, scope, source.path)
@@ -103,15 +110,23 @@ class _Source:
 
     def read(self, turn: _Turn) -> None:
         """Give each entry of this source to its message."""
+        claims = turn.claims
+        if self._others:
+            self._claim_others(turn)
+            return
         entries = self._entries(turn) if self._text is None else self._entries_of_text(self._text, turn)
+        judge = self._judge(turn)
+        if self._ids is not None:
+            self._claim_ids(self._ids, entries, judge, turn)
+            return
+        if self._total is not None and (doubt := self._total.doubt(turn.content.document, len(entries))) is not None:
+            judge = _miscounted(doubt, turn, self.path)
         if not entries:
             return
-        claims = turn.claims
         if len(entries) > PARTS * len(turn.content.messages) + SPARE_ENTRIES:
             claims.refuse(f"the reply has {len(entries):,} entries")
             return
         self._work.spend(len(entries) * self._weight)
-        judge = self._judge(turn)
         if self._values is None:
             self._claim_by_position(entries, judge, claims)
             return
@@ -132,9 +147,15 @@ class _Source:
 
     def _entries(self, turn: _Turn) -> list[Any]:
         """Where a list is expected one value is a list of one, and null is empty; "" is PHP's null."""
-        if self._each is None or turn.content.undecodable is not None:
+        if turn.content.undecodable is not None:
+            turn.claims.doubt_others(turn.content.undecodable)
             return []
+        if self._each is None:  # wrong in the definition, reported; or a range, of which the document is the entry
+            return [turn.content.document] if self._ids is not None else []
+        failed = self._faults[f"{self.path}.each"]
         found = self._each(turn.content.document)
+        if self._faults[f"{self.path}.each"] > failed:
+            turn.claims.doubt_others(f"{self.path}.each failed on this reply")
         if isinstance(found, list):
             return found
         return [] if found is None or found == "" else [found]
@@ -143,9 +164,49 @@ class _Source:
         found = list(text.finditer(turn.content.text))
         if turn.content.text_is_cut:
             turn.claims.doubt_positions("the reply was cut off")
+            turn.claims.doubt_others("the reply was cut off")
             if found and found[-1].end() >= len(turn.content.text):  # may be half of an entry
                 found.pop()
         return [each.groupdict() for each in found]
+
+    def _claim_others(self, turn: _Turn) -> None:
+        """Whoever is not named yet, where nothing says that a name may have been missed."""
+        content, claims = turn.content, turn.claims
+        if self._total is not None:
+            doubt = self._total.doubt(content.document, len(claims.free()))
+            if doubt is not None:
+                claims.doubt_others(doubt)
+        self._work.weigh(content.document)
+        if says_twice(content.document):
+            claims.doubt_others("the reply has two values under one key")
+        assert self._otherwise is not None  # loading sees to it
+        free = claims.free()
+        for positions in turn.positions.values():  # a message without such a value could not have been named
+            nameable = set(positions.values())
+            free = [index for index in free if index in nameable]
+        claims.add_others(free, self._otherwise(content, turn.batch_id)(content.document))
+
+    def _claim_ids(self, ids: Ids, entries: list[Any], judge: Callable[[Any], Outcome], turn: _Turn) -> None:
+        """Each message that no entry has claimed gets the next id of the entries' ranges."""
+        claims, free = turn.claims, turn.claims.free()
+        found: list[Outcome] = []
+        try:
+            for entry in entries:
+                outcome = judge(entry)
+                for text in ids.of(entry, len(free) - len(found)):
+                    identity = turn.content.identity(text)
+                    found.append(msgspec.structs.replace(outcome, provider_message_id=identity))
+        except ValueError as error:
+            claims.doubt_positions(str(error))
+            return
+        if len(found) != len(free):
+            claims.doubt_positions(f"{len(found)} ids for {len(free)} messages")
+            return
+        if self._total is not None and (doubt := self._total.doubt(turn.content.document, len(found))) is not None:
+            claims.doubt_positions(doubt)
+            return
+        self._work.spend(len(found) * self._weight)
+        claims.add_by_position(free, found)
 
     def _claim_by_position(self, entries: list[Any], judge: Callable[[Any], Outcome], claims: Matching) -> None:
         free = claims.free()
@@ -178,6 +239,13 @@ class _Source:
             return otherwise(entry)
 
         return judge
+
+
+def _miscounted(doubt: str, turn: _Turn, path: str) -> Callable[[Any], Outcome]:
+    """What every entry of a source means whose total does not agree, and that nothing may lean on it."""
+    turn.claims.doubt_positions(doubt)
+    outcome = Outcome("unknown", reason=doubt, provider_batch_id=turn.batch_id, rule=path)
+    return lambda entry: outcome
 
 
 def _no_rule(content: Content, batch_id: str | None) -> Callable[[Any], Outcome]:
@@ -217,7 +285,7 @@ class _Values:
         self.name = tuple(expression.source for expression, _ in match.pairs)
         self._of_message = [expression.compile() for expression, _ in match.pairs]
         self._column = match.pairs[0][0].column()
-        self._counts = any("seq" in expression.calls for expression, _ in match.pairs)
+        self._counts = any(expression.calls & {"seq", "index"} for expression, _ in match.pairs)
         readers = []
         for expression, source in match.pairs:
             place = f"{path}.match"

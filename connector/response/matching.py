@@ -12,7 +12,8 @@ class Matching:
 
     An entry found by a value says something about one message, and only another entry for the same message can make
     that doubtful. An entry found by its position (`rest`, `index`) leans on all the others: one stranger, contradiction
-    or wrong count anywhere makes every such claim doubtful, because the list may have shifted.
+    or wrong count anywhere makes every such claim doubtful, because the list may have shifted. So does what is said of
+    messages that no entry names (`others`): a stranger may have meant one of them.
 
     Attributes:
         outcomes: what each message's entries say so far; None where there was none.
@@ -24,6 +25,8 @@ class Matching:
         self.strangers = 0
         self._contradictions: dict[int, str] = {}
         self._by_position: set[int] = set()
+        self._others: list[int] = []
+        self._others_doubted: str | None = None
         self._shifted: str | None = None
         self._refused: str | None = None
 
@@ -51,6 +54,16 @@ class Matching:
         """Something says that positions cannot be trusted in this reply."""
         self._shifted = self._shifted or reason
 
+    def add_others(self, indexes: Sequence[int], outcome: Outcome) -> None:
+        """What messages mean that no entry has claimed. Comes last."""
+        self._others = list(indexes)
+        for index in indexes:
+            self.outcomes[index] = outcome
+
+    def doubt_others(self, reason: str) -> None:
+        """Something says that an entry may have been missed: whoever is not named may have been."""
+        self._others_doubted = self._others_doubted or reason
+
     def refuse(self, reason: str) -> None:
         """Something says that no entry of this reply can be trusted."""
         self._refused = self._refused or reason
@@ -72,6 +85,9 @@ class Matching:
         doubted: dict[int, str] = {}
         if shifted is not None:
             doubted.update(dict.fromkeys(self._by_position, f"the reply's order cannot be trusted: {shifted}"))
+        unnamed = self._others_doubted or shifted
+        if unnamed is not None:
+            doubted.update(dict.fromkeys(self._others, f"the reply does not name it, but {unnamed}"))
         doubted.update(self._contradictions)
         settled = [outcome or _unknown(missing, batch) for outcome in self.outcomes]
         for index, reason in doubted.items():

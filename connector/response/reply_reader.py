@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -56,7 +56,11 @@ class ReplyReader:
         self._redact = Redactor({**typed_credentials(operation), **secrets}, documented_codes(response))
         self._decoders = tuple(response.decode)
         # A map of results that names a recipient twice says two things about one message.
-        self._keep_repeated = any("items" in called(source.each) for source in response.entries if source.each)
+        # And whom the reply does not name may have stood under a key that it writes twice.
+        self._keep_repeated = any(
+            source.match.kind == "others" or (source.each is not None and "items" in called(source.each))
+            for source in response.entries
+        )
         self._work = scope.work
         self._rules = [CompiledRule(rule, scope) for rule in response.rules]
         self._entries = Entries(response.entries, scope)
@@ -99,6 +103,8 @@ class ReplyReader:
                 break
         else:
             return self._for_all(built_in(content, described=self._described), content)
+        if rule.total is not None and (doubt := rule.total.doubt(document, len(content.messages))) is not None:
+            return self._for_all(self._miscounted(rule, document, content, doubt), content)
         if rule.then != "entries":
             return self._for_all(rule.whole(document, content, batched=self._batched), content)
         identity = rule.identity(document, content)
@@ -111,6 +117,10 @@ class ReplyReader:
                 for outcome in outcomes
             ]
         return ReplyReading(outcomes, None)
+
+    def _miscounted(self, rule: CompiledRule, document: Any, content: Content, doubt: str) -> Outcome:
+        identity = rule.identity(document, content) if self._batched else None
+        return Outcome("unknown", reason=doubt, provider_batch_id=identity, rule=rule.path)
 
     def _for_all(self, outcome: Outcome, content: Content) -> ReplyReading:
         count = len(content.messages)

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from connector.definition.tree import Rule
 from connector.model import Outcome, Then
 from connector.response.content import Content
+from connector.response.counted import Total
 from connector.response.document import TEXT_LIMIT
 from connector.response.fields import Give, Scope, Texts, Wait, outcome_of
 from connector.response.reply_values import to_text
@@ -22,6 +23,7 @@ class CompiledRule:
     Attributes:
         path: where it stands in the definition.
         then: an outcome, or `entries`.
+        total: how many messages the reply must count; None where it need not.
         weight: steps that asking it may take, but for what grows with the reply.
     """
 
@@ -37,6 +39,7 @@ class CompiledRule:
         self._when = scope.condition(rule.when, f"{rule.path}.when")
         self._texts = Texts(rule, scope, rule.path, fallback)
         self._wait = Wait(rule, scope)
+        self.total = Total(rule.count, scope, rule.path) if rule.count is not None else None
         self.weight = scope.weight - before + 1
 
     def fits_head(self, content: Content) -> bool:

@@ -52,6 +52,7 @@ class UniformEntries:
         pairs = source.match.pairs
         return (
             source.each is not None
+            and source.count is None
             and len(pairs) == 1
             and not pairs[0][0].filters
             and plain_name(pairs[0][1]) is not None

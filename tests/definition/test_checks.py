@@ -27,6 +27,23 @@ def token_url(url: str) -> str:
 
 # (what is replaced, what stands there instead, where, a part of the message and of the remedy)
 ERRORS = [
+    # others, totals, ranges
+    (ENTRY, "- {match: others, then: accept}", "13:15: response.entries[0].match", "no entry before it names a message; write `then` into the rule"),
+    (ENTRY, f"{ENTRY}\n    - {{match: others, then: accept}}\n    {ENTRY}", "14:15: response.entries[1].match", "leaves no message for the entries after it; put it last"),
+    (ENTRY, f"{ENTRY}\n    - {{match: others, then: accept, id: x}}", "14:37: response.entries[1].id", "`id` beside `match: others`, which no entry is read for; an id that all share is the rule's `id`"),
+    (ENTRY, f"{ENTRY}\n    - {{match: others, then: accept, each: x}}", "14:37: response.entries[1].each", "give the entries that stand there a source of their own"),
+    (ENTRY, f"{ENTRY}\n    - {{match: others, rules: []}}", "14:23: response.entries[1].rules", "write `then`: it is one outcome for all of them"),
+    (ENTRY, f"{ENTRY}\n    - {{match: others}}", "14:7: response.entries[1]", "nothing says what these entries mean"),
+    (ENTRY, f"{ENTRY}\n    - {{match: other, then: accept}}", "14:15: response.entries[1].match", "rest, others, or index"),
+    (ENTRY, "- {match: index, range: {first: a}, then: accept}", "13:29: response.entries[0].range", "nothing says where the ids end; write exactly one of `last` and `count`"),
+    (ENTRY, "- {match: index, range: {first: a, last: b, count: c}, then: accept}", "13:29: response.entries[0].range", "write exactly one of `last` and `count`"),
+    (ENTRY, "- {match: index, range: {first: a, lst: b}, then: accept}", "13:40: response.entries[0].range.lst", "did you mean `last`?"),
+    (ENTRY, "- {match: rest, range: {first: a, last: b}, then: accept}", "13:21: response.entries[0].range", "its ids go to messages by their order; write match: index"),
+    (ENTRY, "- {match: index, range: {first: a, last: b}, id: c, then: accept}", "13:50: response.entries[0].id", "`id` beside `range`"),
+    (ENTRY, "- {match: index, text: 'a(?P<a>.)', range: {first: a, last: b}, then: accept}", "13:65: response.entries[0].range.last", "has no group named `b`"),
+    (RULE, "- {text: 'OK (?P<n>.)', then: accept, count: m}\n    - {status: 200, then: entries}", "11:50: response.rules[0].count", "has no group named `m`"),
+    (RULE, "- {status: 200, then: entries, count: 'a['}", "11:43: response.rules[0].count", "`a[`"),
+    (f"  rules:\n    {RULE}\n  entries:\n    {ENTRY}", "  decode: none\n  rules:\n    - {status: 201, then: accept, count: n}", "12:42: response.rules[0].count", "`count` reads a document"),
     # shape
     ("method: POST", "methd: POST", "1:1: methd", "not known; did you mean `method`?"),
     ("method: POST", "Method: POST", "1:1: Method", "did you mean `method`?"),
@@ -120,6 +137,7 @@ ERRORS = [
     ("sender: ACME", "id: $${hid|default(MessageID)}", "5:9: parameters.json.id", "`$$MessageID` stands outside"),
     (URL, "https://a/$$MessageID", "2:6: url", "`$$MessageID` stands outside"),
     ("method: POST", "headers: {X-Id: $$MessageID}\nmethod: POST", "1:17: headers.X-Id", "`$$MessageID` stands outside"),
+    ("sender: ACME", "id: $${index()}", "5:9: parameters.json.id", "`index()` stands outside"),
     ("sender: ACME", "id: $${seq()}", "5:9: parameters.json.id", "`seq()` stands outside"),
     ("sender: ACME", "id: $${hid|default(To)}", "5:9: parameters.json.id", "`$$To` stands outside"),
     (URL, "https://a/$${To|digits}", "2:6: url", "`$$To` stands outside"),
@@ -195,6 +213,7 @@ def test_a_mistake_is_the_only_error_and_says_where_and_what_to_write(
 
 
 WARNINGS = [
+    (ENTRY, f"{ENTRY}\n    - {{match: others, then: accept}}", "11:7: response.rules[0]", "any reply with this status means that all others are `accept`; say what the reply says as well"),
     (URL, "http://sms.example.com/send", "2:6: url", "unencrypted"),
     (RULE, f"{RULE}\n    - {{when: error, then: reject}}", "12:14: response.rules[1].when", "asks only whether a field is there"),
     (RULE, f"{RULE}\n    - {{when: '!ok && a == `1`', then: reject}}", "12:14: response.rules[1].when", "asks only whether"),
@@ -243,6 +262,9 @@ def test_what_looks_like_a_slip_is_a_warning(tmp_path: Path, old: str, new: str,
             "operations: [{when: \"length(custom.tags[?@ == 'x']) == `1` || starts_with(to, '+91')\"}]\nmethod: POST",
         ),
         (ENTRY, "- {each: a, match: {To|digits: to}, rules: [{when: code == '1', then: accept}]}"),
+        (ENTRY, "- {each: a, match: {index(): '@'}, then: accept}"),
+        (ENTRY, "- {each: a, match: index, range: {first: a, count: b}, count: c, then: accept}"),
+        (f"{RULE}\n  entries:\n    {ENTRY}", f"- {{text: OK, then: entries}}\n  entries:\n    {ENTRY}\n    - {{match: others, then: accept}}"),
         (ENTRY, "- {each: a, match: index, then: accept}\n    - {text: '(?P<to>x)', match: {To: to}, then: reject}"),
     ],
 )
