@@ -69,6 +69,8 @@ class Filter:
         build: arguments → the function applied to each value; raises ExpressionError for arguments it cannot take.
         parameters: the arguments in order; `keyed` filters take `key=constant` pairs instead.
         normalises: applying it twice gives what applying it once does, so it may stand in a `match`.
+        takes_bytes, gives_bytes: of what kind the value is before and after it, where that is not text.
+        tells: it says something of the text and does not hold it: who sends only that has not sent the text.
         about: one line for the reference.
     """
 
@@ -77,6 +79,9 @@ class Filter:
     parameters: tuple[Parameter, ...] = ()
     keyed: bool = False
     normalises: bool = False
+    takes_bytes: bool = False
+    gives_bytes: bool = False
+    tells: bool = False
     about: str = ""
 
     @property
@@ -119,9 +124,11 @@ def _check(name: str, parameter: Parameter, value: Any, expression: type) -> Non
     if isinstance(value, expression):
         if parameter.kind != "value":
             raise ExpressionError(f"{place} must be a constant", "a text stands in quotes: 'text'")
+        if value.octets:  # type: ignore[attr-defined]
+            raise ExpressionError(f"{place} cannot be bytes", "write `hex` or `base64` behind `encode`")
     elif parameter.kind == "whole":
         if type(value) is not int or not parameter.low <= value <= parameter.high:
             message = f"{place} must be a whole number from {parameter.low} to {parameter.high}"
             raise ExpressionError(message, f"write one: {name}({parameter.low})")
-    elif parameter.kind == "text" and not isinstance(value, str):
+    elif parameter.kind == "text" and not isinstance(value, str) and value is not parameter.default:
         raise ExpressionError(f"{place} must be a text", "a text stands in quotes: 'text'")

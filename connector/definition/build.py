@@ -43,6 +43,7 @@ def build_operation(read: Read, name: str, path: str) -> Operation:
         batching=_batching(read.get("batching"), in_url=method == "GET"),
         response=read.get("response"),
         when=read.get("when"),
+        content=read.get("content"),
         idempotent=read.get("idempotent"),
         on_uncertain=read.get("on_uncertain") or "resend",
     )

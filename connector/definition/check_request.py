@@ -9,6 +9,7 @@ from typing import Final
 from connector.config_text.source import List, Map, Place, PlacedValue, Value, children
 from connector.definition.addresses import is_public, literal
 from connector.definition.findings import Findings
+from connector.definition.system import SYSTEM_NAMES
 from connector.definition.tree import Constant, NoAuth, OAuth2, Object, ObjectMember, Operation, Text
 from connector.definition.walk import in_record, in_records, node_at, uses, where
 
@@ -36,19 +37,34 @@ def method_takes_parameters(operation: Operation, source: Map, report: Findings)
 
 def recipient(operation: Operation, source: Map, report: Findings) -> None:
     """`$$To` is mandatory."""
-    if not any("To" in use.expression.names for use in uses(operation)):
+    if not any(use.expression.sends("To") for use in uses(operation)):
         place = where(source, ("parameters",))
         report.error(place, "`$$To` is missing", "put it where the provider expects the phone number")
 
 
 def content(operation: Operation, source: Map, report: Findings) -> None:
-    """`$$Body` or `$$TemplateID` is mandatory; a question about the body (`gsm`) does not send it."""
-    for use in uses(operation):
-        asks = any(call.filter.name == "gsm" for call in use.expression.filters)
-        if "TemplateID" in use.expression.names or ("Body" in use.expression.names and not asks):
-            return
+    """`$$Body` or `$$TemplateID` is mandatory, in whatever form; what only tells of the body (`gsm`, `md5`) sends none.
+
+    `content` names a custom value in their place: a text that whoever writes the events has encoded.
+    """
+    named = operation.content
+    if named in SYSTEM_NAMES:
+        remedy = f"leave it out: $${named} is looked for anyway, in whatever form it is sent"
+        report.error(where(source, ("content",)), f"`{named}` is no custom value", remedy)
+        return
+    wanted = [named] if named is not None else ["Body", "TemplateID"]
+    if any(use.expression.sends(name) for use in uses(operation) for name in wanted):
+        return
+    if named is not None:
+        remedy = f"put $${named} where the provider expects the text"
+        report.error(where(source, ("content",)), f"no request sends `$${named}`", remedy)
+        return
     place = where(source, ("parameters",))
-    report.error(place, "neither `$$Body` nor `$$TemplateID` is there", "put one where the provider expects it")
+    report.error(
+        place,
+        "neither `$$Body` nor `$$TemplateID` is there",
+        "put one where the provider expects it; `content: NAME` says that $$NAME brings the text",
+    )
 
 
 # ---- URL and headers -----------------------------------------------------------------------------------------------

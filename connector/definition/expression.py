@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ class Head:
     """What an expression starts from: `kind` is name, literal or call."""
 
     kind: str
-    text: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class FilterCall:
     """One filter with its arguments: constants, or expressions evaluated per message."""
 
     filter: Filter
-    arguments: tuple[Any, ...]
+    arguments: tuple[Any, ...] = field(repr=False)  # a secret may be one of them
 
     @property
     def constant(self) -> bool:
@@ -75,6 +75,18 @@ class Expression:
         """As it stands in a definition: `$$To`, `$${Body|truncate(160)}`."""
         bare = self.head.kind == "name" and not self.filters and not self.optional
         return f"$${self.source}" if bare else f"$${{{self.source}}}"
+
+    @property
+    def octets(self) -> bool:
+        """True when its value is bytes."""
+        return bool(self.filters) and self.filters[-1].filter.gives_bytes
+
+    def sends(self, name: str) -> bool:
+        """True when its value holds that of `name`, in whatever form, and does not only tell something about it."""
+        if any(call.filter.tells for call in self.filters):
+            return False
+        inside = (each for call in self.filters for each in call.arguments if isinstance(each, Expression))
+        return self.head == Head("name", name) or any(each.sends(name) for each in inside)
 
     def compile(self) -> ReadValue:
         """A function of (message, batch) that gives the value, or MISSING where there is none.

@@ -2,16 +2,19 @@
 
     text        = (characters | "$$$$" | "$$" Name | "$${" expression "}")*
     expression  = head ("|" filter)* "?"?
-    head        = Name | "'" literal "'" | call "()"
+    head        = Name | "'" literal "'" | call "()" | reference
     filter      = name ("(" argument ("," argument)* ")")?
-    argument    = literal | number | true | false | null | key "=" constant | head ("|" filter)*
+    argument    = literal | number | reference | true | false | null | key "=" constant | head ("|" filter)*
+    reference   = "${" NAME "}"
 
-A quote inside a literal is written twice (`'it''s'`). Values come from users and are never scanned.
+A quote inside a literal is written twice (`'it''s'`). Values come from users and are never scanned. A reference is read
+once, when the definition is loaded, and is a literal from then on.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -28,15 +31,23 @@ PARTS: Final = 1_000  # replacements in one text
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<literal>'(?:[^']|'')*')|(?P<number>-?[0-9]+(?:\.[0-9]+)?)"
-    r"|(?P<mark>[|?(),=]))"
+    r"|(?P<reference>\$\{[^{}']*\})|(?P<mark>[|?(),=]))"
 )
 _FOLDED = {name.lower(): name for name in SYSTEM_NAMES}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_INSIDE = re.compile(r"(?:[^'{}]|'(?:[^']|'')*')*")
+_INSIDE = re.compile(r"(?:\$\{[^{}']*\}|[^'{}]|'(?:[^']|'')*')*")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-def split(text: str) -> tuple[str | Expression, ...]:
+Resolve = Callable[[str], str]
+"""From a reference as it is written to its value; raises ExpressionError."""
+
+
+def _no_references(reference: str) -> str:
+    raise ExpressionError(f"`{reference[:64]}` cannot stand here", "write a constant in quotes")
+
+
+def split(text: str, resolve: Resolve = _no_references) -> tuple[str | Expression, ...]:
     """Divide a text into literal parts and replacements; `$$$$` becomes `$$`. Empty parts are left out.
 
     Raises ExpressionError with the position in `text`.
@@ -50,7 +61,7 @@ def split(text: str) -> tuple[str | Expression, ...]:
             literal.append("$$")
             position = mark + 4
             continue
-        expression, position = _replacement(text, mark)
+        expression, position = _replacement(text, mark, resolve)
         if kept := "".join(literal):
             parts.append(kept)
         literal.clear()
@@ -63,28 +74,28 @@ def split(text: str) -> tuple[str | Expression, ...]:
     return tuple(parts)
 
 
-def _replacement(text: str, mark: int) -> tuple[Expression, int]:
+def _replacement(text: str, mark: int, resolve: Resolve) -> tuple[Expression, int]:
     """The replacement whose `$$` stands at `mark`, and where the text goes on."""
     start = mark + 2
     if name := _NAME.match(text, start):
-        return _parse(name.group(), start), name.end()
+        return _parse(name.group(), start, resolve), name.end()
     if text.startswith("{", start):
         inside = _INSIDE.match(text, start + 1)
         assert inside is not None  # it matches the empty text as well
         if not text.startswith("}", inside.end()):
             raise ExpressionError("`$${` is not closed", "end it with `}`; quotes inside come in pairs", mark)
-        return _parse(inside.group(), start + 1), inside.end() + 1
+        return _parse(inside.group(), start + 1, resolve), inside.end() + 1
     raise ExpressionError("`$$` names no replacement", "write $$$$ for a literal $$", mark)
 
 
 def parse(source: str) -> Expression:
     """Parse one expression (`To|digits|last(10)`); raises ExpressionError with the position in `source`."""
-    return _parse(source, 0)
+    return _parse(source, 0, _no_references)
 
 
-def _parse(source: str, offset: int) -> Expression:
+def _parse(source: str, offset: int, resolve: Resolve) -> Expression:
     try:
-        return _ExpressionParser(source).expression()
+        return _ExpressionParser(source, resolve).expression()
     except ExpressionError as error:
         raise ExpressionError(error.message, error.remedy, error.position + offset) from None
 
@@ -92,10 +103,11 @@ def _parse(source: str, offset: int) -> Expression:
 class _ExpressionParser:
     """Recursive descent over the tokens of one expression."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, resolve: Resolve) -> None:
         if len(source) > LENGTH:
             raise ExpressionError(f"the expression is longer than {LENGTH:,} characters", "say less in it")
         self.source = source
+        self.resolve = resolve
         self.depth = 0
         self.filters = 0
         self.arguments = 0
@@ -143,6 +155,7 @@ class _ExpressionParser:
             if filters and filters[-1].filter.name == "raw":
                 raise ExpressionError("`raw` is not the last filter", "put it at the end", position)
             filters.append(self.filter(position))
+            _of_one_kind(filters, position)
         names = {head.text} if head.kind == "name" else set()
         calls = {head.text} if head.kind == "call" else set()
         for call in filters:
@@ -159,6 +172,8 @@ class _ExpressionParser:
         kind, text, position = self.next()
         if kind == "literal":
             return Head("literal", _unquote(text))
+        if kind == "reference":
+            return Head("literal", self.referred(text, position))
         if kind != "name":
             remedy = "write $$To, $${Body|truncate(160)}, $${'text'} or $${message_id()}"
             raise ExpressionError("a replacement starts with a name, a 'literal' or a call()", remedy, position)
@@ -208,7 +223,7 @@ class _ExpressionParser:
             if key in keyed:
                 raise ExpressionError(f"`{name}` names `{key}` twice", "name it once", position)
             keyed[key] = self.constant(name)
-        elif kind in {"literal", "number"} or (kind == "name" and text in _WORDS):
+        elif kind in {"literal", "number", "reference"} or (kind == "name" and text in _WORDS):
             positional.append(self.constant(name))
         else:
             positional.append(self.pipeline())
@@ -219,9 +234,17 @@ class _ExpressionParser:
             return _unquote(text)
         if kind == "number":
             return float(text) if "." in text else int(text)
+        if kind == "reference":
+            return self.referred(text, position)
         if kind == "name" and text in _WORDS:
             return _WORDS[text]
         raise ExpressionError(f"`{name}` needs a constant here", "a 'text', a number, true, false or null", position)
+
+    def referred(self, reference: str, position: int) -> str:
+        try:
+            return self.resolve(reference)
+        except ExpressionError as error:
+            raise ExpressionError(error.message, error.remedy, position + error.position) from None
 
     def next(self) -> tuple[str, str, int]:
         token = self.tokens[self.index]
@@ -237,6 +260,18 @@ class _ExpressionParser:
     def expect(self, mark: str, remedy: str) -> None:
         if not self.accept(mark):
             raise ExpressionError(f"`{mark}` is missing", remedy, self.tokens[self.index][2])
+
+
+def _of_one_kind(filters: list[FilterCall], position: int) -> None:
+    """After a filter that gives bytes only those stand that take them. Raises ExpressionError."""
+    if len(filters) < 2 or not filters[-2].filter.gives_bytes:
+        return
+    before, call = filters[-2].filter, filters[-1]
+    if not call.filter.takes_bytes:
+        remedy = f"put it before `{before.name}`, or write `hex` or `base64` between them"
+        raise ExpressionError(f"`{call.filter.name}` takes text, and `{before.name}` gives bytes", remedy, position)
+    if call.filter.name == "hex" and call.arguments != (None,):
+        raise ExpressionError(f"`hex` names a charset, and `{before.name}` has chosen one", "write hex", position)
 
 
 def _unquote(text: str) -> str:

@@ -15,41 +15,13 @@ from typing import Any, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from connector.definition.arguments import MISSING, ExpressionError, Filter, FilterStep, Parameter
+from connector.definition.conversions import as_json, as_text, scalar
+from connector.definition.encoding_filters import ENCODING_FILTERS, as_bytes
 from connector.definition.gsm import is_gsm
 from connector.errors import MessageError
 
 FILTERS: Final[dict[str, Filter]] = {}
-
-
-# ---- conversions ---------------------------------------------------------------------------------------------------
-
-
-def as_text(value: Any) -> str:
-    """A value as it stands inside longer text: text as it is, everything else as compact JSON."""
-    if type(value) is str:
-        return value
-    if type(value) is int:
-        return str(value)
-    return as_json(value)
-
-
-def as_json(value: Any) -> str:
-    """Compact JSON text; raises MessageError for what JSON cannot hold."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-    except (TypeError, orjson.JSONEncodeError):
-        raise MessageError("the value cannot be written as JSON") from None
-
-
-def _scalar(value: Any) -> str:
-    if type(value) is str:  # once per filter and message
-        return value
-    if isinstance(value, dict | list):
-        raise MessageError("takes a text or a number, not an object or a list")
-    return as_text(value)
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -66,7 +38,7 @@ _international = re.compile("[1-9][0-9]{4,18}").fullmatch  # the same bounds as 
 
 def digits(value: Any) -> str:
     """The digits 0 to 9 of a value, nothing else."""
-    text = value if type(value) is str else _scalar(value)
+    text = value if type(value) is str else scalar(value)
     bare = text[1:] if text[:1] == "+" else text
     if bare.isdecimal() and bare.isascii():
         return bare
@@ -122,7 +94,7 @@ _TRUTH = {"true": 1, "1": 1, "yes": 1, "false": 0, "0": 0, "no": 0}
 
 
 def _bool01(value: Any) -> int:
-    truth = _TRUTH.get(_scalar(value).strip().lower())
+    truth = _TRUTH.get(scalar(value).strip().lower())
     if truth is None:
         raise MessageError("takes true, false, 1, 0, yes or no")
     return truth
@@ -151,7 +123,7 @@ def _lists(value: Any) -> dict[str, Any]:
 
 
 def _under(key: Any) -> FilterStep:
-    text = _scalar(key)
+    text = scalar(key)
     return lambda value: {name: {text: item} for name, item in _object(value).items()}
 
 
@@ -176,19 +148,19 @@ def _default(fallback: Any) -> FilterStep:
 def _replace(old: str, new: str) -> FilterStep:
     if not old:
         raise ExpressionError("`a` of `replace` is empty", "name the text to replace")
-    return lambda value: _scalar(value).replace(old, new)
+    return lambda value: scalar(value).replace(old, new)
 
 
 def _map(pairs: dict[str, Any]) -> FilterStep:
-    return lambda value: pairs.get(_scalar(value), MISSING)
+    return lambda value: pairs.get(scalar(value), MISSING)
 
 
 def _gsm(yes: Any, no: Any) -> FilterStep:
-    return lambda value: yes if is_gsm(_scalar(value)) else no
+    return lambda value: yes if is_gsm(scalar(value)) else no
 
 
 def _base64(value: Any) -> str:
-    return base64.b64encode(_scalar(value).encode()).decode()
+    return base64.b64encode(as_bytes(value)).decode()
 
 
 # ---- time ----------------------------------------------------------------------------------------------------------
@@ -237,7 +209,7 @@ def _instant(value: Any, zone: tzinfo) -> datetime:
 
 
 def _hash32(value: Any) -> int:
-    digest = hashlib.blake2b(_scalar(value).encode(), digest_size=4).digest()
+    digest = hashlib.blake2b(scalar(value).encode(), digest_size=4).digest()
     return int.from_bytes(digest) & 0x7FFF_FFFF
 
 
@@ -245,7 +217,7 @@ def _ref(length: int) -> FilterStep:
     fits = re.compile(f"[A-Za-z0-9_-]{{1,{length}}}").fullmatch
 
     def ref(value: Any) -> str:
-        text = _scalar(value)
+        text = scalar(value)
         if fits(text):
             return text
         digest = hashlib.blake2b(text.encode(), digest_size=30).digest()
@@ -270,16 +242,15 @@ def _add(
     build: Callable[..., FilterStep],
     about: str,
     *parameters: Parameter,
-    keyed: bool = False,
-    normalises: bool = False,
+    **facts: bool,
 ) -> None:
-    FILTERS[name] = Filter(name, build, parameters, keyed, normalises, about)
+    FILTERS[name] = Filter(name, build, parameters, about=about, **facts)
 
 
 _add("digits", _plain(digits), "Only the digits 0 to 9: `+91 98…` becomes `9198…`.", normalises=True)
 _add(
     "last",
-    lambda n: lambda value: _scalar(value)[-n:],
+    lambda n: lambda value: scalar(value)[-n:],
     "The last n characters.",
     _whole_parameter(1, 1000),
     normalises=True,
@@ -294,18 +265,18 @@ _add(
 _add("int", _plain(_int), "A whole number, as a JSON number.", normalises=True)
 _add("str", _plain(as_text), "Text; objects and lists become JSON text.", normalises=True)
 _add("bool01", _plain(_bool01), "true, yes, 1 become 1; false, no, 0 become 0.", normalises=True)
-_add("upper", _plain(lambda value: _scalar(value).upper()), "Upper case.", normalises=True)
-_add("lower", _plain(lambda value: _scalar(value).lower()), "Lower case.", normalises=True)
+_add("upper", _plain(lambda value: scalar(value).upper()), "Upper case.", normalises=True)
+_add("lower", _plain(lambda value: scalar(value).lower()), "Lower case.", normalises=True)
 _add(
     "truncate",
-    lambda n: lambda value: _scalar(value)[:n],
+    lambda n: lambda value: scalar(value)[:n],
     "The first n characters.",
     _whole_parameter(1, 100_000),
     normalises=True,
 )
-_add("urlencode", _plain(lambda value: quote(_scalar(value), safe="")), "Percent-encoded once more; a space is `%20`.")
+_add("urlencode", _plain(lambda value: quote(scalar(value), safe="")), "Percent-encoded once more; a space is `%20`.")
 _add("json", _plain(as_json), "JSON text of the value.")
-_add("base64", _plain(_base64), "Base64 of the UTF-8 text.")
+_add("base64", _plain(_base64), "Base64 of the UTF-8 text, or of bytes.", takes_bytes=True)
 _add("join", _join, "The elements of a list as text, with `sep` between them.", Parameter("sep", "text"))
 _add("lists", _plain(_lists), "Every value of an object becomes a list of texts: `{a: 1}` becomes `{a: ['1']}`.")
 _add(
@@ -325,7 +296,7 @@ _add(
     Parameter("format", "text"),
     Parameter("tz", "text", default="UTC"),
 )
-_add("hash32", _plain(_hash32), "A whole number from 0 to 2^31 - 1 that stands for the text.")
+_add("hash32", _plain(_hash32), "A whole number from 0 to 2^31 - 1 that stands for the text.", tells=True)
 _add(
     "ref",
     _ref,
@@ -339,5 +310,7 @@ _add(
     "`a` where the text fits the GSM 7-bit alphabet, else `b`.",
     Parameter("a", "constant"),
     Parameter("b", "constant"),
+    tells=True,
 )
+FILTERS.update(ENCODING_FILTERS)
 _add("raw", _plain(as_text), "Inserted as it is, not encoded for where it lands. Must be last.")

@@ -84,7 +84,7 @@ class Findings:
         Replacements are found first, so what a reference brings is never read as one.
         """
         try:
-            found = split(value.text)
+            found = split(value.text, self._referred)
         except ExpressionError as error:
             self.error(value.at(error.position), error.message, error.remedy)
             return (value.text,)
@@ -98,6 +98,16 @@ class Findings:
             else:
                 resolved.append(part)
         return tuple(part for part in resolved if part != "")
+
+    def _referred(self, reference: str) -> str:
+        """The value of a reference inside a replacement."""
+        resolved = self.environment.resolve(reference)
+        if resolved.faults or resolved.optional:
+            fault = resolved.faults[0] if resolved.faults else None
+            message = fault.message if fault is not None else "this cannot be optional"
+            raise ExpressionError(message, fault.remedy if fault is not None else "write ${NAME} or ${NAME:-default}")
+        self.secrets.update(resolved.secrets)
+        return resolved.text
 
     def _resolve(self, value: Value, text: str, offset: int) -> str | None:
         if "${" not in text:

@@ -124,6 +124,12 @@ _OPERATION = (
         "How messages share a request; without it every message is one.",
         {"key": "msgs", "records": 1000},
     ),
+    MapKey(
+        "content",
+        Plain("[A-Za-z_][A-Za-z0-9_]*", "write the name of a custom value, without $$"),
+        "Custom value that brings the text, encoded by who writes the events, where no `$$Body` stands.",
+        "hextext",
+    ),
     MapKey("response", ResponseShape(), "What replies mean; without it every 2xx is `accept`."),
     MapKey(
         "idempotent",

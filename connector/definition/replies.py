@@ -164,7 +164,11 @@ class EntryShape(Shape):
         match = read.pop("match", None) or Match("rest")
         if match.kind == "others":
             self._others(read, source, report)
-        elif "match" not in read.broken and ("each" in read) + ("text" in read) != 1 and ("range" not in read or {"each", "text"} <= read.keys()):
+        elif (
+            "match" not in read.broken
+            and ("each" in read) + ("text" in read) != 1
+            and ("range" not in read or {"each", "text"} <= read.keys())
+        ):
             report.error(
                 source.place, "an entry source has exactly one of `each` and `text`", "say where the entries stand"
             )

@@ -281,7 +281,12 @@ UNKNOWN_RUN = 20
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One way to call the provider. `when` (JMESPath over the message) chooses; None fits every message."""
+    """One way to call the provider.
+
+    Attributes:
+        when: JMESPath over the message that chooses; None fits every message.
+        content: the custom value that brings the text; None where `$$Body` or `$$TemplateID` does.
+    """
 
     name: str
     path: str
@@ -295,6 +300,7 @@ class Operation:
     batching: Batching | None
     response: Response | None
     when: str | None = None
+    content: str | None = None
     idempotent: float | None = None
     on_uncertain: Literal["resend", "report"] = "resend"
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote_from_bytes
 
 import orjson
 
+from connector.definition.charsets import charset as charset_of
 from connector.definition.expression import MISSING, Column, Expression
 from connector.definition.tree import Constant
 from connector.errors import MessageError
@@ -19,6 +21,9 @@ from connector.model import Batch, Message
 from connector.request.percent import Percent
 from connector.request.textual import Build, TextEncoder, longer_text, whole_text
 from connector.request.values import Encoder
+
+BYTES: Final = "surrogateescape"
+"""How bytes stand in a text body until it is encoded. Texts of messages hold none of them: no charset takes them."""
 
 
 def encoder_for(encoding: str, charset: str) -> Encoder:
@@ -52,6 +57,12 @@ class PlainEncoder(TextEncoder):
     def nested(self, encoding: str) -> Encoder:
         return encoder_for(encoding, self.charset)
 
+    def octets(self, raw: bytes) -> str:
+        """Each byte as the character that `escaped` bytes of ASCII stand for: no text of a message holds one."""
+        if not charset_of(self.charset).holds_ascii:
+            raise ValueError(f"`encode` gives bytes, beside a Content-Type of {self.charset}")
+        return raw.decode("ascii", BYTES)
+
     def document(self, value: Any) -> str:
         if not isinstance(value, str):
             raise MessageError("a text body takes a text")
@@ -74,6 +85,8 @@ class JsonEncoder:
         return value
 
     def whole(self, expression: Expression) -> Build:
+        if expression.octets:
+            raise ValueError("`encode` gives bytes, which JSON cannot hold")
         if not expression.raw:
             return expression.compile()
         build = whole_text(expression, str, _one_json_value)
@@ -88,6 +101,8 @@ class JsonEncoder:
         return expression.column()
 
     def text(self, parts: Sequence[str | Expression]) -> Build:
+        if any(isinstance(part, Expression) and part.octets for part in parts):
+            raise ValueError("`encode` gives bytes, which JSON cannot hold")
         if not any(isinstance(part, Expression) and part.raw for part in parts):
             return longer_text(parts, str, str)
         build = longer_text(parts, _inside_json_string, _raw_inside_json_string)
@@ -168,13 +183,19 @@ class FormEncoder(TextEncoder):
 
     def __init__(self, charset: str, space: str) -> None:
         super().__init__(charset)
+        if not charset_of(charset).holds_ascii:
+            raise ValueError(f"a form cannot be written in {charset}, which does not write ASCII as ASCII")
         self._percent = Percent(charset, space)
 
     def escape(self, text: str) -> str:
         try:
             return self._percent.encode(text)
-        except UnicodeEncodeError:
-            raise MessageError(f"a character that {self.charset} cannot hold") from None
+        except MessageError:
+            self._encode(text)  # says at which character
+            raise
+
+    def octets(self, raw: bytes) -> str:
+        return quote_from_bytes(raw, safe="")
 
     def check(self, text: str) -> str:
         """`raw` may bring its own `&` and `%`, but nothing that ends a URL or a request line."""
@@ -260,7 +281,12 @@ class XmlEncoder(TextEncoder):
             text = text.replace(char, written)
         if self.charset == "utf-8":
             return text
-        return text.encode(self.charset, "xmlcharrefreplace").decode(self.charset)
+        try:
+            self._encode(text)
+        except MessageError:
+            keeps = charset_of(self.charset).keeps
+            return "".join([char if keeps(char) else f"&#{ord(char)};" for char in text])
+        return text
 
     def check(self, text: str) -> str:
         """`raw` may bring its own markup, but it must be whole: it cannot end what it stands in."""

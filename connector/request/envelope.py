@@ -5,17 +5,18 @@ Compiled once per operation; `build` is called once per request, with the record
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
+from connector.definition.charsets import CharsetError
+from connector.definition.check_encoding import body_charset
 from connector.definition.expression import MISSING
 from connector.definition.tree import BasicAuth, Constant, Object, ObjectMember, Operation, Replacement, Spread, Text
 from connector.errors import MessageError
 from connector.model import Batch, Message, Request
 from connector.request.auth import basic
-from connector.request.encoders import JsonEncoder, UrlEncoder, encoder_for, json_bytes
+from connector.request.encoders import BYTES, JsonEncoder, UrlEncoder, encoder_for, json_bytes
 from connector.request.textual import Build, constant_text, header_text, longer_text, whole_text
 from connector.request.values import Keys, MergePoint, NodeValue, compile_value, wrong
 
@@ -26,9 +27,6 @@ CONTENT_TYPES = {
     "text": "text/plain; charset=utf-8",
 }
 """Content type by body kind where the headers name none. JSON and forms are UTF-8 without saying so."""
-
-_ASCII = "".join(map(chr, range(128)))
-_charset = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE).search
 
 
 class Envelope:
@@ -170,6 +168,7 @@ def _body(operation: Operation, keys: Keys) -> Callable[[Message, Batch], bytes]
     """The encoded body. The charset is the one the headers name, UTF-8 where they name none."""
     assert operation.body is not None
     charset = _charset_of(operation)
+    errors = BYTES if operation.kind == "text" else "strict"
     encoder = encoder_for(operation.kind, charset)
     place = f"parameters.{operation.kind}"
     build = compile_value(operation.body, encoder, keys, place).required()
@@ -184,24 +183,15 @@ def _body(operation: Operation, keys: Keys) -> Callable[[Message, Batch], bytes]
 
     def body(message: Message, batch: Batch) -> bytes:
         value = build(message, batch)
-        return b"" if value is MISSING else (declaration + encoder.document(value)).encode(charset)
+        return b"" if value is MISSING else (declaration + encoder.document(value)).encode(charset, errors)
 
     return body
 
 
 def _charset_of(operation: Operation) -> str:
     """As the headers write it; `utf-8` for all spellings of it."""
-    members = (member for member in operation.headers.members if isinstance(member, ObjectMember))
-    written = next((member.value for member in members if str(member.key).lower() == "content-type"), None)
-    named = _charset(constant_text(written)) if isinstance(written, Constant) else None
-    if named is None:
-        return "utf-8"
-    charset = named.group(1)
     try:
-        ascii_kept = _ASCII.encode(charset) == _ASCII.encode()
-    except LookupError:
-        ascii_kept = False
-    if not ascii_kept:
-        message = f"the charset `{charset}` is not known or does not hold ASCII"
-        raise wrong("headers.Content-Type", message, "UTF-8 is safe")
-    return "utf-8" if codecs.lookup(charset).name == "utf-8" else charset
+        charset = body_charset(operation)
+    except CharsetError as error:
+        raise wrong("headers.Content-Type", error.message, error.remedy) from None
+    return "utf-8" if charset.codec == "utf-8" else charset.name

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
+from connector.definition.conversions import as_text
 from connector.definition.expression import MISSING
-from connector.definition.filters import as_text
 from connector.definition.tree import Array, Node, Object, Replacement
 
 

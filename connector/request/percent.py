@@ -6,7 +6,9 @@ Most texts are printable ASCII: for them one `replace` per character that occurs
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_from_bytes
+
+from connector.definition.charsets import charset as charset_of
 
 _ASCII: Final = tuple(  # `%` first: what the others become holds it
     (char, f"%{ord(char):02X}")
@@ -24,11 +26,11 @@ class Percent(dict[int, str]):
 
     def __init__(self, charset: str, space: str) -> None:
         super().__init__({ord(" "): space})
-        self._charset = charset
+        self._charset = charset_of(charset)
         self._space = space
 
     def __missing__(self, code: int) -> str:
-        text = quote(chr(code), safe="", encoding=self._charset, errors="strict")
+        text = quote_from_bytes(self._charset.encode(chr(code)), safe="")
         if len(self) < _REMEMBERED:
             self[code] = text
         return text

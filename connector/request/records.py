@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+from connector.definition.conversions import as_text
 from connector.definition.expression import MISSING, Column, Expression, Head
-from connector.definition.filters import as_text
 from connector.definition.tree import Batching, Constant, Operation, Replacement, Text
 from connector.errors import MessageError
 from connector.model import Batch, Message

@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from connector.definition.charsets import charset as charset_of
+from connector.definition.conversions import as_text
 from connector.definition.expression import MISSING, Column, Expression
-from connector.definition.filters import as_text
 from connector.definition.tree import Constant, Replacement, Text
 from connector.errors import MessageError
 from connector.model import Batch, Message
@@ -26,9 +27,23 @@ def constant_text(constant: Constant) -> str:
     return "" if constant.value is None else as_text(constant.value)
 
 
-def whole_text(expression: Expression, escape: Escape, check: Escape) -> Build:
-    """A string that is one replacement, as escaped text; MISSING where it has no value."""
+def as_characters(raw: bytes) -> str:
+    """Bytes where nothing is sent (a batch key): one character each."""
+    return raw.decode("latin-1")
+
+
+def whole_text(
+    expression: Expression, escape: Escape, check: Escape, octets: Callable[[bytes], str] = as_characters
+) -> Build:
+    """A string that is one replacement, as escaped text; MISSING where it has no value. `octets` lands bytes."""
     read, written = expression.compile(), expression.written
+    if expression.octets:
+
+        def encoded(message: Message, batch: Batch) -> Any:
+            value = read(message, batch)
+            return value if value is MISSING else octets(value)
+
+        return encoded
     land = check if expression.raw else escape
 
     def whole(message: Message, batch: Batch) -> Any:
@@ -44,7 +59,11 @@ def whole_text(expression: Expression, escape: Escape, check: Escape) -> Build:
 
 
 def longer_text(
-    parts: Sequence[str | Expression], escape: Escape, check: Escape, literal: Escape | None = None
+    parts: Sequence[str | Expression],
+    escape: Escape,
+    check: Escape,
+    literal: Escape | None = None,
+    octets: Callable[[bytes], str] = as_characters,
 ) -> Build:
     """Longer text, its literal parts escaped once (by `literal`, else as values are).
 
@@ -55,7 +74,7 @@ def longer_text(
         if isinstance(part, str):
             builds.append(_literal((literal or escape)(part)))
         else:
-            builds.append(_inside(part, escape, check))
+            builds.append(_inside(part, escape, check, octets))
 
     def text(message: Message, batch: Batch) -> str:
         return "".join([build(message, batch) for build in builds])
@@ -67,8 +86,10 @@ def _literal(text: str) -> Build:
     return lambda message, batch: text
 
 
-def _inside(expression: Expression, escape: Escape, check: Escape) -> Build:
-    whole, written, optional = whole_text(expression, escape, check), expression.written, expression.optional
+def _inside(
+    expression: Expression, escape: Escape, check: Escape, octets: Callable[[bytes], str] = as_characters
+) -> Build:
+    whole, written, optional = whole_text(expression, escape, check, octets), expression.written, expression.optional
 
     def inside(message: Message, batch: Batch) -> Any:
         value = whole(message, batch)
@@ -107,6 +128,7 @@ class TextEncoder:
 
     def __init__(self, charset: str) -> None:
         self.charset = charset
+        self._encode = charset_of(charset).encode
 
     def escape(self, text: str) -> str:
         """User text as it lands; raises MessageError for what cannot."""
@@ -114,23 +136,33 @@ class TextEncoder:
 
     def check(self, text: str) -> str:
         """`raw` text: as it is, refused where it cannot be sent at all."""
-        try:
-            text.encode(self.charset)
-        except UnicodeEncodeError:
-            raise MessageError(f"a character that {self.charset} cannot hold") from None
+        if not text.isascii():
+            self._encode(text)
         return text
+
+    def octets(self, raw: bytes) -> str:
+        """Bytes as they land; raises ValueError where none can."""
+        raise ValueError("`encode` gives bytes, which cannot stand here")
+
+    def _lands(self, expression: Expression) -> Expression:
+        if expression.octets:
+            self.octets(b"")
+        return expression
 
     def constant(self, constant: Constant) -> Any:
         return self.escape(constant_text(constant))
 
     def whole(self, expression: Expression) -> Build:
-        return whole_text(expression, self.escape, self.check)
+        return whole_text(self._lands(expression), self.escape, self.check, self.octets)
 
     def column(self, expression: Expression) -> Column | None:
         return None  # each is escaped
 
     def text(self, parts: Sequence[str | Expression]) -> Build:
-        return longer_text(parts, self.escape, self.check)
+        for part in parts:
+            if isinstance(part, Expression):
+                self._lands(part)
+        return longer_text(parts, self.escape, self.check, octets=self.octets)
 
     def spread(self, value: Any) -> Any:
         return MISSING if value is None else self.escape(as_text(value))

@@ -27,6 +27,22 @@ def token_url(url: str) -> str:
 
 # (what is replaced, what stands there instead, where, a part of the message and of the remedy)
 ERRORS = [
+    # charsets, bytes, the text itself
+    ("sender: ACME", "sender: $${hid|encode('latin-1')}", "5:13: parameters.json.sender", "`encode` gives bytes, which JSON cannot hold; write `hex` or `base64` behind it"),
+    ("sender: ACME", "sender: {$xml: {a: \"$${hid|encode('latin-1')}\"}}", "5:24: parameters.json.sender.$xml.a", "which XML cannot hold"),
+    ("method: POST", "headers: {X-A: \"$${hid|encode('latin-1')}\"}\nmethod: POST", "1:16: headers.X-A", "which a header cannot hold"),
+    ("sender: ACME", "sender: $${hid|encode('latin1x')}", "5:13: parameters.json.sender", "the charset 'latin1x' is not known; known are 'utf-8'"),
+    ("sender: ACME", "sender: $${hid|append(${SMS_NONE})}", "5:13: parameters.json.sender", "the environment variable SMS_NONE is not set; set it"),
+    ("sender: ACME", "sender: $${hid|append(${SMS_NONE?})}", "5:13: parameters.json.sender", "this cannot be optional; write ${NAME}"),
+    ("sender: ACME", "sender: $${${file:/no/such/file}|md5}", "5:13: parameters.json.sender", "the file /no/such/file"),
+    ("method: POST", "headers: {Content-Type: application/json; charset=klingon}\nmethod: POST", "1:25: headers.Content-Type", "the charset 'klingon' is not known"),
+    ("method: POST", "headers: {content-type: application/json; charset=gsm}\nmethod: POST", "1:25: headers.content-type", "write encode('gsm') where the text stands"),
+    (RECORD, "{to: $$To, text: '$${Body|md5}'}", "4:3: parameters", "neither `$$Body` nor `$$TemplateID` is there; put one where the provider expects it; `content: NAME` says"),
+    (RECORD, "{to: $$To, text: '$${Body|gsm(0, 8)}'}", "4:3: parameters", "neither `$$Body` nor `$$TemplateID`"),
+    (RECORD, "{to: '$${To|sha256}', text: $$Body}", "4:3: parameters", "`$$To` is missing"),
+    ("method: POST", "content: hextext\nmethod: POST", "1:10: content", "no request sends `$$hextext`; put $$hextext where the provider expects the text"),
+    ("method: POST", "content: Body\nmethod: POST", "1:10: content", "`Body` is no custom value; leave it out"),
+    ("method: POST", "content: $$hextext\nmethod: POST", "1:10: content", "a replacement cannot stand here"),
     # others, totals, ranges
     (ENTRY, "- {match: others, then: accept}", "13:15: response.entries[0].match", "no entry before it names a message; write `then` into the rule"),
     (ENTRY, f"{ENTRY}\n    - {{match: others, then: accept}}\n    {ENTRY}", "14:15: response.entries[1].match", "leaves no message for the entries after it; put it last"),
@@ -213,6 +229,7 @@ def test_a_mistake_is_the_only_error_and_says_where_and_what_to_write(
 
 
 WARNINGS = [
+    ("method: POST", "headers: {Content-Type: application/x-www-form-urlencoded}\nmethod: POST", "1:25: headers.Content-Type", "the header says application/x-www-form-urlencoded, and the body is JSON"),
     (ENTRY, f"{ENTRY}\n    - {{match: others, then: accept}}", "11:7: response.rules[0]", "any reply with this status means that all others are `accept`; say what the reply says as well"),
     (URL, "http://sms.example.com/send", "2:6: url", "unencrypted"),
     (RULE, f"{RULE}\n    - {{when: error, then: reject}}", "12:14: response.rules[1].when", "asks only whether a field is there"),
@@ -263,8 +280,16 @@ def test_what_looks_like_a_slip_is_a_warning(tmp_path: Path, old: str, new: str,
         ),
         (ENTRY, "- {each: a, match: {To|digits: to}, rules: [{when: code == '1', then: accept}]}"),
         (ENTRY, "- {each: a, match: {index(): '@'}, then: accept}"),
+        (RECORD, "{to: $$To, text: \"$${Body|hex('utf-16-be')}\"}"),
+        (RECORD, '{to: $$To, text: "$${hid|default(Body)}"}'),
+        (RECORD, "{to: $$To, text: $$hextext}\ncontent: hextext"),
+        (RECORD, '{to: $$To, text: $$Body, sign: "$${To|append(${K:-x})|hmac(${K:-x})}"}'),
+        ("method: POST", "headers: {Content-Type: application/vnd.acme+json; charset=utf-16be}\nmethod: POST"),
         (ENTRY, "- {each: a, match: index, range: {first: a, count: b}, count: c, then: accept}"),
-        (f"{RULE}\n  entries:\n    {ENTRY}", f"- {{text: OK, then: entries}}\n  entries:\n    {ENTRY}\n    - {{match: others, then: accept}}"),
+        (
+            f"{RULE}\n  entries:\n    {ENTRY}",
+            f"- {{text: OK, then: entries}}\n  entries:\n    {ENTRY}\n    - {{match: others, then: accept}}",
+        ),
         (ENTRY, "- {each: a, match: index, then: accept}\n    - {text: '(?P<to>x)', match: {To: to}, then: reject}"),
     ],
 )

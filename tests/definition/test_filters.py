@@ -149,6 +149,57 @@ TABLE: list[tuple[str, Any, Any]] = [
     ("gsm('TEXT', 'UNICODE')", "नमस्ते", "UNICODE"),
     ("gsm(0, 8)", "hello", 0),
     ("gsm(0, 8)", ["a"], REFUSED),
+    ("append('!')", "a", "a!"),
+    ("append(To)", 5, "5+4412345678"),
+    ("append(2)", "a", "a2"),
+    ("append('x')", [], REFUSED),
+    ("prepend('+')", 44, "+44"),
+    ("prepend(To)|append('x')", "-", "+4412345678-x"),
+    ("padstart(3)", 7, "007"),
+    ("padstart(3)", "1234", "1234"),
+    ("padstart(3, ' ')", "a", "  a"),
+    ("padstart(3)", [], REFUSED),
+    ("max_segments(1)", "a" * 160, "a" * 160),
+    ("max_segments(1)", "a" * 161, REFUSED),
+    ("max_segments(2)", "ä" * 306, "ä" * 306),
+    ("max_segments(2)", "я" * 135, REFUSED),
+    ("max_segments(1)", {}, REFUSED),
+    ("encode('latin-1')", "é", b"\xe9"),
+    ("encode('latin-1')", "€", REFUSED),
+    ("encode('utf-16-be')", "é😀", b"\x00\xe9\xd8\x3d\xde\x00"),
+    ("encode('gb18030')", "你好😀", "你好😀".encode("gb18030")),
+    ("encode('gsm')", "@£€[Ä", b"\x00\x01\x1b\x65\x1b\x3c\x5b"),
+    ("encode('gsm')", "`", REFUSED),
+    ("encode('shift_jis')", "¥", REFUSED),
+    ("encode('ascii')", 5, b"5"),
+    ("encode('ascii')", [], REFUSED),
+    ("hex", "é", "c3a9"),
+    ("hex('utf-16-be')", "Ж", "0416"),
+    ("hex('utf-16-be')|upper", "Ж¬", "041600AC"),
+    ("hex('gsm')", "a€", "611b65"),
+    ("hex('latin-1')", "Ж", REFUSED),
+    ("hex", {}, REFUSED),
+    ("encode('utf-16-le')|hex", "a", "6100"),
+    ("encode('latin-1')|base64", "é", "6Q=="),
+    ("encode('utf-16-le')|md5", "é", "ed71e8ffd3d8c47c1a2e22c53cd384aa"),
+    ("md5", "abc", "900150983cd24fb0d6963f7d28e17f72"),
+    ("md5('base64')", "abc", "kAFQmDzST7DWlj99KOF/cg=="),
+    ("sha1", "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"),
+    ("sha256", "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+    ("sha512|truncate(16)", "abc", "ddaf35a193617aba"),
+    ("sha256", [], REFUSED),
+    ("md5", {}, REFUSED),
+    ("sha1", {}, REFUSED),
+    ("sha512", {}, REFUSED),
+    # RFC 4231, test case 2; RFC 2202, test case 2 of both
+    (
+        "hmac('Jefe')",
+        "what do ya want for nothing?",
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
+    ),
+    ("hmac('Jefe', 'md5')", "what do ya want for nothing?", "750c783e6ab0b503eaa86e310a5db738"),
+    ("hmac('Jefe', 'sha1', 'base64')", "what do ya want for nothing?", "7/zfauXrL6LSdBbV8YTfnCWafHk="),
+    ("hmac('k')", {}, REFUSED),
     ("raw", HOSTILE, HOSTILE),
     ("raw", {"a": 1}, '{"a":1}'),
 ]
@@ -185,6 +236,12 @@ WRITTEN = {
     "date": "date('iso', 'Asia/Kolkata')",
     "ref": "ref(20)",
     "gsm": "gsm(0, 8)",
+    "append": "append('x')",
+    "prepend": "prepend('x')",
+    "padstart": "padstart(9)",
+    "max_segments": "max_segments(1)",
+    "encode": "encode('latin-1')",
+    "hmac": "hmac('k')",
 }
 
 
@@ -219,7 +276,7 @@ def test_a_hash_is_the_same_in_every_process() -> None:
     assert apply("hash32", "0123456789abcdef") == 1932105769
 
 
-@pytest.mark.parametrize("filters", ["urlencode", "hash32", "ref(20)", "base64"])
+@pytest.mark.parametrize("filters", ["urlencode", "hash32", "ref(20)", "base64", "md5", "hex"])
 def test_half_a_surrogate_pair_is_refused_with_a_reason(filters: str) -> None:
     with pytest.raises(MessageError, match="half of a surrogate pair"):
         parse(f"Body|{filters}").compile()(Message("m1", "+919812345678", body="a\ud800"), BATCH)

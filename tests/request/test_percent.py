@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.errors import MessageError
 from connector.request import percent
 from connector.request.percent import Percent
 
@@ -30,10 +31,12 @@ def test_ascii_is_the_same_in_every_charset_and_the_rest_in_its_own(charset, tex
 
 
 def test_what_the_charset_lacks_is_an_error():
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(MessageError):
         Percent("latin-1", "+").encode("€")
-    with pytest.raises(UnicodeEncodeError):
+    with pytest.raises(MessageError):
         Percent("utf-8", "+").encode("a\ud800")
+    with pytest.raises(MessageError):
+        Percent("shift_jis", "+").encode("¥")  # which Python writes as a backslash
 
 
 def test_it_remembers_no_more_characters_than_it_may(monkeypatch):

@@ -157,9 +157,9 @@ def test_nobody_is_taken_for_accepted_unless_every_failure_is_known(case: tuple[
 
 @pytest.mark.parametrize(
     ("total", "then"),
-    [(2, "accept"), ("2", "accept"), (2.0, "accept"), (" 2 ", "accept"), ("02", "accept"), (1, "unknown"), (3, "unknown"),
-     (None, "unknown"), ("two", "unknown"), (True, "unknown"), ([2], "unknown"), (-2, "unknown"), (2.5, "unknown"),
-     (1e300, "unknown")],
+    [(2, "accept"), ("2", "accept"), (2.0, "accept"), (" 2 ", "accept"), ("02", "accept"), (1, "unknown"),
+     (3, "unknown"), (None, "unknown"), ("two", "unknown"), (True, "unknown"), ([2], "unknown"), (-2, "unknown"),
+     (2.5, "unknown"), (1e300, "unknown")],
 )  # fmt: skip
 def test_a_total_that_does_not_agree_makes_all_unknown(total: Any, then: str) -> None:
     rule = {"status": 200, "when": "status == 'ok'", "then": "accept", "count": "sent", "id": "job"}

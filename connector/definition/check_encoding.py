@@ -1,0 +1,81 @@
+"""Checks of charsets, bytes and content types."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from connector.config_text.source import Map
+from connector.definition.charsets import Charset, CharsetError, charset
+from connector.definition.findings import Findings
+from connector.definition.tree import Constant, ObjectMember, Operation
+from connector.definition.walk import uses, where
+
+_charset_in = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE).search
+
+# A body of a kind → content types that say another kind.
+_OTHER: Final = {
+    "pairs": ("json", "xml", "text/plain"),
+    "json": ("x-www-form-urlencoded", "xml"),
+    "xml": ("x-www-form-urlencoded", "json"),
+    "text": (),
+}
+_SAID: Final = {"pairs": "a form", "json": "JSON", "xml": "XML"}
+
+
+def written_content_type(operation: Operation) -> tuple[str, str] | None:
+    """The header's name and its constant value; None where the definition writes none, or none that is constant."""
+    for member in operation.headers.members:
+        if isinstance(member, ObjectMember) and isinstance(member.key, str) and member.key.lower() == "content-type":
+            return (member.key, str(member.value.value)) if isinstance(member.value, Constant) else None
+    return None
+
+
+def body_charset(operation: Operation) -> Charset:
+    """The charset that the Content-Type names, UTF-8 where it names none. Raises CharsetError where it cannot be."""
+    written = written_content_type(operation)
+    named = _charset_in(written[1]) if written is not None else None
+    if named is None:
+        return charset("utf-8")
+    found = charset(named[1])
+    if found.codec == "gsm":
+        raise CharsetError("GSM 03.38 is no charset of HTTP", "write encode('gsm') where the text stands")
+    if operation.kind == "pairs" and not found.holds_ascii:
+        raise CharsetError(
+            f"a form cannot be written in {found.name}, which does not write ASCII as ASCII",
+            f"leave it out, and write encode('{found.name}') where the text stands",
+        )
+    return found
+
+
+def content_type(operation: Operation, source: Map, report: Findings) -> None:
+    """The charset of the body exists, and the header does not say another kind of body."""
+    written = written_content_type(operation)
+    if written is None or operation.kind == "none" or (operation.kind == "pairs" and operation.method == "GET"):
+        return
+    name, said = written
+    place = where(source, ("headers", name))
+    try:
+        body_charset(operation)
+    except CharsetError as error:
+        report.error(place, error.message, error.remedy)
+    for other in _OTHER.get(operation.kind, ()):
+        if other in said.lower():
+            report.warn(
+                place,
+                f"the header says {said.partition(';')[0]}, and the body is {_SAID[operation.kind]}",
+                "write what the provider expects",
+            )
+
+
+def octets(operation: Operation, source: Map, report: Findings) -> None:
+    """Bytes stand where bytes can: in pairs, in a URL, in a body of plain text."""
+    for use in uses(operation):
+        if not use.expression.octets:
+            continue
+        nested = [segment[1:] for segment in use.path if segment in ("$json", "$form", "$xml")]
+        kind = nested[-1] if nested else use.path[0] if use.path[0] != "parameters" else operation.kind
+        said = {"json": "JSON", "xml": "XML", "headers": "a header"}.get(kind)
+        if said is not None:
+            remedy = "write `hex` or `base64` behind it; a whole body in another charset is `charset=…` of Content-Type"
+            report.error(where(source, use.path), f"`encode` gives bytes, which {said} cannot hold", remedy)
