@@ -1,0 +1,435 @@
+"""The Helm chart, rendered by the real helm and validated by kubeconform. Where Go is and CI is set, it has to be."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from connector.cli.main import group
+from connector.settings import Settings, load_settings
+from tests.deploy import tools
+from tests.deploy.chart import (
+    CHART,
+    FIRST,
+    PLAIN,
+    PRODUCTION,
+    ChartError,
+    Document,
+    documents,
+    helm,
+    one,
+    plain,
+    render,
+    text,
+)
+from tests.deploy.files import ALERTS, DASHBOARD, ROOT, read_yaml
+from tests.deploy.schemas import NEWEST, OLDEST, write_each
+from tests.deploy.tools import KUBECONFORM
+
+EVERYTHING = Path(__file__).with_name("everything.yaml")
+CATALOGUE = ("secretName=plivo", "settings.providers={plivo}", "settings.start_from=latest")
+SECRETS = {
+    "ACME_USER": "as-if",
+    "ACME_PASSWORD": "hunter2-password",
+    "KAFKA_USERNAME": "as-if",
+    "KAFKA_PASSWORD": "hunter2-kafka",
+    "PLIVO_AUTH_ID": "as-if",
+    "PLIVO_AUTH_TOKEN": "hunter2-token",
+}
+WAYS = {
+    "first": ((FIRST,), ()),
+    "production": ((FIRST, PRODUCTION), ()),
+    "everything": ((EVERYTHING,), ()),
+    "catalogue": ((), CATALOGUE),
+    "bare": ((FIRST,), ("topicsJob.run=none", "secretName=null", "podDisruptionBudget.enabled=false")),
+    "without metrics": ((FIRST,), ("networkPolicy.enabled=true", "networkPolicy.metricsFrom=null")),
+}
+
+pytestmark = pytest.mark.timeout(1800)  # the first of them may have to build helm
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tools_built() -> None:
+    """Both, from their Go modules: some minutes, once."""
+    if all(tool.path.exists() for tool in tools.TOOLS):
+        return
+    if tools.go() is None:
+        pytest.skip("the Helm chart is not rendered: there is no Go to build helm and kubeconform with")
+    if not os.environ.get("CI"):
+        pytest.skip("the Helm chart is not rendered: `make tools` builds helm and kubeconform (some minutes, once)")
+    for tool in tools.TOOLS:
+        tools.build(tool)
+
+
+def kubeconform(manifests: str, kubernetes: str, folder: Path) -> str:
+    """What it says; nothing where all is well."""
+    write_each(folder, kubernetes)
+    place = str(folder / "{{ .ResourceKind }}{{ .KindSuffix }}.json")
+    command = [str(KUBECONFORM.path), "-strict", "-schema-location", place]
+    done = subprocess.run(command, input=manifests, capture_output=True, text=True, check=False)
+    assert bool(done.returncode) == bool(done.stdout), done.stderr
+    return done.stdout
+
+
+def arguments(way: str) -> list[str]:
+    files, sets = WAYS[way]
+    return [*(part for file in files for part in ("--values", str(file))), *(p for it in sets for p in ("--set", it))]
+
+
+def lay_out(manifests: list[Document], folder: Path) -> Path:
+    """The files of the workers' ConfigMap where a pod would see them; the path of the settings."""
+    data = one(manifests, "ConfigMap", "sms-connector")["data"]
+    (volume,) = [it["configMap"] for it in pod(manifests)["volumes"] if it["name"] == "settings"]
+    assert {it["key"] for it in volume["items"]} == data.keys()
+    for item in volume["items"]:
+        file = folder / item["path"]
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(data[item["key"]].replace("/etc/sms-connector", str(folder)))
+    return folder / "connector.yaml"
+
+
+def pod(manifests: list[Document], kind: str = "Deployment") -> Document:
+    spec: Document = one(manifests, kind)["spec"]["template"]["spec"]
+    return spec
+
+
+def settings_of(manifests: list[Document], folder: Path) -> Settings:
+    return load_settings(file=lay_out(manifests, folder), environ=SECRETS, overrides={}).settings
+
+
+# ---- it is right -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kubernetes", [OLDEST, NEWEST])
+@pytest.mark.parametrize("way", WAYS)
+def test_every_manifest_is_valid(way: str, kubernetes: str, tmp_path: Path) -> None:
+    rendered = text(*arguments(way), kubernetes=kubernetes)
+    assert documents(rendered)
+    assert kubeconform(rendered, kubernetes, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "kind"),
+    [
+        ("pollingInterval:", "polingInterval:", "ScaledObject"),
+        ("lagThreshold:", "lagTreshold:", "ScaledObject"),
+        ("sasl: scram_sha512", "sasl: SCRAM-SHA-512", "ScaledObject"),
+        ("parameter: ca", "parameter: cacert", "TriggerAuthentication"),
+        ("interval: 15s", "interval: 15", "PodMonitor"),
+        ("severity: critical", "severity: 3", "PrometheusRule"),
+        ("readOnlyRootFilesystem:", "readOnlyRootFileSystem:", "Deployment"),
+        ("podFailurePolicy:", "podFailPolicy:", "Job"),
+        ("ipBlock:", "ipRange:", "NetworkPolicy"),
+    ],
+)
+def test_kubeconform_finds_what_is_wrong(right: str, wrong: str, kind: str, tmp_path: Path) -> None:
+    rendered = text(*arguments("production"))
+    assert right in rendered
+    assert f"{kind} " in kubeconform(rendered.replace(right, wrong), NEWEST, tmp_path)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_helm_lint_has_nothing_to_say(way: str) -> None:
+    said = helm("lint", "--strict", str(CHART), "--kube-version", f"{NEWEST}.0", *arguments(way))
+    assert "1 chart(s) linted, 0 chart(s) failed" in said
+    assert set(re.findall(r"^\[(\w+)\] (.*)$", said, re.MULTILINE)) <= {("INFO", "Chart.yaml: icon is recommended")}
+
+
+def test_the_manifests_for_those_without_helm_are_made_from_the_chart() -> None:
+    there = {path.name: path.read_text() for path in PLAIN.iterdir()}
+    assert there == plain(), "run: python -m tests.deploy.plain"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("replica=3", "'replica' not allowed"),
+        ("topicsJob.run=crate", "topicsJob"),
+        ("autoscaling.minReplicas=0", "minReplicas"),
+        ("image.digest=latest", "digest"),
+        ("image.tag=2", "/image/tag"),
+        ("definitions.connector=x", "propertyName 'connector'"),
+        ("definitions.beta.method=POST", "definitions/beta"),
+        ("settings.health.host=127.0.0.1", "{host: 0.0.0.0, port: 8080}"),
+        ("settings.health.port=null", "{host: 0.0.0.0, port: 8080}"),
+        ("settings.static_membership=x", "StatefulSet"),
+        ("definitions=null", "no provider"),
+        ("settings.providers={plivo}", "nobody would read"),
+        ("settings.timeouts.drain=40", "40s, 1m"),
+        ("settings.timeouts.drain=2m,terminationGracePeriodSeconds=75", "write 155"),
+        ("autoscaling.authentication=null", "`username` and `password`"),
+        ("settings.kafka.security\\.protocol=SSL,autoscaling.authentication=null", "needs `ca`"),
+        ("settings.kafka.ssl\\.certificate\\.location=/x", "`cert` and `key`"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_the_remedy(wrong: str, said: str) -> None:
+    with pytest.raises(ChartError, match=re.escape(said)):
+        render(FIRST, PRODUCTION, sets=[wrong])
+
+
+# ---- settings, definitions and what is made from them ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["first", "production", "everything", "catalogue"])
+def test_the_connector_takes_the_settings_and_the_definitions(
+    way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the Job's `check` does, with its own arguments."""
+    files, sets = WAYS[way]
+    manifests = render(*files, sets=sets)
+    settings_of(manifests, tmp_path)
+    for variable, value in SECRETS.items():
+        monkeypatch.setenv(variable, value)
+    (check,) = pod(manifests, "Job")["initContainers"]
+    done = CliRunner().invoke(group, [it.replace("/etc/sms-connector", str(tmp_path)) for it in check["args"]])
+    assert done.exit_code == 0, done.output
+
+
+def test_numbers_and_texts_of_values_stay_what_they_are(tmp_path: Path) -> None:
+    settings = settings_of(render(EVERYTHING), tmp_path)
+    assert (settings.span, settings.memory.messages) == (1_000_000, 2_000_000)
+    assert (tmp_path / "definitions" / "acme.yaml").read_text() == read_yaml(EVERYTHING)["definitions"]["acme"]
+
+
+@pytest.mark.parametrize("way", ["first", "production", "everything"])
+def test_keda_asks_for_what_the_settings_name(way: str, tmp_path: Path) -> None:
+    files, _ = WAYS[way]
+    sets = ["autoscaling.enabled=true"]
+    manifests = render(*files, sets=sets)
+    settings = settings_of(manifests, tmp_path)
+    triggers = [it["metadata"] for it in one(manifests, "ScaledObject")["spec"]["triggers"]]
+    assert [it["topic"] for it in triggers] == list(settings.topics.source_names)
+    for it in triggers:
+        assert it["bootstrapServers"].split(",") == list(settings.kafka.servers)
+        assert it["consumerGroup"] == settings.group
+        assert it["offsetResetPolicy"] == settings.start_from
+        assert it.get("tls", "disable") == ("enable" if settings.kafka.tls else "disable")
+        assert ("sasl" in it) == settings.kafka.sasl
+    assert "replicas" not in one(manifests, "Deployment")["spec"]
+
+
+def test_without_keda_the_number_of_workers_is_the_values() -> None:
+    assert one(render(FIRST), "Deployment")["spec"]["replicas"] == 2
+    assert one(render(EVERYTHING), "Deployment")["spec"]["replicas"] == 5
+
+
+def test_kedas_secrets_are_those_that_it_is_given() -> None:
+    manifests = render(FIRST, PRODUCTION)
+    authentication = one(manifests, "TriggerAuthentication")
+    assert {it["parameter"] for it in authentication["spec"]["secretTargetRef"]} == {"username", "password", "ca"}
+    for trigger in one(manifests, "ScaledObject")["spec"]["triggers"]:
+        assert trigger["authenticationRef"]["name"] == authentication["metadata"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("drain", "grace"), [("10s", 45), ("40s", 75), ("2m", 155), ("1.5m", 125), ("500ms", 36), ("1h", 3635)]
+)
+def test_the_grace_period_follows_the_drain(drain: str, grace: int) -> None:
+    manifests = render(FIRST, sets=[f"settings.timeouts.drain={drain}"])
+    assert pod(manifests)["terminationGracePeriodSeconds"] == grace
+
+
+# ---- changes -----------------------------------------------------------------------------------------------------------
+
+
+def template(*sets: str) -> Document:
+    """What a pod is made from: another one is another rollout."""
+    spec: Document = one(render(FIRST, sets=sets), "Deployment")["spec"]["template"]
+    return spec
+
+
+@pytest.mark.parametrize("change", ["settings.wait=2s", "settings.kafka.client\\.id=other", "image.tag=v2"])
+def test_other_settings_or_another_image_replace_the_pods(change: str) -> None:
+    assert template(change) != template()
+
+
+def test_other_definitions_and_more_replicas_replace_no_pod() -> None:
+    """Running workers load definitions themselves."""
+    assert template("definitions.acme=x: 1", "replicas=7", "topicsJob.partitions=24") == template()
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["settings.wait=2s", "definitions.acme=x: 1", "image.tag=v2", "topicsJob.partitions=24", "topicsJob.run=check"],
+)
+def test_a_changed_topics_job_is_another_job(change: str) -> None:
+    """A Job cannot be changed: applied a second time under its old name it would be refused."""
+    before, after = one(render(FIRST), "Job"), one(render(FIRST, sets=[change]), "Job")
+    assert before["metadata"]["name"] != after["metadata"]["name"]
+    assert one(render(FIRST), "Job") == before
+
+
+def test_the_topics_job_is_done_before_anything_is_changed() -> None:
+    manifests = render(FIRST, PRODUCTION)
+    hooks = [it for it in manifests if "helm.sh/hook" in it["metadata"].get("annotations", {})]
+    annotations = [it["metadata"]["annotations"] for it in hooks]
+    assert all(it["helm.sh/hook"] == "pre-install,pre-upgrade" for it in annotations)
+    assert all("before-hook-creation" in it["helm.sh/hook-delete-policy"] for it in annotations), "or the next fails"
+    weights = {it["kind"]: int(it["metadata"]["annotations"]["helm.sh/hook-weight"]) for it in hooks}
+    assert weights["Job"] > max(weights["ConfigMap"], weights["NetworkPolicy"])
+    job = one(manifests, "Job")["spec"]
+    assert job["activeDeadlineSeconds"] < 300, "helm waits for five minutes"
+    (volume,) = [it["configMap"] for it in job["template"]["spec"]["volumes"] if it["name"] == "settings"]
+    named = {it["metadata"]["name"] for it in hooks if it["kind"] == "ConfigMap"}
+    assert volume["name"] in named, "the workers' own is not there yet"
+
+
+def test_names_fit_however_long_the_release_is() -> None:
+    """63 characters, for everything that becomes a label or the name of a pod."""
+    manifests = render(FIRST, PRODUCTION, release="r" * 53)
+    names = [it["metadata"]["name"] for it in manifests]
+    assert max(map(len, names)) <= 63
+    assert all(re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name) for name in names)
+    assert len({(it["kind"], it["metadata"]["name"]) for it in manifests}) == len(manifests)
+
+
+# ---- who may reach what ------------------------------------------------------------------------------------------------
+
+
+def reachable(policy: Document, address: str, port: int) -> bool:
+    """Whether a pod may open a connection to there; as far as rules name addresses."""
+    for rule in policy["spec"]["egress"]:
+        if port not in {it["port"] for it in rule.get("ports", ()) if it["protocol"] == "TCP"}:
+            continue
+        blocks = [it["ipBlock"] for it in rule.get("to", ()) if "ipBlock" in it]
+        if "to" not in rule or any(_within(address, block) for block in blocks):
+            return True
+    return False
+
+
+def _within(address: str, block: dict[str, Any]) -> bool:
+    def holds(cidr: str) -> bool:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(cidr)
+
+    return holds(block["cidr"]) and not any(map(holds, block.get("except", ())))
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "may"),
+    [
+        ("198.51.100.7", 443, True),
+        ("2001:db8::1", 443, True),
+        ("198.51.100.7", 80, False),
+        ("198.51.100.7", 22, False),
+        ("169.254.169.254", 443, False),
+        ("169.254.169.254", 80, False),
+        ("10.1.2.3", 443, False),
+        ("172.20.0.1", 443, False),
+        ("192.168.1.1", 443, False),
+        ("100.100.100.200", 443, False),
+        ("fd00:ec2::254", 443, False),
+        ("10.1.2.3", 9093, True),
+        ("10.1.2.3", 9092, False),
+        ("10.96.0.10", 53, True),
+        ("169.254.20.10", 53, True),
+    ],
+)
+def test_workers_reach_names_brokers_and_public_providers(address: str, port: int, may: bool) -> None:
+    policy = one(render(FIRST, PRODUCTION), "NetworkPolicy", "sms-connector")
+    assert reachable(policy, address, port) is may
+
+
+def test_the_topics_job_reaches_brokers_and_no_provider() -> None:
+    policy = one(render(FIRST, PRODUCTION), "NetworkPolicy", "-topics")
+    assert reachable(policy, "10.1.2.3", 9093)
+    assert not reachable(policy, "198.51.100.7", 443)
+    assert policy["spec"]["ingress"] == []
+
+
+def test_brokers_ports_are_all_that_are_named() -> None:
+    policy = one(render(EVERYTHING), "NetworkPolicy", "sms-connector")
+    assert reachable(policy, "10.0.0.1", 9096)
+    assert reachable(policy, "10.0.0.1", 9196)
+    assert not reachable(policy, "10.1.0.1", 9096), "kafkaTo says where they are"
+    set_by_hand = render(EVERYTHING, sets=["networkPolicy.kafkaPorts={9999}"])
+    assert not reachable(one(set_by_hand, "NetworkPolicy", "sms-connector"), "10.0.0.1", 9096)
+
+
+def test_only_metrics_are_let_in() -> None:
+    (rule,) = one(render(FIRST, PRODUCTION), "NetworkPolicy", "sms-connector")["spec"]["ingress"]
+    assert rule["from"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "health"}]
+    closed = render(FIRST, sets=["networkPolicy.enabled=true", "networkPolicy.metricsFrom=null"])
+    assert one(closed, "NetworkPolicy", "sms-connector")["spec"]["ingress"] == []
+
+
+# ---- who looks at it ---------------------------------------------------------------------------------------------------
+
+
+def test_alerts_and_dashboard_are_those_of_the_files() -> None:
+    manifests = render(FIRST, PRODUCTION)
+    assert one(manifests, "PrometheusRule")["spec"] == read_yaml(ALERTS)
+    assert one(manifests, "ConfigMap", "-dashboard")["data"] == {"sms-connector.json": DASHBOARD.read_text()}
+
+
+def test_the_scrape_is_called_what_the_alerts_call_it() -> None:
+    """`job` is the value of a label of the pod; the operator's default would be the PodMonitor's name."""
+    manifests = render(FIRST, PRODUCTION, release="other")
+    spec = one(manifests, "PodMonitor")["spec"]
+    labels = one(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
+    assert spec["selector"]["matchLabels"].items() <= labels.items()
+    (endpoint,) = spec["podMetricsEndpoints"]
+    (container,) = pod(manifests)["containers"]
+    assert endpoint["port"] in {it["name"] for it in container["ports"]}
+    job = labels[spec["jobLabel"]]
+    assert set(re.findall(r'\bjob="([^"]*)"', ALERTS.read_text())) <= {job}
+
+
+def test_pods_are_scraped_once() -> None:
+    """Where the operator scrapes, the annotations are left out: other Prometheus servers would scrape as well."""
+
+    def annotations(manifests: list[Document]) -> dict[str, str]:
+        found: dict[str, str] = one(manifests, "Deployment")["spec"]["template"]["metadata"]["annotations"]
+        return found
+
+    assert annotations(render(FIRST))["prometheus.io/scrape"] == "true"
+    assert "prometheus.io/scrape" not in annotations(render(FIRST, PRODUCTION))
+
+
+# ---- a newcomer's way --------------------------------------------------------------------------------------------------
+
+
+def commands() -> list[list[str]]:
+    """Every command of deploy/README.md."""
+    page = (ROOT / "deploy" / "README.md").read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    lines = re.sub(r"\\\n\s*", " ", "".join(blocks)).splitlines()
+    return [shlex.split(line) for line in lines if line]
+
+
+HELM_COMMANDS = [shlex.join(it) for it in commands() if it[0] == "helm" and it[1] in ("template", "upgrade")]
+
+
+@pytest.mark.parametrize("command", HELM_COMMANDS)
+def test_each_helm_command_of_the_page_renders(command: str, tmp_path: Path) -> None:
+    """With the values of a newcomer, who has copied first.yaml. Nothing here has a cluster: `template` for `upgrade`."""
+    mine = tmp_path / "my-values.yaml"
+    mine.write_text(FIRST.read_text())
+    words = [str(mine) if it == "my-values.yaml" else it for it in shlex.split(command)]
+    for own in ("--install", "--wait"):
+        if own in words:
+            words.remove(own)
+    kubernetes = ["--kube-version", f"{NEWEST}.0"]
+    assert kubeconform(helm("template", *words[2:], *kubernetes), NEWEST, tmp_path) == ""
+
+
+def test_every_value_is_explained_and_has_been_rendered_once() -> None:
+    """Each default is used by a template, and each name stands in the schema."""
+    values = YAML(typ="safe").load((CHART / "values.yaml").read_text())
+    templates = "".join(path.read_text() for path in (CHART / "templates").iterdir())
+    for name, value in values.items():
+        assert f".Values.{name}" in templates, name
+        if isinstance(value, dict) and name not in ("settings", "definitions", "nodeSelector", "resources"):
+            for inner in value:
+                assert re.search(rf"\.{inner}\b", templates), f"{name}.{inner}"
+    schema = read_yaml(CHART / "values.schema.json")["properties"]
+    assert set(schema) == {*values, "global"}
