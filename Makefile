@@ -15,7 +15,7 @@ FAULTS ?= 3600
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test crash soak lint bench generated lock clean
+.PHONY: help demo check test crash soak lint bench generated tools lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,11 +65,16 @@ soak: $(READY) ## steady load, then faults at random (STEADY=1800 FAULTS=3600 se
 bench: $(READY) ## what a message costs on this machine, and how that grows: some minutes (SECTIONS="job load")
 	@$(BIN)/python -m bench $(SECTIONS)
 
-generated: $(READY) ## write again what is made from the code: schemas/, docs/configuration.md, the list in docs/architecture.md
-	@echo "== writing schemas/, docs/configuration.md and the list of files in docs/architecture.md"
+generated: $(READY) ## write again what is made from others: schemas/, docs/configuration.md, the list in docs/architecture.md, deploy/kubernetes
+	@echo "== writing schemas/, docs/configuration.md, the list of files in docs/architecture.md, deploy/kubernetes"
 	@$(BIN)/sms-connector schemas
 	@$(BIN)/sms-connector config reference > $(VENV)/reference.md && mv $(VENV)/reference.md docs/configuration.md
 	@$(BIN)/python -m tests.docs.rooms
+	@$(BIN)/python -m tests.deploy.plain
+
+tools: $(READY) ## helm and kubeconform into .cache/, with which the Helm chart is tested (needs Go; minutes, once)
+	@echo "== building helm and kubeconform from their Go modules"
+	@$(BIN)/python -m tests.deploy.tools
 
 lock: $(READY) ## resolve pyproject.toml into requirements/*.lock
 	@echo "== resolving requirements/*.lock"

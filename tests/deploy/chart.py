@@ -15,13 +15,14 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from tests.deploy.files import ROOT
-from tests.deploy.schemas import NEWEST
-from tests.deploy.tools import HELM
+from tests.deploy.schemas import NEWEST, write_each
+from tests.deploy.tools import HELM, KUBECONFORM
 
 CHART = ROOT / "deploy" / "chart"
 VALUES = ROOT / "deploy" / "values"
 PLAIN = ROOT / "deploy" / "kubernetes"
 FIRST, PRODUCTION = VALUES / "first.yaml", VALUES / "production.yaml"
+EVERYTHING = Path(__file__).with_name("everything.yaml")
 # With all that needs nothing but Kubernetes and KEDA. `replicas` is KEDA's then, or that of `kubectl scale`.
 PLAIN_VALUES = ("--values", str(FIRST), "--set", "autoscaling.enabled=true,networkPolicy.enabled=true")
 
@@ -75,6 +76,16 @@ def render(*values: Path | str, sets: Iterable[str] = (), release: str = "sms-co
     return documents(text(*arguments, release=release))
 
 
+def kubeconform(manifests: str, kubernetes: str, folder: Path) -> str:
+    """What it says; nothing where all is well."""
+    write_each(folder, kubernetes)
+    place = str(folder / "{{ .ResourceKind }}{{ .KindSuffix }}.json")
+    command = [str(KUBECONFORM.path), "-strict", "-schema-location", place]
+    done = subprocess.run(command, input=manifests, capture_output=True, text=True, check=False)
+    assert bool(done.returncode) == bool(done.stdout), done.stderr
+    return done.stdout
+
+
 def one(manifests: Iterable[Document], kind: str, name: str = "") -> Document:
     """The only one of its kind, or the one whose name ends so."""
     (found,) = [it for it in manifests if it["kind"] == kind and it["metadata"]["name"].endswith(name)]
@@ -86,4 +97,4 @@ def plain() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         text(*PLAIN_VALUES, "--output-dir", folder)
         rendered = sorted((Path(folder) / "sms-connector" / "templates").iterdir())
-        return {file.name: PLAIN_HEAD + HELMS_OWN.sub("", file.read_text()) for file in rendered}
+        return {file.name: PLAIN_HEAD + HELMS_OWN.sub("", file.read_text()).strip() + "\n" for file in rendered}

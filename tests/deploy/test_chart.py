@@ -1,14 +1,9 @@
-"""The Helm chart, rendered by the real helm and validated by kubeconform. Where Go is and CI is set, it has to be."""
+"""The Helm chart, rendered by the real helm and validated by kubeconform."""
 
 from __future__ import annotations
 
-import ipaddress
-import os
 import re
-import shlex
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,9 +11,9 @@ from ruamel.yaml import YAML
 
 from connector.cli.main import group
 from connector.settings import Settings, load_settings
-from tests.deploy import tools
 from tests.deploy.chart import (
     CHART,
+    EVERYTHING,
     FIRST,
     PLAIN,
     PRODUCTION,
@@ -26,16 +21,16 @@ from tests.deploy.chart import (
     Document,
     documents,
     helm,
+    kubeconform,
     one,
     plain,
     render,
     text,
 )
-from tests.deploy.files import ALERTS, DASHBOARD, ROOT, read_yaml
-from tests.deploy.schemas import NEWEST, OLDEST, write_each
-from tests.deploy.tools import KUBECONFORM
+from tests.deploy.files import read_yaml
+from tests.deploy.schemas import NEWEST, OLDEST
+from tests.deploy.tools import BUILD_SECONDS
 
-EVERYTHING = Path(__file__).with_name("everything.yaml")
 CATALOGUE = ("secretName=plivo", "settings.providers={plivo}", "settings.start_from=latest")
 SECRETS = {
     "ACME_USER": "as-if",
@@ -54,30 +49,7 @@ WAYS = {
     "without metrics": ((FIRST,), ("networkPolicy.enabled=true", "networkPolicy.metricsFrom=null")),
 }
 
-pytestmark = pytest.mark.timeout(1800)  # the first of them may have to build helm
-
-
-@pytest.fixture(autouse=True, scope="session")
-def tools_built() -> None:
-    """Both, from their Go modules: some minutes, once."""
-    if all(tool.path.exists() for tool in tools.TOOLS):
-        return
-    if tools.go() is None:
-        pytest.skip("the Helm chart is not rendered: there is no Go to build helm and kubeconform with")
-    if not os.environ.get("CI"):
-        pytest.skip("the Helm chart is not rendered: `make tools` builds helm and kubeconform (some minutes, once)")
-    for tool in tools.TOOLS:
-        tools.build(tool)
-
-
-def kubeconform(manifests: str, kubernetes: str, folder: Path) -> str:
-    """What it says; nothing where all is well."""
-    write_each(folder, kubernetes)
-    place = str(folder / "{{ .ResourceKind }}{{ .KindSuffix }}.json")
-    command = [str(KUBECONFORM.path), "-strict", "-schema-location", place]
-    done = subprocess.run(command, input=manifests, capture_output=True, text=True, check=False)
-    assert bool(done.returncode) == bool(done.stdout), done.stderr
-    return done.stdout
+pytestmark = [pytest.mark.usefixtures("helm_built"), pytest.mark.timeout(BUILD_SECONDS)]
 
 
 def arguments(way: str) -> list[str]:
@@ -104,9 +76,6 @@ def pod(manifests: list[Document], kind: str = "Deployment") -> Document:
 
 def settings_of(manifests: list[Document], folder: Path) -> Settings:
     return load_settings(file=lay_out(manifests, folder), environ=SECRETS, overrides={}).settings
-
-
-# ---- it is right -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kubernetes", [OLDEST, NEWEST])
@@ -176,9 +145,6 @@ def test_what_cannot_work_is_refused_with_the_remedy(wrong: str, said: str) -> N
         render(FIRST, PRODUCTION, sets=[wrong])
 
 
-# ---- settings, definitions and what is made from them ------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("way", ["first", "production", "everything", "catalogue"])
 def test_the_connector_takes_the_settings_and_the_definitions(
     way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -238,9 +204,6 @@ def test_the_grace_period_follows_the_drain(drain: str, grace: int) -> None:
     assert pod(manifests)["terminationGracePeriodSeconds"] == grace
 
 
-# ---- changes -----------------------------------------------------------------------------------------------------------
-
-
 def template(*sets: str) -> Document:
     """What a pod is made from: another one is another rollout."""
     spec: Document = one(render(FIRST, sets=sets), "Deployment")["spec"]["template"]
@@ -290,136 +253,6 @@ def test_names_fit_however_long_the_release_is() -> None:
     assert max(map(len, names)) <= 63
     assert all(re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name) for name in names)
     assert len({(it["kind"], it["metadata"]["name"]) for it in manifests}) == len(manifests)
-
-
-# ---- who may reach what ------------------------------------------------------------------------------------------------
-
-
-def reachable(policy: Document, address: str, port: int) -> bool:
-    """Whether a pod may open a connection to there; as far as rules name addresses."""
-    for rule in policy["spec"]["egress"]:
-        if port not in {it["port"] for it in rule.get("ports", ()) if it["protocol"] == "TCP"}:
-            continue
-        blocks = [it["ipBlock"] for it in rule.get("to", ()) if "ipBlock" in it]
-        if "to" not in rule or any(_within(address, block) for block in blocks):
-            return True
-    return False
-
-
-def _within(address: str, block: dict[str, Any]) -> bool:
-    def holds(cidr: str) -> bool:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(cidr)
-
-    return holds(block["cidr"]) and not any(map(holds, block.get("except", ())))
-
-
-@pytest.mark.parametrize(
-    ("address", "port", "may"),
-    [
-        ("198.51.100.7", 443, True),
-        ("2001:db8::1", 443, True),
-        ("198.51.100.7", 80, False),
-        ("198.51.100.7", 22, False),
-        ("169.254.169.254", 443, False),
-        ("169.254.169.254", 80, False),
-        ("10.1.2.3", 443, False),
-        ("172.20.0.1", 443, False),
-        ("192.168.1.1", 443, False),
-        ("100.100.100.200", 443, False),
-        ("fd00:ec2::254", 443, False),
-        ("10.1.2.3", 9093, True),
-        ("10.1.2.3", 9092, False),
-        ("10.96.0.10", 53, True),
-        ("169.254.20.10", 53, True),
-    ],
-)
-def test_workers_reach_names_brokers_and_public_providers(address: str, port: int, may: bool) -> None:
-    policy = one(render(FIRST, PRODUCTION), "NetworkPolicy", "sms-connector")
-    assert reachable(policy, address, port) is may
-
-
-def test_the_topics_job_reaches_brokers_and_no_provider() -> None:
-    policy = one(render(FIRST, PRODUCTION), "NetworkPolicy", "-topics")
-    assert reachable(policy, "10.1.2.3", 9093)
-    assert not reachable(policy, "198.51.100.7", 443)
-    assert policy["spec"]["ingress"] == []
-
-
-def test_brokers_ports_are_all_that_are_named() -> None:
-    policy = one(render(EVERYTHING), "NetworkPolicy", "sms-connector")
-    assert reachable(policy, "10.0.0.1", 9096)
-    assert reachable(policy, "10.0.0.1", 9196)
-    assert not reachable(policy, "10.1.0.1", 9096), "kafkaTo says where they are"
-    set_by_hand = render(EVERYTHING, sets=["networkPolicy.kafkaPorts={9999}"])
-    assert not reachable(one(set_by_hand, "NetworkPolicy", "sms-connector"), "10.0.0.1", 9096)
-
-
-def test_only_metrics_are_let_in() -> None:
-    (rule,) = one(render(FIRST, PRODUCTION), "NetworkPolicy", "sms-connector")["spec"]["ingress"]
-    assert rule["from"]
-    assert rule["ports"] == [{"protocol": "TCP", "port": "health"}]
-    closed = render(FIRST, sets=["networkPolicy.enabled=true", "networkPolicy.metricsFrom=null"])
-    assert one(closed, "NetworkPolicy", "sms-connector")["spec"]["ingress"] == []
-
-
-# ---- who looks at it ---------------------------------------------------------------------------------------------------
-
-
-def test_alerts_and_dashboard_are_those_of_the_files() -> None:
-    manifests = render(FIRST, PRODUCTION)
-    assert one(manifests, "PrometheusRule")["spec"] == read_yaml(ALERTS)
-    assert one(manifests, "ConfigMap", "-dashboard")["data"] == {"sms-connector.json": DASHBOARD.read_text()}
-
-
-def test_the_scrape_is_called_what_the_alerts_call_it() -> None:
-    """`job` is the value of a label of the pod; the operator's default would be the PodMonitor's name."""
-    manifests = render(FIRST, PRODUCTION, release="other")
-    spec = one(manifests, "PodMonitor")["spec"]
-    labels = one(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
-    assert spec["selector"]["matchLabels"].items() <= labels.items()
-    (endpoint,) = spec["podMetricsEndpoints"]
-    (container,) = pod(manifests)["containers"]
-    assert endpoint["port"] in {it["name"] for it in container["ports"]}
-    job = labels[spec["jobLabel"]]
-    assert set(re.findall(r'\bjob="([^"]*)"', ALERTS.read_text())) <= {job}
-
-
-def test_pods_are_scraped_once() -> None:
-    """Where the operator scrapes, the annotations are left out: other Prometheus servers would scrape as well."""
-
-    def annotations(manifests: list[Document]) -> dict[str, str]:
-        found: dict[str, str] = one(manifests, "Deployment")["spec"]["template"]["metadata"]["annotations"]
-        return found
-
-    assert annotations(render(FIRST))["prometheus.io/scrape"] == "true"
-    assert "prometheus.io/scrape" not in annotations(render(FIRST, PRODUCTION))
-
-
-# ---- a newcomer's way --------------------------------------------------------------------------------------------------
-
-
-def commands() -> list[list[str]]:
-    """Every command of deploy/README.md."""
-    page = (ROOT / "deploy" / "README.md").read_text()
-    blocks = re.findall(r"^```sh\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
-    lines = re.sub(r"\\\n\s*", " ", "".join(blocks)).splitlines()
-    return [shlex.split(line) for line in lines if line]
-
-
-HELM_COMMANDS = [shlex.join(it) for it in commands() if it[0] == "helm" and it[1] in ("template", "upgrade")]
-
-
-@pytest.mark.parametrize("command", HELM_COMMANDS)
-def test_each_helm_command_of_the_page_renders(command: str, tmp_path: Path) -> None:
-    """With the values of a newcomer, who has copied first.yaml. Nothing here has a cluster: `template` for `upgrade`."""
-    mine = tmp_path / "my-values.yaml"
-    mine.write_text(FIRST.read_text())
-    words = [str(mine) if it == "my-values.yaml" else it for it in shlex.split(command)]
-    for own in ("--install", "--wait"):
-        if own in words:
-            words.remove(own)
-    kubernetes = ["--kube-version", f"{NEWEST}.0"]
-    assert kubeconform(helm("template", *words[2:], *kubernetes), NEWEST, tmp_path) == ""
 
 
 def test_every_value_is_explained_and_has_been_rendered_once() -> None:

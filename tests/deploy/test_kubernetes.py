@@ -1,4 +1,4 @@
-"""The manifests: against the schemas of the APIs, and against what the connector needs. They are made from the chart."""
+"""The manifests, made from the chart: against the schemas of the APIs, and against what the connector needs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """helm and kubeconform, from their Go modules: `python -m tests.deploy.tools` builds them into `.cache/`.
 
-Two cores need three to five minutes for it the first time, and some seconds as long as Go's own cache has them.
+They take five minutes of CPU time the first time, and some seconds as long as Go's own cache has them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from tests.deploy.files import ROOT
 
+BUILD_SECONDS = 1800
+"""What a busy machine may need."""
 FOLDER = ROOT / ".cache" / "go"
 
 
@@ -39,6 +43,11 @@ class Tool:
 HELM = Tool("helm.sh/helm/v4/cmd/helm", "v4.3.1")
 KUBECONFORM = Tool("github.com/yannh/kubeconform/cmd/kubeconform", "v0.8.0")
 TOOLS = (KUBECONFORM, HELM)
+
+
+def built() -> bool:
+    """Whether both are there."""
+    return all(tool.path.exists() for tool in TOOLS)
 
 
 def go() -> str | None:
@@ -70,15 +79,15 @@ def build(tool: Tool) -> float:
 def main() -> int:
     """Build both, where there is Go; without it a line says so."""
     if go() is None:
-        print("there is no Go here: the Helm chart is not rendered, only the manifests made from it are tested")
+        click.echo("there is no Go here: the Helm chart is not rendered, only the manifests made from it are tested")
         return 0
     for tool in TOOLS:
         try:
             seconds = build(tool)
         except subprocess.CalledProcessError as error:
-            print(f"{tool.package}@{tool.version} cannot be built:\n{error.stderr[-2000:]}", file=sys.stderr)
+            click.echo(f"{tool.package}@{tool.version} cannot be built:\n{error.stderr[-2000:]}", err=True)
             return 1
-        print(f"{tool.name} {tool.version}: {'there' if not seconds else f'built in {seconds:.0f} s'}")
+        click.echo(f"{tool.name} {tool.version}: {'there' if not seconds else f'built in {seconds:.0f} s'}")
     return 0
 
 
