@@ -240,7 +240,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     """An HTTP request, ready to send.
 
     Attributes:
-        method: GET or POST.
+        method: GET, POST, PUT or PATCH.
         url: absolute, fully encoded; must be sent as it is (no re-quoting).
         headers: in the order of the definition; includes Content-Type and static authorization.
         body: the encoded body, or None.

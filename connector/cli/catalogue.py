@@ -170,7 +170,7 @@ def _correlation(operation: Operation) -> str:
 
 def _matched(match: Match) -> str:
     if match.kind != "expressions":
-        return {"rest": "the rest alike", "index": "order"}[match.kind]
+        return {"rest": "the rest alike", "index": "order", "others": "all others"}[match.kind]
     return " and ".join(f"`{expression.source}`" for expression, _ in match.pairs)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from connector.definition.shape import Read
 from connector.definition.tree import (
+    QUERY,
     UNKNOWN_RUN,
     Auth,
     BasicAuth,
@@ -14,6 +15,7 @@ from connector.definition.tree import (
     Constant,
     Http,
     Limits,
+    Nesting,
     NoAuth,
     OAuth2,
     Object,
@@ -40,6 +42,7 @@ def build_operation(read: Read, name: str, path: str) -> Operation:
         auth=_auth(read.get("auth")),
         kind=kind if body is not None else "none",
         body=body,
+        nesting=read.get("nesting") or Nesting(),
         batching=_batching(read.get("batching"), in_url=method == "GET"),
         response=read.get("response"),
         when=read.get("when"),
@@ -95,10 +98,12 @@ def _auth(read: tuple[str, Any] | None) -> Auth:
 def _batching(read: Mapping[str, Any] | None, *, in_url: bool) -> Batching | None:
     if read is None:
         return None
+    keys = read.get("key") or ()
+    in_url = in_url or any(key[:1] == (QUERY,) for key in keys)
     low, high = read.get("records") or (1, 1)
     join = read.get("join")
     return Batching(
-        keys=read.get("key") or (),
+        keys=keys,
         min_records=low,
         max_records=high,
         join="," if join is None else join,

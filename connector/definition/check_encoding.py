@@ -19,6 +19,7 @@ _OTHER: Final = {
     "json": ("x-www-form-urlencoded", "xml"),
     "xml": ("x-www-form-urlencoded", "json"),
     "text": (),
+    "multipart": (),
 }
 _SAID: Final = {"pairs": "a form", "json": "JSON", "xml": "XML"}
 

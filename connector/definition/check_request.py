@@ -8,9 +8,10 @@ from typing import Final
 
 from connector.config_text.source import List, Map, Place, PlacedValue, Value, children
 from connector.definition.addresses import is_public, literal
+from connector.definition.check_encoding import written_content_type
 from connector.definition.findings import Findings
 from connector.definition.system import SYSTEM_NAMES
-from connector.definition.tree import Constant, NoAuth, OAuth2, Object, ObjectMember, Operation, Text
+from connector.definition.tree import QUERY, Constant, NoAuth, Node, OAuth2, Object, ObjectMember, Operation, Text
 from connector.definition.walk import in_record, in_records, node_at, uses, where
 
 # ---- what must be there --------------------------------------------------------------------------------------------
@@ -29,7 +30,11 @@ def has_url(operation: Operation, source: Map, report: Findings) -> None:
 
 
 def method_takes_parameters(operation: Operation, source: Map, report: Findings) -> None:
-    """A GET has no body."""
+    """A GET has no body. Parts have a boundary, which is ours."""
+    named = written_content_type(operation)
+    if operation.kind == "multipart" and operation.method != "GET" and named is not None:
+        place = where(source, ("headers", named[0]))
+        report.error(place, "the client writes the Content-Type of multipart, which names the boundary", "leave it out")
     if operation.method == "GET" and operation.kind not in ("none", "pairs"):
         place = where(source, ("parameters", operation.kind))
         report.error(place, f"a GET has no {operation.kind} body", "write method: POST, or `pairs` for the query")
@@ -192,23 +197,28 @@ def batching_keys(operation: Operation, source: Map, report: Findings) -> None:
     place = where(source, ("batching", "key"))
     sound = True
     for key in batching.keys:
-        if node_at(operation.body, key) is None:
+        if node_at(operation, key) is None:
             sound = False
-            names = ", ".join(_names(operation)) or "nothing"
-            report.error(place, f"`{'.'.join(key) or '.'}` names nothing in the parameters", f"they hold: {names}")
+            in_query = key[:1] == (QUERY,)
+            names = ", ".join(_names(operation.query if in_query else operation.body)) or "nothing"
+            said = f"?{'.'.join(key[1:])}" if in_query else ".".join(key) or "."
+            held = f"it holds: {names}" if in_query else f"they hold: {names}"
+            report.error(place, f"`{said}` names nothing in the {'query' if in_query else 'parameters'}", held)
         if any(other != key and key[: len(other)] == other for other in batching.keys):
             sound = False
             report.error(place, f"`{'.'.join(key)}` stands inside another key", "name only one of them")
+    if 0 < sum(key[:1] == (QUERY,) for key in batching.keys) < len(batching.keys) and operation.method != "GET":
+        report.error(place, "records stand in the query and in the body", "name keys of one of them")
     if len(set(batching.keys)) < len(batching.keys):
         report.error(place, "a key is named twice", "name it once")
     if sound and not in_records(operation, "To") and any("To" in use.expression.names for use in uses(operation)):
         report.error(place, "`$$To` does not stand in a batching key", "name the key that holds the phone number")
 
 
-def _names(operation: Operation) -> list[str]:
-    if not isinstance(operation.body, Object):
-        return ["."] if operation.body is not None else []
-    return [m.key for m in operation.body.members if isinstance(m, ObjectMember) and isinstance(m.key, str)]
+def _names(body: Node | None) -> list[str]:
+    if not isinstance(body, Object):
+        return ["."] if body is not None else []
+    return [m.key for m in body.members if isinstance(m, ObjectMember) and isinstance(m.key, str)]
 
 
 def outside_records(operation: Operation, source: Map, report: Findings) -> None:

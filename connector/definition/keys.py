@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, get_args
 
 from connector.definition.jmes import OverMessage
+from connector.definition.nesting import NestingShape
 from connector.definition.replies import ResponseShape
 from connector.definition.shape import (
     Choice,
@@ -22,6 +23,7 @@ from connector.definition.shape import (
     WholeOrOff,
     duration,
 )
+from connector.definition.tree import Method
 from connector.definition.words import FieldMap, HoursText, Json, KeyPaths, Rates, RecordBounds, Template, Xml
 
 _text = Plain()
@@ -67,6 +69,7 @@ PARAMETERS: Final = Kinds(
     MapKey(
         "pairs", FieldMap(), "Key-value pairs: the query of a GET, a form in a POST.", {"to": "$$To", "text": "$$Body"}
     ),
+    MapKey("multipart", FieldMap(), "The same as parts of multipart/form-data.", {"to": "$$To", "text": "$$Body"}),
     MapKey(
         "json",
         Json(),
@@ -86,7 +89,7 @@ BATCHING: Final = Record(
     MapKey(
         "key",
         KeyPaths(),
-        "Where records stand in the parameters: a dotted path, a list of them, `.` for everything.",
+        "Where records stand in the parameters: a dotted path, a list of them, `.` for everything; `?to` in the query.",
         "msgs",
         required=True,
     ),
@@ -101,13 +104,13 @@ BATCHING: Final = Record(
     MapKey(
         "bytes",
         Size(100, 64 * 1024**2, "100 to 64MiB"),
-        "Bound on the body, or on the URL of a GET (default 7,500).",
+        "Bound on the body, or on the URL where records stand in it (default 7,500).",
         "6MB",
     ),
 )
 
 _OPERATION = (
-    MapKey("method", Choice("GET", "POST"), "HTTP method.", "POST"),
+    MapKey("method", Choice(*get_args(Method)), "HTTP method: GET, POST, PUT or PATCH.", "POST"),
     MapKey("url", Template(), "Endpoint; replacements may stand after the host.", "https://sms.example.com/send"),
     MapKey("query", FieldMap(), "Query parameters.", {"dlr": 1}),
     MapKey("headers", FieldMap(flat=True), "HTTP headers.", {"authkey": "${SMS_AUTHKEY}"}),
@@ -115,9 +118,10 @@ _OPERATION = (
     MapKey(
         "parameters",
         PARAMETERS,
-        "What is sent: exactly one of pairs, json, xml, text.",
+        "What is sent: exactly one of pairs, multipart, json, xml, text.",
         {"json": {"to": "$$To", "text": "$$Body"}},
     ),
+    MapKey("nesting", NestingShape(), "How the names of pairs say lists and maps.", {"lists": "repeat"}),
     MapKey(
         "batching",
         BATCHING,
@@ -220,7 +224,7 @@ DEFINITION: Final = Record(
     *_WHOLE,
     elsewhere={
         **dict.fromkeys(("when",), "it belongs to an operation: write it under `operations`"),
-        **dict.fromkeys(("json", "pairs", "xml", "text", "body"), "write it under `parameters`"),
+        **dict.fromkeys(("json", "pairs", "multipart", "xml", "text", "body"), "write it under `parameters`"),
         **dict.fromkeys(("records", "key"), "write it under `batching`"),
         **dict.fromkeys(("rules", "entries"), "write it under `response`"),
         **dict.fromkeys(("requests", "concurrency"), "write it under `limits`"),

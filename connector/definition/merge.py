@@ -12,7 +12,7 @@ from typing import Final
 from connector.config_text.source import List, Map, PlacedValue, Value
 
 KINDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
-    ("parameters",): ("pairs", "json", "xml", "text"),
+    ("parameters",): ("pairs", "multipart", "json", "xml", "text"),
     ("auth",): ("basic", "oauth2", "sigv4"),
 }
 JOINED: Final = ("response", "rules")

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from connector.definition import keys, replies
 from connector.definition.filters import FILTERS
+from connector.definition.nesting import NestingShape
 from connector.definition.shape import Kinds, MapKey, Record, Shape
 
 _block = re.compile(r"(<!-- table: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -65,6 +66,7 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "auth oauth": _keys(keys.AUTH.keys["oauth2"].shape),
     "auth aws": _keys(keys.AUTH.keys["sigv4"].shape),
     "parameters": _keys(keys.PARAMETERS),
+    "nesting": _keys(NestingShape().record),
     "batching": _keys(keys.BATCHING),
     "response": _keys(replies.ResponseShape().record),
     "rule": _keys(replies.RuleShape(of_entry=False).record),

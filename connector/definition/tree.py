@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from connector.config_text.source import Map
 from connector.definition.expression import Expression
@@ -112,7 +112,41 @@ class SigV4:
 Auth = NoAuth | BasicAuth | OAuth2 | SigV4
 
 
+# ---- pairs ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ListNames:
+    """What stands behind a name for an element of a list: its number between two texts. `first` None: no number."""
+
+    before: str
+    first: int | None = None
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MapNames:
+    """What stands behind a name for a member of a map: its key between two texts."""
+
+    before: str
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nesting:
+    """How the names of pairs say structures: `Messages[0][To]`, if nothing is said."""
+
+    lists: ListNames = ListNames("[", 0, "]")
+    maps: MapNames = MapNames("[", "]")
+
+
 # ---- batching, reply, limits ----------------------------------------------------------------------------------------
+
+
+QUERY: Final = "?"
+"""The first segment of a path into the query (`?to` in the file)."""
+
+Method = Literal["GET", "POST", "PUT", "PATCH"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +155,8 @@ class Batching:
 
     Attributes:
         keys: paths into the body (or query, for GET pairs) where each message renders its own value; `()` is the whole
-            body (`.` in the file). A segment of digits is an index into an array.
+            body (`.` in the file). A segment of digits is an index into an array. After QUERY the path leads into the
+            query.
         min_records, max_records: 1 to 1,000.
         join: text between merged strings.
         wait: seconds a window may stay open; None for the setting.
@@ -286,21 +321,23 @@ class Operation:
     Attributes:
         when: JMESPath over the message that chooses; None fits every message.
         content: the custom value that brings the text; None where `$$Body` or `$$TemplateID` does.
+        nesting: how names of pairs, in the query as well, say structures.
     """
 
     name: str
     path: str
-    method: Literal["GET", "POST"]
+    method: Method
     url: Text | Constant
     query: Object
     headers: Object
     auth: Auth
-    kind: Literal["none", "pairs", "json", "xml", "text"]
+    kind: Literal["none", "pairs", "multipart", "json", "xml", "text"]
     body: Node | None
     batching: Batching | None
     response: Response | None
     when: str | None = None
     content: str | None = None
+    nesting: Nesting = Nesting()
     idempotent: float | None = None
     on_uncertain: Literal["resend", "report"] = "resend"
 

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 
 from connector.config_text.source import List, Map, Place, PlacedValue
 from connector.definition.expression import Expression
-from connector.definition.tree import Array, Encoded, Node, Object, ObjectMember, Operation, Replacement, Spread, Text
+from connector.definition.tree import (
+    QUERY,
+    Array,
+    Encoded,
+    Node,
+    Object,
+    ObjectMember,
+    Operation,
+    Replacement,
+    Spread,
+    Text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +29,7 @@ class Use:
     Attributes:
         expression: what stands there.
         path: keys from the top of the operation.
-        inside: keys from the top of the body, encodings passed through; None outside the body.
+        inside: keys from the top of the body, encodings passed through, or QUERY and those in the query; else None.
     """
 
     expression: Expression
@@ -32,9 +43,9 @@ def uses(operation: Operation) -> Iterator[Use]:
         for part in operation.url.parts:
             if isinstance(part, Expression):
                 yield Use(part, ("url",))
-    for name, fields in (("query", operation.query), ("headers", operation.headers)):
-        for use in _walk(fields, (name,), ()):
-            yield Use(use.expression, use.path)
+    yield from _walk(operation.query, ("query",), (QUERY,))
+    for use in _walk(operation.headers, ("headers",), ()):
+        yield Use(use.expression, use.path)
     if operation.body is not None:
         yield from _walk(operation.body, ("parameters", operation.kind), ())
 
@@ -59,9 +70,11 @@ def in_records(operation: Operation, name: str) -> bool:
 _is_index = re.compile("[0-9]{1,9}").fullmatch
 
 
-def node_at(body: Node | None, key: tuple[str, ...]) -> Node | None:
+def node_at(operation: Operation, key: tuple[str, ...]) -> Node | None:
     """The node a key path leads to, encodings passed through; None where it names nothing."""
-    node = body
+    node: Node | None = operation.body
+    if key[:1] == (QUERY,):
+        node, key = operation.query, key[1:]
     for segment in key:
         while isinstance(node, Encoded):
             node = node.node

@@ -16,7 +16,7 @@ from connector.definition.merge import without
 from connector.definition.patterns import PatternError, compile_pattern
 from connector.definition.payload import read_node, read_object, read_scalar
 from connector.definition.shape import Schema, Shape, Whole, scalar_text, shown
-from connector.definition.tree import Constant, Hours, Match, Node, Object, Rate, Replacement, Text
+from connector.definition.tree import QUERY, Constant, Hours, Match, Node, Object, Rate, Replacement, Text
 from connector.errors import Problem
 
 MAX_RECORDS: Final = 1000  # a single batch, everywhere
@@ -196,7 +196,7 @@ class RecordBounds(Shape):
 
 
 class KeyPaths(Shape):
-    """`msgs`, `data.messages`, a list of paths, or `.` for the whole body; gives tuples of segments."""
+    """`msgs`, `data.messages`, `.` for the whole body, `?to` in the query, or a list of them; gives segments."""
 
     def read(self, source: PlacedValue, report: Findings) -> tuple[tuple[str, ...], ...]:
         if isinstance(source, List):
@@ -209,14 +209,20 @@ class KeyPaths(Shape):
             return ()
         if text == ".":
             return ((),)
-        segments = re.findall(r'(?:^|\.)(?:"([^"]+)"|([^."\[\]]+))|\[([0-9]+)\]', text)
-        written = re.sub(r'(?:^|\.)(?:"[^"]+"|[^."\[\]]+)|\[[0-9]+\]', "", text)
-        if written or not segments:
+        in_query = text.startswith(QUERY)
+        segments = self._segments(text.removeprefix(QUERY))
+        if not segments:
             report.error(
-                source.place, f"`{shown(text)}` is no path", 'write msgs, data.messages, messages[0].to or "a.b".c'
+                source.place, f"`{shown(text)}` is no path", 'write msgs, data.messages, messages[0].to, "a.b".c or ?to'
             )
             return ()
-        return (tuple(quoted or bare or index for quoted, bare, index in segments),)
+        return ((QUERY, *segments) if in_query else segments,)
+
+    def _segments(self, text: str) -> tuple[str, ...]:
+        """Names and positions; none where the text is no path."""
+        segments = re.findall(r'(?:^|\.)(?:"([^"]+)"|([^."\[\]]+))|\[([0-9]+)\]', text)
+        written = re.sub(r'(?:^|\.)(?:"[^"]+"|[^."\[\]]+)|\[[0-9]+\]', "", text)
+        return () if written else tuple(quoted or bare or index for quoted, bare, index in segments)
 
     def schema(self) -> Schema:
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}

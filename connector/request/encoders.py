@@ -8,33 +8,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote, quote_from_bytes
 
 import orjson
 
 from connector.definition.charsets import charset as charset_of
 from connector.definition.expression import MISSING, Column, Expression
-from connector.definition.tree import Constant
+from connector.definition.tree import Constant, Nesting
 from connector.errors import MessageError
 from connector.model import Batch, Message
 from connector.request.percent import Percent
+from connector.request.structured_names import StructuredNames
 from connector.request.textual import Build, TextEncoder, longer_text, whole_text
 from connector.request.values import Encoder
 
+BRACKETS: Final = Nesting()
 BYTES: Final = "surrogateescape"
 """How bytes stand in a text body until it is encoded. Texts of messages hold none of them: no charset takes them."""
 
 
-def encoder_for(encoding: str, charset: str) -> Encoder:
-    """The encoder of a body kind (`json`, `pairs`, `form`, `xml`, `text`) for a body in `charset`."""
+def encoder_for(encoding: str, charset: str, nesting: Nesting = BRACKETS) -> Encoder:
+    """The encoder of a body kind (`json`, `pairs`, `form`, `xml`, `text`) in `charset`, `nesting` of forms."""
     match encoding:
         case "json":
-            return JsonEncoder(charset)
+            return JsonEncoder(charset, nesting)
         case "pairs" | "form":
-            return FormEncoder(charset, "+")
+            return FormEncoder(charset, "+", nesting)
         case "xml":
-            return XmlEncoder(charset)
+            return XmlEncoder(charset, nesting=nesting)
         case _:
             return PlainEncoder(charset)
 
@@ -75,8 +78,9 @@ class PlainEncoder(TextEncoder):
 class JsonEncoder:
     """Leaves are Python values: orjson escapes them when the whole document is written."""
 
-    def __init__(self, charset: str = "utf-8") -> None:
+    def __init__(self, charset: str = "utf-8", nesting: Nesting = BRACKETS) -> None:
         self.charset = charset
+        self._nesting = nesting
 
     def constant(self, constant: Constant) -> Any:
         value, text = constant.value, constant.text
@@ -127,7 +131,7 @@ class JsonEncoder:
         return self
 
     def nested(self, encoding: str) -> Encoder:
-        return encoder_for(encoding, self.charset)
+        return encoder_for(encoding, self.charset, self._nesting)
 
     def document(self, value: Any) -> str:
         text = json_bytes(value).decode()
@@ -171,21 +175,21 @@ def _json_escape(match: re.Match[str]) -> str:
 # ---- form and query -------------------------------------------------------------------------------------------------
 
 _unsendable = re.compile(r"[^\x21-\x7e]").search
-_brackets = re.compile(r"[\[\]]").search
-_REPEATED = "%5B%5D"  # `to[]`: the name says that it repeats, and takes no index
 
 
 class FormEncoder(TextEncoder):
-    """Pairs, percent-encoded. A structure becomes brackets: `Messages[0][To]=…`; a list under `to[]` repeats `to[]=…`.
+    """Pairs, percent-encoded. A structure becomes brackets, or what `nesting` says: `Messages[0][To]=…`.
 
     `space` is `+` in a form body and `%20` in a URL.
     """
 
-    def __init__(self, charset: str, space: str) -> None:
+    def __init__(self, charset: str, space: str, nesting: Nesting = BRACKETS) -> None:
         super().__init__(charset)
         if not charset_of(charset).holds_ascii:
             raise ValueError(f"a form cannot be written in {charset}, which does not write ASCII as ASCII")
         self._percent = Percent(charset, space)
+        self._nesting = nesting
+        self._names = StructuredNames(nesting, partial(quote, safe=""))
 
     def escape(self, text: str) -> str:
         try:
@@ -209,7 +213,7 @@ class FormEncoder(TextEncoder):
         return self.escape(name)
 
     def user_name(self, name: str) -> str:
-        if not name or _brackets(name):
+        if not name or self._names.ambiguous(name):
             raise MessageError("a variable's name that pairs cannot hold")
         return self.escape(name)
 
@@ -220,33 +224,22 @@ class FormEncoder(TextEncoder):
         return self
 
     def nested(self, encoding: str) -> Encoder:
-        return encoder_for(encoding, self.charset)
+        return encoder_for(encoding, self.charset, self._nesting)
 
     def document(self, value: Any) -> str:
         if not isinstance(value, dict):
             raise MessageError("pairs take an object")
-        pairs: list[str] = []
+        pairs: list[tuple[str, str]] = []
         for name, item in value.items():
-            _pairs(name, item, pairs)
-        return "&".join(pairs)
-
-
-def _pairs(name: str, value: Any, pairs: list[str]) -> None:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            _pairs(f"{name}%5B{key}%5D", item, pairs)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            _pairs(name if name.endswith(_REPEATED) else f"{name}%5B{index}%5D", item, pairs)
-    else:
-        pairs.append(f"{name}={value}")
+            self._names.pairs(name, item, pairs)
+        return "&".join([f"{name}={text}" for name, text in pairs])
 
 
 class UrlEncoder(FormEncoder):
     """Pairs and path segments of a URL: UTF-8, a space is `%20`."""
 
-    def __init__(self) -> None:
-        super().__init__("utf-8", "%20")
+    def __init__(self, nesting: Nesting = BRACKETS) -> None:
+        super().__init__("utf-8", "%20", nesting)
 
     def check(self, text: str) -> str:
         if "#" in text:
@@ -269,8 +262,9 @@ class XmlEncoder(TextEncoder):
     `leaf` is "@" inside an attribute, "#" inside `#text`, "" in an element: the first two hold no structure.
     """
 
-    def __init__(self, charset: str, leaf: str = "") -> None:
+    def __init__(self, charset: str, leaf: str = "", nesting: Nesting = BRACKETS) -> None:
         super().__init__(charset)
+        self._nesting = nesting
         self.leaf = leaf
         self._written = _IN_ATTRIBUTE if leaf == "@" else _IN_TEXT
 
@@ -312,7 +306,7 @@ class XmlEncoder(TextEncoder):
         return name
 
     def member(self, name: str) -> XmlEncoder:
-        return XmlEncoder(self.charset, name[0] if name[0] in "@#" else "")
+        return XmlEncoder(self.charset, name[0] if name[0] in "@#" else "", self._nesting)
 
     def element(self) -> XmlEncoder:
         if self.leaf:
@@ -320,7 +314,7 @@ class XmlEncoder(TextEncoder):
         return self
 
     def nested(self, encoding: str) -> Encoder:
-        return encoder_for(encoding, self.charset)
+        return encoder_for(encoding, self.charset, self._nesting)
 
     def document(self, value: Any) -> str:
         if not isinstance(value, dict) or len(value) != 1:

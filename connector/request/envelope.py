@@ -12,11 +12,22 @@ from urllib.parse import quote
 from connector.definition.charsets import CharsetError
 from connector.definition.check_encoding import body_charset
 from connector.definition.expression import MISSING
-from connector.definition.tree import BasicAuth, Constant, Object, ObjectMember, Operation, Replacement, Spread, Text
+from connector.definition.tree import (
+    QUERY,
+    BasicAuth,
+    Constant,
+    Object,
+    ObjectMember,
+    Operation,
+    Replacement,
+    Spread,
+    Text,
+)
 from connector.errors import MessageError
 from connector.model import Batch, Message, Request
 from connector.request.auth import basic
 from connector.request.encoders import BYTES, JsonEncoder, UrlEncoder, encoder_for, json_bytes
+from connector.request.multipart import boundary, multipart_body
 from connector.request.textual import Build, constant_text, header_text, longer_text, whole_text
 from connector.request.values import Keys, MergePoint, NodeValue, compile_value, wrong
 
@@ -33,22 +44,26 @@ class Envelope:
     """The compiled request of one operation, but for its records.
 
     Attributes:
-        in_url: True when the parameters stand in the URL: GET with pairs.
+        in_url: True when records stand in the URL: GET with pairs, or a key of the query.
     """
 
     def __init__(self, operation: Operation, keys: Sequence[MergePoint]) -> None:
-        self.in_url = operation.kind == "pairs" and operation.method == "GET"
+        as_query = operation.kind == "pairs" and operation.method == "GET"
+        has_body = operation.kind != "none" and not as_query
         self._method = operation.method
-        self._headers = _headers(operation, has_body=operation.kind != "none" and not self.in_url)
-        by_path = {key.path: key for key in keys}
-        queries = [_query(operation.query, {}, "query")]
-        if self.in_url:
+        self._headers = _headers(operation, has_body=has_body)
+        by_path = {key.path: key for key in keys if key.path[:1] != (QUERY,)}
+        in_query = {key.path[1:]: key for key in keys if key.path[:1] == (QUERY,)}
+        self.in_url = as_query or bool(in_query)
+        queries = [_query(operation, operation.query, in_query, "query")]
+        if as_query:
             assert isinstance(operation.body, Object)
-            queries.append(_query(operation.body, by_path, "parameters.pairs"))
+            queries.append(_query(operation, operation.body, by_path, "parameters.pairs"))
         self._url = _url(operation, queries)
         self._body: Callable[[Message, Batch], bytes] | None = None
-        if operation.kind != "none" and not self.in_url:
-            self._body = _body(operation, by_path)
+        if has_body:
+            body = multipart_body if operation.kind == "multipart" else _body
+            self._body = body(operation, by_path)
         for key in keys:
             if key.value is None:
                 path = ".".join(key.path) or "."
@@ -109,8 +124,8 @@ def _url(operation: Operation, queries: Sequence[Build]) -> Build:
 _moves = re.compile(r"^[^?]*/\.\.?(?:[/?]|$)").match
 
 
-def _query(node: Object, keys: Keys, place: str) -> Build:
-    encoder = UrlEncoder()
+def _query(operation: Operation, node: Object, keys: Keys, place: str) -> Build:
+    encoder = UrlEncoder(operation.nesting)
     build = compile_value(node, encoder, keys, place).required()
 
     def query(message: Message, batch: Batch) -> str:
@@ -128,7 +143,8 @@ def _headers(operation: Operation, *, has_body: bool) -> Callable[[Message, Batc
     fields = [_header(member) for member in operation.headers.members]
     named = {name.lower() for name, _ in fields}
     ours: list[tuple[str, str]] = []
-    if has_body and "content-type" not in named:
+    parts = has_body and operation.kind == "multipart"
+    if has_body and not parts and "content-type" not in named:
         ours.append(("Content-Type", CONTENT_TYPES[operation.kind]))
     if isinstance(operation.auth, BasicAuth):
         ours.append(("Authorization", basic(operation.auth)))
@@ -140,7 +156,11 @@ def _headers(operation: Operation, *, has_body: bool) -> Callable[[Message, Batc
         values = [(name, build(message, batch)) for name, build in fields]
         return first + tuple([field for field in values if field[1] is not MISSING])
 
-    return headers
+    def with_boundary(message: Message, batch: Batch) -> tuple[tuple[str, str], ...]:
+        content_type = f"multipart/form-data; boundary={boundary(batch)}"
+        return (("Content-Type", content_type), *headers(message, batch))
+
+    return with_boundary if parts else headers
 
 
 def _header(member: ObjectMember | Spread) -> tuple[str, Build]:
@@ -169,7 +189,7 @@ def _body(operation: Operation, keys: Keys) -> Callable[[Message, Batch], bytes]
     assert operation.body is not None
     charset = _charset_of(operation)
     errors = BYTES if operation.kind == "text" else "strict"
-    encoder = encoder_for(operation.kind, charset)
+    encoder = encoder_for(operation.kind, charset, operation.nesting)
     place = f"parameters.{operation.kind}"
     build = compile_value(operation.body, encoder, keys, place).required()
     if isinstance(encoder, JsonEncoder) and charset == "utf-8":

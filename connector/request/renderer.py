@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
-from connector.definition.tree import Auth, Batching, Constant, Operation, Text
+from connector.definition.tree import QUERY, Auth, Batching, Constant, Operation, Text
 from connector.errors import MessageError
 from connector.model import Batch, Message, Request
 from connector.request.envelope import Envelope
@@ -203,10 +203,11 @@ class _TooLargeError(MessageError):
 def _batch_key(operation: Operation, keys: Sequence[MergePoint]) -> BatchKey:
     key = BatchKey()
     key.add(operation.url if isinstance(operation.url, Text) else Constant(""), json=False)
-    key.add(operation.query, json=False)
+    in_query = [point.path[1:] for point in keys if point.path[:1] == (QUERY,)]
+    key.add(operation.query, json=False, keys=in_query)
     key.add(operation.headers, json=False)
     if operation.body is not None:
-        key.add(operation.body, json=operation.kind == "json", keys=[key.path for key in keys])
+        key.add(operation.body, json=operation.kind == "json", keys=[point.path for point in keys])
     return key
 
 

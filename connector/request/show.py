@@ -34,7 +34,7 @@ def show(request: Request, references: Collection[str] | None = None) -> str:
     request = legible(request, references)
     lines = [f"{request.method} {request.url}", *(f"{name}: {value}" for name, value in request.headers)]
     if request.body:
-        text = request.body.decode(errors="backslashreplace")
+        text = request.body.decode(errors="backslashreplace").replace("\r\n", "\n")
         lines += ["", _control.sub(lambda match: f"\\x{ord(match.group()):02x}", text)]
     return "\n".join(lines)
 

@@ -32,7 +32,7 @@ def test_every_draft_passes_and_says_what_shares_a_request() -> None:
 
 def test_every_error_of_every_file_comes_with_exit_code_78(tmp_path: Path) -> None:
     (tmp_path / "good.yaml").write_text(SOUND)
-    (tmp_path / "bad.yaml").write_text(SOUND.replace("records: 100", "records: 5000").replace("POST", "PUT"))
+    (tmp_path / "bad.yaml").write_text(SOUND.replace("records: 100", "records: 5000").replace("POST", "BREW"))
     result = run(tmp_path, "nobody", tmp_path / "none.yaml")
     assert result.exit_code == 78
     assert "bad.yaml: 2 wrong" in result.output

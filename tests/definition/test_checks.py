@@ -27,6 +27,17 @@ def token_url(url: str) -> str:
 
 # (what is replaced, what stands there instead, where, a part of the message and of the remedy)
 ERRORS = [
+    # shapes of what is sent
+    ("method: POST", "nesting: {lists: 2}\nmethod: POST", "1:18: nesting.lists", "`2` numbers no elements; write what stands behind the name for the first element: [0], .1, _1, or repeat, []"),
+    ("method: POST", "nesting: {lists: '&0'}\nmethod: POST", "1:18: nesting.lists", "numbers no elements"),
+    ("method: POST", "nesting: {lists: repeats}\nmethod: POST", "1:18: nesting.lists", "numbers no elements"),
+    ("method: POST", "nesting: {maps: '.'}\nmethod: POST", "1:17: nesting.maps", "`.` names no members; write what stands behind the name for a member called key: [key] or .key"),
+    ("method: POST", "nesting: {maps: key}\nmethod: POST", "1:17: nesting.maps", "names no members"),
+    ("method: POST", "nesting: {map: '.key'}\nmethod: POST", "1:11: nesting.map", "did you mean `maps`?"),
+    (BATCHING, "{key: '?to', records: 5}", "8:17: batching.key", "`?to` names nothing in the query; it holds: nothing"),
+    (BATCHING, "{key: ['?a', msgs], records: 5}\nquery: {a: $$hid}", "8:17: batching.key", "records stand in the query and in the body; name keys of one of them"),
+    (BATCHING, "{key: '?', records: 5}", "8:17: batching.key", "`?` is no path"),
+    (BATCHING, "{key: '?a[', records: 5}", "8:17: batching.key", "`?a[` is no path"),
     # charsets, bytes, the text itself
     ("sender: ACME", "sender: $${hid|encode('latin-1')}", "5:13: parameters.json.sender", "`encode` gives bytes, which JSON cannot hold; write `hex` or `base64` behind it"),
     ("sender: ACME", "sender: {$xml: {a: \"$${hid|encode('latin-1')}\"}}", "5:24: parameters.json.sender.$xml.a", "which XML cannot hold"),
@@ -66,14 +77,14 @@ ERRORS = [
     ("method: POST", "zzz: 1\nmethod: POST", "1:1: zzz", "the key `zzz` is not known; known: name, about"),
     ("method: POST", "json: {}\nmethod: POST", "1:1: json", "write it under `parameters`"),
     ("method: POST", "when: to\nmethod: POST", "1:1: when", "it belongs to an operation"),
-    ("method: POST", "method: PUT", "1:9: method", "`PUT` cannot stand here; write one of: GET, POST"),
+    ("method: POST", "method: DELETE", "1:9: method", "`DELETE` cannot stand here; write one of: GET, POST, PUT, PATCH"),
     ("method: POST", "method: post", "1:9: method", "did you mean `POST`?"),
     ("method: POST", "method: [POST]", "1:9: method", "a list cannot stand here"),
     ("method: POST\n", "", "1:1", "the key `method` is missing; write method: POST"),
     (f"url: {URL}\n", "", "1:1", "the key `url` is missing"),
     ("method: POST", "name: 'a b'\nmethod: POST", "1:7: name", "`a b` cannot stand here; write letters, digits"),
     ("  json:\n", "  jsn:\n", "4:3: parameters.jsn", "did you mean `json`?"),
-    ("  json:\n", "  text: $$To\n  json:\n", "4:3: parameters", "2 of pairs, json, xml, text stand here; write exactly one"),
+    ("  json:\n", "  text: $$To\n  json:\n", "4:3: parameters", "2 of pairs, multipart, json, xml, text stand here; write exactly one"),
     ("method: POST", "auth: basic\nmethod: POST", "1:7: auth", "a text cannot stand here; write one of: none, basic"),
     ("method: POST", "auth: {basic: {username: u}}\nmethod: POST", "1:15: auth.basic", "the key `password` is missing"),
     ("method: POST", "auth: {basic: {username: $$To, password: '${P:-x}'}}\nmethod: POST", "1:26: auth.basic.username", "a replacement cannot stand here"),
@@ -326,7 +337,7 @@ def test_a_private_address_is_refused_wherever_a_url_stands(tmp_path: Path, host
 
 def test_every_error_is_found_at_once(tmp_path: Path) -> None:
     text = (
-        SOUND.replace("POST", "PUT").replace(BATCHING, "{key: msgs, records: 2000}").replace("ACME", "'${A} $${b|c}'")
+        SOUND.replace("POST", "BREW").replace(BATCHING, "{key: msgs, records: 2000}").replace("ACME", "'${A} $${b|c}'")
     )
     text = text.replace("accept", "acept").replace("200", "999").replace("sms.example.com", "$$host")
     errors, _ = problems_of(tmp_path, text, environment=EMPTY)

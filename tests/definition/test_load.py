@@ -325,7 +325,7 @@ def test_a_pasted_payload_can_be_changed(tmp_path: Path) -> None:
 def test_a_problem_in_what_is_extended_names_its_own_file(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text(SOUND.replace("$$Body", "'$${Body|nope}'"))
     with pytest.raises(DefinitionError) as caught:
-        loaded(tmp_path, "extends: base\nmethod: PUT\n", name="mine.yaml")
+        loaded(tmp_path, "extends: base\nmethod: BREW\n", name="mine.yaml")
     assert [(Path(problem.file).name, problem.line) for problem in caught.value.problems] == [
         ("base.yaml", 7),
         ("mine.yaml", 2),

@@ -5,12 +5,15 @@ import gzip
 import socket
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
+import msgspec
 import pytest
+from aiohttp.client import IDEMPOTENT_METHODS
 
-from connector.definition.tree import Definition, Http
+from connector.definition.tree import Definition, Http, Method
 from connector.delivery.http import private_networks
-from connector.delivery.http.client import HttpTransport
+from connector.delivery.http.client import REPEATED, HttpTransport
 from connector.errors import DefinitionError, Phase, RequestError, WithheldError
 from tests.kafka.certificates import Certificates, make_certificates
 
@@ -279,7 +282,7 @@ async def test_a_reply_that_breaks_off_has_its_status_and_a_fault(behave, method
         assert (server.connections, len(server.requests)) == (1, 1)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("method", get_args(Method))
 async def test_a_kept_connection_that_closes_is_uncertain_and_not_repeated_by_aiohttp(method: str) -> None:
     async def answer_once(server: Server, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await server.read(reader)
@@ -288,12 +291,16 @@ async def test_a_kept_connection_that_closes_is_uncertain_and_not_repeated_by_ai
         await server.read(reader)  # and close
 
     async with serving(answer_once) as server, transport() as client:
-        request = post(server.url) if method == "POST" else get(server.url)
+        request = get(server.url) if method == "GET" else msgspec.structs.replace(post(server.url), method=method)
         await client.send(request)
         with pytest.raises(RequestError) as caught:
             await client.send(request)
         assert caught.value.uncertain
         assert (server.connections, len(server.requests)) == (1, 2)
+
+
+def test_what_aiohttp_repeats_by_itself_is_kept_from_it() -> None:
+    assert set(get_args(Method)) & IDEMPOTENT_METHODS == REPEATED
 
 
 async def test_a_reply_that_takes_too_long_is_uncertain_and_timed_out() -> None:

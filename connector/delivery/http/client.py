@@ -10,6 +10,7 @@ import asyncio
 import functools
 import ssl
 from collections.abc import Mapping
+from typing import Final
 from urllib.parse import urlencode
 
 import aiohttp
@@ -72,8 +73,12 @@ class _Ended(Exception):  # noqa: N818
         self.error = error
 
 
+REPEATED: Final = frozenset({"GET", "PUT"})
+"""Methods that aiohttp sends again by itself, on another connection, where the first one ends without a reply."""
+
+
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send a GET request once and no more: whether it is sent again is the lane's decision."""
+    """Send a request once and no more: whether it is sent again is the lane's decision."""
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
@@ -125,7 +130,7 @@ class HttpTransport(Transport):
         if isinstance(auth, SigV4):
             # In a thread: finding credentials may ask a metadata service.
             request = await asyncio.to_thread(sigv4.sign, request, auth, self._clock.wall())
-        once = (_once,) if request.method == "GET" else ()
+        once = (_once,) if request.method in REPEATED else ()
         if not isinstance(auth, OAuth2):
             reply = await self._exchange(request, once, self._http.reply_bytes, self._total)
             return _with_credentials(reply, sigv4.session_token(request)) if isinstance(auth, SigV4) else reply
