@@ -232,6 +232,7 @@ repeated request; without that, an uncertain request that is sent again may reac
 *Verified*: facts come from the documents named under each provider, but for so many that are listed there as not
 verified. None of this has been tried with accounts at the providers: tests run against the [simulator](simulator.md)'s
 fakes, requests written by hand from the documents, and what the official clients of Plivo, Twilio, Vonage and AWS send.
+Kannel is a gateway that anybody can run: it is tested for real, from events to what reaches the mobile network.
 
 """
 

@@ -26,6 +26,7 @@ class Row:
         each: among good messages, which are accepted all the same.
         whole: among good messages, and the reply means it for all of them. Empty where requests have one message.
         ids: where a reply gives every message an id of its own, also in a batch.
+        named: a reply has an id at all.
         one_text: messages of a batch have one text.
         short: of a reply without one of its results `one` message is unknown, or `all`; None where a reply has no
             results of single messages.
@@ -37,6 +38,7 @@ class Row:
     each: Words = field(default_factory=dict)
     whole: Words = field(default_factory=dict)
     ids: bool = True
+    named: bool = True
     one_text: bool = False
     short: str | None = "one"
     template: bool = False
@@ -170,5 +172,11 @@ ROWS: dict[str, Row] = {
         one={INVALID: "reject", BLOCKED: "reject", TEMPORARY: "uncertain", CREDIT: "pause", SILENT: "unknown"},
         each={INVALID: "reject", BLOCKED: "reject", PERMANENT: "reject", CREDIT: "pause", SILENT: "unknown"},
         whole={THROTTLED: "throttle", TEMPORARY: "uncertain"},
+    ),
+    "kannel": Row(
+        one={INVALID: "reject", BLOCKED: "reject", THROTTLED: "throttle", PERMANENT: "reject"},
+        ids=False,
+        named=False,
+        short=None,
     ),
 }

@@ -43,7 +43,7 @@ DEMO = {
         (
             *("BULKSMS_TOKEN_ID", "EXOTEL_SID", "EXOTEL_KEY", "NIMBUS_USER", "NIMBUS_BIZ_USER", "PLIVO_AUTH_ID"),
             *("SMSINDIAHUB_USER", "PINPOINT_APPLICATION_ID", "TWILIO_ACCOUNT_SID", "VONAGE_API_KEY"),
-            "AWS_ACCESS_KEY_ID",
+            *("AWS_ACCESS_KEY_ID", "KANNEL_USER"),
         ),
         "demo",
     ),
@@ -52,11 +52,13 @@ DEMO = {
             *("BULKSMS_TOKEN_SECRET", "EXOTEL_TOKEN", "MSG91_AUTHKEY", "NIMBUS_AUTHKEY", "NIMBUS_BIZ_PASSWORD"),
             *("PLIVO_AUTH_TOKEN", "SMSINDIAHUB_API_KEY", "SMSINDIAHUB_PASSWORD", "TEXTLOCAL_API_KEY"),
             *("TWILIO_AUTH_TOKEN", "VONAGE_API_SECRET", "INFOBIP_API_KEY", "AWS_SECRET_ACCESS_KEY"),
+            "KANNEL_PASSWORD",
         ),
         "demo-secret",
     ),
     "AWS_REGION": "ap-south-1",
     "INFOBIP_HOST": "abc123.api.infobip.com",
+    "KANNEL_URL": "https://kannel.example.com:13013",
 }
 """The environment of a user of all providers."""
 

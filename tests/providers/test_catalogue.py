@@ -26,9 +26,9 @@ from .shipped import DEMO, NAMES, message, provided, shipped
 ROOT = Path(__file__).parents[2]
 every_provider = pytest.mark.parametrize("name", NAMES)
 
-REQUESTED = {  # the seed's eight, AWS's successor of Pinpoint, and the three that users ask for next
+REQUESTED = {  # the seed's eight, AWS's successor of Pinpoint, three that users ask for next, a gateway of one's own
     *("bulksms", "exotel", "msg91", "nimbus", "nimbus-biz", "plivo", "smsindiahub", "smsindiahub-legacy", "textlocal"),
-    *("aws-pinpoint", "aws-eum", "twilio", "vonage", "infobip"),
+    *("aws-pinpoint", "aws-eum", "twilio", "vonage", "infobip", "kannel"),
 }
 
 

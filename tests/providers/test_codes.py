@@ -211,9 +211,25 @@ def infobip() -> Iterator[Row]:
         yield "infobip.send", 200, {"bulkId": "b", "messages": entries}, then, name, "words"
 
 
+def kannel() -> Iterator[Row]:
+    for status, words, then, code, told in (
+        (202, "0: Accepted for delivery", "accept", None, False),
+        (202, "3: Queued for later delivery", "accept", "3", False),
+        (202, "Sent.", "accept", None, False),
+        (202, "Sent. Message splits: 3", "accept", None, False),
+        (503, "Temporal failure, try again later.", "throttle", None, True),
+        (403, "Not routable. Do not try again.", "reject", None, True),
+        (403, "Authorization failed for sendsms", "pause", None, True),
+        (400, "Sender missing and no global set, rejected", "pause", None, True),
+        (400, "Charset or body misformed, rejected", "reject", None, True),
+        (400, "Number(s) has/have been denied by white- and/or black-lists.", "reject", None, True),
+    ):
+        yield "kannel.send", status, words, then, code, words if told else None
+
+
 ROWS = [
     row
-    for rows in (bulksms, exotel, msg91, nimbus, plivo, smsindiahub, textlocal, aws, single, infobip)
+    for rows in (bulksms, exotel, msg91, nimbus, plivo, smsindiahub, textlocal, aws, single, infobip, kannel)
     for row in rows()
 ]
 

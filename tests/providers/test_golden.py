@@ -45,7 +45,7 @@ def infobip_message(number: int, to: str, text: str) -> dict[str, Any]:
     }
 
 
-# name of provider and operation → bodies of the messages, address, headers, body (JSON, or pairs of a form)
+# name of provider and operation → bodies of the messages, address, headers, body (JSON, pairs of a form, or text)
 Golden = tuple[list[str], str, dict[str, str], Any]
 
 GOLDEN: dict[str, Golden] = {
@@ -256,6 +256,19 @@ GOLDEN: dict[str, Golden] = {
         {"Authorization": "App demo-secret", "Content-Type": JSON},
         {"messages": [infobip_message(1, A, HELLO), infobip_message(2, B, HINDI)]},
     ),
+    "kannel.send": (
+        [HINDI],
+        "https://kannel.example.com:13013/cgi-bin/sendsms",
+        {
+            "Content-Type": "text/plain; charset=utf-8",
+            "X-Kannel-Username": "demo",
+            "X-Kannel-Password": "demo-secret",
+            "X-Kannel-From": "ACMEIN",
+            "X-Kannel-To": f"+{A}",
+            "X-Kannel-Coding": "2",
+        },
+        HINDI,
+    ),
 }
 
 
@@ -287,6 +300,8 @@ def test_a_request_is_what_the_documentation_shows(golden: str) -> None:
     assert {name: header(request, name) for name in headers} == headers
     if headers.get("Content-Type", "").startswith(FORM) or method == "GET":
         assert fields_of(request) == body
+    elif isinstance(body, str):
+        assert (request.body or b"").decode() == body
     else:
         assert (request.body or b"").decode() == json.dumps(body, ensure_ascii=False, separators=(",", ":"))
 

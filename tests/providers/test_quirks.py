@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from connector.clock import SystemClock
+from connector.config_text.environment import Environment
+from connector.definition.load import load
 from connector.errors import MessageError
 from connector.model import Batch, Reply
 from connector.response.reply_reader import compile_response
 from connector.tools.simulator.fake import Magic
 
-from .shipped import magic_message, message, provided, shipped
+from .shipped import DEMO, magic_message, message, provided, shipped
 
 
 async def test_bulksms_is_not_sent_twice_when_an_uncertain_request_is_repeated() -> None:
@@ -244,6 +247,55 @@ async def test_infobip_no_credit_for_one_message_pauses_the_account() -> None:
     async with provided("infobip") as provider:
         exchange = await provider.exchange(message(1), magic_message(2, Magic.CREDIT))
     assert exchange.words == ["accept", "pause"]
+
+
+# It has no reply that says how much of a text it took.
+LONG_TEXTS = {"a" * 160: 1, "a" * 161: 2, "€" * 81: 2, "न" * 70: 1, "न" * 71: 2, "😀" * 35: 1, "😀" * 36: 2}
+
+
+@pytest.mark.parametrize(("text", "parts"), LONG_TEXTS.items(), ids=map(str, range(len(LONG_TEXTS))))
+async def test_kannel_is_not_sent_what_it_would_cut(text: str, parts: int, tmp_path: Path) -> None:
+    """Its default is one SMS a text; where kannel.conf says two, so does a definition that extends ours."""
+    async with provided("kannel") as provider:
+        if parts > 1:
+            with pytest.raises(MessageError, match=f"takes {parts} SMS parts; at most 1 are allowed"):
+                await provider.exchange(message(1, body=text))
+        else:
+            await provider.exchange(message(1, body=text))
+        assert [record["text"] for record in provider.taken()] == [text] * (parts == 1)
+    (tmp_path / "mine.yaml").write_text("extends: kannel\nparameters: {text: '$${Body|max_segments(2)}'}\n")
+    mine = load(tmp_path / "mine.yaml", environment=Environment(DEMO))
+    async with provided("kannel", definition=mine) as provider:
+        provider.set(max_messages=2, concatenation=True)
+        await provider.exchange(message(1, body=text))
+        assert [record["text"] for record in provider.taken()] == [text]
+
+
+async def test_kannel_without_its_smsc_queues_and_when_the_queue_is_full_messages_wait() -> None:
+    """What is queued is taken; what finds the queue full is sent again, and not counted."""
+    async with provided("kannel") as provider:
+        provider.set(away=True, queue=2)
+        exchanges = [await provider.exchange(message(n)) for n in range(3)]
+        assert [exchange.words for exchange in exchanges] == [["accept"], ["accept"], ["throttle"]]
+        assert [exchange.outcomes[0].code for exchange in exchanges] == ["3", "3", None]
+        provider.set()
+        assert (await provider.exchange(message(2))).words == ["accept"]
+        assert len(provider.taken()) == 3
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "0: Accepted",
+        "0: Accepted for delivery. Or not.",
+        "1: Something new",
+        "Sent. Denied receivers are: 91",
+        "Sent",
+        "",
+    ],
+)
+def test_kannel_says_nothing_else_that_means_taken(reply: str) -> None:
+    assert judged("kannel", reply, 202) == "unknown"
 
 
 @pytest.mark.parametrize(("name", "status"), [("twilio", "failed"), ("vonage", "rejected"), ("aws-eum", "failed")])

@@ -39,6 +39,31 @@ def split_parts(text: str) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
+def first_parts(text: str, count: int, *, seven_bit: bool, joined: bool) -> str:
+    """What of a text fits `count` SMS that are filled one after the other; a longer text loses its end.
+
+    Parts that a phone joins (`joined`) carry a header: they hold 153 septets or 67 units, not 160 or 70. In the GSM
+    alphabet (`seven_bit`) what it does not have becomes a question mark.
+    """
+    whole, part = (160, 153) if seven_bit else (70, 67)
+    size = part if joined else whole
+    if not seven_bit:
+        units = text.encode("utf-16-be")
+        return text if len(units) <= 2 * whole else units[: 2 * size * count].decode("utf-16-be", "replace")
+    text = "".join(character if character in _BASIC or character in _EXTENDED else "?" for character in text)
+    widths = [2 if character in _EXTENDED else 1 for character in text]
+    if sum(widths) <= whole:
+        return text
+    room, end = size, 0
+    for width in widths:
+        if width > room:
+            count, room = count - 1, size
+        if not count:
+            break
+        room, end = room - width, end + 1
+    return text[:end]
+
+
 def national(phone: str, country: str = "91") -> str:
     """With a trunk zero and without the country code: `+919812345678` → `09812345678`."""
     return "0" + digits(phone).removeprefix(country).lstrip("0")

@@ -11,6 +11,7 @@ from connector.tools.simulator.providers.exotel import Exotel
 from connector.tools.simulator.providers.infobip import Infobip
 from connector.tools.simulator.providers.json_batch import JsonBatch
 from connector.tools.simulator.providers.json_single import JsonSingle
+from connector.tools.simulator.providers.kannel import Kannel
 from connector.tools.simulator.providers.msg91 import Msg91
 from connector.tools.simulator.providers.nimbus import Nimbus
 from connector.tools.simulator.providers.nimbus_biz import NimbusBiz
@@ -45,6 +46,7 @@ PROVIDERS: dict[str, type[Fake]] = {
         Twilio,
         Vonage,
         Infobip,
+        Kannel,
     )
 }
 """Name → fake."""
