@@ -244,12 +244,14 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         url: absolute, fully encoded; must be sent as it is (no re-quoting).
         headers: in the order of the definition; includes Content-Type and static authorization.
         body: the encoded body, or None.
+        batch_id: our id of the batch, where what is added when it is sent needs it: a repeated request keeps it.
     """
 
     method: str
     url: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
+    batch_id: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):

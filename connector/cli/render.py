@@ -18,14 +18,17 @@ from connector.cli.output import note
 from connector.config_text.environment import Environment
 from connector.definition.arguments import MISSING
 from connector.definition.load import load
+from connector.definition.signing import login_names
 from connector.definition.system import MESSAGE_ID, overridden
-from connector.definition.tree import Auth, Definition, OAuth2, SigV4
+from connector.definition.tree import Auth, Constant, Definition, Login, OAuth2, Sign, SigV4
 from connector.definition.walk import reads
 from connector.delivery.route import Route, compile_routes
 from connector.delivery.sending.request_builder import Router
 from connector.errors import MessageError, UsageError
+from connector.masking import MASK
 from connector.model import Batch, Message, Priority, Request
 from connector.request.show import curl, legible, show
+from connector.request.signing import Clockwork, Signer
 from connector.stream.intake.unreadable import fault
 
 
@@ -196,8 +199,22 @@ def _render(route: Route, waiting: list[NamedEvent], now: float, plan: RenderPla
     plan.invalid += [(taken[index], error.reason) for index, error in rendered.invalid]
     if rendered.request is not None:
         sent = tuple(taken[index] for index in rendered.sent)
-        plan.requests.append(RenderedRequest(route.operation.name, route.operation.auth, rendered.request, batch, sent))
+        request = _added(rendered.request, route.operation.auth, batch)
+        plan.requests.append(RenderedRequest(route.operation.name, route.operation.auth, request, batch, sent))
     return [taken[index] for index in rendered.left] + later
+
+
+def _added(request: Request, auth: Auth, batch: Batch) -> Request:
+    """With what is added when it is sent; a mask stands for signatures and tokens."""
+    clockwork = Clockwork(batch.now, lambda: hashlib.blake2b(batch.id.encode(), digest_size=16).hexdigest())
+    match auth:
+        case Sign(additions):
+            return Signer(additions).sign(request, clockwork, masked=True).request
+        case Login():
+            names = login_names(auth)
+            signer = Signer(auth.use, names=names, place="auth.login.use")
+            return signer.sign(request, clockwork, dict.fromkeys(names, MASK), masked=True).request
+    return request
 
 
 def _batch_id(messages: Sequence[Message]) -> str:
@@ -228,6 +245,12 @@ def _notes(auth: Auth) -> Iterator[str]:
         yield f"# when it is sent, a header `Authorization: Bearer …` is added, with a token from {auth.url}"
     elif isinstance(auth, SigV4):
         yield f"# when it is sent, it is signed for AWS ({auth.service}, {auth.region})"
+    elif isinstance(auth, Sign):
+        yield f"# signed when it is sent, for each attempt: {MASK} stands for what is made of secrets"
+    elif isinstance(auth, Login):
+        url = auth.requests[0].url
+        where = url.value if isinstance(url, Constant) else url.parts[0]
+        yield f"# when it is sent, {MASK} is what a login at {where} brings, or is made of it"
 
 
 def _id(event: NamedEvent) -> str:

@@ -71,6 +71,8 @@ class Filter:
         normalises: applying it twice gives what applying it once does, so it may stand in a `match`.
         takes_bytes, gives_bytes: of what kind the value is before and after it, where that is not text.
         tells: it says something of the text and does not hold it: who sends only that has not sent the text.
+        digest: it gives bytes that are hexadecimal digits in a text (`Digest`).
+        derives: what it gives stands for a secret where a secret went in.
         about: one line for the reference.
     """
 
@@ -82,6 +84,8 @@ class Filter:
     takes_bytes: bool = False
     gives_bytes: bool = False
     tells: bool = False
+    digest: bool = False
+    derives: bool = False
     about: str = ""
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from connector.definition.shape import Read
@@ -15,12 +16,14 @@ from connector.definition.tree import (
     Constant,
     Http,
     Limits,
+    Login,
     Nesting,
     NoAuth,
     OAuth2,
     Object,
     Operation,
     Retry,
+    Sign,
     SigV4,
 )
 
@@ -32,6 +35,7 @@ def build_operation(read: Read, name: str, path: str) -> Operation:
     kind: Any
     kind, body = read.get("parameters") or ("none", None)
     method: Any = read.get("method") or "POST"
+    kind = kind if body is not None else "none"
     return Operation(
         name=name,
         path=path,
@@ -39,8 +43,8 @@ def build_operation(read: Read, name: str, path: str) -> Operation:
         url=read.get("url") or Constant(""),
         query=read.get("query") or Object(()),
         headers=read.get("headers") or Object(()),
-        auth=_auth(read.get("auth")),
-        kind=kind if body is not None else "none",
+        auth=_of_kind(_auth(read.get("auth")), "none" if method == "GET" else kind),
+        kind=kind,
         body=body,
         nesting=read.get("nesting") or Nesting(),
         batching=_batching(read.get("batching"), in_url=method == "GET"),
@@ -80,6 +84,8 @@ def _auth(read: tuple[str, Any] | None) -> Auth:
     kind, values = read or ("none", None)
     if not values:
         return NoAuth()
+    if isinstance(values, Sign | Login):
+        return values
     texts = {key: "" if value is None else value for key, value in values.items()}
     if kind == "basic":
         return BasicAuth(texts.get("username", ""), texts.get("password", ""))
@@ -92,7 +98,20 @@ def _auth(read: tuple[str, Any] | None) -> Auth:
         secret=texts.get("secret", ""),
         pairs=pairs,
         send=values.get("send") or "body",
+        headers={key: value for key, value in (values.get("headers") or {}).items() if value is not None},
+        username=values.get("username"),
+        password=values.get("password"),
     )
+
+
+def _of_kind(auth: Auth, kind: Any) -> Auth:
+    """What is added to requests, of the kind of body they have."""
+    match auth:
+        case Sign():
+            return replace(auth, additions=replace(auth.additions, kind=kind))
+        case Login():
+            return replace(auth, use=replace(auth.use, kind=kind))
+    return auth
 
 
 def _batching(read: Mapping[str, Any] | None, *, in_url: bool) -> Batching | None:

@@ -11,7 +11,19 @@ from connector.definition.addresses import is_public, literal
 from connector.definition.check_encoding import written_content_type
 from connector.definition.findings import Findings
 from connector.definition.system import SYSTEM_NAMES
-from connector.definition.tree import QUERY, Constant, NoAuth, Node, OAuth2, Object, ObjectMember, Operation, Text
+from connector.definition.tree import (
+    QUERY,
+    BasicAuth,
+    Constant,
+    Login,
+    Node,
+    OAuth2,
+    Object,
+    ObjectMember,
+    Operation,
+    SigV4,
+    Text,
+)
 from connector.definition.walk import in_record, in_records, node_at, uses, where
 
 # ---- what must be there --------------------------------------------------------------------------------------------
@@ -89,7 +101,7 @@ def url(operation: Operation, source: Map, report: Findings) -> None:
     parts = operation.url.parts if isinstance(operation.url, Text) else (str(operation.url.value),)
     first = parts[0] if isinstance(parts[0], str) else ""
     shown = report.environment.showing and "${" in first  # whatever the reference brings
-    if not shown and not _origin(first, place, report, changes=len(parts) > 1 or not isinstance(parts[0], str)):
+    if not shown and not origin(first, place, report, changes=len(parts) > 1 or not isinstance(parts[0], str)):
         return
     texts = [part for part in parts if isinstance(part, str)]
     if any("#" in text for text in texts):
@@ -100,7 +112,7 @@ def url(operation: Operation, source: Map, report: Findings) -> None:
         report.error(place, "a character that cannot stand in a URL", "percent-encode it: %20 for a space")
 
 
-def _origin(first: str, place: Place, report: Findings, *, changes: bool) -> bool:
+def origin(first: str, place: Place, report: Findings, *, changes: bool) -> bool:
     """Check scheme and host; `changes`: a replacement follows `first`."""
     match = _absolute.fullmatch(first)
     if changes and (match is None or match[3] is None):
@@ -132,7 +144,7 @@ def token_url(operation: Operation, source: Map, report: Findings) -> None:
     if _outside_url(auth.url) or "#" in auth.url:
         report.error(place, "a character that cannot stand in a URL", "percent-encode it: %20 for a space")
     else:
-        _origin(auth.url, place, report, changes=False)
+        origin(auth.url, place, report, changes=False)
 
 
 def public_hosts(operation: Operation, source: Map, report: Findings) -> None:
@@ -142,6 +154,8 @@ def public_hosts(operation: Operation, source: Map, report: Findings) -> None:
         urls.append((operation.url, ("url",)))
     if isinstance(operation.auth, OAuth2):
         urls.append((Constant(operation.auth.url), ("auth", "oauth2", "url")))
+    if isinstance(operation.auth, Login):
+        urls += [(request.url, ("auth", "login", "request", "url")) for request in operation.auth.requests]
     for address, path in urls:
         text = address.parts[0] if isinstance(address, Text) else address.value
         match = _absolute.match(text) if isinstance(text, str) else None
@@ -159,9 +173,9 @@ def public_hosts(operation: Operation, source: Map, report: Findings) -> None:
             report.error(where(source, path), f"`{host}` is not a public address", remedy)
 
 
-_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
-_OURS: Final = {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade"}
+is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+has_control = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]").search
+FORBIDDEN_HEADERS: Final = {"host", "content-length", "transfer-encoding", "connection", "te", "trailer", "upgrade"}
 
 
 def headers(operation: Operation, source: Map, report: Findings) -> None:
@@ -173,15 +187,15 @@ def headers(operation: Operation, source: Map, report: Findings) -> None:
             report.error(place, "a replacement stands in a header's name", "names are constant")
             continue
         place, name = where(source, ("headers", member.key)), member.key.lower()
-        if not _token(member.key):
+        if not is_token(member.key):
             report.error(place, f"`{member.key}` is no name of a header", "letters, digits and -")
-        if name in _OURS:
+        if name in FORBIDDEN_HEADERS:
             report.error(place, f"the client writes `{member.key}` itself", "leave it out")
         if name in seen:
             report.error(place, f"the header `{member.key}` stands here twice", "case does not count; keep one")
-        if name == "authorization" and not isinstance(operation.auth, NoAuth):
+        if name == "authorization" and isinstance(operation.auth, BasicAuth | OAuth2 | SigV4):
             report.error(place, "`auth` writes this header as well", "keep one of them")
-        if isinstance(member.value, Constant) and _control(str(member.value.value)):
+        if isinstance(member.value, Constant) and has_control(str(member.value.value)):
             report.error(place, "a line break or control character in a header", "one line of text")
         seen.add(name)
 
@@ -252,14 +266,24 @@ def inline_secrets(operation: Operation, source: Map, report: Findings) -> None:
     for name in ("auth", "headers", "query", "parameters"):
         if name in source.members:
             for key, value in _scalars(source.members[name]):
-                if key not in ("url", "client_id") and secret_name(key) and _typed(value):
+                if key not in ("url", "client_id") and secret_name(key) and _typed(value) and not _is_path(value):
                     remedy = f"write ${{{re.sub('[^A-Za-z0-9]+', '_', key).upper()}}} and set it in the environment"
                     report.warn(value.place, f"`{key}` looks like a secret typed into the file", remedy)
 
 
 def _typed(value: Value) -> bool:
     text = value.data
-    return isinstance(text, str) and len(text) >= _SHORTEST and "${" not in text and "$$" not in text
+    if not isinstance(text, str) or text.startswith("WSSE "):  # a scheme whose secret stands in another header
+        return False
+    return len(text) >= _SHORTEST and "${" not in text and "$$" not in text
+
+
+_is_path_of_login = re.compile(r"(.*\.)?auth\.login\.(token|expires)\b.*").fullmatch
+
+
+def _is_path(value: Value) -> bool:
+    """Where a secret stands in the reply to a login, which is none itself."""
+    return _is_path_of_login(value.place.path) is not None
 
 
 def _scalars(source: PlacedValue) -> Iterator[tuple[str, Value]]:

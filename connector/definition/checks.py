@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connector.config_text.source import Map
-from connector.definition import check_encoding, check_replies, check_request
+from connector.definition import check_encoding, check_replies, check_request, check_signing
 from connector.definition.findings import Findings
 from connector.definition.tree import Definition, Operation
 from connector.definition.walk import where
@@ -26,6 +26,7 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
     (frozenset({"url"}), check_request.url),
     (frozenset({"auth"}), check_request.token_url),
     (frozenset({"headers", "auth"}), check_request.headers),
+    (frozenset({"url", "query", "headers", "parameters", "auth"}), check_signing.additions),
     (frozenset({"url", "query", "headers", "parameters"}), check_request.recipient),
     (frozenset({"url", "query", "headers", "parameters", "content"}), check_request.content),
     (frozenset({"url", "query", "headers", "parameters"}), check_encoding.octets),

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from connector.definition.octets import Octets
 from connector.errors import MessageError
 
 
@@ -15,6 +16,8 @@ def as_text(value: Any) -> str:
         return value
     if type(value) is int:
         return str(value)
+    if isinstance(value, Octets):
+        return value.written()
     return as_json(value)
 
 

@@ -1,6 +1,7 @@
 """Filters that give the bytes of a text, or what stands for them: charsets, hexadecimal digits, digests.
 
-Between two filters bytes are `bytes`; only filters that say so (`takes_bytes`) come after one that gives them.
+Between two filters bytes are `bytes`; only filters that say so (`takes_bytes`) come after one that gives them. A digest
+is bytes for these, and text in hexadecimal digits for all others: `x|sha256|base64`, `x|sha256|upper`.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from connector.definition.arguments import ExpressionError, Filter, FilterStep, 
 from connector.definition.charsets import CharsetError, charset
 from connector.definition.conversions import scalar
 from connector.definition.gsm import segments
+from connector.definition.octets import Digest
 from connector.errors import MessageError
 
 ENCODING_FILTERS: Final[dict[str, Filter]] = {}
 
-HASHES: Final = ("md5", "sha1", "sha256", "sha512")
-_FORMS: Final[dict[str, Callable[[bytes], str]]] = {
+HASHES: Final = ("md5", "sha1", "sha256", "sha384", "sha512")
+_FORMS: Final[dict[str | None, Callable[[bytes], Any]]] = {
+    None: Digest,
     "hex": bytes.hex,
     "base64": lambda raw: base64.b64encode(raw).decode(),
 }
@@ -28,7 +31,7 @@ _FORMS: Final[dict[str, Callable[[bytes], str]]] = {
 
 def as_bytes(value: Any) -> bytes:
     """Bytes as they are, text in UTF-8."""
-    return value if type(value) is bytes else scalar(value).encode()
+    return value if isinstance(value, bytes) else scalar(value).encode()
 
 
 def _encode(name: str) -> Callable[[Any], bytes]:
@@ -44,25 +47,43 @@ def _hex(name: str | None) -> FilterStep:
     return lambda value: encode(value).hex()
 
 
-def _form(name: str) -> Callable[[bytes], str]:
+def _form(name: str | None) -> Callable[[bytes], Any]:
     if name not in _FORMS:
         raise ExpressionError(f"`form` cannot be '{name}'", "write 'hex' or 'base64'")
     return _FORMS[name]
 
 
-def _digest(algorithm: str) -> Callable[[str], FilterStep]:
-    def build(form: str) -> FilterStep:
+def _digest(algorithm: str) -> Callable[[str | None], FilterStep]:
+    def build(form: str | None) -> FilterStep:
         written = _form(form)
         return lambda value: written(hashlib.new(algorithm, as_bytes(value), usedforsecurity=False).digest())
 
     return build
 
 
-def _hmac(key: Any, algorithm: str, form: str) -> FilterStep:
+def _hmac(key: Any, algorithm: str, form: str | None) -> FilterStep:
     if algorithm not in HASHES:
         raise ExpressionError(f"`hash` of `hmac` cannot be '{algorithm}'", f"write one of: {', '.join(HASHES)}")
-    written, secret = _form(form), scalar(key).encode()
+    written, secret = _form(form), as_bytes(key)
     return lambda value: written(hmac.digest(secret, as_bytes(value), algorithm))
+
+
+def _unbase64(value: Any) -> Digest:
+    text = scalar(value).translate(_URL_SAFE).rstrip("=")
+    try:
+        return Digest(base64.b64decode(text + "=" * (-len(text) % 4), validate=True))
+    except ValueError:  # binascii.Error is one
+        raise MessageError("takes base64") from None
+
+
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+
+
+def _unhex(value: Any) -> Digest:
+    try:
+        return Digest(bytes.fromhex(scalar(value)))
+    except ValueError:
+        raise MessageError("takes hexadecimal digits") from None
 
 
 def _max_segments(most: int) -> FilterStep:
@@ -87,7 +108,7 @@ def _add(name: str, build: Callable[..., FilterStep], about: str, *parameters: P
 
 
 _charset_name = Parameter("charset", "text")
-_digest_form = Parameter("form", "text", default="hex")
+_digest_form = Parameter("form", "text", default=None)
 
 _add(
     "append", lambda x: lambda value: scalar(value) + scalar(x), "The text, and `x` after it.", Parameter("x", "value")
@@ -122,15 +143,33 @@ _add(
     "The bytes of the text as hexadecimal digits, in `charset` or UTF-8: `hex('utf-16-be')`.",
     Parameter("charset", "text", default=None),
     takes_bytes=True,
+    derives=True,
 )
+_add(
+    "base64url",
+    lambda: lambda value: base64.urlsafe_b64encode(as_bytes(value)).decode().rstrip("="),
+    "Base64 with `-` and `_` in place of `+` and `/`, without `=`.",
+    takes_bytes=True,
+    derives=True,
+)
+_add(
+    "unbase64",
+    lambda: _unbase64,
+    "The bytes that base64 stands for: a key that is given so.",
+    derives=True,
+    digest=True,
+)
+_add("unhex", lambda: _unhex, "The bytes that hexadecimal digits stand for.", derives=True, digest=True)
 for _algorithm in HASHES:
     _add(
         _algorithm,
         _digest(_algorithm),
-        f"{_algorithm.upper()} of the text in UTF-8, or of bytes; `form` is 'hex' or 'base64'.",
+        f"{_algorithm.upper()} of the text in UTF-8, or of bytes; `form` is 'hex' (as in any text) or 'base64'.",
         _digest_form,
         takes_bytes=True,
         tells=True,
+        derives=True,
+        digest=True,
     )
 _add(
     "hmac",
@@ -141,4 +180,6 @@ _add(
     _digest_form,
     takes_bytes=True,
     tells=True,
+    derives=True,
+    digest=True,
 )

@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, Final
 
 from connector.definition.arguments import MISSING, ExpressionError, Filter, FilterStep
+from connector.definition.octets import Octets
 from connector.definition.system import SYSTEM_NAMES
 from connector.errors import MessageError
 from connector.model import Batch, Message
@@ -94,6 +95,11 @@ class Expression:
         No value is missing, null or ""; after a `default` whatever it gave is kept. The function raises MessageError
         when a filter cannot take the value it is given.
         """
+        read = self.read_raw()
+        return _read_text(read) if self.filters and self.filters[-1].filter.digest else read
+
+    def read_raw(self) -> ReadValue:
+        """The same; a digest stays bytes, as the argument of a filter takes it."""
         read = _read_head(self.head)
         defaulted = False
         for call in self.filters:
@@ -180,12 +186,22 @@ def _read_head(head: Head) -> ReadValue:
     return read_field
 
 
+def _read_text(read: ReadValue) -> ReadValue:
+    """A digest as it stands in a request: in hexadecimal."""
+
+    def text(message: Message, batch: Batch) -> Any:
+        value = read(message, batch)
+        return value.written() if isinstance(value, Octets) else value
+
+    return text
+
+
 def _read_filtered(written: str, read: ReadValue, call: FilterCall, *, keep_empty: bool) -> ReadValue:
     """`read`, then one filter. Before a `default` nothing but values pass; from it on, what it gave is kept."""
     takes_missing = call.filter.name == "default"
     place = f"{written}: {call.filter.name}"
     step = call.filter.build(*call.arguments) if call.constant else None
-    sources = [a.compile() if isinstance(a, Expression) else None for a in call.arguments]
+    sources = [a.read_raw() if isinstance(a, Expression) else None for a in call.arguments]
 
     def build(message: Message, batch: Batch) -> FilterStep:
         """The filter with this message's arguments."""

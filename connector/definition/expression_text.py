@@ -14,11 +14,12 @@ once, when the definition is loaded, and is a literal from then on.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from connector.definition.arguments import ExpressionError, bind
+from connector.definition.arguments import ExpressionError, Filter, bind
 from connector.definition.expression import CALLS, Expression, FilterCall, Head
 from connector.definition.filters import FILTERS
 from connector.definition.system import SYSTEM_NAMES
@@ -47,7 +48,30 @@ def _no_references(reference: str) -> str:
     raise ExpressionError(f"`{reference[:64]}` cannot stand here", "write a constant in quotes")
 
 
-def split(text: str, resolve: Resolve = _no_references) -> tuple[str | Expression, ...]:
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What may stand in an expression where it stands.
+
+    Attributes:
+        calls: names of calls.
+        filters: by name.
+        systems: names that are ours, by their lower case: others must not look like them.
+        example: of replacements, for errors.
+    """
+
+    calls: frozenset[str]
+    filters: Mapping[str, Filter]
+    systems: Mapping[str, str]
+    example: str
+
+
+MESSAGE: Final = Vocabulary(
+    frozenset(CALLS), FILTERS, _FOLDED, "write $$To, $${Body|truncate(160)}, $${'text'} or $${message_id()}"
+)
+"""Of a request, which is made of messages."""
+
+
+def split(text: str, words: Vocabulary = MESSAGE, resolve: Resolve = _no_references) -> tuple[str | Expression, ...]:
     """Divide a text into literal parts and replacements; `$$$$` becomes `$$`. Empty parts are left out.
 
     Raises ExpressionError with the position in `text`.
@@ -61,7 +85,7 @@ def split(text: str, resolve: Resolve = _no_references) -> tuple[str | Expressio
             literal.append("$$")
             position = mark + 4
             continue
-        expression, position = _replacement(text, mark, resolve)
+        expression, position = _replacement(text, mark, words, resolve)
         if kept := "".join(literal):
             parts.append(kept)
         literal.clear()
@@ -74,28 +98,28 @@ def split(text: str, resolve: Resolve = _no_references) -> tuple[str | Expressio
     return tuple(parts)
 
 
-def _replacement(text: str, mark: int, resolve: Resolve) -> tuple[Expression, int]:
+def _replacement(text: str, mark: int, words: Vocabulary, resolve: Resolve) -> tuple[Expression, int]:
     """The replacement whose `$$` stands at `mark`, and where the text goes on."""
     start = mark + 2
     if name := _NAME.match(text, start):
-        return _parse(name.group(), start, resolve), name.end()
+        return _parse(name.group(), start, words, resolve), name.end()
     if text.startswith("{", start):
         inside = _INSIDE.match(text, start + 1)
         assert inside is not None  # it matches the empty text as well
         if not text.startswith("}", inside.end()):
             raise ExpressionError("`$${` is not closed", "end it with `}`; quotes inside come in pairs", mark)
-        return _parse(inside.group(), start + 1, resolve), inside.end() + 1
+        return _parse(inside.group(), start + 1, words, resolve), inside.end() + 1
     raise ExpressionError("`$$` names no replacement", "write $$$$ for a literal $$", mark)
 
 
 def parse(source: str) -> Expression:
     """Parse one expression (`To|digits|last(10)`); raises ExpressionError with the position in `source`."""
-    return _parse(source, 0, _no_references)
+    return _parse(source, 0, MESSAGE, _no_references)
 
 
-def _parse(source: str, offset: int, resolve: Resolve) -> Expression:
+def _parse(source: str, offset: int, words: Vocabulary, resolve: Resolve) -> Expression:
     try:
-        return _ExpressionParser(source, resolve).expression()
+        return _ExpressionParser(source, words, resolve).expression()
     except ExpressionError as error:
         raise ExpressionError(error.message, error.remedy, error.position + offset) from None
 
@@ -103,10 +127,11 @@ def _parse(source: str, offset: int, resolve: Resolve) -> Expression:
 class _ExpressionParser:
     """Recursive descent over the tokens of one expression."""
 
-    def __init__(self, source: str, resolve: Resolve) -> None:
+    def __init__(self, source: str, words: Vocabulary, resolve: Resolve) -> None:
         if len(source) > LENGTH:
             raise ExpressionError(f"the expression is longer than {LENGTH:,} characters", "say less in it")
         self.source = source
+        self.words = words
         self.resolve = resolve
         self.depth = 0
         self.filters = 0
@@ -175,14 +200,15 @@ class _ExpressionParser:
         if kind == "reference":
             return Head("literal", self.referred(text, position))
         if kind != "name":
-            remedy = "write $$To, $${Body|truncate(160)}, $${'text'} or $${message_id()}"
-            raise ExpressionError("a replacement starts with a name, a 'literal' or a call()", remedy, position)
+            example = self.words.example
+            raise ExpressionError("a replacement starts with a name, a 'literal' or a call()", example, position)
         if self.accept("("):
-            if text not in CALLS:
-                raise ExpressionError(f"`{text}()` is not known", _suggest(text, CALLS, "()"), position)
+            calls = self.words.calls
+            if text not in calls:
+                raise ExpressionError(f"`{text}()` is not known", _suggest(text, sorted(calls), "()"), position)
             self.expect(")", f"`{text}()` takes no arguments")
             return Head("call", text)
-        system = _FOLDED.get(text.lower(), text)
+        system = self.words.systems.get(text.lower(), text)
         if system != text:
             raise ExpressionError(
                 f"`$${text}` differs from `$${system}` only in case",
@@ -198,8 +224,9 @@ class _ExpressionParser:
         self.filters += 1
         if self.filters > FILTERS_AT_MOST:
             raise ExpressionError(f"more than {FILTERS_AT_MOST} filters", "fewer do the same", position)
-        if name not in FILTERS:
-            raise ExpressionError(f"the filter `{name[:64]}` is not known", _suggest(name, FILTERS), position)
+        filters = self.words.filters
+        if name not in filters:
+            raise ExpressionError(f"the filter `{name[:64]}` is not known", _suggest(name, filters), position)
         positional: list[Any] = []
         keyed: dict[str, Any] = {}
         if self.accept("("):
@@ -208,7 +235,7 @@ class _ExpressionParser:
                     self.expect(",", f"arguments of `{name}` are separated by `,` and end with `)`")
                 self.argument(name, positional, keyed)
         try:
-            return FilterCall(FILTERS[name], bind(FILTERS[name], positional, keyed, Expression))
+            return FilterCall(filters[name], bind(filters[name], positional, keyed, Expression))
         except ExpressionError as error:
             raise ExpressionError(error.message, error.remedy, position) from None
 
@@ -217,12 +244,15 @@ class _ExpressionParser:
         self.arguments += 1
         if self.arguments > ARGUMENTS:
             raise ExpressionError(f"more than {ARGUMENTS:,} arguments", "supply the value with the event", position)
-        if self.tokens[min(self.index + 1, len(self.tokens) - 1)][1] == "=" and kind != "end":
+        following = self.tokens[min(self.index + 1, len(self.tokens) - 1)][:2]
+        if following == ("mark", "=") and kind != "end":
             self.index += 2
             key = _unquote(text) if kind == "literal" else text
             if key in keyed:
                 raise ExpressionError(f"`{name}` names `{key}` twice", "name it once", position)
             keyed[key] = self.constant(name)
+        elif kind in {"literal", "reference"} and following == ("mark", "|"):
+            positional.append(self.pipeline())
         elif kind in {"literal", "number", "reference"} or (kind == "name" and text in _WORDS):
             positional.append(self.constant(name))
         else:

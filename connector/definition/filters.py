@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
+from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -169,6 +170,9 @@ _FORMATS: Final[dict[str, Callable[[datetime], Any]]] = {
     "unix": lambda instant: int(instant.timestamp()),
     "unix_ms": lambda instant: int(instant.timestamp() * 1000),
     "iso": lambda instant: instant.isoformat(timespec="seconds"),
+    "utc": lambda instant: instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    "utc_basic": lambda instant: instant.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ"),
+    "http": lambda instant: format_datetime(instant.astimezone(UTC), usegmt=True),
 }
 _strftime = re.compile(r"(?:[^%]|%[aAbBdHIjmMpSyYzZf%])*", re.DOTALL).fullmatch
 
@@ -177,7 +181,7 @@ def _date(format_: str, zone: str) -> FilterStep:
     if format_ not in _FORMATS and ("%" not in format_ or _strftime(format_) is None):
         raise ExpressionError(
             f"`format` of `date` is not understood: '{format_}'",
-            "use 'unix', 'unix_ms', 'iso' or strftime marks: '%Y-%m-%d %H:%M:%S'",
+            "use 'unix', 'unix_ms', 'iso', 'utc', 'utc_basic', 'http' or strftime marks: '%Y-%m-%d %H:%M:%S'",
         )
     try:
         place = ZoneInfo(zone)
@@ -276,7 +280,7 @@ _add(
 )
 _add("urlencode", _plain(lambda value: quote(scalar(value), safe="")), "Percent-encoded once more; a space is `%20`.")
 _add("json", _plain(as_json), "JSON text of the value.")
-_add("base64", _plain(_base64), "Base64 of the UTF-8 text, or of bytes.", takes_bytes=True)
+_add("base64", _plain(_base64), "Base64 of the UTF-8 text, or of bytes.", takes_bytes=True, derives=True)
 _add("join", _join, "The elements of a list as text, with `sep` between them.", Parameter("sep", "text"))
 _add("lists", _plain(_lists), "Every value of an object becomes a list of texts: `{a: 1}` becomes `{a: ['1']}`.")
 _add(
@@ -292,7 +296,8 @@ _add("map", _map, "Looked up in the pairs; no value where none fits.", keyed=Tru
 _add(
     "date",
     _date,
-    "A time in `format` ('iso', 'unix', 'unix_ms' or strftime marks), in the zone `tz`.",
+    "A time in `format`, in the zone `tz`: 'unix', 'unix_ms', 'iso', 'utc' (2026-01-02T03:04:05Z), 'utc_basic'"
+    " (20260102T030405Z), 'http' (RFC 1123) or strftime marks.",
     Parameter("format", "text"),
     Parameter("tz", "text", default="UTC"),
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from connector.config_text.environment import Environment
 from connector.config_text.source import Place, Value
 from connector.definition.expression import Expression, ExpressionError
-from connector.definition.expression_text import split
+from connector.definition.expression_text import MESSAGE, Vocabulary, split
 from connector.errors import Problem
 
 PROBLEMS: Final = 100  # named one by one, of errors and of warnings; the rest is counted
@@ -33,6 +35,7 @@ class Findings:
         self.warnings: list[Problem] = []
         self._known: set[Problem] = set()
         self._more = [0, 0]
+        self._words = MESSAGE
         self.secrets: dict[str, str] = {}
 
     def error(self, place: Place, message: str, remedy: str = "") -> None:
@@ -47,6 +50,15 @@ class Findings:
     def warn(self, place: Place, message: str, remedy: str = "") -> None:
         """Note what looks like a slip."""
         self._keep(place.problem(message, remedy), self.warnings, 1)
+
+    @contextmanager
+    def speaking(self, words: Vocabulary) -> Iterator[None]:
+        """Replacements that are read meanwhile are in these words."""
+        before, self._words = self._words, words
+        try:
+            yield
+        finally:
+            self._words = before
 
     @property
     def full(self) -> bool:
@@ -84,7 +96,7 @@ class Findings:
         Replacements are found first, so what a reference brings is never read as one.
         """
         try:
-            found = split(value.text, self._referred)
+            found = split(value.text, self._words, self._referred)
         except ExpressionError as error:
             self.error(value.at(error.position), error.message, error.remedy)
             return (value.text,)

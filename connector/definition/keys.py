@@ -23,6 +23,7 @@ from connector.definition.shape import (
     WholeOrOff,
     duration,
 )
+from connector.definition.signing import LoginShape, SignShape
 from connector.definition.tree import Method
 from connector.definition.words import FieldMap, HoursText, Json, KeyPaths, Rates, RecordBounds, Template, Xml
 
@@ -50,7 +51,15 @@ AUTH: Final = Kinds(
             MapKey("client_id", _text, "Client id.", "${SMS_ID}", required=True),
             MapKey("secret", _text, "Client secret.", "${SMS_SECRET}", required=True),
             MapKey("pairs", MapOf(_text), "Extra parameters of the token request.", {"scope": "sms"}),
-            MapKey("send", Choice("body", "basic"), "Where id and secret travel; default body.", "basic"),
+            MapKey(
+                "send",
+                Choice("body", "basic", "json"),
+                "Where id and secret travel: in a form, as Basic, in JSON.",
+                "basic",
+            ),
+            MapKey("headers", MapOf(_text), "Extra headers of the token request.", {"X-Tenant": "acme"}),
+            MapKey("username", _text, "With `password`: the grant of a user (RFC 6749, 4.3).", "${SMS_USER}"),
+            MapKey("password", _text, "The user's password.", "${SMS_PASSWORD}"),
         ),
         "OAuth 2.0 client credentials (RFC 6749, 4.4); the token is fetched, kept and renewed.",
     ),
@@ -62,6 +71,8 @@ AUTH: Final = Kinds(
         ),
         "AWS Signature Version 4; credentials are found as botocore finds them.",
     ),
+    MapKey("sign", SignShape(), "Requests are signed: what is computed from each, and where it goes."),
+    MapKey("login", LoginShape(), "A token is fetched by a request of its own, kept and renewed."),
     words=("none",),
 )
 

@@ -13,7 +13,7 @@ from connector.config_text.source import List, Map, PlacedValue, Value
 
 KINDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
     ("parameters",): ("pairs", "multipart", "json", "xml", "text"),
-    ("auth",): ("basic", "oauth2", "sigv4"),
+    ("auth",): ("basic", "oauth2", "sigv4", "sign", "login"),
 }
 JOINED: Final = ("response", "rules")
 NAMED: Final = ("operations",)

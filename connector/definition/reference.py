@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from connector.definition import keys, replies
+from connector.definition import keys, replies, signing
+from connector.definition.arguments import Filter
 from connector.definition.filters import FILTERS
 from connector.definition.nesting import NestingShape
+from connector.definition.pairs import ON_PAIRS
 from connector.definition.shape import Kinds, MapKey, Record, Shape
 
 _block = re.compile(r"(<!-- table: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -50,8 +52,8 @@ def _flow(value: Any) -> str:
     return json.dumps(value)
 
 
-def _filters() -> str:
-    return _table(("filter", "what it gives"), ((f"`{each.signature}`", each.about) for each in FILTERS.values()))
+def _filters(filters: Mapping[str, Filter]) -> str:
+    return _table(("filter", "what it gives"), ((f"`{each.signature}`", each.about) for each in filters.values()))
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -65,6 +67,9 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "auth basic": _keys(keys.AUTH.keys["basic"].shape),
     "auth oauth": _keys(keys.AUTH.keys["oauth2"].shape),
     "auth aws": _keys(keys.AUTH.keys["sigv4"].shape),
+    "auth sign": _keys(signing.SignShape().record),
+    "auth login": _keys(signing.LoginShape().record),
+    "login request": _keys(signing.LoginRequestShape().record),
     "parameters": _keys(keys.PARAMETERS),
     "nesting": _keys(NestingShape().record),
     "batching": _keys(keys.BATCHING),
@@ -75,7 +80,8 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "limits": _keys(keys.LIMITS),
     "retry": _keys(keys.RETRY),
     "http": _keys(keys.HTTP),
-    "filters": _filters,
+    "filters": lambda: _filters(FILTERS),
+    "signing filters": lambda: _filters(ON_PAIRS),
 }
 
 

@@ -74,7 +74,7 @@ class RuleShape(Shape):
         if read is None:
             return None
         if isinstance(source, Map):
-            self._conditions(source, report)
+            self.refuse_empty(source, report)
         if read.get("then") == "defer" and "until" not in read:
             report.error(
                 source.place, "`defer` without `until`", "write until: 09:00 Asia/Kolkata, or where the time stands"
@@ -88,7 +88,7 @@ class RuleShape(Shape):
             header=tuple(header.items()),
         )
 
-    def _conditions(self, source: Map, report: Findings) -> None:
+    def refuse_empty(self, source: Map, report: Findings) -> None:
         """A condition that says nothing would hold whatever the reply says: nobody writes one on purpose."""
         for key in _CONDITIONS:
             value = source.members.get(key.name)

@@ -92,13 +92,19 @@ class BasicAuth:
 
 @dataclass(frozen=True, slots=True)
 class OAuth2:
-    """Client credentials (RFC 6749, 4.4). `pairs` are extra parameters of the token request."""
+    """Client credentials (RFC 6749, 4.4), or with `username` those of a user (4.3): a preset of `Login`.
+
+    `pairs` are extra parameters of the token request, `headers` extra headers.
+    """
 
     url: str
     client_id: str
     secret: str = field(repr=False)
     pairs: Mapping[str, str] = field(default_factory=dict, repr=False)
-    send: Literal["body", "basic"] = "body"
+    send: Literal["body", "basic", "json"] = "body"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,89 @@ class SigV4:
     region: str
 
 
-Auth = NoAuth | BasicAuth | OAuth2 | SigV4
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What is added to a request when it is sent: computed from its parts, for each attempt.
+
+    The expressions are those of `signing.SIGNING`: their names are those of `values`, and of what a login brought.
+
+    Attributes:
+        values: name → template, in any order.
+        secret: names of `values` that hold a secret or are made of one.
+        headers, query, pairs: flat. `pairs` are fields of a form.
+        json: members of a JSON object that is the body.
+        kind: of the body of the request it is added to.
+    """
+
+    values: Mapping[str, Constant | Replacement | Text] = field(default_factory=dict, repr=False)
+    secret: frozenset[str] = frozenset()
+    headers: Object = Object(())
+    query: Object = Object(())
+    pairs: Object = Object(())
+    json: Object = Object(())
+    kind: Literal["none", "pairs", "json", "xml", "text"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Requests are signed: what is added to each."""
+
+    additions: Additions
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """A request for a token. Its templates are of `signing.SIGNING`, without the parts of a request.
+
+    Attributes:
+        values, secret: as of `Additions`.
+        kind, body: `pairs` (flat), `json`, `text` or `none`.
+        sign: added to the request once it stands.
+    """
+
+    method: Literal["GET", "POST"]
+    url: Text | Constant
+    query: Object = Object(())
+    headers: Object = Object(())
+    kind: Literal["none", "pairs", "json", "text"] = "none"
+    body: Node | None = None
+    values: Mapping[str, Constant | Replacement | Text] = field(default_factory=dict, repr=False)
+    secret: frozenset[str] = frozenset()
+    sign: Additions | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A token is fetched by a request, kept, and renewed.
+
+    Attributes:
+        requests: tried in turn while they are refused (400, 401, 403); the one that worked last comes first.
+        use: what is added to each request of messages; it may name what the login brought.
+        token: name → JMESPath over the decoded reply.
+        text: regular expression over the reply; its named groups are names.
+        header: name of a header in lower case → the same over its value.
+        decode: how the reply is read for `token` and `expires`.
+        expires: JMESPath of the seconds a token lives, or of the time it ends.
+        lives: seconds it lives where the reply does not say.
+        renew: replies that say that a token is worth nothing any more, and that nothing was taken.
+        rfc6749: the reply is that of OAuth 2.0: `expires_in` is a length of time, and only bearer tokens are taken.
+        preset: the key of `auth` that it was written with, for messages.
+    """
+
+    requests: tuple[LoginRequest, ...]
+    use: Additions
+    token: Mapping[str, str] = field(default_factory=dict)
+    text: str | None = None
+    header: Mapping[str, str] = field(default_factory=dict)
+    decode: tuple[Literal["json", "xml", "none"], ...] = ("json",)
+    expires: str | None = None
+    lives: float | None = None
+    renew: tuple[Rule, ...] = ()
+    rfc6749: bool = False
+    preset: str = "login"
+
+
+Auth = NoAuth | BasicAuth | OAuth2 | SigV4 | Sign | Login
 
 
 # ---- pairs ----------------------------------------------------------------------------------------------------------

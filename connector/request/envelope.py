@@ -12,14 +12,17 @@ from urllib.parse import quote
 from connector.definition.charsets import CharsetError
 from connector.definition.check_encoding import body_charset
 from connector.definition.expression import MISSING
+from connector.definition.signing import login_names
 from connector.definition.tree import (
     QUERY,
     BasicAuth,
     Constant,
+    Login,
     Object,
     ObjectMember,
     Operation,
     Replacement,
+    Sign,
     Spread,
     Text,
 )
@@ -27,7 +30,9 @@ from connector.errors import MessageError
 from connector.model import Batch, Message, Request
 from connector.request.auth import basic
 from connector.request.encoders import BYTES, JsonEncoder, UrlEncoder, encoder_for, json_bytes
+from connector.request.login import LoginRenderer
 from connector.request.multipart import boundary, multipart_body
+from connector.request.signing import Signer, sample
 from connector.request.textual import Build, constant_text, header_text, longer_text, whole_text
 from connector.request.values import Keys, MergePoint, NodeValue, compile_value, wrong
 
@@ -51,6 +56,7 @@ class Envelope:
         as_query = operation.kind == "pairs" and operation.method == "GET"
         has_body = operation.kind != "none" and not as_query
         self._method = operation.method
+        self._stable = _try_additions(operation)
         self._headers = _headers(operation, has_body=has_body)
         by_path = {key.path: key for key in keys if key.path[:1] != (QUERY,)}
         in_query = {key.path[1:]: key for key in keys if key.path[:1] == (QUERY,)}
@@ -78,11 +84,31 @@ class Envelope:
         url = self._url(message, batch)
         headers = self._headers(message, batch)
         body = self._body
-        return Request(self._method, url, headers, None if body is None else body(message, batch))
+        rendered = None if body is None else body(message, batch)
+        return Request(self._method, url, headers, rendered, batch.id if self._stable else "")
 
     def size(self, request: Request) -> int:
         """What `batching.bytes` bounds: bytes of the URL for a query, else of the encoded body."""
         return len(request.url) if self.in_url else len(request.body or b"")
+
+
+def _try_additions(operation: Operation) -> bool:
+    """Whether what is added when a request is sent asks for the id of its batch.
+
+    Raises DefinitionError where it fails for any request.
+    """
+    match operation.auth:
+        case Sign(additions):
+            signer = Signer(additions)
+        case Login():
+            names = login_names(operation.auth)
+            signer = Signer(operation.auth.use, names=names, place="auth.login.use")
+            for request in operation.auth.requests:
+                LoginRenderer(request, "auth.login.request").trial()
+        case _:
+            return False
+    signer.trial(sample(operation))
+    return signer.stable
 
 
 # ---- URL ------------------------------------------------------------------------------------------------------------

@@ -99,6 +99,20 @@ TABLE: list[tuple[str, Any, Any]] = [
     ("base64", "id:secret", "aWQ6c2VjcmV0"),
     ("base64", "é", "w6k="),
     ("base64", [1], REFUSED),
+    ("base64url", "a?>~", "YT8-fg"),
+    ("unbase64|str", "w6k=", "c3a9"),
+    ("unbase64|str", "w6k", "c3a9"),
+    ("unbase64", "no base64!", REFUSED),
+    ("unhex|base64", "C3a9", "w6k="),
+    ("unhex", "xyz", REFUSED),
+    ("md5|upper", "abc", "900150983CD24FB0D6963F7D28E17F72"),
+    ("md5|base64", "abc", "kAFQmDzST7DWlj99KOF/cg=="),
+    ("md5|hex|md5", "abc", "ec0405c5aef93e771cd80e0db180b88b"),
+    ("md5", 7, "8f14e45fceea167a5a36dedd4bea2543"),
+    ("sha384|truncate(8)", "abc", "cb00753f"),
+    ("sha512|truncate(8)", "abc", "ddaf35a1"),
+    ("hmac('key', 'md5')", "The quick brown fox jumps over the lazy dog", "80070713463e7749b90c2dc24911e275"),
+    ("hmac(x|md5, 'sha1')|truncate(8)", "abc", "f2b91624"),
     ("join(', ')", ["a", 1, None, True], "a, 1, , true"),
     ("join(',')", "one", "one"),
     ("join(',')", [], MISSING),
@@ -276,7 +290,7 @@ def test_a_hash_is_the_same_in_every_process() -> None:
     assert apply("hash32", "0123456789abcdef") == 1932105769
 
 
-@pytest.mark.parametrize("filters", ["urlencode", "hash32", "ref(20)", "base64", "md5", "hex"])
+@pytest.mark.parametrize("filters", ["urlencode", "hash32", "ref(20)", "base64", "md5", "hex", "sha256"])
 def test_half_a_surrogate_pair_is_refused_with_a_reason(filters: str) -> None:
     with pytest.raises(MessageError, match="half of a surrogate pair"):
         parse(f"Body|{filters}").compile()(Message("m1", "+919812345678", body="a\ud800"), BATCH)

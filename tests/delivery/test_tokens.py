@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -12,9 +11,10 @@ from hypothesis import strategies as st
 
 from connector.clock import ManualClock
 from connector.definition.tree import OAuth2
-from connector.delivery.http.oauth2 import DEFAULT_SECONDS, LONGEST_SECONDS, OAuth2Middleware
+from connector.delivery.http.login import DEFAULT_SECONDS, LONGEST_SECONDS, LoginAuthenticator
+from connector.delivery.http.oauth2 import as_login
 from connector.errors import Phase, RequestError
-from connector.model import Reply
+from connector.model import Reply, Request
 
 from .servers import post
 from .test_oauth2 import SECRET, setup
@@ -22,15 +22,25 @@ from .test_oauth2 import SECRET, setup
 TOKEN = b'"access_token":"t-1"'
 
 
-def answering(*bodies: bytes, status: int = 200) -> tuple[OAuth2Middleware, ManualClock, list[Mapping[str, str]]]:
-    headers: list[Mapping[str, str]] = []
+USUAL = OAuth2("https://sms.example.com/token", "me", SECRET)
 
-    async def endpoint(_url: str, _pairs: Mapping[str, str], sent: Mapping[str, str]) -> Reply:
-        headers.append(sent)
-        return Reply(status, {}, bodies[min(len(headers), len(bodies)) - 1])
+
+def answering(
+    *bodies: bytes, status: int = 200, auth: OAuth2 = USUAL
+) -> tuple[LoginAuthenticator, ManualClock, list[Request]]:
+    asked: list[Request] = []
+
+    async def endpoint(request: Request) -> Reply:
+        asked.append(request)
+        return Reply(status, {}, bodies[min(len(asked), len(bodies)) - 1])
 
     clock = ManualClock()
-    return OAuth2Middleware(OAuth2("https://sms.example.com/token", "me", SECRET), endpoint, clock), clock, headers
+    return LoginAuthenticator(as_login(auth), endpoint, clock), clock, asked
+
+
+async def token_of(login: LoginAuthenticator) -> str:
+    """The token that a request would carry now."""
+    return (await login._current()).values["token"]
 
 
 @pytest.mark.parametrize(
@@ -54,20 +64,20 @@ def answering(*bodies: bytes, status: int = 200) -> tuple[OAuth2Middleware, Manu
     ],
 )
 async def test_a_token_lives_for_what_can_be_made_of_expires_in(expires_in: bytes, seconds: float) -> None:
-    middleware, clock, asked = answering(b"{" + TOKEN + b',"expires_in":' + expires_in + b"}")
-    assert await middleware._current() == "t-1"
+    login, clock, asked = answering(b"{" + TOKEN + b',"expires_in":' + expires_in + b"}")
+    assert await token_of(login) == "t-1"
     clock.advance(seconds - 61 if seconds > 610 else seconds * 0.89)
-    await middleware._current()
+    await token_of(login)
     assert len(asked) == 1
     clock.advance(122)
-    await middleware._current()
+    await token_of(login)
     assert len(asked) == 2
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 226])
 async def test_any_2xx_with_a_token_is_taken(status: int) -> None:
-    middleware, _, _ = answering(b"{" + TOKEN + b"}", status=status)
-    assert await middleware._current() == "t-1"
+    login, _, _ = answering(b"{" + TOKEN + b"}", status=status)
+    assert await token_of(login) == "t-1"
 
 
 @pytest.mark.parametrize(
@@ -86,8 +96,8 @@ async def test_any_2xx_with_a_token_is_taken(status: int) -> None:
     ],
 )
 async def test_a_token_is_found_however_its_reply_is_written(body: bytes) -> None:
-    middleware, _, _ = answering(body)
-    assert await middleware._current() == "t-1"
+    login, _, _ = answering(body)
+    assert await token_of(login) == "t-1"
 
 
 @pytest.mark.parametrize(
@@ -113,9 +123,9 @@ async def test_a_token_is_found_however_its_reply_is_written(body: bytes) -> Non
     ],
 )
 async def test_what_is_no_token_is_told_as_what_it_is(body: bytes, status: int, told: str) -> None:
-    middleware, _, _ = answering(body, status=status)
+    login, _, _ = answering(body, status=status)
     with pytest.raises(RequestError) as caught:
-        await middleware._current()
+        await token_of(login)
     assert (caught.value.phase, caught.value.uncertain) == (Phase.AUTH, False)
     assert told in caught.value.reason
     assert "hunter2" not in caught.value.reason
@@ -134,9 +144,9 @@ replies = st.binary() | st.dictionaries(
 async def test_whatever_a_token_endpoint_answers_is_a_token_or_an_outage_of_its_provider(
     body: bytes, status: int
 ) -> None:
-    middleware, _, _ = answering(body, status=status)
+    login, _, _ = answering(body, status=status)
     try:
-        token = await middleware._current()
+        token = await token_of(login)
     except RequestError as error:
         told = (error.phase, error.uncertain)
     else:
@@ -148,9 +158,9 @@ async def test_a_fault_in_asking_is_the_providers_outage() -> None:
     async def broken(*_: Any) -> Reply:
         raise LookupError(SECRET)
 
-    middleware = OAuth2Middleware(OAuth2("https://sms.example.com/token", "me", SECRET), broken, ManualClock())
+    login = LoginAuthenticator(as_login(USUAL), broken, ManualClock())
     with pytest.raises(RequestError) as caught:
-        await middleware._current()
+        await token_of(login)
     assert caught.value.phase is Phase.AUTH
     assert SECRET not in str(caught.value)
 
@@ -168,25 +178,26 @@ async def test_basic_credentials_are_form_encoded_and_else_as_they_are_and_what_
 ) -> None:
     asked: list[str] = []
 
-    async def endpoint(_url: str, _pairs: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
-        asked.append(headers["Authorization"])
+    async def endpoint(request: Request) -> Reply:
+        asked.append(dict(request.headers)["Authorization"])
         return Reply(200, {}, b"{" + TOKEN + b"}") if asked[-1] == taken else Reply(refusal, {}, b"{}")
 
     clock = ManualClock()
-    middleware = OAuth2Middleware(OAuth2("https://sms.example.com/token", ID, WORD, send="basic"), endpoint, clock)
-    await middleware._current()
+    auth = OAuth2("https://sms.example.com/token", ID, WORD, send="basic")
+    login = LoginAuthenticator(as_login(auth), endpoint, clock)
+    await token_of(login)
     assert asked == ([ENCODED] if taken == ENCODED else [ENCODED, PLAIN])
     asked.clear()
     clock.advance(DEFAULT_SECONDS)
-    await middleware._current()
+    await token_of(login)
     assert asked == [taken]
 
 
 async def test_credentials_that_are_the_same_in_both_ways_are_tried_once() -> None:
-    middleware, _, asked = answering(b"{}", status=401)
-    middleware._auth = OAuth2("https://sms.example.com/token", "me", SECRET, send="basic")
+    auth = OAuth2("https://sms.example.com/token", "me", SECRET, send="basic")
+    login, _, asked = answering(b"{}", status=401, auth=auth)
     with pytest.raises(RequestError):
-        await middleware._current()
+        await token_of(login)
     assert len(asked) == 1
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from collections.abc import Mapping
 from typing import Final
-from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
@@ -22,10 +20,11 @@ from yarl import URL
 
 from connector import __version__
 from connector.clock import Clock, SystemClock
-from connector.definition.tree import Auth, Definition, NoAuth, OAuth2, SigV4
+from connector.definition.tree import Auth, Definition, Login, NoAuth, OAuth2, Sign, SigV4
 from connector.delivery.http.connections import StrayBytesError, WireConnector
 from connector.delivery.http.content_coding import ContentCodingError, unpacked
-from connector.delivery.http.oauth2 import OAuth2Middleware
+from connector.delivery.http.login import LoginAuthenticator
+from connector.delivery.http.oauth2 import as_login
 from connector.delivery.http.private_networks import PublicResolver, public_socket, refuse_private_literal
 from connector.delivery.http.reply_parser import ReplyParser
 from connector.delivery.http.request_errors import (
@@ -41,6 +40,7 @@ from connector.delivery.http.transport import Transport
 from connector.errors import DefinitionError, Phase, Problem, RequestError
 from connector.model import Reply, Request
 from connector.request import sigv4
+from connector.request.signing import Clockwork, Signed, Signer
 
 USER_AGENT = f"kafka-sms-connector/{__version__}"
 
@@ -58,6 +58,9 @@ TOTAL_SECONDS = 30.0
 SPARE_CONNECTIONS = 2
 """Beyond the request slots: token requests."""
 
+
+SIGNED_IN_A_THREAD = 256 * 1024
+"""Requests with bodies from this size on are signed in a thread: a digest of 6 MB takes 5 to 20 ms."""
 
 IN_A_THREAD = 64 * 1024
 """Bodies from this size on are unpacked in a thread: 4 MiB of gzip take 20 ms, and zlib lets other threads run."""
@@ -83,12 +86,6 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise _Ended(error) from error
-
-
-async def _afresh(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """For requests that are sent twice (401, new token): how far the first had come says nothing of the second."""
-    PROGRESS.get().anew()
-    return await handler(request)
 
 
 class HttpTransport(Transport):
@@ -123,25 +120,27 @@ class HttpTransport(Transport):
             sigv4.require(definition.file)
         self._timeout = self._within(self._total)
         self._session: aiohttp.ClientSession | None = None
-        self._tokens: dict[int, tuple[OAuth2, OAuth2Middleware]] = {}
+        self._signers: list[tuple[Sign, Signer]] = []
+        self._logins: list[tuple[OAuth2 | Login, LoginAuthenticator]] = []
 
     async def send(self, request: Request, auth: Auth = NoAuth()) -> Reply:  # noqa: B008
         """See `Transport.send`."""
         if isinstance(auth, SigV4):
             # In a thread: finding credentials may ask a metadata service.
             request = await asyncio.to_thread(sigv4.sign, request, auth, self._clock.wall())
-        once = (_once,) if request.method in REPEATED else ()
-        if not isinstance(auth, OAuth2):
-            reply = await self._exchange(request, once, self._http.reply_bytes, self._total)
-            return _with_credentials(reply, sigv4.session_token(request)) if isinstance(auth, SigV4) else reply
-        token = self._token(auth)
-        reply = await self._exchange(request, (token, _afresh, *once), self._http.reply_bytes, self._total)
-        return _with_credentials(reply, token.credentials)
+            reply = await self._exchange(request, self._http.reply_bytes, self._total)
+            return _with_credentials(reply, sigv4.session_token(request))
+        if isinstance(auth, OAuth2 | Login):
+            return await self._login(auth).send(request, self._send, self._total)
+        if isinstance(auth, Sign):
+            signed = await self._signed(request, auth)
+            return _with_credentials(await self._send(signed.request, self._total), signed.hidden)
+        return await self._exchange(request, self._http.reply_bytes, self._total)
 
     @property
     def token_refreshes(self) -> int:
-        """OAuth2 tokens fetched so far."""
-        return sum(middleware.refreshes for _, middleware in self._tokens.values())
+        """Tokens fetched so far."""
+        return sum(login.refreshes for _, login in self._logins)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -149,22 +148,35 @@ class HttpTransport(Transport):
         if session is not None:
             await session.close()
 
-    def _token(self, auth: OAuth2) -> OAuth2Middleware:
-        # By identity: operations inherit one object where they share a token; its pairs make it unhashable.
-        if id(auth) not in self._tokens:
-            self._tokens[id(auth)] = (auth, OAuth2Middleware(auth, self._post_form, self._clock))
-        return self._tokens[id(auth)][1]
+    def _login(self, auth: OAuth2 | Login) -> LoginAuthenticator:
+        """The one of these credentials. Operations that write the same have a token together."""
+        for known, login in self._logins:  # a handful; what they hold makes them unhashable
+            if known is auth or known == auth:
+                return login
+        login = LoginAuthenticator(as_login(auth) if isinstance(auth, OAuth2) else auth, self._ask, self._clock)
+        self._logins.append((auth, login))
+        return login
 
-    async def _post_form(self, url: str, pairs: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
-        content_type = (hdrs.CONTENT_TYPE, "application/x-www-form-urlencoded")
-        request = Request("POST", url, (content_type, *headers.items()), urlencode(pairs).encode())
+    async def _signed(self, request: Request, auth: Sign) -> Signed:
+        signer = next((signer for known, signer in self._signers if known is auth), None)
+        if signer is None:
+            signer = Signer(auth.additions)
+            self._signers.append((auth, signer))
+        clockwork = Clockwork(self._clock.wall())
+        if len(request.body or b"") < SIGNED_IN_A_THREAD:
+            return signer.sign(request, clockwork)
+        return await asyncio.to_thread(signer.sign, request, clockwork)
+
+    async def _send(self, request: Request, seconds: float) -> Reply:
+        return await self._exchange(request, self._http.reply_bytes, seconds)
+
+    async def _ask(self, request: Request) -> Reply:
         # Within the time of the request that needs the token, so that it is this one that is seen to fail.
-        return await self._exchange(request, (), TOKEN_REPLY_BYTES, self._total / 2)
+        return await self._exchange(request, TOKEN_REPLY_BYTES, self._total / 2)
 
-    async def _exchange(
-        self, request: Request, middlewares: tuple[aiohttp.ClientMiddlewareType, ...], limit: int, seconds: float
-    ) -> Reply:
+    async def _exchange(self, request: Request, limit: int, seconds: float) -> Reply:
         url = URL(request.url, encoded=True)
+        middlewares = (_once,) if request.method in REPEATED else ()
         while True:
             try:
                 reply = await self._attempt(request, url, middlewares, limit, seconds)

@@ -48,10 +48,6 @@ class RequestProgress:
     guard: DepartureGuard | None = None
     reply: ReplyParser | None = None
 
-    def anew(self) -> None:
-        """The request is about to be sent once more, on whichever connection."""
-        self.phase, self.connected, self.reply = Phase.CONNECT, False, None
-
 
 PROGRESS: ContextVar[RequestProgress] = ContextVar("PROGRESS")
 """Of the request that is being sent. To follow it by aiohttp's traces takes a sixth of the time of sending."""
