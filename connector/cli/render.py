@@ -28,7 +28,7 @@ from connector.errors import MessageError, UsageError
 from connector.masking import MASK
 from connector.model import Batch, Message, Priority, Request
 from connector.request.show import curl, legible, show
-from connector.request.signing import Clockwork, Signer
+from connector.request.signer import Clockwork, Signer
 from connector.stream.intake.unreadable import fault
 
 

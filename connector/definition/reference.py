@@ -16,8 +16,8 @@ from connector.definition import keys, replies, signing
 from connector.definition.arguments import Filter
 from connector.definition.filters import FILTERS
 from connector.definition.nesting import NestingShape
-from connector.definition.pairs import ON_PAIRS
 from connector.definition.shape import Kinds, MapKey, Record, Shape
+from connector.definition.signing_filters import ON_PAIRS
 
 _block = re.compile(r"(<!-- table: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -17,11 +17,11 @@ from connector.definition.expression import Expression
 from connector.definition.expression_text import Vocabulary
 from connector.definition.findings import Findings
 from connector.definition.jmes import JmesPath
-from connector.definition.pairs import SIGNING_FILTERS
 from connector.definition.patterns import compile_pattern
 from connector.definition.payload import read_scalar
 from connector.definition.replies import RuleShape, path_of
 from connector.definition.shape import Choice, ListOf, MapKey, MapOf, Read, Record, Schema, Shape, duration, shown
+from connector.definition.signing_filters import SIGNING_FILTERS
 from connector.definition.tree import (
     Additions,
     Array,

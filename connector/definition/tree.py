@@ -135,7 +135,7 @@ class Additions:
     query: Object = Object(())
     pairs: Object = Object(())
     json: Object = Object(())
-    kind: Literal["none", "pairs", "json", "xml", "text"] = "none"
+    kind: Literal["none", "pairs", "multipart", "json", "xml", "text"] = "none"
 
 
 @dataclass(frozen=True, slots=True)

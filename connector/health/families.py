@@ -112,7 +112,7 @@ METRICS = (
         "Time in which messages could have left but for limits, breaker or hours.",
         ("provider",),
     ),
-    Description("token_refreshes", "counter", "OAuth2 tokens fetched.", ("provider",)),
+    Description("token_refreshes", "counter", "Tokens fetched by `oauth2` and `login`.", ("provider",)),
     # ---- lanes
     Description(
         "lane_state",

@@ -30,9 +30,9 @@ from connector.errors import MessageError
 from connector.model import Batch, Message, Request
 from connector.request.auth import basic
 from connector.request.encoders import BYTES, JsonEncoder, UrlEncoder, encoder_for, json_bytes
-from connector.request.login import LoginRenderer
+from connector.request.login_renderer import LoginRenderer
 from connector.request.multipart import boundary, multipart_body
-from connector.request.signing import Signer, sample
+from connector.request.signer import Signer, sample
 from connector.request.textual import Build, constant_text, header_text, longer_text, whole_text
 from connector.request.values import Keys, MergePoint, NodeValue, compile_value, wrong
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from connector.definition.expression import MISSING, Expression, FilterCall, Head
 from connector.definition.octets import Digest, Octets
-from connector.definition.pairs import TAKING_PAIRS, Pairs, text_of
+from connector.definition.signing_filters import TAKING_PAIRS, NameValues, text_of
 from connector.definition.tree import Array, Constant, Encoded, Node, Object, ObjectMember, Replacement, Text
 from connector.errors import MessageError
 from connector.masking import MASK
@@ -165,7 +165,7 @@ class Templates:
             value = read(turn)
             if turn.masked and tainted and (derives or value == MASK):
                 return MASK
-            if not takes_pairs and isinstance(value, Pairs):
+            if not takes_pairs and isinstance(value, NameValues):
                 value = value.written()
             try:
                 value = (step or call.filter.build(*[argument(turn) for argument in arguments]))(value)
@@ -184,7 +184,7 @@ class Templates:
 
 def plain(value: Any) -> Any:
     """A value as JSON may hold it: bytes and pairs as text."""
-    return text_of(value) if isinstance(value, bytes | Pairs) else value
+    return text_of(value) if isinstance(value, bytes | NameValues) else value
 
 
 def _octets(value: Any) -> bool:

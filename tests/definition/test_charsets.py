@@ -107,7 +107,10 @@ def test_an_encoded_value_arrives_in_pairs_byte_by_byte(name: str, text: str) ->
             "`x` of `append` cannot be bytes; write `hex` or `base64` behind `encode`",
         ),
         ("Body|md5('bin')", "`form` cannot be 'bin'; write 'hex' or 'base64'"),
-        ("Body|hmac('k', 'crc32')", "`hash` of `hmac` cannot be 'crc32'; write one of: md5, sha1, sha256, sha384, sha512"),
+        (
+            "Body|hmac('k', 'crc32')",
+            "`hash` of `hmac` cannot be 'crc32'; write one of: md5, sha1, sha256, sha384, sha512",
+        ),
         ("Body|hmac", "`hmac` lacks its argument `key`"),
         ("Body|padstart(3, 'ab')", "`fill` of `padstart` is one character"),
         ("Body|max_segments(0)", "must be a whole number from 1 to 255"),

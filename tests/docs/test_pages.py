@@ -30,6 +30,7 @@ RUN_BY = {
     "quickstart.md": "tests/integration/test_quickstart.py",
     "scaling.md": "tests/integration/test_pages.py",
     "security.md": "tests/docs/test_pages.py",
+    "signing.md": "tests/definition/test_page.py",
     "simulator.md": "tests/docs/test_pages.py",
 }
 HERE = ("migrating.md", "providers.md", "security.md")

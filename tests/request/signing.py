@@ -12,7 +12,7 @@ from connector.definition.load import load
 from connector.definition.tree import Operation, Sign
 from connector.model import Batch, Message, Request
 from connector.request.renderer import compile_operation
-from connector.request.signing import Clockwork, Signed, Signer
+from connector.request.signer import Clockwork, Signed, Signer
 
 PAGE = (Path(__file__).parents[2] / "docs" / "signing.md").read_text("utf-8")
 DEFINITIONS = dict(re.findall(r"^```yaml (\S+)\.yaml\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))

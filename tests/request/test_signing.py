@@ -18,7 +18,7 @@ from connector.definition.tree import Additions, Constant, Object, ObjectMember,
 from connector.errors import Phase, RequestError
 from connector.masking import MASK
 from connector.model import Request
-from connector.request.signing import Clockwork, Signer
+from connector.request.signer import Clockwork, Signer
 from tests.thorough import examples
 
 from .signing import DEFINITIONS, NONCE, NOW, operation_of, rendered, signed

@@ -40,7 +40,7 @@ from connector.delivery.http.transport import Transport
 from connector.errors import DefinitionError, Phase, Problem, RequestError
 from connector.model import Reply, Request
 from connector.request import sigv4
-from connector.request.signing import Clockwork, Signed, Signer
+from connector.request.signer import Clockwork, Signed, Signer
 
 USER_AGENT = f"kafka-sms-connector/{__version__}"
 

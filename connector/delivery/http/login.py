@@ -19,8 +19,8 @@ from connector.definition.signing import login_names
 from connector.definition.tree import Login
 from connector.errors import DefinitionError, Phase, RequestError, WithheldError
 from connector.model import Reply, Request
-from connector.request.login import LoginRenderer
-from connector.request.signing import Clockwork, Signer
+from connector.request.login_renderer import LoginRenderer
+from connector.request.signer import Clockwork, Signer
 from connector.response.content import Content
 from connector.response.document import decode, decode_text
 from connector.response.fields import Scope

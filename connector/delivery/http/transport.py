@@ -12,7 +12,7 @@ class Transport(Protocol):
     """Sends one request and reads its reply.
 
     Attributes:
-        token_refreshes: OAuth2 tokens fetched so far.
+        token_refreshes: tokens fetched so far.
     """
 
     @property
@@ -23,7 +23,7 @@ class Transport(Protocol):
 
         Args:
             request: ready to send, with the static headers of its authentication.
-            auth: of its operation; fetched or signed while sending where it changes with time (`oauth2`, `sigv4`).
+            auth: of its operation; fetched or signed while sending where it changes with time (all but `basic`).
 
         Raises:
             RequestError: no usable reply; says how far it came and whether the provider may have taken the request.

@@ -21,7 +21,7 @@ class LaneStatus:
         paused: by an operator.
         opens_in: seconds until the provider's hours begin; 0.0 within them.
         held: seconds so far in which messages could have left but for limits, breaker or hours.
-        token_refreshes: OAuth2 tokens fetched so far.
+        token_refreshes: tokens fetched so far.
     """
 
     open_count: int

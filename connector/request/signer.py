@@ -18,8 +18,8 @@ from yarl import URL
 
 from connector.definition.expression import MISSING
 from connector.definition.octets import Octets
-from connector.definition.pairs import Pair, Pairs
 from connector.definition.signing import PARTS, calls_in, names_in
+from connector.definition.signing_filters import NameValues, Pair
 from connector.definition.tree import Additions, Constant, Node, Object, ObjectMember, Operation
 from connector.errors import DefinitionError, MessageError, Phase, Problem, RequestError
 from connector.model import Request
@@ -240,7 +240,7 @@ class _Parts:
             "target": self._target,
             "query": self._query,
             "fields": self._fields,
-            "params": lambda turn: Pairs([*turn.part("query"), *turn.part("fields")]),
+            "params": lambda turn: NameValues([*turn.part("query"), *turn.part("fields")]),
             "headers": self._headers,
             "body": lambda turn: Octets(self.body(turn) or b""),
             "now": lambda turn: clockwork.now,
@@ -281,27 +281,27 @@ class _Parts:
         query = turn.part("query").sent
         return f"{self._path}?{query}" if query else self._path
 
-    def _query(self, turn: Turn) -> Pairs:
+    def _query(self, turn: Turn) -> NameValues:
         sent = self.url(turn).partition("?")[2]
-        return Pairs(_decoded(sent), sent)
+        return NameValues(_decoded(sent), sent)
 
-    def _headers(self, turn: Turn) -> Pairs:
+    def _headers(self, turn: Turn) -> NameValues:
         host = ("host", str(self._parsed.host_port_subcomponent))
         named = [*self._request.headers, *self.added(turn, "headers")]
-        return Pairs([host, *((name.lower(), value.strip()) for name, value in named)])
+        return NameValues([host, *((name.lower(), value.strip()) for name, value in named)])
 
-    def _fields(self, turn: Turn) -> Pairs:
+    def _fields(self, turn: Turn) -> NameValues:
         body = self.body(turn) or b""
         if self._kind == "pairs":
             sent = body.decode("latin-1")
-            return Pairs(_decoded(sent), sent)
+            return NameValues(_decoded(sent), sent)
         if self._kind != "json":
-            return Pairs(())
+            return NameValues(())
         try:
             document = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
         except msgspec.DecodeError:
-            return Pairs(())
-        return Pairs([(name, _field(bytes(raw))) for name, raw in document.items()])
+            return NameValues(())
+        return NameValues([(name, _field(bytes(raw))) for name, raw in document.items()])
 
 
 def _field(raw: bytes) -> str:

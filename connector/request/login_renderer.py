@@ -11,7 +11,7 @@ from connector.definition.expression import MISSING
 from connector.definition.tree import LoginRequest, Object
 from connector.errors import DefinitionError, MessageError, Phase, Problem, RequestError
 from connector.model import Request
-from connector.request.signing import Clockwork, Signed, Signer
+from connector.request.signer import Clockwork, Signed, Signer
 from connector.request.templates import PartOf, Templates, Turn, plain
 from connector.request.textual import header_text
 

@@ -14,7 +14,7 @@ from connector.errors import MessageError
 Pair = tuple[str, str]
 
 
-class Pairs(list[Pair]):
+class NameValues(list[Pair]):
     """Names and values, decoded. `sent`: how they stand in the request; None once a filter has changed them."""
 
     def __init__(self, pairs: Iterable[Pair], sent: str | None = None) -> None:
@@ -28,11 +28,11 @@ class Pairs(list[Pair]):
 
 def text_of(value: Any) -> str:
     """A value as it stands inside longer text."""
-    return value.written() if isinstance(value, Pairs) else as_text(value)
+    return value.written() if isinstance(value, NameValues) else as_text(value)
 
 
-def _pairs(value: Any) -> Pairs:
-    if not isinstance(value, Pairs):
+def _pairs(value: Any) -> NameValues:
+    if not isinstance(value, NameValues):
         raise MessageError("takes pairs: query(), fields(), params() or headers()")
     return value
 
@@ -40,15 +40,15 @@ def _pairs(value: Any) -> Pairs:
 # ---- filters of pairs -----------------------------------------------------------------------------------------------
 
 
-def _sort(value: Any) -> Pairs:
-    return Pairs(sorted(_pairs(value)))
+def _sort(value: Any) -> NameValues:
+    return NameValues(sorted(_pairs(value)))
 
 
 def _join(between: str, within: str) -> FilterStep:
     lists = FILTERS["join"].build(between)
 
     def join(value: Any) -> Any:
-        if isinstance(value, Pairs):
+        if isinstance(value, NameValues):
             return between.join([f"{name}{within}{item}" for name, item in value])
         return lists(value)
 
@@ -74,24 +74,24 @@ def _chosen(names: str) -> Callable[[str], bool]:
 
 def _only(names: str) -> FilterStep:
     chosen = _chosen(names)
-    return lambda value: Pairs([pair for pair in _pairs(value) if chosen(pair[0])])
+    return lambda value: NameValues([pair for pair in _pairs(value) if chosen(pair[0])])
 
 
 def _without(names: str) -> FilterStep:
     chosen = _chosen(names)
-    return lambda value: Pairs([pair for pair in _pairs(value) if not chosen(pair[0])])
+    return lambda value: NameValues([pair for pair in _pairs(value) if not chosen(pair[0])])
 
 
 def _add(name: str, added: Any) -> FilterStep:
     text = text_of(added)
-    return lambda value: Pairs([*_pairs(value), (name, text)])
+    return lambda value: NameValues([*_pairs(value), (name, text)])
 
 
 def _get(name: Any) -> FilterStep:
     plain = FILTERS["get"].build(name)
 
     def get(value: Any) -> Any:
-        if isinstance(value, Pairs):
+        if isinstance(value, NameValues):
             return next((item for known, item in value if known == name), "")
         return plain(value)
 
@@ -103,8 +103,8 @@ def _urlencode(keep: str) -> FilterStep:
         raise ExpressionError("`keep` of `urlencode` holds what cannot be kept", "write ASCII characters, like '/'")
 
     def encode(value: Any) -> Any:
-        if isinstance(value, Pairs):
-            return Pairs([(_quoted(name, keep), _quoted(item, keep)) for name, item in value])
+        if isinstance(value, NameValues):
+            return NameValues([(_quoted(name, keep), _quoted(item, keep)) for name, item in value])
         return _quoted(text_of(value), keep)
 
     return encode
@@ -128,8 +128,8 @@ def _on_values(filter_: Filter) -> Filter:
         step = filter_.build(*arguments)
 
         def apply(value: Any) -> Any:
-            if isinstance(value, Pairs):
-                return Pairs([(name, text_of(step(item))) for name, item in value])
+            if isinstance(value, NameValues):
+                return NameValues([(name, text_of(step(item))) for name, item in value])
             return step(value)
 
         return apply
@@ -156,7 +156,7 @@ ON_PAIRS: Final[dict[str, Filter]] = {
         Filter("without", _without, (Parameter("names", "text"),), about="Pairs of other names than these."),
         Filter(
             "filled",
-            lambda: lambda value: Pairs([it for it in _pairs(value) if it[1]]),
+            lambda: lambda value: NameValues([it for it in _pairs(value) if it[1]]),
             about="Pairs that have a value.",
         ),
         Filter(
@@ -187,8 +187,8 @@ ON_PAIRS: Final[dict[str, Filter]] = {
 
 
 def _squeeze(value: Any) -> Any:
-    if isinstance(value, Pairs):
-        return Pairs([(name, " ".join(item.split())) for name, item in value])
+    if isinstance(value, NameValues):
+        return NameValues([(name, " ".join(item.split())) for name, item in value])
     return " ".join(text_of(value).split())
 
 
