@@ -152,6 +152,11 @@ METRICS = (
     Description("owed_results", "gauge", "Results of sent messages that Kafka refuses, or has not taken for 5 s."),
     Description("unacknowledged_results", "gauge", "Results that Kafka has not acknowledged."),
     Description(
+        "unacknowledged_seconds",
+        "gauge",
+        "For how long the oldest write of results, dead letters or retry records has waited for its acknowledgement.",
+    ),
+    Description(
         "result_ack_seconds",
         "histogram",
         "From handing a record batch of results to the producer to its acknowledgement.",
@@ -167,6 +172,18 @@ METRICS = (
         "lag_messages",
         "gauge",
         "Events from the oldest open one to the end of the log, over its partitions.",
+        ("topic",),
+    ),
+    Description(
+        "unread_messages",
+        "gauge",
+        "Events that no worker has taken yet, over its partitions; of the lag, what does not wait for a provider.",
+        ("topic",),
+    ),
+    Description(
+        "retry_backlog_messages",
+        "gauge",
+        "Messages in retry topics: they wait for their time, their provider, its hours or their campaign.",
         ("topic",),
     ),
     Description(

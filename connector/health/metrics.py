@@ -52,6 +52,7 @@ class WorkerCollector(Collector):
             for name, partitions in _by_topic(status.partitions):
                 page.add("partitions", len(partitions), name)
                 page.add("lag_messages", sum(it.lag for it in partitions), name)
+                page.add("unread_messages", sum(it.unread for it in partitions), name)
                 page.add("open_transaction_seconds", max(it.undecided for it in partitions), name)
                 page.add("span_offsets", max(it.span for it in partitions), name)
             for name, lane in status.lanes.items():
@@ -72,6 +73,9 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
     page.add("open_bytes_limit", status.max_bytes)
     page.add("intake_blocked", status.blocked)
     page.add("unacknowledged_results", status.unacknowledged)
+    page.add("unacknowledged_seconds", status.unacknowledged_for)
+    for topic, number in status.retry_backlog.items():
+        page.add("retry_backlog_messages", number, topic)
     page.add("owed_results", status.owed)
     page.add("refused", bool(status.refused))
     page.add_histogram("result_ack_seconds", status.acknowledged)

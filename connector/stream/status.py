@@ -12,6 +12,7 @@ from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.faust.group import Group
 from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.unknown_names import UnknownNames
+from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.open_transactions import OpenTransactions
 from connector.stream.partitions.partition import Partition
 
@@ -23,6 +24,7 @@ class PartitionStatus:
     Attributes:
         topic, partition: its place in Kafka.
         lag: events from the oldest open one to the end of the log.
+        unread: events that are not admitted yet: from the newest admitted one to the end of the log.
         span: offsets from the oldest open one to the newest admitted one.
         undecided: seconds for which the same open transaction has held back what follows it.
     """
@@ -30,6 +32,7 @@ class PartitionStatus:
     topic: str
     partition: int
     lag: int
+    unread: int
     span: int
     undecided: float = 0.0
 
@@ -43,9 +46,23 @@ def partition_status(it: Partition, group: Group, undecided: OpenTransactions) -
         it.topic,
         it.partition,
         lag=end - position,
+        unread=max(0, end - it.ledger.high),
         span=it.ledger.high - position,
         undecided=undecided.seconds(it.topic, it.partition, stable, end),
     )
+
+
+def retry_backlog(owned: Assignment) -> dict[str, int]:
+    """By retry topic, the records that are not finished. Only the owner of its partition writes to it, or did before."""
+    ends: dict[tuple[str, int], int] = {}
+    for it in owned.partitions:
+        for topic, end in it.ends.items():
+            ends[topic, it.partition] = max(end, ends.get((topic, it.partition), 0))
+    found: dict[str, int] = {}
+    for it in owned.retries:
+        end = max(it.end, ends.get((it.topic, it.partition), 0))
+        found[it.topic] = found.get(it.topic, 0) + end - it.ledger.position
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +76,9 @@ class WorkerStatus:
         blocked: intake waits for memory or span.
         messages, bytes: open; `max_messages`, `max_bytes` are their bounds.
         unacknowledged: results that are not written yet.
+        unacknowledged_for: seconds for which the oldest write has waited for its acknowledgement.
         partitions: of the source topics, while it owns them.
+        retry_backlog: records of retry topics that are not finished, by topic.
         lanes: by provider.
         intake, epochs: totals.
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
@@ -79,7 +98,9 @@ class WorkerStatus:
     bytes: int
     max_bytes: int
     unacknowledged: int
+    unacknowledged_for: float
     partitions: tuple[PartitionStatus, ...]
+    retry_backlog: Mapping[str, int]
     lanes: Mapping[str, Lane]
     intake: IntakeCounts
     epochs: EpochCounts

@@ -29,7 +29,7 @@ from connector.stream.partitions.open_transactions import OpenTransactions
 from connector.stream.preflight import warn_of_narrow_span
 from connector.stream.shutdown.deadline import Watched, WorkerProgress
 from connector.stream.shutdown.failure_sink import FailureSink
-from connector.stream.status import WorkerStatus, partition_status
+from connector.stream.status import WorkerStatus, partition_status, retry_backlog
 from connector.stream.wiring.dependencies import Dependencies
 from connector.stream.wiring.output import UNACKNOWLEDGED_RESULTS
 from connector.stream.wiring.parts import build
@@ -156,9 +156,11 @@ class Worker(FailureSink, Watched, DefinitionUser):
             bytes=parts.budget.bytes,
             max_bytes=memory.bytes,
             unacknowledged=output.pending.unacknowledged,
+            unacknowledged_for=output.pending.unacknowledged_for(asyncio.get_running_loop().time()),
             refused=", ".join(output.writable.topics),
             owed=output.debts.count,
             partitions=tuple(partition_status(it, self._group, self._undecided) for it in parts.owned.sources),
+            retry_backlog=retry_backlog(parts.owned),
             lanes=dict(parts.lanes.current),
             intake=parts.input.intake.counts,
             epochs=parts.epochs,

@@ -70,7 +70,9 @@ def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False)
         bytes=100,
         max_bytes=100_000,
         unacknowledged=0,
-        partitions=(PartitionStatus("sms.messages", 1, 5, 7), PartitionStatus("sms.messages", 0, 7, 1)),
+        unacknowledged_for=0.25,
+        partitions=(PartitionStatus("sms.messages", 1, 5, 2, 7), PartitionStatus("sms.messages", 0, 7, 6, 1)),
+        retry_backlog={"sms.retry.5s": 4},
         lanes={"acme": lane},  # type: ignore[dict-item]
         intake=intake,
         epochs=epochs,

@@ -137,3 +137,25 @@ async def test_a_new_epoch_begins_with_room() -> None:
     bench.partition.live = False
     bench.writer.forget()
     assert await bench.has_room()
+
+
+async def test_how_long_acknowledgements_are_waited_for_is_said_while_they_are() -> None:
+    bench = Bench()
+    began = asyncio.get_running_loop().time()
+    bench.add([0])
+    assert bench.pending.unacknowledged_for(began + 60) == 0, "nothing was written yet"
+    await bench.turn()
+    assert 59 < bench.pending.unacknowledged_for(began + 60) <= 60
+    bench.producer.acknowledge()
+    await bench.turn()
+    assert bench.pending.unacknowledged_for(began + 60) == 0
+
+
+async def test_nothing_is_waited_for_when_the_epoch_that_waited_is_over() -> None:
+    bench = Bench()
+    bench.add([0])
+    await bench.turn()
+    bench.partition.live = False
+    bench.writer.forget()
+    await bench.turn()
+    assert bench.pending.unacknowledged_for(asyncio.get_running_loop().time() + 60) == 0

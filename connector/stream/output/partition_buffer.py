@@ -28,6 +28,7 @@ class PartitionBuffer:
         unacknowledged: results that are not acknowledged yet, waiting or on their way.
         task: writes it; None when nothing waits.
         written_at: when it last began to, by the event loop's time.
+        writing: what it began then is not acknowledged yet.
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class PartitionBuffer:
         "results",
         "task",
         "unacknowledged",
+        "writing",
         "written_at",
     )
 
@@ -48,6 +50,7 @@ class PartitionBuffer:
         self.task: asyncio.Task[None] | None = None
         self.unacknowledged = 0
         self.written_at = float("-inf")
+        self.writing = False
         self.clear()
 
     def clear(self) -> None:

@@ -34,6 +34,10 @@ class PendingResults:
         """Results that are not durable yet."""
         return sum(buffer.unacknowledged for buffer in self.buffers.values())
 
+    def unacknowledged_for(self, now: float) -> float:
+        """Seconds for which the oldest write has waited for its acknowledgement, at `now` of the event loop's time."""
+        return max((now - buffer.written_at for buffer in self.buffers.values() if buffer.writing), default=0.0)
+
     def allow(self, most: int) -> None:
         """So many may wait from now on; the next change makes it count."""
         self._most = most

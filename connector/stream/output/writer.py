@@ -213,7 +213,9 @@ class ResultWriter(ResultSink, RetrySink):
                 buffer.written_at = loop.time()
                 if not await self._fencing.may_write(origin):
                     return
+                buffer.writing = True
                 await self._write_all(origin, buffer)
+                buffer.writing = False
         except RefusedError as error:
             refused = True
             log.error("results are refused", partition=origin.partition, results=buffer.unacknowledged)  # noqa: TRY400  said
@@ -222,7 +224,7 @@ class ResultWriter(ResultSink, RetrySink):
             log.exception("results cannot be written", partition=origin.partition)
             self._failures.failed(error)
         finally:
-            buffer.task = None
+            buffer.task, buffer.writing = None, False
             if refused and buffer.waiting and self._pending.buffers.get(origin) is buffer:
                 buffer.task = asyncio.create_task(
                     self._run(origin, buffer)
