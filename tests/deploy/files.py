@@ -21,8 +21,13 @@ def read_all_yaml(path: Path) -> list[Any]:
     return [it for it in YAML(typ="safe").load_all(path) if it is not None]
 
 
-def alerts() -> list[dict[str, Any]]:
+def rules() -> list[dict[str, Any]]:
+    """Alerts, and what they ask for."""
     return [rule for group in read_yaml(ALERTS)["groups"] for rule in group["rules"]]
+
+
+def alerts() -> list[dict[str, Any]]:
+    return [rule for rule in rules() if "alert" in rule]
 
 
 def dashboard() -> dict[str, Any]:
@@ -33,4 +38,4 @@ def dashboard() -> dict[str, Any]:
 def queries() -> list[str]:
     """Every query of alerts and dashboard."""
     panels = [target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", ())]
-    return [rule["expr"] for rule in alerts()] + panels
+    return [rule["expr"] for rule in rules()] + panels
