@@ -15,4 +15,4 @@ settings.load_profile("ours")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.kafka.fixtures", "tests.marked", "tests.processes"]
+pytest_plugins = ["tests.kafka.fixtures", "tests.marked", "tests.processes", "tests.prometheus.fixtures"]

@@ -26,6 +26,11 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in read_yaml(ALERTS)["groups"] for rule in group["rules"]]
 
 
+def recorded() -> set[str]:
+    """Names of the series that rules record."""
+    return {rule["record"] for rule in rules() if "record" in rule}
+
+
 def alerts() -> list[dict[str, Any]]:
     return [rule for rule in rules() if "alert" in rule]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import promql_parser
 from prometheus_client.parser import text_string_to_metric_families
@@ -12,7 +12,8 @@ NAME = re.compile(r"\bsms_connector_[a-z0-9_]+")
 SELECTOR = re.compile(r"(\bsms_connector_[a-z0-9_]+)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'\s*([a-z_]+)\s*(=~|!~|!=|=)\s*"([^"]*)"\s*')
 GROUPED = re.compile(r"\b(?:by|without|on|ignoring)\s*\(([^)]*)\)")
-FROM_PROMETHEUS = {"instance", "job", "worker"}
+RECORDED = re.compile(r"\bsms_connector:[a-z0-9_:]+")
+FROM_PROMETHEUS = {"instance", "job", "cluster", "namespace", "pod", "worker"}
 """Labels a scrape adds; `worker` stands on the parent's page."""
 
 
@@ -25,9 +26,13 @@ def samples(page: str) -> dict[str, set[str]]:
     return found
 
 
-def faults(query: str, page: dict[str, set[str]]) -> Iterator[str]:
-    """What the query names that the page has not."""
+def faults(query: str, page: dict[str, set[str]], recorded: Collection[str]) -> Iterator[str]:
+    """What the query names that neither the page has nor a rule records."""
     asked: set[str] = set()
+    for name in RECORDED.findall(query):
+        asked |= set().union(*page.values())
+        if name not in recorded:
+            yield f"nothing records {name}"
     for name, matchers in SELECTOR.findall(query):
         if name not in page:
             yield f"no sample {name}"
@@ -47,7 +52,7 @@ def faults(query: str, page: dict[str, set[str]]) -> Iterator[str]:
         yield str(error)
 
 
-def all_faults(queries: Iterable[str], page: str) -> list[str]:
+def all_faults(queries: Iterable[str], page: str, recorded: Collection[str]) -> list[str]:
     """Of all queries."""
     there = samples(page)
-    return [f"{fault}: {query}" for query in queries for fault in faults(query, there)]
+    return [f"{fault}: {query}" for query in queries for fault in faults(query, there, recorded)]

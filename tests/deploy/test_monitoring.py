@@ -5,24 +5,30 @@ from __future__ import annotations
 import re
 
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from connector.health.families import METRICS
+from connector.health.merged import MergedCollector
 from connector.health.metrics import registry
-from tests.deploy.files import ROOT, alerts, dashboard, queries, read_yaml
+from tests.deploy.files import ROOT, alerts, dashboard, queries, read_yaml, recorded
 from tests.deploy.queries import NAME, all_faults
 from tests.health.worker import used_lane, worker_status
 
 
 @pytest.fixture(scope="module")
 def page() -> str:
+    """What `run --workers 1` serves: what one worker does, and what its parent adds."""
     status = worker_status(used_lane())
-    return generate_latest(registry(lambda: status, lambda: 0.0)).decode()
+    text = generate_latest(registry(lambda: status, lambda: 0.0)).decode()
+    parent = CollectorRegistry(auto_describe=False)
+    parent.register(MergedCollector({0: text}, {0: 1}))
+    return generate_latest(parent).decode()
 
 
 def test_every_query_finds_its_metrics_and_labels(page: str) -> None:
     assert len(queries()) > 40
-    assert all_faults(queries(), page) == []
+    assert all_faults(queries(), page, recorded()) == []
 
 
 @pytest.mark.parametrize(
@@ -34,10 +40,11 @@ def test_every_query_finds_its_metrics_and_labels(page: str) -> None:
         "sum(sms_connector_ready",
         "rate(sms_connector_results_total)",  # of an instant, where a range is wanted
         "sum by provider (sms_connector_results_total)",
+        "sms_connector:results:increase10n > 0",
     ],
 )
 def test_a_wrong_query_is_found(page: str, wrong: str) -> None:
-    assert all_faults([wrong], page)
+    assert all_faults([wrong], page, recorded())
 
 
 def test_every_metric_is_on_the_dashboard() -> None:
@@ -53,7 +60,7 @@ def test_each_alert_leads_to_its_runbook() -> None:
         assert rule["alert"] in headings
         assert rule["labels"]["severity"] in {"critical", "warning", "info"}
         assert rule["annotations"]["summary"]
-        assert re.fullmatch(r"\d+[mh]", rule.get("for", "1m"))
+        assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
     assert {it for it in headings if it.startswith("Sms")} == {rule["alert"] for rule in alerts()}
 
 
