@@ -3,9 +3,9 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Tests that start brokers or whole workers; `check` leaves them to `test`. They wait more than they work: two files at
-# once, each process with brokers of its own.
-SLOW := tests/kafka tests/contract tests/integration tests/crash tests/demo/test_demo.py
+# Tests that start brokers or whole workers, or play the alert rules; `check` leaves them to `test`. They wait more than
+# they work: two files at once, each process with brokers of its own.
+SLOW := tests/kafka tests/contract tests/integration tests/crash tests/prometheus tests/demo/test_demo.py
 
 # Tests start hundreds of interpreters: each would compile everything anew where bytecode is not kept.
 unexport PYTHONDONTWRITEBYTECODE

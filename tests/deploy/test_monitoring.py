@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import re
+from typing import Any
 
 import pytest
+from grafana_foundation_sdk.cog import plugins
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
@@ -62,6 +68,46 @@ def test_each_alert_leads_to_its_runbook() -> None:
         assert rule["annotations"]["summary"]
         assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
     assert {it for it in headings if it.startswith("Sms")} == {rule["alert"] for rule in alerts()}
+
+
+def lost(ours: object, theirs: object, place: str = "") -> list[str]:
+    """What is in our document and not, or otherwise, in what Grafana's types have read of it."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        missing = [f"{place}.{key}" for key in ours if key not in theirs]
+        return missing + [it for key in ours if key in theirs for it in lost(ours[key], theirs[key], f"{place}.{key}")]
+    if isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):
+        return [it for n, pair in enumerate(zip(ours, theirs, strict=True)) for it in lost(*pair, f"{place}[{n}]")]
+    return [] if ours == theirs else [f"{place}: {ours!r} is read as {theirs!r}"]
+
+
+def read_by_grafana(document: dict[str, object]) -> object:
+    """The document after Grafana's own types, of panels and queries as well, have read and written it."""
+    plugins.register_default_plugins()
+    return json.loads(JSONEncoder().encode(Dashboard.from_json(copy.deepcopy(document))))
+
+
+def test_the_dashboard_is_what_grafanas_own_types_say() -> None:
+    assert lost(dashboard(), read_by_grafana(dashboard())) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        (["refersh"], "30s"),
+        (["panels", 1, "fieldConfig", "defaults", "noValues"], "none"),
+        (["panels", 6, "targets", 0, "legend"], "x"),
+        (["panels", 6, "fieldConfig", "defaults", "custom", "fillOpacityy"], 5),
+        (["panels", 4, "options", "showValues"], "never"),
+        (["templating", "list", 1, "multy"], True),
+    ],
+)
+def test_a_key_that_grafana_does_not_know_is_found(path: list[str | int], wrong: object) -> None:
+    document = dashboard()
+    place: Any = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = wrong
+    assert lost(document, read_by_grafana(document))
 
 
 def test_panels_do_not_overlap_and_have_a_meaning() -> None:

@@ -80,7 +80,9 @@ class WorkerSeries:
 
     # ---- in the words of a scenario -----------------------------------------------------------------------------------
 
-    def topic(self, name: str, per_minute: float, at: Changes | None = None, unread: Changes | None = None) -> WorkerSeries:
+    def topic(
+        self, name: str, per_minute: float, at: Changes | None = None, unread: Changes | None = None
+    ) -> WorkerSeries:
         """So many events are taken per minute; so many are not taken yet."""
         self.counter("sms_connector_events_total", per_minute, at, topic=name)
         self.gauge("sms_connector_unread_messages", 0, unread, topic=name)

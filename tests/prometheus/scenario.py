@@ -62,7 +62,9 @@ class Scenario:
         looks.append(_look(f"last_over_time({FIRING}[{last}m])", last, self.ever))
         series = [line for worker in self.workers for line in worker.written()]
         test = {"interval": "1m", "input_series": [*series, *self.others], "promql_expr_test": looks}
-        return json.dumps({"rule_files": [str(rules)], "evaluation_interval": f"{self.every}m", "tests": [test]})  # JSON is YAML
+        return json.dumps(
+            {"rule_files": [str(rules)], "evaluation_interval": f"{self.every}m", "tests": [test]}
+        )  # JSON is YAML
 
 
 def _look(alerts: str, minute: int, expected: Collection[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a worker says of its partitions: what waits for a worker, what waits for a provider, what waits in retry topics."""
+"""What a worker says of its partitions: what nobody has taken, what is open, what waits in retry topics."""
 
 from __future__ import annotations
 

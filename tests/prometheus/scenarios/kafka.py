@@ -8,7 +8,9 @@ from tests.prometheus.scenario import Scenario
 LAG = ["Lag warning", "Lag critical"]
 
 
-def reading(minutes: int, per_minute: float, unread: dict[int, float], at: dict[int, float] | None = None) -> WorkerSeries:
+def reading(
+    minutes: int, per_minute: float, unread: dict[int, float], at: dict[int, float] | None = None
+) -> WorkerSeries:
     """A worker that takes so many events a minute while so many are not taken."""
     return WorkerSeries(minutes, compose()).topic("sms.messages", per_minute, at, unread=unread)
 
@@ -101,13 +103,19 @@ SCENARIOS = [
         "lag of staging is told as staging's, however much production takes",
         [
             WorkerSeries(60, pod("sms-connector-a", "production")).topic("sms.messages", 60_000),
-            WorkerSeries(60, pod("sms-connector-a", "staging")).topic("sms.messages", 6, {40: 600}, unread={15: 200, 40: 0}),
+            WorkerSeries(60, pod("sms-connector-a", "staging")).topic(
+                "sms.messages", 6, {40: 600}, unread={15: 200, 40: 0}
+            ),
         ],
         {20: [], 27: ["Lag warning in staging"], 60: []},
     ),
     Scenario(
         "a producer leaves a transaction open",
-        [WorkerSeries(40, compose()).gauge("sms_connector_open_transaction_seconds", 0, {20: 60, 21: 120, 30: 0}, topic="t")],
+        [
+            WorkerSeries(40, compose()).gauge(
+                "sms_connector_open_transaction_seconds", 0, {20: 60, 21: 120, 30: 0}, topic="t"
+            )
+        ],
         {21: [], 22: ["OpenTransaction critical"], 29: ["OpenTransaction critical"], 31: []},
     ),
     Scenario(

@@ -69,7 +69,9 @@ SCENARIOS = [
         "a provider is paused by hand and forgotten, over a deploy of all workers",
         [
             WorkerSeries(120, pod("sms-connector-a"), end=50).state("acme", {20: "paused"}),
-            WorkerSeries(120, pod("sms-connector-b"), begin=48, started=47).state("acme", {48: "paused", 100: "sending"}),
+            WorkerSeries(120, pod("sms-connector-b"), begin=48, started=47).state(
+                "acme", {48: "paused", 100: "sending"}
+            ),
         ],
         {79: [], 80: ["ProviderPaused info in production"], 99: ["ProviderPaused info in production"], 100: []},
     ),
@@ -83,7 +85,9 @@ SCENARIOS = [
         "a worker gets too little of a core",
         [
             WorkerSeries(60, compose()).gauge(
-                "sms_connector_loop_lag_seconds", 0.01, {it: (3.0, 0.2, 2.0)[it % 3] for it in range(20, 40)} | {40: 0.01}
+                "sms_connector_loop_lag_seconds",
+                0.01,
+                {it: (3.0, 0.2, 2.0)[it % 3] for it in range(20, 40)} | {40: 0.01},
             )
         ],
         {22: [], 29: ["LoopLag warning"], 39: ["LoopLag warning"], 48: []},

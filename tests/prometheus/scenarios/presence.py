@@ -29,7 +29,9 @@ def deploy(minutes: int, pods: int, *, at: int = 30, each: int = 2) -> list[Work
         leaves = at + number * each
         changes = {at + each * step: 2.0 for step in range(pods)}
         old = WorkerSeries(minutes, pod(f"sms-connector-old-{number}"), end=leaves + 1)
-        old.counter("sms_connector_rebalances_total", begins=1, bursts={m: v for m, v in changes.items() if m <= leaves})
+        old.counter(
+            "sms_connector_rebalances_total", begins=1, bursts={m: v for m, v in changes.items() if m <= leaves}
+        )
         new = WorkerSeries(minutes, pod(f"sms-connector-new-{number}"), begin=leaves, started=leaves - 0.5)
         new.gauge("sms_connector_ready", 0, {leaves + 1: 1})
         new.counter("sms_connector_rebalances_total", begins=1, bursts={m: v for m, v in changes.items() if m > leaves})
@@ -39,7 +41,7 @@ def deploy(minutes: int, pods: int, *, at: int = 30, each: int = 2) -> list[Work
 
 def scaled(minutes: int, every: int, *, until: int) -> list[WorkerSeries]:
     """Three workers that stay, and one that an autoscaler adds and takes away by turns."""
-    turns = {minute: 1.0 for minute in range(20, until, every // 2)}
+    turns = dict.fromkeys(range(20, until, every // 2), 1.0)
     staying = [WorkerSeries(minutes, pod(f"sms-connector-{name}")) for name in "abc"]
     for worker in staying:
         worker.counter("sms_connector_rebalances_total", begins=1, bursts=turns)
