@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes real workers: load, bad events, an outage, and the end of all workers, as an SRE sees them."""
+"""A real Prometheus scrapes real workers: load, bad events, an outage, and the end of all workers."""
 
 from __future__ import annotations
 

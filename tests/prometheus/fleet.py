@@ -78,7 +78,7 @@ class WorkerSeries:
         self.series[place] = during(values, self.begin, self.end)
         return self
 
-    # ---- in the words of a scenario -----------------------------------------------------------------------------------
+    # ---- in the words of a scenario ----------------------------------------------------------------------------------
 
     def topic(
         self, name: str, per_minute: float, at: Changes | None = None, unread: Changes | None = None

@@ -1,6 +1,6 @@
 """What happens to workers, and which alerts fire when: played by `promtool test rules`.
 
-An alert is written as its name without prefix, its severity and, where there is one, its namespace: `Failures critical`,
+An alert is written as its name without prefix, its severity and, if it has one, its namespace: `Failures critical`,
 `Lag warning in staging`.
 """
 
