@@ -89,9 +89,7 @@ def test_alerts_and_dashboard_are_those_of_the_files() -> None:
 
 
 def test_the_scrape_is_called_what_the_alerts_call_it() -> None:
-    """`job` is the value of a label of the pod; the operator's default would be the PodMonitor's name. By it alerts know
-    a pod that never answered.
-    """
+    """`job` is the value of a label of the pod; the operator's default would be the PodMonitor's name."""
     manifests = render(FIRST, PRODUCTION, release="other")
     spec = one(manifests, "PodMonitor")["spec"]
     labels = one(manifests, "Deployment")["spec"]["template"]["metadata"]["labels"]
