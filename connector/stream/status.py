@@ -53,7 +53,7 @@ def partition_status(it: Partition, group: Group, undecided: OpenTransactions) -
 
 
 def retry_backlog(owned: Assignment) -> dict[str, int]:
-    """By retry topic, the records that are not finished. Only the owner of its partition writes to it, or did before."""
+    """By retry topic, records that are not finished. Whoever owns its partition alone writes to it, now and before."""
     ends: dict[tuple[str, int], int] = {}
     for it in owned.partitions:
         for topic, end in it.ends.items():
