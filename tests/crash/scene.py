@@ -7,7 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -316,8 +316,15 @@ class Scene:
             self.until_committed()
         except AssertionError as late:
             self.failures.append(str(late).splitlines()[0])
+            self._note_uncommitted()
         self.stop(*self.running())
         return self.audit()
+
+    def _note_uncommitted(self) -> None:
+        """Count now what has no committed offset: a worker that is stopped commits everything once more."""
+        with suppress(KafkaException, aiokafka.errors.KafkaError):
+            if uncommitted := self.topics.uncommitted(self.group):
+                self.failures.append(f"uncommitted: {uncommitted} while workers were running, at most 0")
 
     def conclude(self) -> None:
         """Finish now; what the scenario does afterwards is not part of the comparison."""
