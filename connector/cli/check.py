@@ -15,7 +15,8 @@ from connector.cli.fit import misfits
 from connector.cli.options import DEFAULT_FILE, config_option
 from connector.cli.options import load as load_settings
 from connector.config_text.environment import Environment
-from connector.definition.load import definition_files, load
+from connector.definition.files import SUFFIXES
+from connector.definition.load import CATALOGUE, definition_files, load
 from connector.definition.tree import Definition, Operation
 from connector.definition.walk import place_of
 from connector.errors import ConfigurationError, DefinitionError, Problem, SettingsError
@@ -156,6 +157,8 @@ def as_text(checked: CheckedFile) -> str:
             lines.append(f"    {_batches(operation)}")
             if operation.batching is not None:
                 lines.append(f"    share a request: {checked.keys[operation.name]}")
+        if hides_shipped(definition):
+            lines.append(f"  it goes before the definition `{definition.name}` that comes with the connector")
     lines += [f"  error: {problem}" for problem in checked.errors]
     lines += [f"  warning: {problem}" for problem in checked.warnings]
     return "\n".join(lines)
@@ -184,6 +187,13 @@ def as_document(checked: CheckedFile) -> dict[str, Any]:
         "errors": [asdict(problem) for problem in checked.errors],
         "warnings": [asdict(problem) for problem in checked.warnings],
     }
+
+
+def hides_shipped(definition: Definition) -> bool:
+    """Whether one of the catalogue has its name: then the file that is configured counts."""
+    return Path(definition.file).resolve().parent != CATALOGUE and any(
+        (CATALOGUE / f"{definition.name}{suffix}").exists() for suffix in SUFFIXES
+    )
 
 
 def _way(operation: Operation) -> str:

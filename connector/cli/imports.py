@@ -18,7 +18,7 @@ from connector.tools.importing.draft import Draft, from_call
 from connector.tools.importing.literal import provider_name
 from connector.tools.importing.recognise import Hints, recognise
 
-name_option = click.option("--name", help="Of the definition; default: the provider's domain.")
+name_option = click.option("--name", help="Of the definition; default: the output's, or the provider's domain.")
 output_option = click.option(
     "-o",
     "--output",
@@ -27,8 +27,20 @@ output_option = click.option(
 )
 
 
-@click.command("import-curl", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="[FILE | curl …]")
+class _BeforeCurl(click.Command):
+    """Options of ours may stand before or behind FILE; from the word `curl` on everything is curl's."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        taking = {option for each in self.params if isinstance(each, click.Option) for option in each.opts}
+        words = [Path(arg).name in ("curl", "curl.exe") for arg in args]
+        at = next((i for i, curl in enumerate(words) if curl and (i == 0 or args[i - 1] not in taking)), len(args))
+        rest = super().parse_args(ctx, args[:at])
+        ctx.params["command"] = tuple(args[at:])
+        return rest
+
+
+@click.command("import-curl", cls=_BeforeCurl)
+@click.argument("file", required=False, metavar="[FILE | curl …]")
 @name_option
 @output_option
 @click.option("--to", multiple=True, metavar="KEY", help="The key that holds the phone number, if it is not found.")
@@ -36,6 +48,7 @@ output_option = click.option(
 @click.option("--template", multiple=True, metavar="KEY", help="The key that holds a template's id.")
 def import_curl(
     *,
+    file: str | None,
     command: tuple[str, ...],
     name: str | None,
     output: Path | None,
@@ -56,15 +69,11 @@ def import_curl(
       pbpaste | sms-connector import-curl
       sms-connector import-curl --name acme curl https://sms.example.com/send -d to=91… -d text=Hello
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    if command and Path(command[0]).name == "curl":
-        call = read_command(command)
-    elif len(command) <= 1:
-        file = command[0] if command else "-"
-        call = read_command(_text(file))
-    else:
-        raise UsageError("write the command as `curl …`, or name one file that holds it; options come first")
-    name = _name(name or provider_name(call.url))
-    _finish(from_call(recognise(call, name, Hints(to, body, template)), name), output)
+    if file is not None and command:
+        raise UsageError("write the command as `curl …`, or name one file that holds it")
+    call = read_command(command or _text(file or "-"))
+    called = _called(name, output, call.url)
+    _finish(from_call(recognise(call, called, Hints(to, body, template)), called), name, output)
 
 
 @click.command("import-clevertap")
@@ -151,8 +160,8 @@ def import_clevertap(
             json=None if payload is None else _text(payload),
             batching=(batch_key, batch_records) if batch_key and batch_records else None,
         )
-    name = _name(name or provider_name(given.endpoint))
-    _finish(from_form(given, name), output)
+    called = _called(name, output, given.endpoint)
+    _finish(from_form(given, called), name, output)
 
 
 def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
@@ -165,10 +174,13 @@ def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:
     return pairs
 
 
-def _name(name: str) -> str:
-    if not is_name(name):
+def _called(name: str | None, output: Path | None, url: str) -> str:
+    """What the definition is called: as `--name` says, or as its file is, or as the provider's domain."""
+    if name is not None and not is_name(name):
         raise UsageError(f"--name {name}: {NAME_HINT}")
-    return name
+    if name is None and output is not None and not is_name(output.stem):
+        raise UsageError(f"--output {output}: a definition is called as its file is; rename it, or say --name")
+    return name or (output.stem if output is not None else provider_name(url))
 
 
 def _text(file: str) -> str:
@@ -178,8 +190,10 @@ def _text(file: str) -> str:
         raise UsageError(f"{file}: not UTF-8 text") from None
 
 
-def _finish(draft: Draft, output: Path | None) -> None:
-    """Write the draft and say whether it is a definition yet."""
+def _finish(draft: Draft, name: str | None, output: Path | None) -> None:
+    """Write the draft and say whether it is a definition yet. Where a file is called otherwise, it says its `name`."""
+    if name is not None and (output is None or output.stem != name):
+        draft.keys = {"name": name, **draft.keys}
     text = draft.yaml()
     if output is None:
         click.echo(text, nl=False)
@@ -189,6 +203,8 @@ def _finish(draft: Draft, output: Path | None) -> None:
                 stream.write(text)
         except OSError as error:
             raise UsageError(f"--output {output}: {error.strerror}") from error
+    for line in draft.advice:
+        click.echo(line, err=True)
     checked = _checked(text, draft.name)
     said = as_text(checked)
     if output is not None:

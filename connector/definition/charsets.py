@@ -76,9 +76,7 @@ class Charset:
             raw = text.encode(self.codec)
             if raw.decode(self.codec) == text:
                 return raw
-        except UnicodeEncodeError as error:
-            raise self._cannot(error.start) from None
-        except UnicodeDecodeError:
+        except UnicodeError:
             pass
         raise self._cannot(next((at for at, char in enumerate(text) if not self.keeps(char)), 0))
 

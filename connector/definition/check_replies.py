@@ -27,6 +27,16 @@ def entries_and_sources(operation: Operation, source: Map, report: Findings) -> 
         )
 
 
+def described(operation: Operation, source: Map, report: Findings) -> None:
+    """Many providers answer 200 to what they refuse."""
+    if operation.response is None:
+        report.warn(
+            source.place,
+            "`response` is missing, so every 2xx counts as accepted, whatever it says",
+            "write what a reply of success says: response: {rules: [{when: \"status == 'ok'\", then: accept}]}",
+        )
+
+
 def others(operation: Operation, source: Map, report: Findings) -> None:
     """`match: others` comes last, after entries that name messages, and where the reply says that it is a good one."""
     response = operation.response

@@ -35,6 +35,7 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
     (frozenset({"url", "query", "headers", "parameters", "batching"}), check_request.outside_records),
     (frozenset(), check_request.inline_secrets),
     (frozenset({"response"}), check_replies.entries_and_sources),
+    (frozenset({"response"}), check_replies.described),
     (frozenset({"response"}), check_replies.others),
     (frozenset({"response"}), check_replies.reachable),
     (frozenset({"response"}), check_replies.decoded),

@@ -240,6 +240,7 @@ def test_a_mistake_is_the_only_error_and_says_where_and_what_to_write(
 
 
 WARNINGS = [
+    (f"response:\n  rules:\n    {RULE}\n  entries:\n    {ENTRY}\n", "", "1:1", "`response` is missing, so every 2xx counts as accepted, whatever it says; write what a reply of success says"),
     ("method: POST", "headers: {Content-Type: application/x-www-form-urlencoded}\nmethod: POST", "1:25: headers.Content-Type", "the header says application/x-www-form-urlencoded, and the body is JSON"),
     (ENTRY, f"{ENTRY}\n    - {{match: others, then: accept}}", "11:7: response.rules[0]", "any reply with this status means that all others are `accept`; say what the reply says as well"),
     (URL, "http://sms.example.com/send", "2:6: url", "unencrypted"),

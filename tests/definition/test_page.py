@@ -39,7 +39,7 @@ def test_every_definition_of_the_page_loads_but_the_wrong_one(tmp_path: Path, na
         (tmp_path / each).write_text(text)
     errors, warnings = problems_of(tmp_path, (tmp_path / name).read_text())
     assert bool(errors) is (name == "wrong.yaml")
-    assert warnings == []
+    assert [each for each in warnings if "`response` is missing" not in each] == []
 
 
 @pytest.mark.parametrize("call", sorted(SIGNING_CALLS))

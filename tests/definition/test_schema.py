@@ -67,4 +67,8 @@ def test_every_example_fits_its_own_schema(key: Any) -> None:
 def test_null_takes_away_an_inherited_key(tmp_path: Path) -> None:
     text = SOUND + "operations: [{name: a, response: null}]\nhours: null\n"
     VALIDATOR.validate(parsed(text))
-    assert problems_of(tmp_path, text) == ([], [])
+    errors, warnings = problems_of(tmp_path, text)
+    assert errors == []
+    assert [warning.partition(",")[0] for warning in warnings] == [
+        "acme.yaml:14:14: operations[0]: `response` is missing"
+    ]

@@ -154,6 +154,8 @@ def test_what_was_recognised_and_what_was_not_is_said() -> None:
     assert result.exit_code == 0
     assert result.stdout == (
         """\
+# There is a finished definition of this provider, `twilio`, that knows what its replies mean:
+# write `extends: twilio` and what differs, in place of this draft.
 # Guessed:
 #   parameters.pairs.To: $$To
 #   parameters.pairs.Body: $$Body
@@ -178,6 +180,10 @@ parameters:
 """
     )
     assert "twilio.yaml: ok (twilio)" in result.stderr
+    assert "write `extends: twilio` and what differs" in result.stderr
+    assert "it goes before the definition `twilio` that comes with the connector" in result.stderr
+    assert "warning: twilio.yaml" in result.stderr
+    assert "`response` is missing" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -262,7 +268,7 @@ def test_nothing_to_recognise_is_said_and_fails() -> None:
         ("curl https://a.example https://b.example", "2 words that may be the URL"),
         ("curl ftp://a.example/x", "no HTTP URL"),
         ("curl https://a.example -d 'to=1", "a quote or `\\` is left open"),
-        ("curl https://a.example -X PUT -d to=1", "the method is PUT"),
+        ("curl https://a.example -X DELETE -d to=1", "the method is DELETE"),
         ("curl https://a.example --nonsense", "option --nonsense not recognized"),
         ("curl https://a.example -d", "option -d requires argument"),
         ("curl https://a.example -d @body.json", "reads a file (@body.json)"),

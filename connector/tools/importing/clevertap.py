@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
+from urllib.parse import parse_qsl
 
 from ruamel.yaml.scalarstring import LiteralScalarString
 
@@ -17,7 +18,9 @@ from connector.definition.shape import Choice, Kinds, MapKey, MapOf, Record, Sha
 from connector.errors import DefinitionError
 from connector.tools.importing.draft import Draft, json_text, scalars
 from connector.tools.importing.http_call import tree
-from connector.tools.importing.literal import variable
+from connector.tools.importing.known import known_providers
+from connector.tools.importing.literal import plain_name, variable
+from connector.tools.importing.usual_names import USER
 
 
 @dataclass(slots=True)
@@ -148,6 +151,15 @@ def _form(values: Mapping[str, Any]) -> Form:
     return form
 
 
+def _endpoint(endpoint: str) -> tuple[str, dict[str, str]]:
+    """The address and its query: what is secret in it must not stay in the file."""
+    address, mark, query = endpoint.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    if not mark or len(dict(pairs)) < len(query.split("&")):  # a name twice, or words without a value
+        return endpoint, {}
+    return address, dict(pairs)
+
+
 def from_form(form: Form, name: str) -> Draft:
     """The definition that does what the form did. What is secret is named in it, and stands in the environment."""
     draft = Draft(name, {})
@@ -165,7 +177,13 @@ def from_form(form: Form, name: str) -> Draft:
     def fields(pairs: Mapping[str, str]) -> dict[str, Any]:
         return {key: secret(key, value) if secret_name(key) else value for key, value in pairs.items()}
 
-    draft.keys["method"], draft.keys["url"] = form.method, form.endpoint
+    draft.keys["method"] = form.method
+    draft.keys["url"], query = _endpoint(form.endpoint)
+    draft.keys["query"] = {
+        key: secret(key, value) if secret_name(key) or plain_name(key) in USER else value
+        for key, value in query.items()
+    }
+    draft.known = known_providers(form.endpoint)
     if form.basic is not None:
         user, password = form.basic
         draft.keys["auth"] = {"basic": {"username": secret("user", user), "password": secret("password", password)}}

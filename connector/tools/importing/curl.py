@@ -13,9 +13,10 @@ import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, get_args
 from urllib.parse import parse_qsl, quote, quote_plus, unquote
 
+from connector.definition.tree import Method
 from connector.errors import UsageError
 from connector.tools.importing.http_call import HttpCall, json_tree, looks_like_json, pairs_tree, xml_tree
 from connector.tools.importing.shell import CLOSE, OPEN, words
@@ -183,11 +184,10 @@ def _call(read: _Options) -> HttpCall:
         call.query.update(pairs_tree(_pairs("&".join(data)), call.notes))
         data = []
     call.method = read.method or ("POST" if (data or read.form) and not read.get else "GET")
-    if call.method not in ("GET", "POST"):
-        raise UsageError(f"the method is {call.method}: a definition sends GET or POST")
+    if call.method not in get_args(Method):
+        raise UsageError(f"the method is {call.method}: a definition sends {', '.join(get_args(Method))}")
     if read.form:
-        call.notes.append("-F sends multipart/form-data; the definition sends the same pairs urlencoded: try it")
-        call.kind, call.body = "pairs", pairs_tree(read.form, call.notes)
+        call.kind, call.body = "multipart", pairs_tree(read.form, call.notes)
         call.headers = {name: value for name, value in call.headers.items() if name.lower() != "content-type"}
     elif data:
         _body(("" if read.json else "&").join(data), content_type or ("json" if read.json else ""), read, call)

@@ -12,13 +12,17 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
-from connector.tools.importing.http_call import Number, Tree
+from connector.tools.importing.http_call import Number, Repeated, Tree
+from connector.tools.importing.known import known_providers
 from connector.tools.importing.leaves import LeafPath
 from connector.tools.importing.recognise import RECORDS, BatchLayout, Recognised
 
 _plain = re.compile(r"[A-Za-z][A-Za-z0-9_/.-]*|\$\$[A-Za-z_]\w*|https?://[A-Za-z0-9_/.%~-]+").fullmatch
 _SPECIAL: Final = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 _unprintable = re.compile("[^\t\n\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u2028\u2029\ufeff]")
+
+KEPT: Final = 40
+"""Constants that are listed; the rest is counted."""
 
 INTRODUCTION: Final = "What replies mean is not known yet: without `response`, every 2xx counts as accepted."
 
@@ -29,7 +33,8 @@ class Draft:
 
     Attributes:
         keys: the keys of the language in order; texts are the language's already.
-        guessed, open: notes for the person who goes on with it.
+        guessed, open, kept: notes for the person who goes on with it.
+        known: shipped definitions of the same provider.
         secrets: names of the environment variables it needs.
     """
 
@@ -37,14 +42,37 @@ class Draft:
     keys: dict[str, Any]
     guessed: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
     secrets: tuple[str, ...] = ()
 
     def yaml(self) -> str:
         """The file."""
-        comments = [*_section("Guessed:", self.guessed), *_section("To look at:", self.open)]
-        comments += _section("Set in the environment:", self.secrets)
-        head = "".join(f"# {line}".rstrip() + "\n" for line in [*comments, INTRODUCTION])
-        return head + _dumped({key: value for key, value in self.keys.items() if value not in (None, {}, [])})
+        body = _dumped({key: value for key, value in self.keys.items() if value not in (None, {}, [])})
+        comments = [*self.advice, *_section("Guessed:", self.guessed), *_section("To look at:", self.open)]
+        more = [f"and {len(self.kept) - KEPT:,} more"] if len(self.kept) > KEPT else []
+        comments += _section("Kept as it is, and sent with every message:", [*self.kept[:KEPT], *more])
+        comments += _section("Set in the environment:", [*self.secrets, *_references(body)])
+        return "".join(f"# {line}".rstrip() + "\n" for line in [*comments, INTRODUCTION]) + body
+
+    @property
+    def advice(self) -> list[str]:
+        """What is better than going on with the draft."""
+        if not self.known:
+            return []
+        names = " or ".join(f"`{name}`" for name in self.known)
+        return [
+            f"There is a finished definition of this provider, {names}, that knows what its replies mean:",
+            f"write `extends: {self.known[0]}` and what differs, in place of this draft.",
+        ]
+
+
+_reference = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def _references(body: str) -> list[str]:
+    """Every variable that the file reads: the command may have brought some of its own."""
+    return list(dict.fromkeys(_reference.findall(body)))
 
 
 def _section(title: str, lines: Iterable[str]) -> list[str]:
@@ -70,9 +98,20 @@ def from_call(found: Recognised, name: str) -> Draft:
         "headers": scalars(call.headers),
         "auth": auth,
         "parameters": parameters,
+        "nesting": {"lists": "repeat"} if _repeats([call.query, call.body]) else None,
         "batching": _batching(found.batch),
     }
-    return Draft(name, keys, found.guessed, found.open, tuple(found.secrets))
+    return Draft(
+        name, keys, found.guessed, found.open, found.kept, known_providers(call.url), secrets=tuple(found.secrets)
+    )
+
+
+def _repeats(node: Tree) -> bool:
+    """Whether a name repeats without brackets somewhere."""
+    if isinstance(node, Repeated):
+        return True
+    members = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return any(map(_repeats, members))
 
 
 def _batching(batch: BatchLayout | None) -> dict[str, Any] | None:

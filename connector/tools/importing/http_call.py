@@ -13,7 +13,7 @@ from connector.config_text.json_text import read_json
 from connector.config_text.source import List, Map, Place, PlacedValue, Value
 from connector.errors import Problem, UsageError
 
-BodyKind = Literal["none", "pairs", "json", "xml", "text"]
+BodyKind = Literal["none", "pairs", "multipart", "json", "xml", "text"]
 Tree = Any
 """dict, list, str, Number, bool or None."""
 
@@ -112,8 +112,12 @@ _bracketed = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])+)")
 _INDEX: Final = re.compile("[0-9]{1,3}")
 
 
+class Repeated(list[Tree]):
+    """The values of a name that stands there more than once, without brackets."""
+
+
 def pairs_tree(pairs: Iterable[tuple[str, str]], notes: list[str]) -> dict[str, Tree]:
-    """Pairs as a tree: `Messages[0][To]` is taken apart, `to[]` becomes a list, JSON and XML in a value are read."""
+    """Pairs as a tree: `Messages[0][To]` is taken apart, `to[]` and `to=1&to=2` are lists, JSON and XML are read."""
     found: dict[str, Tree] = {}
     for name, text in pairs:
         value = _nested(text)
@@ -124,8 +128,12 @@ def pairs_tree(pairs: Iterable[tuple[str, str]], notes: list[str]) -> dict[str, 
             _place(found, [bracketed[1], *re.findall(r"\[([^\[\]]*)\]", bracketed[2])], value)
         elif name not in found:
             found[name] = value
-        elif found[name] != value:
+        elif isinstance(found[name], Repeated):
+            found[name].append(value)
+        elif isinstance(found[name], dict | list):
             notes.append(f"`{name}` stands there more than once: only the first is taken over")
+        else:
+            found[name] = Repeated([found[name], value])
     return {name: _listed(value) for name, value in found.items()}
 
 
@@ -155,7 +163,7 @@ def _place(found: dict[str, Tree], names: list[str], value: Tree) -> None:
 def _listed(value: Tree) -> Tree:
     """Maps with keys 0, 1, … are lists."""
     if isinstance(value, list):
-        return [_listed(item) for item in value]
+        return type(value)(_listed(item) for item in value)
     if not isinstance(value, dict):
         return value
     members = {name: _listed(item) for name, item in value.items()}

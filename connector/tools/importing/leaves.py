@@ -51,7 +51,7 @@ def keyed(node: Tree) -> Tree:
     """The same with its keys in the language's spelling; those that are replacements stay so."""
     if isinstance(node, dict):
         return {written(key): keyed(value) for key, value in node.items()}
-    return [keyed(item) for item in node] if isinstance(node, list) else node
+    return type(node)(keyed(item) for item in node) if isinstance(node, list) else node
 
 
 def dotted(path: LeafPath) -> str:

@@ -11,19 +11,23 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connector.definition.check_request import secret_name
+from connector.tools.importing.constants import doubt, for_once, shown, signed
 from connector.tools.importing.http_call import HttpCall, Number, Tree
 from connector.tools.importing.leaves import Leaf, LeafPath, dotted, keyed, leaves
 from connector.tools.importing.literal import plain_name, variable, written
+from connector.tools.importing.phone_numbers import (
+    as_recipient,
+    by_phone,
+    certainly_phone,
+    is_phone,
+    listed,
+    phone_key,
+)
 from connector.tools.importing.shell import OPEN
 from connector.tools.importing.usual_names import BODY, CAMPAIGN, SENDER, TEMPLATE, TO, USER, VARIABLES
 
 _numbered_variable = re.compile(r"VAR_?[0-9]+", re.IGNORECASE).fullmatch
 
-# A number as documentation writes it: 447700900123, +91 98XXX XXXXX, (415) 555-0100.
-_phone = re.compile(
-    r"(?P<prefix>(?:tel:|sms:|whatsapp:)?)(?P<plus>\+|00| |)(?P<core>[0-9(][0-9Xx*(). -]{5,21}[0-9Xx*])"
-)
-_several = re.compile(r"[^,;<|]+(?:([,;<|] ?)[^,;<|]+)+")
 _reference = re.compile(r"ref|trace|custom|batch|correlation")  # long, random, and no secret
 _token = re.compile(r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+|(?=[^0-9]*[0-9])(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9_]{32,}")
 _blank = re.compile(
@@ -36,6 +40,8 @@ def _blank_name(text: str) -> str:
     match = _blank.fullmatch(text)
     return next(filter(None, match.groups()), "") if match is not None else ""
 
+
+_USUAL_HEADERS: Final = {"accept", "contenttype", "useragent", "cachecontrol", "acceptlanguage", "acceptcharset"}
 
 SECRET_LENGTH: Final = 6
 """Shorter values are switches; of longer ones every other occurrence (an account id in the path) is replaced too."""
@@ -65,6 +71,7 @@ class Recognised:
     Attributes:
         guessed: what was decided, a line each.
         open: what could not be decided.
+        kept: constants of the sample that every message will be sent with.
         secrets: environment variable → the value it stood for. Never to be printed.
     """
 
@@ -72,6 +79,7 @@ class Recognised:
     batch: BatchLayout | None = None
     guessed: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
     secrets: dict[str, str] = field(default_factory=dict)
 
 
@@ -101,46 +109,32 @@ class _Recogniser:
         self.authentication()
         self.secrets()
         self.leftovers(to)
+        self.phone_keys(self.whole["parameters"], ("parameters",))
         self.finish()
 
     # ---- recipient --------------------------------------------------------------------------------------------------
 
     def recipient(self) -> Leaf | None:
-        leaf = self.replaced("To") or self.choose(TO, self.hints.to, _is_phone)
-        if leaf is None or not (self.hints.to or _is_phone(leaf) or "$$" in leaf.text):
-            if self.keyed_by_phone(self.whole, ()):
+        leaf = self.replaced("To") or self.choose(TO, self.hints.to, is_phone)
+        if leaf is None or not (self.hints.to or is_phone(leaf) or "$$" in leaf.text):
+            if self.keyedby_phone(self.whole, ()):
                 return None
-            leaf = next((each for each in self.leaves() if _certainly_phone(each)), leaf)
+            leaf = next((each for each in self.leaves() if certainly_phone(each)), leaf)
         if leaf is None:
             self.found.open.append("nothing looks like the recipient: say which key it is with --to KEY")
             return None
         leaf = self.batched(leaf)
         if "$$" not in leaf.text:
-            text, separator = leaf.text, None
-            if (many := _several.fullmatch(text)) and (first := text.split(many[1])[0]) and _phone.fullmatch(first):
-                text, separator = first, many[1]
+            text = leaf.text
+            if (several := listed(leaf)) is not None:
+                text, separator = several
                 self.batch(leaf.path, separator)
                 self.found.guessed.append(f"{dotted(leaf.path)}: numbers joined with `{separator}`, up to {RECORDS}")
-            self.become(leaf, self.as_recipient(text, isinstance(leaf.value, Number), leaf))
+            replaced, note = as_recipient(text, number=isinstance(leaf.value, Number), leaf=leaf)
+            self.found.open += [note] if note else []
+            self.become(leaf, replaced)
         self.taken.add(leaf.path)
         return leaf
-
-    def as_recipient(self, text: str, number: bool, leaf: Leaf) -> str:
-        match = _phone.fullmatch(text)
-        if match is None:
-            if not text.startswith("+"):
-                self.found.open.append(f"{dotted(leaf.path)}: write $${{To|digits}} if the provider wants no +")
-            return "$$To"
-        count = sum(character in "0123456789Xx*" for character in match["core"])
-        if match["plus"] in ("+", " "):  # a + that was not encoded in a form reads as a space
-            return f"{match['prefix']}$$To"
-        short = count == 10 and not match["plus"]
-        if short:
-            self.found.open.append(
-                f"{dotted(leaf.path)}: ten digits, so the country code is cut off; national(91) would refuse others"
-            )
-        filters = "digits|last(10)" if short else "digits"
-        return f"{match['prefix']}{match['plus']}$${{To|{filters}{'|int' if number else ''}}}"
 
     def batched(self, leaf: Leaf) -> Leaf:
         """The outermost list around the recipient holds the records: one of them stays."""
@@ -169,13 +163,13 @@ class _Recogniser:
             batch.join = join or batch.join
             self.found.batch = batch
 
-    def keyed_by_phone(self, node: Tree, path: LeafPath) -> bool:
+    def keyedby_phone(self, node: Tree, path: LeafPath) -> bool:
         """A map whose keys are phone numbers: one of them becomes `$$To`, and the map holds the records."""
         if isinstance(node, list):
-            return any(self.keyed_by_phone(item, (*path, str(index))) for index, item in enumerate(node))
+            return any(self.keyedby_phone(item, (*path, str(index))) for index, item in enumerate(node))
         if not isinstance(node, dict):
             return False
-        if path and _by_phone(node):
+        if path and by_phone(node):
             key, value = next(iter(node.items()))
             replaced = "$$To" if key.startswith("+") else "$${To|digits}"
             node.clear()
@@ -183,7 +177,7 @@ class _Recogniser:
             self.batch(path)
             self.found.guessed.append(f"{dotted(path)}: a map by phone number, up to {RECORDS} in a request")
             return True
-        return any(self.keyed_by_phone(value, (*path, key)) for key, value in node.items())
+        return any(self.keyedby_phone(value, (*path, key)) for key, value in node.items())
 
     # ---- content ----------------------------------------------------------------------------------------------------
 
@@ -223,7 +217,7 @@ class _Recogniser:
         for key, value in list(node.items()):
             below = (*path, key)
             unwrapped = value.get("$json", value) if isinstance(value, dict) else value
-            by_number = isinstance(unwrapped, dict) and bool(unwrapped) and all(map(_by_phone, unwrapped.values()))
+            by_number = isinstance(unwrapped, dict) and bool(unwrapped) and all(map(by_phone, unwrapped.values()))
             if by_number or (plain_name(key) in VARIABLES and isinstance(unwrapped, dict | list)):
                 listed = isinstance(unwrapped, dict) and all(isinstance(item, list) for item in unwrapped.values())
                 filters = f"{'|under(To)' if by_number else '|lists' if listed else ''}{mark}"
@@ -246,6 +240,8 @@ class _Recogniser:
             if name.lower() != "authorization":
                 continue
             scheme, space, token = value.partition(" ")
+            if signed(name, value):
+                continue  # told, and taken out, with the rest that is no constant
             kept, secret = (f"{scheme} ", token) if space else ("", value)
             self.become(Leaf(("headers", name), self.call.headers, name, name), kept + self.reference("token", secret))
             if scheme.lower() == "bearer":
@@ -255,7 +251,7 @@ class _Recogniser:
 
     def secrets(self) -> None:
         for leaf in self.leaves():
-            if leaf.path in self.taken or not leaf.text or "$$" in leaf.text:
+            if leaf.path in self.taken or not leaf.text or "$$" in leaf.text or for_once(leaf.name, leaf.text):
                 continue
             text = isinstance(leaf.value, str)
             name = plain_name(leaf.name)
@@ -281,17 +277,42 @@ class _Recogniser:
 
     def leftovers(self, to: Leaf | None) -> None:
         """Say what stays as it is, and write all of it as the language does."""
-        for leaf in self.leaves():
+        for leaf in list(self.leaves()):
+            if isinstance(leaf.value, bool):
+                self.found.kept.append(shown(leaf))
             if leaf.path in self.taken or not isinstance(leaf.value, str | Number):
+                continue
+            if leaf.path[0] == "headers" and signed(leaf.name, leaf.text):
+                self.found.open.append(f"{dotted(leaf.path)} is left out: {doubt(leaf)}")
+                del leaf.holder[leaf.at]
                 continue
             if plain_name(leaf.name) in SENDER and "$$" not in leaf.text:
                 self.found.open.append(f"{dotted(leaf.path)}: kept as it is; $$sender would choose it per campaign")
-            elif _certainly_phone(leaf):
+            elif certainly_phone(leaf):
                 self.found.open.append(f"{dotted(leaf.path)}: looks like a phone number, and is kept as it is")
             elif _blank.fullmatch(leaf.text):
                 self.become(leaf, self.reference(_blank_name(leaf.text) or leaf.name, leaf.text))
+            else:
+                self.constant(leaf)
             if isinstance(leaf.value, str) and leaf.path not in self.taken:
                 leaf.put(self.hidden(written(leaf.text)))
+
+    def constant(self, leaf: Leaf) -> None:
+        if not leaf.text or "$$" in leaf.text or OPEN in leaf.text:
+            return
+        why = doubt(leaf)
+        if why is not None:
+            self.found.open.append(f"{dotted(leaf.path)}: {why}")
+        elif leaf.path[0] != "headers" or plain_name(leaf.name) not in _USUAL_HEADERS:
+            self.found.kept.append(self.hidden(shown(leaf)))
+
+    def phone_keys(self, node: Tree, path: LeafPath) -> None:
+        """Say which maps still hold a sample's phone number as a key."""
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+            if isinstance(key, str) and phone_key(key):
+                message = "a key looks like a phone number, and is kept as it is; `$$To: …` makes a map by number"
+                self.found.open.append(f"{dotted(path)}: {message}")
+            self.phone_keys(value, (*path, str(key)))
 
     def finish(self) -> None:
         """The URL, whose path may hold what was recognised elsewhere or left blank."""
@@ -352,22 +373,3 @@ class _Recogniser:
 
 RECORDS: Final = 100
 """Records in a request until somebody has looked up the provider's bound."""
-_certain = re.compile(r"\+[0-9Xx]{8,15}|[1-9][0-9Xx]{10,14}")
-
-
-def _by_phone(node: Tree) -> bool:
-    return isinstance(node, dict) and bool(node) and all(_certain.fullmatch(key) for key in node)
-
-
-def _is_phone(leaf: Leaf) -> bool:
-    first = re.split("[,;<|]", leaf.text)[0]
-    return _phone.fullmatch(first) is not None
-
-
-def _certainly_phone(leaf: Leaf) -> bool:
-    return bool(
-        leaf.path[0] != "headers"
-        and _certain.fullmatch(leaf.text)
-        and not secret_name(leaf.name)
-        and plain_name(leaf.name) not in (*SENDER, *USER, *TEMPLATE)
-    )
