@@ -55,11 +55,23 @@ class Scenario:
             if any(alert not in self.firing[later] for later in minutes[position:])
         }
 
-    def document(self, rules: Path) -> str:
-        """The file for promtool."""
+    def document(self, rules: Path, shown: Mapping[str, Collection[str]] | None = None) -> str:
+        """The file for promtool.
+
+        Args:
+            shown: by alert, labels that its summary shows and that it therefore must have.
+        """
         last = max(self.firing)
         looks = [_look(FIRING, minute, alerts) for minute, alerts in self.firing.items()]
         looks.append(_look(f"last_over_time({FIRING}[{last}m])", last, self.ever))
+        for minute, alerts in self.firing.items():
+            for alert in sorted(alerts):
+                name = without_namespace(alert)
+                for label in (shown or {}).get(name, ()):
+                    alertname, severity = name.split()
+                    where = f'alertname="{PREFIX}{alertname}", severity="{severity}", {label}!=""'
+                    having = f'ALERTS{{alertstate="firing", {where}}}'
+                    looks.append(_look(having, minute, [it for it in alerts if without_namespace(it) == name]))
         series = [line for worker in self.workers for line in worker.written()]
         test = {"interval": "1m", "input_series": [*series, *self.others], "promql_expr_test": looks}
         return json.dumps(

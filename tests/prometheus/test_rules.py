@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,16 @@ from tests.prometheus.binaries import Binaries
 from tests.prometheus.scenario import Scenario, short, without_namespace
 from tests.prometheus.scenarios import SCENARIOS
 
+pytestmark = pytest.mark.timeout(300)
+
 LEAST = 48
+
+
+SHOWN = {
+    short(rule): set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"])) - {"namespace", "pod", "instance"}
+    for rule in alerts()
+}
+"""Labels of summaries; where a worker runs is told as far as the scrape tells it."""
 
 
 def promtool(programs: Binaries, *arguments: str) -> str:
@@ -25,7 +35,7 @@ def promtool(programs: Binaries, *arguments: str) -> str:
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda it: it.name)
 def test_alerts(programs: Binaries, tmp_path: Path, scenario: Scenario) -> None:
     file = tmp_path / "scenario.yml"
-    file.write_text(scenario.document(ALERTS))
+    file.write_text(scenario.document(ALERTS, SHOWN))
     promtool(programs, "test", "rules", str(file))
 
 

@@ -67,8 +67,8 @@ def target(labels: dict[str, str], minutes: int, up: dict[int, float]) -> dict[s
 SCENARIOS = [
     Scenario(
         "a healthy fleet is silent",
-        [WorkerSeries(300, compose(1)), WorkerSeries(300, compose(2))],
-        {300: []},
+        [WorkerSeries(120, compose(1)), WorkerSeries(120, compose(2))],
+        {120: []},
         near=["NoWorkers critical", "Down critical", "NotReady critical", "Restarts critical"],
     ),
     Scenario(
@@ -83,11 +83,11 @@ SCENARIOS = [
     Scenario(
         "every pod of one namespace is gone while another has its own",
         [
-            WorkerSeries(210, pod("sms-connector-a", "production"), end=60),
-            WorkerSeries(210, pod("sms-connector-b", "production"), begin=200, started=200),
-            WorkerSeries(210, pod("sms-connector-a", "staging")),
+            WorkerSeries(100, pod("sms-connector-a", "production"), end=30),
+            WorkerSeries(100, pod("sms-connector-b", "production"), begin=90, started=90),
+            WorkerSeries(100, pod("sms-connector-a", "staging")),
         ],
-        {62: [], 63: ["NoWorkers critical in production"], 199: ["NoWorkers critical in production"], 201: []},
+        {32: [], 33: ["NoWorkers critical in production"], 89: ["NoWorkers critical in production"], 91: []},
     ),
     Scenario(
         "workers are remembered over a week-end without any",
