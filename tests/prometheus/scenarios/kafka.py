@@ -15,6 +15,11 @@ def reading(
     return WorkerSeries(minutes, compose()).topic("sms.messages", per_minute, at, unread=unread)
 
 
+def opened(minutes: int, lag: dict[int, float]) -> WorkerSeries:
+    """A worker that has taken all there is, 600 a minute, and has not finished the oldest."""
+    return WorkerSeries(minutes, compose()).gauge("sms_connector_lag_messages", 0, lag, topic="sms.messages")
+
+
 def skipping(minutes: int, reason: str, at: int, *, version: str = "0.2.0", number: int = 1, end: int | None = None):
     """A worker that passes over one record of that kind."""
     worker = WorkerSeries(minutes, compose(number), version=version, end=end)
@@ -87,8 +92,25 @@ SCENARIOS = [
             .gauge("sms_connector_retry_backlog_messages", 0, {60: 300_000, 540: 0}, topic="sms.retry.5m")
         ],
         {600: []},
-        near=[*LAG, "ProviderOpen critical", "ProviderPaused info"],
+        near=[*LAG, "OldEvents warning", "ProviderOpen critical", "ProviderPaused info"],
         every=4,
+    ),
+    Scenario(
+        "the oldest events stay open for hours while every provider is sent to",
+        [opened(180, {it: (it - 20) * 600 for it in range(20, 120)} | {120: 0})],
+        {80: [], 94: ["OldEvents warning"], 119: ["OldEvents warning"], 120: [], 180: []},
+        every=2,
+    ),
+    Scenario(
+        "a million events are open and stay so",
+        [opened(120, {10: 1_000_000, 100: 0})],
+        {45: [], 51: ["OldEvents warning"], 99: ["OldEvents warning"], 101: []},
+    ),
+    Scenario(
+        "messages of half an hour are open in a lane with limits",
+        [opened(120, {20: 18_000})],
+        {120: []},
+        near=["OldEvents warning"],
     ),
     Scenario(
         "staging stands still, production does not",
