@@ -6,6 +6,11 @@ READY := $(VENV)/.ready
 # Tests that start brokers or whole workers, or play the alert rules; `check` leaves them to `test`. They wait more than
 # they work: two files at once, each process with brokers of its own.
 SLOW := tests/kafka tests/contract tests/integration tests/crash tests/prometheus tests/demo/test_demo.py
+# Tests that need programs of others beside Kafka; each has a target of its own.
+APART := tests/gateway
+
+# Releases of Kafka that the integration tests run against, one after the other; `newest` is what Maven Central serves.
+RELEASES ?= 3.9.1 4.1.0 newest
 
 # Tests start hundreds of interpreters: each would compile everything anew where bytecode is not kept.
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,7 +20,7 @@ FAULTS ?= 3600
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test crash soak lint bench generated tools lock clean
+.PHONY: help demo check test gateway crash brokers soak lint bench generated tools lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +44,7 @@ lint: $(READY) ## style, types, import directions
 
 check: lint ## lint, generated files, unit tests: under 90 seconds
 	@echo "== unit tests"
-	@$(BIN)/python -m pytest -q --numprocesses=auto $(addprefix --ignore=,$(SLOW))
+	@$(BIN)/python -m pytest -q --numprocesses=auto $(addprefix --ignore=,$(SLOW) $(APART))
 
 # More examples and seeds of the same tests: tests/thorough.py.
 test: export THOROUGH ?= 1
@@ -50,11 +55,23 @@ test: check ## check, then everything against a real Kafka: contracts, integrati
 		echo "== ONCE MORE, what has failed: if it passes now it is a flake, and a defect of the test all the same"; \
 		$(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(wildcard $(SLOW)); }
 
+gateway: $(READY) ## events through a real SMS gateway (Debian's Kannel) to a mobile network: two minutes
+	@echo "== a real SMS gateway: Kannel, unpacked into .cache/"
+	@$(BIN)/python -m pytest -q tests/gateway
+
 crash: $(READY) ## every fault and every mutation against real brokers: most of an hour
 	@$(BIN)/python -m tests.crash
 	@echo "== lanes at full size"
 	@LANES_SCALE=25 $(BIN)/python -m pytest tests/integration/test_lanes.py tests/integration/test_steering_on_kafka.py \
 		-k "is_down or low_limit or backlog or cancel"
+	@$(MAKE) --no-print-directory brokers
+
+brokers: $(READY) ## contracts and integration against each release of Kafka, on local Java (RELEASES="3.9.1 4.1.0 newest")
+	@for release in $(RELEASES); do \
+		echo "== Kafka $$release: harness, contracts, integration"; \
+		KAFKA_RELEASE=$$release $(BIN)/python -m pytest -q --numprocesses=2 --dist=loadfile tests/kafka tests/contract tests/integration \
+			|| exit 1; \
+	done
 
 soak: $(READY) ## steady load, then faults at random (STEADY=1800 FAULTS=3600 seconds, SEED=1)
 	@echo "== $(STEADY) s at 70 % of what a worker can do: memory, lag and open files have to stay what they are"

@@ -102,6 +102,8 @@ class KafkaSettings(BaseModel):
 ELSEWHERE: dict[str, str] = {
     # Java and librdkafka names → what to do instead.
     "group.id": "use `group`",
+    "group.protocol": "leave it out: workers speak the classic protocol, which brokers of every release understand",
+    "group.remote.assignor": "leave it out: workers share partitions out themselves",
     "group.instance.id": "use `static_membership`",
     "auto.offset.reset": "use `start_from`",
     "enable.auto.commit": "leave it out: offsets are committed when results are durable",
@@ -112,7 +114,7 @@ ELSEWHERE: dict[str, str] = {
     "rebalance.timeout.ms": "use `timeouts.rebalance`",
     "request.timeout.ms": "use `timeouts.broker_request`, or `timeouts.producer` for results",
     "delivery.timeout.ms": "use `timeouts.producer`",
-    "isolation.level": "leave it out: it is always read_uncommitted",
+    "isolation.level": "leave it out: events are always read_committed",
     "acks": "leave it out: it is always `all`",
     "enable.idempotence": "leave it out: it is always on",
     "sasl.mechanisms": "write `sasl.mechanism`",

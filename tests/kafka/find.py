@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from connector.tools.simulator.broker import Broker
-from tests.kafka.jars import KAFKA_3, JarsUnavailableError, jars, java
+from tests.kafka.jars import VARIABLE as RELEASE
+from tests.kafka.jars import JarsUnavailableError, asked_for, jars, java, release
 from tests.kafka.local import LocalKafka
 
 VARIABLE = "KAFKA_BOOTSTRAP"
@@ -78,15 +79,17 @@ def find(folder: Path) -> Iterator[Found]:
 
 
 def required() -> bool:
-    """Whether this run must not be content with the embedded broker (continuous integration sets CI)."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+    """Whether this run must not be content with the embedded broker: in continuous integration, which sets CI, and
+    where a release is asked for.
+    """
+    return bool(asked_for()) or os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def local_unavailable() -> str:
     """Why brokers on local Java cannot be had here; empty when they can."""
     try:
         java()
-        jars(KAFKA_3)
+        jars(release())
     except JarsUnavailableError as reason:
         return str(reason)
     return ""
@@ -103,6 +106,8 @@ def _given(_: Path) -> Started:
 
 
 def _container(_: Path) -> Started:
+    if asked := asked_for():
+        raise UnavailableError(f"{RELEASE} asks for brokers of {asked} on local Java")
     if reason := _engine_silent():
         raise UnavailableError(f"no Docker engine answers ({reason})")
     from testcontainers.community.kafka import KafkaContainer
@@ -133,7 +138,7 @@ def _engine_silent() -> str:
 def _local(folder: Path) -> Started:
     if reason := local_unavailable():
         raise UnavailableError(reason)
-    kafka = LocalKafka(folder)
+    kafka = LocalKafka(folder, version=release())
     try:
         kafka.start()
     except BaseException:

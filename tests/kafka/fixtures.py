@@ -19,7 +19,6 @@ import pytest
 
 from tests.kafka import find
 from tests.kafka.certificates import make_certificates
-from tests.kafka.jars import KAFKA_3
 from tests.kafka.local import LocalKafka
 from tests.kafka.secure import Security
 
@@ -61,7 +60,7 @@ def make_kafka(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeK
     def make(
         *,
         brokers: int = 1,
-        version: str = KAFKA_3,
+        version: str | None = None,
         settings: Mapping[str, str] | None = None,
         proxied: bool = False,
     ) -> LocalKafka:

@@ -1,8 +1,9 @@
-"""Apache Kafka's jars, resolved once by Maven into .cache/ and never committed."""
+"""Apache Kafka's jars, resolved once by Maven into .cache/ and never committed; and which release tests run against."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,11 @@ POM = Path(__file__).with_name("pom.xml")
 
 KAFKA_3 = "3.9.1"
 KAFKA_4 = "4.1.0"
+
+VARIABLE = "KAFKA_RELEASE"
+NEWEST = "newest"
+_NEWEST_OF_MAVEN = "RELEASE"
+"""What Maven calls the newest release that its repository serves."""
 
 JAVA = 17
 """Kafka 4 brokers need it; Kafka 3.9 would do with 11."""
@@ -39,12 +45,27 @@ def java() -> str:
     return path
 
 
+def asked_for() -> str:
+    """The release that KAFKA_RELEASE names, such as `4.1.0`, or `newest`; empty where it is not set."""
+    return os.environ.get(VARIABLE, "")
+
+
 @cache
-def jars(version: str = KAFKA_3) -> Path:
+def release() -> str:
+    """The release of the brokers that tests start: what is asked for, else KAFKA_3. Raises JarsUnavailableError."""
+    asked = asked_for() or KAFKA_3
+    return _resolve(_NEWEST_OF_MAVEN).name.removeprefix("kafka-") if asked == NEWEST else asked
+
+
+@cache
+def jars(version: str) -> Path:
     """The folder with the jars of that release; raises JarsUnavailableError. The first call takes some seconds."""
     folder = CACHE / f"kafka-{version}"
-    if folder.is_dir():
-        return folder
+    return folder if folder.is_dir() else _resolve(version)
+
+
+def _resolve(version: str) -> Path:
+    """Ask Maven for the jars; the folder is named after the release that came."""
     maven = shutil.which("mvn")
     if maven is None:
         raise JarsUnavailableError("no `mvn` on the path (Apache Maven resolves Kafka's jars)")
@@ -58,6 +79,8 @@ def jars(version: str = KAFKA_3) -> Path:
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
             last = str(error.stdout or error).strip().splitlines()[:3]
             raise JarsUnavailableError(f"Maven could not resolve Kafka {version}: {' '.join(last)}") from error
+        (core,) = target.glob("kafka_2.13-*.jar")
+        folder = CACHE / f"kafka-{core.stem.partition('-')[2]}"
         with contextlib.suppress(OSError):  # another run was quicker: its folder is as good
             target.rename(folder)
     return folder

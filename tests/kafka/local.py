@@ -13,13 +13,13 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from tests import guard
-from tests.kafka.jars import KAFKA_3, jars, java
+from tests.kafka.jars import jars, java, release
 from tests.kafka.ports import free_ports
 from tests.kafka.proxy import Proxy
 from tests.kafka.secure import Security
 from tests.waiting import wait_until
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
 STOP_SECONDS = 30.0
 
 # Small and quick to start: C1 only costs throughput, which no test is about.
@@ -59,14 +59,14 @@ class LocalKafka:
         self,
         folder: Path,
         *,
-        version: str = KAFKA_3,
+        version: str | None = None,
         brokers: int = 1,
         security: Security | None = None,
         settings: Mapping[str, str] | None = None,
         proxied: bool = False,
     ) -> None:
         self._proxies = [Proxy() for _ in range(brokers)] if proxied else []
-        self.version = version
+        self.version = version or release()
         self.security = security
         self._folder = folder
         self._processes: dict[int, subprocess.Popen[bytes]] = {}

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
-from tests.kafka import find, records
+from tests.kafka import find, jars, records
 from tests.kafka.jars import KAFKA_4
 from tests.kafka.local import LocalKafka
 from tests.kafka.records import Event
@@ -122,12 +122,15 @@ def test_children_end_when_the_test_run_is_killed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("processes", [0, 2])
-@pytest.mark.parametrize(("ci", "code", "outcome"), [("", 0, "2 skipped"), ("true", 1, "2 errors")])
-def test_without_a_real_kafka_tests_are_skipped_loudly_and_fail_where_ci_requires_one(
-    ci: str, code: int, outcome: str, processes: int, tmp_path: Path
+@pytest.mark.parametrize(
+    ("ci", "release", "code", "outcome"),
+    [("", "", 0, "2 skipped"), ("true", "", 1, "2 errors"), ("", KAFKA_4, 1, "2 errors")],
+)
+def test_without_a_real_kafka_tests_are_skipped_loudly_and_fail_where_one_is_required(
+    ci: str, release: str, code: int, outcome: str, processes: int, tmp_path: Path
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
-    environment |= {"CI": ci, "PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    environment |= {"CI": ci, jars.VARIABLE: release, "PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
     environment.pop(find.VARIABLE, None)
     names = "what_is_produced or a_paused_broker"  # on the shared brokers, and on brokers of its own
     command = [sys.executable, "-m", "pytest", "-q", f"--basetemp={tmp_path / 'pytest'}", __file__, "-k", names]
@@ -137,5 +140,6 @@ def test_without_a_real_kafka_tests_are_skipped_loudly_and_fail_where_ci_require
     assert outcome in done.stdout
     assert "EMBEDDED BROKER" in done.stdout
     assert "NOT PROVEN HERE" in done.stdout
-    for reason in (find.VARIABLE, "no Docker engine answers", "no `java` on the path"):
+    no_container = f"{jars.VARIABLE} asks for brokers of {release}" if release else "no Docker engine answers"
+    for reason in (find.VARIABLE, no_container, "no `java` on the path"):
         assert reason in done.stdout
