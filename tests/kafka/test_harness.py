@@ -130,7 +130,12 @@ def test_without_a_real_kafka_tests_are_skipped_loudly_and_fail_where_one_is_req
     ci: str, release: str, code: int, outcome: str, processes: int, tmp_path: Path
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
-    environment |= {"CI": ci, jars.VARIABLE: release, "PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    environment |= {
+        "CI": ci,
+        jars.VARIABLE: release,
+        "PATH": str(tmp_path),
+        "DOCKER_HOST": f"unix://{tmp_path}/no.sock",
+    }
     environment.pop(find.VARIABLE, None)
     names = "what_is_produced or a_paused_broker"  # on the shared brokers, and on brokers of its own
     command = [sys.executable, "-m", "pytest", "-q", f"--basetemp={tmp_path / 'pytest'}", __file__, "-k", names]
