@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from aiokafka import TopicPartition
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from connector.kafka.fetched import EVENT_BYTES, GuardedRecords, ReadOptions
+from connector.kafka.fetched import EVENT_BYTES, BatchSteps, GuardedRecords, ReadOptions
 from connector.kafka.skipped import Skipped
 
 PRODUCER = 7
@@ -38,7 +38,9 @@ def _reading(data: bytes, expected: int, aborted: Sequence[tuple[int, int]] = ()
     reading = ReadOptions(Skipped(), unreadable="stand", isolation="committed", raw=True)
 
     def read() -> None:
-        records = GuardedRecords(tp, data, start=0, end=1 << 40, aborted=aborted, reading=reading, failures={})
+        records = GuardedRecords(
+            BatchSteps(tp, data, start=0, end=1 << 40, aborted=aborted, reading=reading, failures={})
+        )
         count = 0
         while not records.done:
             count += len(records.take(2_000))

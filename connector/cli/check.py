@@ -17,10 +17,11 @@ from connector.cli.options import load as load_settings
 from connector.config_text.environment import Environment
 from connector.definition.files import SUFFIXES
 from connector.definition.load import CATALOGUE, definition_files, load
-from connector.definition.tree import Definition, Operation
+from connector.definition.tree import Definition, Login, Operation, Sign
 from connector.definition.walk import place_of
 from connector.errors import ConfigurationError, DefinitionError, Problem, SettingsError
 from connector.request.renderer import compile_operation
+from connector.request.signer import members_of
 from connector.response.reply_reader import compile_response
 
 
@@ -157,6 +158,8 @@ def as_text(checked: CheckedFile) -> str:
             lines.append(f"    {_batches(operation)}")
             if operation.batching is not None:
                 lines.append(f"    share a request: {checked.keys[operation.name]}")
+            if added := _added(operation):
+                lines.append(f"    added when it is sent: {added}")
         if hides_shipped(definition):
             lines.append(f"  it goes before the definition `{definition.name}` that comes with the connector")
     lines += [f"  error: {problem}" for problem in checked.errors]
@@ -202,6 +205,21 @@ def _way(operation: Operation) -> str:
     )
     condition = f", when {operation.when}" if operation.when is not None else ""
     return f"{operation.method}{body}{condition}"
+
+
+def _added(operation: Operation) -> str:
+    """What `sign` and `login` add, by name; nothing where neither is written."""
+    match operation.auth:
+        case Sign(additions):
+            added = additions
+        case Login():
+            added = operation.auth.use
+        case _:
+            return ""
+    places: dict[str, list[str]] = {}
+    for section, name, _ in members_of(added):
+        places.setdefault(section, []).append(name)
+    return "; ".join(f"{section} {', '.join(names)}" for section, names in places.items())
 
 
 def _batches(operation: Operation) -> str:

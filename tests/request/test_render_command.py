@@ -264,3 +264,54 @@ def test_an_events_own_message_id_is_sent_and_said_to_be_so_for_one_release_only
     assert '"mid":"theirs"' in output
     told = [line for line in output.splitlines() if "the next release sends message_id" in line]
     assert told == ["stdin:2: custom.MessageID is sent as $$MessageID; the next release sends message_id"]
+
+
+SIGNED = """\
+method: POST
+url: https://sms.example.com/send
+auth:
+  sign:
+    query: {key: "${SMS_KEY}", sig: "$${params()|sort|join('&')|hmac(${SMS_SECRET}|unbase64, 'sha1')|base64}"}
+    headers: {X-Nonce: "$${nonce()}", X-Time: "$${now()}"}
+parameters: {pairs: {to: $$To, text: $$Body}}
+"""
+
+LOGIN = """\
+method: POST
+url: https://sms.example.com/send
+auth:
+  login:
+    request: {url: https://sms.example.com/login, pairs: {user: "${SMS_USER}"}}
+    token: {key: a, session: b}
+    use: {headers: {X-Key: $$key, X-Sign: "k=$${body()|hmac(session)}"}, json: {session: $$session}}
+parameters: {json: {to: $$To, text: $$Body}}
+"""
+HELLO = {"message_id": "m1", "provider": "acme", "to": "+919812345678", "body": "Hi"}
+
+
+def rendered_text(tmp_path, definition, *options):
+    (tmp_path / "acme.yaml").write_text(definition)
+    (tmp_path / "event.json").write_text(json.dumps(HELLO))
+    event = ["--event", str(tmp_path / "event.json"), "--time", "2026-01-02T03:04:05Z"]
+    result = CliRunner().invoke(group, ["render", str(tmp_path / "acme.yaml"), *event, *options])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_signature_shows_as_a_mask_and_the_same_events_as_the_same_request(tmp_path):
+    shown = rendered_text(tmp_path, SIGNED)
+    assert "# signed when it is sent, for each attempt: *** stands for what is made of secrets\n" in shown
+    assert "POST https://sms.example.com/send?key=${SMS_KEY}&sig=***\n" in shown
+    assert "X-Time: 1767323045\n" in shown
+    assert shown == rendered_text(tmp_path, SIGNED)
+    curl = rendered_text(tmp_path, SIGNED, "--curl")
+    assert """'https://sms.example.com/send?key='"${SMS_KEY}"'&sig=***'""" in curl
+    (request,) = json.loads(rendered_text(tmp_path, SIGNED, "--json"))["requests"]
+    assert request["url"] == "https://sms.example.com/send?key=${SMS_KEY}&sig=***"
+
+
+def test_what_a_login_brings_shows_as_a_mask(tmp_path):
+    shown = rendered_text(tmp_path, LOGIN)
+    assert "*** is what a login at https://sms.example.com/login brings, or is made of it\n" in shown
+    assert "X-Key: ***\nX-Sign: k=***\n" in shown
+    assert shown.endswith('{"to":"+919812345678","text":"Hi","session":"***"}\n')
