@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from connector.config_text.source import Map, Place
 from connector.definition.check_request import FORBIDDEN_HEADERS, has_control, is_token, origin
 from connector.definition.findings import Findings
 from connector.definition.shape import near, shown
-from connector.definition.signing import PARTS, Written, calls_in, expressions_of, login_names, names_in
+from connector.definition.signing import PARTS, SECTIONS, Written, calls_in, expressions_of, login_names, names_in
 from connector.definition.system import SYSTEM_NAMES
 from connector.definition.tree import (
     Additions,
+    Array,
+    Constant,
+    Encoded,
     Login,
     LoginRequest,
     Node,
+    OAuth2,
     Object,
     ObjectMember,
     Operation,
@@ -26,20 +29,32 @@ from connector.definition.walk import where
 
 Path = tuple[str, ...]
 
-_SECTIONS: Final = ("headers", "query", "pairs", "json")
-
 
 def additions(operation: Operation, source: Map, report: Findings) -> None:
     """What is added to requests can be computed, and stands where there is room for it."""
     match operation.auth:
         case Sign(added):
             _check(added, ("auth", "sign"), operation, source, report)
+        case OAuth2():
+            _grant(operation.auth, source, report)
         case Login():
             login = operation.auth
             _check(login.use, ("auth", "login", "use"), operation, source, report)
             _unused(login, source, report)
             for request in login.requests:
                 _request(request, ("auth", "login", "request"), source, report)
+
+
+def _grant(auth: OAuth2, source: Map, report: Findings) -> None:
+    path = ("auth", "oauth2")
+    if (auth.username is None) != (auth.password is None):
+        missing = "password" if auth.password is None else "username"
+        report.error(where(source, path), f"the key `{missing}` is missing", "the grant of a user has both")
+    for name, value in auth.headers.items():
+        place = where(source, (*path, "headers", name))
+        _header(ObjectMember(name, Constant(value)), place, report)
+        if auth.send == "basic" and name.lower() == "authorization":
+            report.error(place, "`send: basic` writes this header as well", "keep one of them")
 
 
 def _check(added: Additions, path: Path, operation: Operation, source: Map, report: Findings) -> None:
@@ -65,7 +80,7 @@ def _templates(added: Additions, path: Path, known: set[str], source: Map, repor
         _names(node, known, where(source, (*path, "values", name)), report)
     _circles(added.values, (*path, "values"), source, report)
     used = {name for node in added.values.values() for name in names_in(node)}
-    for section in _SECTIONS:
+    for section in SECTIONS:
         fields: Object = getattr(added, section)
         for member in fields.members:
             key = member.key if isinstance(member, ObjectMember) and isinstance(member.key, str) else None
@@ -75,6 +90,7 @@ def _templates(added: Additions, path: Path, known: set[str], source: Map, repor
                 continue
             assert isinstance(member, ObjectMember)
             _names(member.value, known, where(source, (*path, section, key)), report)
+            _plain(member.value, where(source, (*path, section, key)), report)
             used |= names_in(member.value)
     for name in added.values:
         if name not in used:
@@ -91,6 +107,22 @@ def _names(node: Node, known: set[str], place: Place, report: Findings) -> None:
                 meant = near(name, known)
                 remedy = f"did you mean `{meant[0]}`?" if meant else f"known: {', '.join(sorted(known)) or 'none'}"
             report.error(place, f"`$${shown(name)}` is no name of `values`", remedy)
+
+
+def _plain(node: Node, place: Place, report: Findings) -> None:
+    """A structure that is computed with the request: names are constant, and nothing is encoded inside another."""
+    match node:
+        case Encoded(encoding):
+            report.error(place, f"`${encoding}` cannot stand here", "write the text that it would be")
+        case Array(items):
+            for item in items:
+                _plain(item, place, report)
+        case Object(members):
+            for member in members:
+                if isinstance(member, ObjectMember) and isinstance(member.key, str):
+                    _plain(member.value, place, report)
+                else:
+                    report.error(place, "a replacement stands in a name", "names are constant")
 
 
 def _circles(values: Mapping[str, Written], path: Path, source: Map, report: Findings) -> None:
@@ -129,7 +161,7 @@ def _places(
     added: Additions, path: Path, own: Mapping[str, tuple[set[str], str]], source: Map, report: Findings
 ) -> None:
     """No header, parameter or field stands twice, and headers are headers."""
-    for section in _SECTIONS:
+    for section in SECTIONS:
         fields: Object = getattr(added, section)
         taken, place_of_taken = own[section]
         seen: set[str] = set()
@@ -140,6 +172,8 @@ def _places(
             place = where(source, (*path, section, member.key))
             if name in taken:
                 report.error(place, f"`{member.key}` stands in {place_of_taken} as well", "keep one of them")
+            if not member.key:
+                report.error(place, "a name is empty", "write the name the provider wants")
             if name in seen:
                 report.error(place, f"the header `{member.key}` stands here twice", "case does not count; keep one")
             seen.add(name)
@@ -213,6 +247,7 @@ def _request(request: LoginRequest, path: Path, source: Map, report: Findings) -
         if part is not None:
             _names(part, known, where(source, (*path, key)), report)
             _no_parts(part, where(source, (*path, key)), report)
+            _plain(part, where(source, (*path, key)), report)
     for member in request.headers.members:
         if isinstance(member, ObjectMember) and isinstance(member.key, str):
             _header(member, where(source, (*path, "headers", member.key)), report)

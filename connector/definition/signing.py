@@ -47,6 +47,12 @@ PARTS: Final = frozenset(
 )
 """Calls that give a part of the request."""
 
+SECTIONS: Final = ("headers", "query", "pairs", "json")
+"""Where something may be added."""
+
+VALUES: Final = 100
+"""Of one place: each may be made of others, one inside another."""
+
 CALLS: Final = PARTS | {"now", "nonce", "batch_id"}
 
 SIGNING: Final = Vocabulary(
@@ -68,6 +74,9 @@ class Values(Shape):
             return None
         values: dict[str, Written] = {}
         secret: set[str] = set()
+        if len(source.members) > VALUES:
+            report.error(source.place, f"more than {VALUES} values", "say it in fewer steps")
+            return None
         for name, value in source.members.items():
             if not _is_name(name):
                 report.error(source.keys[name], f"`{shown(name)}` is no name of a value", "write letters, digits and _")
@@ -111,7 +120,7 @@ class AdditionsShape(Shape):
             read = self.record.read(source, report)
         if read is None:
             return None
-        if not {"headers", "query", "pairs", "json"} & ({*read} | read.broken):
+        if not read.broken and not any(read.get(name) and read[name].members for name in SECTIONS):
             report.error(source.place, "nothing is added to requests", "write `headers`, `query`, `pairs` or `json`")
         return _additions(read)
 
@@ -121,7 +130,7 @@ class AdditionsShape(Shape):
 
 def _additions(read: Read) -> Additions:
     values, secret = read.get("values") or ({}, set())
-    headers, query, pairs, json = (read.get(name) or Object(()) for name in ("headers", "query", "pairs", "json"))
+    headers, query, pairs, json = (read.get(name) or Object(()) for name in SECTIONS)
     return Additions(values, _grown(values, secret), headers, query, pairs, json)
 
 
@@ -317,7 +326,9 @@ class LoginShape(Shape):
         read = self.record.read(source, report)
         if read is None:
             return None
-        if not {"token", "text", "header"} & ({*read} | read.broken):
+        if not read.broken & {"token", "text", "header"} and not (
+            read.get("token") or read.get("text") or read.get("header")
+        ):
             report.error(source.place, "nothing says where the token is", "write `token: path`, `text` or `header`")
         expires = read.get("expires")
         header = {name.lower(): pattern or "" for name, pattern in (read.get("header") or {}).items()}

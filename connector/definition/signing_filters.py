@@ -9,6 +9,7 @@ from urllib.parse import quote
 from connector.definition.arguments import ExpressionError, Filter, FilterStep, Parameter
 from connector.definition.conversions import as_text
 from connector.definition.filters import FILTERS
+from connector.definition.octets import Octets
 from connector.errors import MessageError
 
 Pair = tuple[str, str]
@@ -28,7 +29,11 @@ class NameValues(list[Pair]):
 
 def text_of(value: Any) -> str:
     """A value as it stands inside longer text."""
-    return value.written() if isinstance(value, NameValues) else as_text(value)
+    if isinstance(value, NameValues):
+        return value.written()
+    if isinstance(value, bytes) and not isinstance(value, Octets):
+        raise MessageError("bytes stand where text belongs: write `hex` or `base64` behind `encode`")
+    return as_text(value)
 
 
 def _pairs(value: Any) -> NameValues:

@@ -56,7 +56,9 @@ class Envelope:
         as_query = operation.kind == "pairs" and operation.method == "GET"
         has_body = operation.kind != "none" and not as_query
         self._method = operation.method
-        self._stable = _try_additions(operation)
+        signer = _signer(operation)
+        self._stable = signer is not None and signer.stable
+        self._signable = signer.check if signer is not None and signer.may_fail else None
         self._headers = _headers(operation, has_body=has_body)
         by_path = {key.path: key for key in keys if key.path[:1] != (QUERY,)}
         in_query = {key.path[1:]: key for key in keys if key.path[:1] == (QUERY,)}
@@ -85,18 +87,23 @@ class Envelope:
         headers = self._headers(message, batch)
         body = self._body
         rendered = None if body is None else body(message, batch)
-        return Request(self._method, url, headers, rendered, batch.id if self._stable else "")
+        request = Request(self._method, url, headers, rendered, batch.id if self._stable else "")
+        if self._signable is not None:
+            self._signable(request)
+        return request
+
+    @property
+    def may_be_unsignable(self) -> bool:
+        """Whether what is added to requests may fail for some messages."""
+        return self._signable is not None
 
     def size(self, request: Request) -> int:
         """What `batching.bytes` bounds: bytes of the URL for a query, else of the encoded body."""
         return len(request.url) if self.in_url else len(request.body or b"")
 
 
-def _try_additions(operation: Operation) -> bool:
-    """Whether what is added when a request is sent asks for the id of its batch.
-
-    Raises DefinitionError where it fails for any request.
-    """
+def _signer(operation: Operation) -> Signer | None:
+    """What is added when a request is sent; None where nothing is. Raises DefinitionError where it fails for all."""
     match operation.auth:
         case Sign(additions):
             signer = Signer(additions)
@@ -106,9 +113,10 @@ def _try_additions(operation: Operation) -> bool:
             for request in operation.auth.requests:
                 LoginRenderer(request, "auth.login.request").trial()
         case _:
-            return False
-    signer.trial(sample(operation))
-    return signer.stable
+            return None
+    if not signer.may_fail:  # else that is told of each message, as it may work for all of them
+        signer.trial(sample(operation))
+    return signer
 
 
 # ---- URL ------------------------------------------------------------------------------------------------------------

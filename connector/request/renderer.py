@@ -125,7 +125,8 @@ class Renderer:
             return nothing, self._too_large(records, [(index, messages[index]) for index in sent], batch)
         except MessageError as error:
             # What no message is guilty of stands outside the records, and is the fault of all.
-            return nothing, collected.unwritable() or [(index, error) for index in sent]
+            alone = self._unsignable(records, collected, messages, batch) if self._envelope.may_be_unsignable else ()
+            return nothing, collected.unwritable() or alone or [(index, error) for index in sent]
         finally:
             records.clear()
         if count < len(sent):
@@ -155,6 +156,10 @@ class Renderer:
             except MessageError as error:
                 guilty.append((index, error))
         return guilty
+
+    def _unsignable(self, records: Records, collected: Collected, messages: Sequence[Message], batch: Batch) -> Guilty:
+        """Those for which what is added when they are sent cannot be computed, alone in a request."""
+        return self._too_large(records, [(index, messages[index]) for index in collected.sent], batch)
 
     def _render_one(self, messages: Sequence[Message], batch: Batch) -> Rendered:
         batch.count = batch.seq = 1

@@ -18,15 +18,14 @@ from yarl import URL
 
 from connector.definition.expression import MISSING
 from connector.definition.octets import Octets
-from connector.definition.signing import PARTS, calls_in, names_in
+from connector.definition.signing import PARTS, SECTIONS, calls_in, names_in
 from connector.definition.signing_filters import NameValues, Pair
 from connector.definition.tree import Additions, Constant, Node, Object, ObjectMember, Operation
 from connector.errors import DefinitionError, MessageError, Phase, Problem, RequestError
 from connector.model import Request
+from connector.request.certainty import may_fail
 from connector.request.templates import PartOf, Templates, Turn, plain
 from connector.request.textual import header_text
-
-SECTIONS: Final = ("headers", "query", "pairs", "json")
 
 _AFFECTED: Final[Mapping[str, frozenset[str]]] = {
     "headers": frozenset({"headers"}),
@@ -91,6 +90,8 @@ class Signer:
         self._kind = additions.kind
         self._values = {name: templates.compile(node) for name, node in additions.values.items()}
         late = late_members(additions)
+        self.may_fail = may_fail(additions)
+        """Whether it may fail for some messages."""
         self._members = [
             _Member(section, name, _build_of(section, node, templates), (section, name) in late)
             for section, name, node in members_of(additions)
@@ -128,13 +129,18 @@ class Signer:
     def trial(self, request: Request) -> None:
         """Sign a request to see whether that works; raises DefinitionError where it does not."""
         try:
-            self._signed(request, Clockwork(0.0, lambda: "0" * 32), _NOTHING, masked=True)
+            self.check(request)
         except MessageError as error:
             raise DefinitionError([Problem(error.reason, path=self._place)]) from None
 
+    def check(self, request: Request) -> None:
+        """Sign a request, but for what needs a secret; raises MessageError where that fails."""
+        self._signed(request, Clockwork(0.0, lambda: "0" * 32), _NOTHING, masked=True)
+
     def _signed(self, request: Request, clockwork: Clockwork, given: Mapping[str, str], *, masked: bool) -> Signed:
         parts = _Parts(request, self._kind, clockwork, self._members, keep="*" if masked else "")
-        turn = Turn(self._values, parts.calls, given, masked=masked)
+        size = len(request.url) + len(request.body or b"")
+        turn = Turn(self._values, parts.calls, given, masked=masked, size=size)
         url, body = parts.url(turn), parts.body(turn)
         headers = (*request.headers, *parts.added(turn, "headers"))
         late = [
@@ -340,7 +346,7 @@ def _with_fields(body: bytes | None, fields: Sequence[tuple[str, Any]], kind: st
         return body
     body = body or b""
     if kind == "json":
-        bare = body.strip()
+        bare = body.strip() or b"{}"
         if not (bare.startswith(b"{") and bare.endswith(b"}")):
             raise MessageError("the body is no JSON object, so that nothing can be added to it")
         members = orjson.dumps(dict(fields))[1:]

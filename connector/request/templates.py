@@ -7,7 +7,7 @@ brought. Nothing is missing here, unlike in replacements: what has no value is e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from connector.definition.expression import MISSING, Expression, FilterCall, Head
 from connector.definition.octets import Digest, Octets
@@ -20,6 +20,10 @@ from connector.request.textual import constant_text
 PartOf = Callable[["Turn"], Any]
 
 
+VALUE_CHARACTERS: Final = 256 * 1024
+"""Of one value, and eight times as many as the request has bytes: encoding a text makes up to nine of one."""
+
+
 class Turn:
     """One attempt, of which every value is computed once.
 
@@ -28,12 +32,14 @@ class Turn:
         parts: call → how it is computed.
         given: what a login brought, by name.
         masked: what a secret would be turned into is shown as a mask.
+        size: bytes of the request.
 
     Attributes:
         hidden: what was made of secrets: signatures, keys. Nobody may see it.
+        longest: characters of one value, so that values made of one another cannot grow without end.
     """
 
-    __slots__ = ("_known", "_parts", "_values", "given", "hidden", "masked")
+    __slots__ = ("_known", "_parts", "_values", "given", "hidden", "longest", "masked")
 
     def __init__(
         self,
@@ -42,7 +48,9 @@ class Turn:
         given: Mapping[str, str],
         *,
         masked: bool = False,
+        size: int = 0,
     ) -> None:
+        self.longest = VALUE_CHARACTERS + 8 * size
         self._values = values
         self._parts = parts
         self._known: dict[str, Any] = {}
@@ -138,7 +146,10 @@ class Templates:
             values = [build(turn) for build in builds]
             if any(map(_octets, values)):  # what is no text may stand between texts
                 return Octets(b"".join([value if _octets(value) else text_of(value).encode() for value in values]))
-            return "".join([value if type(value) is str else text_of(value) for value in values])
+            joined = "".join([value if type(value) is str else text_of(value) for value in values])
+            if len(joined) > turn.longest:
+                raise MessageError(f"a value is longer than {turn.longest:,} characters")
+            return joined
 
         return text
 
@@ -175,6 +186,8 @@ class Templates:
                 raise MessageError(f"{place}: the text holds half of a surrogate pair") from None
             if value is MISSING or value is None:
                 return ""
+            if isinstance(value, str | bytes) and len(value) > turn.longest:
+                raise MessageError(f"{place}: what it gives is longer than {turn.longest:,} characters")
             if derives and hide:
                 turn.hide(value)
             return value

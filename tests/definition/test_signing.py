@@ -26,6 +26,7 @@ auth:
       text: "$${method()}$${body()}"
     headers: {X-Signature: "$${text|hmac(secret)}"}
 parameters: {json: {to: $$To, text: $$Body}}
+response: {rules: [{when: "status == 'ok'", then: accept}]}
 """
 
 LOGIN = """\
@@ -39,6 +40,7 @@ auth:
     token: data.token
     use: {headers: {Authorization: "Bearer $$token"}}
 parameters: {json: {to: $$To, text: $$Body}}
+response: {rules: [{when: "status == 'ok'", then: accept}]}
 """
 HEADERS = '{X-Signature: "$${text|hmac(secret)}"}'
 
@@ -132,10 +134,10 @@ def test_a_secret_typed_into_the_file_is_a_warning(tmp_path: Path) -> None:
     [
         ("$${method()}", "$${method()|sort}", "takes pairs: query(), fields(), params() or headers()"),
         ("$${method()}", "$${path()|sort|hmac(secret)}", "takes pairs"),
-        ("$${method()}", "$${path()|unhex}", "takes hexadecimal digits"),
-        ("$${method()}", "$${path()|date('utc')}", "takes seconds since 1970 or an RFC 3339 time"),
-        ("$${method()}", "$${path()|map(a=1)|uuid}", "takes 32 hexadecimal digits"),
-        (HEADERS, '{X: "$${body()}$${headers()|lines}"}', "a control character, which a header cannot hold"),
+        ("$${method()}", "$${method()|unhex}", "takes hexadecimal digits"),
+        ("$${method()}", "$${host()|date('utc')}", "takes seconds since 1970 or an RFC 3339 time"),
+        ("$${method()}", "$${method()|map(a=1)|uuid}", "takes 32 hexadecimal digits"),
+        (HEADERS, '{X: "$${text|md5}$${headers()|lines}"}', "a control character, which a header cannot hold"),
     ],
 )
 def test_check_finds_what_fails_for_any_request(tmp_path: Path, old: str, new: str, told: str) -> None:
@@ -199,3 +201,40 @@ def test_what_is_wrong_in_a_login_is_told_with_its_place(
 def test_a_sound_login_says_nothing(tmp_path: Path) -> None:
     assert problems_of(tmp_path, LOGIN) == ([], [])
     assert isinstance(loaded(tmp_path, LOGIN).operations[0].auth, Login)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("username: me", "the key `password` is missing; the grant of a user has both"),
+        ("password: '${P}'", "the key `username` is missing"),
+        ("headers: {Host: x}", "the client writes `Host` itself"),
+        ("send: basic, headers: {authorization: '${A}'}", "`send: basic` writes this header as well"),
+    ],
+)
+def test_what_is_wrong_in_oauth2_is_told(tmp_path: Path, more: str, told: str) -> None:
+    auth = f"auth: {{oauth2: {{url: 'https://a.example/t', client_id: a, secret: '${{S}}', {more}}}}}"
+    errors, _ = problems_of(tmp_path, re.sub(r"(?s)auth:.*?\nparameters", f"{auth}\nparameters", LOGIN))
+    assert len(errors) == 1
+    assert told in errors[0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "".join(f"      v{n}: $$v{n + 1}$$v{n + 1}\n" for n in range(90)) + "      v90: xxxxxxxx\n",
+        "".join(f"      v{n}: '$${{v{n + 1}|replace(''x'', ''xxxxxxxxxx'')}}'\n" for n in range(60)) + "      v60: x\n",
+    ],
+    ids=["doubled", "replaced"],
+)
+def test_values_that_grow_without_end_are_an_error_of_check(tmp_path: Path, values: str) -> None:
+    file = tmp_path / "acme.yaml"
+    file.write_text(SIGNED.replace("    values:\n", "    values:\n" + values).replace("$${method()}", "$$v0"))
+    (error,) = check_file(str(file), ALL_SET).errors
+    assert "longer than" in error.message
+
+
+def test_values_have_a_bound(tmp_path: Path) -> None:
+    values = "".join(f"      v{n}: $$v{n + 1}\n" for n in range(5_000)) + "      v5000: x\n"
+    errors, _ = problems_of(tmp_path, SIGNED.replace("    values:\n", "    values:\n" + values))
+    assert any("more than 100 values; say it in fewer steps" in error for error in errors)

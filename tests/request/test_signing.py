@@ -213,17 +213,17 @@ def test_fields_go_to_the_end_of_a_form(body: bytes | None, before: bytes) -> No
     assert made.body == before + b"s=%26%C3%A9"
 
 
-@pytest.mark.parametrize("body", [b"{}", b"{ }", b'{"a":1.10}', b'{"a":{"b":[]}}'])
+@pytest.mark.parametrize("body", [b"", b"{}", b"{ }", b'{"a":1.10}', b'{"a":{"b":[]}}'])
 def test_members_go_to_the_end_of_a_json_object_and_nothing_else_changes(body: bytes) -> None:
     signer = adding({}, json={"s": '"&é', "t": "$${now()}", "d": "$${'x'|md5}"}, kind="json")
     made = signer.sign(Request("POST", "https://a.example/", (), body), CLOCKWORK).request.body
     assert made is not None
     digest = hashlib.md5(b"x").hexdigest()
-    assert json.loads(made) == {**json.loads(body), "s": '"&é', "t": 1767323045, "d": digest}
-    assert made.startswith(body.rstrip(b"} ") if body.strip() in (b"{}", b"{ }") else body[:-1])
+    assert json.loads(made) == {**json.loads(body or b"{}"), "s": '"&é', "t": 1767323045, "d": digest}
+    assert made.startswith(body.rstrip(b"} ") if body.strip() in (b"", b"{}", b"{ }") else body[:-1])
 
 
-@pytest.mark.parametrize("body", [b"[]", b"", None, b"text"])
+@pytest.mark.parametrize("body", [b"[]", b"text"])
 def test_what_has_no_room_is_an_outage_and_not_sent(body: bytes | None) -> None:
     with pytest.raises(RequestError) as caught:
         adding({}, json={"s": "1"}, kind="json").sign(Request("POST", "https://a.example/", (), body), CLOCKWORK)
