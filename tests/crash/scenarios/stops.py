@@ -81,11 +81,12 @@ def start_together(scene: Scene) -> None:
 
 @scenario("clean", size=CLEAN)
 def refused_commits(scene: Scene) -> None:
-    """The broker refuses every commit the first time."""
+    """The broker refuses every commit the first time. The last events come after the rebalance, which commits anew."""
     scene.produce()
     scene.start("w0", "--refuse-commits")
     scene.until_sent(0.5)
-    scene.start("w1")
+    scene.start("w1").wait_for("partitions opened")
+    scene.produce(1000)
 
 
 @scenario("clean", size=CLEAN)
