@@ -16,7 +16,10 @@ def cpu_seconds() -> float:
 
 
 class Clock(Protocol):
-    """What pure logic may know about time."""
+    """What pure logic may know about time.
+
+    Implemented by `SystemClock` (connector/clock.py), put in place in `connector/stream/process.py`.
+    """
 
     def monotonic(self) -> float:
         """Seconds since an arbitrary start; never goes back."""

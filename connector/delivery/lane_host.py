@@ -13,6 +13,9 @@ from connector.model import Message, Result
 class LaneHost(Protocol):
     """Asked and told by a lane, once per request at most.
 
+    Implemented by `WorkerLaneHost` (connector/stream/pipeline.py), put in place in
+    `connector/stream/wiring/parts.py`.
+
     Attributes:
         caught_up: no event waits in the partitions that feed the lane.
         memory_full: no further event can be read until something leaves.

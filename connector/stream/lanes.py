@@ -30,7 +30,11 @@ LAST_REQUESTS_SECONDS = 60.0
 
 
 class LaneMaker(Protocol):
-    """Makes a lane from its parts, and from what all lanes of a worker share."""
+    """Makes a lane from its parts, and from what all lanes of a worker share.
+
+    Implemented by `WorkerLaneMaker` (connector/stream/wiring/parts.py), put in place in
+    `connector/stream/wiring/parts.py`.
+    """
 
     def make(
         self,

@@ -1,9 +1,11 @@
 """The way of every message through the worker: each station hands on to the next one here.
 
-1 fetch   an agent of Faust, or the reader of retry topics, brings records      `Pipeline.take`
+1 fetch   an agent of Faust brings what was fetched of a source partition       `Pipeline.take`
+          the reader of retry topics brings records that are due                `Admission.take_due`
 2 admit   `Admission` lets them in as memory allows, `Intake` decides
-3 queue   `Lane.offer_all`: they wait in a window for a free request slot
-4 build   the lane takes a window and renders it                                `WorkerLaneHost.decode`
+3 queue   `Lane.offer_all`: each waits in a window of its lane; the call ends here
+4 build   the lane's own loop, `Lane.run`, begins here: `Departures` takes a
+          window when a request slot is free; its messages are rendered         `WorkerLaneHost.decode`
 5 send    the request leaves, if this worker still may                          `WorkerLaneHost.before_send`
 6 read    the provider's reply becomes one outcome per message
 7 settle  final results go to the writer, what waits long to a retry topic      `WorkerLaneHost.settle`, `park`
@@ -30,7 +32,6 @@ from connector.stream.faust.chunk import FetchedChunk
 from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.read_progress import ReadProgress
-from connector.stream.lanes import Lanes
 from connector.stream.output.debts import Debts
 from connector.stream.output.overdue import Overdue
 from connector.stream.output.send_permission import SendPermission
@@ -48,7 +49,6 @@ class Pipeline:
     outlast: Outlast
     admission: Admission
     retry_reader: RetryReader
-    lanes: Lanes
     overdue: Overdue
     housekeeping: Housekeeping
     control_reader: ControlTopicReader
@@ -59,7 +59,7 @@ class Pipeline:
         await self.admission.take(chunk)
 
     def loops(self) -> Sequence[Coroutine[Any, Any, None]]:
-        """What runs for ever, beside the lanes."""
+        """What runs for ever, beside the loop of each lane, which `Lanes.start` starts."""
         return (
             self.housekeeping.ticking(),
             self.housekeeping.committing(),

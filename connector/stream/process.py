@@ -55,7 +55,10 @@ StatusSource = Callable[[], WorkerStatus | None]
 
 
 class Attendant(Protocol):
-    """Runs beside the worker on its loop: health and metrics."""
+    """Runs beside the worker on its loop: health and metrics.
+
+    Implemented by `HealthServer` (connector/health/server.py), put in place in `connector/cli/run.py`.
+    """
 
     async def start(self, status: StatusSource) -> None:
         """Begin; before the worker has joined."""

@@ -20,7 +20,11 @@ from connector.errors import Phase, RequestError, WithheldError
 
 
 class DepartureGuard(Protocol):
-    """Asked when a connection stands, right before a request is written."""
+    """Asked when a connection stands, right before a request is written.
+
+    Implemented by `Fencing` (connector/stream/output/fencing.py), put in place in
+    `connector/stream/wiring/parts.py`.
+    """
 
     def may_leave(self) -> bool:
         """Whether this worker may still send: to connect may have taken longer than its lease held."""

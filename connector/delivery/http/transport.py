@@ -11,6 +11,10 @@ from connector.model import Reply, Request
 class Transport(Protocol):
     """Sends one request and reads its reply.
 
+    Implemented by `HttpTransport` (connector/delivery/http/client.py), put in place in `connector/stream/lanes.py`.
+    Implemented by `DryRunTransport` (connector/delivery/http/dry_run.py), put in place in
+    `connector/stream/lanes.py`.
+
     Attributes:
         token_refreshes: tokens fetched so far.
     """

@@ -8,6 +8,9 @@ from typing import Protocol
 class Passage(Protocol):
     """Asked by every lane of a worker before it takes messages out of their windows.
 
+    Implemented by `Proof` (connector/stream/output/proof.py), put in place in `connector/stream/wiring/parts.py`.
+    Implemented by `Open` (connector/delivery/limits/passage.py), put in place in `connector/delivery/lane.py`.
+
     Attributes:
         narrow: it is not known whether a result can be written: one request of as few messages as an operation allows
             may be on its way in the whole worker, until its result is durable.

@@ -34,7 +34,10 @@ TOLD_PROVIDERS = 20
 
 
 class Refiler(Protocol):
-    """Decides anew about messages that were admitted before."""
+    """Decides anew about messages that were admitted before.
+
+    Implemented by `Intake` (connector/stream/intake/intake.py), put in place in `connector/stream/wiring/input.py`.
+    """
 
     def refile(self, items: Sequence[Item]) -> None:
         """File these anew."""

@@ -19,7 +19,10 @@ LOOK_SECONDS = 3.0
 
 
 class Definitions(Protocol):
-    """Where definitions come from."""
+    """Where definitions come from.
+
+    Implemented by `ConfiguredDefinitions` (connector/cli/definitions.py), put in place in `connector/cli/run.py`.
+    """
 
     def load(self) -> Mapping[str, Definition]:
         """All of them as they are now. Raises DefinitionError with every problem."""
@@ -34,6 +37,8 @@ class Definitions(Protocol):
 
 class DefinitionUser(Protocol):
     """Works by definitions.
+
+    Implemented by `Worker` (connector/stream/worker.py), put in place in `connector/stream/process.py`.
 
     Attributes:
         definitions: in use.

@@ -19,7 +19,11 @@ POLL_MILLISECONDS = 200
 
 
 class ControlRecords(Protocol):
-    """Takes what is in the control topic, in its order."""
+    """Takes what is in the control topic, in its order.
+
+    Implemented by `ControlApplier` (connector/stream/control/apply.py), put in place in
+    `connector/stream/wiring/input.py`.
+    """
 
     def apply(self, key: bytes | None, value: bytes | None, place: tuple[int, int]) -> object:
         """Take in one record, which stands at this partition and offset."""

@@ -8,7 +8,7 @@ from connector.kafka.fetched import Fetched
 
 
 class FetchedChunk(Protocol):
-    """A `Chunk` as Faust hands it to an agent: its message around what the scheduler made.
+    """A `Chunk` (connector/stream/faust/app.py) as an agent gets it: Faust's message around what the scheduler made.
 
     Attributes:
         topic, partition: whose records they are.
@@ -27,7 +27,10 @@ class FetchedChunk(Protocol):
 
 
 class ChunkSink(Protocol):
-    """Takes what the agents hand on."""
+    """Takes what the agents hand on.
+
+    Implemented by `Process` (connector/stream/process.py), put in place in `connector/stream/process.py`.
+    """
 
     async def take(self, chunk: FetchedChunk) -> None:
         """Take the next chunk of a topic. Its agent waits as long as this does."""

@@ -34,7 +34,11 @@ SENT = frozenset({Status.ACCEPTED, Status.UNKNOWN})
 
 
 class Positions(Protocol):
-    """Commits the positions of partitions."""
+    """Commits the positions of partitions.
+
+    Implemented by `Housekeeping` (connector/stream/epoch/housekeeping.py), put in place in
+    `connector/stream/wiring/parts.py`.
+    """
 
     async def commit_again(self, partition: Partition) -> bool:
         """Commit a partition's position with the metadata of now, whether it has moved or not; True when it is."""

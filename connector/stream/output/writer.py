@@ -49,7 +49,11 @@ LINGER_SECONDS = 0.02
 
 
 class DurableEvents(Protocol):
-    """Answers for events until their results are durable."""
+    """Answers for events until their results are durable.
+
+    Implemented by `SettledEvents` (connector/stream/pipeline.py), put in place in
+    `connector/stream/wiring/output.py`.
+    """
 
     def durable(self, partition: Partition, offsets: Sequence[int], bytes_: int) -> None:
         """The results of these events, of so many bytes, are acknowledged, or their retry records are."""

@@ -23,7 +23,12 @@ log = structlog.get_logger(__name__)
 
 
 class OffsetCommits(Protocol):
-    """A consumer's group, as far as offsets are committed to it."""
+    """A consumer's group, as far as offsets are committed to it.
+
+    Implemented by `Group` (connector/stream/faust/group.py), put in place in `connector/stream/wiring/parts.py`.
+    Implemented by `RetryReader` (connector/stream/retry/retry_reader.py), put in place in
+    `connector/stream/wiring/parts.py`.
+    """
 
     async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
         """Commit with metadata. Raises what aiokafka raises."""

@@ -10,7 +10,13 @@ from connector.model import Result
 
 
 class ResultSink(Protocol):
-    """Takes final results."""
+    """Takes final results.
+
+    Implemented by `ResultWriter` (connector/stream/output/writer.py), put in place in
+    `connector/stream/wiring/output.py`.
+    Implemented by `DedupedResults` (connector/stream/intake/dedupe.py), put in place in
+    `connector/stream/wiring/output.py`.
+    """
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the results of these items, one each, without waiting. They are settled when they are durable."""

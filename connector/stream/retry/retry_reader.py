@@ -30,7 +30,11 @@ POLL_MILLISECONDS = 200
 
 
 class DueRecords(Protocol):
-    """Takes records whose time has come."""
+    """Takes records whose time has come.
+
+    Implemented by `Admission` (connector/stream/intake/admission.py), put in place in
+    `connector/stream/pipeline.py`.
+    """
 
     async def take_due(self, partition: Partition, records: Fetched) -> None:
         """Take due records of a retry topic; waits while memory is full."""

@@ -14,14 +14,24 @@ from connector.stream.retry.tiers import Tiers
 
 
 class RetrySink(Protocol):
-    """Takes items that go on waiting in retry topics."""
+    """Takes items that go on waiting in retry topics.
+
+    Implemented by `ResultWriter` (connector/stream/output/writer.py), put in place in
+    `connector/stream/wiring/parts.py`.
+    """
 
     def move(self, items: Sequence[Item], records: Sequence[RetryRecord]) -> None:
         """Take these items, with the retry record of each. They are settled when it is durable. Never waits."""
 
 
 class RetryRefusals(Protocol):
-    """Builds the results of items that cannot wait in a retry topic."""
+    """Builds the results of items that cannot wait in a retry topic.
+
+    Implemented by `Refusals` (connector/stream/intake/refusals.py), put in place in
+    `connector/stream/wiring/output.py`.
+    Implemented by `DedupedRefusals` (connector/stream/intake/dedupe.py), put in place in
+    `connector/stream/wiring/output.py`.
+    """
 
     def too_large(self, item: Item, topic: str, now: float) -> Result:
         """No retry topic takes its record; at `now` (wall seconds)."""

@@ -68,6 +68,8 @@ class WorkerProgress:
 class Watched(Protocol):
     """What may get stuck. Looked at from another thread: it must only read.
 
+    Implemented by `Worker` (connector/stream/worker.py), put in place in `connector/stream/process.py`.
+
     Attributes:
         progress: changes whenever something gets done; see `WorkerProgress`.
         idle: there is deliberately nothing to do.

@@ -6,7 +6,10 @@ from typing import Protocol
 
 
 class FailureSink(Protocol):
-    """Ends the worker in order."""
+    """Ends the worker in order.
+
+    Implemented by `Worker` (connector/stream/worker.py), put in place in `connector/stream/worker.py`.
+    """
 
     def failed(self, error: BaseException) -> None:
         """Something cannot be mended where it went wrong: close the epoch, then end. Without waiting; once."""

@@ -235,7 +235,6 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
             outlast=outlast,
             admission=input_.admission,
             retry_reader=retry_reader,
-            lanes=lanes,
             overdue=output.overdue,
             housekeeping=housekeeping,
             control_reader=input_.control_reader,
