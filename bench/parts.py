@@ -18,7 +18,7 @@ from connector.clock import ManualClock
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.delivery.limits.backoff import Backoff
-from connector.delivery.outcomes.settlement import OutcomeHandler
+from connector.delivery.outcomes.decision import OutcomeHandler
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
 from connector.delivery.queue.window_key import WindowKey
@@ -96,12 +96,12 @@ def measure(folder: Path) -> Iterator[Figure]:
     yield Figure("batch key", _best(lambda: renderer.batch_keys(messages)))
     yield Figure(f"render ({BATCH:,} per request)", _best(lambda: renderer.render(messages, batch)), 2.0)
     yield Figure(f"read the reply ({BATCH:,} entries)", _best(lambda: reader.read(reply, messages, batch, 0.0)), 2.0)
-    yield Figure("settle the reply", _best(lambda: outcome_handler.replied(attempt, 200, reading.outcomes, None)))
+    yield Figure("decide on the reply", _best(lambda: outcome_handler.replied(attempt, 200, reading.outcomes, None)))
     yield Figure(
         "encode the results, keys and headers", _best(lambda: [list(it) for _, _, it in records(results, encode) or ()])
     )
     yield Figure(
-        "settle and encode one by one (where they differ)",
+        "decide and encode one by one (where they differ)",
         _best(lambda: _apart(outcome_handler, attempt, apart, encode)),
     )
     yield from _bookkeeping([encode(result) for result in each])

@@ -64,7 +64,7 @@ class LaneCounts:
     A series that begins at 1 is invisible to `increase()`: the first failure would never be seen.
 
     Attributes:
-        settled: messages by the status of their result.
+        finished: messages by the status of their result.
         parked: messages given to a retry topic because their time is far.
         returned: messages given back at the end of an epoch, to be read or retried by the next owner.
         requests: seconds until the reply, by status class (`2xx`), or `none` where no reply came.
@@ -80,7 +80,7 @@ class LaneCounts:
     """
 
     def __init__(self) -> None:
-        self.settled = zeros(status.value for status in Status)
+        self.finished = zeros(status.value for status in Status)
         self.parked = 0
         self.returned = 0
         self.requests = {group: Histogram() for group in REPLIES}
@@ -130,10 +130,10 @@ class LaneCounts:
     def ended(self, results: Sequence[Result]) -> None:
         """These messages have their results."""
         if isinstance(results, UniformResults):
-            self.settled[results.shared.status.value] += len(results)
+            self.finished[results.shared.status.value] += len(results)
             return
         for status, number in tally([result.status for result in results]):
-            self.settled[status.value] += number
+            self.finished[status.value] += number
 
     def _request(self, group: str, seconds: float, messages: int) -> None:
         histogram = self.requests.get(group)

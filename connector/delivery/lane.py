@@ -1,9 +1,9 @@
 """One provider's way out: messages wait in windows, free request slots pull them, every message ends in one result.
 
 The way of a message: `offer` files it → a free slot takes its window (`Departures`) → it is decoded and rendered with
-the others (`RequestBuilder`) → the request is under way (`InFlight`) → its outcomes are settled (`OpenMessages`): final
-results go out at once, the rest goes back to the windows, waits for its time, or is parked when that is long. What the
-lane is given and gives away goes through its `LaneHost`.
+the others (`RequestBuilder`) → the request is under way (`InFlight`) → what becomes of each message is decided
+(`OutcomeHandler`) and carried out (`OpenMessages`): final results go out at once, the rest goes back to the windows,
+waits for its time, or is parked when that is long. What the lane is given and gives away goes through its `LaneHost`.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from connector.delivery.limits.flow_control import FlowControl
 from connector.delivery.limits.lane_settings import LaneSettings
 from connector.delivery.limits.lane_status import LaneStatus
 from connector.delivery.limits.passage import Open, Passage
+from connector.delivery.outcomes.decision import OutcomeHandler
 from connector.delivery.outcomes.internal_faults import InternalFaults
 from connector.delivery.outcomes.open_messages import OpenMessages
-from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.expiry import Expiry
 from connector.delivery.queue.fragmentation import Fragmentation, fragmentation
@@ -191,7 +191,7 @@ class Lane:
 
     @property
     def open_count(self) -> int:
-        """Messages offered and neither settled, parked nor handed back."""
+        """Messages offered and neither finished, parked nor handed back."""
         return self._open_messages.count
 
     @property
@@ -345,8 +345,8 @@ class Lane:
     async def drain(self, deadline: float) -> list[Item]:
         """Stop pulling, wait for the requests under way until `deadline` (monotonic seconds), forget everything.
 
-        Returns every item that is not settled: never attempted ones have `attempts` 0, those whose request was given up
-        at the deadline are marked `uncertain` (under `report` they are settled as `unknown` instead).
+        Returns every item without a result: never attempted ones have `attempts` 0, those whose request was given up at
+        the deadline are marked `uncertain` (under `report` they end `unknown` instead).
         """
         self._state.rest()
         await self._in_flight.land(deadline)

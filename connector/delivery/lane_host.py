@@ -36,7 +36,7 @@ class LaneHost(Protocol):
         """
         ...
 
-    def settle(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+    def finish(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take final results, at most one per item, one call per reply; must not wait."""
         ...
 

@@ -90,13 +90,13 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
 
 def _add_lane(page: Page, name: str, lane: Lane, worker: WorkerStatus) -> None:
     counts, status = lane.counts, lane.status
-    settled = counts.settled.copy()
+    finished = counts.finished.copy()
     for (provider, ended), number in worker.intake.refused.items():
         if provider == name:
-            settled[ended] += number
-    for ended, number in settled.items():
+            finished[ended] += number
+    for ended, number in finished.items():
         page.add("results", number, name, ended)
-    page.add("messages_taken", counts.settled.total() + counts.parked + counts.returned + status.open_count, name)
+    page.add("messages_taken", counts.finished.total() + counts.parked + counts.returned + status.open_count, name)
     page.add("diverted", worker.intake.diverted[name], name)
     page.add("parked", counts.parked, name)
     for reason, number in counts.again.items():

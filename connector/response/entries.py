@@ -66,7 +66,7 @@ class Entries:
         gap = "the reply has no entry for this message"
         if content.undecodable is not None and any(source.reads_document for source in self._sources):
             gap = content.undecodable
-        return turn.claims.settled(gap, batch_id)
+        return turn.claims.decided(gap, batch_id)
 
 
 class _Source:

@@ -68,7 +68,7 @@ class Matching:
         """Something says that no entry of this reply can be trusted."""
         self._refused = self._refused or reason
 
-    def settled(self, gap: str, batch: str | None) -> list[Outcome]:
+    def decided(self, gap: str, batch: str | None) -> list[Outcome]:
         """One outcome per message; `unknown` for exactly those in doubt. `gap`: why a message may have no entry."""
         if self._refused is not None:
             return [_unknown(self._refused, batch)] * len(self.outcomes)
@@ -89,10 +89,10 @@ class Matching:
         if unnamed is not None:
             doubted.update(dict.fromkeys(self._others, f"the reply does not name it, but {unnamed}"))
         doubted.update(self._contradictions)
-        settled = [outcome or _unknown(missing, batch) for outcome in self.outcomes]
+        decided = [outcome or _unknown(missing, batch) for outcome in self.outcomes]
         for index, reason in doubted.items():
-            settled[index] = _unknown(reason, batch)
-        return settled
+            decided[index] = _unknown(reason, batch)
+        return decided
 
 
 def _unknown(reason: str, batch: str | None) -> Outcome:

@@ -8,7 +8,7 @@
           window when a request slot is free; its messages are rendered         `WorkerLaneHost.decode`
 5 send    the request leaves, if this worker still may                          `WorkerLaneHost.before_send`
 6 read    the provider's reply becomes one outcome per message
-7 settle  final results go to the writer, what waits long to a retry topic      `WorkerLaneHost.settle`, `park`
+7 decide  final results go to the writer, what waits long to a retry topic      `WorkerLaneHost.finish`, `park`
 8 write   `ResultWriter` waits for the acknowledgement                          `SettledEvents.durable`
 9 commit  what is settled without a gap is committed                            `Pipeline.loops`
 """
@@ -87,7 +87,7 @@ class WorkerLaneHost(LaneHost):
     async def before_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         return await self.permission.may_send(operation, batch_id, items)
 
-    def settle(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+    def finish(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         self.results.add(items, results)
 
     def park(self, items: Sequence[Item], due: float) -> bool:

@@ -27,13 +27,13 @@ class FakeHost(LaneHost):
 
     def __init__(
         self,
-        settle: Callable[[Sequence[Item], Sequence[Result]], None],
+        finish: Callable[[Sequence[Item], Sequence[Result]], None],
         *,
         park: Callable[[Sequence[Item], float], Any] | None = None,
         before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
         decode: Callable[[Sequence[Item]], list[Message]] = decode_items,
     ) -> None:
-        self.settle = settle  # type: ignore[method-assign]
+        self.finish = finish  # type: ignore[method-assign]
         self.decode = decode  # type: ignore[method-assign]
         self._park = park
         self._before_send = before_send

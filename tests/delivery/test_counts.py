@@ -34,7 +34,7 @@ def test_requests_fill_reasons_and_results_are_counted_per_request() -> None:
         world.offer(*names(25))
         await world.run(20)
         counts = world.lane.counts
-        assert +counts.settled == {"accepted": 23, "rejected": 1, "unknown": 1}
+        assert +counts.finished == {"accepted": 23, "rejected": 1, "unknown": 1}
         assert sum(counts.requests["2xx"].counts) == len(world.sent) == 3
         assert counts.fill.total == 25
         assert counts.closed["full"] == 2
@@ -59,7 +59,7 @@ def test_what_is_sent_again_is_counted_by_what_happened() -> None:
         counts = world.lane.counts
         assert +counts.again == {"throttle": 10, "connect": 10, "uncertain": 10}
         assert sum(counts.requests["none"].counts) == 2
-        assert +counts.settled == {"accepted": 10}
+        assert +counts.finished == {"accepted": 10}
 
     simulate(scenario())
 
@@ -71,7 +71,7 @@ def test_time_held_by_a_limit_is_counted_and_goes_on_while_it_lasts() -> None:
         await world.run(5)
         assert 4.0 <= world.lane.status.held <= 5.1
         await world.run(60)
-        assert +world.lane.counts.settled == {"accepted": 20}
+        assert +world.lane.counts.finished == {"accepted": 20}
         held = world.lane.status.held
         await world.run(60)
         assert world.lane.status.held == held, "nothing waits, nothing is held"

@@ -103,14 +103,14 @@ async def provider(tmp_path: Path, text: str, answer: Answer) -> AsyncIterator[S
         definition = load(file, environment=Environment(values))
         transport = HttpTransport(definition)
 
-        def settle(items: Sequence[Item], results: Sequence[Result]) -> None:
+        def finish(items: Sequence[Item], results: Sequence[Result]) -> None:
             for result in results:
                 assert result.message_id not in setup.results
                 setup.results[str(result.message_id)] = result
 
         lane = Lane(
             definition,
-            host=FakeHost(settle),
+            host=FakeHost(finish),
             transport=transport,
             clock=SystemClock(),
             settings=LaneSettings(breaker=BreakerSettings(delay=0.05, cap=0.1, row_seconds=0.0)),

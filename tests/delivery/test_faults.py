@@ -41,8 +41,8 @@ STATIONS: dict[str, Callable[[Lane], tuple[Any, str]]] = {
     "read": lambda lane: (lane._routes[0].reader, "read"),
     "gate": lambda lane: (lane._flow_control, "replied"),
     "counts": lambda lane: (lane._in_flight._counts, "replied"),
-    "settlement": lambda lane: (lane._outcome_handler, "replied"),
-    "everything of settling": lambda lane: (lane._outcome_handler, "_wait"),
+    "decision": lambda lane: (lane._outcome_handler, "replied"),
+    "everything of deciding": lambda lane: (lane._outcome_handler, "_wait"),
     "choice": lambda lane: (lane._backlog, "choose"),
     "limiter": lambda lane: (lane._flow_control.account.limiter, "delay"),
 }
@@ -56,7 +56,7 @@ def test_a_fault_at_any_station_is_an_outage_that_costs_no_message(station: str)
         undo = faulty(*STATIONS[station](world.lane))
         running = asyncio.create_task(world.run(2000))
         await asyncio.sleep(5)
-        if station not in {"counts", "gate", "everything of settling", "choice"}:  # what the provider said counts
+        if station not in {"counts", "gate", "everything of deciding", "choice"}:  # what the provider said counts
             assert world.results == {}
             assert "internal error: KeyError" in world.lane.status.reason
         calls = len(world.sent)
@@ -70,7 +70,7 @@ def test_a_fault_at_any_station_is_an_outage_that_costs_no_message(station: str)
 
     with capture_logs() as lines:
         simulate(scenario())
-    if station != "everything of settling":
+    if station != "everything of deciding":
         told = [line for line in lines if line["event"].startswith("error in a provider's lane")]
         assert 1 <= len(told) <= 3
         assert "KeyError" in told[0]["traceback"]
@@ -79,7 +79,7 @@ def test_a_fault_at_any_station_is_an_outage_that_costs_no_message(station: str)
     assert "9198" not in str(lines)
 
 
-@pytest.mark.parametrize("station", ["transport", "read", "settlement"])
+@pytest.mark.parametrize("station", ["transport", "read", "decision"])
 def test_under_report_a_fault_after_sending_leaves_the_outcome_unknown_and_sends_nothing_again(station: str) -> None:
     async def scenario() -> None:
         world = World(operations=[operation(on_uncertain="report")], limits=Limits(concurrency=1))
@@ -110,7 +110,7 @@ def test_one_message_that_makes_us_fail_ends_by_itself_and_the_others_get_throug
     simulate(scenario())
 
 
-@pytest.mark.parametrize("where", ["settle", "park", "before_send"])
+@pytest.mark.parametrize("where", ["finish", "park", "before_send"])
 def test_what_fails_outside_of_the_lane_ends_it(where: str) -> None:
     async def scenario() -> None:
         def refuse(*_: Any) -> Any:
@@ -122,8 +122,8 @@ def test_what_fails_outside_of_the_lane_ends_it(where: str) -> None:
         world = World(
             **{"park": {"park": refuse}, "before_send": {"before_send": refuse_later}}.get(where, {})  # type: ignore[arg-type]
         )
-        if where == "settle":
-            world.host.settle = refuse
+        if where == "finish":
+            world.host.finish = refuse
         if where == "park":
             world.provider.answer = lambda call: Outcome("defer", after=3600.0)
         world.offer("m0")
@@ -140,7 +140,7 @@ def test_messages_that_end_unsent_end_whatever_goes_wrong() -> None:
         world.offer(*names(3), expires=5.0)
         faulty(world.lane._request_builder, "dismiss")
         await world.run(20)
-        assert [len(ids) for ids in world.settled] == [3]
+        assert [len(ids) for ids in world.finished] == [3]
         assert set(world.statuses.values()) == {"expired"}
         assert world.lane.open_count == 0
 

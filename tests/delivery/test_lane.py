@@ -33,12 +33,12 @@ def test_every_message_ends_accepted_with_everything_known_about_it() -> None:
     simulate(scenario())
 
 
-def test_one_settle_call_per_reply() -> None:
+def test_one_call_with_results_per_reply() -> None:
     async def scenario() -> None:
         world = World()
         world.offer(*names(25))
         await world.run(2)
-        assert sorted(map(len, world.settled)) == [5, 10, 10]
+        assert sorted(map(len, world.finished)) == [5, 10, 10]
 
     simulate(scenario())
 
@@ -184,7 +184,7 @@ def test_an_accepted_message_is_not_sent_again_when_its_result_could_not_be_take
         def refuse(items: object, results: object) -> None:
             raise RuntimeError("the writer is broken")
 
-        world.host.settle = refuse
+        world.host.finish = refuse
         world.offer("m0")
         with pytest.raises(RuntimeError, match="writer is broken"):
             await world.run(5)

@@ -69,7 +69,7 @@ def test_an_abandoned_request_under_report_is_unknown() -> None:
 
 
 def test_a_reply_that_comes_after_drain_gave_up_changes_nothing() -> None:
-    """A transport that does not let itself be cancelled cannot settle what the next owner has already got."""
+    """A transport that does not let itself be cancelled cannot finish what the next owner has already got."""
 
     async def scenario() -> None:
         world = World()

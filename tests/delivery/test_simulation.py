@@ -135,20 +135,20 @@ def test_every_message_ends_once_and_nothing_taken_is_sent_again(
             limits=Limits(requests=(Rate(30, 1.0),), records=(Rate(200, 1.0),), concurrency=4),
             retry=Retry(attempts=4, base=0.5, cap=5.0),
         )
-        settled_as: dict[str, str] = {}
+        final_as: dict[str, str] = {}
         well = False
 
         def answer(call: Call) -> object:
             for name in call.ids:
-                assert name not in world.results, "a settled message is never sent again"
-                assert name not in settled_as, "what was taken, or may have been under `report`, is never sent again"
+                assert name not in world.results, "a finished message is never sent again"
+                assert name not in final_as, "what was taken, or may have been under `report`, is never sent again"
             got = ACCEPT if well else random_answer(random, call, single=len(call.ids) == 1)
             for name in call.ids:
                 then = got.get(name, ACCEPT).then if isinstance(got, dict) else getattr(got, "then", "error")
                 if isinstance(got, RequestError):
                     then = "uncertain" if got.uncertain else "error"
                 if then == "accept" or (on_uncertain == "report" and then == "uncertain"):
-                    settled_as[name] = then
+                    final_as[name] = then
             return got
 
         world.provider.answer = answer
@@ -167,7 +167,7 @@ def test_every_message_ends_once_and_nothing_taken_is_sent_again(
         await asyncio.sleep(900)
         assert set(world.results) == set(offered)
         assert world.lane.open_count == world.lane.open_bytes == 0
-        for name, then in settled_as.items():
+        for name, then in final_as.items():
             assert world.statuses[name] == ("accepted" if then == "accept" else "unknown")
         world.lane.close()
         await running

@@ -173,8 +173,8 @@ class World:
         self.clock = LoopClock()
         self.provider = FakeProvider(self.clock)
         self.results: dict[str, Result] = {}
-        self.settled: list[list[str]] = []
-        self.host = FakeHost(self._settle, park=park, before_send=before_send)
+        self.finished: list[list[str]] = []
+        self.host = FakeHost(self._finish, park=park, before_send=before_send)
         self.host.caught_up = caught_up
         self.more_comes = False  # whoever offers wakes the lane after the last one
         operations = operations or [operation(batching=Batching((("msgs",),), 1, 10))]
@@ -195,14 +195,14 @@ class World:
         self._offset = 0
         self.items: dict[str, Item] = {}
 
-    def _settle(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+    def _finish(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         assert len(items) == len(results) > 0
         for item, result in zip(items, results, strict=True):
             message_id = decode_message(item.raw).message_id
             assert message_id not in self.results, "one result per message"
             assert result.source.offset == item.offset
             self.results[message_id] = result
-        self.settled.append([result.message_id or "" for result in results])
+        self.finished.append([result.message_id or "" for result in results])
 
     def offer(
         self, *ids: str, campaign: str = "c1", priority: bool = False, expires: float | None = None, **fields: Any

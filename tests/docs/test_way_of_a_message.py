@@ -19,7 +19,7 @@ import pytest
 from tests.tooling.pages import ROOT
 
 PAGE = (ROOT / "docs" / "way-of-a-message.md").read_text("utf-8")
-STEPS = ["Fetch", "Admit", "Queue", "Build the request", "Send", "Read the reply", "Settle", "Write", "Commit"]
+STEPS = ["Fetch", "Admit", "Queue", "Build the request", "Send", "Read the reply", "Decide", "Write", "Commit"]
 QUESTIONS = 20
 
 ANY_LINK = re.compile(r"\]\(\.\./connector/")

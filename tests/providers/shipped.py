@@ -188,7 +188,7 @@ class Provider:
         """
         delivery, clock = Delivery(), SystemClock()
 
-        def settle(items: Sequence[Item], results: Sequence[Result]) -> None:
+        def finish(items: Sequence[Item], results: Sequence[Result]) -> None:
             for result in results:
                 assert result.message_id is not None
                 assert result.message_id not in delivery.results, "one result per message"
@@ -196,7 +196,7 @@ class Provider:
 
         lane = Lane(
             replace(self.definition, limits=Limits(), retry=Retry(attempts=4, base=0.01, cap=0.02), **changes),
-            host=FakeHost(settle),
+            host=FakeHost(finish),
             transport=self.transport,
             clock=clock,
             settings=QUICK,

@@ -354,7 +354,7 @@ async def test_the_lane_repeats_what_was_lost(name: str) -> None:
 
 @every_provider
 async def test_the_lane_stops_at_bad_credentials_and_goes_on_with_good_ones(name: str) -> None:
-    """The breaker opens and says why; nothing is settled; with the right credentials everything is sent once."""
+    """The breaker opens and says why; nothing is finished; with the right credentials everything is sent once."""
     messages = [message(1), message(2)]
     async with provided(name) as provider:
         provider.set(secret="another")

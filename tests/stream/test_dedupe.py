@@ -29,7 +29,7 @@ def test_a_sent_message_is_repeated_within_the_horizon(after: float, earlier: in
     ids, clock = recent()
     ids.admit("a", 1)
     clock.advance(10 * HORIZON)
-    ids.settle("a", 1, sent=True)
+    ids.finish("a", 1, sent=True)
     clock.advance(after)
     assert ids.admit("a", 2) == earlier
 
@@ -37,7 +37,7 @@ def test_a_sent_message_is_repeated_within_the_horizon(after: float, earlier: in
 def test_a_message_that_was_not_sent_gives_its_id_free():
     ids, _ = recent()
     ids.admit("a", 1)
-    ids.settle("a", 1, sent=False)
+    ids.finish("a", 1, sent=False)
     assert ids.admit("a", 2) is None
 
 
@@ -50,7 +50,7 @@ def test_an_id_is_free_when_the_last_of_its_open_events_has_ended(order: list[in
     ids.note("a", 3)
     for ended in order:
         assert ids.find("a") in order[order.index(ended) :]
-        ids.settle("a", ended, sent=False)
+        ids.finish("a", ended, sent=False)
     assert ids.find("a") is None
 
 
@@ -93,7 +93,7 @@ def test_a_slice_is_taken_as_a_whole_or_not_at_all(message_ids: str, taken: bool
     ids, _ = recent()
     ids.admit("a", 1)
     ids.admit("s", 2)
-    ids.settle("s", 2, sent=True)
+    ids.finish("s", 2, sent=True)
     assert ids.admit_all(message_ids, range(10, 10 + len(message_ids))) is taken
     assert ids.find("b") == (10 if taken and message_ids else None)
 
@@ -103,7 +103,7 @@ def test_more_ids_than_are_kept_forget_the_oldest_and_those_that_are_open_last()
     ids.admit("open", 0)
     for offset in range(1, 200):
         ids.admit(f"m{offset}", offset)
-        ids.settle(f"m{offset}", offset, sent=True)
+        ids.finish(f"m{offset}", offset, sent=True)
         assert len(ids) <= 80 + 1
     assert [ids.find(it) for it in ("open", "m1", "m199", "m135")] == [0, None, 199, 135]
 

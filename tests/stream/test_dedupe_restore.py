@@ -148,7 +148,7 @@ class World:
         item = self._item(event)
         event.result = Result(status, item.event(), at, event.message_id, duplicate_of=earlier, dry_run=dry_run)
         event.ended_at = self.clock.wall()
-        self.duplicates.settled([item], [event.result])
+        self.duplicates.finished([item], [event.result])
         del self.open[event.offset]
         self.unwritten.append(event)
 
@@ -245,7 +245,7 @@ async def test_results_that_are_alike_end_their_messages_as_others_do(status: St
     items = [world._item(it) for it in events]
     messages = [msgspec.json.decode(it.raw, type=Message) for it in events]
     shared = Result(status, items[0].event(), datetime.fromtimestamp(world.clock.wall(), UTC))
-    world.duplicates.settled(items, UniformResults(shared, items, messages, None))
+    world.duplicates.finished(items, UniformResults(shared, items, messages, None))
     expected = "duplicate" if status in SENT else "open"
     assert [status_of(it) for it in world.produce("b", "a")] == [expected, expected]
     world.clock.advance(LATEST)
@@ -349,7 +349,7 @@ async def test_a_late_completion_of_a_closed_epoch_changes_nothing():
     late = world._item(first)
     await world.restart()
     at = datetime.fromtimestamp(world.clock.wall(), UTC)
-    world.duplicates.settled([late], [Result(Status.FAILED, late.event(), at, "a")])
+    world.duplicates.finished([late], [Result(Status.FAILED, late.event(), at, "a")])
     assert status_of(*world.produce("a")) == "duplicate"
 
 

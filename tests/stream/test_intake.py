@@ -12,7 +12,7 @@ import pytest
 from connector.clock import ManualClock
 from connector.definition.tree import Definition, Retry
 from connector.delivery.limits.backoff import Backoff
-from connector.delivery.outcomes.settlement import OutcomeHandler
+from connector.delivery.outcomes.decision import OutcomeHandler
 from connector.delivery.queue.item import Item
 from connector.errors import MessageError
 from connector.model import Campaign, CampaignState, Result, Status
@@ -85,7 +85,7 @@ class Bench:
             lanes,
             control=self.control,
             failover=Failover(lanes),
-            results=SimpleNamespace(add=self._settle),
+            results=SimpleNamespace(add=self._finish),
             retries=SimpleNamespace(move=self._move),
             retry_routing=RetryRouting(waits, retries=SimpleNamespace(move=self._move), clock=self.clock, longest=300),
             sources=["m"],
@@ -107,7 +107,7 @@ class Bench:
         ]
         self.intake.take(partition, records)
 
-    def _settle(self, items, results) -> None:
+    def _finish(self, items, results) -> None:
         self.finals += results
         self.results |= {result.message_id: str(result.status) for result in results}
 

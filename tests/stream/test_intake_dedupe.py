@@ -42,7 +42,7 @@ class Bench:
             self.lanes,
             control=ControlTable(self.clock, most=1 << 20, topic="sms.control"),
             failover=Failover(self.lanes),
-            results=DedupedResults(self.duplicates, SimpleNamespace(add=self._settle)),
+            results=DedupedResults(self.duplicates, SimpleNamespace(add=self._finish)),
             retries=retries,
             retry_routing=RetryRouting(tiers, retries=retries, clock=self.clock, longest=300),
             sources=["m"],
@@ -59,7 +59,7 @@ class Bench:
         self.partition = Partition("m", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, self.journalled)
         self.retries = Partition("r.5s", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
 
-    def _settle(self, items, results) -> None:
+    def _finish(self, items, results) -> None:
         self.results |= {result.source.offset: result for result in results}
 
     def take(self, *message_ids: str, headers: Any = (), **fields: Any) -> None:

@@ -120,7 +120,7 @@ class Host(FakeHost):
     """What the lanes live in."""
 
     def __init__(self, stream: Stream) -> None:
-        super().__init__(stream._settle, park=stream.retry_routing.park)
+        super().__init__(stream._finish, park=stream.retry_routing.park)
         self._stream = stream
 
     @property
@@ -168,7 +168,7 @@ class Stream:
             self.lanes,
             control=control,
             failover=failover,
-            results=SimpleNamespace(add=self._settle),
+            results=SimpleNamespace(add=self._finish),
             retries=SimpleNamespace(move=self._move),
             retry_routing=self.retry_routing,
             sources=["m"],
@@ -245,7 +245,7 @@ class Stream:
             return ACCEPT
         return Outcome(self.random.choice(["reject", "retry", "defer"]), after=self.random.choice([None, 3.0, 40.0]))
 
-    def _settle(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+    def _finish(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         for item, result in zip(items, results, strict=True):
             place = self._dutiful(item)
             assert place not in self.results, "one result per event"

@@ -220,7 +220,7 @@ class ReplyProtocol(ResponseHandler):
             self.transport.abort()
 
     def _hesitated(self) -> None:
-        self.reply.settle()
+        self.reply.end_without_body()
         self._answered()
 
     def _answered(self) -> None:

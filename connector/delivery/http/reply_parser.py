@@ -105,11 +105,11 @@ class ReplyParser:
         elif self._step == self._until_end and clean:
             self._finish(reusable=False)
         elif self.hesitating:
-            self.settle()
+            self.end_without_body()
         else:
             self.give_up(CLOSED)
 
-    def settle(self) -> None:
+    def end_without_body(self) -> None:
         """End a hesitating reply without the body it announced."""
         if self.hesitating and not self.done:
             self.body.clear()

@@ -1,6 +1,6 @@
 """What goes wrong in a lane although nothing may: a fault of ours is its provider's outage, and nobody else's.
 
-Rendering, signing, sending, reading and settling are ours, but what they work on is the provider's and the sender's: a
+Rendering, signing, sending, reading and deciding are ours, but what they work on is the provider's and the sender's: a
 fault there ends no worker, touches no other provider and loses no message. What fails outside of the lane (results that
 cannot be handed over, a journal that cannot be written) is a StreamError, and is not treated here.
 """
@@ -19,7 +19,7 @@ import structlog
 from connector.clock import Clock
 from connector.delivery.counts import LaneCounts
 from connector.delivery.limits.flow_control import FlowControl, Judgement
-from connector.delivery.outcomes.settlement import OutcomeHandler, Settlement
+from connector.delivery.outcomes.decision import Decision, OutcomeHandler
 from connector.delivery.outcomes.unsent import PartialIdentity, unsent
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.item import Item
@@ -47,11 +47,11 @@ AGAIN_SECONDS = 60.0
 Accounting = ParamSpec("Accounting")
 
 
-def _accountable(method: Callable[Accounting, Settlement]) -> Callable[Accounting, Settlement]:
+def _accountable(method: Callable[Accounting, Decision]) -> Callable[Accounting, Decision]:
     """Where even this goes wrong, somebody has to stop: going on would leave messages that nobody answers for."""
 
     @functools.wraps(method)
-    def checked(*args: Accounting.args, **kwargs: Accounting.kwargs) -> Settlement:
+    def checked(*args: Accounting.args, **kwargs: Accounting.kwargs) -> Decision:
         try:
             return method(*args, **kwargs)
         except Exception as error:
@@ -94,7 +94,7 @@ class InternalFaults:
         return self._until - now
 
     @_accountable
-    def unsent(self, part: Part, error: Exception) -> Settlement:
+    def unsent(self, part: Part, error: Exception) -> Decision:
         """No request could be made of these messages.
 
         While others get through it is the fault of some of them, and they are halved until it is known of which. Such a
@@ -103,30 +103,30 @@ class InternalFaults:
         own = self._note(error, part.key, part.items)
         part.behind = True
         if not own:
-            return Settlement(again=[part])
+            return Decision(again=[part])
         items, half = part.items, len(part.items) // 2
         if half:
             halves = (items[:half], items[half:])
-            return Settlement(again=[Part(part.key, it, None, part.split, alone=True) for it in halves])
+            return Decision(again=[Part(part.key, it, None, part.split, alone=True) for it in halves])
         return self._counted(items, part, Status.FAILED, _named(error))
 
     @_accountable
-    def sent(self, attempt: Attempt, error: Exception) -> Settlement:
+    def sent(self, attempt: Attempt, error: Exception) -> Decision:
         """Something went wrong with a request that was made, perhaps after the provider had it."""
         own = self._note(error, attempt.part.key, attempt.items, probe=attempt.probe, judged=attempt.judged)
         if attempt.done:
-            return Settlement()
+            return Decision()
         attempt.done = True
         breaker = self._flow_control.account.breaker
         judgement = Judgement(breaker.outage(attempt.started, self._attempts))
         try:
-            settlement = self._outcome_handler.broken(attempt, judgement, _named(error))
+            decision = self._outcome_handler.broken(attempt, judgement, _named(error))
         except Exception as also:
             self._note(also, attempt.part.key, attempt.items, probe=False)
         else:
             if own:
-                settlement.later = [(delay, piece) for delay, part in settlement.later for piece in _pieces(part)]
-            return settlement
+                decision.later = [(delay, piece) for delay, part in decision.later for piece in _pieces(part)]
+            return decision
         # Not even that: it is certain at least that no message goes missing, and that none is sent for ever.
         for item in attempt.items:
             item.uncertain = item.uncertain or attempt.at_transport
@@ -137,13 +137,13 @@ class InternalFaults:
         self._note(error, WindowKey(0, None, None, high=False), ())
 
     @_accountable
-    def dismissed(self, dismissed: Sequence[tuple[Item, Status]], error: Exception) -> Settlement:
+    def dismissed(self, dismissed: Sequence[tuple[Item, Status]], error: Exception) -> Decision:
         """Messages that end without a request, whose results could not be made: as much as is certain."""
         self._note(error, WindowKey(0, None, None, high=False), ())
-        settlement = Settlement()
+        decision = Decision()
         for item, status in dismissed:
-            settlement.add(item, self._result(item, Status.UNKNOWN if item.uncertain else status, _named(error)))
-        return settlement
+            decision.add(item, self._result(item, Status.UNKNOWN if item.uncertain else status, _named(error)))
+        return decision
 
     def _note(
         self,
@@ -165,18 +165,18 @@ class InternalFaults:
             self._flow_control.inconclusive(probe=bool(probe))
             return False
 
-    def _counted(self, items: Sequence[Item], part: Part, status: Status, reason: str) -> Settlement:
-        settlement = Settlement()
+    def _counted(self, items: Sequence[Item], part: Part, status: Status, reason: str) -> Decision:
+        decision = Decision()
         again = []
         for item in items:
             item.attempts += 1
             if item.attempts < self._attempts:
                 again.append(item)
                 continue
-            settlement.add(item, self._result(item, status, reason))
+            decision.add(item, self._result(item, status, reason))
         if again:
-            settlement.later.append((AGAIN_SECONDS, Part(part.key, again, None, part.split, alone=True)))
-        return settlement
+            decision.later.append((AGAIN_SECONDS, Part(part.key, again, None, part.split, alone=True)))
+        return decision
 
     def _result(self, item: Item, status: Status, reason: str) -> Result:
         now = datetime.fromtimestamp(self._clock.wall(), UTC)

@@ -1,4 +1,4 @@
-"""The messages a lane answers for: from being filed until they are settled, parked or handed back."""
+"""The messages a lane answers for: from being filed until they are finished, parked or handed back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from connector.clock import Clock
 from connector.delivery.counts import LaneCounts
 from connector.delivery.lane_host import LaneHost
 from connector.delivery.limits.throughput import Throughput
-from connector.delivery.outcomes.settlement import Settlement
+from connector.delivery.outcomes.decision import Decision
 from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.expiry import Expiry
 from connector.delivery.queue.item import Item
@@ -70,28 +70,28 @@ class OpenMessages:
             self.count += len(items)
             self.bytes += sum([len(item.raw) for item in items])
 
-    def settle(self, settlement: Settlement) -> None:
+    def carry_out(self, decision: Decision) -> None:
         """Final results go out at once, the rest back to where it waits, or out of the lane.
 
         Raises:
             StreamError: it could not be carried out: going on would leave messages that nobody answers for.
         """
         try:
-            self._carry_out(settlement)
+            self._apply(decision)
         except StreamError:
             raise
         except Exception as error:
-            raise StreamError("messages could not be settled") from error
+            raise StreamError("what was decided for messages could not be carried out") from error
 
-    def _carry_out(self, settlement: Settlement) -> None:
+    def _apply(self, decision: Decision) -> None:
         now = self._clock.monotonic()
-        for part in settlement.untouched:
+        for part in decision.untouched:
             self._expiry.expect(part.items)
             self._backlog.untouched(part)
-        for part in settlement.again:
+        for part in decision.again:
             self._expiry.expect(part.items)
             self._backlog.again(part, now)
-        for delay, part in settlement.later:
+        for delay, part in decision.later:
             self._expiry.expect(part.items)
             # A request to be repeated as it was cannot be had from its messages: it stays while that is of use.
             sealed = part.sealed is not None and now + delay < part.sealed.until
@@ -102,13 +102,13 @@ class OpenMessages:
                 self._forget(part.items)
             else:
                 self._backlog.later(part, now + delay)
-        if settlement.items:
-            self._finish(settlement.items, settlement.results, now)
-        if (uniform_results := settlement.uniform_results) is not None:
+        if decision.items:
+            self._finish(decision.items, decision.results, now)
+        if (uniform_results := decision.uniform_results) is not None:
             self._finish(uniform_results.items, uniform_results, now)
 
     def _finish(self, items: Sequence[Item], results: Sequence[Result], now: float) -> None:
-        self._host.settle(items, results)
+        self._host.finish(items, results)
         self._counts.ended(results)
         self.pace.note(len(items), now)
         self._forget(items)

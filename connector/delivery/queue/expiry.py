@@ -15,7 +15,7 @@ EXPIRE_SECONDS = 5.0
 """Between searches for expired messages: each looks at every waiting message, 0.1 s for a million."""
 
 TURN_MESSAGES = 1000
-"""Settled before other tasks get their turn: a cancelled campaign may have hundreds of thousands."""
+"""Ended before other tasks get their turn: a cancelled campaign may have hundreds of thousands."""
 
 REASONS = {Status.EXPIRED: "not sent before it expired", Status.CANCELLED: "its campaign was cancelled"}
 
@@ -55,7 +55,7 @@ class Expiry:
         return campaign in self._cancelled
 
     def turn(self) -> list[tuple[Item, Status]]:
-        """The next messages to settle."""
+        """The next messages to end."""
         self._expire()
         return [self._found.popleft() for _ in range(min(TURN_MESSAGES, len(self._found)))]
 

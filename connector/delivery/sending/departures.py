@@ -9,9 +9,9 @@ from connector.delivery.counts import LaneCounts
 from connector.delivery.lane_host import LaneHost
 from connector.delivery.limits.flow_control import FlowControl, Verdict
 from connector.delivery.limits.passage import Passage
+from connector.delivery.outcomes.decision import OutcomeHandler
 from connector.delivery.outcomes.internal_faults import InternalFaults
 from connector.delivery.outcomes.open_messages import OpenMessages
-from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.attempt import Part
 from connector.delivery.queue.backlog import Backlog
 from connector.delivery.queue.expiry import Expiry
@@ -128,7 +128,7 @@ class Departures:
             if verdict is not Verdict.OUTAGE:
                 part = self._backlog.take(choice, len(choice.items), now)
                 if verdict is Verdict.OWN:
-                    self._open_messages.settle(self._outcome_handler.own_fault(part))
+                    self._open_messages.carry_out(self._outcome_handler.own_fault(part))
                 else:
                     self._backlog.later(part, now + NAP_SECONDS)
                 return 0.0
@@ -178,21 +178,21 @@ class Departures:
 
     def _dismiss(self, dismissed: Sequence[tuple[Item, Status]]) -> None:
         try:
-            settlement = self._request_builder.dismiss(dismissed)
+            decision = self._request_builder.dismiss(dismissed)
         except Exception as error:
-            settlement = self._faults.dismissed(dismissed, error)
-        self._open_messages.settle(settlement)
+            decision = self._faults.dismissed(dismissed, error)
+        self._open_messages.carry_out(decision)
 
     def _depart(self, part: Part, now: float) -> None:
         if self._expiry.is_cancelled(part.key.campaign):
             self._dismiss([(item, Status.CANCELLED) for item in part.items])
             return
         try:
-            attempt, settlement = self._request_builder.prepare(part)
+            attempt, decision = self._request_builder.prepare(part)
         except Exception as error:
-            self._open_messages.settle(self._faults.unsent(part, error))
+            self._open_messages.carry_out(self._faults.unsent(part, error))
             return
         if attempt is not None:
             attempt.probe = self._flow_control.departed(len(attempt.items), now)
             self._in_flight.depart(attempt, f"request {self._provider} {attempt.batch.id}")
-        self._open_messages.settle(settlement)
+        self._open_messages.carry_out(decision)

@@ -11,9 +11,9 @@ from connector.delivery.http.tracing import RequestTracing
 from connector.delivery.http.transport import Transport
 from connector.delivery.lane_host import LaneHost
 from connector.delivery.limits.flow_control import CLEAR, FlowControl
+from connector.delivery.outcomes.decision import OutcomeHandler
 from connector.delivery.outcomes.internal_faults import InternalFaults
 from connector.delivery.outcomes.open_messages import OpenMessages
-from connector.delivery.outcomes.settlement import OutcomeHandler
 from connector.delivery.queue.attempt import Attempt
 from connector.delivery.sending import request_log
 from connector.delivery.sending.lane_state import LaneState
@@ -103,7 +103,8 @@ class InFlight:
         """Raise what ends the worker, once, where there is something.
 
         Raises:
-            StreamError: messages could not be settled, or it is not known whether they may be sent.
+            StreamError: what was decided for messages could not be carried out, or it is not known whether they may be
+                sent.
         """
         if self._error is not None:
             error, self._error = self._error, None
@@ -115,7 +116,7 @@ class InFlight:
         except StreamError:
             raise
         except Exception as error:
-            self._open_messages.settle(self._faults.sent(attempt, error))
+            self._open_messages.carry_out(self._faults.sent(attempt, error))
 
     async def _send(self, attempt: Attempt) -> None:
         operation = attempt.route.operation
@@ -151,9 +152,9 @@ class InFlight:
         attempt.judged = True
         self._counts.failed(error, seconds, len(attempt.items))
         request_log.failed(self._provider, attempt, seconds, error)
-        settlement = self._outcome_handler.failed(attempt, error, judgement)
+        decision = self._outcome_handler.failed(attempt, error, judgement)
         attempt.done = True
-        self._open_messages.settle(settlement)
+        self._open_messages.carry_out(decision)
 
     def _read(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
         if self._dry_run:
@@ -176,11 +177,11 @@ class InFlight:
             request_log.replied(self._provider, attempt, seconds, status, told)
         except Exception as error:  # what the provider said is known and counts, whatever goes wrong in counting it
             fault = error
-        settlement = self._outcome_handler.replied(attempt, status, outcomes, whole, judgement)
+        decision = self._outcome_handler.replied(attempt, status, outcomes, whole, judgement)
         attempt.done = True
-        self._open_messages.settle(settlement)
+        self._open_messages.carry_out(decision)
         if fault is not None:
-            self._open_messages.settle(self._faults.sent(attempt, fault))
+            self._open_messages.carry_out(self._faults.sent(attempt, fault))
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         """A slot is free. Whatever its request left undone is put back; see `raise_error` for what ends the worker."""
@@ -201,8 +202,8 @@ class InFlight:
         attempt.done = True
         try:
             self._flow_control.inconclusive(probe=attempt.probe)
-            settlement = self._outcome_handler.abandoned(attempt, "given up while the provider had it")
+            decision = self._outcome_handler.abandoned(attempt, "given up while the provider had it")
         except Exception as error:
             attempt.done = False
-            settlement = self._faults.sent(attempt, error)
-        self._open_messages.settle(settlement)
+            decision = self._faults.sent(attempt, error)
+        self._open_messages.carry_out(decision)

@@ -15,7 +15,7 @@ from connector.definition.system import MESSAGE_ID, overridden
 from connector.definition.walk import reads
 from connector.delivery.counts import LaneCounts
 from connector.delivery.lane_host import LaneHost
-from connector.delivery.outcomes.settlement import OutcomeHandler, Settlement
+from connector.delivery.outcomes.decision import Decision, OutcomeHandler
 from connector.delivery.queue.attempt import Attempt, Part
 from connector.delivery.queue.expiry import REASONS
 from connector.delivery.queue.item import Item
@@ -105,43 +105,43 @@ class RequestBuilder:
         # Unique, not secret: asking the system each time would let other threads go first.
         self._random = random.Random(secrets.randbits(256))  # noqa: S311
 
-    def dismiss(self, dismissed: Sequence[tuple[Item, Status]]) -> Settlement:
+    def dismiss(self, dismissed: Sequence[tuple[Item, Status]]) -> Decision:
         """The results of messages that end without a request."""
-        settlement = Settlement()
+        decision = Decision()
         for item, status in dismissed:
-            message = self._message(item, settlement)
+            message = self._message(item, decision)
             if message is not None:
-                settlement.add(item, self._outcome_handler.unsent(item, message, status, REASONS[status]))
-        return settlement
+                decision.add(item, self._outcome_handler.unsent(item, message, status, REASONS[status]))
+        return decision
 
-    def _message(self, item: Item, settlement: Settlement) -> Message | None:
-        """Decode; None when it is no message any more, which is then settled."""
+    def _message(self, item: Item, decision: Decision) -> Message | None:
+        """Decode; None when it is no message any more, which then ends."""
         try:
             return self._host.decode([item])[0]
         except MessageError as error:
-            settlement.add(item, self._outcome_handler.unsent(item, None, Status.INVALID, error.reason))
+            decision.add(item, self._outcome_handler.unsent(item, None, Status.INVALID, error.reason))
             return None
 
-    def prepare(self, part: Part) -> tuple[Attempt | None, Settlement]:
+    def prepare(self, part: Part) -> tuple[Attempt | None, Decision]:
         """The request of a part, None when none of its messages is to be sent now; and what becomes of the others."""
         route = self._routes[part.key.operation]
-        settlement = Settlement()
-        items, messages = self._sendable(part, settlement)
+        decision = Decision()
+        items, messages = self._sendable(part, decision)
         if not items:
-            return None, settlement
+            return None, decision
         if part.split is not None and part.split.budget <= 0:
             for item, message in zip(items, messages, strict=True):
-                settlement.add(item, self._outcome_handler.spent(item, message, part.split))
-            return None, settlement
+                decision.add(item, self._outcome_handler.spent(item, message, part.split))
+            return None, decision
         now = self._clock.monotonic()
         if part.sealed is not None and now < part.sealed.until and len(items) == len(part.items):
-            return Attempt(part, route, items, messages, part.sealed.request, part.sealed.batch, now), settlement
+            return Attempt(part, route, items, messages, part.sealed.request, part.sealed.batch, now), decision
         if len(items) < route.renderer.min_records:
-            self._pass_on(part, items, messages, settlement)
-            return None, settlement
-        return self._rendered(Part(part.key, items, None, part.split), messages, settlement), settlement
+            self._pass_on(part, items, messages, decision)
+            return None, decision
+        return self._rendered(Part(part.key, items, None, part.split), messages, decision), decision
 
-    def _sendable(self, part: Part, settlement: Settlement) -> tuple[list[Item], list[Message]]:
+    def _sendable(self, part: Part, decision: Decision) -> tuple[list[Item], list[Message]]:
         """Decode; messages that came too late, or are none any more, end here."""
         wall = self._clock.wall()
         if not [1 for item in part.items if item.deadline is not None and item.deadline <= wall]:
@@ -152,40 +152,38 @@ class RequestBuilder:
         items: list[Item] = []
         messages: list[Message] = []
         for item in part.items:
-            message = self._message(item, settlement)
+            message = self._message(item, decision)
             if message is None:
                 continue
             if item.deadline is not None and item.deadline <= wall:
-                settlement.add(
-                    item, self._outcome_handler.unsent(item, message, Status.EXPIRED, REASONS[Status.EXPIRED])
-                )
+                decision.add(item, self._outcome_handler.unsent(item, message, Status.EXPIRED, REASONS[Status.EXPIRED]))
             else:
                 items.append(item)
                 messages.append(message)
         return items, messages
 
-    def _pass_on(self, part: Part, items: list[Item], messages: list[Message], settlement: Settlement) -> None:
+    def _pass_on(self, part: Part, items: list[Item], messages: list[Message], decision: Decision) -> None:
         """Too few for their operation: message by message to the next one that fits."""
         passed: dict[WindowKey, list[Item]] = {}
         for item, message in zip(items, messages, strict=True):
             try:
                 key = self._router.key(message, part.key.high, part.key.operation)
             except MessageError as error:
-                settlement.add(item, self._outcome_handler.unsent(item, message, Status.INVALID, error.reason))
+                decision.add(item, self._outcome_handler.unsent(item, message, Status.INVALID, error.reason))
             else:
                 passed.setdefault(key, []).append(item)
-        settlement.untouched += [Part(key, group) for key, group in passed.items()]
+        decision.untouched += [Part(key, group) for key, group in passed.items()]
 
-    def _rendered(self, part: Part, messages: list[Message], settlement: Settlement) -> Attempt | None:
+    def _rendered(self, part: Part, messages: list[Message], decision: Decision) -> Attempt | None:
         route = self._routes[part.key.operation]
         items = part.items
         batch = Batch(f"{self._random.getrandbits(128):032x}", self._clock.wall())
         rendered = route.renderer.render(messages, batch)
         for index, error in rendered.invalid:
             result = self._outcome_handler.unsent(items[index], messages[index], Status.INVALID, error.reason)
-            settlement.add(items[index], result)
+            decision.add(items[index], result)
         if rendered.left:
-            settlement.untouched.append(Part(part.key, [items[index] for index in rendered.left], None, part.split))
+            decision.untouched.append(Part(part.key, [items[index] for index in rendered.left], None, part.split))
         if rendered.request is None:
             return None
         if part.split is not None:

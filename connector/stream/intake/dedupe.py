@@ -96,7 +96,7 @@ class Recent:
         if self._open.setdefault(key, offset) != offset:
             self._also.setdefault(key, set()).add(offset)
 
-    def settle(self, message_id: str, offset: int, *, sent: bool) -> None:
+    def finish(self, message_id: str, offset: int, *, sent: bool) -> None:
         """An event has ended: its id goes on counting for the horizon where it was `sent`, and is free where not."""
         key = hash(message_id) & BITS
         also = self._also.get(key) if self._also else None
@@ -198,24 +198,24 @@ class DedupeIndex:
         if recent is not None:
             recent.note(message_id, source.offset)
 
-    def settled(self, items: Sequence[Item], results: Sequence[Result]) -> None:
+    def finished(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """These items have these results."""
         if isinstance(results, UniformResults):  # the hot path: no result is made, and none came from a retry topic
             sent = results.shared.status in SENT
             for item, message in zip(items, results.messages, strict=True):
                 origin = item.origin
-                self._settle(origin, origin.topic, item.offset, message.message_id, sent=sent)
+                self._finish(origin, origin.topic, item.offset, message.message_id, sent=sent)
             return
         for item, result in zip(items, results, strict=True):
             if result.message_id is not None:
                 source, sent = result.source, result.status in SENT
-                self._settle(item.origin, source.topic, source.offset, result.message_id, sent=sent)
+                self._finish(item.origin, source.topic, source.offset, result.message_id, sent=sent)
 
-    def _settle(self, origin: ItemOrigin, topic: str, offset: int, message_id: str, *, sent: bool) -> None:
+    def _finish(self, origin: ItemOrigin, topic: str, offset: int, message_id: str, *, sent: bool) -> None:
         """Of a closed epoch nothing is written: whoever owns the partition now admits the event again."""
         recent = self._recent.get((topic, origin.partition))
         if recent is not None and origin.live:
-            recent.settle(message_id, offset, sent=sent)
+            recent.finish(message_id, offset, sent=sent)
 
 
 class DedupedResults(ResultSink):
@@ -231,7 +231,7 @@ class DedupedResults(ResultSink):
         self._results = results
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
-        self._index.settled(items, results)
+        self._index.finished(items, results)
         self._results.add(items, results)
 
 
@@ -249,5 +249,5 @@ class DedupedRefusals(RetryRefusals):
 
     def too_large(self, item: Item, topic: str, now: float) -> Result:
         result = self._refusals.too_large(item, topic, now)
-        self._index.settled([item], [result])
+        self._index.finished([item], [result])
         return result

@@ -158,7 +158,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
     )
     retry_routing = RetryRouting(tiers, retries=output.writer, clock=clock, longest=settings.park_max)
 
-    # queue, build the request, send, read the reply, settle
+    # queue, build the request, send, read the reply, decide
     control = ControlTable(clock, most=settings.memory.control, topic=topics.control, skipped=deps.skipped)
     host = WorkerLaneHost(
         control=control,

@@ -29,7 +29,7 @@ DEFER_SECONDS = 60.0
 
 
 @dataclass(slots=True)
-class Settlement:
+class Decision:
     """What becomes of the messages of one request, or of one part that was looked at before it became one.
 
     Attributes:
@@ -54,18 +54,18 @@ class Settlement:
 
 @dataclass(slots=True)
 class _Reply:
-    """One reply being settled."""
+    """One reply being decided on."""
 
     attempt: Attempt
     outcomes: Sequence[Outcome]
     http_status: int | None
     completed_at: datetime
-    settlement: Settlement
+    decision: Decision
     judgement: Judgement
 
 
 class OutcomeHandler:
-    """Builds settlements for one provider.
+    """Decides for one provider.
 
     Args:
         dry_run: results say that nothing was sent.
@@ -105,7 +105,7 @@ class OutcomeHandler:
         outcomes: Sequence[Outcome],
         whole: Outcome | None,
         judgement: Judgement = CLEAR,
-    ) -> Settlement:
+    ) -> Decision:
         """The outcomes of a request, one per message in order; `whole` where one stands for all.
 
         `judgement` says whose fault it is when they are not final.
@@ -114,9 +114,9 @@ class OutcomeHandler:
         halves = whole is not None and (whole.then == "split" or (whole.then == "pause" and judgement.own))
         if whole is not None and halves and len(attempt.items) > 1:
             return self._bisected(attempt, http_status, whole)
-        reply = _Reply(attempt, outcomes, http_status, self._now(), Settlement(), judgement)
+        reply = _Reply(attempt, outcomes, http_status, self._now(), Decision(), judgement)
         if self._finish_alike(reply, whole):
-            return reply.settlement
+            return reply.decision
         final = [index for index, outcome in enumerate(outcomes) if outcome.then in FINAL]
         self._finish(reply, final)
         if len(final) < len(outcomes):
@@ -126,9 +126,9 @@ class OutcomeHandler:
                     waiting.setdefault((outcome.then, outcome.after, outcome.until), []).append(index)
             for indexes in waiting.values():
                 self._wait(reply, indexes)
-        return reply.settlement
+        return reply.decision
 
-    def failed(self, attempt: Attempt, error: RequestError, judgement: Judgement = CLEAR) -> Settlement:
+    def failed(self, attempt: Attempt, error: RequestError, judgement: Judgement = CLEAR) -> Decision:
         """There was no usable reply.
 
         What never left is not counted as an attempt: an outage must not use attempts up. The breaker sees to the pause.
@@ -139,34 +139,34 @@ class OutcomeHandler:
             outcome = Outcome(then, reason=self.redact(str(error)), rule=rule)
             return self.replied(attempt, None, [outcome] * len(attempt.items), outcome, judgement)
         _refund(attempt)
-        return Settlement(again=[self._rest(attempt, attempt.items, attempt.part.sealed, behind=attempt.probe)])
+        return Decision(again=[self._rest(attempt, attempt.items, attempt.part.sealed, behind=attempt.probe)])
 
-    def broken(self, attempt: Attempt, judgement: Judgement, reason: str) -> Settlement:
+    def broken(self, attempt: Attempt, judgement: Judgement, reason: str) -> Decision:
         """Something of ours went wrong: before the request left, as if nothing had been; afterwards, as if no reply
         had come.
         """
         if not attempt.at_transport:
             _refund(attempt)
-            return Settlement(again=[self._rest(attempt, attempt.items, attempt.part.sealed, behind=True)])
+            return Decision(again=[self._rest(attempt, attempt.items, attempt.part.sealed, behind=True)])
         return self.failed(attempt, RequestError(Phase.PROTOCOL, reason, uncertain=True), judgement)
 
-    def own_fault(self, part: Part) -> Settlement:
+    def own_fault(self, part: Part) -> Decision:
         """What has waited to hear whether its last failure was an outage's: it was not."""
         assert part.last is not None
         results = part.last.results
-        return Settlement(part.items, [results[id(item)] for item in part.items])
+        return Decision(part.items, [results[id(item)] for item in part.items])
 
-    def abandoned(self, attempt: Attempt, reason: str) -> Settlement:
+    def abandoned(self, attempt: Attempt, reason: str) -> Decision:
         """A request was given up while the provider may have had it: final under `report`, else to be sent again."""
         if not attempt.at_transport:
-            return Settlement(untouched=[attempt.part])
+            return Decision(untouched=[attempt.part])
         if attempt.route.operation.on_uncertain == "report":
             outcome = Outcome("uncertain", reason=reason)
             return self.replied(attempt, None, [outcome] * len(attempt.items), None)
         for item in attempt.items:
             item.attempts += 1
             item.uncertain = True
-        return Settlement(again=[Part(attempt.part.key, attempt.items)])
+        return Decision(again=[Part(attempt.part.key, attempt.items)])
 
     # ---- one outcome ------------------------------------------------------------------------------------------------
 
@@ -184,9 +184,9 @@ class OutcomeHandler:
             case "throttle" | "pause":
                 behind = attempt.probe or outcome.then == "pause"
                 sealed = attempt.part.sealed if whole else None
-                reply.settlement.again.append(self._rest(attempt, items, sealed, behind=behind))
+                reply.decision.again.append(self._rest(attempt, items, sealed, behind=behind))
             case "defer":
-                reply.settlement.later.append((self._deferred(outcome), self._rest(attempt, items)))
+                reply.decision.later.append((self._deferred(outcome), self._rest(attempt, items)))
             case "split":  # of a single message
                 self._finish(reply, indexes, Status.REJECTED)
             case "uncertain" if attempt.route.operation.on_uncertain == "report":
@@ -224,7 +224,7 @@ class OutcomeHandler:
             item.uncertain = item.uncertain or uncertain
         sealed = self._seal(attempt) if uncertain and len(rest) == len(attempt.items) else None
         delay = self._backoff.delay(max(item.attempts for item in rest), reply.outcomes[indexes[0]].after)
-        reply.settlement.later.append((delay, self._rest(attempt, rest, sealed)))
+        reply.decision.later.append((delay, self._rest(attempt, rest, sealed)))
 
     def _give_up(self, reply: _Reply, indexes: list[int]) -> None:
         if indexes and reply.outcomes[indexes[0]].then == "pause":
@@ -235,17 +235,17 @@ class OutcomeHandler:
     def _decide_later(self, reply: _Reply, indexes: list[int], *, uncertain: bool) -> None:
         """They end with what was said of them, unless it turns out that an outage had begun."""
         attempt, outcome = reply.attempt, reply.outcomes[indexes[0]]
-        held = replace(reply, settlement=Settlement())
+        held = replace(reply, decision=Decision())
         self._give_up(held, indexes)
-        items = held.settlement.items
+        items = held.decision.items
         for item in items:
             item.uncertain = item.uncertain or uncertain
         said = f"{outcome.rule}: {'no reply' if reply.http_status is None else f'HTTP {reply.http_status}'}"
-        results = {id(item): result for item, result in zip(items, held.settlement.results, strict=True)}
+        results = {id(item): result for item, result in zip(items, held.decision.results, strict=True)}
         sealed = self._seal(attempt) if uncertain and len(items) == len(attempt.items) else None
         part = self._rest(attempt, items, sealed)
         part.last = Last(self._clock.monotonic(), said, results)
-        reply.settlement.later.append((UNDECIDED_SECONDS, part))
+        reply.decision.later.append((UNDECIDED_SECONDS, part))
 
     def _rest(self, attempt: Attempt, items: list[Item], sealed: Replay | None = None, *, behind: bool = False) -> Part:
         """What of a request is to be sent again."""
@@ -265,13 +265,13 @@ class OutcomeHandler:
         provider, dry_run = self._provider, self._dry_run
         completed_at, http_status = reply.completed_at, reply.http_status
         batch_id, batch_size = attempt.batch.id, len(items)
-        settled, results = reply.settlement.items.append, reply.settlement.results.append
+        ended, results = reply.decision.items.append, reply.decision.results.append
         for index in indexes:
             item, message, outcome = items[index], messages[index], outcomes[index]
             origin, body = item.origin, message.body
             text = outcome.reason if reason is None else reason(outcome)
             item.attempts += 1
-            settled(item)
+            ended(item)
             results(
                 Result(  # by position: half the time
                     status or FINAL[outcome.then],
@@ -321,17 +321,17 @@ class OutcomeHandler:
             batch_size=len(items),
             dry_run=self._dry_run,
         )
-        reply.settlement.uniform_results = UniformResults(shared, items, attempt.messages, ids)
+        reply.decision.uniform_results = UniformResults(shared, items, attempt.messages, ids)
         return True
 
-    def _bisected(self, attempt: Attempt, http_status: int | None, outcome: Outcome) -> Settlement:
+    def _bisected(self, attempt: Attempt, http_status: int | None, outcome: Outcome) -> Decision:
         split = attempt.part.split
         size = len(attempt.items)
         if split is None:
             split = Bisection(outcome, http_status, attempt.batch.id, size, Bisection.requests(size))
         half = size // 2
         key = attempt.part.key
-        return Settlement(
+        return Decision(
             again=[Part(key, attempt.items[:half], None, split), Part(key, attempt.items[half:], None, split)]
         )
 
