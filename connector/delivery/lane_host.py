@@ -30,8 +30,8 @@ class LaneHost(Protocol):
         """Their messages. Raises MessageError when one of them has none any more."""
         ...
 
-    async def before_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
-        """Awaited before each request leaves (the journal, the check for zombies). False: this worker may not send; the
+    async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
+        """Wait until a request may leave (the journal, the check for zombies). False: this worker may not send; the
         items wait on, and nothing is pulled until `Lane.reopen`.
         """
         ...

@@ -6,7 +6,7 @@
 3 queue   `Lane.offer_all`: each waits in a window of its lane; the call ends here
 4 build   the lane's own loop, `Lane.run`, begins here: `Departures` takes a
           window when a request slot is free; its messages are rendered         `WorkerLaneHost.decode`
-5 send    the request leaves, if this worker still may                          `WorkerLaneHost.before_send`
+5 send    the request leaves, if this worker still may                          `WorkerLaneHost.await_permission`
 6 read    the provider's reply becomes one outcome per message
 7 decide  final results go to the writer, what waits long to a retry topic      `WorkerLaneHost.finish`, `park`
 8 write   `ResultWriter` waits for the acknowledgement                          `SettledEvents.durable`
@@ -84,8 +84,8 @@ class WorkerLaneHost(LaneHost):
     def decode(self, items: Sequence[Item]) -> list[Message]:
         return self.control.waiting(items)
 
-    async def before_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
-        return await self.permission.may_send(operation, batch_id, items)
+    async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
+        return await self.permission.await_permission(operation, batch_id, items)
 
     def finish(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         self.results.add(items, results)

@@ -20,7 +20,7 @@ def decode_items(items: Sequence[Item]) -> list[Message]:
 
 
 class FakeHost(LaneHost):
-    """Without `park` nothing is taken over, without `before_send` everything may leave."""
+    """Without `park` nothing is taken over, without `await_permission` everything may leave."""
 
     caught_up = True
     memory_full = False
@@ -30,13 +30,13 @@ class FakeHost(LaneHost):
         finish: Callable[[Sequence[Item], Sequence[Result]], None],
         *,
         park: Callable[[Sequence[Item], float], Any] | None = None,
-        before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
+        await_permission: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
         decode: Callable[[Sequence[Item]], list[Message]] = decode_items,
     ) -> None:
         self.finish = finish  # type: ignore[method-assign]
         self.decode = decode  # type: ignore[method-assign]
         self._park = park
-        self._before_send = before_send
+        self._await_permission = await_permission
 
     def park(self, items: Sequence[Item], due: float) -> bool:
         if self._park is None:
@@ -44,5 +44,5 @@ class FakeHost(LaneHost):
         self._park(items, due)
         return True
 
-    async def before_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
-        return self._before_send is None or await self._before_send(operation, batch_id, items)
+    async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
+        return self._await_permission is None or await self._await_permission(operation, batch_id, items)

@@ -110,7 +110,7 @@ def test_one_message_that_makes_us_fail_ends_by_itself_and_the_others_get_throug
     simulate(scenario())
 
 
-@pytest.mark.parametrize("where", ["finish", "park", "before_send"])
+@pytest.mark.parametrize("where", ["finish", "park", "await_permission"])
 def test_what_fails_outside_of_the_lane_ends_it(where: str) -> None:
     async def scenario() -> None:
         def refuse(*_: Any) -> Any:
@@ -120,7 +120,7 @@ def test_what_fails_outside_of_the_lane_ends_it(where: str) -> None:
             raise OSError("Kafka's side")
 
         world = World(
-            **{"park": {"park": refuse}, "before_send": {"before_send": refuse_later}}.get(where, {})  # type: ignore[arg-type]
+            **{"park": {"park": refuse}, "await_permission": {"await_permission": refuse_later}}.get(where, {})  # type: ignore[arg-type]
         )
         if where == "finish":
             world.host.finish = refuse

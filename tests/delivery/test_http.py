@@ -105,7 +105,7 @@ async def test_nothing_is_written_where_it_may_not_leave_any_more(kept: bool) ->
     """Asked when the connection stands, new or kept: to get it may have taken a while."""
     allowed = kept
     definition = Definition("acme", "acme.yaml", (operation(),), http=Http(private_hosts=True))
-    client = HttpTransport(definition, guard=SimpleNamespace(may_leave=lambda: allowed))
+    client = HttpTransport(definition, guard=SimpleNamespace(may_leave_now=lambda: allowed))
     async with serving(answering(reply())) as server:
         try:
             if kept:

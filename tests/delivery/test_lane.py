@@ -132,11 +132,11 @@ def test_a_request_that_may_not_leave_keeps_its_messages() -> None:
     async def scenario() -> None:
         asked: list[int] = []
 
-        async def before_send(_operation: object, _batch: str, items: object) -> bool:
+        async def await_permission(_operation: object, _batch: str, items: object) -> bool:
             asked.append(len(items))  # type: ignore[arg-type]
             return len(asked) > 1
 
-        world = World(before_send=before_send)
+        world = World(await_permission=await_permission)
         world.offer(*names(3))
         await world.run(5)
         assert asked == [3]  # not asked again and again: this worker no longer owns its partitions

@@ -164,7 +164,7 @@ class World:
         retry: Retry = FIVE_ATTEMPTS,
         settings: LaneSettings = USUAL,
         caught_up: bool = True,
-        before_send: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
+        await_permission: Callable[[Operation, str, Sequence[Item]], Awaitable[bool]] | None = None,
         park: Callable[[Sequence[Item], float], object] | None = None,
         hours: Hours | None = None,
         unknown_run: int | None = UNKNOWN_RUN,
@@ -174,7 +174,7 @@ class World:
         self.provider = FakeProvider(self.clock)
         self.results: dict[str, Result] = {}
         self.finished: list[list[str]] = []
-        self.host = FakeHost(self._finish, park=park, before_send=before_send)
+        self.host = FakeHost(self._finish, park=park, await_permission=await_permission)
         self.host.caught_up = caught_up
         self.more_comes = False  # whoever offers wakes the lane after the last one
         operations = operations or [operation(batching=Batching((("msgs",),), 1, 10))]

@@ -194,7 +194,7 @@ async def test_a_topic_that_refuses_every_form_of_a_result_refuses_for_good(erro
     assert caught.value.exit_code == 78
     assert caught.value.problems[0].path == "results"
     assert case.writable.holding
-    assert not await case.writable.passed(lambda: True)
+    assert not await case.writable.await_writable(lambda: True)
     assert case.broker.asked < 60
     assert case.arrived == []
 
@@ -204,7 +204,7 @@ async def test_a_missing_permission_is_waited_for_and_nothing_is_sent_meanwhile(
     sending = asyncio.ensure_future(case.send([result(1)], forms=forms))
     await case.asked(5)
     assert case.writable.holding
-    waiting = asyncio.ensure_future(case.writable.passed(lambda: True))
+    waiting = asyncio.ensure_future(case.writable.await_writable(lambda: True))
     case.clock.advance(PATIENCE - 1)
     case.broker.judge = lambda _: None
     assert await sending == []
@@ -217,7 +217,7 @@ async def test_a_permission_that_does_not_come_back_is_refused_for_good_with_the
     case = Case(lambda _: TopicAuthorizationFailedError("results"))
     sending = asyncio.ensure_future(case.send([result(1)], forms=forms))
     await case.asked(5)
-    waiting = asyncio.ensure_future(case.writable.passed(lambda: True))
+    waiting = asyncio.ensure_future(case.writable.await_writable(lambda: True))
     case.clock.advance(PATIENCE)
     with pytest.raises(RefusedError, match="allow Write"):
         await sending
@@ -268,13 +268,13 @@ async def test_who_waits_for_a_permission_is_let_go_when_the_epoch_closes() -> N
     case = Case(lambda _: None)
     case.writable.doubt("results", TopicAuthorizationFailedError("results"))
     live = True
-    waiting = asyncio.ensure_future(case.writable.passed(lambda: live))
+    waiting = asyncio.ensure_future(case.writable.await_writable(lambda: live))
     await asyncio.sleep(0)
     live = False
     case.writable.release()
     assert not await waiting
     live = True
-    waiting = asyncio.ensure_future(case.writable.passed(lambda: live))
+    waiting = asyncio.ensure_future(case.writable.await_writable(lambda: live))
     await asyncio.sleep(0)
     assert not waiting.done()
     case.writable.clear("results")

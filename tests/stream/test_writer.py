@@ -79,13 +79,13 @@ class Bench:
             pending=self.pending,
             durable=SimpleNamespace(durable=lambda _, offsets, bytes_: self.durable.extend(offsets)),
             debts=NO_DEBTS,
-            fencing=SimpleNamespace(may_write=self._may_write),
+            fencing=SimpleNamespace(await_lease_for=self._await_lease_for),
             failures=SimpleNamespace(failed=lambda error: pytest.fail(str(error))),
             refusals=Refusals(dry_run=False),
             clock=ManualClock(),
         )
 
-    async def _may_write(self, partition: Partition) -> bool:
+    async def _await_lease_for(self, partition: Partition) -> bool:
         return partition.live
 
     def add(self, offsets: Sequence[int]) -> None:
@@ -99,7 +99,7 @@ class Bench:
             await asyncio.sleep(0)
 
     async def has_room(self) -> bool:
-        waiting = asyncio.ensure_future(self.pending.room())
+        waiting = asyncio.ensure_future(self.pending.await_room())
         await self.turn()
         done = waiting.done()
         waiting.cancel()
@@ -122,7 +122,7 @@ async def test_room_is_gone_while_the_broker_acknowledges_nothing_and_comes_back
 async def test_who_waits_for_room_is_let_go_when_the_epoch_closes() -> None:
     bench = Bench()
     bench.add(range(MOST))
-    waiting = asyncio.ensure_future(bench.pending.room())
+    waiting = asyncio.ensure_future(bench.pending.await_room())
     await bench.turn()
     assert not waiting.done()
     bench.pending.release()

@@ -67,7 +67,7 @@ class Case:
         self.partition = Partition("sms.messages", 4, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
         self.durable: list[int] = []
 
-        async def may_write(partition: Partition) -> bool:
+        async def await_lease_for(partition: Partition) -> bool:
             return partition.live
 
         self.writer = ResultWriter(
@@ -80,7 +80,7 @@ class Case:
             pending=PendingResults(1000),
             durable=SimpleNamespace(durable=lambda _, offsets, bytes_: self.durable.extend(offsets)),
             debts=NO_DEBTS,
-            fencing=SimpleNamespace(may_write=may_write),
+            fencing=SimpleNamespace(await_lease_for=await_lease_for),
             failures=SimpleNamespace(failed=lambda error: pytest.fail(repr(error))),
             refusals=Refusals(dry_run=False),
             clock=ManualClock(),

@@ -26,8 +26,8 @@ class DepartureGuard(Protocol):
     `connector/stream/wiring/parts.py`.
     """
 
-    def may_leave(self) -> bool:
-        """Whether this worker may still send: to connect may have taken longer than its lease held."""
+    def may_leave_now(self) -> bool:
+        """Whether this worker may still send, at once: to connect may have taken longer than its lease held."""
         ...
 
 
@@ -67,7 +67,7 @@ class FollowedRequest(aiohttp.ClientRequest):
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         """Write the request; its body may go on being written."""
         progress, protocol = PROGRESS.get(), _protocol_of(conn)
-        if progress.guard is not None and not progress.guard.may_leave():
+        if progress.guard is not None and not progress.guard.may_leave_now():
             raise WithheldError
         protocol.arm(progress.limit)
         if progress.bare:

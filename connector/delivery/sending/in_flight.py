@@ -120,7 +120,7 @@ class InFlight:
 
     async def _send(self, attempt: Attempt) -> None:
         operation = attempt.route.operation
-        if not await self._may_leave(attempt):
+        if not await self._await_permission(attempt):
             self._state.rest()
             return  # `_finished` puts its items back
         attempt.at_transport = True
@@ -141,9 +141,9 @@ class InFlight:
             if not attempt.done:
                 self._read(attempt, reply, seconds)
 
-    async def _may_leave(self, attempt: Attempt) -> bool:
+    async def _await_permission(self, attempt: Attempt) -> bool:
         try:
-            return await self._host.before_send(attempt.route.operation, attempt.batch.id, attempt.items)
+            return await self._host.await_permission(attempt.route.operation, attempt.batch.id, attempt.items)
         except Exception as error:
             raise StreamError("nothing may be sent") from error
 

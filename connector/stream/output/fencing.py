@@ -9,7 +9,10 @@ from connector.stream.partitions.partition import Partition
 
 
 class Fencing(DepartureGuard):
-    """Asked before a request leaves and before something is written."""
+    """Asked before a request leaves and before something is written.
+
+    What is named `await_…` waits while it is not certain; the others answer at once.
+    """
 
     def __init__(self, owned: Assignment, lease: Lease) -> None:
         self._owned = owned
@@ -20,17 +23,17 @@ class Fencing(DepartureGuard):
         """Requests may be sent, as far as this worker has heard."""
         return self._owned.live
 
-    async def may_write(self, partition: Partition) -> bool:
-        """Awaited before every write for a partition: False when it has gone."""
+    async def await_lease_for(self, partition: Partition) -> bool:
+        """Wait until the lease holds, before every write for a partition. False when the partition has gone."""
         while partition.live and not self._lease.certain:
             await self._lease.changed()
         return partition.live
 
-    async def still_ours(self) -> bool:
-        """Wait while it is not certain. False when the epoch has ended."""
+    async def await_lease(self) -> bool:
+        """Wait until the lease holds, before every request. False when the epoch has ended."""
         while self._owned.live and not self._lease.certain:
             await self._lease.changed()
         return self._owned.live
 
-    def may_leave(self) -> bool:
+    def may_leave_now(self) -> bool:
         return self._lease.certain

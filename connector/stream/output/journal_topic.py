@@ -30,7 +30,7 @@ class JournalTopic:
         """Write values; True when they are acknowledged. Where it is `optional`, one that is refused is given up at
         once.
         """
-        if not await self._fencing.may_write(origin):
+        if not await self._fencing.await_lease_for(origin):
             return False
         records: list[RecordFields] = [(None, value, []) for value in values]
         place = BatchPlace(origin, self._topic, origin.partition)

@@ -42,7 +42,7 @@ class PendingResults:
         """So many may wait from now on; the next change makes it count."""
         self._most = most
 
-    async def room(self) -> None:
+    async def await_room(self) -> None:
         """Wait while too many results are not acknowledged, or until `release`.
 
         Whoever is killed then leaves no trace of them, and they are sent again: a broker that takes nothing must stop

@@ -26,19 +26,19 @@ class SendPermission:
         self._journal = journal
         self._writable = writable
 
-    async def may_send(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
-        """Awaited before every request: False when this worker may no longer send."""
+    async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
+        """Wait until a request may leave, before every one. False when this worker may no longer send."""
         if not self._fencing.live:
             return False
-        await self._pending.room()
-        if not await self._fencing.still_ours():
+        await self._pending.await_room()
+        if not await self._fencing.await_lease():
             return False
         if operation.on_uncertain == "report":
             await self._journal.sending(batch_id, items)  # which may take a while, and be refused
-            if not await self._fencing.still_ours():
+            if not await self._fencing.await_lease():
                 return False
-        return not self._writable.holding or await self._allowed()
+        return not self._writable.holding or await self._await_writable()
 
-    async def _allowed(self) -> bool:
+    async def _await_writable(self) -> bool:
         """Wait while Kafka refuses what this worker has to write."""
-        return await self._writable.passed(lambda: self._fencing.live) and await self._fencing.still_ours()
+        return await self._writable.await_writable(lambda: self._fencing.live) and await self._fencing.await_lease()

@@ -90,7 +90,7 @@ class Writability:
         """Why a topic refuses for good, where it does."""
         return self._final.get(topic)
 
-    async def passed(self, wanted: Callable[[], bool]) -> bool:
+    async def await_writable(self, wanted: Callable[[], bool]) -> bool:
         """Wait while anything is refused for now, and `wanted`. True where nothing is refused any more."""
         while self.holding and self.error is None and wanted():
             await self._changed.wait()

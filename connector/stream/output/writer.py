@@ -215,7 +215,7 @@ class ResultWriter(ResultSink, RetrySink):
                 if linger > 0:
                     await asyncio.sleep(linger)
                 buffer.written_at = loop.time()
-                if not await self._fencing.may_write(origin):
+                if not await self._fencing.await_lease_for(origin):
                     return
                 buffer.writing = True
                 await self._write_all(origin, buffer)
