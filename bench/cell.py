@@ -25,7 +25,7 @@ from tests.kafka.records import Event, read_all
 from tests.kafka.transactional import Transaction
 from tests.processes import ConnectorProcess
 
-LOOK_SECONDS = 0.1
+CELL_LOOK_SECONDS = 0.1
 LIMIT_SECONDS = 300.0
 
 # The same text to many numbers: one form, numbers joined. {0}: name, {1}: the simulator's address.
@@ -194,7 +194,7 @@ class Bench:
             for worker in workers:
                 assert worker.running, f"{cell.name}: {worker.output[-2000:]}"
             assert now - started < LIMIT_SECONDS, f"{cell.name}: {done} of {cell.messages} results"
-            time.sleep(LOOK_SECONDS)
+            time.sleep(CELL_LOOK_SECONDS)
         assert first is not None
         since, cpu_before, before = first
         count = done - before

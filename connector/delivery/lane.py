@@ -312,7 +312,7 @@ class Lane:
             breaker=breaker.state,
             reason=breaker.reason,
             paused=self._state.paused,
-            opens_in=self._flow_control.closed(),
+            opens_in=self._flow_control.hours_delay(),
             held=self.counts.held_by(self._clock.monotonic()),
             token_refreshes=self._transport.token_refreshes,
         )

@@ -13,7 +13,7 @@ from connector.definition.gsm import segments
 from connector.delivery.queue.item import Item
 from connector.model import Message, Result
 
-FEW = 16
+MIN_UNIFORM_RESULTS = 16
 """Fewer results than this are made one by one: it costs less than finding out that they are alike."""
 
 

@@ -17,7 +17,7 @@ from connector.response.rules import CompiledRule
 FINAL: Final = frozenset({"accept", "reject", "unknown"})
 """Outcomes that depend on nothing but the entry itself."""
 
-FEW: Final = 16
+MIN_UNIFORM_ENTRIES: Final = 16
 """Fewer entries than this are read one by one: it costs less than finding out that they are alike."""
 
 EntryColumn = Callable[[Any], Any]
@@ -70,7 +70,7 @@ class UniformEntries:
             content: the reply.
             batch_id: the provider's id of the batch.
         """
-        if not FEW <= len(entries) == len(known):
+        if not MIN_UNIFORM_ENTRIES <= len(entries) == len(known):
             return None
         rule = next((plain for compiled, plain in self._rules if compiled.fits_head(content)), None)
         if rule is None:

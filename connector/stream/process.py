@@ -47,7 +47,7 @@ log = structlog.get_logger(__name__)
 # What Faust's own stop may take after our partitions are closed (it leaves the group, joins its threads: 1-3 s seen).
 STOP_GRACE_SECONDS = 10.0
 # What the group has said is looked at this often.
-LOOK_SECONDS = 0.2
+MEMBERSHIP_LOOK_SECONDS = 0.2
 
 
 StatusSource = Callable[[], WorkerStatus | None]
@@ -173,7 +173,7 @@ class Process(ChunkSink):
             while not worker.stopping:
                 if (error := self._membership.verdict()) is not None:
                     return await self._give_up(error)
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(MEMBERSHIP_LOOK_SECONDS)
         except Exception as error:
             await self._give_up(error)
 

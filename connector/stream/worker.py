@@ -36,7 +36,8 @@ from connector.stream.wiring.parts import build
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 5.0
+# How often it is looked whether a transaction is left open in a source.
+TRANSACTIONS_LOOK_SECONDS = 5.0
 """Open transactions are looked for this often."""
 
 
@@ -194,7 +195,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
     async def _watch_transactions(self) -> None:
         """Look for those that are left open, also where nobody looks at the metrics, for ever."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(TRANSACTIONS_LOOK_SECONDS)
             sources = self._parts.owned.sources
             self._undecided.keep({(it.topic, it.partition) for it in sources})
             for it in sources:

@@ -23,7 +23,7 @@ from connector.kafka.clients import connect
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.faust.app import attach_agents, create_app
-from connector.stream.faust.consumer import LOOK_SECONDS, ChunkConsumer
+from connector.stream.faust.consumer import LEFT_OUT_LOOK_SECONDS, ChunkConsumer
 from connector.stream.faust.group import Group
 from tests.kafka import records
 from tests.kafka.find import Kafka
@@ -258,7 +258,7 @@ async def test_a_fetcher_that_has_nothing_to_fetch_looks_again_soon(
             await asyncio.to_thread(records.produce, kafka.bootstrap, topic, events)
             produced += PARTITIONS
         sleeps.clear()
-        await eventually(lambda: sleeps.count(LOOK_SECONDS) > 2, "another look")
+        await eventually(lambda: sleeps.count(LEFT_OUT_LOOK_SECONDS) > 2, "another look")
         assert 1 not in sleeps
         room.set()
         await eventually(lambda: len(run.values) == produced, "all of them")

@@ -32,7 +32,7 @@ def outcomes(found: list[Any], count: int = COUNT) -> Any:
 
 def one_by_one(found: list[Any], count: int = COUNT) -> list[Outcome]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uniform_outcomes, "FEW", 10**9)
+        patch.setattr(uniform_outcomes, "MIN_UNIFORM_ENTRIES", 10**9)
         return list(outcomes(found, count))
 
 
@@ -100,7 +100,7 @@ def test_only_a_rule_of_which_nothing_but_an_id_is_read_is_asked_once(rules: Any
     if isinstance(found, UniformOutcomes):
         assert found.shared.then == then
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uniform_outcomes, "FEW", 10**9)
+        patch.setattr(uniform_outcomes, "MIN_UNIFORM_ENTRIES", 10**9)
         assert list(found) == list(read(by, reply({"list": entries()}), COUNT).outcomes)
 
 

@@ -12,7 +12,7 @@ from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
 from connector.delivery.queue.window_key import WindowKey
 from connector.stream.partitions.ledger import Ledger
-from connector.stream.retry.head_of_line import LOOK_SECONDS, HeadOfLine
+from connector.stream.retry.head_of_line import HELD_BACK_LOOK_SECONDS, HeadOfLine
 from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 
@@ -104,7 +104,7 @@ def test_what_was_kept_moves_when_the_partition_stands_still():
     bench.moved.clear()
     bench.head_of_line.unblock(bench.partition)
     assert bench.moved == []  # not looked at again so soon
-    bench.clock.advance(LOOK_SECONDS)
+    bench.clock.advance(HELD_BACK_LOOK_SECONDS)
     bench.head_of_line.unblock(bench.partition)
     assert [offset for offset, _ in bench.moved] == [0, 1, 2, 3, 4]
 

@@ -42,7 +42,7 @@ STATIC = {"static_membership": "pod-0", "start_from": "earliest", "timeouts": {"
 async def test_half_a_session_after_the_join_nobody_else_can_be_sending(
     monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], committed: Any, since_joined: float, seconds: float
 ) -> None:
-    monkeypatch.setattr(room, "LOOK_SECONDS", 0)
+    monkeypatch.setattr(room, "TAKEOVER_LOOK_SECONDS", 0)
     clock = ManualClock()
     values = Settings.model_validate(settings)
     member = membership(values, clock)

@@ -123,7 +123,7 @@ def test_a_million_results_in_order_take_next_to_nothing_and_the_resume_point_is
 def test_results_with_gaps_slide() -> None:
     """As behind a transactional producer, whose markers take offsets: every other one of three million."""
     found = of(range(0, 3_000_000, 2), span=100_000, slides=True)
-    assert len(found._dense) <= 4 * 100_000 // BLOCK + module.FEW
+    assert len(found._dense) <= 4 * 100_000 // BLOCK + module.MAX_SET_OFFSETS
     assert found.resume_at() == 2_999_998 - 200_000 + 1
 
 

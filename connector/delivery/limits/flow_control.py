@@ -36,13 +36,13 @@ GRAVITY = {"pause": 5, "throttle": 4, "uncertain": 3, "unknown": 2, "retry": 1}
 SINGLE_SECONDS = 600.0
 """So long a rule's `pause` is not taken for the whole account's, after it was one message's alone."""
 
-FEW = 3
+MAX_PAUSES_TO_ACCUSE = 3
 """Pauses in a row after which others' getting through says that the account is well again, not that it always was."""
 
 SUSPECT_SECONDS = 2.0
 """So long a message that failed before by its own fault waits after its last failure: an outage shows within that."""
 
-UNDECIDED_SECONDS = 30.0
+LONGEST_DOUBT_SECONDS = 30.0
 """So long any other waits for something to show whether its last failure was an outage's. The breaker's window."""
 
 LINES, LINES_SECONDS = 6, 60.0
@@ -122,9 +122,9 @@ class FlowControl:
         """Seconds until a request of `records` may leave; infinite while that depends on a probe."""
         self.account.breaker.look(now)
         delay = max(self.account.breaker.delay(now), self.account.limiter.delay(records, now))
-        return max(delay, self.closed())
+        return max(delay, self.hours_delay())
 
-    def closed(self) -> float:
+    def hours_delay(self) -> float:
         """Seconds until the provider's hours begin; 0.0 within them."""
         if self._schedule is None:
             return 0.0
@@ -152,8 +152,8 @@ class FlowControl:
             self.account.breaker.abandon()
 
     @property
-    def closed_circuit(self) -> bool:
-        """Requests leave as they come: the breaker lets all of them pass."""
+    def breaker_lets_pass(self) -> bool:
+        """The breaker is closed: it lets requests leave as they come."""
         return self.account.breaker.state is BreakerState.CLOSED
 
     @property
@@ -175,7 +175,7 @@ class FlowControl:
             return Verdict.OWN
         if not self.doubtful and suspects.are(part.items) and now - last.at >= SUSPECT_SECONDS:
             return Verdict.OWN
-        if now - last.at >= UNDECIDED_SECONDS:
+        if now - last.at >= LONGEST_DOUBT_SECONDS:
             before = breaker.state
             breaker.ask(now, last.reason)
             self._tell(before, part.key)
@@ -338,7 +338,7 @@ class FlowControl:
         accused, account.accused = account.accused, None
         if accused is None:
             self.concurrency.restart()
-        elif times <= FEW and not accused.items <= set(attempt.items):
+        elif times <= MAX_PAUSES_TO_ACCUSE and not accused.items <= set(attempt.items):
             account.single[accused.rule] = now + SINGLE_SECONDS
             account.suspects.accuse(accused.items.difference(attempt.items), attempt.started)
 

@@ -14,14 +14,14 @@ from connector.delivery.limits.flow_control import CLEAR, Judgement
 from connector.delivery.outcomes.unsent import PartialIdentity, unsent
 from connector.delivery.queue.attempt import Attempt, Bisection, Last, Part, Replay
 from connector.delivery.queue.item import Item
-from connector.delivery.uniform_results import FEW, UniformResults
+from connector.delivery.uniform_results import MIN_UNIFORM_RESULTS, UniformResults
 from connector.errors import Phase, RequestError
 from connector.model import Message, Outcome, Result, Source, Status, Then, UniformOutcomes
 from connector.response.redact import Redactor
 
 FINAL = {"accept": Status.ACCEPTED, "reject": Status.REJECTED, "unknown": Status.UNKNOWN}
 
-UNDECIDED_SECONDS = 1.0
+OUTAGE_CHECK_SECONDS = 1.0
 """After its last request failed, a message is looked at again: was it an outage? A second is what most need to show."""
 
 DEFER_SECONDS = 60.0
@@ -245,7 +245,7 @@ class OutcomeHandler:
         sealed = self._seal(attempt) if uncertain and len(items) == len(attempt.items) else None
         part = self._rest(attempt, items, sealed)
         part.last = Last(self._clock.monotonic(), said, results)
-        reply.decision.later.append((UNDECIDED_SECONDS, part))
+        reply.decision.later.append((OUTAGE_CHECK_SECONDS, part))
 
     def _rest(self, attempt: Attempt, items: list[Item], sealed: Replay | None = None, *, behind: bool = False) -> Part:
         """What of a request is to be sent again."""
@@ -305,7 +305,7 @@ class OutcomeHandler:
         else:
             return False
         items = attempt.items
-        if outcome.then not in FINAL or len(items) < FEW or any(item.source for item in items):
+        if outcome.then not in FINAL or len(items) < MIN_UNIFORM_RESULTS or any(item.source for item in items):
             return False
         shared = Result(
             FINAL[outcome.then],

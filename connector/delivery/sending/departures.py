@@ -109,7 +109,7 @@ class Departures:
             return NAP_SECONDS
         if self._passage.narrow and not self._passage.free:
             return NAP_SECONDS
-        if not self._flow_control.closed_circuit:
+        if not self._flow_control.breaker_lets_pass:
             return self._probe(now)
         return self._next(now)
 

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 # Filed anew between two turns of the event loop.
 SLICE_MESSAGES = 250
 # How often hours of campaigns and refusing providers are looked at.
-LOOK_SECONDS = 1.0
+CONTROL_LOOK_SECONDS = 1.0
 # Names in the line about the control topic; more would make it unreadable.
 TOLD_PROVIDERS = 20
 
@@ -126,8 +126,8 @@ class ControlApplier(ControlRecords):
                     lane.wake()
                 await asyncio.sleep(0)
             else:
-                await self._queue.wait(LOOK_SECONDS)
-            if self._clock.monotonic() - looked_at >= LOOK_SECONDS:
+                await self._queue.wait(CONTROL_LOOK_SECONDS)
+            if self._clock.monotonic() - looked_at >= CONTROL_LOOK_SECONDS:
                 looked_at = self._clock.monotonic()
                 self.hours()
                 for lane in list(self._failover.stranded()):

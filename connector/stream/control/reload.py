@@ -15,7 +15,7 @@ from connector.errors import DefinitionError, Problem
 log = structlog.get_logger(__name__)
 
 # How often the files are looked at. SIGHUP looks at once.
-LOOK_SECONDS = 3.0
+RELOAD_LOOK_SECONDS = 3.0
 
 
 class Definitions(Protocol):
@@ -76,7 +76,7 @@ class Reload:
         """Watch, for ever."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(RELOAD_LOOK_SECONDS):
                     await self._asked.wait()
             asked = self._asked.is_set()
             self._asked.clear()

@@ -25,7 +25,8 @@ from connector.untrusted import UnreadableError
 log = structlog.get_logger(__name__)
 
 REASON = "it was sent, and what became of it could not be written at the time"
-LOOK_SECONDS = 0.2
+# How often it is looked whether a payment is still wanted.
+PAYMENT_LOOK_SECONDS = 0.2
 # Owed events that are read together: a read takes as long as some hundred events.
 NEAR = 500
 MOST = 5_000
@@ -75,7 +76,7 @@ class DebtPayment:
             paying = asyncio.create_task(self._pay(partition, wanted))
             try:
                 while not paying.done() and wanted():
-                    await asyncio.wait({paying}, timeout=LOOK_SECONDS)
+                    await asyncio.wait({paying}, timeout=PAYMENT_LOOK_SECONDS)
                 if not paying.done():
                     return
                 paying.result()

@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 
 MARGIN_SECONDS = 1.0
 """For what the other one let go in the last moment of its lease."""
-LOOK_SECONDS = 0.1
+TAKEOVER_LOOK_SECONDS = 0.1
+"""How often it is looked whether the partitions are still wanted."""
 
 
 class InstanceTakeover:
@@ -57,4 +58,4 @@ class InstanceTakeover:
         while wanted():
             if (left := until - self._clock.monotonic()) <= 0:
                 return
-            await asyncio.sleep(min(left, LOOK_SECONDS))
+            await asyncio.sleep(min(left, TAKEOVER_LOOK_SECONDS))

@@ -46,7 +46,7 @@ from connector.stream.faust.coordinator import attach
 from connector.stream.membership.group_answers import Membership
 
 # While every partition is left out, this often it is looked whether one is not.
-LOOK_SECONDS = 0.01
+LEFT_OUT_LOOK_SECONDS = 0.01
 
 # After a fetch that brought fewer records the next one is taken no sooner than this: it brings those of meanwhile.
 FEW_RECORDS = 100
@@ -139,7 +139,7 @@ class ChunkConsumer(driver.Consumer):
 
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109  Faust's
         if self.flow_active and self._buffered_partitions and not self._get_active_partitions():
-            await self.sleep(LOOK_SECONDS)
+            await self.sleep(LEFT_OUT_LOOK_SECONDS)
             return {}, set()
         found = await super()._wait_next_records(timeout)
         if not self.flow_active:

@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 SLICE_RECORDS = 500
 SLICE_BYTES = 256 * 1024
 # While nothing is released, this often it is looked again: a lane may have been held up meanwhile.
-LOOK_SECONDS = 1.0
+ROOM_LOOK_SECONDS = 1.0
 
 
 class Admission(DueRecords):
@@ -149,7 +149,7 @@ class Admission(DueRecords):
 
     async def _wait(self) -> None:
         self._wake()  # for what leaves when memory is full: they look once this waits
-        await self._budget.wait(LOOK_SECONDS)
+        await self._budget.wait(ROOM_LOOK_SECONDS)
 
     def _wake(self) -> None:
         """Windows that are not full may leave now. Of many lanes most hold nothing."""

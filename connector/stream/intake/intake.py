@@ -136,7 +136,7 @@ class Intake(Refiler):
         if self._item is TracedItem:
             _trace(items, records)
         ended: list[tuple[Item, Result | RetryRecord]] = []
-        held: set[int] = set()
+        kept: set[int] = set()
         self._rooms.clear()
         self._free = None
         if late or partition.topic in self._retry_topics or journalled or foreign or not self._together(items):
@@ -146,21 +146,21 @@ class Intake(Refiler):
                         raise VersionError(partition.held_version)
                     end = self._end(item, now, record, item.offset in journalled)
                 except VersionError as error:  # open in the ledger for as long as we own it, and nowhere else
-                    held.add(item.offset)
-                    self._hold(partition, item, error)
+                    kept.add(item.offset)
+                    self._keep_unsettled(partition, item, error)
                     continue
                 if end is not None:
                     ended.append((item, end))
         ended += self._offer(now)
-        if held:
-            items = [item for item in items if item.offset not in held]
+        if kept:
+            items = [item for item in items if item.offset not in kept]
         self._budget.take(partition.topic, len(items), sum([len(item.raw) for item in items]))
         self.counts.events[partition.topic] += len(records)
         self._pass_on(ended)
 
-    def _hold(self, partition: Partition, item: Item, error: VersionError) -> None:
+    def _keep_unsettled(self, partition: Partition, item: Item, error: VersionError) -> None:
         """Keep an event as it is: neither sent nor settled, so that nothing is committed past it."""
-        partition.hold(error.needed)
+        partition.note_needed(error.needed)
         self._skipped.note(partition.topic, partition.partition, item.offset, Reason.VERSION, what=str(error))
 
     def refile(self, items: Sequence[Item]) -> None:

@@ -23,7 +23,8 @@ from connector.stream.partitions.partition import Partition
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 0.5
+# How often it is looked for what waits too long for its acknowledgement.
+OVERDUE_LOOK_SECONDS = 0.5
 # A new leader for a partition takes seconds. Whoever ends this process sooner leaves no word of what waits.
 LATE_SECONDS = 5.0
 
@@ -61,7 +62,7 @@ class Overdue:
 
     async def _again(self, look: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(OVERDUE_LOOK_SECONDS)
             await look()
 
     async def note(self) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 BLOCK = 4096
-# A block with fewer offsets is a set of them, one with more a byte for each, one with all of them a mark.
-FEW = 64
+# A block with no more offsets is a set of them, one with more a byte for each, one with all of them a mark.
+MAX_SET_OFFSETS = 64
 # Blocks that hold few offsets: those of our own lie together, so there are hardly ever more than two. 4 MB.
 MOST_SPARSE = 10_000
 
@@ -44,7 +44,7 @@ class OffsetSet:
         self._span = span
         self._begin = begin
         self._end = end
-        self._most = 4 * span // BLOCK + FEW if slides else None
+        self._most = 4 * span // BLOCK + MAX_SET_OFFSETS if slides else None
         self._blocks: dict[int, set[int] | _Block | None] = {}  # None: all of them
         self._dense: set[int] = set()  # those with a _Block
         self._sparse = 0
@@ -65,7 +65,7 @@ class OffsetSet:
             self._blocks[number] = {index}
         elif type(block) is set:
             block.add(index)
-            if len(block) > FEW:
+            if len(block) > MAX_SET_OFFSETS:
                 self._sparse -= 1
                 self._spread(number, block)
         elif type(block) is _Block and not block.flags[index]:
@@ -151,7 +151,7 @@ class OffsetSet:
     def _established(self) -> int | None:
         """The newest one that others bear out. A single record far from all others says nothing about where we are."""
         counts = {number: len(self._of(number)) for number in self._blocks}
-        full = [number for number, count in counts.items() if count > FEW]
+        full = [number for number, count in counts.items() if count > MAX_SET_OFFSETS]
         most = max(counts.values(), default=0)
         if not most:
             return None

@@ -30,7 +30,7 @@ class Partition:
         held: events whose journal record another version of the connector has to read: neither sent nor settled.
         held_version: that version.
         log_end: of its log, when it was opened.
-        needs: versions that have to read what is held, and how much that is.
+        needs: versions that have to read what is kept unsettled, and how many events that are.
         debts: events whose results an earlier owner owes; None where only that is known.
         owed: events whose results this owner owes, to stand in the commit's metadata.
         live: False once the epoch has closed; late completions are then ignored.
@@ -61,8 +61,8 @@ class Partition:
         """One past the newest offset its log is known to have."""
         return max(self.log_end, self.ledger.high)
 
-    def hold(self, version: int) -> None:
-        """One more event waits for a worker of that version."""
+    def note_needed(self, version: int) -> None:
+        """One more event is kept unsettled, until a worker of that version reads it."""
         self.needs[version] += 1
 
     def note_end(self, topic: str, end: int) -> None:

@@ -18,7 +18,7 @@ from connector.stream.partitions.partition import Partition
 from connector.stream.retry.routing import RetryRouting
 
 # Between two looks at a partition that is held back: each looks at every waiting message.
-LOOK_SECONDS = 1.0
+HELD_BACK_LOOK_SECONDS = 1.0
 
 
 class HeadOfLine:
@@ -39,7 +39,7 @@ class HeadOfLine:
         """The span of this partition is used up."""
         position, now = partition.ledger.position, self._clock.monotonic()
         looked_at, before = self._looks.get(partition, (-math.inf, -1))
-        if now < looked_at + LOOK_SECONDS:
+        if now < looked_at + HELD_BACK_LOOK_SECONDS:
             return
         self._looks = {it: look for it, look in self._looks.items() if it.live} | {partition: (now, position)}
         for lane in self._lanes.values():

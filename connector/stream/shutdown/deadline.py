@@ -18,7 +18,8 @@ log = structlog.get_logger(__name__)
 EXIT_DEADLINE = 70
 EXIT_WATCHDOG = 71
 EXIT_CONFIGURATION = 78
-LOOK_SECONDS = 1.0
+WATCHDOG_LOOK_SECONDS = 1.0
+"""How often it is looked whether something gets done."""
 
 
 def end_process(code: int, why: str) -> NoReturn:
@@ -110,6 +111,6 @@ class Watchdog:
         self._stop.set()
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_SECONDS):
+        while not self._stop.wait(WATCHDOG_LOOK_SECONDS):
             if not self.look():
                 end_process(EXIT_WATCHDOG, f"no progress for {self._seconds:g} s")
