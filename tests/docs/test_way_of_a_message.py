@@ -217,7 +217,10 @@ def test_the_questions_have_answers() -> None:
 @pytest.mark.parametrize(
     ("caller", "why"),
     [
-        ("[`Intake._file`](../connector/stream/intake/intake.py)", "Intake._file does not mention _admit"),
+        (
+            "[`Intake._assign_lane`](../connector/stream/intake/intake.py)",
+            "Intake._assign_lane does not mention _admit",
+        ),
         ("[`Admission._wait`](../connector/stream/intake/admission.py)", "Admission._wait does not mention _admit"),
     ],
 )

@@ -139,7 +139,7 @@ class InFlight:
             seconds = self._clock.monotonic() - sent
             await self._turns.come()
             if not attempt.done:
-                self._read(attempt, reply, seconds)
+                self._handle_reply(attempt, reply, seconds)
 
     async def _await_permission(self, attempt: Attempt) -> bool:
         try:
@@ -156,17 +156,9 @@ class InFlight:
         attempt.done = True
         self._open_messages.carry_out(decision)
 
-    def _read(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
-        if self._dry_run:
-            accepted = Outcome("accept")
-            whole: Outcome | None = accepted
-            outcomes: Sequence[Outcome] = [accepted] * len(attempt.items)
-        else:
-            with self._turns.reading():
-                reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
-            whole, outcomes = reading.whole, reading.outcomes
-        if len(outcomes) != len(attempt.items):
-            raise AssertionError("a reader gives one outcome per message")
+    def _handle_reply(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
+        """Read it, let limits and counts learn from it, decide what becomes of each message, and carry that out."""
+        outcomes, whole = self._read_outcomes(attempt, reply)
         told = [outcomes.shared] * len(outcomes) if isinstance(outcomes, UniformOutcomes) else outcomes
         status = None if self._dry_run else reply.status
         judgement, fault = CLEAR, None
@@ -182,6 +174,17 @@ class InFlight:
         self._open_messages.carry_out(decision)
         if fault is not None:
             self._open_messages.carry_out(self._faults.sent(attempt, fault))
+
+    def _read_outcomes(self, attempt: Attempt, reply: Reply) -> tuple[Sequence[Outcome], Outcome | None]:
+        """What the reply means: one outcome per message, in order, and the one that stands for all where one does."""
+        if self._dry_run:
+            accepted = Outcome("accept")
+            return [accepted] * len(attempt.items), accepted
+        with self._turns.reading():
+            reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
+        if len(reading.outcomes) != len(attempt.items):
+            raise AssertionError("a reader gives one outcome per message")
+        return reading.outcomes, reading.whole
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         """A slot is free. Whatever its request left undone is put back; see `raise_error` for what ends the worker."""

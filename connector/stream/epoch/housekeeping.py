@@ -1,4 +1,4 @@
-"""What goes on while partitions are owned: looking after the lease, commits, and the purge of retry topics."""
+"""The loops while partitions are owned: commits and the purge of retry topics (`committing`), the lease (`ticking`)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMIT_SECONDS = 15.0
 
 
 class Housekeeping(Positions):
-    """Loops of a worker.
+    """The loop of commits and the loop of the lease; closing and debts have it commit out of turn.
 
     Args:
         sources, retries: commit the positions of the two kinds of partitions.

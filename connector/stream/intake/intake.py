@@ -92,7 +92,7 @@ class Intake(Refiler):
         self._lanes = lanes
         self._control = control
         self._failover = failover
-        self._fitting: defaultdict[Lane, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
+        self._assigned: defaultdict[Lane, tuple[list[Item], list[Message]]] = defaultdict(lambda: ([], []))
         self._results = results
         self._retries = retries
         self._retry_routing = retry_routing
@@ -144,14 +144,14 @@ class Intake(Refiler):
                 try:
                     if item.offset in foreign:
                         raise VersionError(partition.held_version)
-                    end = self._end(item, now, record, item.offset in journalled)
+                    end = self._admit_item(item, now, record, item.offset in journalled)
                 except VersionError as error:  # open in the ledger for as long as we own it, and nowhere else
                     kept.add(item.offset)
                     self._keep_unsettled(partition, item, error)
                     continue
                 if end is not None:
                     ended.append((item, end))
-        ended += self._offer(now)
+        ended += self._offer_assigned(now)
         if kept:
             items = [item for item in items if item.offset not in kept]
         self._budget.take(partition.topic, len(items), sum([len(item.raw) for item in items]))
@@ -169,8 +169,8 @@ class Intake(Refiler):
         ours = [item for item in items if item.origin.live]
         self._rooms.clear()
         self._free = None
-        ended = [(item, end) for item in ours if (end := self._end(item, now, None, False)) is not None]
-        self._pass_on(ended + self._offer(now))
+        ended = [(item, end) for item in ours if (end := self._admit_item(item, now, None, False)) is not None]
+        self._pass_on(ended + self._offer_assigned(now))
 
     def _pass_on(self, ended: Sequence[tuple[Item, Result | RetryRecord]]) -> None:
         """Hand over what does not wait in a lane."""
@@ -185,7 +185,7 @@ class Intake(Refiler):
             self._retries.move([item for item, _ in moved], [it for _, it in moved])
 
     def _together(self, items: Sequence[Item]) -> bool:
-        """Prepare all of them for their lanes at once, as it nearly always is. False, with nothing done, where one of
+        """Assign all of them to their lanes at once, as it nearly always is. False, with nothing done, where one of
         them needs a look of its own.
         """
         if self._control.campaigns:
@@ -202,13 +202,13 @@ class Intake(Refiler):
                 return False
         if self._duplicates is not None and not self._duplicates.admit_all(items, messages):
             return False
-        self._fitting.update({self._lanes[name or ""]: fitting for name, fitting in providers.items()})
+        self._assigned.update({self._lanes[name or ""]: fitting for name, fitting in providers.items()})
         return True
 
-    def _end(
+    def _admit_item(
         self, item: Item, now: float, record: ConsumerRecord | None, interrupted: bool
     ) -> Result | RetryRecord | None:
-        """What becomes of an item; None when it is to wait in a lane: `_offer` gives it there.
+        """Admit one item: the result or the retry record that it ends in here, or None where it is assigned to a lane.
 
         Args:
             item: admitted.
@@ -224,7 +224,7 @@ class Intake(Refiler):
                 return self._poison(item, record, now)
             if record is not None and item.origin.topic in self._retry_topics:
                 self._restorer.restore(item, record.headers, now)
-            return self._interrupted(item, now) if interrupted else self._file(item, now, record)
+            return self._interrupted(item, now) if interrupted else self._assign_lane(item, now, record)
         except VersionError:
             raise
         except UnreadableError as error:
@@ -264,8 +264,10 @@ class Intake(Refiler):
         stale = {it: it / 1000 + age for it in set(timestamps)}  # many have one: fewer objects that wait
         return [stale[it] for it in timestamps], stale[oldest] <= now
 
-    def _file(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | RetryRecord | None:
-        """Give the item to its lane; a result, or a retry record, when it goes no further."""
+    def _assign_lane(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | RetryRecord | None:
+        """Choose the item's lane, and collect it for `_offer_assigned`: None. Else the result or the retry record that it
+        ends in here.
+        """
         message = self._control.message_of(item)
         if message.expires_at is not None:
             expires = message.expires_at.timestamp()
@@ -286,7 +288,7 @@ class Intake(Refiler):
         if lane is None:
             return self._unknown(item, message, now)
         lane = self._failover.choose(lane, item, message)
-        items, messages = self._fitting[lane]
+        items, messages = self._assigned[lane]
         crowded = len(items) >= self._room(lane)
         if (steered or crowded or item.due) and (waiting := self._waiting(item, message, lane, crowded, now)):
             self.counts.diverted[lane.name] += 1
@@ -296,10 +298,10 @@ class Intake(Refiler):
         messages.append(message)
         return None
 
-    def _offer(self, now: float) -> list[tuple[Item, Result | RetryRecord]]:
-        """Give the lanes what fits them; what they do not take, and why."""
+    def _offer_assigned(self, now: float) -> list[tuple[Item, Result | RetryRecord]]:
+        """Give the lanes what is assigned to them. Returns the results of what they do not take."""
         ended: list[tuple[Item, Result | RetryRecord]] = []
-        for lane, (items, messages) in self._fitting.items():
+        for lane, (items, messages) in self._assigned.items():
             if lane.offer_all(items, messages):
                 continue
             for item, message in zip(items, messages, strict=True):
@@ -309,7 +311,7 @@ class Intake(Refiler):
                     ended.append((item, self._refusals.result(item, message, Status.INVALID, error.reason, now)))
                 except Exception as error:
                     ended.append((item, self._fault(item, error, now)))
-        self._fitting.clear()
+        self._assigned.clear()
         return ended
 
     def _waiting(self, item: Item, message: Message, lane: Lane, crowded: bool, now: float) -> RetryRecord | None:
