@@ -43,7 +43,7 @@ def _reading(data: bytes, expected: int, aborted: Sequence[tuple[int, int]] = ()
         )
         count = 0
         while not records.done:
-            count += len(records.take(2_000))
+            count += len(records.pop(2_000))
         assert count == expected
 
     return read

@@ -164,14 +164,14 @@ class Lane:
         """File a message. Call `wake` when nothing more is known to come.
 
         Raises:
-            MessageError: no operation fits it, or its batch cannot be determined; it is not taken.
+            MessageError: no operation fits it, or its batch cannot be determined; it is not filed.
         """
         key, empty = self._router.key(message, item.priority), not self._backlog.windows
         self._open_messages.add(key, item)
         self._offered(empty)
 
     def offer_all(self, items: Sequence[Item], messages: Sequence[Message]) -> bool:
-        """File messages at once. False, with none of them taken, where they have to be offered one by one."""
+        """File messages at once. False, with none of them filed, where they have to be offered one by one."""
         windows = self._router.windows(messages, items)
         if windows is None:
             return False
@@ -219,8 +219,8 @@ class Lane:
         """True while nothing is sent for reasons of the provider: it is paused, or its breaker waits."""
         return self._state.paused or self._flow_control.account.breaker.delay(self._clock.monotonic()) > 0
 
-    def takes(self, message: Message) -> bool:
-        """Whether `offer` would take it."""
+    def accepts(self, message: Message) -> bool:
+        """Whether `offer` would file it."""
         try:
             self._router.key(message, priority=False)
         except MessageError:

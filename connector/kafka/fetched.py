@@ -118,7 +118,7 @@ class GuardedRecords:
         """What `FetchResult` asks for: where to go on."""
         return self._batches.next_fetch_offset
 
-    def take(self, most: float) -> Fetched:
+    def pop(self, most: float) -> Fetched:
         """The next records, at least `most` where there are so many, within `POLL_BYTES`. Empty where none came so far:
         `done` tells whether any will.
         """

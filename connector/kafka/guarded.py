@@ -125,7 +125,7 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
                 self._forget(tp)
                 continue
             records: GuardedRecords = result._partition_records
-            taken = records.take(most)
+            taken = records.pop(most)
             result._update_position()
             if records.done:
                 self._forget(tp)

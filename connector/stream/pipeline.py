@@ -1,7 +1,7 @@
 """The way of every message through the worker: each station hands on to the next one here.
 
-1 fetch   an agent of Faust brings what was fetched of a source partition       `Pipeline.take`
-          the reader of retry topics brings records that are due                `Admission.take_due`
+1 fetch   an agent of Faust brings what was fetched of a source partition       `Pipeline.admit`
+          the reader of retry topics brings records that are due                `Admission.admit_due`
 2 admit   `Admission` lets them in as memory allows, `Intake` decides
 3 queue   `Lane.offer_all`: each waits in a window of its lane; the call ends here
 4 build   the lane's own loop, `Lane.run`, begins here: `Departures` takes a
@@ -54,9 +54,9 @@ class Pipeline:
     control_reader: ControlTopicReader
     control_applier: ControlApplier
 
-    async def take(self, chunk: FetchedChunk) -> None:
+    async def admit(self, chunk: FetchedChunk) -> None:
         """Admit what was fetched of a source partition; waits while there is no room."""
-        await self.admission.take(chunk)
+        await self.admission.admit(chunk)
 
     def loops(self) -> Sequence[Coroutine[Any, Any, None]]:
         """What runs for ever, beside the loop of each lane, which `Lanes.start` starts."""

@@ -219,9 +219,9 @@ class Process(ChunkSink):
         for attendant in self._attendants:
             await attendant.stop()
 
-    async def take(self, chunk: FetchedChunk) -> None:
+    async def admit(self, chunk: FetchedChunk) -> None:
         """Faust's agents bring it."""
-        await (await self._create()).take(chunk)
+        await (await self._create()).admit(chunk)
 
     async def failed(self, error: BaseException) -> None:
         """One of them could not: the epoch is closed before Faust hears of it."""

@@ -118,9 +118,9 @@ class Worker(FailureSink, Watched, DefinitionUser):
         """Definitions on disk are not the ones in use, because of problems at these places; none: they are."""
         self._unused = tuple(places)
 
-    async def take(self, chunk: FetchedChunk) -> None:
+    async def admit(self, chunk: FetchedChunk) -> None:
         """Admit what was fetched of a source partition; waits while there is no room."""
-        await self._parts.pipeline.take(chunk)
+        await self._parts.pipeline.admit(chunk)
 
     # ---- what the lanes and the watchdog ask ------------------------------------------------------------------------
 

@@ -262,7 +262,7 @@ def test_fetched_records_are_read_as_aiokafka_reads_them(magic: int, codec: int,
         )
         found = []
         while not records.done:
-            found += records.take(3)
+            found += records.pop(3)
         assert [(it.offset, it.timestamp, it.key, it.value, tuple(it.headers)) for it in found] == [
             (it.offset, it.timestamp, it.key, it.value, tuple(it.headers)) for it in told
         ]
@@ -279,7 +279,7 @@ def test_the_reader_of_old_formats_opens_what_it_was_compressed_with_by_names_of
     records = GuardedRecords(
         BatchSteps(tp, bytes(batch.build()), start=0, end=1, aborted=(), reading=reading, failures={})
     )
-    (stands,) = records.take(10)
+    (stands,) = records.pop(10)
     assert "TooLargeError" in stands.why
 
 

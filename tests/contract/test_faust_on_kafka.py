@@ -77,7 +77,7 @@ async def running(
     app = create_app(settings, connect(settings.kafka), skipped=Skipped(), membership=membership(settings))
     run = Running(app, Group(app), kafka.bootstrap, unique, unique)
 
-    async def take(message: Any) -> None:
+    async def admit(message: Any) -> None:
         run.seen.append(("chunk", message))
         if taken is not None:
             await taken()
@@ -95,7 +95,7 @@ async def running(
     async def on_revoke(*_: Any, **__: Any) -> None:
         run.seen.append(("revoked", run.group.generation))
 
-    attach_agents(app, [unique], SimpleNamespace(take=take, failed=failed))
+    attach_agents(app, [unique], SimpleNamespace(admit=admit, failed=failed))
     app.on_rebalance_complete.connect(on_open, weak=False)
     app.on_partitions_revoked.connect(on_revoke, weak=False)
     await app.start()
@@ -205,7 +205,7 @@ async def test_a_topic_that_waits_holds_up_no_other(kafka: Kafka, unique: str) -
     app = create_app(settings, connect(settings.kafka), skipped=Skipped(), membership=membership(settings))
     room, taken, waiting = asyncio.Event(), {bulk: 0, urgent: 0}, asyncio.Event()
 
-    async def take(message: Any) -> None:
+    async def admit(message: Any) -> None:
         if message.topic == bulk:
             waiting.set()
             await room.wait()
@@ -218,7 +218,7 @@ async def test_a_topic_that_waits_holds_up_no_other(kafka: Kafka, unique: str) -
         group = Group(app)
         await group.seek(dict.fromkeys(group.assignment(), 0))
 
-    attach_agents(app, [bulk, urgent], SimpleNamespace(take=take, failed=failed))
+    attach_agents(app, [bulk, urgent], SimpleNamespace(admit=admit, failed=failed))
     app.on_rebalance_complete.connect(on_open, weak=False)
     await app.start()
     try:

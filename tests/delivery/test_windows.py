@@ -104,7 +104,7 @@ def test_full_windows_take_turns_by_their_oldest_message() -> None:
         window = made.choose(1.0, idle=False, caught_up=False, memory_full=False)
         assert window is not None
         order.append(window.key.campaign)
-        made.take(window, 1000, 1.0)
+        made.pop(window, 1000, 1.0)
     assert order == ["large", "small", "large", "large"]
 
 
@@ -116,7 +116,7 @@ def test_operations_wait_as_long_as_they_say_but_not_beyond_wait_max() -> None:
     assert chosen(made, 0.7, caught_up=True) == "a"
     window = made.choose(0.7, idle=False, caught_up=True, memory_full=False)
     assert window is not None
-    made.take(window, 10, 0.7)
+    made.pop(window, 10, 0.7)
     assert chosen(made, 4.9, caught_up=True) is None
     assert made.next_change(caught_up=True) == 5.0
     assert chosen(made, 5.0, caught_up=True) == "b"
@@ -126,7 +126,7 @@ def close_alone(made: Windows, now: float, campaign: str = "c") -> None:
     made.add(key(campaign), item(now))
     window = made.choose(now + WAIT, idle=False, caught_up=True, memory_full=False)
     assert window is not None
-    made.take(window, 1000, now + WAIT)
+    made.pop(window, 1000, now + WAIT)
 
 
 def test_a_campaign_whose_windows_keep_closing_with_one_message_is_sent_at_once() -> None:
@@ -137,7 +137,7 @@ def test_a_campaign_whose_windows_keep_closing_with_one_message_is_sent_at_once(
     made.add(key("c"), item(100.0))
     assert chosen(made, 100.0, caught_up=True) == "c"
     made.add(key("other"), item(100.0))
-    made.take(made.choose(100.0, idle=False, caught_up=True, memory_full=False), 10, 100.0)  # type: ignore[arg-type]
+    made.pop(made.choose(100.0, idle=False, caught_up=True, memory_full=False), 10, 100.0)  # type: ignore[arg-type]
     assert chosen(made, 100.0, caught_up=True) is None
 
 
@@ -146,7 +146,7 @@ def test_it_waits_again_when_waiting_would_have_brought_two_together() -> None:
     for number in range(LONE_STREAK):
         close_alone(made, 10.0 * number)
     made.add(key("c"), item(100.0))
-    made.take(made.choose(100.0, idle=False, caught_up=True, memory_full=False), 10, 100.0)  # type: ignore[arg-type]
+    made.pop(made.choose(100.0, idle=False, caught_up=True, memory_full=False), 10, 100.0)  # type: ignore[arg-type]
     made.add(key("c"), item(100.5))
     assert chosen(made, 100.5, caught_up=True) is None
 
@@ -158,11 +158,11 @@ def test_what_is_given_back_stands_before_the_others() -> None:
         made.add(key(), one)
     window = made.choose(10.0, idle=True, caught_up=True, memory_full=False)
     assert window is not None
-    taken = made.take(window, 3, 10.0)
+    taken = made.pop(window, 3, 10.0)
     made.give_back(key(), taken)
     window = made.choose(10.0, idle=True, caught_up=True, memory_full=False)
     assert window is not None
-    assert made.take(window, 10, 10.0) == first
+    assert made.pop(window, 10, 10.0) == first
 
 
 def test_removing_leaves_the_rest_in_order_and_in_its_place() -> None:
@@ -220,7 +220,7 @@ class Model(RuleBasedStateMachine):
             return
         waiting = self.model[window.key]
         number = min(limit, self.records[window.key.operation], len(waiting))
-        got = self.made.take(window, limit, self.now)
+        got = self.made.pop(window, limit, self.now)
         assert got == waiting[:number]
         del waiting[:number]
         if not waiting:
@@ -283,7 +283,7 @@ def test_a_window_that_was_full_before_is_noticed_when_it_is_full_again() -> Non
     fill(made, "c", FULL + 2, since=0.0)
     window = made.choose(0.0, idle=False, caught_up=False, memory_full=False)
     assert window is not None
-    made.take(window, FULL, 0.0)
+    made.pop(window, FULL, 0.0)
     assert chosen(made, 0.0) is None
     fill(made, "c", FULL - 2, since=0.0)
     assert chosen(made, 0.0) == "c"
@@ -298,7 +298,7 @@ def test_rankings_do_not_grow_with_traffic() -> None:
         made.add(key(campaign), item(float(now)))
         for window in list(made):
             if len(window.items) == 2:
-                made.take(window, 2, float(now))
+                made.pop(window, 2, float(now))
     assert len(made) <= 201
     for ranking in made._rankings:
         assert len(ranking._heap) <= 2 * len(made) + 66
@@ -320,5 +320,5 @@ def test_a_request_takes_no_more_than_so_many_bytes_of_events(sizes: list[int], 
         made.add(key(), Item(bytes(size), None, 0, None, datetime.now(UTC), since=1.0))
     window = made.choose(1.0, idle=True, caught_up=True, memory_full=False)
     assert window is not None
-    assert len(made.take(window, 100, 1.0)) == taken
+    assert len(made.pop(window, 100, 1.0)) == taken
     assert made.count == len(sizes) - taken

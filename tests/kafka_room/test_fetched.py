@@ -51,7 +51,7 @@ def test_what_is_dropped_half_read_is_freed_at_once() -> None:
     gc.disable()
     try:
         found = open_fetched(batch([Made(b"x" * 100)] * 2_000))
-        assert found.take(1), "something is left to read"
+        assert found.pop(1), "something is left to read"
         assert not found.done
         freed = weakref.ref(found._batches)
         del found
@@ -66,7 +66,7 @@ def read(data: bytes, **options: Any) -> list[Any]:
     found = open_fetched(data, **options)
     records, at = [], options.get("start", 0)
     while not found.done:
-        taken = found.take(2000)
+        taken = found.pop(2000)
         assert taken.start == at
         assert taken.end >= at
         offsets = [record.offset for record in taken]
@@ -186,7 +186,7 @@ def test_a_batch_with_a_wrong_checksum_is_fetched_again_before_it_is_given_up():
     failures: dict[TopicPartition, tuple[int, int]] = {}
     for _ in range(2):
         found = open_fetched(data, start=5, failures=failures)
-        assert not found.take(10)
+        assert not found.pop(10)
         assert (found.done, found.next_fetch_offset) == (True, 5)
     assert show(read(data, start=5, failures=failures)) == [BAD, BAD, b"c"]
     assert not failures
@@ -238,20 +238,20 @@ LOG = b"".join(
 
 def test_what_was_aborted_is_left_out_and_markers_move_the_position():
     found = open_fetched(LOG, aborted=[(7, 0)])
-    taken = found.take(100)
+    taken = found.pop(100)
     assert show(taken) == [b"plain", b"yes", b"again"]
     assert (taken.start, taken.end, found.done) == (0, 8, True)
 
 
 def test_a_transaction_that_was_aborted_and_nothing_else_is_an_empty_chunk_with_the_next_offset():
     data = transactional([b"no"], 40, 7) + marker(base=41, producer=7, commit=False)
-    taken = open_fetched(data, start=40, aborted=[(7, 40)]).take(100)
+    taken = open_fetched(data, start=40, aborted=[(7, 40)]).pop(100)
     assert (list(taken), taken.start, taken.end) == ([], 40, 42)
 
 
 def test_in_topics_of_ours_transactional_batches_are_passed_over():
     skipped = Skipped()
-    taken = open_fetched(LOG, isolation="own", skipped=skipped).take(100)
+    taken = open_fetched(LOG, isolation="own", skipped=skipped).pop(100)
     assert show(taken) == [b"plain"]
     assert taken.end == 8
     assert skipped.counts["topic", Reason.TRANSACTIONAL] == 4
@@ -304,7 +304,7 @@ def steps(data: bytes, **options: Any) -> tuple[list[int], int]:
     try:
         while not found.done:
             begun = time.thread_time()
-            taken = found.take(2000)
+            taken = found.pop(2000)
             spent.append(round((time.thread_time() - begun) * 1000))
             largest = max(largest, sum(len(record.value or b"") for record in taken))
     finally:

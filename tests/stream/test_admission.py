@@ -72,7 +72,7 @@ class Bench:
     def lane(self, messages: int) -> SimpleNamespace:
         return SimpleNamespace(open_count=messages, wake=lambda: self.woken.append((messages, len(self.admitted))))
 
-    def take(self, partition: Partition, found: Sequence[Any]) -> None:
+    def admit(self, partition: Partition, found: Sequence[Any]) -> None:
         self.admitted += [record.offset for record in found if partition.ledger.admit(record.offset)]
 
     async def read_between(self, tp: TopicPartition, start: int, end: int, *, wanted: Callable[[], bool]) -> Fetched:
@@ -84,7 +84,7 @@ class Bench:
         self, offsets: Sequence[int], *, start: int | None = None, end: int | None = None, **changes: Any
     ) -> None:
         message = {"topic": "sms", "partition": 3, "generation_id": 7, "value": records(offsets, start, end)}
-        await self.admission.take(SimpleNamespace(**message | changes))
+        await self.admission.admit(SimpleNamespace(**message | changes))
 
 
 async def test_events_the_fetcher_has_passed_over_are_read_from_the_log() -> None:

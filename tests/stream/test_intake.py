@@ -42,7 +42,7 @@ class FakeLane:
         self.refusing = False
         self.status = SimpleNamespace(opens_in=0.0)
 
-    def takes(self, message) -> bool:
+    def accepts(self, message) -> bool:
         return True
 
     def offer_all(self, items, messages) -> bool:
@@ -105,7 +105,7 @@ class Bench:
             SimpleNamespace(offset=offset, value=self.item(message_id=name).raw, key=None, timestamp=at, headers=())
             for offset, (name, at) in enumerate(timestamps.items())
         ]
-        self.intake.take(partition, records)
+        self.intake.admit(partition, records)
 
     def _finish(self, items, results) -> None:
         self.finals += results
@@ -198,11 +198,11 @@ def test_a_campaign_that_comes_later_names_the_provider():
 def test_a_reserve_is_not_diverted_until_half_of_it_is_used():
     """A lane that holds its share sends bulk to a retry topic; what has memory of its own waits in memory."""
     bench = Bench(urgent=0.2)
-    bench.budget.take("m", 40, 0)
+    bench.budget.charge("m", 40, 0)
     bench.a.open_count = 40  # what the reserve leaves is 80
     bench.intake.refile([bench.item(), bench.item("urgent", message_id="m2")])
     assert (bench.moved, bench.a.offered) == (["r.30s"], ["m2"])
-    bench.budget.take("urgent", 10, 0)
+    bench.budget.charge("urgent", 10, 0)
     bench.intake.refile([bench.item("urgent", message_id="m3")])
     assert bench.moved == ["r.30s", "r.30s"]
 
@@ -224,7 +224,7 @@ def test_a_lane_that_does_not_get_on_leaves_as_much_free_as_it_holds(own, others
     if not several:
         del bench.lanes["b"]
     bench.a.open_count, bench.a.open_bytes = own
-    bench.budget.take("m", own[0] + others[0], own[1] + others[1])
+    bench.budget.charge("m", own[0] + others[0], own[1] + others[1])
     bench.intake.refile([bench.item()])
     assert bool(bench.moved) is moved
 

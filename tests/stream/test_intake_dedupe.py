@@ -67,7 +67,7 @@ class Bench:
         records: Any = [
             record(first + number, message_id, headers, **fields) for number, message_id in enumerate(message_ids)
         ]
-        self.intake.take(self.partition, records)
+        self.intake.admit(self.partition, records)
 
     def statuses(self) -> dict[int, str]:
         return {offset: result.status.value for offset, result in self.results.items()}
@@ -129,7 +129,7 @@ def test_what_is_filed_anew_or_comes_back_from_a_retry_topic_repeats_nothing():
     bench.take("a")
     bench.intake.refile(items)
     waited: Any = record(0, "a", [("settles", b"m/0/0"), retry_records.header(items[0], 0.0)])
-    bench.intake.take(bench.retries, [waited])
+    bench.intake.admit(bench.retries, [waited])
     assert len(items) == 3
     assert bench.results == {}
 
@@ -144,7 +144,7 @@ def test_a_replayed_event_is_sent():
 def test_an_event_without_an_id_is_none_that_could_be_repeated():
     bench = Bench()
     nameless: Any = SimpleNamespace(offset=0, value=b'{"to":"+919812345678"}', key=None, timestamp=0, headers=())
-    bench.intake.take(bench.partition, [nameless])
+    bench.intake.admit(bench.partition, [nameless])
     nameless.offset = 1
-    bench.intake.take(bench.partition, [nameless])
+    bench.intake.admit(bench.partition, [nameless])
     assert bench.statuses() == {0: "invalid", 1: "invalid"}

@@ -102,12 +102,12 @@ async def passed_over(fail: Fail) -> None:
         found.end = end
         return found
 
-    def take(_: Partition, its: Fetched) -> None:
+    def admit(_: Partition, its: Fetched) -> None:
         admitted.extend(it.offset for it in its if partition.ledger.admit(it.offset))
 
     admission = Admission(
         owned,
-        intake=cast(Any, SimpleNamespace(take=take)),
+        intake=cast(Any, SimpleNamespace(admit=admit)),
         budget=Budget(messages=1000, bytes_=1 << 20),
         head_of_line=cast(Any, None),
         lanes={},
@@ -119,7 +119,7 @@ async def passed_over(fail: Fail) -> None:
     later = Fetched(103)
     later.append(SimpleNamespace(offset=103, value=b""))
     later.end = 104
-    await admission.take(SimpleNamespace(topic="sms", partition=3, generation_id=7, value=later))
+    await admission.admit(SimpleNamespace(topic="sms", partition=3, generation_id=7, value=later))
     assert admitted == [100, 101, 102, 103]
 
 
@@ -195,14 +195,14 @@ async def retries(fail: Fail) -> None:
     """Retry topics are read."""
     taken = asyncio.Event()
 
-    async def take(_: Partition, __: Fetched) -> None:
+    async def admit_due(_: Partition, __: Fetched) -> None:
         taken.set()
 
     reader = RetryReader({}, reading=ReadOptions(Skipped()), group="g", delays={"sms": 5}, clock=ManualClock())
     reader._consumer = cast(Any, Fetching(fail))
     reader._assigned = {TP: Partition("sms", 3, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(0))}
     reader.feed()
-    await following(lambda: reader.run(outlast(), SimpleNamespace(take_due=take)), taken)
+    await following(lambda: reader.run(outlast(), SimpleNamespace(admit_due=admit_due)), taken)
 
 
 async def purging(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:

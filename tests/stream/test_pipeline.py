@@ -131,7 +131,7 @@ class Bench:
         chunk: Any = SimpleNamespace(
             topic=self.partition.topic, partition=0, generation_id=self.brokers.generation, value=fetched
         )
-        await self.worker.take(chunk)
+        await self.worker.admit(chunk)
 
     async def settled(self, position: int) -> None:
         await eventually(lambda: self.partition.ledger.position >= position, f"offset {position}")

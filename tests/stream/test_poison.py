@@ -52,7 +52,7 @@ class Retries(Bench):
     def take(self, *headers: tuple[str, bytes | None], value: bytes = EVENT) -> None:
         offset = self.partition.ledger.high
         record: Any = SimpleNamespace(offset=offset, value=value, key=None, timestamp=0, headers=headers)
-        self.intake.take(self.partition, [record])
+        self.intake.admit(self.partition, [record])
 
 
 def header(**changes: Any) -> tuple[str, bytes]:
@@ -270,7 +270,7 @@ async def test_events_that_another_version_has_journalled_are_held() -> None:
         for n in range(29, 33)
     ]
     partition.ledger.pass_to(29)
-    bench.intake.take(partition, records)
+    bench.intake.admit(partition, records)
     assert bench.a.offered == ["m29", "m32"]
     assert bench.finals == []
     assert partition.needs == {3: 2}

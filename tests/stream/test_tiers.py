@@ -307,7 +307,7 @@ class Stream:
             chunk.end = position = position + len(chunk)
             if chunk:
                 at = {"topic": partition.topic, "partition": partition.partition, "generation_id": 1}
-                await self.admission.take(SimpleNamespace(value=chunk, **at))
+                await self.admission.admit(SimpleNamespace(value=chunk, **at))
             self.most_held = max(self.most_held, self.budget.messages)
             await asyncio.sleep(0.05)
 

@@ -18,7 +18,7 @@ from tests.stream.test_intake import NOON, Bench
 
 def take(bench: Bench, topic: str, *records: Any) -> Partition:
     partition = Partition(topic, 3, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(10))
-    bench.intake.take(partition, records)
+    bench.intake.admit(partition, records)
     return partition
 
 

@@ -83,7 +83,7 @@ class Backlog:
         heappush(self._later, (due, self._sequence, part))
 
     def untouched(self, part: Part) -> None:
-        """Taken and not sent: put back where it stood."""
+        """Popped and not sent: put back where it stood."""
         if part.apart:
             self._next.appendleft(part)
         else:
@@ -112,12 +112,12 @@ class Backlog:
         """Messages of it that fit one request."""
         return min(len(choice.items), self._shapes[choice.key.operation].records)
 
-    def take(self, choice: Window | Part, limit: int, now: float) -> Part:
-        """Take what `choose` just answered; of a window at most `limit` messages."""
+    def pop(self, choice: Window | Part, limit: int, now: float) -> Part:
+        """Take out what `choose` just answered; of a window at most `limit` messages."""
         if isinstance(choice, Part):
             self._next.remove(choice)  # the first, but for campaigns on hold
             return choice
-        return Part(choice.key, self._windows.take(choice, limit, now))
+        return Part(choice.key, self._windows.pop(choice, limit, now))
 
     def free_windows(self) -> Iterator[Window]:
         """Windows that may leave as far as their campaigns are concerned."""
@@ -128,7 +128,7 @@ class Backlog:
         return (part for part in self._next if self._windows.free(part.key.campaign))
 
     def pick(self, source: Window | Part, indexes: Sequence[int]) -> Part:
-        """Take these messages of a window, or of a part, wherever they stand in it."""
+        """Take out these messages of a window, or of a part, wherever they stand in it."""
         self.why = "probe"
         if isinstance(source, Window):
             return Part(source.key, self._windows.pick(source, indexes))

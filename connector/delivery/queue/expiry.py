@@ -44,7 +44,7 @@ class Expiry:
     def cancel(self, campaign: str | None) -> None:
         """Dismiss what waits of a campaign, and what comes of it until `uncancel`."""
         self._cancelled.add(campaign)
-        self._take(Status.CANCELLED, lambda key, _item: key.campaign == campaign)
+        self._dismiss(Status.CANCELLED, lambda key, _item: key.campaign == campaign)
 
     def uncancel(self, campaign: str | None) -> None:
         """Its messages are sent again."""
@@ -80,7 +80,7 @@ class Expiry:
                 return False
             return True
 
-        self._take(Status.EXPIRED, expired)
+        self._dismiss(Status.EXPIRED, expired)
 
-    def _take(self, status: Status, wanted: Callable[[WindowKey, Item], bool]) -> None:
+    def _dismiss(self, status: Status, wanted: Callable[[WindowKey, Item], bool]) -> None:
         self._found.extend((item, status) for item in self._backlog.remove(wanted))

@@ -84,8 +84,8 @@ class Window:
         """When its first message began to wait."""
         return self.items[0].since
 
-    def take(self, number: int) -> list[Item]:
-        """Take the first messages."""
+    def pop(self, number: int) -> list[Item]:
+        """Take out the first messages."""
         items = self.items
         if isinstance(items, deque):
             return [items.popleft() for _ in range(number)]
@@ -282,12 +282,12 @@ class Windows:
         ripe = self._ripe.first() if caught_up else None
         return due if ripe is None else min(due, ripe.since + ripe.wait)
 
-    def take(self, window: Window, limit: int, now: float) -> list[Item]:
-        """Take the first messages of a window: at most `limit`, at most a full request, at most REQUEST_BYTES."""
+    def pop(self, window: Window, limit: int, now: float) -> list[Item]:
+        """Take out the first messages of a window: at most `limit`, a full request and REQUEST_BYTES of them."""
         items = window.items
         self._note_size(window, now)
         number = _within(items, min(len(items), window.records, limit))
-        taken = window.take(number)
+        taken = window.pop(number)
         self.count -= number
         if items:
             self._grown(window)  # a message that was given back may have stood before older ones
@@ -336,7 +336,7 @@ class Windows:
                     self._grown(window)
 
     def pick(self, window: Window, indexes: Sequence[int]) -> list[Item]:
-        """Take messages of a window by their places in it."""
+        """Take out messages of a window by their places in it."""
         chosen = set(indexes)
         taken = [window.items[index] for index in indexes]
         window.items = [item for index, item in enumerate(window.items) if index not in chosen]

@@ -126,7 +126,7 @@ class Departures:
         if isinstance(choice, Part) and choice.last is not None:
             verdict = self._flow_control.verdict(choice, now)
             if verdict is not Verdict.OUTAGE:
-                part = self._backlog.take(choice, len(choice.items), now)
+                part = self._backlog.pop(choice, len(choice.items), now)
                 if verdict is Verdict.OWN:
                     self._open_messages.carry_out(self._outcome_handler.own_fault(part))
                 else:
@@ -139,7 +139,7 @@ class Departures:
         delay = self._flow_control.delay(records, now)
         if delay == 0:
             self._counts.departed(self._backlog.why, now - choice.items[0].since, now)
-            part = self._backlog.take(choice, records, now)
+            part = self._backlog.pop(choice, records, now)
             self._depart(self._with_requests_left(part, now) if self._flow_control.doubtful else part, now)
         else:
             self._counts.hold(now)

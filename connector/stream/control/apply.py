@@ -121,7 +121,7 @@ class ControlApplier(ControlRecords):
         looked_at = self._clock.monotonic()
         while True:
             if self._queue and self._owned.live:
-                self._refiler.refile(self._queue.take(SLICE_MESSAGES))
+                self._refiler.refile(self._queue.pop(SLICE_MESSAGES))
                 for lane in self._lanes.values():
                     lane.wake()
                 await asyncio.sleep(0)

@@ -35,7 +35,7 @@ class Failover:
         others = self._others.get(lane.name)
         if others is None or item.uncertain or not lane.refusing:
             return lane
-        return next((it for it in self._working(others) if it.takes(message)), lane)
+        return next((it for it in self._working(others) if it.accepts(message)), lane)
 
     def stranded(self) -> Iterator[Lane]:
         """Lanes whose waiting messages another one might take; looked at every second.

@@ -165,7 +165,7 @@ def attach_agents(app: faust.App, topics: Sequence[str], sink: ChunkSink) -> Non
     async def intake(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
-                await sink.take(event.message)
+                await sink.admit(event.message)
             except Exception as error:
                 await sink.failed(error)
                 raise

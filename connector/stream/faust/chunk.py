@@ -1,4 +1,4 @@
-"""What Faust's agents hand on: all records that one fetch brought of a partition, and who takes them."""
+"""What Faust's agents hand on: all records that one fetch brought of a partition, and who admits them."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ class FetchedChunk(Protocol):
 
 
 class ChunkSink(Protocol):
-    """Takes what the agents hand on.
+    """Admits what the agents hand on.
 
     Implemented by `Process` (connector/stream/process.py), put in place in `connector/stream/process.py`.
     """
 
-    async def take(self, chunk: FetchedChunk) -> None:
-        """Take the next chunk of a topic. Its agent waits as long as this does."""
+    async def admit(self, chunk: FetchedChunk) -> None:
+        """Admit the next chunk of a topic. Its agent waits as long as this does."""
 
     async def failed(self, error: BaseException) -> None:
-        """A chunk was not taken. Awaited before Faust hears of it."""
+        """A chunk was not admitted. Awaited before Faust hears of it."""

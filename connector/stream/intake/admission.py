@@ -75,24 +75,24 @@ class Admission(DueRecords):
         self._outlast = outlast
         self._stops = stops
 
-    async def take(self, chunk: FetchedChunk) -> None:
-        """Take one chunk from the agent."""
+    async def admit(self, chunk: FetchedChunk) -> None:
+        """Admit one chunk from the agent."""
         partition = self._owned.find(chunk.topic, chunk.partition)
         if not self._owned.live or partition is None or chunk.generation_id != self._owned.generation:
             return  # of an earlier generation, or a partition without its twins
-        await self._admit(partition, chunk.value)
+        await self._admit_records(partition, chunk.value)
 
-    async def take_due(self, partition: Partition, records: Fetched) -> None:
-        """Take due records of a retry topic."""
+    async def admit_due(self, partition: Partition, records: Fetched) -> None:
+        """Admit due records of a retry topic."""
         if self._owned.live and partition.live:
-            await self._admit(partition, records)
+            await self._admit_records(partition, records)
 
-    async def _admit(self, partition: Partition, records: Fetched) -> None:
+    async def _admit_records(self, partition: Partition, records: Fetched) -> None:
         epoch = self._owned.epoch
         if records.start > partition.ledger.high:
             missed = await self._passed_over(partition, records.start)
             if missed is not None and epoch == self._owned.epoch:
-                await self._admit(partition, missed)
+                await self._admit_records(partition, missed)
             if epoch != self._owned.epoch:
                 return
         if self._stops:
@@ -103,7 +103,7 @@ class Admission(DueRecords):
                 if epoch != self._owned.epoch:
                     return
             partition.marks.add(records[start].offset, partition.ends)
-            self._intake.take(partition, records[start:end])
+            self._intake.admit(partition, records[start:end])
             if self._progress.caught_up:
                 self._wake()
             await asyncio.sleep(0)

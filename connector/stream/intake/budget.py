@@ -99,7 +99,7 @@ class Budget:
             self._messages[topic] < share * self._max_messages / 2 and self._bytes[topic] < share * self._max_bytes / 2
         )
 
-    def take(self, topic: str, messages: int, bytes_: int) -> None:
+    def charge(self, topic: str, messages: int, bytes_: int) -> None:
         """So many messages, whose events have so many bytes, are open from now on."""
         self._messages[topic] += messages
         self._bytes[topic] += weight(messages, bytes_)

@@ -109,7 +109,7 @@ class Intake(Refiler):
         self._item = TracedItem if traced else Item
         self._duplicates = duplicates
 
-    def take(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
+    def admit(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
         """Admit these records of a partition. Offsets that are settled already are passed over.
 
         Args:
@@ -154,7 +154,7 @@ class Intake(Refiler):
         ended += self._offer_assigned(now)
         if kept:
             items = [item for item in items if item.offset not in kept]
-        self._budget.take(partition.topic, len(items), sum([len(item.raw) for item in items]))
+        self._budget.charge(partition.topic, len(items), sum([len(item.raw) for item in items]))
         self.counts.events[partition.topic] += len(records)
         self._pass_on(ended)
 
@@ -265,8 +265,8 @@ class Intake(Refiler):
         return [stale[it] for it in timestamps], stale[oldest] <= now
 
     def _assign_lane(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | RetryRecord | None:
-        """Choose the item's lane, and collect it for `_offer_assigned`: None. Else the result or the retry record that it
-        ends in here.
+        """Choose the item's lane, and collect it there for `_offer_assigned`: None. Else the result or the retry record
+        that it ends in here.
         """
         message = self._control.message_of(item)
         if message.expires_at is not None:

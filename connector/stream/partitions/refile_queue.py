@@ -24,13 +24,13 @@ class RefileQueue:
         self._items.extend(items)
         self._added.set()
 
-    def take(self, most: int) -> list[Item]:
+    def pop(self, most: int) -> list[Item]:
         """The next ones."""
         return [self._items.popleft() for _ in range(min(most, len(self._items)))]
 
     def clear(self) -> list[Item]:
         """The epoch has ended: what is still to be filed anew."""
-        return self.take(len(self._items))
+        return self.pop(len(self._items))
 
     async def wait(self, seconds: float) -> None:
         """Until some are added, at most so long."""

@@ -30,14 +30,14 @@ POLL_MILLISECONDS = 200
 
 
 class DueRecords(Protocol):
-    """Takes records whose time has come.
+    """Admits records whose time has come.
 
     Implemented by `Admission` (connector/stream/intake/admission.py), put in place in
     `connector/stream/pipeline.py`.
     """
 
-    async def take_due(self, partition: Partition, records: Fetched) -> None:
-        """Take due records of a retry topic; waits while memory is full."""
+    async def admit_due(self, partition: Partition, records: Fetched) -> None:
+        """Admit due records of a retry topic; waits while memory is full."""
 
 
 class RetryReader(OffsetCommits):
@@ -152,7 +152,7 @@ class RetryReader(OffsetCommits):
         for tp, partition in partitions.items():
             due = self._due(tp)
             if due or due.end > due.start:
-                await sink.take_due(partition, due)
+                await sink.admit_due(partition, due)
             if partitions is not self._partitions or self._consumer is None:
                 return
             if not self._fetched[tp]:
