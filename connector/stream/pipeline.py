@@ -4,7 +4,7 @@
           the reader of retry topics brings records that are due                `Admission.admit_due`
 2 admit   `Admission` lets them in as memory allows, `Intake` decides
 3 queue   `Lane.offer_all`: each waits in a window of its lane; the call ends here
-4 build   the lane's own loop, `Lane.run`, begins here: `Departures` takes a
+4 build   the lane's own loop, `Lane.run`, begins here: `Departures` pops a
           window when a request slot is free; its messages are rendered         `WorkerLaneHost.decode`
 5 send    the request leaves, if this worker still may                          `WorkerLaneHost.await_permission`
 6 read    the provider's reply becomes one outcome per message

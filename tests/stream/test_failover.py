@@ -21,7 +21,7 @@ def item(**changes) -> Item:
 
 
 def lane(name: str, *, refusing: bool = False, takes: bool = True, open_count: int = 1) -> SimpleNamespace:
-    return SimpleNamespace(name=name, refusing=refusing, takes=lambda message: takes, open_count=open_count)
+    return SimpleNamespace(name=name, refusing=refusing, accepts=lambda message: takes, open_count=open_count)
 
 
 def failover(*lanes: SimpleNamespace, **others: tuple[str, ...]) -> Failover:
