@@ -20,8 +20,8 @@ def item(**changes) -> Item:
     return Item(b"{}", None, 0, None, datetime.now(UTC), **changes)
 
 
-def lane(name: str, *, refusing: bool = False, takes: bool = True, open_count: int = 1) -> SimpleNamespace:
-    return SimpleNamespace(name=name, refusing=refusing, accepts=lambda message: takes, open_count=open_count)
+def lane(name: str, *, refusing: bool = False, accepts: bool = True, open_count: int = 1) -> SimpleNamespace:
+    return SimpleNamespace(name=name, refusing=refusing, accepts=lambda message: accepts, open_count=open_count)
 
 
 def failover(*lanes: SimpleNamespace, **others: tuple[str, ...]) -> Failover:
@@ -37,7 +37,7 @@ def failover(*lanes: SimpleNamespace, **others: tuple[str, ...]) -> Failover:
         ({}, {}, {}, {}, "a"),
         ({"refusing": True}, {}, {}, {}, "b"),
         ({"refusing": True}, {"refusing": True}, {}, {}, "c"),
-        ({"refusing": True}, {"takes": False}, {}, {}, "c"),
+        ({"refusing": True}, {"accepts": False}, {}, {}, "c"),
         ({"refusing": True}, {"refusing": True}, {"refusing": True}, {}, "a"),
         ({"refusing": True}, {}, {}, {"attempts": 2}, "b"),
         ({"refusing": True}, {}, {}, {"uncertain": True}, "a"),
