@@ -71,6 +71,7 @@ class Filter:
         normalises: applying it twice gives what applying it once does, so it may stand in a `match`.
         takes_bytes, gives_bytes: of what kind the value is before and after it, where that is not text.
         tells: it says something of the text and does not hold it: who sends only that has not sent the text.
+        chooses: it gives one of its arguments. Only that one is evaluated, and it may be bytes.
         digest: it gives bytes that are hexadecimal digits in a text (`Digest`).
         derives: what it gives stands for a secret where a secret went in.
         about: one line for the reference.
@@ -84,6 +85,7 @@ class Filter:
     takes_bytes: bool = False
     gives_bytes: bool = False
     tells: bool = False
+    chooses: bool = False
     digest: bool = False
     derives: bool = False
     about: str = ""
@@ -116,19 +118,20 @@ def bind(filter_: Filter, positional: Sequence[Any], keyed: Mapping[str, Any], e
         value = positional[index] if index < len(positional) else parameter.default
         if value is _REQUIRED:
             raise ExpressionError(f"`{filter_.name}` lacks its argument `{parameter.name}`", usage)
-        _check(filter_.name, parameter, value, expression)
+        _check(filter_, parameter, value, expression)
         bound.append(value)
     if not any(isinstance(value, expression) for value in bound):
         filter_.build(*bound)  # refuses what only it can know: an unknown zone, an empty text
     return tuple(bound)
 
 
-def _check(name: str, parameter: Parameter, value: Any, expression: type) -> None:
+def _check(filter_: Filter, parameter: Parameter, value: Any, expression: type) -> None:
+    name = filter_.name
     place = f"`{parameter.name}` of `{name}`"
     if isinstance(value, expression):
         if parameter.kind != "value":
             raise ExpressionError(f"{place} must be a constant", "a text stands in quotes: 'text'")
-        if value.octets:  # type: ignore[attr-defined]
+        if value.octets and not filter_.chooses:  # type: ignore[attr-defined]
             raise ExpressionError(f"{place} cannot be bytes", "write `hex` or `base64` behind `encode`")
     elif parameter.kind == "whole":
         if type(value) is not int or not parameter.low <= value <= parameter.high:

@@ -80,3 +80,28 @@ def octets(operation: Operation, source: Map, report: Findings) -> None:
         if said is not None:
             remedy = "write `hex` or `base64` behind it; a whole body in another charset is `charset=…` of Content-Type"
             report.error(where(source, use.path), f"`encode` gives bytes, which {said} cannot hold", remedy)
+
+
+def one_coding(operation: Operation, source: Map, report: Findings) -> None:
+    """Where a flag tells GSM texts from others, the text is not written in UTF-16 for both: half would be garbage."""
+    found = list(uses(operation))
+    flagged = any(
+        call.filter.chooses and call.constant and use.expression.head.text == "Body"
+        for use in found
+        for call in use.expression.filters
+    )
+    if not flagged:
+        return
+    for use in found:
+        filters = use.expression.filters
+        if any(call.filter.chooses for call in filters) or not use.expression.sends("Body"):
+            continue
+        for call in filters:
+            name = call.arguments[0] if call.filter.name in ("hex", "encode") else None
+            if isinstance(name, str) and charset(name).codec.startswith("utf-16"):
+                written = f"Body|{call.filter.name}('{name}')"
+                report.warn(
+                    where(source, use.path),
+                    f"every text is written in {name}, also those for which `gsm` says otherwise elsewhere",
+                    f"write $${{Body|gsm(Body, {written})}}, or the same flag for all",
+                )

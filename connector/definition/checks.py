@@ -30,6 +30,7 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
     (frozenset({"url", "query", "headers", "parameters"}), check_request.recipient),
     (frozenset({"url", "query", "headers", "parameters", "content"}), check_request.content),
     (frozenset({"url", "query", "headers", "parameters"}), check_encoding.octets),
+    (frozenset({"url", "query", "headers", "parameters"}), check_encoding.one_coding),
     (frozenset({"method", "headers", "parameters"}), check_encoding.content_type),
     (frozenset({"parameters", "batching"}), check_request.batching_keys),
     (frozenset({"url", "query", "headers", "parameters", "batching"}), check_request.outside_records),

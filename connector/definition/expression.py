@@ -49,6 +49,18 @@ class FilterCall:
         """True when no argument depends on the message."""
         return not any(isinstance(argument, Expression) for argument in self.arguments)
 
+    @property
+    def gives_bytes(self) -> bool:
+        """True when its value is bytes, or may be."""
+        inside = self.arguments if self.filter.chooses else ()
+        return self.filter.gives_bytes or any(isinstance(each, Expression) and each.octets for each in inside)
+
+    def sends(self, name: str) -> bool:
+        """True when an argument that stays in its value holds that of `name`."""
+        if self.filter.tells and not self.filter.chooses:
+            return False
+        return any(isinstance(each, Expression) and each.sends(name) for each in self.arguments)
+
 
 @dataclass(frozen=True, slots=True)
 class Expression:
@@ -79,15 +91,15 @@ class Expression:
 
     @property
     def octets(self) -> bool:
-        """True when its value is bytes."""
-        return bool(self.filters) and self.filters[-1].filter.gives_bytes
+        """True when its value is bytes, or may be."""
+        return bool(self.filters) and self.filters[-1].gives_bytes
 
     def sends(self, name: str) -> bool:
         """True when its value holds that of `name`, in whatever form, and does not only tell something about it."""
-        if any(call.filter.tells for call in self.filters):
-            return False
-        inside = (each for call in self.filters for each in call.arguments if isinstance(each, Expression))
-        return self.head == Head("name", name) or any(each.sends(name) for each in inside)
+        sent = self.head == Head("name", name)
+        for call in self.filters:
+            sent = (sent and not call.filter.tells) or call.sends(name)
+        return sent
 
     def compile(self) -> ReadValue:
         """A function of (message, batch) that gives the value, or MISSING where there is none.
@@ -202,6 +214,8 @@ def _read_filtered(written: str, read: ReadValue, call: FilterCall, *, keep_empt
     place = f"{written}: {call.filter.name}"
     step = call.filter.build(*call.arguments) if call.constant else None
     sources = [a.read_raw() if isinstance(a, Expression) else None for a in call.arguments]
+    if call.filter.chooses and step is None:
+        return _read_chosen(place, read, call, sources)
 
     def build(message: Message, batch: Batch) -> FilterStep:
         """The filter with this message's arguments."""
@@ -228,3 +242,22 @@ def _read_filtered(written: str, read: ReadValue, call: FilterCall, *, keep_empt
         return value
 
     return filtered
+
+
+def _read_chosen(place: str, read: ReadValue, call: FilterCall, sources: Sequence[ReadValue | None]) -> ReadValue:
+    """`read`, then the argument that the filter chooses, and no other: another may not take this message's text."""
+    choose = call.filter.build(*range(len(sources)))
+
+    def chosen(message: Message, batch: Batch) -> Any:
+        value = read(message, batch)
+        if value is MISSING:
+            return MISSING
+        try:
+            position = choose(value)
+            source = sources[position]
+            found = call.arguments[position] if source is None else source(message, batch)
+        except MessageError as error:
+            raise MessageError(f"{place}: {error.reason}") from None
+        return MISSING if found is None or found == "" else found
+
+    return chosen

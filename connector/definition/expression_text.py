@@ -294,7 +294,7 @@ class _ExpressionParser:
 
 def _of_one_kind(filters: list[FilterCall], position: int) -> None:
     """After a filter that gives bytes only those stand that take them. Raises ExpressionError."""
-    if len(filters) < 2 or not filters[-2].filter.gives_bytes:
+    if len(filters) < 2 or not filters[-2].gives_bytes:
         return
     before, call = filters[-2].filter, filters[-1]
     if not call.filter.takes_bytes:

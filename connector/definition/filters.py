@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
 from email.utils import format_datetime
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote_from_bytes
 from zoneinfo import ZoneInfo
 
 from connector.definition.arguments import MISSING, ExpressionError, Filter, FilterStep, Parameter
@@ -278,7 +278,12 @@ _add(
     _whole_parameter(1, 100_000),
     normalises=True,
 )
-_add("urlencode", _plain(lambda value: quote(scalar(value), safe="")), "Percent-encoded once more; a space is `%20`.")
+_add(
+    "urlencode",
+    _plain(lambda value: quote_from_bytes(as_bytes(value), safe="")),
+    "Percent-encoded once more, text in UTF-8 or bytes; a space is `%20`.",
+    takes_bytes=True,
+)
 _add("json", _plain(as_json), "JSON text of the value.")
 _add("base64", _plain(_base64), "Base64 of the UTF-8 text, or of bytes.", takes_bytes=True, derives=True)
 _add("join", _join, "The elements of a list as text, with `sep` between them.", Parameter("sep", "text"))
@@ -312,10 +317,11 @@ _add(
 _add(
     "gsm",
     _gsm,
-    "`a` where the text fits the GSM 7-bit alphabet, else `b`.",
-    Parameter("a", "constant"),
-    Parameter("b", "constant"),
+    "`a` where the text fits the GSM 7-bit alphabet, else `b`: `gsm(Body, Body|hex('utf-16-be'))`.",
+    Parameter("a", "value"),
+    Parameter("b", "value"),
     tells=True,
+    chooses=True,
 )
 FILTERS.update(ENCODING_FILTERS)
 _add("raw", _plain(as_text), "Inserted as it is, not encoded for where it lands. Must be last.")

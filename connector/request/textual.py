@@ -41,7 +41,9 @@ def whole_text(
 
         def encoded(message: Message, batch: Batch) -> Any:
             value = read(message, batch)
-            return value if value is MISSING else octets(value)
+            if type(value) is bytes:
+                return octets(value)
+            return value if value is MISSING else escape(as_text(value))  # `gsm` chose a text
 
         return encoded
     land = check if expression.raw else escape

@@ -106,6 +106,7 @@ def test_an_encoded_value_arrives_in_pairs_byte_by_byte(name: str, text: str) ->
             "To|append(Body|encode('latin-1'))",
             "`x` of `append` cannot be bytes; write `hex` or `base64` behind `encode`",
         ),
+        ("Body|gsm(Body, Body|encode('latin-1'))|upper", "`upper` takes text, and `gsm` gives bytes"),
         ("Body|md5('bin')", "`form` cannot be 'bin'; write 'hex' or 'base64'"),
         (
             "Body|hmac('k', 'crc32')",

@@ -50,6 +50,7 @@ ERRORS = [
     ("method: POST", "headers: {content-type: application/json; charset=gsm}\nmethod: POST", "1:25: headers.content-type", "write encode('gsm') where the text stands"),
     (RECORD, "{to: $$To, text: '$${Body|md5}'}", "4:3: parameters", "neither `$$Body` nor `$$TemplateID` is there; put one where the provider expects it; `content: NAME` says"),
     (RECORD, "{to: $$To, text: '$${Body|gsm(0, 8)}'}", "4:3: parameters", "neither `$$Body` nor `$$TemplateID`"),
+    (RECORD, "{to: $$To, text: '$${hid|hmac(Body)}'}", "4:3: parameters", "neither `$$Body` nor `$$TemplateID`"),
     (RECORD, "{to: '$${To|sha256}', text: $$Body}", "4:3: parameters", "`$$To` is missing"),
     ("method: POST", "content: hextext\nmethod: POST", "1:10: content", "no request sends `$$hextext`; put $$hextext where the provider expects the text"),
     ("method: POST", "content: Body\nmethod: POST", "1:10: content", "`Body` is no custom value; leave it out"),
@@ -240,6 +241,7 @@ def test_a_mistake_is_the_only_error_and_says_where_and_what_to_write(
 
 
 WARNINGS = [
+    (RECORD, "{to: $$To, coding: '$${Body|gsm(0, 8)}', text: \"$${Body|hex('utf-16-be')|upper}\"}", "7:56: parameters.json.msgs[0].text", "every text is written in utf-16-be, also those for which `gsm` says otherwise elsewhere; write $${Body|gsm(Body, Body|hex('utf-16-be'))}"),
     (f"response:\n  rules:\n    {RULE}\n  entries:\n    {ENTRY}\n", "", "1:1", "`response` is missing, so every 2xx counts as accepted, whatever it says; write what a reply of success says"),
     ("method: POST", "headers: {Content-Type: application/x-www-form-urlencoded}\nmethod: POST", "1:25: headers.Content-Type", "the header says application/x-www-form-urlencoded, and the body is JSON"),
     (ENTRY, f"{ENTRY}\n    - {{match: others, then: accept}}", "11:7: response.rules[0]", "any reply with this status means that all others are `accept`; say what the reply says as well"),
@@ -294,6 +296,7 @@ def test_what_looks_like_a_slip_is_a_warning(tmp_path: Path, old: str, new: str,
         (ENTRY, "- {each: a, match: {index(): '@'}, then: accept}"),
         (RECORD, "{to: $$To, text: \"$${Body|hex('utf-16-be')}\"}"),
         (RECORD, '{to: $$To, text: "$${hid|default(Body)}"}'),
+        (RECORD, "{to: $$To, text: \"$${Body|gsm(Body, Body|hex('utf-16-be'))}\"}"),
         (RECORD, "{to: $$To, text: $$hextext}\ncontent: hextext"),
         (RECORD, '{to: $$To, text: $$Body, sign: "$${To|append(${K:-x})|hmac(${K:-x})}"}'),
         ("method: POST", "headers: {Content-Type: application/vnd.acme+json; charset=utf-16be}\nmethod: POST"),
