@@ -232,6 +232,11 @@ def test_values_tell_where_names_do_not() -> None:
     assert 'x: "$${To|digits}"\n    z: $$Body\n    from: "447700900999"\n' in result.stdout
 
 
+def test_a_header_is_known_without_what_names_its_vendor() -> None:
+    result = run("curl https://sms.example.com/send -H 'X-Acme-To: +447700900123' -H 'X-To-Do: later' -d text=Hello")
+    assert "  X-Acme-To: $$To\n  X-To-Do: later\n" in result.stdout
+
+
 def test_hints_win_over_names() -> None:
     result = run("curl https://sms.example.com/send -d to=1 -d r=5 -d t=a -d text=b", "--to", "r", "--body", "t")
     assert '    to: "1"\n    r: $$To\n    t: $$Body\n    text: b\n' in result.stdout

@@ -362,13 +362,19 @@ class _Recogniser:
         found = [
             leaf
             for leaf in self.leaves()
-            if leaf.path not in self.taken and plain_name(leaf.name) in wanted and isinstance(leaf.value, str | Number)
+            if leaf.path not in self.taken and _called(leaf) in wanted and isinstance(leaf.value, str | Number)
         ]
         found = [leaf for leaf in found if hinted or leaf.path[0] != "headers" or fits(leaf)]
-        found.sort(key=lambda leaf: (not fits(leaf), wanted.index(plain_name(leaf.name))))
+        found.sort(key=lambda leaf: (not fits(leaf), wanted.index(_called(leaf))))
         if not found and hinted and not look_only:
             self.found.open.append(f"no key is called {' or '.join(hinted)}")
         return found[0] if found else None
+
+
+def _called(leaf: Leaf) -> str:
+    """A leaf's plain name; of a header like `X-Vendor-To` without what names the vendor."""
+    vendors = re.match(r"x-[^-]+-(.+)", leaf.name, re.IGNORECASE) if leaf.path[0] == "headers" else None
+    return plain_name(leaf.name if vendors is None else vendors[1])
 
 
 RECORDS: Final = 100
