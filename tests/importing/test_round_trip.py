@@ -45,7 +45,7 @@ def request(renderer: Renderer, given: Message) -> Request:
     assert rendered.request is not None, rendered.invalid
     made = rendered.request
     whole = re.sub(
-        r"^\$\{\w+\}", "https://gateway.example.com", made.url
+        r"^\$(?:\{|%7B)\w+(?:\}|%7D)", "https://gateway.example.com", made.url
     )  # a gateway of one's own: from the environment
     return msgspec.structs.replace(made, url=whole)
 
