@@ -53,9 +53,9 @@ def helm(*arguments: str) -> str:
 
 
 @functools.cache
-def text(*arguments: str, release: str = "sms-connector", kubernetes: str = NEWEST) -> str:
+def text(*arguments: str, release: str = "sms-connector", kubernetes: str = NEWEST, chart: Path = CHART) -> str:
     """The manifests as helm prints them."""
-    return helm("template", release, str(CHART), "--kube-version", f"{kubernetes}.0", *arguments)
+    return helm("template", release, str(chart), "--kube-version", f"{kubernetes}.0", *arguments)
 
 
 def documents(rendered: str) -> list[Document]:

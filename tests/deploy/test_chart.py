@@ -113,6 +113,13 @@ def test_helm_lint_has_nothing_to_say(way: str) -> None:
     assert set(re.findall(r"^\[(\w+)\] (.*)$", said, re.MULTILINE)) <= {("INFO", "Chart.yaml: icon is recommended")}
 
 
+def test_a_packaged_chart_has_everything_in_it(tmp_path: Path) -> None:
+    """Alerts and dashboard are links out of its folder."""
+    helm("package", str(CHART), "--destination", str(tmp_path))
+    (package,) = tmp_path.iterdir()
+    assert text(*arguments("production"), chart=package) == text(*arguments("production"))
+
+
 def test_the_manifests_for_those_without_helm_are_made_from_the_chart() -> None:
     there = {path.name: path.read_text() for path in PLAIN.iterdir()}
     assert there == plain(), "run: python -m tests.deploy.plain"
@@ -138,6 +145,13 @@ def test_the_manifests_for_those_without_helm_are_made_from_the_chart() -> None:
         ("autoscaling.authentication=null", "`username` and `password`"),
         ("settings.kafka.security\\.protocol=SSL,autoscaling.authentication=null", "needs `ca`"),
         ("settings.kafka.ssl\\.certificate\\.location=/x", "`cert` and `key`"),
+        ("settings.health.port=${PORT}", "settings.health.port: ${PORT}: write the value itself"),
+        ("settings.kafka.bootstrap\\.servers=${BROKERS}", "settings.kafka.bootstrap.servers: ${BROKERS}"),
+        ("settings.group=${GROUP}", "settings.group: ${GROUP}"),
+        ("settings.topics.sources[0]=a-${STAGE}", 'settings.topics.sources: ["a-${STAGE}"'),
+        ("settings.kafka.security\\.protocol=${PROTOCOL}", "settings.kafka.security.protocol: ${PROTOCOL}"),
+        ("settings.kafka.sasl\\.mechanism=${MECHANISM}", "settings.kafka.sasl.mechanism: ${MECHANISM}"),
+        ("settings.timeouts.drain=${DRAIN}", "settings.timeouts.drain: ${DRAIN}"),
     ],
 )
 def test_what_cannot_work_is_refused_with_the_remedy(wrong: str, said: str) -> None:
@@ -158,6 +172,15 @@ def test_the_connector_takes_the_settings_and_the_definitions(
     (check,) = pod(manifests, "Job")["initContainers"]
     done = CliRunner().invoke(group, [it.replace("/etc/sms-connector", str(tmp_path)) for it in check["args"]])
     assert done.exit_code == 0, done.output
+
+
+def test_variables_may_stand_where_only_pods_read_them() -> None:
+    sets = [
+        "settings.kafka.bootstrap\\.servers=${BROKERS}",
+        "settings.group=${GROUP}",
+        "networkPolicy.kafkaPorts={9092}",
+    ]
+    assert render(FIRST, sets=[*sets, "networkPolicy.enabled=true"])
 
 
 def test_numbers_and_texts_of_values_stay_what_they_are(tmp_path: Path) -> None:

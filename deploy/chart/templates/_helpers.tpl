@@ -155,6 +155,23 @@ securityContext:
 {{- define "sms-connector.validate" -}}
 {{- $settings := .Values.settings -}}
 {{- $health := $settings.health | default dict -}}
+{{- $kafka := $settings.kafka | default dict -}}
+{{- /* Pods know what ${NAME} stands for; KEDA, a network policy and a port do not. */ -}}
+{{- $copied := dict "settings.health.port" $health.port -}}
+{{- if or .Values.autoscaling.enabled (and .Values.networkPolicy.enabled (not .Values.networkPolicy.kafkaPorts)) -}}
+{{- $copied = set $copied "settings.kafka.bootstrap.servers" (include "sms-connector.brokers" .) -}}
+{{- end -}}
+{{- if .Values.autoscaling.enabled -}}
+{{- $copied = set $copied "settings.group" $settings.group -}}
+{{- $copied = set $copied "settings.topics.sources" (include "sms-connector.sources" .) -}}
+{{- $copied = set $copied "settings.kafka.security.protocol" (get $kafka "security.protocol") -}}
+{{- $copied = set $copied "settings.kafka.sasl.mechanism" (get $kafka "sasl.mechanism") -}}
+{{- end -}}
+{{- range $name, $value := $copied -}}
+{{- if contains "${" (toString $value) -}}
+{{- fail (printf "%s: %s: write the value itself, other manifests are made from it" $name (toString $value)) -}}
+{{- end -}}
+{{- end -}}
 {{- if or (not $health.port) (has ($health.host | default "127.0.0.1") (list "127.0.0.1" "localhost" "::1")) -}}
 {{- fail "settings.health: probes need an address and a port: {host: 0.0.0.0, port: 8080}" -}}
 {{- end -}}
