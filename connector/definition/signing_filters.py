@@ -119,6 +119,10 @@ def _quoted(text: str, keep: str) -> str:
     return quote(text, safe=keep, errors="surrogateescape")
 
 
+def _raw(value: Any) -> Octets:
+    return Octets(value if isinstance(value, bytes) else text_of(value).encode())
+
+
 def _uuid(value: Any) -> str:
     text = text_of(value)
     if len(text) != 32:
@@ -185,6 +189,7 @@ ON_PAIRS: Final[dict[str, Filter]] = {
         Filter(
             "squeeze", lambda: _squeeze, about="Blanks at both ends go, several become one; of pairs in the values."
         ),
+        Filter("raw", lambda: _raw, about="The bytes of a digest as they are, inside longer text. Must be last."),
         Filter("uuid", lambda: _uuid, about="32 hexadecimal digits written as a UUID."),
     )
 }
@@ -203,7 +208,7 @@ TAKING_PAIRS: Final = frozenset((*ON_PAIRS, *_ON_VALUES))
 """Other filters take pairs as the text they are."""
 
 SIGNING_FILTERS: Final[dict[str, Filter]] = {
-    **{name: each for name, each in FILTERS.items() if name != "raw"},
+    **FILTERS,
     **{name: _on_values(FILTERS[name]) for name in _ON_VALUES},
     **ON_PAIRS,
 }

@@ -21,7 +21,7 @@ _WRITING: Final = frozenset({"md5", "sha1", "sha256", "sha384", "sha512", "hmac"
 
 _SURE: Final = (
     _WRITING
-    | ((ON_PAIRS.keys()) - {"uuid"})
+    | (ON_PAIRS.keys() - {"uuid"})
     | {"replace", "upper", "lower", "truncate", "last", "default", "append", "prepend", "padstart", "digits", "str"}
 )
 """These fail for no text."""

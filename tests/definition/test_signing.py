@@ -53,7 +53,7 @@ SIGN_ERRORS = [
     ("$${method()}", "$${body()|sha3}", "9: auth.sign.values.text", "did you mean `sha"),
     ("$${method()}", "$${body()|hmac}", "9: auth.sign.values.text", "`hmac` lacks its argument `key`"),
     ("$${method()}", "$${body()|hmac('k', 'sha3')}", "9: auth.sign.values.text", "`hash` of `hmac` cannot be 'sha3'; write one of: md5"),
-    ("$${method()}", "$${body()|raw}", "9: auth.sign.values.text", "the filter `raw` is not known"),
+    ("$${method()}", "$${body()|raw|md5}", "9: auth.sign.values.text", "`raw` is not the last filter"),
     ("$${method()}", "$${headers()|only('')}", "9: auth.sign.values.text", "no name is given"),
     ('secret: "${SECRET}"', 'secret: "$$secret"', "8: auth.sign.values.secret", "made of one another: secret → secret"),
     ("text:", "te-xt: a\n      text:", "9: auth.sign.values.te-xt", "`te-xt` is no name of a value"),

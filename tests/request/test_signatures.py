@@ -215,6 +215,27 @@ def test_hawk_is_taken_by_a_receiver_of_another_library(tmp_path: Path) -> None:
     )
 
 
+def test_bytes_of_a_digest_inside_longer_text_are_signed_as_in_krakens_documentation(tmp_path: Path) -> None:
+    text = """
+method: POST
+url: https://api.kraken.com/
+auth:
+  sign:
+    values:
+      inner: "$${fields()|get('nonce')}$${body()}"
+      text: "$${path()}$${inner|sha256|raw}"
+    headers: {API-Sign: "$${text|hmac(${SECRET}|unbase64, 'sha512')|base64}"}
+parameters: {pairs: {to: $$To, text: $$Body}}
+"""
+    key = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
+    operation = operation_of(text, {"SECRET": key}, tmp_path)
+    body = b"nonce=1616492376594&ordertype=limit&pair=XBTUSD&price=37500&type=buy&volume=1.25"
+    ours = signed(operation, Request("POST", "https://api.kraken.com/0/private/AddOrder", (), body)).request
+    assert header(ours, "API-Sign") == (
+        "4/dpxb3iT4tp/ZCVEwSnEsLxx0bqyhLpdfOpc6fn7OR8+UClSV5n9E6aSS8MPtnRfp32bAb0nmbRn6H8ndwLUQ=="
+    )
+
+
 def test_a_mac_token_is_that_of_the_draft(tmp_path: Path) -> None:
     """draft-ietf-oauth-v2-http-mac-01, 1.1."""
     text = """

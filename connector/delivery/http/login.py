@@ -43,6 +43,9 @@ IN_VAIN_USUALLY = 2.0
 mostly about something else, and a 401 comes again with every probe.
 """
 
+NOTHING_SECONDS = 0.1
+"""What was spent of the time of a request before it is sent, where its token was there."""
+
 TOKEN_CHARACTERS = 16 * 1024
 """Longer tokens are refused: no server takes such a header."""
 
@@ -143,6 +146,8 @@ class LoginAuthenticator:
         self, request: Request, session: Session, exchange: Exchange, ends: float, total: float
     ) -> tuple[Reply, tuple[str, ...]]:
         left = ends - self._clock.monotonic()
+        if total - left < NOTHING_SECONDS:
+            left = total  # as an error says it
         if left <= 0:
             told = f"no token within {total:g}s"
             raise RequestError(Phase.AUTH, told, uncertain=False, timed_out=True)
