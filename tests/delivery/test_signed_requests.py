@@ -306,7 +306,7 @@ async def test_no_word_of_a_result_holds_a_secret_or_a_signature_that_the_provid
         body = json.dumps({"code": echoed, "why": f"bad: {echoed} {quote(echoed)}", "id": sent.target}).encode()
         file = tmp_path / f"{name}.yaml"
         rules = "response: {rules: [{status: 400, then: reject, code: code, reason: why, id: id}]}\n"
-        file.write_text(file.read_text() + rules)
+        file.write_text(re.sub(r"(?m)^response:\n(?: .*\n)+", "", file.read_text()) + rules)
         (operation,) = load(file, environment=Environment(VERIFIED[name][1])).operations
         answer = Reply(400, {}, body, credentials=answer.credentials)
         reading = compile_response(operation, definition.secrets).read(answer, [MESSAGE], Batch("ab" * 16, 0.0), 0.0)
