@@ -9,7 +9,7 @@ from urllib.parse import quote
 from connector.definition.arguments import ExpressionError, Filter, FilterStep, Parameter
 from connector.definition.conversions import as_text
 from connector.definition.filters import FILTERS
-from connector.definition.octets import Octets
+from connector.definition.octets import Digest, Octets
 from connector.errors import MessageError
 
 Pair = tuple[str, str]
@@ -110,6 +110,8 @@ def _urlencode(keep: str) -> FilterStep:
     def encode(value: Any) -> Any:
         if isinstance(value, NameValues):
             return NameValues([(_quoted(name, keep), _quoted(item, keep)) for name, item in value])
+        if isinstance(value, bytes) and not isinstance(value, Digest):
+            return quote(value, safe=keep)
         return _quoted(text_of(value), keep)
 
     return encode
@@ -184,6 +186,7 @@ ON_PAIRS: Final[dict[str, Filter]] = {
             "urlencode",
             _urlencode,
             (Parameter("keep", "text", default=""),),
+            takes_bytes=True,
             about="Percent-encoded by RFC 3986 but for the characters in `keep`; of pairs the names and the values.",
         ),
         Filter(

@@ -142,6 +142,8 @@ REQUEST = Request(
         ("path()|urlencode('/')", "/a%252Fb/"),
         ("path()|urlencode", "%2Fa%252Fb%2F"),
         ("fields()", ""),
+        ("query()|get('y')|encode('latin-1')|urlencode", "%E9"),
+        ("method()|md5|urlencode|truncate(8)", hashlib.md5(b"POST").hexdigest()[:8]),
         ("query()|md5|hex|truncate(8)", hashlib.md5(b"x=1+2&y=%C3%A9").hexdigest()[:8]),
         ("query()|sort|sha1|hex|truncate(8)", hashlib.sha1("x=1 2&y=é".encode()).hexdigest()[:8]),
         ("body()", ""),
