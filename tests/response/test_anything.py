@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from connector.definition.tree import IdRange
 from connector.model import Reply
 from connector.response.reply_reader import ReplyReader, compile_response
 from tests.thorough import examples
@@ -23,6 +24,7 @@ RULES = [
     {"when": "sum(list[].n) > length(list)", "then": "retry", "after": "after", "reason": "to_string(@)"},
     {"when": "sort_by(list, &n)[0].n == `1`", "then": "reject", "code": "json(text).code"},
     {"text": r"^(?P<state>\w+)[#|](?P<why>.*)$", "when": "state == 'Failed'", "then": "reject", "reason": "why"},
+    {"when": "state == 'ok'", "then": "accept", "count": "n", "id": "id"},
     {"status": ((200, 299),), "then": "entries", "id": "id"},
 ]
 ENTRIES: list[dict[str, Any]] = [
@@ -40,7 +42,9 @@ ENTRIES: list[dict[str, Any]] = [
     {"each": "items(map)", "match": {"To": "key"}, "id": "value.id || value.parts[0].id", "then": "accept"},
     {"text": r"(?P<to>\d+)=(?P<id>\w*)", "match": {"To|digits": "to", "message_id()": "id"}, "then": "reject"},
     {"each": "rest[*].id", "match": "rest", "id": "@", "then": "accept"},
-    {"each": "@", "match": "index", "id": "id", "then": "retry"},
+    {"each": "list", "match": "index", "range": IdRange("id", "to", None), "then": "accept"},
+    {"each": "@", "match": "index", "id": "id", "then": "retry", "count": "n"},
+    {"match": "others", "then": "accept", "count": "code", "code": "code"},
 ]
 
 

@@ -23,17 +23,18 @@ _SHARED: Final = frozenset({"amazonaws.com", "azure.com", "googleapis.com", "her
 _SECOND_LEVEL: Final = frozenset(str.split("co com net org gov ac"))
 
 _reference = re.compile(r"\$\{[^}]*\}")
-_host_of = re.compile(r"[a-z]+://(?:[^/?#@]*@)?([^/?#:]*)").match
+_host_of = re.compile(r"(?:[a-z]+://)?(?:[^/?#@]*@)?([^/?#:]*)(?::[0-9]*)?([^?#]*)").match
 
 
 def known_providers(url: str) -> list[str]:
     """The names of the shipped definitions for the provider at `url`; those of its very host first."""
-    host = _host(url)
+    host, path = _parts(url)
     domain = _domain(host)
-    exact = [name for name, written in _hosts() if _pattern(written).fullmatch(host)]
+    exact = [name for name, written, _ in _addresses() if written and _pattern(written).fullmatch(host)]
     also = [_ALSO[domain]] if domain in _ALSO else []
-    alike = [name for name, written in _hosts() if domain == _domain(written)] if domain not in _SHARED else []
-    return list(dict.fromkeys([*exact, *also, *(alike if domain else [])]))
+    alike = [name for name, written, _ in _addresses() if domain == _domain(written)] if domain not in _SHARED else []
+    own = [name for name, written, of in _addresses() if not written and of == path]  # a gateway stands anywhere
+    return list(dict.fromkeys([*exact, *also, *(alike if domain else []), *own]))
 
 
 def shipped_names() -> frozenset[str]:
@@ -42,15 +43,14 @@ def shipped_names() -> frozenset[str]:
 
 
 @cache
-def _hosts() -> tuple[tuple[str, str], ...]:
-    """Names, and hosts as the definitions write them."""
-    found: dict[tuple[str, str], None] = {}
+def _addresses() -> tuple[tuple[str, str, str], ...]:
+    """Names, hosts and paths, as the definitions write them; no host where the environment brings all of it."""
+    found: dict[tuple[str, str, str], None] = {}
     for file in definition_files(CATALOGUE):
         for operation in load(file, environment=Environment.placeholders()).operations:
             url = operation.url
-            host = _host(str(url.value if isinstance(url, Constant) else url.parts[0]))
-            if not _reference.fullmatch(host):
-                found[file.stem, host] = None
+            host, path = _parts(str(url.value if isinstance(url, Constant) else url.parts[0]))
+            found[file.stem, "" if _reference.fullmatch(host) else host, path] = None
     return tuple(found)
 
 
@@ -58,9 +58,10 @@ def _pattern(written: str) -> re.Pattern[str]:
     return re.compile("[^/]*".join(map(re.escape, _reference.split(written))))
 
 
-def _host(url: str) -> str:
+def _parts(url: str) -> tuple[str, str]:
+    """Host and path."""
     found = _host_of(url.lower())
-    return found[1] if found is not None else ""
+    return (found[1], found[2]) if found is not None else ("", "")
 
 
 def _domain(host: str) -> str:
