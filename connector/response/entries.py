@@ -164,7 +164,6 @@ class _Source:
         found = list(text.finditer(turn.content.text))
         if turn.content.text_is_cut:
             turn.claims.doubt_positions("the reply was cut off")
-            turn.claims.doubt_others("the reply was cut off")
             if found and found[-1].end() >= len(turn.content.text):  # may be half of an entry
                 found.pop()
         return [each.groupdict() for each in found]

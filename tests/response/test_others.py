@@ -198,8 +198,9 @@ def test_entries_that_are_fewer_than_their_total_say_nothing_and_leave_the_other
 
 
 def test_a_total_is_asked_of_many_entries_too() -> None:
-    source = {"each": "list", "match": {"To": "to"}, "id": "id", "then": "accept", "count": "total"}
-    body = [{"to": f"+{phone(i)}", "id": f"x{i}"} for i in range(50)]
+    rules = [{"when": "state == 'ok'", "then": "accept"}]
+    source = {"each": "list", "match": {"To": "to"}, "id": "id", "rules": rules, "count": "total"}
+    body = [{"to": f"+{phone(i)}", "id": f"x{i}", "state": "ok"} for i in range(50)]
     assert set(thens({"status": "ok", "list": body, "total": 50}, 50, source)) == {"accept"}
     assert set(thens({"status": "ok", "list": body, "total": 51}, 50, source)) == {"unknown"}
 
