@@ -72,6 +72,12 @@ SCENARIOS = [
         near=LAG,
     ),
     Scenario(
+        "five events are not taken while nothing else comes",
+        [reading(60, 0, {20: 5})],
+        {60: []},
+        near=LAG,
+    ),
+    Scenario(
         "a provider is down: its messages wait in retry topics, those of others are taken",
         [
             reading(120, 600, {})
