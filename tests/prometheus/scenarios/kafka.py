@@ -113,6 +113,21 @@ SCENARIOS = [
         {45: [], 51: ["OldEvents warning"], 99: ["OldEvents warning"], 101: []},
     ),
     Scenario(
+        "5,000 events are open and stay so, of sixty a minute",
+        [
+            opened(120, {10: 5000, 100: 0})
+            .topic("sms.messages", 60)
+            .gauge("sms_connector_lag_messages", 0, {10: 5000, 100: 0}, topic="sms.messages")
+        ],
+        {45: [], 51: ["OldEvents warning"], 99: ["OldEvents warning"], 101: []},
+    ),
+    Scenario(
+        "five hundred events wait in a lane while nothing else comes",
+        [reading(120, 0, {}).gauge("sms_connector_lag_messages", 0, {20: 500}, topic="sms.messages")],
+        {120: []},
+        near=["OldEvents warning"],
+    ),
+    Scenario(
         "messages of half an hour are open in a lane with limits",
         [opened(120, {20: 18_000})],
         {120: []},

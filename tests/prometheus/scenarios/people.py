@@ -35,6 +35,23 @@ SCENARIOS = [
         {19: [], 29: INVALID, 39: INVALID, 52: []},
     ),
     Scenario(
+        "most events are invalid, of four a minute",
+        [WorkerSeries(60, compose()).lane("acme", 1).results("invalid", 0, {20: 3, 40: 0}, provider="")],
+        {19: [], 30: INVALID, 39: INVALID, 52: []},
+    ),
+    Scenario(
+        "all events are invalid, of one a minute: a ticket, and nobody is woken",
+        [WorkerSeries(60, compose()).lane("acme", 0).results("invalid", 1, provider="")],
+        {20: ["Invalid warning"], 60: ["Invalid warning"]},
+        near=["Invalid critical"],
+    ),
+    Scenario(
+        "a tenth of the events is invalid: a ticket, and nobody is woken",
+        [WorkerSeries(60, compose()).results("invalid", 66)],
+        {20: ["Invalid warning"], 60: ["Invalid warning"]},
+        near=["Invalid critical"],
+    ),
+    Scenario(
         "events that were invalid before a worker was replaced are told once",
         [
             WorkerSeries(60, compose(1), end=30).results("invalid", begins=12, provider=""),

@@ -242,6 +242,17 @@ SCENARIOS = [
         {30: [], 45: ["Rebalances warning"], 95: [], 120: []},
     ),
     Scenario(
+        "a group rebalances every twenty-five minutes, for hours",
+        [
+            WorkerSeries(300, compose()).counter(
+                "sms_connector_rebalances_total", begins=1, bursts=dict.fromkeys(range(10, 300, 25), 1)
+            )
+        ],
+        {300: []},
+        near=["Rebalances warning"],
+        every=3,
+    ),
+    Scenario(
         "an autoscaler adds a worker and takes it away every ten minutes, for hours",
         scaled(480, 10, until=400),
         {

@@ -55,6 +55,15 @@ SCENARIOS = [
         {22: [], 27: ["ProviderOpen critical"], 79: ["ProviderOpen critical"], 86: [], 110: []},
     ),
     Scenario(
+        "a new worker finds its breaker open, and closed at the next look",
+        [
+            WorkerSeries(60, compose(1)),
+            WorkerSeries(60, compose(2), begin=30, started=30).state("acme", {30: "open", 31: "sending"}),
+        ],
+        {60: []},
+        near=["ProviderOpen critical"],
+    ),
+    Scenario(
         "a provider is down for two minutes, every half hour",
         [WorkerSeries(90, compose()).state("acme", by_turns(90, 10, 90, open_for=2, sending_for=28))],
         {90: []},
@@ -102,7 +111,7 @@ SCENARIOS = [
     ),
     Scenario(
         "two messages fail five minutes apart, of few: a ticket, and nobody is woken",
-        [ending("failed", accepted=2, bursts={20: 1, 25: 1})],
+        [ending("failed", accepted=0, bursts={20: 1, 25: 1})],
         {19: [], 26: ["Failures warning"], 90: []},
         near=["Failures critical"],
     ),
@@ -115,6 +124,29 @@ SCENARIOS = [
         "a tenth of the messages fails",
         [ending("failed", 0, {20: 66, 60: 0}, minutes=130)],
         {19: [], 26: FAILURES, 60: FAILURES, 72: ["Failures warning"], 125: []},
+    ),
+    Scenario(
+        "a tenth of the messages fails, of a few hundred in ten minutes",
+        [ending("failed", 0, {20: 3, 60: 0}, accepted=27, minutes=130)],
+        {19: [], 32: FAILURES, 60: FAILURES, 72: ["Failures warning"], 125: []},
+    ),
+    Scenario(
+        "of every hundred messages two fail: a ticket, and nobody is woken",
+        [ending("failed", 12)],
+        {20: ["Failures warning"], 90: ["Failures warning"]},
+        near=["Failures critical"],
+    ),
+    Scenario(
+        "one message in five fails, of five a minute: a ticket, and nobody is woken",
+        [ending("failed", 1, accepted=4)],
+        {20: ["Failures warning"], 90: ["Failures warning"]},
+        near=["Failures critical"],
+    ),
+    Scenario(
+        "one message in five hundred fails",
+        [ending("failed", 1.2)],
+        {90: []},
+        near=FAILURES,
     ),
     Scenario(
         "50,000 messages fail at once, the first ever",
@@ -214,6 +246,18 @@ SCENARIOS = [
         "the first message that ever expires, of few",
         [ending("expired", accepted=1, bursts={20: 1})],
         {19: [], 21: ["Expired warning"], 82: []},
+        near=["Expired critical"],
+    ),
+    Scenario(
+        "half of the messages expire, of two a minute: a ticket, and nobody is woken",
+        [ending("expired", 1, accepted=1)],
+        {20: ["Expired warning"], 90: ["Expired warning"]},
+        near=["Expired critical"],
+    ),
+    Scenario(
+        "one message in twenty expires: a ticket, and nobody is woken",
+        [ending("expired", 5, accepted=100)],
+        {20: ["Expired warning"], 90: ["Expired warning"]},
         near=["Expired critical"],
     ),
     Scenario(
