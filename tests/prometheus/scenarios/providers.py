@@ -261,8 +261,19 @@ SCENARIOS = [
         near=["Expired critical"],
     ),
     Scenario(
-        "one message in a thousand expires",
-        [ending("expired", 0.6)],
+        "one message in three hundred expires",
+        [ending("expired", 2)],
+        {90: []},
+        near=["Expired warning"],
+    ),
+    Scenario(
+        "two hundred messages of many expire at once",
+        [ending("expired", bursts={70: 200})],
+        {69: [], 70: ["Expired warning"], 79: ["Expired warning"], 82: []},
+    ),
+    Scenario(
+        "fifty messages of many expire at once",
+        [ending("expired", bursts={70: 50})],
         {90: []},
         near=["Expired warning"],
     ),
