@@ -2,9 +2,13 @@
 # linux/amd64 because Faust has wheels for it and none for linux/arm64; nothing is compiled here.
 FROM --platform=linux/amd64 python:3.13-slim-bookworm AS packages
 
-COPY requirements/run.lock /tmp/run.lock
+# `docker build --build-arg LOCK=full .` adds the extras: signatures for AWS (botocore), traces (OpenTelemetry).
+ARG LOCK=run
+COPY requirements/${LOCK}.lock /tmp/packages.lock
+# Pygments colours program text, which nothing here shows; rich does without it, and it is a tenth of the image.
 RUN python -m venv --without-pip /opt/venv \
- && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r /tmp/run.lock
+ && pip --python /opt/venv/bin/python install --no-cache-dir --require-hashes --only-binary :all: -r /tmp/packages.lock \
+ && rm -rf /opt/venv/lib/python3.13/site-packages/pygments*
 COPY connector /opt/venv/lib/python3.13/site-packages/connector
 # The command every page names; `-P`, because a settings folder is no place to import from.
 RUN python -m compileall -q /opt/venv/lib/python3.13/site-packages/connector \
@@ -22,9 +26,8 @@ WORKDIR /etc/sms-connector
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532
 EXPOSE 8080
-# Of `run`, where the console has its usual port; an orchestrator's own probes go before it.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
-  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/health/live', timeout=3)"]
+# Asks the command that runs, on the port of its settings; an orchestrator's own probes go before it.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["python", "-m", "connector.cli.container_health"]
 # Exec form: SIGTERM reaches the connector itself, which then has `timeouts.drain` (40 s) to finish what it has begun.
 # Give it 30 s more than that before it is killed (docker run --stop-timeout 75).
 ENTRYPOINT ["sms-connector"]

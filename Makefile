@@ -20,10 +20,10 @@ FAULTS ?= 3600
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test gateway crash brokers soak lint bench generated tools lock clean
+.PHONY: help demo check test gateway containers crash brokers soak lint bench generated tools lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(READY): requirements/test.lock requirements/venv pyproject.toml
 	@echo "== installing into $(VENV) from requirements/test.lock (about a minute, once)"
@@ -72,6 +72,9 @@ brokers: $(READY) ## contracts and integration against each release of Kafka, on
 		KAFKA_RELEASE=$$release $(BIN)/python -m pytest -q --numprocesses=2 --dist=loadfile tests/kafka tests/contract tests/integration \
 			|| exit 1; \
 	done
+
+containers: $(READY) ## image, compose file and manifests on a Docker engine of their own (Linux, root): some minutes
+	@$(BIN)/python -m tests.containers
 
 soak: $(READY) ## steady load, then faults at random (STEADY=1800 FAULTS=3600 seconds, SEED=1)
 	@echo "== $(STEADY) s at 70 % of what a worker can do: memory, lag and open files have to stay what they are"

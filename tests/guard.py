@@ -19,11 +19,20 @@ from typing import IO
 _guard: subprocess.Popen[str] | None = None
 
 
-def spawn(command: list[str], output: Path, *, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-    """Start `command` with stdout and stderr appended to `output`; it never outlives this process."""
-    with output.open("ab") as file:
+def spawn(
+    command: list[str], output: Path | None, *, env: dict[str, str] | None = None, pass_fds: tuple[int, ...] = ()
+) -> subprocess.Popen[bytes]:
+    """Start `command` with stdout and stderr appended to `output`, or to ours; it never outlives this process."""
+    with contextlib.ExitStack() as opened:
+        file = None if output is None else opened.enter_context(output.open("ab"))
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=env, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file and subprocess.STDOUT,
+            env=env,
+            pass_fds=pass_fds,
+            start_new_session=True,
         )
     _tell(f"watch {process.pid}")
     return process

@@ -20,7 +20,7 @@ TOKEN_HEADER = "X-Amz-Security-Token"  # noqa: S105  a name
 def require(file: str = "") -> None:
     """Raise DefinitionError, naming `file` and the extra, where botocore is not installed."""
     if find_spec("botocore") is None:
-        remedy = "pip install 'kafka-sms-connector[aws]'"
+        remedy = "pip install 'kafka-sms-connector[aws]', or build the image with --build-arg LOCK=full"
         raise DefinitionError([Problem("signing requests for AWS needs botocore", remedy, file, "auth.sigv4")])
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from confluent_kafka.admin import AdminClient
+
 from connector.tools.simulator.broker import Broker
 from tests.kafka.jars import VARIABLE as RELEASE
 from tests.kafka.jars import JarsUnavailableError, asked_for, jars, java, release
@@ -20,6 +22,7 @@ from tests.kafka.local import LocalKafka
 VARIABLE = "KAFKA_BOOTSTRAP"
 IMAGE = "confluentinc/cp-kafka:7.9.1"  # Apache Kafka 3.9
 ENGINE_SECONDS = 3
+REACH_SECONDS = 15
 
 
 class Kafka(Protocol):
@@ -113,8 +116,20 @@ def _container(_: Path) -> Started:
     from testcontainers.community.kafka import KafkaContainer
 
     container = KafkaContainer(IMAGE).with_kraft().with_env("KAFKA_GROUP_MIN_SESSION_TIMEOUT_MS", "1000")
-    container.start()
-    return Elsewhere(container.get_bootstrap_server(), f"a container of {IMAGE}"), container.stop
+    try:
+        container.start()
+        bootstrap = container.get_bootstrap_server()
+        AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}).list_topics(timeout=REACH_SECONDS)
+    except BaseException as error:
+        with contextlib.suppress(Exception):
+            container.stop()
+        if not isinstance(error, Exception):
+            raise
+        # Whatever it is: no registry, no such image, a broker that does not start or is not reached from here.
+        # An engine that answers may not be of use, and the next choice still is.
+        reason = " ".join(str(error).split())[:240] or type(error).__name__
+        raise UnavailableError(f"a Docker engine answers, but has no {IMAGE} for us ({reason})") from error
+    return Elsewhere(bootstrap, f"a container of {IMAGE}"), container.stop
 
 
 def _engine_silent() -> str:

@@ -7,8 +7,11 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
 
 import psutil
 import pytest
@@ -119,6 +122,49 @@ def test_children_end_when_the_test_run_is_killed(tmp_path: Path) -> None:
         child = psutil.Process(int(run.stdout.readline()))
         run.send_signal(signal.SIGKILL)
     wait_until(lambda: not child.is_running(), "the child to be killed")
+
+
+class _UselessEngine(BaseHTTPRequestHandler):
+    """A Docker engine that answers and is of no use: it has no image, and reaches no registry."""
+
+    def do_GET(self) -> None:
+        if self.path.endswith(("/_ping", "/version")):
+            self._answer(200, b'{"ApiVersion": "1.45", "Version": "26.1.5"}')
+        else:
+            self._answer(404, b'{"message": "no such image"}')
+
+    def do_POST(self) -> None:
+        self._answer(500 if "/images/create" in self.path else 404, b'{"message": "no such host"}')
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def address_string(self) -> str:
+        return "unix"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_an_engine_that_answers_but_has_no_image_for_us_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next choice, brokers on local Java, still is to be had."""
+    place = tmp_path / "engine.sock"
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{place}")
+    with ThreadingUnixStreamServer(str(place), _UselessEngine) as engine:
+        thread = threading.Thread(target=engine.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(find.UnavailableError, match=r"a Docker engine answers, but .*no such host"):
+                find.CHOICES["a container"](tmp_path)
+        finally:
+            engine.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("processes", [0, 2])

@@ -1,8 +1,7 @@
-"""The container files, as far as they can be judged without a container engine; nothing here builds or starts them."""
+"""The container files, as far as they can be judged without an engine; tests/containers builds and starts them."""
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import json
 import os
@@ -23,7 +22,6 @@ from ruamel.yaml import YAML
 from connector import __version__, safe_path
 from connector.config_text.environment import Environment
 from connector.definition.load import load_all
-from connector.health.server import HealthServer
 from connector.model import Batch, Message
 from connector.request.renderer import compile_operation
 from connector.settings import Settings, load_settings
@@ -31,6 +29,7 @@ from connector.tools.simulator import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "compose"
+LOCKS = ("run", "full")
 # What the drain may be followed by: results, commit, leaving the group.
 GRACE_SECONDS = 30
 
@@ -115,23 +114,28 @@ def test_commands_and_addresses_of_the_compose_file_fit_together(compose: dict[s
     assert (EXAMPLE / Path(config).relative_to(mounted[1])).is_file()
     port = services["simulator"]["command"][-1]
     assert f"://simulator:{port}/" in (EXAMPLE / "providers" / "simulated.yaml").read_text()
-    assert all(not image.endswith(":latest") and ":" in image for image in (s["image"] for s in services.values()))
+    pulled = [service["image"] for service in services.values() if "image" in service]
+    assert all(not image.endswith(":latest") and ":" in image for image in pulled)
 
 
-async def test_the_health_check_asks_the_console_what_it_answers(compose: dict[str, Any], settings: Settings) -> None:
-    kind, python, option, code = compose["services"]["connector"]["healthcheck"]["test"]
-    assert (kind, python, option) == ("CMD", "python", "-c")
+def test_no_two_services_build_the_same_tag(compose: dict[str, Any]) -> None:
+    """They are built side by side, and an engine refuses to write a tag that is being written."""
+    tags = [service["image"] for service in compose["services"].values() if "build" in service and "image" in service]
+    assert len(tags) == len(set(tags))
+    assert all("build" in service or "image" in service for service in compose["services"].values())
+
+
+def test_each_container_is_asked_what_its_command_answers(compose: dict[str, Any]) -> None:
+    """Ours by the image's own check, which knows the commands (tests/cli/test_container_health.py)."""
+    for name, service in ours(compose).items():
+        assert "test" not in service["healthcheck"], name
+    kind, shell, option, script = compose["services"]["kafka"]["healthcheck"]["test"]
+    assert (kind, shell, option) == ("CMD", "bash", "-c")
     with socket.create_server(("127.0.0.1", 0)) as place:
-        port = place.getsockname()[1]
-        asked = code.replace(f":{settings.health.port}/", f":{port}/")
-        assert asked != code
-        console = HealthServer(place)
-        await console.start(lambda: None)
-        try:
-            process = await asyncio.create_subprocess_exec(sys.executable, "-c", asked)
-            assert await process.wait() == 0
-        finally:
-            await console.stop()
+        listening = script.replace("9092", str(place.getsockname()[1]))
+        assert listening != script
+        assert subprocess.run([shell, option, listening], check=False).returncode == 0
+    assert subprocess.run([shell, option, listening], check=False, capture_output=True).returncode != 0
 
 
 def test_the_examples_provider_understands_the_examples_definition() -> None:
@@ -158,11 +162,12 @@ def test_the_image_is_not_root_and_gets_signals_itself(dockerfile: list[tuple[st
     assert int(last["EXPOSE"]) == Settings().health.port
 
 
-def test_the_image_asks_itself_what_compose_asks_it(dockerfile: list[tuple[str, str]], compose: dict[str, Any]) -> None:
-    """Shown to work above."""
+def test_the_image_asks_the_command_that_runs(dockerfile: list[tuple[str, str]]) -> None:
     options, _, command = dict(dockerfile)["HEALTHCHECK"].partition("CMD")
     assert {option.split("=")[0] for option in options.split()} == {"--interval", "--timeout", "--start-period"}
-    assert ["CMD", *json.loads(command)] == compose["services"]["connector"]["healthcheck"]["test"]
+    python, option, module = json.loads(command)
+    assert (python, option) == ("python", "-m")
+    assert importlib.util.find_spec(module) is not None
 
 
 def test_the_image_is_made_of_pinned_things(dockerfile: list[tuple[str, str]]) -> None:
@@ -180,9 +185,14 @@ def test_what_the_image_copies_exists_and_is_let_into_the_build(dockerfile: list
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     for instruction, arguments in dockerfile:
         if instruction == "COPY" and "--from" not in arguments:
-            source = arguments.split()[0]
-            assert (ROOT / source).exists(), source
-            assert source in allowed
+            for lock in LOCKS:
+                source = arguments.split()[0].replace("${LOCK}", lock)
+                assert (ROOT / source).exists(), source
+                assert source in allowed
+
+
+def test_the_image_is_made_without_extras_unless_they_are_asked_for(dockerfile: list[tuple[str, str]]) -> None:
+    assert [arguments for instruction, arguments in dockerfile if instruction == "ARG"] == [f"LOCK={LOCKS[0]}"]
 
 
 def test_the_images_command_is_the_projects(dockerfile: list[tuple[str, str]], tmp_path: Path) -> None:
@@ -234,12 +244,13 @@ def test_the_images_health_check_and_modules_run_no_code_of_the_settings(
 ) -> None:
     environment = dict(pair.split("=", 1) for pair in shlex.split(dict(dockerfile)["ENV"]))
     assert environment["PYTHONSAFEPATH"] == "1"
-    (tmp_path / "urllib.py").write_text(MARK)
+    for name in ("urllib", "click", "connector"):
+        (tmp_path / f"{name}.py").write_text(MARK)
     command = json.loads(dict(dockerfile)["HEALTHCHECK"].partition("CMD")[2])
     done = subprocess.run(
         [sys.executable, *command[1:]],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONSAFEPATH": "1"},
+        env={**os.environ, "PYTHONSAFEPATH": "1", "PYTHONPATH": ""},
         capture_output=True,
         text=True,
         check=False,

@@ -42,7 +42,8 @@ FLUSH_SECONDS = 5.0
 def require() -> None:
     """Raise SettingsError, naming the extra, where OpenTelemetry is not installed."""
     if find_spec("opentelemetry") is None or find_spec("opentelemetry.sdk") is None:
-        remedy = "pip install 'kafka-sms-connector[otel]', or set it to false"
+        extra = "pip install 'kafka-sms-connector[otel]', or build the image with --build-arg LOCK=full"
+        remedy = f"{extra}, or set it to false"
         raise SettingsError([Problem("tracing needs OpenTelemetry", remedy, path="tracing.enabled")])
 
 
