@@ -31,7 +31,6 @@ def play(engine: Engine, *arguments: str, **more: str) -> subprocess.CompletedPr
     return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.timeout(600)
 def test_integration_tests_run_against_a_kafka_in_a_container(engine: Engine, kafka_image: str) -> None:
     del kafka_image
     done = play(engine, *TESTS, "-k", CHOSEN)
@@ -46,7 +45,6 @@ BROKEN = {
 }
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("how", BROKEN)
 def test_an_engine_that_is_of_no_use_is_passed_over_for_local_java(
     engine: Engine, how: str, monkeypatch: pytest.MonkeyPatch

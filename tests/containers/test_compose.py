@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable
 from urllib.request import urlopen
 
-import pytest
 from ruamel.yaml import YAML
 
 from tests.containers.sandbox import REPOSITORY
@@ -87,7 +86,6 @@ def test_prometheus_scrapes_both_workers_and_has_read_the_alerts(stack: Stack) -
         assert b"SmsConnectorDown" in answer.read()
 
 
-@pytest.mark.timeout(420)
 def test_one_of_two_workers_killed_under_load_loses_nothing_and_is_started_again(stack: Stack) -> None:
     before = stack.results()
     stack.turn(latency=0.2)
@@ -109,7 +107,6 @@ AT_PROVIDER = 8 * 100
 """Requests of one worker at once (`limits.concurrency`), times messages in a request: what one kill may repeat."""
 
 
-@pytest.mark.timeout(300)
 def test_stopped_workers_finish_what_they_began_within_the_grace(stack: Stack) -> None:
     repeated = stack.audit().findings["repeated"]
     before, taken = stack.results(), stack.taken()

@@ -100,7 +100,6 @@ def test_a_changed_config_map_is_taken_up_whole_and_a_wrong_one_is_not(engine: E
     wait_until(lambda: not told(), "the right one again", within=60, every=0.5)
 
 
-@pytest.mark.timeout(420)
 def test_a_backlog_is_worked_off_within_the_memory_limit_and_a_stop_within_the_grace(
     engine: Engine, pod: Pod, cluster: Stack
 ) -> None:
