@@ -28,10 +28,11 @@ SAID: list[str] = []
 
 
 class Stack:
-    """What `docker compose` made of our file."""
+    """What `docker compose` made of our file; with another broker, that and its fake provider."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, bootstrap: str = BOOTSTRAP) -> None:
         self.engine = engine
+        self.bootstrap = bootstrap
 
     def up(self) -> None:
         """The command that the compose file's first lines name, to the letter."""
@@ -66,11 +67,11 @@ class Stack:
 
     def produce(self, numbers: Iterable[int]) -> int:
         """Write these events."""
-        return records.produce(BOOTSTRAP, SOURCE, (orjson.dumps(event(number)) for number in numbers))
+        return records.produce(self.bootstrap, SOURCE, (orjson.dumps(event(number)) for number in numbers))
 
     def results(self) -> int:
         """Results so far."""
-        return sum(records.end_offsets(BOOTSTRAP, RESULTS).values())
+        return sum(records.end_offsets(self.bootstrap, RESULTS).values())
 
     def wait_for_results(self, count: int, *, within: float = 180.0) -> None:
         wait_until(lambda: self.results() >= count, f"{count} results", within=within, every=0.25)
@@ -93,10 +94,10 @@ class Stack:
         """Events, results and the provider's log against each other, of all that ever was in this stack."""
         events = [
             Event(Source(record.topic, record.partition, record.offset), *_identity(orjson.loads(record.value or b"")))
-            for record in records.read_all(BOOTSTRAP, SOURCE)
+            for record in records.read_all(self.bootstrap, SOURCE)
         ]
         results = []
-        for record in records.read_all(BOOTSTRAP, RESULTS):
+        for record in records.read_all(self.bootstrap, RESULTS):
             result = orjson.loads(record.value or b"")
             source = Source(*(result["source"][name] for name in ("topic", "partition", "offset")))
             results.append((source, Status(result["status"])))

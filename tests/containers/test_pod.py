@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 import psutil
 import pytest
+from ruamel.yaml import YAML
 
 from tests.containers.engine import Engine
 from tests.containers.pod import Pod, manifests
@@ -19,20 +20,31 @@ from tests.containers.stack import SAID, Stack
 from tests.waiting import wait_until
 
 NETWORK = "sms-connector_default"
-"""Of the compose stack, whose broker and fake provider play the cluster's."""
+"""Of the compose stack, whose fake provider is the cluster's too."""
 
+BROKER = "kafka-bootstrap"
 SECRET = {"ACME_USER": "user", "ACME_PASSWORD": "hunter2-of-the-pod"}
 BACKLOG = 30_000
 
 
 @pytest.fixture(scope="module")
-def cluster(stack: Stack) -> Stack:
-    """Broker and provider under the names that the ConfigMap has for them; no workers but the pod."""
-    stack.engine.compose("stop", "connector")
-    broker = stack.containers("kafka")[0]
-    stack.engine.docker("network", "disconnect", NETWORK, broker)
-    stack.engine.docker("network", "connect", "--alias=kafka", "--alias=kafka-bootstrap", NETWORK, broker)
-    return stack
+def cluster(stack: Stack, kafka_image: str) -> Iterator[Stack]:
+    """A broker under the name that the ConfigMap has for it, and the stack's fake provider; no workers but the pod."""
+    engine = stack.engine
+    engine.compose("stop", "connector")
+    environment = {
+        **YAML(typ="safe").load(REPOSITORY / "docker-compose.yml")["services"]["kafka"]["environment"],
+        "KAFKA_CONTROLLER_QUORUM_VOTERS": f"1@{BROKER}:29093",
+        "KAFKA_LISTENERS": "CONTROLLER://:29093,PLAINTEXT://:9092,PLAINTEXT_HOST://:9094",
+        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://{BROKER}:9092,PLAINTEXT_HOST://localhost:9094",
+    }
+    options = [f"--env={name}={value}" for name, value in environment.items()]
+    options += [f"--name={BROKER}", f"--hostname={BROKER}", f"--network={NETWORK}", "--publish=127.0.0.1:9094:9094"]
+    engine.docker("run", "--detach", *options, kafka_image)
+    listens = ("exec", BROKER, "bash", "-c", "</dev/tcp/localhost/9092 && echo listens")
+    wait_until(lambda: "listens" in engine.docker(*listens, code=None).split(), "the broker", within=120, every=1)
+    yield Stack(engine, "127.0.0.1:9094")
+    engine.docker("rm", "--force", "--volumes", BROKER)
 
 
 def change(data: dict[str, str]) -> dict[str, str]:
