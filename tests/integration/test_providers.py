@@ -39,6 +39,7 @@ ASKED: dict[str, tuple[Magic, ...]] = {
     "bulksms": (BLOCKED, PERMANENT, SILENT),
     "exotel": (INVALID, BLOCKED),
     "infobip": (INVALID, BLOCKED, PERMANENT, SILENT),
+    "aliyun": (INVALID, BLOCKED, PERMANENT),
     "kannel": (INVALID, BLOCKED, PERMANENT),
     "msg91": (),
     "nimbus": (),
@@ -132,7 +133,7 @@ def expected(event: dict[str, Any], decision: Decision | None) -> set[str]:
 
 @pytest.mark.timeout(180)
 def test_every_result_is_what_the_provider_decided(pipeline: Pipeline) -> None:
-    """Fifteen lanes share the partitions; 5 % of the messages fail in the ways their provider knows."""
+    """Sixteen lanes share the partitions; 5 % of the messages fail in the ways their provider knows."""
     pipeline.simulate()
     define_all(pipeline)
     pipeline.configure()

@@ -173,6 +173,18 @@ ROWS: dict[str, Row] = {
         each={INVALID: "reject", BLOCKED: "reject", PERMANENT: "reject", CREDIT: "pause", SILENT: "unknown"},
         whole={THROTTLED: "throttle", TEMPORARY: "uncertain"},
     ),
+    "aliyun": Row(
+        one={
+            INVALID: "reject",
+            BLOCKED: "reject",
+            THROTTLED: "throttle",
+            TEMPORARY: "uncertain",
+            PERMANENT: "reject",
+            CREDIT: "pause",
+        },
+        short=None,
+        template=True,
+    ),
     "kannel": Row(
         one={INVALID: "reject", BLOCKED: "reject", THROTTLED: "throttle", PERMANENT: "reject"},
         ids=False,

@@ -26,9 +26,9 @@ from .shipped import DEMO, NAMES, message, provided, shipped
 ROOT = Path(__file__).parents[2]
 every_provider = pytest.mark.parametrize("name", NAMES)
 
-REQUESTED = {  # the seed's eight, AWS's successor of Pinpoint, three that users ask for next, a gateway of one's own
+REQUESTED = {  # the seed's eight, AWS's successor of Pinpoint, three users ask for next, a gateway, a signed one
     *("bulksms", "exotel", "msg91", "nimbus", "nimbus-biz", "plivo", "smsindiahub", "smsindiahub-legacy", "textlocal"),
-    *("aws-pinpoint", "aws-eum", "twilio", "vonage", "infobip", "kannel"),
+    *("aws-pinpoint", "aws-eum", "twilio", "vonage", "infobip", "kannel", "aliyun"),
 }
 
 

@@ -211,6 +211,36 @@ def infobip() -> Iterator[Row]:
         yield "infobip.send", 200, {"bulkId": "b", "messages": entries}, then, name, "words"
 
 
+def aliyun() -> Iterator[Row]:
+    """Codes of SendSms and of its gateway, from the documentation."""
+    for status, code, then in (
+        (200, "OK", "accept"),
+        (200, "isv.MOBILE_NUMBER_ILLEGAL", "reject"),
+        (200, "isv.BUSINESS_LIMIT_CONTROL", "reject"),
+        (200, "isv.SMS_SIGNATURE_ILLEGAL", "reject"),
+        (200, "isv.SMS_TEMPLATE_ILLEGAL", "reject"),
+        (200, "isv.TEMPLATE_MISSING_PARAMETERS", "reject"),
+        (200, "isv.AMOUNT_NOT_ENOUGH", "pause"),
+        (200, "isv.OUT_OF_SERVICE", "pause"),
+        (200, "isv.DAY_LIMIT_CONTROL", "pause"),
+        (200, "isp.RAM_PERMISSION_DENY", "pause"),
+        (200, "isp.SYSTEM_ERROR", "uncertain"),
+        (400, "Throttling.User", "throttle"),
+        (503, "Throttling", "throttle"),
+        (400, "SignatureDoesNotMatch", "pause"),
+        (400, "SignatureNonceUsed", "unknown"),
+        (400, "InvalidTimeStamp.Expired", "pause"),
+        (404, "InvalidAccessKeyId.NotFound", "pause"),
+        (403, "Forbidden.RAM", "pause"),
+        (500, "InternalError", "uncertain"),
+        (503, "ServiceUnavailable", "uncertain"),
+        (400, "MissingSignName", "reject"),
+    ):
+        body = {"Code": code, "Message": "words", "RequestId": "r"}
+        accepted = then == "accept"
+        yield "aliyun.send", status, body, then, None if accepted else code, None if accepted else "words"
+
+
 def kannel() -> Iterator[Row]:
     for status, words, then, code, told in (
         (202, "0: Accepted for delivery", "accept", None, False),
@@ -229,7 +259,7 @@ def kannel() -> Iterator[Row]:
 
 ROWS = [
     row
-    for rows in (bulksms, exotel, msg91, nimbus, plivo, smsindiahub, textlocal, aws, single, infobip, kannel)
+    for rows in (bulksms, exotel, msg91, nimbus, plivo, smsindiahub, textlocal, aws, single, infobip, kannel, aliyun)
     for row in rows()
 ]
 

@@ -256,6 +256,18 @@ GOLDEN: dict[str, Golden] = {
         {"Authorization": "App demo-secret", "Content-Type": JSON},
         {"messages": [infobip_message(1, A, HELLO), infobip_message(2, B, HINDI)]},
     ),
+    "aliyun.send": (
+        [HELLO],
+        "https://dysmsapi.aliyuncs.com/?Action=SendSms&Version=2017-05-25&Format=JSON",
+        {"Content-Type": FORM},
+        [
+            ("PhoneNumbers", A),
+            ("SignName", "ACMEIN"),
+            ("TemplateCode", TEMPLATE),
+            ("TemplateParam", {"name": "Asha"}),
+            ("OutId", "m1"),
+        ],
+    ),
     "kannel.send": (
         [HINDI],
         "https://kannel.example.com:13013/cgi-bin/sendsms",
@@ -311,7 +323,7 @@ def test_every_operation_has_a_golden_request() -> None:
     assert operations == set(GOLDEN)
 
 
-@pytest.mark.parametrize("golden", [golden for golden in GOLDEN if golden != "msg91.send"])
+@pytest.mark.parametrize("golden", [golden for golden in GOLDEN if golden not in {"msg91.send", "aliyun.send"}])
 def test_what_a_message_does_not_have_is_left_out(golden: str) -> None:
     """No template, no variables, no DLT entity: no field, no empty field, no null, no empty object."""
     texts = GOLDEN[golden][0]

@@ -23,9 +23,12 @@ BODY: Final = _words("""
     ud data
 """)
 TEMPLATE: Final = _words("""
-    templateid dlttemplateid dltteid flowid contenttemplateid intemplateid contentid templatename tid templateuuid
+    templateid dlttemplateid dltteid flowid contenttemplateid intemplateid contentid templatename templatecode tid
+    templateuuid
 """)
-VARIABLES: Final = _words("templatevariables variables templateparams templatedata substitutions mergetags vars")
+VARIABLES: Final = _words("""
+    templatevariables variables templateparams templateparam templatedata substitutions mergetags vars
+""")
 CAMPAIGN: Final = _words("campaignid campaign")
 SENDER: Final = _words("from sender senderid src source originator mask fromnumber sourceaddress header sid")
 USER: Final = _words("user username userid login uname accountid accountsid authid clientid")

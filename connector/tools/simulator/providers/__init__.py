@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector.tools.simulator.fake import Fake
+from connector.tools.simulator.providers.aliyun import Aliyun
 from connector.tools.simulator.providers.anything import Anything
 from connector.tools.simulator.providers.aws_eum import AwsEum
 from connector.tools.simulator.providers.aws_pinpoint import AwsPinpoint
@@ -47,6 +48,7 @@ PROVIDERS: dict[str, type[Fake]] = {
         Vonage,
         Infobip,
         Kannel,
+        Aliyun,
     )
 }
 """Name → fake."""
