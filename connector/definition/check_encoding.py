@@ -8,6 +8,7 @@ from typing import Final
 from connector.config_text.source import Map
 from connector.definition.charsets import Charset, CharsetError, charset
 from connector.definition.findings import Findings
+from connector.definition.payload import ENCODINGS
 from connector.definition.tree import Constant, ObjectMember, Operation
 from connector.definition.walk import uses, where
 
@@ -74,7 +75,7 @@ def octets(operation: Operation, source: Map, report: Findings) -> None:
     for use in uses(operation):
         if not use.expression.octets:
             continue
-        nested = [segment[1:] for segment in use.path if segment in ("$json", "$form", "$xml")]
+        nested = [segment[1:] for segment in use.path if segment in ENCODINGS]
         kind = nested[-1] if nested else use.path[0] if use.path[0] != "parameters" else operation.kind
         said = {"json": "JSON", "xml": "XML", "headers": "a header"}.get(kind)
         if said is not None:

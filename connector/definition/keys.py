@@ -25,7 +25,7 @@ from connector.definition.shape import (
 )
 from connector.definition.signing import LoginShape, SignShape
 from connector.definition.tree import Method
-from connector.definition.words import FieldMap, HoursText, Json, KeyPaths, Rates, RecordBounds, Template, Xml
+from connector.definition.words import FieldMap, HoursText, Json, KeyPaths, Rates, RecordBounds, Template, TextBody, Xml
 
 _text = Plain()
 NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
@@ -93,7 +93,7 @@ PARAMETERS: Final = Kinds(
         "An XML body: one root element; attributes are `@name`.",
         {"sms": {"@to": "$$To", "text": "$$Body"}},
     ),
-    MapKey("text", Template(), "A body of plain text with replacements.", "$$To;$$Body"),
+    MapKey("text", TextBody(), "A body of plain text with replacements, or one document as text.", "$$To;$$Body"),
 )
 
 BATCHING: Final = Record(

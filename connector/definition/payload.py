@@ -10,7 +10,7 @@ from connector.definition.findings import Findings
 from connector.definition.tree import Array, Constant, Encoded, Node, Object, ObjectMember, Replacement, Spread, Text
 
 SPREAD: Final = "..."
-ENCODINGS: Final = ("$json", "$form", "$xml")
+ENCODINGS: Final = ("$json", "$form", "$xml", "$base64")
 
 
 def read_node(source: PlacedValue, report: Findings) -> Node | None:
@@ -80,10 +80,16 @@ def _of_parts(parts: tuple[str | Expression, ...]) -> Constant | Replacement | T
 
 def _encoded(key: str, source: Map, report: Findings) -> Node | None:
     inner = source.members[key]
-    if key != "$json" and not isinstance(inner, Map):
+    if key == "$base64":
+        whole = isinstance(inner, Value) or (
+            len(inner.members) == 1 and next(iter(inner.members)) in ENCODINGS if isinstance(inner, Map) else False
+        )
+        if not whole:
+            report.error(inner.place, "`$base64` takes a text", "write one, or {$json: …}, {$form: …}, {$xml: …}")
+    elif key != "$json" and not isinstance(inner, Map):
         report.error(inner.place, f"`{key}` takes a map", "write the fields under it")
     node = read_node(inner, report)
-    return None if node is None else Encoded(cast(Literal["json", "form", "xml"], key[1:]), node)
+    return None if node is None else Encoded(cast(Literal["json", "form", "xml", "base64"], key[1:]), node)
 
 
 def _spread(value: PlacedValue, report: Findings) -> list[Spread]:

@@ -67,9 +67,9 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """`{$json: …}`, `{$form: …}`, `{$xml: …}`: encoded, and stands as text. Key paths pass through it."""
+    """`{$json: …}`, `{$form: …}`, `{$xml: …}`, `{$base64: …}`: encoded, stands as text. Key paths pass through it."""
 
-    encoding: Literal["json", "form", "xml"]
+    encoding: Literal["json", "form", "xml", "base64"]
     node: Node
 
 

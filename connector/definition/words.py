@@ -14,7 +14,7 @@ from connector.definition.findings import Findings
 from connector.definition.jmes import JmesPath
 from connector.definition.merge import without
 from connector.definition.patterns import PatternError, compile_pattern
-from connector.definition.payload import read_node, read_object, read_scalar
+from connector.definition.payload import ENCODINGS, read_node, read_object, read_scalar
 from connector.definition.shape import Schema, Shape, Whole, scalar_text, shown
 from connector.definition.tree import QUERY, Constant, Hours, Match, Node, Object, Rate, Replacement, Text
 from connector.errors import Problem
@@ -40,6 +40,18 @@ class Template(Shape):
 
     def schema(self) -> Schema:
         return {"type": "string"}
+
+
+class TextBody(Template):
+    """Text with replacements, or one document that stands as text: `{$base64: {$json: …}}`."""
+
+    def read(self, source: PlacedValue, report: Findings) -> Node | None:  # type: ignore[override]
+        if isinstance(source, Map) and len(source.members) == 1 and next(iter(source.members)) in ENCODINGS:
+            return read_node(source, report)
+        return super().read(source, report)
+
+    def schema(self) -> Schema:
+        return {"type": ["string", "object"]}
 
 
 class FieldMap(Shape):

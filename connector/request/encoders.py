@@ -7,6 +7,7 @@ structures; XML 1.0, 2.2 (characters), 2.3 (names), 3.3.3 (white space in attrib
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -38,6 +39,8 @@ def encoder_for(encoding: str, charset: str, nesting: Nesting = BRACKETS) -> Enc
             return FormEncoder(charset, "+", nesting)
         case "xml":
             return XmlEncoder(charset, nesting=nesting)
+        case "base64":
+            return Base64Encoder(charset)
         case _:
             return PlainEncoder(charset)
 
@@ -70,6 +73,13 @@ class PlainEncoder(TextEncoder):
         if not isinstance(value, str):
             raise MessageError("a text body takes a text")
         return value
+
+
+class Base64Encoder(PlainEncoder):
+    """`{$base64: …}`: the bytes of a text, or of a document that stands as text."""
+
+    def document(self, value: Any) -> str:
+        return b64encode(super().document(value).encode(self.charset, BYTES)).decode()
 
 
 # ---- JSON -----------------------------------------------------------------------------------------------------------

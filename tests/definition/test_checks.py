@@ -38,6 +38,9 @@ ERRORS = [
     (BATCHING, "{key: ['?a', msgs], records: 5}\nquery: {a: $$hid}", "8:17: batching.key", "records stand in the query and in the body; name keys of one of them"),
     (BATCHING, "{key: '?', records: 5}", "8:17: batching.key", "`?` is no path"),
     (BATCHING, "{key: '?a[', records: 5}", "8:17: batching.key", "`?a[` is no path"),
+    ("sender: ACME", "sender: {$base64: {a: 1}}", "5:23: parameters.json.sender.$base64", "`$base64` takes a text; write one, or {$json: …}, {$form: …}, {$xml: …}"),
+    ("sender: ACME", "sender: {$base64: [a]}", "5:23: parameters.json.sender.$base64", "`$base64` takes a text"),
+    ("sender: ACME", "sender: {$bas64: a, $json: b}", "5:25: parameters.json.sender.$json", "`$json` has neighbours"),
     # charsets, bytes, the text itself
     ("sender: ACME", "sender: $${hid|encode('latin-1')}", "5:13: parameters.json.sender", "`encode` gives bytes, which JSON cannot hold; write `hex` or `base64` behind it"),
     ("sender: ACME", "sender: {$xml: {a: \"$${hid|encode('latin-1')}\"}}", "5:24: parameters.json.sender.$xml.a", "which XML cannot hold"),

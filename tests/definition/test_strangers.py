@@ -5,7 +5,9 @@ Each needs something that others do not. Facts are from memory: what is tested i
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -87,6 +89,15 @@ def test_montnets_takes_gbk_and_a_password_that_changes_every_second() -> None:
     assert f'"content":"{quote_from_bytes("你好".encode("gbk"))}"'.encode() in request.body
     assert read('{"result":0,"msgid":"5"}') == [("accept", None), ("accept", None)]
     assert read('{"result":-100001}')[0][0] == "pause"
+
+
+def test_chinas_mas_takes_base64_of_a_json_that_holds_a_digest() -> None:
+    request, read = sent("mas", "你好")
+    assert request.headers == (("Content-Type", "text/plain; charset=utf-8"),)
+    body = json.loads(base64.b64decode(request.body))
+    mac = hashlib.md5("mas_namemas_usermas_secret9812345601你好mas_sign".encode()).hexdigest()
+    assert (body["mobiles"], body["content"], body["mac"]) == ("9812345601", "你好", mac)
+    assert read('{"success":true,"rspcod":"success","msgGroup":"0728"}') == [("accept", "0728")]
 
 
 def test_speedsms_lists_only_what_it_refused() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
+from urllib.parse import parse_qsl
 
 import pytest
 from hypothesis import given
@@ -141,3 +143,33 @@ def test_what_a_reference_in_a_replacement_brings_is_never_scanned_and_shows_as_
     (operation,) = load(file, environment=Environment.placeholders()).operations
     request = compile_operation(operation).render([message(body="x")], batch()).request
     assert "sign=${SMS_USER}%2B919800000001x${SMS_SECRET}&" in show(request)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_base64_of_a_document_reads_back_as_the_document(text):
+    inner = {"$json": {"t": "$$Body", "to": "$$To"}}
+    document = {"t": text, "to": "+919800000001"}
+
+    body = renderer({"$base64": inner}, kind="text").render([message(body=text)], batch()).request.body
+    assert json.loads(base64.b64decode(body)) == document
+
+    body = renderer({"d": {"$base64": inner}}, kind="pairs").render([message(body=text)], batch()).request.body
+    assert json.loads(base64.b64decode(dict(parse_qsl(body.decode()))["d"])) == document
+
+    body = (
+        renderer({"d": {"$base64": "$${Body|encode('utf-16-le')};$$To"}})
+        .render([message(body=text)], batch())
+        .request.body
+    )
+    assert base64.b64decode(json.loads(body)["d"]) == text.encode("utf-16-le") + b";+919800000001"
+
+
+def test_records_merge_inside_base64():
+    send = renderer({"$base64": {"$json": {"msgs": [{"to": "$$To"}], "text": "$$Body"}}}, kind="text", key="msgs")
+
+    assert send.batch_key(message(1, body="a")) == send.batch_key(message(2, body="a"))
+    rendered = send.render([message(n, body="a") for n in (1, 2)], batch())
+    assert json.loads(base64.b64decode(rendered.request.body)) == {
+        "msgs": [{"to": "+919800000001"}, {"to": "+919800000002"}],
+        "text": "a",
+    }

@@ -31,7 +31,7 @@ def node(value: Any) -> Node:
     if isinstance(value, str):
         return text(value)
     if isinstance(value, dict):
-        if len(value) == 1 and next(iter(value)) in ("$json", "$form", "$xml"):
+        if len(value) == 1 and next(iter(value)) in ("$json", "$form", "$xml", "$base64"):
             ((encoding, inner),) = value.items()
             return Encoded(encoding[1:], node(inner))
         return Object(tuple(member(key, item) for key, item in value.items()))
