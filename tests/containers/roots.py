@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.kafka.jars import CACHE, JarsUnavailableError, jars
+from tests.kafka.jars import CACHE, KAFKA_3, JarsUnavailableError, jars
 
 SUITE = "trixie"
 """Debian 13: the first with Compose v2, and with the Python of our image."""
@@ -63,7 +63,7 @@ def unavailable() -> str:
     if shutil.which(TOOL) is None:
         return f"no `{TOOL}` on the path (Debian: apt install {TOOL})"
     try:
-        jars()
+        jars(KAFKA_3)
     except JarsUnavailableError as reason:
         return str(reason)
     return ""

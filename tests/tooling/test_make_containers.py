@@ -19,7 +19,7 @@ from tests.kafka.jars import JarsUnavailableError
 ROOT = Path(__file__).parents[2]
 
 
-def no_maven() -> Path:
+def no_maven(_: str) -> Path:
     raise JarsUnavailableError("no `mvn` on the path")
 
 
@@ -46,7 +46,7 @@ def test_where_there_can_be_no_engine_it_says_why_in_one_line_and_ends_well(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, "", ""))
-    monkeypatch.setattr(roots, "jars", lambda: ROOT)
+    monkeypatch.setattr(roots, "jars", lambda _: ROOT)
     monkeypatch.setattr(roots, "make", lambda: pytest.fail("an engine was to be started"))
     change, reason = MISSING[what]
     change(monkeypatch)
