@@ -154,6 +154,7 @@ def test_an_engine_that_answers_but_has_no_image_for_us_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next choice, brokers on local Java, still is to be had."""
+    monkeypatch.delenv("KAFKA_RELEASE", raising=False)
     place = tmp_path / "engine.sock"
     monkeypatch.setenv("DOCKER_HOST", f"unix://{place}")
     with ThreadingUnixStreamServer(str(place), _UselessEngine) as engine:
