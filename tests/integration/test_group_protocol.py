@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import Consumer
 
+from connector.stream.membership.group_answers import FOREIGN_SECONDS
 from tests.integration.pipeline import Pipeline, event
 from tests.kafka.jars import KAFKA_4, release
 from tests.kafka.local import LocalKafka
@@ -21,27 +22,21 @@ class NewMember:
     """A consumer of another application that speaks the protocol of KIP-848."""
 
     def __init__(self, pipeline: Pipeline) -> None:
-        self.refusals: list[str] = []
         self._consumer = Consumer(
             {
                 "bootstrap.servers": pipeline.bootstrap,
                 "group.id": pipeline.unique,
                 "group.protocol": "consumer",
                 "auto.offset.reset": "earliest",
-                "error_cb": self._refused,
+                "enable.auto.commit": False,
                 "log_level": 0,
             }
         )
         self._consumer.subscribe([pipeline.source])
 
-    def _refused(self, error: KafkaError) -> None:
-        self.refusals.append(error.str())
-
     def poll(self) -> bool:
         """Let it work; whether it owns partitions."""
-        message = self._consumer.poll(0.1)
-        if message is not None and message.error() is not None:
-            self._refused(message.error())
+        self._consumer.poll(0.1)
         return bool(self._consumer.assignment())
 
     def leave(self) -> None:
@@ -78,18 +73,30 @@ def test_a_worker_waits_for_a_new_member_in_its_group_and_goes_on_when_it_has_le
     assert pipeline.audit().lost == 0
 
 
-def test_a_new_member_cannot_join_a_group_of_workers(pipeline: Pipeline) -> None:
-    """The brokers refuse it, and the worker sends on: nothing is lost, nothing is sent twice."""
+def test_a_new_member_that_joins_workers_stops_them_until_it_has_left(pipeline: Pipeline) -> None:
+    """The brokers let it in, and give it partitions of theirs: nobody would send what is in these."""
     worker = pipeline.worker()
     worker.wait_for("partitions opened", 60)
     stranger = NewMember(pipeline)
     try:
+        wait_until(stranger.poll, "the stranger to join", within=60)
+        worker.wait_for("InconsistentGroupProtocolError", 60)
         pipeline.produce(event(number) for number in range(100))
-        wait_until(lambda: stranger.poll() or stranger.refusals, "the brokers to refuse the stranger", within=60)
-        pipeline.wait_for_results(100)
-        assert not stranger.poll()
     finally:
         stranger.leave()
+    pipeline.wait_for_results(100)
     assert worker.stop() == 0, worker.output
     audit = pipeline.audit()
     assert (audit.lost, audit.duplicated, audit.sent_again) == (0, 0, 0)
+
+
+def test_a_new_member_that_stays_ends_the_worker_with_a_message(pipeline: Pipeline) -> None:
+    stranger = NewMember(pipeline)
+    try:
+        wait_until(stranger.poll, "the stranger to join", within=60)
+        worker = pipeline.worker()
+        assert worker.wait(FOREIGN_SECONDS + 90) == 1
+    finally:
+        stranger.leave()
+    assert f"group {pipeline.unique} has members that share out partitions in another way" in worker.output
+    assert "Traceback" not in worker.output

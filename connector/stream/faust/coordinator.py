@@ -5,6 +5,9 @@
   which an empty group accepts. It belongs to the assignment it was made for.
 - An error that aiokafka takes for a final one stops its coordination until somebody polls, which Faust does not do
   before the first assignment: a worker waited for ever. It is reported, and the group asked again.
+- Kafka 4 lets members of the new group protocol (KIP-848) into a group of the classic one. It shares out the partitions
+  itself then, and aiokafka takes what it is given: part of the events went to the stranger, and nobody was told. Such a
+  join is refused, as one beside members with another assignor is.
 - Heartbeats and commits of aiokafka 0.14 carry no instance id, so a broker cannot say that the id has a new bearer: the
   old one joined again, and both went on, each taking the partitions from the other without a rebalance. The versions
   sent here carry it, and FENCED_INSTANCE_ID is the end; an expired session is UNKNOWN_MEMBER_ID and joins again.
@@ -28,6 +31,7 @@ from aiokafka.protocol.types import Array, Int32, Int64, Schema, String
 from connector.stream.membership.group_answers import Membership
 
 NO_ERROR = 0
+INCONSISTENT_GROUP_PROTOCOL = 23
 REBALANCE_IN_PROGRESS = 27
 """Of a heartbeat: the generation is still the current one, and its members are waited for."""
 FENCED_INSTANCE_ID = 82
@@ -123,6 +127,9 @@ class ReportingCoordinator(GroupCoordinator):  # type: ignore[misc]
         sent, generation = membership.now, self.generation
         instance = self._group_instance_id
         response = await super()._send_req(request if instance is None else named(request, instance))
+        if isinstance(request, JoinGroupRequest) and response.error_code == NO_ERROR and not response.leader_id:
+            # A group of the classic protocol always has a leader: this one has members of the new one.
+            response.error_code = INCONSISTENT_GROUP_PROTOCOL
         codes = _codes(response)
         if FENCED_INSTANCE_ID in codes:
             membership.fence()
