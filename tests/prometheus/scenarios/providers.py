@@ -215,8 +215,47 @@ SCENARIOS = [
         near=["Unknown critical"],
     ),
     Scenario(
-        "one message in a thousand ends unknown",
-        [ending("unknown", 0.6)],
+        "every message ends unknown, of few",
+        [ending("unknown", 0, {20: 1, 40: 0}, accepted=0, minutes=120)],
+        {19: [], 26: UNKNOWN, 39: UNKNOWN, 52: ["Unknown warning"], 102: []},
+    ),
+    Scenario(
+        "2,000 of a great many messages end unknown at once",
+        [ending("unknown", accepted=60_000, bursts={20: 2000})],
+        {19: [], 20: ["Unknown critical"], 29: ["Unknown critical"], 31: [], 90: []},
+    ),
+    Scenario(
+        "200 of a great many messages end unknown at once",
+        [ending("unknown", accepted=60_000, bursts={70: 200})],
+        {90: []},
+        near=UNKNOWN,
+    ),
+    Scenario(
+        "of a hundred and fifty messages in ten minutes three in twenty end unknown",
+        [ending("unknown", 0, {20: 3, 60: 0}, accepted=15, minutes=130)],
+        {19: [], 32: UNKNOWN, 59: UNKNOWN, 72: ["Unknown warning"], 125: []},
+    ),
+    Scenario(
+        "of every hundred messages one ends unknown: a ticket, and nobody is woken",
+        [ending("unknown", 6)],
+        {20: ["Unknown warning"], 90: ["Unknown warning"]},
+        near=["Unknown critical"],
+    ),
+    Scenario(
+        "one message in five ends unknown, of five a minute: a ticket, and nobody is woken",
+        [ending("unknown", 1, accepted=4)],
+        {20: ["Unknown warning"], 90: ["Unknown warning"]},
+        near=["Unknown critical"],
+    ),
+    Scenario(
+        "two messages end unknown five minutes apart, of few: a ticket, and nobody is woken",
+        [ending("unknown", accepted=0, bursts={20: 1, 25: 1})],
+        {19: [], 26: ["Unknown warning"], 90: []},
+        near=["Unknown critical"],
+    ),
+    Scenario(
+        "one message in five hundred ends unknown",
+        [ending("unknown", 1.2)],
         {90: []},
         near=UNKNOWN,
     ),
@@ -229,6 +268,22 @@ SCENARIOS = [
         "a provider refuses a tenth of its messages",
         [ending("rejected", 66)],
         {90: []},
+        near=["Rejections warning"],
+    ),
+    Scenario(
+        "a provider refuses a third of an hour's last messages",
+        [ending("rejected", 0, {70: 300, 80: 0}, minutes=100)],
+        {69: [], 75: ["Rejections warning"], 80: ["Rejections warning"], 88: [], 100: []},
+    ),
+    Scenario(
+        "a provider refuses two messages in five, of one in a few minutes",
+        [ending("rejected", 0.2, {90: 0}, accepted=0.3, minutes=150)],
+        {20: [], 70: ["Rejections warning"], 140: []},
+    ),
+    Scenario(
+        "a provider refuses twenty messages of a quiet hour's last ten minutes",
+        [ending("rejected", 0, {70: 2, 80: 0}, accepted=4, minutes=100)],
+        {100: []},
         near=["Rejections warning"],
     ),
     Scenario(
