@@ -272,8 +272,8 @@ SCENARIOS = [
     ),
     Scenario(
         "a provider refuses a third of an hour's last messages",
-        [ending("rejected", 0, {70: 300, 80: 0}, minutes=100)],
-        {69: [], 75: ["Rejections warning"], 80: ["Rejections warning"], 88: [], 100: []},
+        [ending("rejected", 0, {70: 30, 80: 0}, accepted=60, minutes=100)],
+        {69: [], 77: ["Rejections warning"], 80: ["Rejections warning"], 88: [], 100: []},
     ),
     Scenario(
         "a provider refuses two messages in five, of one in a few minutes",
