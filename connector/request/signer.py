@@ -121,6 +121,9 @@ class Signer:
             return self._signed(request, clockwork, given, masked=masked)
         except MessageError as error:
             raise RequestError(Phase.AUTH, f"{self._place}: {error.reason}", uncertain=False) from None
+        except UnicodeEncodeError:
+            told = "bytes that are no text cannot be added as one: write `hex`, `base64` or `urlencode`"
+            raise RequestError(Phase.AUTH, f"{self._place}: {told}", uncertain=False) from None
 
     def headers(self, given: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
         """What is added to each request, where that is `fixed`; raises RequestError as `sign` does."""
@@ -334,7 +337,9 @@ def _with_query(url: str, pairs: Sequence[tuple[str, Any]], keep: str) -> str:
 
 
 def _form(pairs: Sequence[tuple[str, Any]], keep: str) -> str:
-    return "&".join([f"{quote(name, safe='')}={quote(value, safe=keep)}" for name, value in pairs])
+    return "&".join(
+        [f"{quote(name, safe='')}={quote(value, safe=keep, errors='surrogateescape')}" for name, value in pairs]
+    )
 
 
 _empty_object: Final = re.compile(rb"\{\s*\}").fullmatch
@@ -349,7 +354,10 @@ def _with_fields(body: bytes | None, fields: Sequence[tuple[str, Any]], kind: st
         bare = body.strip() or b"{}"
         if not (bare.startswith(b"{") and bare.endswith(b"}")):
             raise MessageError("the body is no JSON object, so that nothing can be added to it")
-        members = orjson.dumps(dict(fields))[1:]
+        try:
+            members = orjson.dumps(dict(fields))[1:]
+        except orjson.JSONEncodeError:
+            raise MessageError("a value cannot be written as JSON") from None
         return b"{" + members if _empty_object(bare) else bare[:-1] + b"," + members
     form = _form(fields, keep).encode()
     return body + b"&" + form if body else form

@@ -6,6 +6,7 @@ brought. Nothing is missing here, unlike in replacements: what has no value is e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -170,7 +171,7 @@ class Templates:
             for argument in call.arguments
         ]
         derives = tainted and call.filter.derives
-        takes_pairs = call.filter.name in TAKING_PAIRS
+        takes_pairs, takes_bytes = call.filter.name in TAKING_PAIRS, call.filter.takes_bytes
 
         def filtered(turn: Turn) -> Any:
             value = read(turn)
@@ -178,6 +179,8 @@ class Templates:
                 return MASK
             if not takes_pairs and isinstance(value, NameValues):
                 value = value.written()
+            if takes_bytes and type(value) is str and not value.isascii():  # a form in another charset is bytes
+                value = Octets(value.encode(errors="surrogateescape")) if _escaped(value) else value
             try:
                 value = (step or call.filter.build(*[argument(turn) for argument in arguments]))(value)
             except MessageError as error:
@@ -198,6 +201,10 @@ class Templates:
 def plain(value: Any) -> Any:
     """A value as JSON may hold it: bytes and pairs as text."""
     return text_of(value) if isinstance(value, bytes | NameValues) else value
+
+
+_escaped = re.compile("[\udc80-\udcff]").search
+"""Bytes that are no UTF-8, as Python writes them in texts."""
 
 
 def _octets(value: Any) -> bool:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from connector.clock import ManualClock
 from connector.definition.tree import OAuth2
-from connector.delivery.http.login import DEFAULT_SECONDS, LONGEST_SECONDS, LoginAuthenticator
+from connector.delivery.http.login import LoginAuthenticator
 from connector.delivery.http.oauth2 import as_login
+from connector.delivery.http.token_reader import DEFAULT_SECONDS, LONGEST_SECONDS
 from connector.errors import Phase, RequestError
 from connector.model import Reply, Request
 

@@ -116,6 +116,23 @@ def test_a_body_is_digested_to_the_byte_whatever_it_holds(body: bytes, algorithm
     assert headers["M"] == hmac.digest(b"hunter2", b"POST\n" + body + b"\n", algorithm).hex().upper()
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "gb18030", "latin-1"])
+def test_a_form_in_another_charset_is_signed_by_its_bytes(charset: str) -> None:
+    text = "Grüße é"
+    form = urlencode({"b": text, "a": "1"}, encoding=charset).encode()
+    signer = adding(
+        {"key": "hunter2", "text": "$${fields()|sort|join('&')}!"},
+        headers={"A": "$${text|hmac(key)}", "B": "$${fields()|sort|urlencode|join('&')}"},
+        query={"t": "$${fields()|get('b')}"},
+        kind="pairs",
+    )
+    made = signer.sign(Request("POST", "https://a.example/", (), form), CLOCKWORK).request
+    raw = text.encode(charset)
+    assert dict(made.headers)["A"] == hmac.digest(b"hunter2", b"a=1&b=" + raw + b"!", "sha256").hex()
+    assert dict(made.headers)["B"] == f"a=1&b={quote(raw)}"
+    assert made.url == f"https://a.example/?t={quote(raw)}"
+
+
 REQUEST = Request(
     "POST", "https://User.example.com:8443/a%2Fb/?x=1+2&y=%C3%A9", (("X-A", "  b  c "), ("Content-Type", "text/plain"))
 )
