@@ -231,7 +231,8 @@ account: plivo                               # shares limits and breaker with th
 repeated request; without that, an uncertain request that is sent again may reach people twice (`on_uncertain`).
 *Verified*: facts come from the documents named under each provider, but for so many that are listed there as not
 verified. None of this has been tried with accounts at the providers: tests run against the [simulator](simulator.md)'s
-fakes, requests written by hand from the documents, and what the official clients of Plivo, Twilio, Vonage and AWS send.
+fakes, requests written by hand from the documents, and what the official clients of Plivo, Twilio, Vonage, AWS and
+Tencent send.
 Kannel is a gateway that anybody can run: it is tested for real, from events to what reaches the mobile network.
 
 """

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import orjson
 import pytest
 
-from connector.definition.tree import Constant
+from connector.definition.tree import Constant, Login
 from connector.tools.simulator.echo import ENCODINGS
 from connector.tools.simulator.fake import Magic
 from tests import marked
@@ -30,23 +30,29 @@ INVALID, BLOCKED, PERMANENT = Magic.INVALID, Magic.BLOCKED, Magic.PERMANENT
 TEMPORARY, SILENT = Magic.TEMPORARY, Magic.SILENT
 
 # What each provider says of a single message, also in a batch. Left out: what it says of whole requests (credit, hours,
-# throttling: tests/providers), and what it does not tell (MSG91 and Nimbus: there events lack what a request needs).
+# throttling: tests/providers), and what it does not tell of one message (MSG91 and Nimbus: there events lack
+# what a request needs).
 # "Not now" is not among the last messages: where nothing gets through after it, such a message waits for minutes to see
 # whether that is an outage (tests/delivery/test_outage.py).
 ASKED: dict[str, tuple[Magic, ...]] = {
+    "aliyun": (INVALID, BLOCKED, PERMANENT),
     "aws-eum": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
     "aws-pinpoint": (INVALID, BLOCKED, PERMANENT, TEMPORARY, SILENT),
     "bulksms": (BLOCKED, PERMANENT, SILENT),
     "exotel": (INVALID, BLOCKED),
     "infobip": (INVALID, BLOCKED, PERMANENT, SILENT),
-    "aliyun": (INVALID, BLOCKED, PERMANENT),
+    "jasmin": (INVALID,),
     "kannel": (INVALID, BLOCKED, PERMANENT),
     "msg91": (),
     "nimbus": (),
     "nimbus-biz": (),
+    "ovh": (INVALID, SILENT),
     "plivo": (INVALID,),
+    "skebby": (INVALID,),
     "smsindiahub": (SILENT,),
     "smsindiahub-legacy": (SILENT,),
+    "speedsms": (INVALID,),
+    "tencent": (INVALID, BLOCKED, PERMANENT, SILENT),
     "textlocal": (INVALID, BLOCKED, PERMANENT, SILENT),
     "twilio": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
     "vonage": (INVALID, BLOCKED, PERMANENT, TEMPORARY),
@@ -67,10 +73,21 @@ def define_all(pipeline: Pipeline) -> None:
             assert isinstance(operation.url, Constant)
             addresses[operation.name] = f"{pipeline.address}/{name}{urlsplit(str(operation.url.value)).path}"
         if len(addresses) == 1:
+            (way,) = shipped(name).operations
             mine["url"] = next(iter(addresses.values()))
+            if isinstance(way.auth, Login):
+                login = way.auth.requests[0].url
+                assert isinstance(login, Constant)
+                address = f"{pipeline.address}/{name}{urlsplit(str(login.value)).path}"
+                mine["auth"] = {"login": {"request": {"url": address}}}
         else:
             mine["operations"] = [{"name": each, "url": address} for each, address in addresses.items()]
         (pipeline.folder / "definitions" / f"{name}.yaml").write_bytes(orjson.dumps(mine))
+
+
+def variables(provider: str, value: str) -> list[str] | dict[str, str]:
+    """Those of a template, as the provider has them: in order, or by name."""
+    return [value] if ROWS[provider].numbered else {"name": value}
 
 
 def events() -> Iterator[dict[str, Any]]:
@@ -86,7 +103,7 @@ def events() -> Iterator[dict[str, Any]]:
             "to": f"+919{number // 900_000:03d}{100_000 + number % 900_000:06d}",
             "body": f"नमस्ते {campaign}" if ROWS[name].one_text else f"Hello {number}",
             "template_id": "t1",
-            "template_variables": {"name": f"N{number}"},
+            "template_variables": variables(name, f"N{campaign}" if ROWS[name].one_text else f"N{number}"),
             "custom": {"sender": "ACMEIN", "entity": "1101"},
         }
         if number // len(NAMES) % FAILING == 0:
@@ -95,7 +112,7 @@ def events() -> Iterator[dict[str, Any]]:
                 asked = tuple(magic for magic in asked if magic is not TEMPORARY)
             if asked:
                 event["to"] = f"+919{failed % 1000:03d}{asked[failed // len(NAMES) % len(asked)]}"
-            elif name == "msg91":
+            elif ROWS[name].template:
                 del event["template_id"]
             else:
                 del event["custom"]
@@ -133,7 +150,7 @@ def expected(event: dict[str, Any], decision: Decision | None) -> set[str]:
 
 @pytest.mark.timeout(180)
 def test_every_result_is_what_the_provider_decided(pipeline: Pipeline) -> None:
-    """Sixteen lanes share the partitions; 5 % of the messages fail in the ways their provider knows."""
+    """Twenty-one lanes share the partitions; 5 % of the messages fail in the ways their provider knows."""
     pipeline.simulate()
     define_all(pipeline)
     pipeline.configure()
@@ -158,8 +175,8 @@ def test_every_result_is_what_the_provider_decided(pipeline: Pipeline) -> None:
         elif result["status"] == "accepted":
             assert decision is not None
             field_name = "provider_message_id" if ROWS[name].ids else "provider_batch_id"
-            # Plivo's ids name nobody in a batch; Kannel gives none.
-            known = name == "plivo" or not ROWS[name].named or result.get(field_name) == decision.ids[0]
+            # Plivo's and OVH's ids name nobody in a batch; Kannel gives none.
+            known = name in {"plivo", "ovh"} or not ROWS[name].named or result.get(field_name) == decision.ids[0]
             if len(decision.ids) != 1 or not known:
                 wrong.append((event, decision, result))
     assert wrong == [], f"{len(wrong)} wrong"
@@ -198,7 +215,7 @@ def test_nothing_of_a_request_is_shown_when_every_provider_echoes_it(pipeline: P
                     "to": f"+9198{number:08d}" if magic is None else f"+9198{number:02d}{magic}",
                     "body": f"483920 is your code, {marked.TEXT}",
                     "template_id": "t1",
-                    "template_variables": {"name": f"Krishnamurthy {marked.TEXT}"},
+                    "template_variables": variables(name, f"Krishnamurthy {marked.TEXT}"),
                     "custom": {"sender": "ACMEIN", "entity": "1101"},
                 }
             )

@@ -31,6 +31,8 @@ class Row:
         short: of a reply without one of its results `one` message is unknown, or `all`; None where a reply has no
             results of single messages.
         template: it cannot be sent without a template.
+        numbered: the variables of its templates have no names: events bring them as a list.
+        login: requests carry what a login brings; one that is refused pauses before anything is sent.
         repeats: the provider suppresses a repeated request.
     """
 
@@ -42,6 +44,8 @@ class Row:
     one_text: bool = False
     short: str | None = "one"
     template: bool = False
+    numbered: bool = False
+    login: bool = False
     repeats: bool = False
 
     @property
@@ -190,5 +194,56 @@ ROWS: dict[str, Row] = {
         ids=False,
         named=False,
         short=None,
+    ),
+    "tencent": Row(
+        one={
+            INVALID: "reject",
+            BLOCKED: "reject",
+            THROTTLED: "retry",  # the number had a message less than 30 seconds ago
+            TEMPORARY: "uncertain",
+            PERMANENT: "reject",
+            SILENT: "unknown",
+            CREDIT: "pause",
+            HOURS: "defer",
+        },
+        each={
+            INVALID: "reject",
+            BLOCKED: "reject",
+            THROTTLED: "retry",
+            TEMPORARY: "uncertain",
+            PERMANENT: "reject",
+            SILENT: "unknown",
+        },
+        whole={CREDIT: "pause", HOURS: "defer"},
+        one_text=True,
+        template=True,
+        numbered=True,
+    ),
+    "ovh": Row(
+        one={INVALID: "reject", PERMANENT: "reject", SILENT: "unknown"},
+        each={INVALID: "reject", SILENT: "unknown"},
+        whole={PERMANENT: "split"},
+        ids=False,
+        one_text=True,
+    ),
+    "jasmin": Row(
+        one={INVALID: "reject", THROTTLED: "throttle", TEMPORARY: "uncertain", CREDIT: "pause"},
+        short=None,
+    ),
+    "skebby": Row(
+        one={INVALID: "reject", CREDIT: "pause", SILENT: "unknown"},
+        whole={INVALID: "split", CREDIT: "pause", SILENT: "unknown"},  # a total that is not all of them
+        ids=False,
+        one_text=True,
+        short=None,
+        login=True,
+    ),
+    "speedsms": Row(
+        one={INVALID: "reject", TEMPORARY: "retry", PERMANENT: "reject", CREDIT: "pause"},
+        each={INVALID: "reject"},
+        whole={TEMPORARY: "retry", PERMANENT: "reject", CREDIT: "pause"},
+        ids=False,
+        one_text=True,
+        short=None,  # it names only those that it refused
     ),
 }

@@ -22,7 +22,7 @@ from connector.clock import SystemClock
 from connector.config_text.environment import Environment
 from connector.definition.files import CATALOGUE
 from connector.definition.load import load
-from connector.definition.tree import Constant, Definition, Limits, Operation, Retry, Text
+from connector.definition.tree import Constant, Definition, Limits, Login, Operation, Retry, Text
 from connector.delivery.http.client import HttpTransport
 from connector.delivery.lane import Lane, LaneSettings, LaneStatus
 from connector.delivery.limits.circuit_breaker import BreakerSettings, BreakerState
@@ -35,6 +35,8 @@ from connector.tools.simulator import Simulator
 from connector.tools.simulator.fake import Fake
 from tests.delivery.hosts import FakeHost
 
+from .rows import ROWS
+
 NAMES = sorted(file.stem for file in CATALOGUE.glob("*.yaml"))
 
 DEMO = {
@@ -43,7 +45,8 @@ DEMO = {
         (
             *("BULKSMS_TOKEN_ID", "EXOTEL_SID", "EXOTEL_KEY", "NIMBUS_USER", "NIMBUS_BIZ_USER", "PLIVO_AUTH_ID"),
             *("SMSINDIAHUB_USER", "PINPOINT_APPLICATION_ID", "TWILIO_ACCOUNT_SID", "VONAGE_API_KEY"),
-            *("AWS_ACCESS_KEY_ID", "KANNEL_USER", "ALIYUN_ACCESS_KEY_ID"),
+            *("AWS_ACCESS_KEY_ID", "KANNEL_USER", "TENCENT_SECRET_ID", "ALIYUN_ACCESS_KEY_ID", "OVH_SMS_SERVICE"),
+            *("OVH_APPLICATION_KEY", "OVH_CONSUMER_KEY", "JASMIN_USER", "SKEBBY_USER"),
         ),
         "demo",
     ),
@@ -52,13 +55,17 @@ DEMO = {
             *("BULKSMS_TOKEN_SECRET", "EXOTEL_TOKEN", "MSG91_AUTHKEY", "NIMBUS_AUTHKEY", "NIMBUS_BIZ_PASSWORD"),
             *("PLIVO_AUTH_TOKEN", "SMSINDIAHUB_API_KEY", "SMSINDIAHUB_PASSWORD", "TEXTLOCAL_API_KEY"),
             *("TWILIO_AUTH_TOKEN", "VONAGE_API_SECRET", "INFOBIP_API_KEY", "AWS_SECRET_ACCESS_KEY"),
-            *("KANNEL_PASSWORD", "ALIYUN_ACCESS_KEY_SECRET"),
+            *("KANNEL_PASSWORD", "TENCENT_SECRET_KEY", "ALIYUN_ACCESS_KEY_SECRET", "OVH_APPLICATION_SECRET"),
+            *("JASMIN_PASSWORD", "SKEBBY_PASSWORD", "SPEEDSMS_TOKEN"),
         ),
         "demo-secret",
     ),
     "AWS_REGION": "ap-south-1",
     "INFOBIP_HOST": "abc123.api.infobip.com",
     "KANNEL_URL": "https://kannel.example.com:13013",
+    "JASMIN_URL": "https://jasmin.example.com:1401",
+    "TENCENT_REGION": "ap-guangzhou",
+    "TENCENT_SMS_APP_ID": "1400006666",
 }
 """The environment of a user of all providers."""
 
@@ -91,6 +98,18 @@ def message(number: int, **fields: Any) -> Message:
 def magic_message(number: int, magic: str, **fields: Any) -> Message:
     """Message `number` to a number that asks for an outcome (its last six digits)."""
     return message(number, to=f"+9198{number:02d}{magic}", **fields)
+
+
+def as_asked(name: str, messages: Sequence[Message]) -> list[Message]:
+    """The messages as events for this provider bring them: variables that have no names are a list."""
+    if not ROWS[name].numbered:
+        return list(messages)
+    return [
+        msgspec.structs.replace(each, template_variables=list(each.template_variables.values()))
+        if isinstance(each.template_variables, dict)
+        else each
+        for each in messages
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +183,7 @@ class Provider:
 
     async def exchange(self, *messages: Message, operation: str | None = None) -> Exchange:
         """Send one request. Raises RequestError where no reply came."""
+        messages = tuple(as_asked(self.name, messages))
         by_name = {each.name: each for each in self.definition.operations}
         chosen = by_name[operation] if operation else self.operation(messages)
         renderer, reader = compile_operation(chosen), compile_response(chosen, self.definition.secrets)
@@ -187,6 +207,7 @@ class Provider:
             through_pauses: an open breaker ends nothing.
         """
         delivery, clock = Delivery(), SystemClock()
+        messages = tuple(as_asked(self.name, messages))
 
         def finish(items: Sequence[Item], results: Sequence[Result]) -> None:
             for result in results:
@@ -231,6 +252,9 @@ async def provided(
         provider = Provider(name, simulator, definition or shipped(name, account), **http)
         provider.set(account=account)
         try:
+            if ROWS[name].login:  # what goes wrong goes wrong with requests, not with the login before them
+                await provider.exchange(message(0))
+                simulator.log.clear()
             yield provider
         finally:
             await provider.transport.close()
@@ -238,8 +262,16 @@ async def provided(
 
 def turned(definition: Definition, address: str, **http: Any) -> Definition:
     """The definition with `address` in place of scheme and host; nothing else of a request changes."""
-    operations = tuple(replace(each, url=_turned(each.url, address)) for each in definition.operations)
+    operations = tuple(_operation(each, address) for each in definition.operations)
     return replace(definition, operations=operations, http=replace(definition.http, private_hosts=True, **http))
+
+
+def _operation(operation: Operation, address: str) -> Operation:
+    auth = operation.auth
+    if isinstance(auth, Login):
+        requests = tuple(replace(each, url=_turned(each.url, address)) for each in auth.requests)
+        auth = replace(auth, requests=requests)
+    return replace(operation, url=_turned(operation.url, address), auth=auth)
 
 
 def _turned(url: Text | Constant, address: str) -> Text | Constant:

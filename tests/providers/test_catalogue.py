@@ -26,9 +26,11 @@ from .shipped import DEMO, NAMES, message, provided, shipped
 ROOT = Path(__file__).parents[2]
 every_provider = pytest.mark.parametrize("name", NAMES)
 
-REQUESTED = {  # the seed's eight, AWS's successor of Pinpoint, three users ask for next, a gateway, a signed one
+REQUESTED = {  # the seed's eight, AWS's successor of Pinpoint, three that users ask for next, gateways of one's own,
+    # three that are signed, one with a login, one that names only whom it refused
     *("bulksms", "exotel", "msg91", "nimbus", "nimbus-biz", "plivo", "smsindiahub", "smsindiahub-legacy", "textlocal"),
-    *("aws-pinpoint", "aws-eum", "twilio", "vonage", "infobip", "kannel", "aliyun"),
+    *("aws-pinpoint", "aws-eum", "twilio", "vonage", "infobip", "kannel", "jasmin", "tencent", "aliyun", "ovh"),
+    *("skebby", "speedsms"),
 }
 
 

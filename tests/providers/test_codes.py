@@ -257,9 +257,105 @@ def kannel() -> Iterator[Row]:
         yield "kannel.send", status, words, then, code, words if told else None
 
 
+def tencent() -> Iterator[Row]:
+    whole = {
+        "throttle": ("RequestLimitExceeded", "RequestLimitExceeded.UinLimitExceeded"),
+        "pause": (
+            *("AuthFailure.SignatureFailure", "AuthFailure.SecretIdNotFound", "AuthFailure.SignatureExpire"),
+            *("UnauthorizedOperation.RequestIpNotInWhitelist", "UnauthorizedOperation.SerivceSuspendDueToArrears"),
+            *("UnauthorizedOperation.SmsSdkAppIdVerifyFail", "IpNotInWhitelist", "InvalidAction", "NoSuchVersion"),
+            *("InvalidParameterValue.SdkAppIdNotExist", "FailedOperation.InsufficientBalanceInSmsPackage"),
+            *("LimitExceeded.AppDailyLimit", "InternalError.RequestTimeException", "InternalError.SigVerificationFail"),
+        ),
+        "defer": ("FailedOperation.MarketingSendTimeConstraint",),
+        "uncertain": ("InternalError", "InternalError.Timeout", "InternalError.SendAndRecvFail"),
+        "reject": ("FailedOperation.TemplateIncorrectOrUnapproved", "FailedOperation.ContainSensitiveWord"),
+        "split": (
+            *("InvalidParameterValue.IncorrectPhoneNumber", "LimitExceeded.PhoneNumberCountLimit", "MissingParameter"),
+            "UnsupportedOperation.ContainDomesticAndInternationalPhoneNumber",
+        ),
+    }
+    for then, codes in whole.items():
+        for code in codes:
+            body = {"Response": {"Error": {"Code": code, "Message": "words"}, "RequestId": "r"}}
+            yield "tencent.send", 200, body, then, code, "words"
+    each = {
+        "retry": ("LimitExceeded.PhoneNumberThirtySecondLimit",),
+        "pause": ("FailedOperation.InsufficientBalanceInSmsPackage", "UnauthorizedOperation.SdkAppIdIsDisabled"),
+        "defer": ("FailedOperation.MarketingSendTimeConstraint",),
+        "uncertain": ("InternalError.Timeout", "InternalError.OtherError"),
+        "reject": (
+            *("InvalidParameterValue.IncorrectPhoneNumber", "FailedOperation.PhoneNumberInBlacklist"),
+            *("LimitExceeded.PhoneNumberDailyLimit", "LimitExceeded.DeliveryFrequencyLimit"),
+            *("InvalidParameterValue.TemplateParameterFormatError", "UnsupportedOperation.UnsuportedRegion"),
+            "UnauthorizedOperation.IndividualUserMarketingSmsPermissionDeny",
+        ),
+    }
+    for then, codes in each.items():
+        for code in codes:
+            entries = [
+                {"SerialNo": "", "PhoneNumber": message(n).to, "Fee": 0, "Code": code, "Message": "words"}
+                for n in range(2)
+            ]
+            yield "tencent.send", 200, {"Response": {"SendStatusSet": entries, "RequestId": "r"}}, then, code, "words"
+
+
+def european() -> Iterator[Row]:
+    for status, code, then in (
+        (400, "QUERY_TIME_OUT", "pause"),
+        (400, "INVALID_SIGNATURE", "pause"),
+        (400, "INVALID_ARGUMENT", "split"),
+        (401, "NOT_CREDENTIAL", "pause"),
+        (403, "NOT_CREDENTIAL", "pause"),
+        (403, "INVALID_KEY", "pause"),
+        (403, "NOT_GRANTED_CALL", "pause"),
+        (404, "NOT_FOUND", "pause"),
+        (429, "TOO_MANY", "throttle"),
+    ):
+        yield "ovh.send", status, {"message": "words", "errorCode": code}, then, code, "words"
+    for status, words, then in (
+        (400, "Invalid value for parameter [sender]", "split"),
+        (400, "Not enough credits", "pause"),
+        (401, "words", "pause"),
+        (404, "words", "pause"),
+        (429, "words", "throttle"),
+    ):
+        yield "skebby.send", status, {"result": "KO", "error_message": words}, then, None, words
+        yield "skebby.send", status, {"result": words}, then, None, words
+
+
+def jasmin() -> Iterator[Row]:
+    for status, words, then in (
+        (400, "Argument [to] has an invalid value: [x].", "reject"),
+        (403, "Authentication failure for username:demo", "pause"),
+        (403, "Authorization failed for username:demo", "pause"),
+        (403, "Cannot charge submit_sm, check RouterPB log file for details", "pause"),
+        (403, "User throughput exceeded", "throttle"),
+        (412, "No route found", "reject"),
+        (412, "Failover route has no bound connectors", "retry"),
+        (500, "Cannot send submit_sm, check SMPPClientManagerPB log file for details", "uncertain"),
+        (500, "Unknown error: 'NoneType' object", "uncertain"),
+        (503, "InterceptorPB not connected !", "retry"),
+    ):
+        yield "jasmin.send", status, f'Error "{words}"', then, None, words
+
+
+def speedsms() -> Iterator[Row]:
+    meanings = {"pause": ("007", "008", "009", "300"), "retry": ("500",), "split": ("101", "105")}
+    for then, codes in {**meanings, "reject": ("110", "113")}.items():
+        for code in codes:
+            yield "speedsms.send", 200, {"status": "error", "code": code, "message": "words"}, then, code, "words"
+    for status, then in ((401, "pause"), (429, "throttle")):
+        body = {"name": "Name", "message": "words", "code": 0, "status": status}
+        yield "speedsms.send", status, body, then, None, "words"
+
+
 ROWS = [
     row
-    for rows in (bulksms, exotel, msg91, nimbus, plivo, smsindiahub, textlocal, aws, single, infobip, kannel, aliyun)
+    for rows in (
+        *(bulksms, exotel, msg91, nimbus, plivo, smsindiahub, textlocal, aws, single, infobip, kannel, tencent, aliyun),
+        *(european, jasmin, speedsms),
+    )
     for row in rows()
 ]
 

@@ -104,7 +104,8 @@ async def test_unicode_and_marks_arrive_as_they_were_written(name: str) -> None:
             exchange = await provider.exchange(*messages)
             assert set(exchange.words) == {"accept"}
             arrived = [record["text"] for record in provider.log()[-1]["taken"]]
-            assert arrived == [variables if ROWS[name].template else text] * len(exchange.messages)
+            sent = exchange.messages[0].template_variables if ROWS[name].template else text
+            assert arrived == [sent] * len(exchange.messages)
 
 
 @every_provider
@@ -168,7 +169,15 @@ async def test_bad_credentials(name: str, operation: int) -> None:
         provider.set(secret="another")
         way = provider.definition.operations[operation]
         count = way.batching.min_records if way.batching else 1
-        exchange = await provider.exchange(*(message(n) for n in range(count)), operation=way.name)
+        messages = [message(n) for n in range(count)]
+        if ROWS[name].login:
+            with pytest.raises(RequestError, match="token endpoint answered 401") as caught:
+                await provider.exchange(*messages, operation=way.name)
+            assert caught.value.phase is Phase.AUTH
+            assert not caught.value.uncertain
+            assert provider.taken() == []
+            return
+        exchange = await provider.exchange(*messages, operation=way.name)
         assert set(exchange.words) == {"pause"}
         assert provider.taken() == []
     assert exchange.outcomes[0].reason
@@ -275,7 +284,7 @@ async def test_a_reply_that_says_less_than_it_should(name: str) -> None:
     unknown = exchange.words.count("unknown")
     assert unknown == (1 if ROWS[name].short == "one" else 6)
     for each, outcome in zip(exchange.messages, exchange.outcomes, strict=True):
-        if outcome.then == "accept":
+        if outcome.then == "accept" and ROWS[name].ids:
             assert outcome.provider_message_id == ids[each.to[-10:]]
 
 
@@ -362,7 +371,7 @@ async def test_the_lane_stops_at_bad_credentials_and_goes_on_with_good_ones(name
         assert stopped.results == {}
         assert stopped.status is not None
         assert stopped.status.breaker is BreakerState.OPEN
-        assert "response.rules" in stopped.status.reason
+        assert ("token endpoint" if ROWS[name].login else "response.rules") in stopped.status.reason
         provider.set()
         delivery = await provider.deliver(*messages)
         assert len(provider.taken()) == 2

@@ -94,8 +94,8 @@ async def test_the_fakes_do_echo() -> None:
         async with provided(name) as provider:
             provider.set(echo="plain")
             found = await exchanges(provider, name)
-        bodies = " ".join(exchange.reply.body.decode() for exchange in found)
-        assert ROWS[name].template or TEXT in bodies, name
+        echoed = [each for exchange in found for each in readings(exchange.reply.body.decode())]  # Jasmin's are in hex
+        assert ROWS[name].template or any(TEXT in each for each in echoed), name
         said = words(outcome for exchange in found for outcome in exchange.outcomes)
         if any("***" in each for each in said):
             hidden.append(name)

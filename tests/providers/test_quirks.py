@@ -315,3 +315,89 @@ def judged(name: str, document: object, status: int = 200) -> str:
     reading = compile_response(operation).read(Reply(status, {}, body.encode()), messages, Batch("0" * 32, 0.0), 0.0)
     (then,) = {outcome.then for outcome in reading.outcomes}
     return then
+
+
+async def test_tencent_numbers_of_china_and_of_elsewhere_are_sent_apart() -> None:
+    """It takes no request with both; halves are sent until neither is mixed."""
+    messages = [message(n, to=f"+8613800{n:06d}9" if n % 3 == 0 else message(n).to) for n in range(1, 9)]
+    async with provided("tencent") as provider:
+        mixed = await provider.exchange(*messages)
+        delivery = await provider.deliver(*messages)
+        taken = [record["to"] for record in provider.taken()]
+    assert set(mixed.words) == {"split"}
+    assert set(delivery.statuses.values()) == {"accepted"}
+    assert sorted(taken) == sorted(each.to for each in messages)
+
+
+async def test_tencent_waits_thirty_seconds_before_the_same_number_is_tried_again() -> None:
+    async with provided("tencent") as provider:
+        exchange = await provider.exchange(magic_message(1, Magic.THROTTLED))
+    (outcome,) = exchange.outcomes
+    assert (outcome.then, outcome.after) == ("retry", 30.0)
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("tencent", 3600), ("aliyun", 3600), ("ovh", 3600)])
+async def test_a_clock_that_is_off_pauses_and_costs_nobody_a_message(name: str, seconds: int) -> None:
+    """Signatures carry a time; what is refused for it is refused for every message."""
+    async with provided(name) as provider:
+        now = provider.fake.now
+        provider.fake.now = lambda: now() + seconds
+        exchange = await provider.exchange(message(1), message(2))
+        assert provider.taken() == []
+    assert set(exchange.words) == {"pause"}
+
+
+@pytest.mark.parametrize("name", ["tencent", "aliyun", "ovh"])
+async def test_each_attempt_is_signed_anew(name: str) -> None:
+    """Alibaba takes a nonce once: the repeated request would be refused for good."""
+    async with provided(name) as provider:
+        provider.set(throttle=True, times=2)
+        delivery = await provider.deliver(message(1), message(2))
+    assert set(delivery.statuses.values()) == {"accepted"}
+
+
+async def test_skebby_a_session_that_ended_is_renewed_and_nobody_notices() -> None:
+    """401 takes nothing: the login is asked once more, and the request is sent again."""
+    async with provided("skebby") as provider:
+        assert provider.fake.action("forget")
+        delivery = await provider.deliver(message(1), message(2))
+        paths = [request["path"].rpartition("/")[2] for request in provider.log()]
+        assert len(provider.taken()) == 2
+    assert {str(each.status): each.attempts for each in delivery.results.values()} == {"accepted": 1}
+    assert paths == ["sms", "login", "sms"]
+
+
+async def test_skebby_a_total_that_is_not_all_of_them_accepts_nobody() -> None:
+    async with provided("skebby") as provider:
+        exchange = await provider.exchange(message(1), magic_message(2, Magic.SILENT), message(3))
+    assert exchange.words == ["unknown"] * 3
+    assert "2" in (exchange.outcomes[0].reason or "")
+
+
+async def test_speedsms_a_number_in_another_spelling_puts_all_in_doubt() -> None:
+    """Only failures are listed: one that belongs to no message may be anybody's."""
+    (operation,) = shipped("speedsms").operations
+    reader = compile_response(operation)
+    reply = '{"status":"success","code":"00","data":{"tranId":7,"totalSMS":1,"invalidPhone":["9800000019"]}}'
+    reading = reader.read(Reply(200, {}, reply.encode()), [message(1), message(2)], Batch("0" * 32, 0.0), 0.0)
+    assert [outcome.then for outcome in reading.outcomes] == ["unknown", "unknown"]
+
+
+async def test_ovh_the_id_of_a_message_alone_is_its_own() -> None:
+    """ids has no documented order: of several it is not known whose each is."""
+    async with provided("ovh") as provider:
+        alone = await provider.exchange(message(1))
+        together = await provider.exchange(message(2), message(3))
+        first, *_ = provider.taken()
+    assert alone.outcomes[0].provider_batch_id == first["id"]
+    assert {(each.provider_message_id, each.provider_batch_id) for each in together.outcomes} == {(None, None)}
+
+
+async def test_jasmin_a_text_that_it_would_cut_is_invalid() -> None:
+    """It keeps five SMS of a text and says nothing of the rest."""
+    fits, longer = "x" * 153 * 5, "x" * (153 * 5 + 1)
+    async with provided("jasmin") as provider:
+        await provider.exchange(message(1, body=fits))
+        assert provider.taken()[0]["text"] == fits
+        with pytest.raises(MessageError, match="6"):
+            await provider.exchange(message(1, body=longer))

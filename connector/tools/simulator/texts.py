@@ -16,11 +16,25 @@ INDIAN = re.compile(r"(?:91)?[6-9][0-9]{9}")
 """Ten digits, or 91 before them, without a plus sign: what Indian gateways take."""
 
 # 3GPP TS 23.038: the basic character table, and the extension table whose characters count twice.
-_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+_ESCAPE = 0x1B
+_TABLE = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_EXTENDED = frozenset("^{}\\[~]|€\f")
+_EXTENSION = {
+    0x0A: "\f",
+    0x14: "^",
+    0x28: "{",
+    0x29: "}",
+    0x2F: "\\",
+    0x3C: "[",
+    0x3D: "~",
+    0x3E: "]",
+    0x40: "|",
+    0x65: "€",
+}
+_BASIC = frozenset(_TABLE) - {"\x1b"}
+_EXTENDED = frozenset(_EXTENSION.values())
 
 
 def split_parts(text: str) -> list[str]:
@@ -37,6 +51,22 @@ def split_parts(text: str) -> list[str]:
     count = -(-whole // part)
     size = -(-len(text) // count)
     return [text[start : start + size] for start in range(0, len(text), size)]
+
+
+def from_septets(octets: bytes) -> str:
+    """The text of septets that stand in an octet each. Raises ValueError where one is none of the alphabet's."""
+    text, septets = [], iter(octets)
+    for septet in septets:
+        if septet == _ESCAPE:
+            escaped = next(septets, _ESCAPE)
+            if escaped not in _EXTENSION:
+                raise ValueError(f"0x1b{escaped:02x} is no character")
+            text.append(_EXTENSION[escaped])
+        elif septet >= len(_TABLE):
+            raise ValueError(f"0x{septet:02x} is no septet")
+        else:
+            text.append(_TABLE[septet])
+    return "".join(text)
 
 
 def first_parts(text: str, count: int, *, seven_bit: bool, joined: bool) -> str:
