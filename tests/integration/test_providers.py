@@ -205,7 +205,9 @@ def test_nothing_of_a_request_is_shown_when_every_provider_echoes_it(pipeline: P
         pipeline.turn(name, echo=encoding)
     number, sent = 0, []
     for name in NAMES:
-        for magic in (None, *(it for it in ASKED[name] if it is not TEMPORARY)):
+        # Kannel's words are read to their end: with an echo behind them a 403 is one of no rule, and pauses.
+        passed = (TEMPORARY, PERMANENT) if name == "kannel" else (TEMPORARY,)
+        for magic in (None, *(it for it in ASKED[name] if it not in passed)):
             number += 1
             sent.append(
                 {
