@@ -137,6 +137,7 @@ def test_sample_numbers_of_all_countries(sample: str, written: str) -> None:
         ("http://10.0.0.7:13013/cgi-bin/sendsms?username=a", ["kannel"]),
         ("https://CLOUD.smsindiahub.in/x", ["smsindiahub-legacy", "smsindiahub"]),
         ("https://sms.acme.example/", []),
+        ("https://sms.acme.example/send", []),
         ("http://127.0.0.1/x", []),
         ("http://localhost/x", []),
         ("https://evil-plivo.com/x", []),
@@ -147,7 +148,7 @@ def test_a_provider_of_the_catalogue_is_known_by_its_address(url: str, names: li
 
 
 def test_every_definition_of_the_catalogue_is_known_by_its_own_address() -> None:
-    for name in shipped_names():
+    for name in shipped_names() - {"jasmin"}:  # a gateway of one's own, at `/send` as many others
         for operation in load(CATALOGUE / f"{name}.yaml", environment=Environment.placeholders()).operations:
             url = operation.url
             first = str(url.parts[0] if hasattr(url, "parts") else url.value)

@@ -33,7 +33,8 @@ def known_providers(url: str) -> list[str]:
     exact = [name for name, written, _ in _addresses() if written and _pattern(written).fullmatch(host)]
     also = [_ALSO[domain]] if domain in _ALSO else []
     alike = [name for name, written, _ in _addresses() if domain == _domain(written)] if domain not in _SHARED else []
-    own = [name for name, written, of in _addresses() if not written and of == path]  # a gateway stands anywhere
+    # A gateway of one's own stands anywhere: it is known by its path, where that is not everybody's (`/send`).
+    own = [name for name, written, of in _addresses() if not written and of == path and path.count("/") > 1]
     return list(dict.fromkeys([*exact, *also, *(alike if domain else []), *own]))
 
 
