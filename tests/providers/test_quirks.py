@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
+from multidict import CIMultiDict
 
 from connector.clock import SystemClock
 from connector.config_text.environment import Environment
@@ -13,6 +16,7 @@ from connector.definition.load import load
 from connector.errors import MessageError
 from connector.model import Batch, Reply
 from connector.response.reply_reader import compile_response
+from connector.tools.simulator.call import Call
 from connector.tools.simulator.fake import Magic
 
 from .shipped import DEMO, magic_message, message, provided, shipped
@@ -345,6 +349,25 @@ async def test_a_clock_that_is_off_pauses_and_costs_nobody_a_message(name: str, 
         exchange = await provider.exchange(message(1), message(2))
         assert provider.taken() == []
     assert set(exchange.words) == {"pause"}
+
+
+@pytest.mark.parametrize("name", ["tencent", "ovh"])
+async def test_a_signature_covers_what_is_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the fakes prove nothing: the same request is taken again, with another text, time or secret it is not."""
+    async with provided(name) as provider:
+        calls: list[Call] = []
+        fake, answer = provider.fake, provider.fake.answer
+        monkeypatch.setattr(fake, "answer", lambda call: calls.append(call) or answer(call))
+        await provider.exchange(message(1), message(2))
+    (call,) = calls
+    (stamp,) = [each for each in call.headers if each.lower().endswith("-timestamp")]
+    headers = CIMultiDict(call.headers)
+    headers[stamp] = str(int(call.headers[stamp]) + 1)
+    assert len(answer(call).taken) == 2
+    assert answer(replace(call, body=call.body.replace(b"ACMEIN", b"OTHERS"))).taken == []
+    assert answer(replace(call, headers=headers)).taken == []
+    fake.set(msgspec.convert({"secret": "another"}, type=fake.options))
+    assert answer(call).taken == []
 
 
 @pytest.mark.parametrize("name", ["tencent", "aliyun", "ovh"])
