@@ -231,10 +231,7 @@ ROWS: dict[str, Row] = {
         short=None,
     ),
     "skebby": Row(
-        one={INVALID: "reject", CREDIT: "pause", SILENT: "unknown"},
-        whole={INVALID: "split", CREDIT: "pause", SILENT: "unknown"},  # a total that is not all of them
-        ids=False,
-        one_text=True,
+        one={INVALID: "reject", CREDIT: "pause", SILENT: "unknown"},  # a total that is not 1
         short=None,
         login=True,
     ),

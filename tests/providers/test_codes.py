@@ -314,7 +314,7 @@ def european() -> Iterator[Row]:
     ):
         yield "ovh.send", status, {"message": "words", "errorCode": code}, then, code, "words"
     for status, words, then in (
-        (400, "Invalid value for parameter [sender]", "split"),
+        (400, "Invalid value for parameter [sender]", "reject"),
         (400, "Not enough credits", "pause"),
         (401, "words", "pause"),
         (404, "words", "pause"),

@@ -325,13 +325,13 @@ GOLDEN: dict[str, Golden] = {
         ],
     ),
     "skebby.send": (
-        [HELLO, HELLO],
+        [HELLO],
         "https://api.skebby.it/API/v1.0/REST/sms",
         {"Content-Type": JSON},
         {
             "message_type": "GP",
             "message": HELLO,
-            "recipient": [f"+{A}", f"+{B}"],
+            "recipient": [f"+{A}"],
             "sender": "ACMEIN",
             "encoding": "gsm",
             "order_id": BATCH_ID,
