@@ -64,7 +64,7 @@ def test_a_worker_waits_for_a_new_member_in_its_group_and_goes_on_when_it_has_le
         wait_until(stranger.poll, "the stranger to join", within=60)
         pipeline.produce(event(number) for number in range(20))
         worker = pipeline.worker()
-        worker.wait_for("InconsistentGroupProtocolError", 60)
+        worker.wait_for("InconsistentGroupProtocolError", 120)
         assert pipeline.count_results() == 0
     finally:
         stranger.leave()
@@ -80,7 +80,7 @@ def test_a_new_member_that_joins_workers_stops_them_until_it_has_left(pipeline: 
     stranger = NewMember(pipeline)
     try:
         wait_until(stranger.poll, "the stranger to join", within=60)
-        worker.wait_for("InconsistentGroupProtocolError", 60)
+        worker.wait_for("InconsistentGroupProtocolError", 120)
         pipeline.produce(event(number) for number in range(100))
     finally:
         stranger.leave()
