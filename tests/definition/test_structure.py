@@ -92,7 +92,8 @@ def read_back(request: Request) -> Any:
     elif "xml" in kind:
         body = elements(ET.fromstring(body))
     elif "urlencoded" in kind:
-        body = [(name, nested(value)) for name, value in parse_qsl(body, keep_blank_values=True, strict_parsing=True)]
+        pairs = parse_qsl(body, keep_blank_values=True, strict_parsing=True)
+        body = [(name, nested(bytes.fromhex(it).decode("utf-16-be") if "hex" in name else it)) for name, it in pairs]
     query = parse_qsl(parts.query, keep_blank_values=True)
     return [request.method, parts.netloc, parts.path, parts.fragment, query, request.headers, body]
 
@@ -100,7 +101,7 @@ def read_back(request: Request) -> Any:
 def nested(value: str) -> Any:
     if value.startswith(("<?xml", "<MESSAGE")):
         return elements(ET.fromstring(value))
-    return json.loads(value) if value.startswith('{"sender"') else value
+    return json.loads(value) if value.startswith('{"') else value
 
 
 def elements(element: ET.Element) -> Any:
