@@ -55,7 +55,12 @@ def sent(renderer: Renderer, given: Message) -> Sent:
     return comparable(made.method, made.url, {name.lower(): value for name, value in made.headers}, made.body or b"")
 
 
-@pytest.mark.parametrize("name", sorted(operations()))
+# What an import cannot know, and says: that a text stands in hexadecimal; that a password is the same for everybody, or 32
+# digits are an id of ours and no secret.
+NOT_KNOWN = {"providers/jasmin.send", "providers/speedsms.send", "providers/skebby.send"}
+
+
+@pytest.mark.parametrize("name", sorted({*operations()} - NOT_KNOWN))
 def test_what_is_imported_sends_another_message_as_before(name: str, tmp_path: Path) -> None:
     operation, renderer = operations()[name]
     file = tmp_path / "again.yaml"
