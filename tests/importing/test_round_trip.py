@@ -55,8 +55,8 @@ def sent(renderer: Renderer, given: Message) -> Sent:
     return comparable(made.method, made.url, {name.lower(): value for name, value in made.headers}, made.body or b"")
 
 
-# What no import can know: that a text stands in hexadecimal, that a password is the same for everybody, or that 32 digits
-# are an id of ours and no secret.
+# What no import can know: that a text stands in hexadecimal, that a password is the same for everybody, or that some 32
+# digits are an id of ours and no secret.
 NOT_KNOWN = {"providers/jasmin.send", "providers/speedsms.send", "providers/skebby.send"}
 
 
