@@ -17,6 +17,8 @@ KINDS: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
 }
 JOINED: Final = ("response", "rules")
 NAMED: Final = ("operations",)
+FREE: Final = ("parameters",)
+"""Names below it are the provider's. Elsewhere a null that removes nothing stays, so that a misspelt key is found."""
 
 
 def merge(base: PlacedValue | None, patch: PlacedValue, path: tuple[str, ...] = ()) -> PlacedValue:
@@ -30,7 +32,7 @@ def merge(base: PlacedValue | None, patch: PlacedValue, path: tuple[str, ...] = 
     members = dict(base.members)
     keys = dict(base.keys)
     for key, value in patch.members.items():
-        if isinstance(value, Value) and value.data is None:
+        if isinstance(value, Value) and value.data is None and (key in members or path[:1] == FREE):
             members.pop(key, None)
             keys.pop(key, None)
         else:

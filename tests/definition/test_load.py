@@ -314,6 +314,27 @@ def test_another_kind_of_body_replaces_the_body(tmp_path: Path) -> None:
     assert operation.batching is None
 
 
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("extends: base\nretrry: null\n", "retrry"),
+        ("extends: base\nlimits: {rat: null}\n", "limits.rat"),
+        ("extends: base\nresponse: {ruls: null}\n", "response.ruls"),
+        (SOUND + "operations: [{name: one, retrry: null}]\n", "operations[0].retrry"),
+    ],
+)
+def test_a_misspelt_key_is_found_though_its_value_is_null(tmp_path: Path, text: str, path: str) -> None:
+    (tmp_path / "base.yaml").write_text(SOUND)
+    with pytest.raises(DefinitionError) as caught:
+        loaded(tmp_path, text, name="mine.yaml")
+    assert [problem.path for problem in caught.value.problems] == [path]
+
+
+def test_null_for_a_key_that_nobody_has_set_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text(SOUND)
+    assert loaded(tmp_path, "extends: base\nauth: null\nidempotent: null\n", name="mine.yaml").operations
+
+
 def test_a_pasted_payload_can_be_changed(tmp_path: Path) -> None:
     (tmp_path / "seed-batched.yaml").write_bytes((FIXTURES / "seed-batched.yaml").read_bytes())
     definition = loaded(tmp_path, "extends: ./seed-batched.yaml\nparameters: {json: {type: null, hid: fixed}}\n")

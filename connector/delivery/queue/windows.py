@@ -224,7 +224,7 @@ class Windows:
         self.extend(key, (item,))
 
     def extend(self, key: WindowKey, items: Sequence[Item]) -> None:
-        """File messages of one window, at least one."""
+        """File messages of one window, at least one. They rest there until `Departures._next` pops them."""
         window = self._windows.get(key)
         if window is None:
             window = self._open(key, items[0].since)

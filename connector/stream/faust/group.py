@@ -43,7 +43,10 @@ class Group(OffsetCommits):
         return self.end(topic, partition) if stable is None or stable < 0 else stable  # brokers before 0.11
 
     async def commit(self, offsets: Mapping[TopicPartition, OffsetAndMetadata]) -> None:
-        """Commit with metadata, which Faust's own commit leaves out. Raises what aiokafka raises."""
+        """Commit with metadata, which Faust's own commit leaves out. The consumer does it by `ReportingCoordinator`.
+
+        Raises what aiokafka raises.
+        """
         thread, consumer = self._thread()
         await thread.call_thread(consumer.commit, dict(offsets))
 

@@ -68,7 +68,10 @@ class Ledger:
             self.high = end
 
     def settle(self, offsets: Iterable[int]) -> None:
-        """Their events have durable results. Settling twice, or an offset never admitted, changes nothing."""
+        """Their events have durable results. Settling twice, or an offset never admitted, changes nothing.
+
+        `Committer.commit` asks for the `position` that follows from it.
+        """
         base, cursor, end, flags = self._base, self._cursor, self.high - self._base, self._flags
         settled = 0
         for offset in offsets:
