@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connector.config_text.source import Map
-from connector.definition import check_encoding, check_replies, check_request, check_signing
+from connector.definition import check_encoding, check_replies, check_request, check_signing, parallel
 from connector.definition.findings import Findings
 from connector.definition.tree import Definition, Operation
 from connector.definition.walk import where
@@ -33,6 +33,7 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
     (frozenset({"url", "query", "headers", "parameters"}), check_encoding.one_coding),
     (frozenset({"method", "headers", "parameters"}), check_encoding.content_type),
     (frozenset({"parameters", "batching"}), check_request.batching_keys),
+    (frozenset({"query", "parameters", "batching"}), parallel.parallel_lists),
     (frozenset({"url", "query", "headers", "parameters", "batching"}), check_request.outside_records),
     (frozenset(), check_request.inline_secrets),
     (frozenset({"response"}), check_replies.entries_and_sources),

@@ -72,12 +72,21 @@ _is_index = re.compile("[0-9]{1,9}").fullmatch
 
 def node_at(operation: Operation, key: tuple[str, ...]) -> Node | None:
     """The node a key path leads to, encodings passed through; None where it names nothing."""
+    found = path_to(operation, key)
+    return None if found is None else found[1]
+
+
+def path_to(operation: Operation, key: tuple[str, ...]) -> tuple[tuple[str, ...], Node] | None:
+    """The keys from the top of the operation to where a key path leads, and what stands there; None for nothing."""
     node: Node | None = operation.body
+    path: tuple[str, ...] = ("parameters", operation.kind)
     if key[:1] == (QUERY,):
-        node, key = operation.query, key[1:]
-    for segment in key:
+        node, key, path = operation.query, key[1:], ("query",)
+    for segment in (*key, None):
         while isinstance(node, Encoded):
-            node = node.node
+            path, node = (*path, f"${node.encoding}"), node.node
+        if segment is None:
+            break
         if isinstance(node, Object):
             found = (m.value for m in node.members if isinstance(m, ObjectMember) and m.key == segment)
             node = next(found, None)
@@ -85,7 +94,8 @@ def node_at(operation: Operation, key: tuple[str, ...]) -> Node | None:
             node = node.items[int(segment)]
         else:
             return None
-    return node
+        path = (*path, segment)
+    return None if node is None else (path, node)
 
 
 def where(source: PlacedValue, path: tuple[str, ...]) -> Place:

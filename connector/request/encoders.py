@@ -200,6 +200,7 @@ class FormEncoder(TextEncoder):
         self._percent = Percent(charset, space)
         self._nesting = nesting
         self._names = StructuredNames(nesting, partial(quote, safe=""))
+        self.numbers = self._names.numbered
 
     def escape(self, text: str) -> str:
         try:

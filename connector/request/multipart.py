@@ -29,6 +29,7 @@ class MultipartEncoder(TextEncoder):
         super().__init__("utf-8")
         self._nesting = nesting
         self._names = StructuredNames(nesting, str)
+        self.numbers = self._names.numbered
 
     def octets(self, raw: bytes) -> str:
         return raw.decode("ascii", BYTES)

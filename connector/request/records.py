@@ -12,6 +12,7 @@ from connector.definition.expression import MISSING, Column, Expression, Head
 from connector.definition.tree import Batching, Constant, Operation, Replacement, Text
 from connector.errors import MessageError
 from connector.model import Batch, Message
+from connector.request.elements import Elements, counting, stands_alone
 from connector.request.encoders import JsonEncoder, json_bytes
 from connector.request.key import expressions_in
 from connector.request.merged_values import Merged, Several, merging
@@ -65,6 +66,7 @@ class Records:
             self._builds.append(_present(build) if recipient and len(keys) > 1 else build)
             self._merging.append(merging(key.node, join))
         builds = self._builds
+        self._count = counting(keys, batching.join)
         self._column = None if len(keys) > 1 or keys[0].value is None else keys[0].value.column
         self._build: Build = (
             builds[0] if len(builds) == 1 else lambda message, batch: [build(message, batch) for build in builds]
@@ -74,7 +76,8 @@ class Records:
         """The values of the messages that can share a request, at most `limit` of them. Moves `batch.seq`."""
         merged = self._merging[0]() if len(self._keys) == 1 else Several([make() for make in self._merging])
         collected = Collected(merged)
-        values = self._together(messages, batch) if merged.fits is None and len(messages) <= limit else None
+        at_once = merged.fits is None and self._count is None and len(messages) <= limit
+        values = self._together(messages, batch) if at_once else None
         if values is None:
             self._one_by_one(collected, messages, batch, limit)
         else:
@@ -104,6 +107,7 @@ class Records:
         build, fits, take = self._build, collected.merged.fits, collected.merged.take
         sent, left = collected.sent, collected.left
         phones, taken = set[str](), set[Mark]()
+        count, agreed, alone = self._count, Elements(), False
         seq = 1
         for index, message in enumerate(messages):
             phone = message.to.removeprefix("+")
@@ -122,6 +126,12 @@ class Records:
             if not taken.isdisjoint(marks) or (fits is not None and not fits(value)):
                 left.append(index)
                 continue
+            if count is not None:
+                elements = count(value)
+                if sent and (alone or elements != agreed):
+                    left.append(index)
+                    continue
+                agreed, alone = elements, stands_alone(elements)
             take(value)
             taken.update(marks)
             phones.add(phone)
@@ -172,13 +182,19 @@ def _written(node: Text | Replacement, encoder: Encoder) -> str:
 
 
 def _separable(build: Build, join: str, written: int) -> Build:
-    """A key whose texts are joined: a value that holds the separator would be read as two records, one of them to
+    """A key whose values are joined: one that holds the separator would be read as two records, one of them to
     whomever its author chose. `written`: how often the definition's own text holds it.
     """
+    longer = len(join) > 1 and not written
 
     def separable(message: Message, batch: Batch) -> Any:
         value = build(message, batch)
-        if type(value) is str and join in value and value.count(join) > written:
+        kind = type(value)
+        if kind is dict or kind is list or value is MISSING:
+            return value
+        text = value if kind is str else as_text(value)
+        holds = join in text and text.count(join) > written
+        if holds or (longer and (f"{text}{join}".find(join) < len(text) or f"{join}{text}".rfind(join) > 0)):
             raise MessageError("a value holds the text that separates the records of a batch")
         return value
 

@@ -29,6 +29,11 @@ class StructuredNames:
         self._marks = re.compile("|".join(map(re.escape, marks))).search
         self._bare = lists.first is not None and not lists.before and not lists.after
 
+    @property
+    def numbered(self) -> bool:
+        """Whether elements of lists have their number in their names."""
+        return self._first is not None
+
     def ambiguous(self, name: str) -> bool:
         """Whether the name of a variable could be read as a place in a structure."""
         return self._marks(name) is not None or (self._bare and _ends_in_digit(name) is not None)

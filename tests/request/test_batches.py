@@ -149,7 +149,8 @@ def test_a_replacement_at_a_key_is_merged_as_what_it_is_and_other_kinds_wait():
         rendered = send.render([message(n, custom={"v": v}) for n, v in enumerate(values)], batch())
         return json.loads(rendered.request.body).get("v"), rendered.left
 
-    assert merged([1], [2, 3], None) == ([1, 2, 3], [])
+    assert merged([1], [2], [3]) == ([1, 2, 3], [])
+    assert merged([1], [2, 3], None, [4]) == ([1, 4], [1, 2])
     assert merged({"a": [1]}, {"a": [2], "b": 1}) == ({"a": [1, 2], "b": 1}, [])
     assert merged("a", 2, True) == ("a,2,true", [])
     assert merged(None, None) == (None, [])
