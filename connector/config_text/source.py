@@ -144,6 +144,9 @@ def scalar(text: str, place: Place, problems: list[Problem]) -> Value:
     number = int(text[:20]) if whole else float(text)  # twenty characters say enough about the size
     if abs(number) > (_LARGEST if whole else _HUGE):
         limit = " (over 2^53)" if whole else ""
-        problems.append(place.problem(f"{text} is too large for a number{limit}", f'quote it: "{text}"'))
+        remedy = f'quote it: "{text}"'
+        if whole:
+            remedy += f"; in a definition $${{'{text}'|int}} sends the number"
+        problems.append(place.problem(f"{text} is too large for a number{limit}", remedy))
         return Value(text, text, place)
     return Value(number, text, place)

@@ -9,6 +9,7 @@ from typing import Final
 from connector.config_text.source import List, Map, Place, PlacedValue, Value, children
 from connector.definition.addresses import is_public, literal
 from connector.definition.check_encoding import written_content_type
+from connector.definition.expression import FilterCall, Head
 from connector.definition.findings import Findings
 from connector.definition.system import SYSTEM_NAMES
 from connector.definition.tree import (
@@ -57,6 +58,32 @@ def recipient(operation: Operation, source: Map, report: Findings) -> None:
     if not any(use.expression.sends("To") for use in uses(operation)):
         place = where(source, ("parameters",))
         report.error(place, "`$$To` is missing", "put it where the provider expects the phone number")
+
+
+_CUTS: Final = frozenset({"last", "truncate", "replace"})
+
+
+def whole_number(operation: Operation, source: Map, report: Findings) -> None:
+    """A number without its country code, or with a part of it replaced, is the number of somebody else."""
+    for use in uses(operation):
+        expression = use.expression
+        if expression.head != Head("name", "To") or not expression.sends("To"):
+            continue
+        for call in expression.filters:
+            if call.filter.name in _CUTS and not _marks_only(call):
+                report.warn(
+                    where(source, use.path),
+                    f"`{call.filter.name}` may leave another country's number as one of strangers: nothing says whose "
+                    "country code is gone",
+                    "write $${To|national(91)}, which refuses numbers of other countries",
+                )
+                break
+
+
+def _marks_only(call: FilterCall) -> bool:
+    """`replace('+', '00')`: no digit of the number goes."""
+    sought = call.arguments[0] if call.arguments else None
+    return call.filter.name == "replace" and isinstance(sought, str) and not re.search("[0-9]", sought)
 
 
 def content(operation: Operation, source: Map, report: Findings) -> None:

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from connector.config_text.source import Map
-from connector.definition import check_encoding, check_replies, check_request, check_signing, parallel
+from connector.definition import (
+    check_acceptance,
+    check_encoding,
+    check_replies,
+    check_request,
+    check_signing,
+    parallel,
+)
 from connector.definition.findings import Findings
 from connector.definition.tree import Definition, Operation
 from connector.definition.walk import where
@@ -28,6 +35,7 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
     (frozenset({"headers", "auth"}), check_request.headers),
     (frozenset({"url", "query", "headers", "parameters", "auth"}), check_signing.additions),
     (frozenset({"url", "query", "headers", "parameters"}), check_request.recipient),
+    (frozenset({"url", "query", "headers", "parameters"}), check_request.whole_number),
     (frozenset({"url", "query", "headers", "parameters", "content"}), check_request.content),
     (frozenset({"url", "query", "headers", "parameters"}), check_encoding.octets),
     (frozenset({"url", "query", "headers", "parameters"}), check_encoding.one_coding),
@@ -40,6 +48,10 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
     (frozenset({"response"}), check_replies.described),
     (frozenset({"response"}), check_replies.others),
     (frozenset({"response"}), check_replies.reachable),
+    (frozenset({"response"}), check_acceptance.weak_conditions),
+    (frozenset({"response"}), check_acceptance.overtaken),
+    (frozenset({"response"}), check_acceptance.others_taken),
+    (frozenset({"response", "batching"}), check_acceptance.first_of_a_list),
     (frozenset({"response"}), check_replies.decoded),
     (frozenset({"response"}), check_replies.named_groups),
     (frozenset({"url", "query", "headers", "parameters", "batching", "response"}), check_replies.unique_matches),

@@ -69,7 +69,8 @@ def _national(code: Any) -> FilterStep:
 
 # ---- types ---------------------------------------------------------------------------------------------------------
 
-_whole = re.compile(r"\s*[+-]?[0-9]{1,20}\s*").fullmatch
+_whole = re.compile(r"\s*[+-]?[0-9]+\s*").fullmatch
+_DIGITS = 30  # with leading zeros; what is longer is not made a number, only to be refused
 _LOWEST, _HIGHEST = -(2**63), 2**64 - 1  # what the JSON encoder can write
 
 
@@ -83,6 +84,8 @@ def _int(value: Any) -> int:
     elif isinstance(value, str):
         if not (value.isascii() and _whole(value)):
             raise MessageError("not a whole number")
+        if len(value) > _DIGITS:
+            raise MessageError("the number is too large")
         number = int(value)
     else:
         number = int(value)

@@ -9,7 +9,7 @@ from connector.config_text.source import Map, Place, PlacedValue, Value
 from connector.definition.findings import Findings
 from connector.definition.jmes import JmesPath, Predicate
 from connector.definition.shape import Choice, ListOf, MapKey, MapOf, Read, Record, Schema, Shape
-from connector.definition.tree import EntrySource, IdRange, Match, Response, Rule
+from connector.definition.tree import SUCCESS, EntrySource, IdRange, Match, Response, Rule
 from connector.definition.words import After, MatchShape, RegexText, Statuses, Until
 
 ENTRY_OUTCOMES: Final = ("accept", "reject", "retry", "throttle", "pause", "defer", "uncertain", "unknown")
@@ -64,6 +64,7 @@ class RuleShape(Shape):
     """One rule of a request or, with `of_entry`, of an entry."""
 
     def __init__(self, *, of_entry: bool) -> None:
+        self.of_entry = of_entry
         outcomes = ENTRY_OUTCOMES if of_entry else OUTCOMES
         conditions = _CONDITIONS[-1:] if of_entry else _CONDITIONS
         then = MapKey("then", Choice(*outcomes), "What it means.", "accept", required=True)
@@ -81,12 +82,29 @@ class RuleShape(Shape):
             )
         if "until" in read and read.get("then") not in ("defer", None) and isinstance(source, Map):
             report.error(source.keys["until"], "`until` belongs to `defer`", "write then: defer, or `after`")
+        status = read.get("status") or ()
+        if read.get("then") == "accept" and not self.of_entry and "status" not in read.broken:
+            status = status or SUCCESS
+            self._accepts(status, source, report)
         header = {name.lower(): pattern or "" for name, pattern in (read.pop("header", None) or {}).items()}
         return Rule(
-            **{**read, "then": read.get("then") or "unknown", "status": read.get("status") or ()},
+            **{**read, "then": read.get("then") or "unknown", "status": status},
             path=path_of(source.place, report),
             header=tuple(header.items()),
         )
+
+    def _accepts(self, status: tuple[tuple[int, int], ...], source: PlacedValue, report: Findings) -> None:
+        """A range of statuses beyond 2xx holds failures nobody thought of; a single one was named on purpose."""
+        for low, high in status:
+            if low != high and not 200 <= low <= high <= 299 and isinstance(source, Map):
+                written = (
+                    f"{low}-{high}" if (low % 100, high % 100) != (0, 99) or high - low > 99 else f"{low // 100}xx"
+                )
+                report.error(
+                    source.members["status"].place,
+                    f"`accept` with status {written}: that holds statuses of failure (401, 500)",
+                    "write 2xx; a status beyond it that means success is named by itself: status: [2xx, 409]",
+                )
 
     def refuse_empty(self, source: Map, report: Findings) -> None:
         """A condition that says nothing would hold whatever the reply says: nobody writes one on purpose."""

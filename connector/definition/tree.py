@@ -259,13 +259,17 @@ class Batching:
     max_bytes: int | None = None
 
 
+SUCCESS: Final = ((200, 299),)
+"""What `accept` means by `status` where a rule of a request names none: no failure of HTTP accepts a message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One line of `response.rules` or of an entry source's `rules`. All conditions that are present must hold.
 
     Attributes:
         path: where it stands, for messages (`response.rules[0]`).
-        status: `((200, 200), (500, 599))`: inclusive ranges.
+        status: `((200, 200), (500, 599))`: inclusive ranges; SUCCESS of a request's rule that accepts and names none.
         header: name in lower case to regular expression.
         text: regular expression searched in the reply's text; its named groups are the document for the fields below.
         when: JMESPath source.

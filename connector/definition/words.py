@@ -224,9 +224,11 @@ class KeyPaths(Shape):
         in_query = text.startswith(QUERY)
         segments = self._segments(text.removeprefix(QUERY))
         if not segments:
-            report.error(
-                source.place, f"`{shown(text)}` is no path", 'write msgs, data.messages, messages[0].to, "a.b".c or ?to'
-            )
+            remedy = 'write msgs, data.messages, messages[0].to, "a.b".c or ?to'
+            if "[]" in text and '"' not in text:  # a name as forms write them
+                name = f'{QUERY * in_query}"{shown(text.removeprefix(QUERY))}"'
+                remedy = f"a name with marks in it stands in double quotes: '{name}'"
+            report.error(source.place, f"`{shown(text)}` is no path", remedy)
             return ()
         return ((QUERY, *segments) if in_query else segments,)
 

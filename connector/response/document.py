@@ -93,7 +93,8 @@ def unframed(body: bytes) -> bytes:
 def decode_text(body: bytes) -> tuple[str, bool]:
     """At most TEXT_LIMIT characters of text, unreadable bytes replaced, and whether something was cut off.
 
-    Line breaks at its end are no part of it: RE2's `$` is the very end.
+    A line break is LF, also where the reply writes CRLF: `(?m)$` does not stand before a CR, and a list of failures
+    would be found empty. Those at its end are no part of it: RE2's `$` is the very end.
     """
     body = unframed(body)
     for mark, encoding in _BOMS:
@@ -102,9 +103,9 @@ def decode_text(body: bytes) -> tuple[str, bool]:
             break
     else:
         text = body[: 4 * TEXT_LIMIT].decode("utf-8", "replace")
-    if len(text) > TEXT_LIMIT or len(body) > 4 * TEXT_LIMIT:
-        return text[:TEXT_LIMIT], True
-    return text.rstrip("\r\n"), False
+    cut = len(text) > TEXT_LIMIT or len(body) > 4 * TEXT_LIMIT
+    text = text[:TEXT_LIMIT].replace("\r\n", "\n")
+    return (text, True) if cut else (text.rstrip("\r\n"), False)
 
 
 # ---- JSON -----------------------------------------------------------------------------------------------------------

@@ -56,9 +56,16 @@ class Entries:
     def __init__(self, sources: Sequence[EntrySource], scope: Scope) -> None:
         self._sources = [_Source(source, scope) for source in sources]
 
-    def read(self, content: Content, batch: Batch, batch_id: str | None) -> Sequence[Outcome]:
-        """One outcome per message of the request. `batch_id`: the provider's id of the batch, for every outcome."""
+    def read(self, content: Content, batch: Batch, batch_id: str | None, *, meant: bool = True) -> Sequence[Outcome]:
+        """One outcome per message of the request.
+
+        `batch_id` is the provider's of the batch, for every outcome; `meant`: the rule that asked for entries named the
+        status of this reply.
+        """
         turn = _Turn(content, batch, batch_id, Matching(len(content.messages)))
+        status = content.reply.status
+        if not meant and not 200 <= status <= 299:  # whoever is not named by a failure was not taken for that
+            turn.claims.doubt_others(f"the reply is HTTP {status}")
         if len(self._sources) == 1 and (alike := self._sources[0].read_alike(turn)) is not None:
             return alike
         for source in self._sources:

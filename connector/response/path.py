@@ -1,8 +1,10 @@
 """JMESPath for replies: parsed once, run as closures, and lenient about lists.
 
-Three things differ from the specification, because provider APIs differ from it (see "Replies" in the language's page):
+Four things differ from the specification, because provider APIs differ from it (see "Replies" in the language's page):
 
 - where a list is expected (`[*]`, `[]`, `[?…]`, `[0]`) one value is a list of one: XML and PHP write a list of one so;
+- a number equals the text that writes it (`code == '0'` holds of 0 and of '0'): a provider changes from one to the
+  other without a word, and `code != '0'` would then hold of success;
 - an expression that fails (a wrong type, mostly null) is no match: it gives null, and is counted;
 - functions are added (functions.py): `items`, `json`, `digits`, `last`, `trim`.
 
@@ -12,9 +14,10 @@ about ten times as fast as the library's tree walk; every other node is left to 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from jmespath.visitor import Options, TreeInterpreter
 
@@ -94,10 +97,44 @@ class _Interpreter(TreeInterpreter):
         self._spend(len(value) if isinstance(value, list) else 0)
         return super().visit_slice(node, value)
 
+    def visit_comparator(self, node: AstNode, value: Any) -> Any:
+        if node["value"] not in ("eq", "ne"):
+            return super().visit_comparator(node, value)
+        left, right = (self.visit(child, value) for child in node["children"])
+        return equal(left, right) is (node["value"] == "eq")
+
     def visit_index(self, node: AstNode, value: Any) -> Any:
         base = as_list(value)
         position: int = node["value"]
         return base[position] if base is not None and -len(base) <= position < len(base) else None
+
+
+_EQUALS: Final[Callable[[Any, Any], bool]] = TreeInterpreter.COMPARATOR_FUNC["eq"]
+
+# A whole number as programs write it: neither "007" nor "1.0", which may be codes and versions.
+_written_number: Final = re.compile(r"-?[1-9][0-9]{0,17}|0", re.ASCII).fullmatch
+
+
+def equal(left: Any, right: Any) -> bool:
+    """JMESPath's equality, and that of a number and the text which writes it."""
+    if _EQUALS(left, right):
+        return True
+    if left.__class__ is str:
+        left, right = right, left
+    return right.__class__ is str and left.__class__ in _NUMBERS and other_form(right) == left
+
+
+def other_form(value: Any) -> Any:
+    """The number a text writes, or the text of a number; None for what has no other form."""
+    if value.__class__ is str:
+        return int(value) if _written_number(value) else None
+    if value.__class__ is int or (value.__class__ is float and value.is_integer()):
+        text = str(int(value))
+        return text if _written_number(text) else None
+    return None
+
+
+_NUMBERS: Final = (int, float)
 
 
 def truthy(value: Any) -> bool:
@@ -259,9 +296,9 @@ class _Closures:
         wanted = node["value"] == "eq"
         if node["children"][1]["type"] == "literal" and isinstance(node["children"][1]["value"], str):
             constant: str = node["children"][1]["value"]
-            return lambda value: (left(value) == constant) is wanted
-        equals = TreeInterpreter.COMPARATOR_FUNC[node["value"]]
-        return lambda value: equals(left(value), right(value))
+            if other_form(constant) is None:
+                return lambda value: (left(value) == constant) is wanted
+        return lambda value: equal(left(value), right(value)) is wanted
 
     def _or(self, node: AstNode) -> Get:
         left, right = (self.of(child) for child in node["children"])
@@ -313,7 +350,9 @@ class _Closures:
             found = search(value)
             if isinstance(found, (list, dict)):
                 work.weigh(base)
-            return found in base
+            return found in base or (
+                isinstance(base, list) and (other := other_form(found)) is not None and other in base
+            )
 
         return contains
 
@@ -322,7 +361,8 @@ def _among(constants: list[Any], search: Get) -> Get:
     def among(value: Any) -> bool:
         if value is None:  # a multi-select of null is null
             raise TypeError("contains() takes an array or a string")
-        return search(value) in constants
+        found = search(value)
+        return found in constants or ((other := other_form(found)) is not None and other in constants)
 
     return among
 

@@ -109,8 +109,8 @@ class ReplyReader:
             return self._for_all(rule.whole(document, content, batched=self._batched), content)
         identity = rule.identity(document, content)
         if self._batched:
-            return ReplyReading(self._entries.read(content, batch, identity), None)
-        outcomes = self._entries.read(content, batch, None)
+            return ReplyReading(self._entries.read(content, batch, identity, meant=rule.names_status), None)
+        outcomes = self._entries.read(content, batch, None, meant=rule.names_status)
         if identity is not None:
             outcomes = [
                 msgspec.structs.replace(outcome, provider_message_id=outcome.provider_message_id or identity)

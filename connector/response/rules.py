@@ -23,6 +23,7 @@ class CompiledRule:
     Attributes:
         path: where it stands in the definition.
         then: an outcome, or `entries`.
+        names_status: whether it says for which statuses it is meant.
         total: how many messages the reply must count; None where it need not.
         weight: steps that asking it may take, but for what grows with the reply.
     """
@@ -32,6 +33,7 @@ class CompiledRule:
         self.path = rule.path
         self.then = rule.then
         self._status = rule.status
+        self.names_status = bool(rule.status)
         self._headers = [
             (name.lower(), scope.regex(pattern, f"{rule.path}.header.{name}")) for name, pattern in rule.header
         ]

@@ -75,6 +75,12 @@ ERRORS = [
     (RULE, "- {text: 'OK (?P<n>.)', then: accept, count: m}\n    - {status: 200, then: entries}", "11:50: response.rules[0].count", "has no group named `m`"),
     (RULE, "- {status: 200, then: entries, count: 'a['}", "11:43: response.rules[0].count", "`a[`"),
     (f"  rules:\n    {RULE}\n  entries:\n    {ENTRY}", "  decode: none\n  rules:\n    - {status: 201, then: accept, count: n}", "12:42: response.rules[0].count", "`count` reads a document"),
+    # accepted in spite of a failure
+    (RULE, f"- {{status: 4xx, then: accept}}\n    {RULE}", "11:16: response.rules[0].status", "`accept` with status 4xx: that holds statuses of failure (401, 500); write 2xx; a status beyond it that means success is named by itself"),
+    (RULE, f"- {{status: 200-599, then: accept}}\n    {RULE}", "11:16: response.rules[0].status", "`accept` with status 200-599"),
+    (RULE, f"- {{status: [200, 500-502], when: a == '1', then: accept}}\n    {RULE}", "11:16: response.rules[0].status", "`accept` with status 500-502"),
+    (BATCHING, "{key: 'to[]', records: 5}", "8:17: batching.key", "`to[]` is no path; a name with marks in it stands in double quotes: '\"to[]\"'"),
+    (BATCHING, "{key: '?to[]', records: 5}", "8:17: batching.key", "'?\"to[]\"'"),
     # shape
     ("method: POST", "methd: POST", "1:1: methd", "not known; did you mean `method`?"),
     ("method: POST", "Method: POST", "1:1: Method", "did you mean `method`?"),
@@ -101,7 +107,7 @@ ERRORS = [
     ("method: POST", "headers: [a]\nmethod: POST", "1:10: headers", "a list where a map belongs"),
     ("method: POST", "headers: {a: {b: 1}}\nmethod: POST", "1:14: headers.a", "a map where a text belongs"),
     ("sender: ACME", "sender: 040", "5:13: parameters.json.sender", 'quote it: "040"'),
-    ("sender: ACME", "sender: 9007199254740993", "5:13: parameters.json.sender", "over 2^53"),
+    ("sender: ACME", "sender: 9007199254740993", "5:13: parameters.json.sender", "over 2^53); quote it: \"9007199254740993\"; in a definition $${'9007199254740993'|int} sends the number"),
     ("sender: ACME", "sender: a\n    sender: b", "6:5: parameters.json.sender", "stands here twice; it stands in line 5"),
     ("sender: ACME", "sender: $${nope", "5:13: parameters.json.sender", "`$${` is not closed"),
     ("sender: ACME", "sender: $$to", "5:13: parameters.json.sender", "only in case; write $$To"),
@@ -243,6 +249,23 @@ def test_a_mistake_is_the_only_error_and_says_where_and_what_to_write(
     assert message in errors[0]
 
 
+# Conditions of a rule that accepts: what says nothing of success, what says it somewhere, what says it of some.
+WEAK = (
+    "status != 'error'",
+    "!(status == 'error')",
+    "error == `null`",
+    "ok == '1' || code != '7'",
+)
+LOOSE = ("contains(message, 'success')", "contains(a.b, 'OK') && code != '7'", "ok == '1' || contains(message, 'sent')")
+SOME = (
+    "length(ids) > `0`",
+    "length(ids) >= `1`",
+    "results[0].status == 'ok'",
+    "length(a[?b == 'c']) > `0`",
+    "contains(a[].b, 'c')",
+    "ok == '1' && length(ids) != `0`",
+)
+
 WARNINGS = [
     (RECORD, "{to: $$To, coding: '$${Body|gsm(0, 8)}', text: \"$${Body|hex('utf-16-be')|upper}\"}", "7:56: parameters.json.msgs[0].text", "every text is written in utf-16-be, also those for which `gsm` says otherwise elsewhere; write $${Body|gsm(Body, Body|hex('utf-16-be'))}"),
     (f"response:\n  rules:\n    {RULE}\n  entries:\n    {ENTRY}\n", "", "1:1", "`response` is missing, so every 2xx counts as accepted, whatever it says; write what a reply of success says"),
@@ -261,6 +284,17 @@ WARNINGS = [
     ("method: POST", "auth: {basic: {username: u, password: hunter22}}\nmethod: POST", "1:39: auth.basic.password", "looks like a secret"),
     ("sender: ACME", "APIKey: abcdef123", "5:13: parameters.json.APIKey", "looks like a secret"),
     ("method: POST", "query: {token: abcdef123}\nmethod: POST", "1:16: query.token", "looks like a secret"),
+    *((RULE, f'{RULE}\n    - {{status: 201, when: "{when}", then: accept}}', "12:27: response.rules[1].when", "this accepts whatever does not say so: `{}`, `[]`, and a failure in other words; ask for what success says") for when in WEAK),
+    *((RULE, f'{RULE}\n    - {{status: 201, when: "{when}", then: accept}}', "12:27: response.rules[1].when", "is found anywhere in a text") for when in LOOSE),
+    *((RULE, f"{RULE}\n    - {{status: 201, text: '{text}', then: accept}}", "12:27: response.rules[1].text", "is found anywhere in a reply") for text in (r"OK", r"(?i)success", r"\bOK\b", r"OK|SENT", r"(?P<ok>OK)", "1701")),
+    *((RULE, f'{RULE}\n    - {{status: 201, when: "{when}", then: accept}}', "12:27: response.rules[1].when", "accepts the whole batch; write `then: entries`") for when in SOME),
+    (RULE, f"{RULE}\n    - {{status: 201, header: {{Content-Type: json}}, then: accept}}", "12:29: response.rules[1].header", "this header says what form a reply has"),
+    (ENTRY, "- {each: a, match: {To: to}, rules: [{when: state != 'failed', then: accept}]}", "13:49: response.entries[0].rules[0].when", "this accepts whatever does not say so"),
+    (RULE, "- {status: 200, then: accept}\n    - {when: code == '1', then: reject}\n    - {status: 201, then: entries}", "12:7: response.rules[1]", "response.rules[0] accepts every reply with 200 before this rule is asked; put this one first, or say with which `status` it comes"),
+    (RULE, "- {then: accept}\n    - {text: 'no (credit|money)', then: pause}\n    - {status: 301, then: entries}", "12:7: response.rules[1]", "response.rules[0] accepts every reply with 2xx"),
+    (f"{RULE}\n  entries:\n    {ENTRY}", f"- {{when: ok == '1', then: entries}}\n  entries:\n    {ENTRY}\n    - {{match: others, then: accept}}", "14:7: response.entries[1]", "whatever response.entries[0] does not find is accepted: a list under another name, a line written otherwise; say where the reply counts them (count: accepted), or let the rule ask for the list: when: \"status == 'ok' && results != `null`\""),
+    (f"{RULE}\n  entries:\n    {ENTRY}", "- {text: '^(sent|[0-9])', then: entries}\n  entries:\n    - {text: '(?m)^(?P<to>[0-9]+);FAIL$', match: {To: to}, then: reject}\n    - {match: others, then: accept}", "14:7: response.entries[1]", "let the rule's `text` describe the whole reply (^…$)"),
+    *((RECORD, f'{{to: "$${{{to}}}", text: $$Body}}', "7:14: parameters.json.msgs[0].to", "may leave another country's number as one of strangers: nothing says whose country code is gone; write $${To|national(91)}") for to in ("To|last(10)", "To|digits|last(10)", "To|truncate(10)", "To|replace('+91', '')", "To|replace('+91', '0')|digits")),
     ("method: POST", "operations: [{name: a}, {name: b}]\nmethod: POST", "1:14: operations[0]", "`a` takes every message"),
 ]  # fmt: skip
 
@@ -274,6 +308,14 @@ def test_what_looks_like_a_slip_is_a_warning(tmp_path: Path, old: str, new: str,
     assert (errors, len(warnings)) == ([], 1)
     assert warnings[0].startswith(f"acme.yaml:{place}: ")
     assert message in warnings[0]
+
+
+def test_a_bare_not_is_weak_and_asks_only_whether_a_field_is_there(tmp_path: Path) -> None:
+    _, warnings = problems_of(
+        tmp_path, SOUND.replace(RULE, f"{RULE}\n    - {{status: 201, when: '!error', then: accept}}")
+    )
+    assert len(warnings) == 2
+    assert any("this accepts whatever does not say so" in each for each in warnings)
 
 
 @pytest.mark.parametrize(
@@ -306,8 +348,39 @@ def test_what_looks_like_a_slip_is_a_warning(tmp_path: Path, old: str, new: str,
         (ENTRY, "- {each: a, match: index, range: {first: a, count: b}, count: c, then: accept}"),
         (
             f"{RULE}\n  entries:\n    {ENTRY}",
-            f"- {{text: OK, then: entries}}\n  entries:\n    {ENTRY}\n    - {{match: others, then: accept}}",
+            f"- {{when: \"ok == '1' && results != `null`\", then: entries}}\n  entries:\n    {ENTRY}\n    - {{match: others, then: accept}}",
         ),
+        *(
+            (RULE, f'{RULE}\n    - {{status: 201, when: "{when}", then: accept}}')
+            for when in (
+                "id != `null`",
+                "code == '0' && status != 'error'",
+                "!(status != 'ok')",
+                "contains(['a', 'b'], status)",
+                "status == 'ok' && contains(message, 'sent')",
+                "starts_with(message, 'Sent')",
+                "length(ids) > `0` && length(failed) == `0`",
+                "length(ids) == length(messages)",
+            )
+        ),
+        (RULE, f"{RULE}\n    - {{status: 201, when: 'length(ids) > `0`', count: length(ids), then: accept}}"),
+        (RULE, f"{RULE}\n    - {{status: 201, text: ^OK, then: accept}}"),
+        (RULE, f"{RULE}\n    - {{status: 201, text: 'sent: [0-9]+', then: accept}}"),
+        (RULE, f"{RULE}\n    - {{status: 201, header: {{Location: '/messages/'}}, then: accept}}"),
+        (RULE, f"{RULE}\n    - {{status: [2xx, 409, 500], when: a == 'known', then: accept}}"),
+        (RULE, f"{RULE}\n    - {{status: 201, then: accept}}\n    - {{when: code == '1', then: reject}}"),
+        (
+            RULE,
+            "- {status: 2xx, then: accept}\n    - {status: 4xx, when: a == '1', then: reject}\n    - {status: 301, then: entries}",
+        ),
+        (
+            f"{RULE}\n  entries:\n    {ENTRY}",
+            "- {text: '^(?:[0-9]+;FAIL\\n?)*$', then: entries}\n  entries:\n    - {text: '(?m)^(?P<to>[0-9]+);FAIL$', match: {To: to}, then: reject}\n    - {match: others, then: accept}",
+        ),
+        (RECORD, "{to: \"$${To|replace('+', '00')}\", text: $$Body}"),
+        (RECORD, '{to: $$To, text: $$Body, sign: "$${To|last(4)|md5}"}'),
+        (RECORD, '{to: "$${To|national(91)}", text: "$${Body|truncate(160)}"}'),
+        (ENTRY, '- {each: a, match: {"To|digits|last(10)": to}, then: accept}'),
         (ENTRY, "- {each: a, match: index, then: accept}\n    - {text: '(?P<to>x)', match: {To: to}, then: reject}"),
     ],
 )

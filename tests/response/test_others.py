@@ -42,6 +42,26 @@ def test_those_the_reply_does_not_name_have_the_outcome_the_definition_says() ->
     ]
 
 
+@pytest.mark.parametrize(("status", "named", "then"), [
+    (200, (), "accept"), (207, (), "accept"), (500, (), "unknown"), (401, (), "unknown"),
+    (500, ((500, 500),), "accept"), (500, ((200, 299),), "uncertain"),
+])  # fmt: skip
+def test_nobody_is_accepted_for_not_being_named_by_a_failure_of_http(status: int, named: Any, then: str) -> None:
+    by = reader(rules=[{**OK[0], "status": named}], entries=(FAILED, OTHERS))
+    found = read(by, reply({"status": "ok", "failed": []}, status), 2).outcomes
+    assert [outcome.then for outcome in found] == [then, then]
+    if then == "unknown":
+        assert found[0].reason == f"the reply does not name it, but the reply is HTTP {status}"
+
+
+def test_failures_in_lines_of_crlf_are_found() -> None:
+    lines = {"text": "(?m)^(?P<to>[0-9]+);FAIL$", "match": {"To|digits": "to"}, "then": "reject"}
+    rules = [{"status": 200, "then": "entries"}]
+    by = reader(rules=rules, entries=(lines, OTHERS), decode=("none",))
+    found = read(by, reply(f"{phone(0)};FAIL\r\n{phone(2)};FAIL\r\n"), 3).outcomes
+    assert [outcome.then for outcome in found] == ["reject", "accept", "reject"]
+
+
 @pytest.mark.parametrize("nobody", [{"failed": []}, {"failed": None}, {"failed": ""}, {}])
 def test_a_list_of_failures_that_is_empty_or_not_there_names_nobody(nobody: dict[str, Any]) -> None:
     assert thens({"status": "ok", **nobody}, 2) == ["accept", "accept"]

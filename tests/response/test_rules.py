@@ -36,6 +36,15 @@ def test_header_is_searched_and_must_be_there(headers: dict[str, str], holds: bo
     assert (outcome.then == "pause") is holds
 
 
+CRLF = "(?m)^(?P<to>[0-9]+);FAIL$"
+
+
+@pytest.mark.parametrize("body", ["7;FAIL\r\n8;FAIL\r\n", "9;OK\r\n7;FAIL\r\n9;OK", "7;FAIL\n", "7;FAIL\r\n"])
+def test_a_line_ends_before_crlf_as_before_lf(body: str) -> None:
+    outcome = decided([{"text": CRLF, "then": "reject", "code": "to"}], reply(body), decode=("none",))
+    assert (outcome.then, outcome.code) == ("reject", "7")
+
+
 def test_all_conditions_of_a_rule_must_hold() -> None:
     rules = [{"status": 200, "header": {"x-kind": "sms"}, "text": "(?P<word>OK)", "when": "word == 'OK'", **ACCEPT}]
     assert decided(rules, reply("OK", x_kind="sms")).then == "accept"
