@@ -7,9 +7,10 @@ from typing import Final
 
 from connector.config_text.source import Map
 from connector.definition.charsets import Charset, CharsetError, charset
+from connector.definition.expression import Expression
 from connector.definition.findings import Findings
 from connector.definition.payload import ENCODINGS
-from connector.definition.tree import Constant, ObjectMember, Operation
+from connector.definition.tree import Constant, ObjectMember, Operation, Text
 from connector.definition.walk import uses, where
 
 _charset_in = re.compile(r";\s*charset\s*=\s*\"?([^\s;\"]+)", re.IGNORECASE).search
@@ -68,6 +69,56 @@ def content_type(operation: Operation, source: Map, report: Findings) -> None:
                 f"the header says {said.partition(';')[0]}, and the body is {_SAID[operation.kind]}",
                 "write what the provider expects",
             )
+
+
+def charset_of_query(operation: Operation, source: Map, report: Findings) -> None:
+    """A charset of the Content-Type is the body's: a URL and a query are written in UTF-8."""
+    written = written_content_type(operation)
+    named = _charset_in(written[1]) if written is not None else None
+    if written is None or named is None:
+        return
+    try:
+        found = charset(named[1])
+    except CharsetError:
+        return  # told where it is the body's
+    if found.codec in ("utf-8", "ascii"):
+        return
+    as_query = operation.kind == "pairs" and operation.method == "GET"
+    for use in uses(operation):
+        in_url = use.path[0] in ("url", "query") or (as_query and use.path[0] == "parameters")
+        texts = {"Body", "TemplateVariables", operation.content} & use.expression.names
+        if in_url and texts and not use.expression.octets and not _WRITTEN.intersection(_filters(use.expression)):
+            report.warn(
+                where(source, use.path),
+                f"this stands in the URL, which is written in UTF-8: {found.name} of the Content-Type is the body's",
+                f"write encode('{found.name}') behind it, or leave the charset out",
+            )
+
+
+def lines(operation: Operation, source: Map, report: Findings) -> None:
+    """In a body of plain text nothing is escaped: a line break in a value begins a line of the body."""
+    if operation.kind != "text" or not isinstance(operation.body, Text):
+        return
+    if operation.batching is not None and operation.batching.join == "\n":
+        return  # a message that holds more of them than are written is invalid
+    for use in uses(operation):
+        names = use.expression.names - {"To"}
+        if use.path[0] == "parameters" and names and not (_WRITTEN | _ONE_LINE).intersection(_filters(use.expression)):
+            report.warn(
+                where(source, use.path),
+                f"nothing is escaped in plain text: a line break in {use.expression.written} begins a line of its own",
+                f"write $${{{use.expression.source.removesuffix('?').rstrip()}|one_line}}, or another format",
+            )
+
+
+def _filters(expression: Expression) -> set[str]:
+    return {call.filter.name for call in expression.filters if not call.filter.chooses}
+
+
+_WRITTEN: Final = frozenset({"base64", "base64url", "urlencode", "hex", "digits", "e164", "national", "int", "hash32"})
+"""What these give is ASCII in one line; so are digests."""
+
+_ONE_LINE: Final = frozenset({"one_line", "replace", "json", "bool01", "ref", "map", "date", "md5", "sha256", "hmac"})
 
 
 def octets(operation: Operation, source: Map, report: Findings) -> None:

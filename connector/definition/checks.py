@@ -40,6 +40,8 @@ OPERATION_CHECKS: Final[tuple[tuple[frozenset[str], Check], ...]] = (
     (frozenset({"url", "query", "headers", "parameters"}), check_encoding.octets),
     (frozenset({"url", "query", "headers", "parameters"}), check_encoding.one_coding),
     (frozenset({"method", "headers", "parameters"}), check_encoding.content_type),
+    (frozenset({"method", "url", "query", "headers", "parameters"}), check_encoding.charset_of_query),
+    (frozenset({"parameters", "batching"}), check_encoding.lines),
     (frozenset({"parameters", "batching"}), check_request.batching_keys),
     (frozenset({"query", "parameters", "batching"}), parallel.parallel_lists),
     (frozenset({"url", "query", "headers", "parameters", "batching"}), check_request.outside_records),

@@ -107,15 +107,30 @@ def _bool01(value: Any) -> int:
 # ---- structure -----------------------------------------------------------------------------------------------------
 
 
-def _join(separator: str) -> FilterStep:
+def _join(separator: str, instead: str | None) -> FilterStep:
+    free = instead == separator or not separator.strip(" ")  # what stands between words of a text may stand in them
+
     def join(value: Any) -> str:
         if isinstance(value, dict):
             raise MessageError("takes a list")
         if not isinstance(value, list):
             return as_text(value)
-        return separator.join("" if item is None else as_text(item) for item in value)
+        texts = ["" if item is None else as_text(item) for item in value]
+        if separator and instead is not None:
+            texts = [text.replace(separator, instead) for text in texts]
+        joined = separator.join(texts)
+        if texts and not free and joined.split(separator) != texts:
+            raise MessageError("an element holds the text that separates them")
+        return joined
 
     return join
+
+
+def _one_line(value: Any) -> str:
+    return _breaks.sub(" ", scalar(value))
+
+
+_breaks = re.compile("\r\n|[\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029]")  # as str.splitlines has them
 
 
 def _lists(value: Any) -> dict[str, Any]:
@@ -289,7 +304,14 @@ _add(
 )
 _add("json", _plain(as_json), "JSON text of the value.")
 _add("base64", _plain(_base64), "Base64 of the UTF-8 text, or of bytes.", takes_bytes=True, derives=True)
-_add("join", _join, "The elements of a list as text, with `sep` between them.", Parameter("sep", "text"))
+_add(
+    "join",
+    _join,
+    "The elements of a list as text, with `sep` between them; one that holds `sep` makes its message `invalid`, unless"
+    " `instead` says what it becomes there: `join(',', ' ')`, or `join(',', ',')` to leave it.",
+    Parameter("sep", "text"),
+    Parameter("instead", "text", default=None),
+)
 _add("lists", _plain(_lists), "Every value of an object becomes a list of texts: `{a: 1}` becomes `{a: ['1']}`.")
 _add(
     "under",
@@ -300,6 +322,7 @@ _add(
 _add("get", _get, "One member of an object by name, or of a list by position.", Parameter("name", "constant"))
 _add("default", _default, "`x` where there is no value; `default('')` keeps the empty text.", Parameter("x", "value"))
 _add("replace", _replace, "Every `a` becomes `b`.", Parameter("a", "text"), Parameter("b", "text"))
+_add("one_line", _plain(_one_line), "Every line break becomes a space.", normalises=True)
 _add("map", _map, "Looked up in the pairs; no value where none fits.", keyed=True)
 _add(
     "date",

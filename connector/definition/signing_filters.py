@@ -50,7 +50,7 @@ def _sort(value: Any) -> NameValues:
 
 
 def _join(between: str, within: str) -> FilterStep:
-    lists = FILTERS["join"].build(between)
+    lists = FILTERS["join"].build(between, between)
 
     def join(value: Any) -> Any:
         if isinstance(value, NameValues):

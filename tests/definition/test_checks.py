@@ -272,6 +272,8 @@ WARNINGS = [
     ("method: POST", "headers: {Content-Type: application/x-www-form-urlencoded}\nmethod: POST", "1:25: headers.Content-Type", "the header says application/x-www-form-urlencoded, and the body is JSON"),
     (ENTRY, f"{ENTRY}\n    - {{match: others, then: accept}}", "11:7: response.rules[0]", "any reply with this status means that all others are `accept`; say what the reply says as well"),
     (URL, "http://sms.example.com/send", "2:6: url", "unencrypted"),
+    (URL, f"{URL}?t=$$Body\nheaders: {{Content-Type: application/json; charset=windows-1251}}", "2:6: url", "this stands in the URL, which is written in UTF-8: windows-1251 of the Content-Type is the body's; write encode('windows-1251') behind it"),
+    (URL, f"{URL}\nquery: {{t: $$Body}}\nheaders: {{Content-Type: application/json; charset=windows-1251}}", "3:12: query.t", "this stands in the URL"),
     (RULE, f"{RULE}\n    - {{when: error, then: reject}}", "12:14: response.rules[1].when", "asks only whether a field is there"),
     (RULE, f"{RULE}\n    - {{when: '!ok && a == `1`', then: reject}}", "12:14: response.rules[1].when", "asks only whether"),
     (RULE, f"{RULE}\n    - {{status: 200, when: a == '1', then: reject}}", "12:7: response.rules[1]", "never met: response.rules[0] always holds first"),
@@ -413,6 +415,47 @@ def test_a_private_address_is_refused_wherever_a_url_stands(tmp_path: Path, host
         assert message in errors[0]
         if "private_hosts" in message:
             assert problems_of(tmp_path, text + "\nhttp: {private_hosts: true}\n", environment=EMPTY)[0] == []
+
+
+GET = """\
+method: GET
+url: https://sms.example.com/send
+headers: {Content-Type: application/x-www-form-urlencoded; charset=windows-1251}
+parameters: {pairs: {to: $$To, text: $$Body}}
+response: {rules: [{status: 200, then: accept}]}
+"""
+
+
+def test_a_charset_of_a_get_is_told_to_change_nothing(tmp_path: Path) -> None:
+    errors, (warning,) = problems_of(tmp_path, GET)
+    assert errors == []
+    assert warning.startswith("acme.yaml:4:38: parameters.pairs.text: this stands in the URL")
+    for right in (GET.replace("$$Body", "\"$${Body|encode('windows-1251')}\""), GET.replace("windows-1251", "UTF-8")):
+        assert problems_of(tmp_path, right) == ([], [])
+
+
+PLAIN = """\
+method: POST
+url: https://sms.example.com/send
+parameters: {text: "To=$$To\\nText=$$Body\\n[END]"}
+response: {rules: [{status: 200, then: accept}]}
+"""
+
+
+def test_a_line_break_in_plain_text_is_warned_of_with_the_way_out(tmp_path: Path) -> None:
+    errors, (warning,) = problems_of(tmp_path, PLAIN)
+    assert errors == []
+    assert warning.startswith(
+        "acme.yaml:3:20: parameters.text: nothing is escaped in plain text: a line break in $$Body"
+    )
+    assert warning.endswith("write $${Body|one_line}, or another format")
+    for right in ("$${Body|one_line}", "$${Body|base64}", "$${Body|hex('utf-16-be')}"):
+        assert problems_of(tmp_path, PLAIN.replace("$$Body", right)) == ([], [])
+    joined = PLAIN.replace("\\n[END]", "") + 'batching: {key: ., records: 9, join: "\\n"}\n'
+    assert problems_of(tmp_path, joined) == ([], [])
+    assert problems_of(
+        tmp_path, PLAIN.replace('"To=$$To\\nText=$$Body\\n[END]"', "{$json: {to: $$To, t: $$Body}}")
+    ) == ([], [])
 
 
 def test_every_error_is_found_at_once(tmp_path: Path) -> None:
