@@ -97,8 +97,8 @@ def charset_of_query(operation: Operation, source: Map, report: Findings) -> Non
 
 def lines(operation: Operation, source: Map, report: Findings) -> None:
     """In a body of plain text nothing is escaped: a line break in a value begins a line of the body."""
-    if operation.kind != "text" or not isinstance(operation.body, Text):
-        return
+    if operation.kind != "text" or not isinstance(operation.body, Text) or len(operation.body.parts) == 1:
+        return  # a body that is the text itself holds nothing to be mistaken for
     if operation.batching is not None and operation.batching.join == "\n":
         return  # a message that holds more of them than are written is invalid
     for use in uses(operation):
