@@ -10,7 +10,7 @@ from connector.definition.findings import Findings
 from connector.definition.jmes import JmesPath, Predicate
 from connector.definition.shape import Choice, ListOf, MapKey, MapOf, Read, Record, Schema, Shape
 from connector.definition.tree import SUCCESS, EntrySource, IdRange, Match, Response, Rule
-from connector.definition.words import After, MatchShape, RegexText, Statuses, Until
+from connector.definition.words import After, CharsetName, MatchShape, RegexText, Statuses, Until
 
 ENTRY_OUTCOMES: Final = ("accept", "reject", "retry", "throttle", "pause", "defer", "uncertain", "unknown")
 OUTCOMES: Final = (*ENTRY_OUTCOMES, "split", "entries")
@@ -232,6 +232,12 @@ class ResponseShape(Shape):
                 ["json", "xml"],
             ),
             MapKey(
+                "charset",
+                CharsetName(),
+                "Of replies; without it that of an XML declaration, or of Content-Type where it is no UTF-8.",
+                "gb18030",
+            ),
+            MapKey(
                 "rules", ListOf(RuleShape(of_entry=False)), "What a reply means: the first rule that holds decides."
             ),
             MapKey(
@@ -249,6 +255,7 @@ class ResponseShape(Shape):
             decode=_kept(read.get("decode")) or ("json",),
             rules=_kept(read.get("rules")),
             entries=_kept(read.get("entries")),
+            charset=read.get("charset"),
         )
 
     def schema(self) -> Schema:

@@ -346,6 +346,7 @@ class Response:
     decode: tuple[Literal["json", "xml", "none"], ...] = ("json",)
     rules: tuple[Rule, ...] = ()
     entries: tuple[EntrySource, ...] = ()
+    charset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

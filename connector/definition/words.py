@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from connector.config_text.json_text import read_json
 from connector.config_text.source import List, Map, PlacedValue, Value, children, kind_of
+from connector.definition.charsets import CharsetError, charset
 from connector.definition.expression import ExpressionError
 from connector.definition.expression_text import parse
 from connector.definition.findings import Findings
@@ -125,6 +126,25 @@ class RegexText(Shape):
             compile_pattern(text)
         except PatternError as error:
             report.error(source.place, f"the regular expression `{shown(text)}` {error.message}", error.remedy)
+            return None
+        return text
+
+    def schema(self) -> Schema:
+        return {"type": "string"}
+
+
+class CharsetName(Shape):
+    """A charset that replies may be written in."""
+
+    def read(self, source: PlacedValue, report: Findings) -> str | None:
+        text = scalar_text(source, report)
+        if text is None:
+            return None
+        try:
+            if charset(text).codec == "gsm":
+                raise CharsetError("GSM 03.38 is no charset of HTTP", "leave `charset` out, or write that of the reply")
+        except CharsetError as error:
+            report.error(source.place, error.message, error.remedy)
             return None
         return text
 

@@ -7,13 +7,16 @@ from functools import cached_property
 from typing import Any, Final
 
 from connector.model import Message, Reply
+from connector.response.charset import as_utf8
 from connector.response.document import decode, decode_text
 from connector.response.redact import Redactor
 from connector.response.reply_values import bounded, reset_after, retry_after, short_text, to_text
-from connector.response.work import TooMuchWorkError, Work
+from connector.response.work import CHARSET_BYTES_A_STEP, TooMuchWorkError, Work
 
 # Characters of a reason that are looked at before it is bounded: a whole page in place of a sentence costs no more.
 REASON_READ: Final = 4096
+
+_BLANKS: Final = 100  # before an XML declaration, at most
 
 
 class Content:
@@ -35,6 +38,7 @@ class Content:
         keep_repeated: bool,
         redact: Redactor,
         work: Work,
+        charset: str | None = None,
     ) -> None:
         self.reply = reply
         self.now = now
@@ -43,6 +47,7 @@ class Content:
         self._keep_repeated = keep_repeated
         self._echo = redact.echo(messages, reply.credentials, work)
         self._work = work
+        self._charset = charset
 
     @property
     def document(self) -> Any:
@@ -91,13 +96,22 @@ class Content:
         return None if text is None else bounded(self._echo.text(text[:REASON_READ]))
 
     @cached_property
+    def _body(self) -> bytes:
+        """The body in UTF-8, where that can be told."""
+        reply = self.reply
+        if self._charset is None and reply.body.isascii() and not reply.body[:_BLANKS].lstrip().startswith(b"<?xml"):
+            return reply.body
+        self._work.spend(len(reply.body) // CHARSET_BYTES_A_STEP)
+        return as_utf8(reply.body, reply.headers.get("content-type"), self._charset, cut=reply.truncated)
+
+    @cached_property
     def _decoded(self) -> tuple[Any, str | None]:
         if self._decoders == ("none",):
             return None, None
         if self.reply.truncated:  # what was cut off may still parse (`123` of `12345`), and then says something else
             return None, "the reply is longer than the limit and was cut off"
         try:
-            document = decode(self.reply.body, self._decoders, self._work, keep_repeated=self._keep_repeated)
+            document = decode(self._body, self._decoders, self._work, keep_repeated=self._keep_repeated)
         except ValueError as error:
             return None, f"the reply cannot be decoded: {error}"
         except TooMuchWorkError:
@@ -107,4 +121,4 @@ class Content:
 
     @cached_property
     def _text(self) -> tuple[str, bool]:
-        return decode_text(self.reply.body)
+        return decode_text(self._body)

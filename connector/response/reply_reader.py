@@ -54,6 +54,7 @@ class ReplyReader:
         self._described = operation.response is not None
         self._batched = operation.batching is not None
         self._redact = Redactor({**typed_credentials(operation), **secrets}, documented_codes(response))
+        self._charset = response.charset
         self._decoders = tuple(response.decode)
         # A map of results that names a recipient twice says two things about one message.
         # And whom the reply does not name may have stood under a key that it writes twice.
@@ -79,6 +80,7 @@ class ReplyReader:
             keep_repeated=self._keep_repeated,
             redact=self._redact,
             work=self._work,
+            charset=self._charset,
         )
         self._work.begin()
         try:

@@ -24,6 +24,7 @@ JSON_CONTAINER: Final = 12  # a list or an object: the collector looks at them w
 JSON_VALUE_LENIENT: Final = 6  # a second pass, by the standard library
 XML_MARK: Final = 25  # an element, an attribute, an entity: half of a name and its end
 XML_BYTES_A_STEP: Final = 6  # line breaks: each is told apart
+CHARSET_BYTES_A_STEP: Final = 8  # another charset than UTF-8, read and written again
 BYTES_A_STEP: Final = 32  # what C code does to a byte
 VISIT: Final = 25  # the library's walk over one node of an expression
 CALL: Final = 20  # a function of JMESPath

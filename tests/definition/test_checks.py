@@ -75,6 +75,8 @@ ERRORS = [
     (RULE, "- {text: 'OK (?P<n>.)', then: accept, count: m}\n    - {status: 200, then: entries}", "11:50: response.rules[0].count", "has no group named `m`"),
     (RULE, "- {status: 200, then: entries, count: 'a['}", "11:43: response.rules[0].count", "`a[`"),
     (f"  rules:\n    {RULE}\n  entries:\n    {ENTRY}", "  decode: none\n  rules:\n    - {status: 201, then: accept, count: n}", "12:42: response.rules[0].count", "`count` reads a document"),
+    ("  rules:\n", "  charset: klingon\n  rules:\n", "10:12: response.charset", "the charset 'klingon' is not known; known are 'utf-8'"),
+    ("  rules:\n", "  charset: gsm\n  rules:\n", "10:12: response.charset", "GSM 03.38 is no charset of HTTP"),
     # accepted in spite of a failure
     (RULE, f"- {{status: 4xx, then: accept}}\n    {RULE}", "11:16: response.rules[0].status", "`accept` with status 4xx: that holds statuses of failure (401, 500); write 2xx; a status beyond it that means success is named by itself"),
     (RULE, f"- {{status: 200-599, then: accept}}\n    {RULE}", "11:16: response.rules[0].status", "`accept` with status 200-599"),
