@@ -164,18 +164,18 @@ def read_whatever_it_costs() -> None:
 
 def stop_for_a_token() -> None:
     """Lets a token endpoint's nonsense out of the provider's lane."""
-    from connector.delivery.http.oauth2 import OAuth2Middleware
+    from connector.delivery.http.login import LoginAuthenticator
     from connector.errors import RequestError, StreamError
 
-    renew = OAuth2Middleware._renew
+    renew = LoginAuthenticator._renew
 
-    async def escaping(self: OAuth2Middleware) -> None:
+    async def escaping(self: LoginAuthenticator) -> None:
         try:
             await renew(self)
         except RequestError as error:
             raise StreamError("no token") from error
 
-    replace(OAuth2Middleware, "_renew", escaping)
+    replace(LoginAuthenticator, "_renew", escaping)
 
 
 def skip_tail() -> None:

@@ -233,10 +233,12 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
     return list(found.partitions)
 
 
-# What is said of a topic that was just created, for a while. `KafkaError.retriable` is for transactions: it never is.
+# What is said for a while of a topic that was just created, or whose leader has just come back.
+# `KafkaError.retriable` is for transactions: it never is.
 NO_LEADER_YET = {
     KafkaError.LEADER_NOT_AVAILABLE,
     KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.OFFSET_NOT_AVAILABLE,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_PARTITION,
 }
