@@ -218,7 +218,8 @@ AGAIN: dict[str, Write] = {
     "503 that breaks off": bytes_then(head("503 Busy", b"Content-Length: 9"), end="reset"),
     "503 inside the status line": bytes_then(b"HTTP/1.1 503 Serv", end="close"),
     "502 in broken gzip": bytes_then(whole(b"\x1f\x8b\x08\0\0", b"Content-Encoding: gzip", status="502 Bad Gateway")),
-    "408": bytes_then(whole(b"", status="408 Request Timeout"), end="close"),
+    # It says that it closes: else the next request may meet the closed connection, and is not counted here.
+    "408": bytes_then(whole(b"", b"Connection: close", status="408 Request Timeout"), end="close"),
     "421": bytes_then(whole(b"{}", status="421 Misdirected Request")),
     "425": bytes_then(whole(b"{}", status="425 Too Early")),
     "421 that breaks off": bytes_then(head("421 Misdirected Request", b"Content-Length: 9"), end="close"),
