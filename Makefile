@@ -8,6 +8,10 @@ READY := $(VENV)/.ready
 SLOW := tests/kafka tests/contract tests/integration tests/crash tests/prometheus tests/demo/test_demo.py
 # Tests that need programs of others beside Kafka; each has a target of its own.
 APART := tests/gateway
+UNIT := $(addprefix --ignore=,$(SLOW) $(APART))
+
+once_more = { echo "== ONCE MORE, what has failed: if it passes now it is a flake, and a defect of the test all the same"; \
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(1); }
 
 # Releases of Kafka that the integration tests run against, one after the other; `newest` is what Maven Central serves.
 RELEASES ?= 3.9.1 4.1.0 newest
@@ -44,16 +48,14 @@ lint: $(READY) ## style, types, import directions
 
 check: lint ## lint, generated files, unit tests: under 90 seconds
 	@echo "== unit tests"
-	@$(BIN)/python -m pytest -q --numprocesses=auto $(addprefix --ignore=,$(SLOW) $(APART))
+	@$(BIN)/python -m pytest -q --numprocesses=auto $(UNIT) || $(call once_more,$(UNIT))
 
 # More examples and seeds of the same tests: tests/thorough.py.
 test: export THOROUGH ?= 1
 
 test: check ## check, then everything against a real Kafka: contracts, integration, crashes
 	@echo "== tests with Kafka (KAFKA_BOOTSTRAP, a container, local Java or, with less proven, the embedded broker)"
-	@$(BIN)/python -m pytest -q --numprocesses=2 --dist=loadfile $(wildcard $(SLOW)) || { \
-		echo "== ONCE MORE, what has failed: if it passes now it is a flake, and a defect of the test all the same"; \
-		$(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(wildcard $(SLOW)); }
+	@$(BIN)/python -m pytest -q --numprocesses=2 --dist=loadfile $(wildcard $(SLOW)) || $(call once_more,$(wildcard $(SLOW)))
 
 gateway: $(READY) ## events through a real SMS gateway (Debian's Kannel) to a mobile network: two minutes
 	@echo "== a real SMS gateway: Kannel, unpacked into .cache/"
