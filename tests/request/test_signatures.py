@@ -177,6 +177,21 @@ def test_ovh_is_that_of_its_documentation(tmp_path: Path) -> None:
     assert header(ours, "X-Ovh-Timestamp") == "1366560945"
 
 
+def test_ovh_is_that_of_its_own_client_over_a_body(tmp_path: Path) -> None:
+    """Made once with the client `ovh` 1.2.0 from PyPI, at 1767323045; it brings more than a test should need."""
+    environment = {
+        "OVH_APP_KEY": "AK",
+        "OVH_APP_SECRET": "SECRET",
+        "OVH_CONSUMER_KEY": "CK",
+        "OVH_SERVICE": "sms-xx-1",
+    }
+    operation = operation_of(DEFINITIONS["ovh"], environment, tmp_path)
+    body = b'{"message":"Bonjour","receivers":["+33612345678"],"senderForResponse":true}'
+    request = Request("POST", "https://eu.api.ovh.com/1.0/sms/sms-xx-1/jobs", (), body)
+    ours = signed(operation, request, now=1767323045.0).request
+    assert header(ours, "X-Ovh-Signature") == "$1$3385ce5df1c72df5e029d9db93435d2a39f6fe4f"
+
+
 @pytest.mark.parametrize("method", ["md5", "sha1", "sha256", "sha512"])
 def test_vonages_parameters_are_signed_as_its_own_client_signs_them(method: str, tmp_path: Path) -> None:
     text = DEFINITIONS["vonage-signed"].replace("'sha256'", f"'{method}'")
