@@ -73,7 +73,16 @@ def create_topics(
             return False
         return True
 
+    def led() -> bool:
+        """Brokers learn a moment later what the controller has created; who asks before is given no partition."""
+        known = admin.list_topics(timeout=SECONDS).topics
+        return all(
+            name in known and known[name].partitions and all(it.leader >= 0 for it in known[name].partitions.values())
+            for name in names
+        )
+
     wait_until(create, f"topics {', '.join(names)} to be created", within=SECONDS)
+    wait_until(led, f"leaders of topics {', '.join(names)}", within=SECONDS)
 
 
 def alter(bootstrap: str, topic: str, settings: Mapping[str, str]) -> None:
