@@ -48,16 +48,17 @@ class Content:
         self._echo = redact.echo(messages, reply.credentials, work)
         self._work = work
         self._charset = charset
+        self._opened: tuple[Any, str | None] | None = None
 
     @property
     def document(self) -> Any:
         """What the body says; None where it cannot be decoded."""
-        return self._decoded[0]
+        return (self._opened or self._open())[0]
 
     @property
     def undecodable(self) -> str | None:
         """Why the body cannot be decoded; None where it can."""
-        return self._decoded[1]
+        return (self._opened or self._open())[1]
 
     @property
     def text(self) -> str:
@@ -96,15 +97,24 @@ class Content:
         return None if text is None else bounded(self._echo.text(text[:REASON_READ]))
 
     @cached_property
+    def _recoded(self) -> bytes:
+        reply = self.reply
+        self._work.spend(len(reply.body) // CHARSET_BYTES_A_STEP)
+        return as_utf8(reply.body, reply.headers.get("content-type"), self._charset, cut=reply.truncated)
+
+    @property
     def _body(self) -> bytes:
         """The body in UTF-8, where that can be told."""
         reply = self.reply
         if self._charset is None and reply.body.isascii() and not reply.body[:_BLANKS].lstrip().startswith(b"<?xml"):
             return reply.body
-        self._work.spend(len(reply.body) // CHARSET_BYTES_A_STEP)
-        return as_utf8(reply.body, reply.headers.get("content-type"), self._charset, cut=reply.truncated)
+        return self._recoded
 
-    @cached_property
+    def _open(self) -> tuple[Any, str | None]:
+        """Decode, once. By hand: in every reply, and a `cached_property` takes a lock before Python 3.12."""
+        self._opened = self._decoded()
+        return self._opened
+
     def _decoded(self) -> tuple[Any, str | None]:
         if self._decoders == ("none",):
             return None, None

@@ -144,7 +144,10 @@ class Echo:
 
 def _is_words(text: str) -> bool:
     """Whether it has characters that no id has. Asked for a thousand ids at once: a regex takes ten times as long."""
-    return any(character in text for character in ' \n<>&"{}')
+    for character in ' \n<>&"{}':  # noqa: SIM110  a generator takes twice as long
+        if character in text:
+            return True
+    return False
 
 
 class _IdSearch:

@@ -47,12 +47,17 @@ class CompiledRule:
     def fits_head(self, content: Content) -> bool:
         """Whether status and headers of the reply are as the rule wants them."""
         reply = content.reply
-        if self._status and not any(low <= reply.status <= high for low, high in self._status):
-            return False
-        return all(
-            (value := reply.headers.get(name)) is not None and pattern.search(value[:TEXT_LIMIT]) is not None
-            for name, pattern in self._headers
-        )
+        for low, high in self._status:  # a loop: asked per reply, where a generator takes three times as long
+            if low <= reply.status <= high:
+                break
+        else:
+            if self._status:
+                return False
+        for name, pattern in self._headers:
+            value = reply.headers.get(name)
+            if value is None or pattern.search(value[:TEXT_LIMIT]) is None:
+                return False
+        return True
 
     def _named_in_headers(self, content: Content) -> dict[str, Any]:
         """The named groups of the headers' expressions, which have been found: an id may stand in `Location`."""

@@ -206,7 +206,7 @@ class FlowControl:
         requests at the end, would otherwise keep every other message behind a probe of one of them.
         """
         thens = {whole.then} if whole is not None else {outcome.then for outcome in outcomes}
-        outcome = whole or _decisive(outcomes, thens)
+        outcome = whole or (outcomes[0] if len(thens) == 1 else _decisive(outcomes, thens))
         now = self._clock.monotonic()
         breaker = self.account.breaker
         before = breaker.state

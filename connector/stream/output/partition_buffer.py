@@ -25,7 +25,8 @@ class PartitionBuffer:
             go for half.
         dead: results whose event goes to the dead letters first.
         moved: events on their way to retry topics.
-        unacknowledged: results that are not acknowledged yet, waiting or on their way.
+        unacknowledged: results that are not acknowledged yet, waiting or on their way; see `PendingResults.count`.
+        live: False once its partition has gone, with what of it is not acknowledged.
         task: writes it; None when nothing waits.
         written_at: when it last began to, by the event loop's time.
         writing: what it began then is not acknowledged yet.
@@ -34,6 +35,7 @@ class PartitionBuffer:
     __slots__ = (
         "bytes",
         "dead",
+        "live",
         "moved",
         "noted",
         "offsets",
@@ -49,6 +51,7 @@ class PartitionBuffer:
         self.origin = origin
         self.task: asyncio.Task[None] | None = None
         self.unacknowledged = 0
+        self.live = True
         self.written_at = float("-inf")
         self.writing = False
         self.clear()

@@ -16,10 +16,12 @@ class PendingResults:
 
     Attributes:
         buffers: per partition (see `partition_of`); the writer's to fill and to empty.
+        unacknowledged: results that are not durable yet. Counted, not added up: a message per request asks as often.
     """
 
     def __init__(self, most: int) -> None:
         self.buffers: dict[ItemOrigin, PartitionBuffer] = {}
+        self.unacknowledged = 0
         self._most = most
         self._room = asyncio.Event()
         self._room.set()
@@ -28,11 +30,6 @@ class PendingResults:
     def busy(self) -> bool:
         """Whether anything waits to be written, or to be acknowledged."""
         return any(buffer.task is not None or buffer.waiting for buffer in self.buffers.values())
-
-    @property
-    def unacknowledged(self) -> int:
-        """Results that are not durable yet."""
-        return sum(buffer.unacknowledged for buffer in self.buffers.values())
 
     def unacknowledged_for(self, now: float) -> float:
         """Seconds for which the oldest write has waited for its acknowledgement, at `now` of the event loop's time."""
@@ -53,6 +50,19 @@ class PendingResults:
     def release(self) -> None:
         """Let everybody go who waits for room: the epoch is closing."""
         self._room.set()
+
+    def count(self, buffer: PartitionBuffer, results: int) -> None:
+        """So many more wait in a buffer, or so many less; say `changed` when all are counted."""
+        buffer.unacknowledged += results
+        if buffer.live:
+            self.unacknowledged += results
+
+    def forget(self, origin: ItemOrigin) -> PartitionBuffer:
+        """A partition has gone; what of it is acknowledged later counts no more."""
+        buffer = self.buffers.pop(origin)
+        buffer.live = False
+        self.unacknowledged -= buffer.unacknowledged
+        return buffer
 
     def changed(self) -> None:
         """Some came, or are acknowledged or forgotten."""

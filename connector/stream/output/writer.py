@@ -128,7 +128,7 @@ class ResultWriter(ResultSink, RetrySink):
                 buffer = self._buffer(partition_of(item))
                 if buffer is None:
                     continue
-            buffer.unacknowledged += 1
+            self._pending.count(buffer, 1)
             if result.status in KEPT:
                 buffer.dead.append((item, result))
             else:  # encoded at once: results are many and short-lived, and nothing of them is kept
@@ -148,7 +148,7 @@ class ResultWriter(ResultSink, RetrySink):
             buffer = self._buffer(origin)
             if buffer is None:
                 continue
-            buffer.unacknowledged += len(items)
+            self._pending.count(buffer, len(items))
             buffer.offsets += [item.offset for item in items]
             buffer.bytes += sum([len(item.raw) for item in items])
             self._dispatch.fill(buffer.results, fields)
@@ -187,7 +187,7 @@ class ResultWriter(ResultSink, RetrySink):
     def forget(self) -> None:
         """Drop everything of a closed epoch."""
         for origin in [origin for origin in self._pending.buffers if not origin.live]:
-            task = self._pending.buffers.pop(origin).task
+            task = self._pending.forget(origin).task
             if task is not None:
                 task.cancel()
         self._pending.changed()
@@ -258,7 +258,7 @@ class ResultWriter(ResultSink, RetrySink):
             if results:
                 await self._write(origin, results)
         finally:
-            buffer.unacknowledged -= count
+            self._pending.count(buffer, -count)
             self._pending.changed()
         if origin.live:
             ends = {id(item) for item, _ in refused}
