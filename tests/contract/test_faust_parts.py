@@ -33,7 +33,7 @@ def test_the_consumer_asks_its_scheduler_for_the_order_of_records() -> None:
 def test_a_chunk_has_every_attribute_faust_reads_of_a_record() -> None:
     """transport/drivers/aiokafka.py `_to_message` reads them one by one."""
     fetched = Fetched(41)
-    fetched.append("a record")
+    fetched.append(SimpleNamespace(key=None, value=b"an event", headers=()))
     fetched.end = 43  # one that was aborted
     chunks = list(ChunkScheduler().iterate({TP("t", 3): fetched}))
     assert [tp for tp, _ in chunks] == [TP("t", 3)]
@@ -41,7 +41,7 @@ def test_a_chunk_has_every_attribute_faust_reads_of_a_record() -> None:
     message = Consumer._to_message(consumer, *chunks[0])
     assert isinstance(chunks[0][1], Chunk)
     assert (message.topic, message.partition, message.offset, message.timestamp) == ("t", 3, 42, 0.0)
-    assert (len(message.value), message.generation_id) == (1, 7)
+    assert (message.value, message.generation_id) == ([(3, fetched)], 7)
 
 
 class Quiet(mode.Service):

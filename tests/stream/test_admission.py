@@ -83,8 +83,18 @@ class Bench:
     async def chunk(
         self, offsets: Sequence[int], *, start: int | None = None, end: int | None = None, **changes: Any
     ) -> None:
-        message = {"topic": "sms", "partition": 3, "generation_id": 7, "value": records(offsets, start, end)}
+        message = {"topic": "sms", "generation_id": 7, "value": [(3, records(offsets, start, end))]}
         await self.admission.admit(SimpleNamespace(**message | changes))
+
+
+async def test_a_chunk_of_several_partitions_goes_to_each_that_is_owned() -> None:
+    bench = Bench(log=range(90, 200))
+    start = bench.partition.ledger.high
+    none, own = records([7]), records([start])
+    await bench.chunk([], value=[(9, none), (3, own)])
+    assert bench.admitted == [start]
+    await bench.chunk([], value=[(3, records([start + 1]))], generation_id=6)
+    assert bench.admitted == [start]
 
 
 async def test_events_the_fetcher_has_passed_over_are_read_from_the_log() -> None:
@@ -134,15 +144,15 @@ async def test_a_batch_that_cannot_be_decoded_stops_the_worker_before_its_events
     broken = records([102, 103])
     broken[1] = Unreadable(103, "its batch cannot be read: zstd", batch=True)
     with pytest.raises(TopicError, match=r"sms\[3\] at offset 103.*zstd.*events.undecodable"):
-        await bench.chunk([], value=broken)
+        await bench.chunk([], value=[(3, broken)])
     assert bench.admitted == [100, 101]
     broken[1] = Unreadable(103, "it has 300 MB")  # a record alone stops nobody
-    await bench.chunk([], value=broken)
+    await bench.chunk([], value=[(3, broken)])
     assert bench.admitted == [100, 101, 102, 103]
 
 
-@pytest.mark.parametrize("changes", [{"generation_id": 6}, {"partition": 4}])
-async def test_what_is_not_ours_is_not_let_in(changes: dict[str, int]) -> None:
+@pytest.mark.parametrize("changes", [{"generation_id": 6}, {"value": [(4, records(range(START, 105)))]}])
+async def test_what_is_not_ours_is_not_let_in(changes: dict[str, Any]) -> None:
     bench = Bench(log=[0])
     await bench.chunk(range(START, 105), **changes)
     assert bench.admitted == []

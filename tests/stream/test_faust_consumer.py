@@ -8,15 +8,25 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
+from faust import types as faust_types
 from faust.transport.drivers import aiokafka as driver
 
 from connector.clock import ManualClock
 from connector.kafka.clients import connect
+from connector.kafka.fetched import Fetched
 from connector.kafka.outage import Outlast
+from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
-from connector.stream.faust.app import create_app
-from connector.stream.faust.consumer import FEW_RECORDS, PACE_SECONDS, ChunkConsumer, ConsumerThread, FetchPacing
+from connector.stream.faust.app import TOGETHER_BYTES, ChunkScheduler, create_app
+from connector.stream.faust.consumer import (
+    FEW_RECORDS,
+    PACE_SECONDS,
+    STEADY_PACE_SECONDS,
+    ChunkConsumer,
+    ConsumerThread,
+    FetchPacing,
+)
 from tests.stream.members import membership
 
 TP = TopicPartition("sms.messages", 7)
@@ -75,6 +85,58 @@ def test_fetches_that_bring_little_are_kept_apart(records: int, later: float, de
     pace.note(records)
     clock.advance(later)
     assert max(pace.delay, 0.0) == pytest.approx(delay)
+
+
+def test_fetches_that_keep_bringing_little_are_kept_further_apart() -> None:
+    clock = ManualClock()
+    pace = FetchPacing(clock)
+    delays = []
+    for seconds in (1.0, STEADY_PACE_SECONDS, STEADY_PACE_SECONDS, 1.0):
+        clock.advance(seconds)
+        assert pace.delay <= 0
+        pace.note(1)
+        delays.append(pace.delay)
+    assert delays == pytest.approx([PACE_SECONDS, STEADY_PACE_SECONDS, STEADY_PACE_SECONDS, PACE_SECONDS])
+
+
+def fetched(start: int, *values: bytes) -> Fetched:
+    found = Fetched(start)
+    for offset, value in enumerate(values, start):
+        found.append(SimpleNamespace(offset=offset, key=None, value=value, headers=()))
+    found.end = start + len(values)
+    return found
+
+
+ODD = Unreadable(7, "its framing is broken")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "odd", "chunks"),
+    [
+        ((1, 1, 1), False, [("a", [0, 1]), ("b", [0])]),
+        ((FEW_RECORDS, 1, 1), False, [("a", [0]), ("a", [1]), ("b", [0])]),  # many are a chunk each, as ever
+        ((1, 1, 0), True, [("a", [0]), ("a", [1]), ("b", [0])]),
+    ],
+)
+def test_what_a_fetch_brings_of_a_topic_is_one_chunk_where_it_is_little(
+    sizes: tuple[int, ...], odd: bool, chunks: list[tuple[str, list[int]]]
+) -> None:
+    places = [faust_types.TP("a", 0), faust_types.TP("a", 1), faust_types.TP("b", 0)]
+    found = {tp: fetched(7, *[b"x"] * size) for tp, size in zip(places, sizes, strict=True)}
+    if odd:
+        found[places[2]].append(ODD)
+    made = list(ChunkScheduler().iterate(found))
+    assert [(tp.topic, [number for number, _ in chunk.value]) for tp, chunk in made] == chunks
+    assert [tp for tp, _ in made] == [(chunk.topic, chunk.partition) for _, chunk in made]
+    assert [part for _, chunk in made for _, part in chunk.value] == list(found.values())
+
+
+def test_large_events_are_a_chunk_each_as_a_buffer_counts_chunks_only() -> None:
+    half = bytes(TOGETHER_BYTES // 2)
+    found = {faust_types.TP("a", number): fetched(0, half) for number in range(3)}
+    assert len(list(ChunkScheduler().iterate(found))) == 3
+    del found[faust_types.TP("a", 2)]
+    assert len(list(ChunkScheduler().iterate(found))) == 1
 
 
 async def test_a_fetch_waits_for_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

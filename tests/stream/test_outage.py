@@ -119,7 +119,7 @@ async def passed_over(fail: Fail) -> None:
     later = Fetched(103)
     later.append(SimpleNamespace(offset=103, value=b""))
     later.end = 104
-    await admission.admit(SimpleNamespace(topic="sms", partition=3, generation_id=7, value=later))
+    await admission.admit(SimpleNamespace(topic="sms", generation_id=7, value=[(3, later)]))
     assert admitted == [100, 101, 102, 103]
 
 

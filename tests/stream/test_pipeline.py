@@ -129,7 +129,7 @@ class Bench:
         self.brokers.end += len(values)
         fetched.end = self.brokers.end
         chunk: Any = SimpleNamespace(
-            topic=self.partition.topic, partition=0, generation_id=self.brokers.generation, value=fetched
+            topic=self.partition.topic, generation_id=self.brokers.generation, value=[(0, fetched)]
         )
         await self.worker.admit(chunk)
 

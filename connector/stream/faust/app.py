@@ -8,7 +8,9 @@ ledger decides what is committed. Each private name this relies on has a test in
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import faust
@@ -18,10 +20,11 @@ from faust.types import TP
 
 from connector.kafka.clients import Connection
 from connector.kafka.fetched import Fetched, ReadOptions
+from connector.kafka.record_batch import Unreadable, size_of
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream.faust.chunk import ChunkSink
-from connector.stream.faust.consumer import ChunkTransport
+from connector.stream.faust.consumer import FEW_RECORDS, ChunkTransport
 from connector.stream.membership.group_answers import Membership
 
 # Chunks waiting between Faust's fetcher and an agent: from the first number on a partition that brings one is left out
@@ -35,6 +38,8 @@ POLL_RECORDS = 2_000
 # Bytes a partition may bring with one fetch: about that many events, as what is fetched ahead of them is memory that
 # nobody counts. A record batch that is larger comes alone and whole (KIP-74).
 FETCH_BYTES = 400_000
+# A chunk of several partitions holds no more, so that the buffers above hold a few megabytes of such at most.
+TOGETHER_BYTES = 64 * 1024
 # Heartbeats detect a dead process and the watchdog a stuck one; leaving the group because the providers are slow helps
 # nobody, and aiokafka does not come back from it.
 MAX_POLL_INTERVAL_SECONDS = 86_400.0
@@ -44,9 +49,9 @@ METADATA_SECONDS = 60
 
 
 class Chunk:
-    """What was fetched of a partition, dressed as one record; `value` holds the records.
+    """What was fetched of partitions of one topic, dressed as one record of the first; `value` holds the records.
 
-    It may hold none: what was aborted, and markers of transactions, move on where reading goes on.
+    There may be none: what was aborted, and markers of transactions, move on where reading goes on.
     """
 
     __slots__ = (
@@ -63,11 +68,12 @@ class Chunk:
         "value",
     )
 
-    def __init__(self, tp: TP, records: Fetched) -> None:
-        self.topic, self.partition = tp
+    def __init__(self, topic: str, parts: Sequence[tuple[int, Fetched]]) -> None:
+        first, records = parts[0]
+        self.topic, self.partition = topic, first
         self.offset = records.end - 1
         self.timestamp = 0
-        self.value = records
+        self.value = parts
         self.timestamp_type = self.serialized_key_size = self.serialized_value_size = 0
         self.headers: tuple[()] = ()
         self.key = None
@@ -75,11 +81,28 @@ class Chunk:
 
 
 class ChunkScheduler(DefaultSchedulingStrategy):
-    """Yields each partition's fetched records at once instead of one by one."""
+    """Yields each partition's fetched records at once instead of one by one, and a topic's where a fetch brought few:
+    each hop through Faust costs as much as a hundred events.
+    """
 
-    def iterate(self, records: Mapping[TP, Any]) -> Iterator[tuple[TP, Any]]:
+    def iterate(self, records: Mapping[TP, Any]) -> Iterator[tuple[TP, Chunk]]:
+        topics: defaultdict[str, list[tuple[int, Fetched]]] = defaultdict(list)
         for tp, fetched in records.items():
-            yield tp, Chunk(tp, fetched)
+            topics[tp.topic].append((tp.partition, fetched))
+        few = _are_few(records.values())
+        for topic, parts in topics.items():
+            for together in [parts] if few else [[part] for part in parts]:
+                yield TP(topic, together[0][0]), Chunk(topic, together)
+
+
+def _are_few(fetched: Collection[Fetched]) -> bool:
+    """Whether all of them may lie in the buffer of one partition, which counts chunks and not what they hold."""
+    if sum(map(len, fetched)) >= FEW_RECORDS:
+        return False
+    records = list(chain.from_iterable(fetched))
+    if any(isinstance(record, Unreadable) for record in records):
+        return False
+    return sum([size_of(record.key, record.value, record.headers) for record in records]) <= TOGETHER_BYTES
 
 
 class PassThrough(faust.Schema):  # type: ignore[type-arg]

@@ -1,7 +1,8 @@
-"""What Faust's agents hand on: all records that one fetch brought of a partition, and who admits them."""
+"""What Faust's agents hand on: records that one fetch brought of a partition, or of a topic, and who admits them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from connector.kafka.fetched import Fetched
@@ -11,19 +12,17 @@ class FetchedChunk(Protocol):
     """A `Chunk` (connector/stream/faust/app.py) as an agent gets it: Faust's message around what the scheduler made.
 
     Attributes:
-        topic, partition: whose records they are.
+        topic: whose records they are.
         generation_id: of the group, when they were fetched.
-        value: the records.
+        value: partition and records, of one partition or of several.
     """
 
     @property
     def topic(self) -> str: ...
     @property
-    def partition(self) -> int: ...
-    @property
     def generation_id(self) -> int: ...
     @property
-    def value(self) -> Fetched: ...
+    def value(self) -> Sequence[tuple[int, Fetched]]: ...
 
 
 class ChunkSink(Protocol):

@@ -51,6 +51,8 @@ LEFT_OUT_LOOK_SECONDS = 0.01
 # After a fetch that brought fewer records the next one is taken no sooner than this: it brings those of meanwhile.
 FEW_RECORDS = 100
 PACE_SECONDS = 0.005
+# Where they keep coming, no sooner than this.
+STEADY_PACE_SECONDS = 0.01
 
 
 class FetchPacing:
@@ -58,7 +60,7 @@ class FetchPacing:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._next = 0.0
+        self._next = self._noted = 0.0
 
     @property
     def delay(self) -> float:
@@ -68,7 +70,10 @@ class FetchPacing:
     def note(self, records: int) -> None:
         """A fetch brought so many."""
         if 0 < records < FEW_RECORDS:
-            self._next = self._clock.monotonic() + PACE_SECONDS
+            now = self._clock.monotonic()
+            steady = now - self._noted < 2 * STEADY_PACE_SECONDS
+            self._next = now + (STEADY_PACE_SECONDS if steady else PACE_SECONDS)
+            self._noted = now
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):

@@ -77,10 +77,12 @@ class Admission(DueRecords):
 
     async def admit(self, chunk: FetchedChunk) -> None:
         """Admit one chunk from the agent."""
-        partition = self._owned.find(chunk.topic, chunk.partition)
-        if not self._owned.live or partition is None or chunk.generation_id != self._owned.generation:
-            return  # of an earlier generation, or a partition without its twins
-        await self._admit_records(partition, chunk.value)
+        for number, records in chunk.value:
+            partition = self._owned.find(chunk.topic, number)
+            if not self._owned.live or chunk.generation_id != self._owned.generation:
+                return  # of an earlier generation
+            if partition is not None:  # else it has no copartitions
+                await self._admit_records(partition, records)
 
     async def admit_due(self, partition: Partition, records: Fetched) -> None:
         """Admit due records of a retry topic."""
