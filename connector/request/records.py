@@ -96,8 +96,9 @@ class Records:
                 values = [build(message, batch) for batch.seq, message in enumerate(messages, 1)]
                 if MISSING in values:
                     return None
-            if not all(_distinct(source, messages, batch) for source in self._told_apart):
-                return None
+            for source in self._told_apart:
+                if not _distinct(source, messages, batch):
+                    return None
         except MessageError:
             return None
         return values

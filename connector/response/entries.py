@@ -20,7 +20,7 @@ from connector.response.path import Get
 from connector.response.regex import Regex
 from connector.response.reply_values import scalar_key
 from connector.response.rules import NO, CompiledRule
-from connector.response.uniform_outcomes import UniformEntries
+from connector.response.uniform_outcomes import MIN_UNIFORM_ENTRIES, UniformEntries
 from connector.response.work import ALIKE, ENTRY
 
 # Entries one source may have beyond PARTS for each message. A reply can hold millions (`[0,0,…]`), and each is judged.
@@ -108,7 +108,7 @@ class _Source:
 
     def read_alike(self, turn: _Turn) -> UniformOutcomes | None:
         """The outcomes, where every message has its entry and all say the same: nothing is in doubt. The hot path."""
-        if self._alike is None or self._values is None:
+        if self._alike is None or self._values is None or len(turn.content.messages) < MIN_UNIFORM_ENTRIES:
             return None
         known = self._values.all_of(turn.content.messages, turn.batch)
         entries = self._entries(turn)

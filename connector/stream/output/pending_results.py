@@ -27,6 +27,11 @@ class PendingResults:
         self._room.set()
 
     @property
+    def room(self) -> bool:
+        """Whether `await_room` would return at once."""
+        return self._room.is_set()
+
+    @property
     def busy(self) -> bool:
         """Whether anything waits to be written, or to be acknowledged."""
         return any(buffer.task is not None or buffer.waiting for buffer in self.buffers.values())

@@ -28,14 +28,16 @@ class SendPermission:
 
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         """Wait until a request may leave, before every one. False when this worker may no longer send."""
-        if not self._fencing.live:
+        fencing = self._fencing
+        if not fencing.live:
             return False
-        await self._pending.await_room()
-        if not await self._fencing.await_lease():
-            return False
+        if not (self._pending.room and fencing.may_leave_now()):  # else there is nothing to wait for: asked per request
+            await self._pending.await_room()
+            if not await fencing.await_lease():
+                return False
         if operation.on_uncertain == "report":
             await self._journal.sending(batch_id, items)  # which may take a while, and be refused
-            if not await self._fencing.await_lease():
+            if not await fencing.await_lease():
                 return False
         return not self._writable.holding or await self._await_writable()
 
