@@ -306,8 +306,8 @@ class Stream:
             chunk += self._log(partition)[position : position + 500]
             chunk.end = position = position + len(chunk)
             if chunk:
-                at = {"topic": partition.topic, "partition": partition.partition, "generation_id": 1}
-                await self.admission.admit(SimpleNamespace(value=chunk, **at))
+                value = [(partition.partition, chunk)]
+                await self.admission.admit(SimpleNamespace(topic=partition.topic, generation_id=1, value=value))
             self.most_held = max(self.most_held, self.budget.messages)
             await asyncio.sleep(0.05)
 

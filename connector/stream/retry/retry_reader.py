@@ -129,13 +129,22 @@ class RetryReader(OffsetCommits):
                 await asyncio.sleep(POLL_MILLISECONDS / 1000)
                 continue
             found = await self._fetch(consumer, partitions, outlast)
-            if found is None or partitions is not self._partitions:
+            if partitions is not self._partitions:
+                self._read_again(consumer, found or {})
+                continue
+            if found is None:
                 continue
             for tp, records in found.items():
                 self._fetched[tp].extend(_written(records, self._clock.wall() * 1000))
                 self._positions[tp].end = records.end
                 consumer.pause(tp)  # until these are gone
             await self._feed(partitions, sink)
+
+    def _read_again(self, consumer: GuardedConsumer, found: Mapping[TopicPartition, Fetched]) -> None:
+        """A fetch that began before these partitions were assigned has brought records of them, and moved on."""
+        for tp in found:
+            if (partition := self._assigned.get(tp)) is not None:
+                consumer.seek(tp, partition.ledger.position)
 
     async def _fetch(
         self, consumer: GuardedConsumer, partitions: Mapping[TopicPartition, Partition], outlast: Outlast
