@@ -1,16 +1,18 @@
-"""What connector/delivery/http/connections.py and request_errors.py use of aiohttp beyond its documentation."""
+"""What connector/delivery/http uses of aiohttp beyond its documentation: connections.py, exchange.py, destinations.py."""
 
 import asyncio
 import inspect
+from unittest.mock import Mock
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
-from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
-from connector.delivery.http import request_errors
 from connector.delivery.http.connections import ReplyProtocol, WireConnector
+from connector.delivery.http.destinations import Destinations
+from connector.delivery.http.request_head import USER_AGENT
 from tests.kafka.certificates import make_certificates
 
 from .servers import Server, answering, get, post, reply, server_context, serving, transport
@@ -41,22 +43,80 @@ async def test_what_the_protocol_overrides_and_uses_is_there() -> None:
 
 
 def test_a_message_has_these_fields_in_this_order() -> None:
+    """What aiohttp is told of the answer to CONNECT."""
     names = ["version", "code", "reason", "headers", "raw_headers", "should_close", "compression", "upgrade", "chunked"]
     values = [aiohttp.HttpVersion11, 200, "", CIMultiDictProxy(CIMultiDict()), (), False, None, False, False]
     made = RawResponseMessage(*values)
     assert [getattr(made, name) for name in names] == values
-    called = []
-    EMPTY_PAYLOAD.on_eof(lambda: called.append(True))
-    assert called, "a reply without a payload of aiohttp's ends at once"
 
 
-def test_bodies_are_written_by_this_method() -> None:
-    parameters = list(inspect.signature(aiohttp.ClientRequest.write_bytes).parameters)
-    assert parameters[:4] == ["self", "writer", "conn", "content_length"] or parameters[:3] == [
-        "self",
-        "writer",
-        "conn",
-    ]
+async def test_whoever_writes_learns_when_more_can_be_written_and_when_no_more_comes() -> None:
+    protocol = ResponseHandler(asyncio.get_running_loop())
+    assert not protocol.writing_paused
+    protocol.pause_writing()
+    assert protocol.writing_paused
+    protocol.resume_writing()
+    assert not protocol.writing_paused
+    told: list[BaseException] = []
+
+    class Listening(ResponseHandler):
+        def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+            told.append(exc)
+            super().set_exception(exc, *cause)
+
+    for lost in (None, OSError(104, "reset")):
+        Listening(asyncio.get_running_loop()).connection_lost(lost)
+    assert [type(error) for error in told] == [aiohttp.ServerDisconnectedError, aiohttp.ClientOSError]
+
+
+async def test_a_connection_is_closed_at_once_or_when_all_is_written() -> None:
+    for end in ("close", "abort"):
+        protocol = ResponseHandler(asyncio.get_running_loop())
+        transport_of_it = Mock(asyncio.Transport)
+        protocol.transport = transport_of_it
+        protocol.set_exception(error := aiohttp.ClientError())
+        assert protocol._exception is error
+        getattr(protocol, end)()
+        assert getattr(transport_of_it, end).called
+        assert protocol.transport is None
+        assert protocol._exception is None
+
+
+async def test_connections_are_kept_by_the_key_of_a_request_that_is_never_written() -> None:
+    """`_get` takes one without waiting; `connect` opens one, or waits for one, by a request; `release` gives it back."""
+    async with serving(answering(reply())) as server, aiohttp.TCPConnector() as connector:
+        url = URL(server.url)
+        opening = aiohttp.ClientRequest("GET", url, loop=asyncio.get_running_loop())
+        assert await connector._get(opening.connection_key, []) is None
+        opened = await connector.connect(opening, [], aiohttp.ClientTimeout(total=None, connect=1))
+        protocol = opened.protocol
+        opened.release()
+        taken = await connector._get(opening.connection_key, [])
+        assert taken is not None
+        assert taken.protocol is protocol
+        assert await connector._get(opening.connection_key, []) is None
+        taken.close()
+        assert not protocol.is_connected()
+        other = aiohttp.ClientRequest("GET", url / "other?a=1", loop=asyncio.get_running_loop())
+        assert other.connection_key == opening.connection_key
+
+
+async def test_the_key_does_not_change_when_the_proxy_is_connected_to() -> None:
+    """aiohttp writes Host into the proxy's headers then, and these are a part of the key."""
+    proxy = URL("http://us:pw@127.0.0.1:3128")
+    for url in ("http://sms.example.com/", "https://sms.example.com/"):
+        destination, _ = Destinations(proxy, private_hosts=False).find(url)
+        async with aiohttp.TCPConnector() as connector:
+            tunnel = connector._update_proxy_auth_header_and_build_proxy_req(destination.opening)
+        assert destination.opening.connection_key == destination.key
+        assert tunnel.headers["Host"] == "sms.example.com"
+        assert tunnel.headers["User-Agent"] == USER_AGENT
+
+
+async def test_users_of_urls_become_this_header() -> None:
+    asked = aiohttp.ClientRequest("GET", URL("http://us%40:pw@sms.example.com/"), loop=asyncio.get_running_loop())
+    assert asked.headers["Authorization"] == "Basic dXNAOnB3"
+    assert aiohttp.ClientRequest("GET", URL("https://sms.example.com/"), loop=asyncio.get_running_loop()).is_ssl()
 
 
 async def test_a_request_is_armed_and_begun_before_its_first_byte_is_written(monkeypatch) -> None:
@@ -86,8 +146,7 @@ async def test_a_request_is_armed_and_begun_before_its_first_byte_is_written(mon
                 await client.send(request_of(server.url))
             monkeypatch.undo()
         first = next(index for index, name in enumerate(order) if name.startswith("write"))
-        assert order[:2] == ["set_response_params", "arm"]
-        assert order[2 : first + 1] == ["begin", order[first]]
+        assert order[: first + 1] == ["arm", "begin", order[first]]
 
 
 async def test_connect_is_answered_before_anything_is_armed(tmp_path) -> None:
@@ -119,8 +178,3 @@ async def test_connect_is_answered_before_anything_is_armed(tmp_path) -> None:
         for _ in range(2):
             assert (await client.send(post(far.url))).body == b'{"id":1}'
         assert (far.connections, len(far.requests), proxy.connections) == (1, 2, 1)
-
-
-def test_requests_are_of_our_class() -> None:
-    assert "request_class" in inspect.signature(aiohttp.ClientSession.__init__).parameters
-    assert issubclass(request_errors.FollowedRequest, aiohttp.ClientRequest)

@@ -9,28 +9,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import ssl
-from typing import Final
 
 import aiohttp
 import msgspec
-from aiohttp import hdrs
 from aiohttp.resolver import DefaultResolver
-from multidict import CIMultiDict
 from yarl import URL
 
-from connector import __version__
 from connector.clock import Clock, SystemClock
 from connector.definition.tree import Auth, Definition, Login, NoAuth, OAuth2, Sign, SigV4
 from connector.delivery.http.connections import StrayBytesError, WireConnector
 from connector.delivery.http.content_coding import ContentCodingError, unpacked
+from connector.delivery.http.destinations import Destinations
+from connector.delivery.http.exchange import Exchanges
 from connector.delivery.http.login import LoginAuthenticator
 from connector.delivery.http.oauth2 import as_login
-from connector.delivery.http.private_networks import PublicResolver, public_socket, refuse_private_literal
-from connector.delivery.http.reply_parser import ReplyParser
+from connector.delivery.http.private_networks import PublicResolver, public_socket
+from connector.delivery.http.reply_parser import NOT_HTTP, ReplyParser
 from connector.delivery.http.request_errors import (
-    PROGRESS,
     DepartureGuard,
-    FollowedRequest,
     FollowedResolver,
     RequestProgress,
     explain,
@@ -41,8 +37,6 @@ from connector.errors import DefinitionError, Phase, Problem, RequestError
 from connector.model import Reply, Request
 from connector.request import sigv4
 from connector.request.signer import Clockwork, Signed, Signer
-
-USER_AGENT = f"kafka-sms-connector/{__version__}"
 
 KEEP_ALIVE_SECONDS = 15.0
 """Shorter than the idle time after which servers and load balancers close: such a close makes a request uncertain."""
@@ -64,28 +58,6 @@ SIGNED_IN_A_THREAD = 256 * 1024
 
 IN_A_THREAD = 64 * 1024
 """Bodies from this size on are unpacked in a thread: 4 MiB of gzip take 20 ms, and zlib lets other threads run."""
-
-ACCEPT_ENCODING = "gzip, deflate"
-"""Said aloud: aiohttp would name whatever is installed. What else comes is read as well."""
-
-
-class _Ended(Exception):  # noqa: N818
-    """Carries an error past aiohttp, which repeats GET requests by itself when a kept-alive connection has closed."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-
-
-REPEATED: Final = frozenset({"GET", "PUT"})
-"""Methods that aiohttp sends again by itself, on another connection, where the first one ends without a reply."""
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Send a request once and no more: whether it is sent again is the lane's decision."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _Ended(error) from error
 
 
 class HttpTransport(Transport):
@@ -118,8 +90,9 @@ class HttpTransport(Transport):
         self._ssl = _ssl_context(definition)
         if any(isinstance(operation.auth, SigV4) for operation in definition.operations):
             sigv4.require(definition.file)
-        self._timeout = self._within(self._total)
-        self._session: aiohttp.ClientSession | None = None
+        self._proxy = URL(definition.http.proxy) if definition.http.proxy is not None else None
+        self._destinations = Destinations(self._proxy, private_hosts=definition.http.private_hosts)
+        self._exchanges: Exchanges | None = None
         self._signers: list[tuple[Sign, Signer]] = []
         self._logins: list[tuple[OAuth2 | Login, LoginAuthenticator]] = []
 
@@ -144,9 +117,9 @@ class HttpTransport(Transport):
 
     async def close(self) -> None:
         """Close all connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        exchanges, self._exchanges = self._exchanges, None
+        if exchanges is not None:
+            await exchanges.close()
 
     def _login(self, auth: OAuth2 | Login) -> LoginAuthenticator:
         """The one of these credentials. Operations that write the same have a token together."""
@@ -175,84 +148,53 @@ class HttpTransport(Transport):
         return await self._exchange(request, TOKEN_REPLY_BYTES, self._total / 2)
 
     async def _exchange(self, request: Request, limit: int, seconds: float) -> Reply:
-        url = URL(request.url, encoded=True)
-        middlewares = (_once,) if request.method in REPEATED else ()
+        exchanges = self._exchanges or self._open()
+        until = asyncio.get_running_loop().time() + seconds
         while True:
+            progress = RequestProgress(limit)
             try:
-                reply = await self._attempt(request, url, middlewares, limit, seconds)
+                destination, target = self._destinations.find(request.url)
+                body = request.body or b""
+                head = destination.heads.head(request.method.upper(), target, request.headers, body)
+                reply = await exchanges.run(destination, head, body, progress, until)
             except StrayBytesError as stray:
                 if not stray.kept:
-                    told = f"{url.host} sends bytes, or closes, before anything is sent to it"
+                    told = f"{_host_of(request)} sends bytes, or closes, before anything is sent to it"
                     raise RequestError(Phase.CONNECT, told, uncertain=False) from None
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                # ValueError: what must not be sent. `from None`: see request_errors.py about texts.
+                broken = told_by_reply(error, progress, total=seconds)
+                if broken is None:
+                    raise explain(
+                        error, progress, host=_host_of(request), connect=self._http.connect, total=seconds
+                    ) from None
+                return await _read(broken, limit)
             else:
                 return await _read(reply, limit)
 
-    async def _attempt(
-        self,
-        request: Request,
-        url: URL,
-        middlewares: tuple[aiohttp.ClientMiddlewareType, ...],
-        limit: int,
-        seconds: float,
-    ) -> ReplyParser:
-        """What came as a reply. Raises StrayBytesError where another connection is to be taken: nothing was sent."""
-        progress = RequestProgress(limit, bare=not request.body, guard=self._guard)
-        following = PROGRESS.set(progress)
-        try:
-            if not self._http.private_hosts:
-                refuse_private_literal(url.host or "")
-            async with self._open().request(
-                request.method,
-                url,
-                headers=CIMultiDict(request.headers),
-                data=request.body or None,
-                allow_redirects=False,
-                middlewares=middlewares,
-                timeout=self._timeout if seconds == self._total else self._within(seconds),
-            ):
-                assert progress.reply is not None, "it is that of the request which is answered"
-                return progress.reply
-        except StrayBytesError:
-            raise
-        except (_Ended, aiohttp.ClientError, OSError, ValueError) as raised:
-            # ValueError: what aiohttp refuses to send. `from None`: see request_errors.py about texts.
-            error = raised.error if isinstance(raised, _Ended) else raised
-            if (reply := told_by_reply(error, progress, total=seconds)) is not None:
-                return reply
-            raise self._explain(error, progress, url) from None
-        finally:
-            PROGRESS.reset(following)
+    def _open(self) -> Exchanges:
+        http, proxy = self._http, self._proxy
+        resolver = DefaultResolver() if http.private_hosts else PublicResolver(exempt=proxy.host if proxy else None)
+        anywhere = http.private_hosts or proxy is not None  # a proxy is the operator's choice
+        connector = WireConnector(
+            self._name,
+            limit=self._connections,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            ttl_dns_cache=DNS_SECONDS,
+            resolver=FollowedResolver(resolver),
+            ssl=self._ssl,
+            socket_factory=None if anywhere else public_socket,
+        )
+        self._exchanges = Exchanges(connector, connect=http.connect, guard=self._guard)
+        return self._exchanges
 
-    def _within(self, seconds: float) -> aiohttp.ClientTimeout:
-        return aiohttp.ClientTimeout(total=seconds, connect=self._http.connect)
 
-    def _explain(self, error: Exception, progress: RequestProgress, url: URL) -> RequestError:
-        return explain(error, progress, host=url.host or "", connect=self._http.connect, total=self._total)
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            http = self._http
-            proxy = URL(http.proxy) if http.proxy is not None else None
-            resolver = DefaultResolver() if http.private_hosts else PublicResolver(exempt=proxy.host if proxy else None)
-            anywhere = http.private_hosts or proxy is not None  # a proxy is the operator's choice
-            self._session = aiohttp.ClientSession(
-                connector=WireConnector(
-                    self._name,
-                    limit=self._connections,
-                    keepalive_timeout=KEEP_ALIVE_SECONDS,
-                    ttl_dns_cache=DNS_SECONDS,
-                    resolver=FollowedResolver(resolver),
-                    ssl=self._ssl,
-                    socket_factory=None if anywhere else public_socket,
-                ),
-                headers={hdrs.USER_AGENT: USER_AGENT, hdrs.ACCEPT_ENCODING: ACCEPT_ENCODING},
-                skip_auto_headers=(hdrs.CONTENT_TYPE,),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                request_class=FollowedRequest,
-                trust_env=False,
-                proxy=proxy,
-            )
-        return self._session
+def _host_of(request: Request) -> str:
+    """For people; empty where no host can be read."""
+    try:
+        return URL(request.url, encoded=True).host or ""
+    except ValueError:
+        return ""
 
 
 def _with_credentials(reply: Reply, credentials: tuple[str, ...]) -> Reply:
@@ -260,11 +202,16 @@ def _with_credentials(reply: Reply, credentials: tuple[str, ...]) -> Reply:
 
 
 async def _read(reply: ReplyParser, limit: int) -> Reply:
-    """A reply without its codings, or with the reason why it cannot be read."""
-    assert reply.status is not None, "where there is none RequestError was raised"
-    headers: dict[str, str] = {}
-    for name, value in reply.headers:
-        headers[name] = f"{headers[name]}, {value}" if name == "retry-after" and name in headers else value
+    """A reply without its codings, or with the reason why it cannot be read.
+
+    Raises:
+        RequestError: something came that says nothing: no status can be read.
+    """
+    if reply.status is None:
+        raise RequestError(Phase.PROTOCOL, reply.fault or NOT_HTTP, uncertain=True, answered=True)
+    headers = dict(reply.headers)
+    if "retry-after" in headers:
+        headers["retry-after"] = ", ".join(value for name, value in reply.headers if name == "retry-after")
     if reply.fault is not None:
         return Reply(reply.status, headers, fault=reply.fault)
     raw, codings = bytes(reply.body), reply.codings

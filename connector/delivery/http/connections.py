@@ -22,8 +22,9 @@ import aiohttp
 import structlog
 from aiohttp import HttpVersion11
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.connector import Connection
 from aiohttp.http import RawResponseMessage
-from aiohttp.streams import EMPTY_PAYLOAD
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from connector.delivery.http.reply_parser import EXCESS_BYTES, ReplyParser
@@ -101,6 +102,7 @@ class ReplyProtocol(ResponseHandler):
 
     Attributes:
         reply: of the request under way, as far as it has come.
+        written: all of that request has been handed over.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, trust: Trust) -> None:
@@ -108,23 +110,24 @@ class ReplyProtocol(ResponseHandler):
         self._trust = trust
         self.reply = ReplyParser(0)
         self._state = ReplyState.IDLE
-        self._written = True
+        self.written = True
         self._used = False
         self._encrypted = False
+        self._news: asyncio.Future[None] | None = None
         self._hesitation: asyncio.TimerHandle | None = None
         self._readable: select.poll | None = None
 
     # ---- the request ------------------------------------------------------------------------------------------------
 
     def set_response_params(self, **_: Any) -> None:
-        """A reply is wanted. CONNECT is written by then; other requests say more with `arm`."""
+        """A reply to CONNECT is wanted, which aiohttp itself writes and waits for. Other requests say so with `arm`."""
         self.reply = ReplyParser(0, head_only=True)
         self._state = ReplyState.READING
 
     def arm(self, limit: int) -> None:
         """A request is about to be written, whose reply is read up to `limit` bytes of body."""
         self.reply = ReplyParser(limit)
-        self._state, self._written = ReplyState.ARMED, False
+        self._state, self.written = ReplyState.ARMED, False
 
     def begin(self) -> None:
         """The request is written now.
@@ -139,9 +142,56 @@ class ReplyProtocol(ResponseHandler):
             raise StrayBytesError(kept=self._used)
         self._state = ReplyState.READING
 
+    def write(self, data: bytes | memoryview) -> None:
+        """Hand over a part of the request. What comes after the connection has ended goes nowhere."""
+        if self.transport is not None:
+            self.transport.write(data)
+
     def wrote(self) -> None:
         """All of the request has been handed over. A reply before that leaves the rest of it in the way."""
-        self._written = True
+        self.written = True
+
+    @property
+    def answered(self) -> bool:
+        """The reply is read to its end."""
+        return self._state is ReplyState.ANSWERED
+
+    async def news(self) -> None:
+        """Wait until something changes: the reply is whole, the body is asked for, more of it can be written.
+
+        Raises:
+            aiohttp.ClientError, OSError: no more comes.
+        """
+        if self._exception is None:
+            self._news = self._loop.create_future()
+            try:
+                await self._news
+            finally:
+                self._news = None
+        if self._exception is not None:
+            raise self._exception
+
+    def _tell_news(self) -> None:
+        news = self._news
+        if news is not None and not news.done():
+            news.set_result(None)
+
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        """No more comes, and this is why."""
+        super().set_exception(exc, *cause)
+        self._tell_news()
+
+    def resume_writing(self) -> None:
+        """More of the request can be written."""
+        super().resume_writing()
+        self._tell_news()
+
+    def give_up(self) -> None:
+        """End the connection of a request without a usable reply: what is not written of it is not written any more."""
+        if self.written:
+            self.close()
+        else:
+            self.abort()
 
     # ---- what comes -------------------------------------------------------------------------------------------------
 
@@ -165,11 +215,10 @@ class ReplyProtocol(ResponseHandler):
             self._stray()
             return
         self.reply.feed(data)
-        if self.reply.continued:
-            self.reply.continued = False
-            self._tell(100, [])  # to whom it waits for, before it writes the body
         if self.reply.done:
             self._answered()
+        elif self.reply.continued:
+            self._tell_news()
         elif self.reply.hesitating and self._hesitation is None:
             self._hesitation = self._loop.call_later(HESITATION_SECONDS, self._hesitated)
 
@@ -233,22 +282,25 @@ class ReplyProtocol(ResponseHandler):
         reply = self.reply
         if reply.excess:
             self._trust.stray(reply.excess)
-        if not self._written:
+        if not self.written:
             reply.reusable = False
+        if reply.head_only:
+            self._tell_tunnel(reply)
+        else:
+            self._tell_news()
+
+    def _tell_tunnel(self, reply: ReplyParser) -> None:
+        """Let aiohttp have the answer to CONNECT.
+
+        Behind it comes whatever the tunnel brings: a payload that has not ended, else aiohttp would give the connection
+        back.
+        """
         if reply.status is None:
             self.set_exception(aiohttp.ClientPayloadError(reply.fault))
-        else:
-            self._tell(reply.status, reply.headers)
-
-    def _tell(self, status: int, headers: list[tuple[str, str]]) -> None:
-        """Let aiohttp have the head. The body stays here.
-
-        Behind the answer to CONNECT comes whatever the tunnel brings: a payload that has not ended, else aiohttp would
-        give the connection back.
-        """
-        payload = aiohttp.StreamReader(self, TUNNEL_BYTES, loop=self._loop) if self.reply.head_only else EMPTY_PAYLOAD
-        named = CIMultiDictProxy(CIMultiDict(headers))
-        message = RawResponseMessage(HttpVersion11, status, "", named, (), False, None, False, False)
+            return
+        payload = aiohttp.StreamReader(self, TUNNEL_BYTES, loop=self._loop)
+        named = CIMultiDictProxy(CIMultiDict(reply.headers))
+        message = RawResponseMessage(HttpVersion11, reply.status, "", named, (), False, None, False, False)
         self.feed_data((message, payload), 0)
 
 
@@ -260,3 +312,7 @@ class WireConnector(aiohttp.TCPConnector):
         trust = Trust(provider, self._loop.time)
         factory: functools.partial[Any] = functools.partial(ReplyProtocol, loop=self._loop, trust=trust)
         self._factory = factory
+
+    async def kept(self, key: ConnectionKey) -> Connection | None:
+        """A connection that has served before, now taken; None where one has to be opened or waited for."""
+        return await self._get(key, [])

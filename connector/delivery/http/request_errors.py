@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, AbstractStreamWriter, ResolveResult
+from aiohttp.abc import AbstractResolver, ResolveResult
 
-from connector.delivery.http.connections import ReplyProtocol, StrayBytesError
 from connector.delivery.http.private_networks import PrivateAddressError
-from connector.delivery.http.reply_parser import CLOSED, NOT_HTTP, ReplyParser
-from connector.errors import Phase, RequestError, WithheldError
+from connector.delivery.http.reply_parser import CLOSED, ReplyParser
+from connector.delivery.http.request_head import HeadError
+from connector.errors import Phase, RequestError
 
 
 class DepartureGuard(Protocol):
@@ -37,65 +37,19 @@ class RequestProgress:
 
     Args:
         limit: bytes of the reply's body that are kept.
-        bare: the request has no body.
 
     Attributes:
-        connected: a connection stands, so that bytes may have left.
-        guard: asked when it does; without one it may always be written.
-        reply: what has come of it, once a request has left.
+        phase: where it is.
+        reply: what has come of it; None while no connection stands, so that no byte can have left.
     """
 
     limit: int
-    bare: bool = False
     phase: Phase = Phase.CONNECT
-    connected: bool = False
-    guard: DepartureGuard | None = None
     reply: ReplyParser | None = None
 
 
 PROGRESS: ContextVar[RequestProgress] = ContextVar("PROGRESS")
-"""Of the request that is being sent. To follow it by aiohttp's traces takes a sixth of the time of sending."""
-
-
-class FollowedRequest(aiohttp.ClientRequest):
-    """Moves PROGRESS once its connection stands. For sessions all of whose requests have set it.
-
-    What its connection has brought before it is written is no reply to it (`StrayBytesError`): looked at in the same
-    breath as the first byte is written. aiohttp writes a body in a task of its own, and other things happen before.
-    """
-
-    async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        """Write the request; its body may go on being written."""
-        progress, protocol = PROGRESS.get(), _protocol_of(conn)
-        if progress.guard is not None and not progress.guard.may_leave_now():
-            raise WithheldError
-        protocol.arm(progress.limit)
-        if progress.bare:
-            protocol.begin()
-        progress.phase, progress.connected, progress.reply = Phase.WRITE, True, protocol.reply
-        response = await super().send(conn)
-        if progress.bare:
-            protocol.wrote()
-        progress.phase = Phase.READ
-        return response
-
-    async def write_bytes(
-        self, writer: AbstractStreamWriter, conn: aiohttp.connector.Connection, content_length: int | None = None
-    ) -> None:
-        """Write the body, and what goes before it."""
-        protocol = _protocol_of(conn)
-        try:
-            protocol.begin()
-        except StrayBytesError:
-            return  # whoever waits for the reply is told
-        await super().write_bytes(writer, conn, content_length)
-        protocol.wrote()
-
-
-def _protocol_of(connection: aiohttp.connector.Connection) -> ReplyProtocol:
-    protocol = connection.protocol
-    assert isinstance(protocol, ReplyProtocol), "connections of WireConnector have one"
-    return protocol
+"""Of the request that a connection is opened for."""
 
 
 class FollowedResolver(AbstractResolver):
@@ -124,11 +78,8 @@ def explain(error: Exception, progress: RequestProgress, *, host: str, connect: 
     early = _before_connection(error, host)
     if early is not None:
         return early
-    if isinstance(error, ValueError) and progress.phase is not Phase.READ:
-        told = "aiohttp refuses the request: its URL and headers contradict each other"
-        return RequestError(Phase.CONNECT, told, uncertain=False)
     timed_out = isinstance(error, TimeoutError)
-    if not progress.connected:
+    if progress.reply is None:
         told = f"no connection to {host} within {connect:g}s" if timed_out else type(error).__name__
         return RequestError(progress.phase, told, uncertain=False, timed_out=timed_out)
     if timed_out:
@@ -138,20 +89,12 @@ def explain(error: Exception, progress: RequestProgress, *, host: str, connect: 
 
 
 def told_by_reply(error: Exception, progress: RequestProgress, *, total: float) -> ReplyParser | None:
-    """What had come of a reply when its reading ended with this error, where its status had; None where nothing had.
-
-    Raises:
-        RequestError: something came that says nothing: no status can be read.
-    """
+    """What had come of a reply when its reading ended with this error; None where nothing had."""
     reply = progress.reply
     if reply is None:
         return None
     reply.give_up(f"no complete reply within {total:g}s" if isinstance(error, TimeoutError) else CLOSED)
-    if not reply.received:
-        return None
-    if reply.status is None:
-        raise RequestError(Phase.PROTOCOL, reply.fault or NOT_HTTP, uncertain=True, answered=True)
-    return reply
+    return reply if reply.received else None
 
 
 def _before_connection(error: Exception, host: str) -> RequestError | None:
@@ -168,7 +111,9 @@ def _before_connection(error: Exception, host: str) -> RequestError | None:
         phase, told = Phase.CONNECT, f"cannot connect to the proxy: {error.strerror}"
     elif isinstance(error, aiohttp.ClientConnectorError):
         phase, told = Phase.CONNECT, f"cannot connect to {host}: {error.strerror}"
-    elif isinstance(error, (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError)):
+    elif isinstance(error, HeadError):
+        phase, told = Phase.CONNECT, f"the request cannot be written: {error}"
+    elif isinstance(error, ValueError):
         phase, told = Phase.CONNECT, "the URL is not one of HTTP"
     else:
         return None
