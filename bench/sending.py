@@ -108,7 +108,7 @@ def main() -> None:
     chosen = options.parse_args()
     factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     if chosen.uvloop:
-        import uvloop
+        import uvloop  # type: ignore[import-not-found]
 
         factory = uvloop.new_event_loop
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What connector/delivery/http uses of aiohttp beyond its documentation: connections.py, exchange.py, destinations.py."""
+"""What connector/delivery/http uses of aiohttp beyond its documentation."""
 
 import asyncio
 import inspect
@@ -83,7 +83,7 @@ async def test_a_connection_is_closed_at_once_or_when_all_is_written() -> None:
 
 
 async def test_connections_are_kept_by_the_key_of_a_request_that_is_never_written() -> None:
-    """`_get` takes one without waiting; `connect` opens one, or waits for one, by a request; `release` gives it back."""
+    """`_get` takes one without waiting; `connect` opens or waits for one, by a request; `release` gives it back."""
     async with serving(answering(reply())) as server, aiohttp.TCPConnector() as connector:
         url = URL(server.url)
         opening = aiohttp.ClientRequest("GET", url, loop=asyncio.get_running_loop())

@@ -26,7 +26,7 @@ MOST_KEPT: Final = 16
 Headers = tuple[tuple[str, str], ...]
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_NO_TOKEN: Final = re.compile(r"[^-!#$%&'*+.^_`|~0-9a-zA-Z]")
+_TOKEN: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
 
 
 class HeadError(ValueError):
@@ -75,9 +75,9 @@ class RequestHeads:
             self._kept[headers] = block
         if not target.isprintable() and _CONTROL.search(target) is not None:
             raise HeadError("a control character in the URL")
-        if not method.isalpha() and _NO_TOKEN.search(method) is not None:
+        if _TOKEN.fullmatch(method) is None:
             raise HeadError("the method is no word")
-        line = f"{method} {target} HTTP/1.1\r\n".encode()
+        line = _encoded(f"{method} {target} HTTP/1.1\r\n")
         if not body and method in WITHOUT_LENGTH:
             return Head(line + block.start + block.end, block.expects)
         length = block.length_of(body)
@@ -91,14 +91,13 @@ class _Block:
         expects: the body is to wait for `100 Continue`.
     """
 
-    __slots__ = ("_length", "end", "expects", "start")
+    __slots__ = ("_lengths", "end", "expects", "start")
 
     def __init__(self, authority: str, authorization: str | None, proxied: str | None, headers: Headers) -> None:
         named = _with_defaults(headers)
         if "Transfer-Encoding" in named:
             raise HeadError("bodies are sent with their length")
-        length = named.popall("Content-Length", [])
-        self._length = length[0] if length else None
+        self._lengths = set(named.popall("Content-Length", []))
         if authorization is not None:
             if "Authorization" in named:
                 raise HeadError("the URL names a user, and a header authorizes another one")
@@ -113,7 +112,7 @@ class _Block:
 
     def length_of(self, body: bytes) -> int:
         """Raises HeadError where a header says another length."""
-        if self._length is not None and self._length != str(len(body)):
+        if self._lengths and self._lengths != {str(len(body))}:
             raise HeadError("a header says another length than the body has")
         return len(body)
 
@@ -136,7 +135,11 @@ def _lines(headers: list[tuple[str, str]]) -> bytes:
     for name, value in headers:
         if _CONTROL.search(name) is not None or _CONTROL.search(value) is not None:
             raise HeadError("a control character in a header")
+    return _encoded("".join(f"{name}: {value}\r\n" for name, value in headers))
+
+
+def _encoded(text: str) -> bytes:
     try:
-        return "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
+        return text.encode()
     except UnicodeEncodeError:
-        raise HeadError("half a character in a header") from None
+        raise HeadError("half a character, which UTF-8 has no bytes for") from None
