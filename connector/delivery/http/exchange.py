@@ -13,7 +13,7 @@ from connector.delivery.http.deadlines import Deadlines
 from connector.delivery.http.destinations import Destination
 from connector.delivery.http.reply_parser import ReplyParser
 from connector.delivery.http.request_errors import PROGRESS, DepartureGuard, RequestProgress
-from connector.delivery.http.request_head import Head
+from connector.delivery.http.request_head import RequestHead
 from connector.errors import Phase, WithheldError
 
 PIECE_BYTES: Final = 64 * 1024
@@ -37,7 +37,7 @@ class Exchanges:
         self._deadlines = Deadlines(self._loop)
 
     async def run(
-        self, destination: Destination, head: Head, body: bytes, progress: RequestProgress, until: float
+        self, destination: Destination, head: RequestHead, body: bytes, progress: RequestProgress, until: float
     ) -> ReplyParser:
         """The reply, read to its end or to what its parser calls a fault.
 
@@ -97,7 +97,7 @@ class Exchanges:
         await self._connector.close()
 
 
-async def _write_in_pieces(protocol: ReplyProtocol, head: Head, body: bytes) -> None:
+async def _write_in_pieces(protocol: ReplyProtocol, head: RequestHead, body: bytes) -> None:
     """Write what may not fit, or may not be wanted. Ends early where a reply comes first."""
     protocol.write(head.written)
     while head.expects and not (protocol.answered or protocol.reply.continued):

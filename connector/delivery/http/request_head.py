@@ -33,7 +33,7 @@ class HeadError(ValueError):
     """A request that must not be written: with a control character, or with headers that contradict each other."""
 
 
-class Head(NamedTuple):
+class RequestHead(NamedTuple):
     """What goes before the body.
 
     Attributes:
@@ -59,9 +59,9 @@ class RequestHeads:
         self._authority = authority
         self._authorization = authorization
         self._proxy_authorization = proxy_authorization
-        self._kept: dict[Headers, _Block] = {}
+        self._kept: dict[Headers, _HeaderBlock] = {}
 
-    def head(self, method: str, target: str, headers: Headers, body: bytes) -> Head:
+    def head(self, method: str, target: str, headers: Headers, body: bytes) -> RequestHead:
         """Request line and headers, with the empty line that ends them.
 
         Raises:
@@ -69,7 +69,7 @@ class RequestHeads:
         """
         block = self._kept.get(headers)
         if block is None:
-            block = _Block(self._authority, self._authorization, self._proxy_authorization, headers)
+            block = _HeaderBlock(self._authority, self._authorization, self._proxy_authorization, headers)
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
             self._kept[headers] = block
@@ -79,12 +79,12 @@ class RequestHeads:
             raise HeadError("the method is no word")
         line = _encoded(f"{method} {target} HTTP/1.1\r\n")
         if not body and method in WITHOUT_LENGTH:
-            return Head(line + block.start + block.end, block.expects)
+            return RequestHead(line + block.start + block.end, block.expects)
         length = block.length_of(body)
-        return Head(b"%b%bContent-Length: %d\r\n%b" % (line, block.start, length, block.end), block.expects)
+        return RequestHead(b"%b%bContent-Length: %d\r\n%b" % (line, block.start, length, block.end), block.expects)
 
 
-class _Block:
+class _HeaderBlock:
     """All headers but the length: what goes before it, and behind.
 
     Attributes:
