@@ -17,6 +17,9 @@ HEAD_BYTES: Final = 256 * 1024
 CHUNK_LINE_BYTES: Final = 4096
 """Size and extensions of one chunk."""
 
+PLAIN_HEAD_BYTES: Final = 16 * 1024
+"""Heads up to this size may be read at once, in one turn of the loop."""
+
 EXCESS_BYTES: Final = 64
 
 MOST_CHUNKS: Final = 20_000
@@ -71,6 +74,7 @@ class ReplyParser:
         self.fault: str | None = None
         self._limit = limit
         self.head_only = head_only
+        self._begun = False
         self._rest = bytearray()
         self._searched = 0  # of `_rest`, for the end of a line
         self._head_bytes = 0
@@ -87,8 +91,8 @@ class ReplyParser:
 
     def _read(self, data: bytes) -> bytes:
         """Read on. The beginning of what stands behind the reply, once that is done."""
-        self._rest += data
-        while self._step():
+        self._rest += data if self._begun else self._plain_head(data)
+        while not self.done and self._step():
             pass
         if not self.done:
             return b""
@@ -156,6 +160,35 @@ class ReplyParser:
                 return None
         return line
 
+    def _plain_head(self, data: bytes) -> bytes:
+        """Read at once a head that came whole and is written as nearly all are: a third of the time line by line.
+
+        Returns:
+            What stands behind it; all of `data` where nothing was read, as the head has to be looked at line by line.
+        """
+        self._begun = True
+        end = data.find(b"\r\n\r\n", 0, PLAIN_HEAD_BYTES)
+        head = data[: max(end, 0)]
+        if not head.isascii() or b"\0" in head or not self._read_status(head):
+            return data
+        lines = head.decode("ascii").split("\r\n")
+        breaks = len(lines) - 1
+        if head.count(b"\r") != breaks or head.count(b"\n") != breaks:
+            return self._not_plain(data)
+        for line in lines[1:]:
+            name, colon, value = line.partition(":")
+            if not colon or line[0] in " \t":
+                return self._not_plain(data)
+            self.headers.append((name.strip().lower(), value.strip()))
+        self.received = True
+        self._head_bytes = end + 4
+        self._headers_end()
+        return data[end + 4 :]
+
+    def _not_plain(self, data: bytes) -> bytes:
+        self.status, self.headers = None, []
+        return data
+
     def _status_line(self) -> bool:
         blank = len(self._rest) - len(self._rest.lstrip(_BLANK))
         if blank:
@@ -203,8 +236,10 @@ class ReplyParser:
 
     def _all(self, name: str) -> list[str]:
         """The elements of a header that is a list, in lower case."""
-        values = ",".join(value for key, value in self.headers if key == name)
-        return [element for element in (part.strip().lower() for part in values.split(",")) if element]
+        values = [value for key, value in self.headers if key == name]
+        if not values:
+            return values
+        return [element for element in (part.strip().lower() for part in ",".join(values).split(",")) if element]
 
     def _headers_end(self) -> None:
         assert self.status is not None
