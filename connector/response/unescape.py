@@ -110,7 +110,8 @@ def _folded(character: str) -> str:
     digit = unicodedata.decimal(character, None)
     if digit is not None:
         return str(digit)
-    lower = character.lower()
+    capital = character.upper()  # several small letters have one capital: an echo in capitals does not say which it was
+    lower = (capital if len(capital) == 1 else character).lower()
     return lower if len(lower) == 1 else character
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.model import Message
@@ -188,6 +188,7 @@ def test_an_id_with_escapes_keeps_its_number() -> None:
     assert Redactor({"${LONG}": "ab/cd+ef-gh"}).echo([ASHA]).identity("919812345678%2F17") == "919812345678%2F17"
 
 
+@example("0123456ı8 ſς", [], "upper")
 @given(
     st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S", "Zs"]), min_size=10, max_size=60),
     st.lists(st.sampled_from(["percent", "form", "html", "html numbers", "json"]), max_size=2),
