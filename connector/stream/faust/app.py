@@ -82,7 +82,7 @@ class Chunk:
 
 class ChunkScheduler(DefaultSchedulingStrategy):
     """Yields each partition's fetched records at once instead of one by one, and a topic's where a fetch brought few:
-    each hop through Faust costs as much as a hundred events.
+    Faust's path takes as long for a chunk as for an event.
     """
 
     def iterate(self, records: Mapping[TP, Any]) -> Iterator[tuple[TP, Chunk]]:
