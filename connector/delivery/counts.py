@@ -25,8 +25,6 @@ NO_REPLY = "none"
 
 REPLIES = ("1xx", "2xx", "3xx", "4xx", "5xx", NO_REPLY)
 
-CLASSES = {int(name[0]): name for name in REPLIES if name is not NO_REPLY}
-
 FINAL = frozenset({"accept", "reject", "unknown"})
 
 AGAIN = (*(then for then in get_args(Then) if then not in FINAL), *Phase)
@@ -119,7 +117,7 @@ class LaneCounts:
 
     def replied(self, status: int, seconds: float, outcomes: Sequence[Outcome]) -> None:
         """A reply came."""
-        self._request(CLASSES.get(status // 100) or f"{status // 100}xx", seconds, len(outcomes))
+        self._request(f"{status // 100}xx", seconds, len(outcomes))
         for then, number in tally([outcome.then for outcome in outcomes]):
             if then not in FINAL:
                 self.again[then] += number

@@ -112,7 +112,7 @@ def _folded(character: str) -> str:
         return str(digit)
     capital = character.upper()  # several small letters have one capital: an echo in capitals does not say which it was
     lower = (capital if len(capital) == 1 else character).lower()
-    return lower if len(lower) == 1 else character
+    return lower[0]  # one letter has two in lower case: İ, the Turkish capital of i, which is i and a dot
 
 
 class _Table(dict[int, str | None]):

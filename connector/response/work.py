@@ -7,21 +7,15 @@ expressions by the text. What is not paid is not done, and the reply is `unknown
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from connector.clock import SystemClock, cpu_seconds
+from connector.clock import cpu_seconds
 
 STEPS: Final = 2_000_000  # about 0.1 µs each, on a core of 2020: a fifth of a second
 SECONDS: Final = 0.2
 """Looked at after what cannot be counted beforehand, which takes 50 ms at most: all in all a reply holds the loop for a
 quarter of a second.
-"""
-
-READING_SECONDS: Final = 0.01
-"""So long a reading of the CPU clock is used for the replies that follow. It is a call of the system, 0.5 to 10 µs, and
-was a tenth of what it costs to read the reply to one message.
 """
 
 # What things cost, in steps; measured, and rounded up.
@@ -59,25 +53,16 @@ class TooMuchWorkError(Exception):
 class Work:
     """The account of one reply at a time. `begin` opens it anew."""
 
-    __slots__ = ("_cpu", "_left", "_monotonic", "_read", "_read_at", "_stock", "_until")
+    __slots__ = ("_cpu", "_left", "_stock", "_until")
 
-    def __init__(
-        self, cpu: Callable[[], float] = cpu_seconds, monotonic: Callable[[], float] = SystemClock.monotonic
-    ) -> None:
+    def __init__(self, cpu: Callable[[], float] = cpu_seconds) -> None:
         self._cpu = cpu
-        self._monotonic = monotonic
-        self._read, self._read_at = 0.0, -math.inf
         self.begin()
-        self._read_at = -math.inf  # whoever reads replies may do it in another thread, which has a clock of its own
 
     def begin(self) -> None:
         """A new reply."""
         self._left, self._stock = TRANCHE, STEPS - TRANCHE
-        now = self._monotonic()
-        if now - self._read_at > READING_SECONDS:
-            self._read, self._read_at = self._cpu(), now
-        # Since then the thread has used at most the time that has passed: nothing is refused early.
-        self._until = self._read + (now - self._read_at) + SECONDS
+        self._until = self._cpu() + SECONDS
 
     def spend(self, steps: int) -> None:
         """Pay for what comes next. Raises TooMuchWorkError where it cannot be afforded."""

@@ -7,12 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
 
+import aiohttp
 import msgspec
 import pytest
 
 from connector.definition.tree import Definition, Http, Method
 from connector.delivery.http import private_networks
 from connector.delivery.http.client import HttpTransport
+from connector.delivery.http.reply_parser import ReplyParser
 from connector.errors import DefinitionError, Phase, RequestError, WithheldError
 from tests.kafka.certificates import Certificates, make_certificates
 
@@ -296,6 +298,22 @@ async def test_a_kept_connection_that_closes_is_uncertain_and_nothing_is_sent_tw
             await client.send(request)
         assert caught.value.uncertain
         assert (server.connections, len(server.requests)) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "fault", [ValueError("x"), UnicodeDecodeError("ascii", b"x", 0, 1, "x"), aiohttp.InvalidURL("x")]
+)
+async def test_an_error_of_our_own_while_a_reply_is_read_never_says_that_nothing_was_sent(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    def broken(self: ReplyParser, data: bytes) -> None:
+        raise fault
+
+    async with serving(answering(reply())) as server, transport() as client:
+        monkeypatch.setattr(ReplyParser, "feed", broken)
+        with pytest.raises(RequestError) as caught:
+            await client.send(post(server.url))
+        assert (caught.value.uncertain, len(server.requests)) == (True, 1)
 
 
 async def test_a_reply_that_takes_too_long_is_uncertain_and_timed_out() -> None:

@@ -181,6 +181,9 @@ UNKNOWN: dict[str, Write] = {
     # nothing that a rule meets
     "204 with nothing": bytes_then(head("204 No Content")),
     "204 with a length and nothing": bytes_then(head("204 No Content", b"Content-Length: 25")),
+    "204 with a length and nothing, behind 100": bytes_then(
+        head("100 Continue") + head("204 No Content", b"Content-Length: 25")
+    ),
     "an empty body": bytes_then(whole(b"")),
     "101": bytes_then(head("101 Switching Protocols", b"Upgrade: websocket") + b"\x81\x05hello"),
     "status 999": bytes_then(whole(b"{}", status="999 No")),

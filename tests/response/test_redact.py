@@ -234,3 +234,8 @@ def test_a_thousand_reasons_of_a_batch_take_a_bounded_time() -> None:
     for number in range(1000):
         echo.text(f"destination 9198{number:08d} is on the do-not-disturb list of operator {number}")
     assert time.process_time() - started < 2.0, "0.2 s on an ordinary core"
+
+
+def test_turkish_capitals_of_a_text_are_found() -> None:
+    echo = Redactor({}).echo([Message("m1", "+919812345678", body="istanbul ılık ilkbahar")])
+    assert "LKBAHAR" not in (echo.text("refused: İSTANBUL ILIK İLKBAHAR") or "")

@@ -16,7 +16,7 @@ import pytest
 from connector.model import Reply
 from connector.response.document import parse_json, parse_xml
 from connector.response.reply_reader import ReplyReader, ReplyReading
-from connector.response.work import READING_SECONDS, SECONDS, STEPS, TRANCHE, TooMuchWorkError, Work
+from connector.response.work import SECONDS, STEPS, TRANCHE, TooMuchWorkError, Work
 
 from .build import NOW, batch, messages, reader
 
@@ -282,30 +282,6 @@ def test_an_account_is_spent_once_and_watches_the_clock() -> None:
     work.begin()
     with pytest.raises(TooMuchWorkError):
         work.weigh([["x"] * 1000] * STEPS)
-
-
-def test_replies_that_follow_at_once_share_a_reading_of_the_clock_and_none_is_refused_early() -> None:
-    now, readings = 0.0, 0
-
-    def cpu() -> float:  # the thread is never interrupted
-        nonlocal readings
-        readings += 1
-        return 100.0 + now
-
-    work = Work(cpu, lambda: now)
-    readings = 0
-    for _ in range(100):
-        work.begin()
-        now += READING_SECONDS / 200
-    assert readings == 1
-    work.begin()
-    now += SECONDS * 0.999
-    work.look()
-    now += SECONDS * 0.002
-    assert work.late
-    readings = 0
-    work.begin()
-    assert readings == 1, "the last reading is too old"
 
 
 def test_steps_that_take_longer_than_they_should_are_stopped_by_the_clock() -> None:

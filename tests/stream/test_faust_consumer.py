@@ -131,9 +131,12 @@ def test_what_a_fetch_brings_of_a_topic_is_one_chunk_where_it_is_little(
     assert [part for _, chunk in made for _, part in chunk.value] == list(found.values())
 
 
-def test_large_events_are_a_chunk_each_as_a_buffer_counts_chunks_only() -> None:
-    half = bytes(TOGETHER_BYTES // 2)
-    found = {faust_types.TP("a", number): fetched(0, half) for number in range(3)}
+@pytest.mark.parametrize("place", ["value", "key", "headers"])
+def test_large_events_are_a_chunk_each_as_a_buffer_counts_chunks_only(place: str) -> None:
+    half = bytes(TOGETHER_BYTES // 2 - 100)
+    found = {faust_types.TP("a", number): fetched(0, b"") for number in range(3)}
+    for records in found.values():
+        setattr(records[0], place, (("h", half),) if place == "headers" else half)
     assert len(list(ChunkScheduler().iterate(found))) == 3
     del found[faust_types.TP("a", 2)]
     assert len(list(ChunkScheduler().iterate(found))) == 1

@@ -1,4 +1,4 @@
-"""Requests over HTTP with aiohttp: one session per provider, every failure told by how far the request had come.
+"""Requests over HTTP with aiohttp: one pool of connections per provider, failures told by how far a request had come.
 
 What failed before the connection stood has not reached the provider and is safe to repeat. After that it is uncertain,
 also when a kept-alive connection closes before the first byte of a reply: the provider may have read the request.

@@ -217,9 +217,10 @@ class ReplyProtocol(ResponseHandler):
         self.reply.feed(data)
         if self.reply.done:
             self._answered()
-        elif self.reply.continued:
+            return
+        if self.reply.continued:
             self._tell_news()
-        elif self.reply.hesitating and self._hesitation is None:
+        if self.reply.hesitating and self._hesitation is None:
             self._hesitation = self._loop.call_later(HESITATION_SECONDS, self._hesitated)
 
     def eof_received(self) -> None:

@@ -75,11 +75,11 @@ class FollowedResolver(AbstractResolver):
 
 def explain(error: Exception, progress: RequestProgress, *, host: str, connect: float, total: float) -> RequestError:
     """The RequestError for whatever sending raised; `connect` and `total` are the seconds it was given."""
-    early = _before_connection(error, host)
-    if early is not None:
-        return early
     timed_out = isinstance(error, TimeoutError)
     if progress.reply is None:
+        early = _before_connection(error, host)
+        if early is not None:
+            return early
         told = f"no connection to {host} within {connect:g}s" if timed_out else type(error).__name__
         return RequestError(progress.phase, told, uncertain=False, timed_out=timed_out)
     if timed_out:
@@ -98,7 +98,7 @@ def told_by_reply(error: Exception, progress: RequestProgress, *, total: float) 
 
 
 def _before_connection(error: Exception, host: str) -> RequestError | None:
-    """Errors that by their type precede the first byte: nothing has reached the provider."""
+    """What is said of errors while no connection stands. Behind that the same types may come of anything."""
     if isinstance(error, PrivateAddressError) or isinstance(error.__cause__, PrivateAddressError):
         phase, told = Phase.DNS, f"{host} is at a private address; if that is intended set http.private_hosts: true"
     elif isinstance(error, aiohttp.ClientConnectorDNSError):

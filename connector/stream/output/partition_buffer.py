@@ -26,7 +26,6 @@ class PartitionBuffer:
         dead: results whose event goes to the dead letters first.
         moved: events on their way to retry topics.
         unacknowledged: results that are not acknowledged yet, waiting or on their way; see `PendingResults.count`.
-        live: False once its partition has gone, with what of it is not acknowledged.
         task: writes it; None when nothing waits.
         written_at: when it last began to, by the event loop's time.
         writing: what it began then is not acknowledged yet.
@@ -35,7 +34,6 @@ class PartitionBuffer:
     __slots__ = (
         "bytes",
         "dead",
-        "live",
         "moved",
         "noted",
         "offsets",
@@ -51,7 +49,6 @@ class PartitionBuffer:
         self.origin = origin
         self.task: asyncio.Task[None] | None = None
         self.unacknowledged = 0
-        self.live = True
         self.written_at = float("-inf")
         self.writing = False
         self.clear()

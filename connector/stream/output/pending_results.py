@@ -59,13 +59,12 @@ class PendingResults:
     def count(self, buffer: PartitionBuffer, results: int) -> None:
         """So many more wait in a buffer, or so many less; say `changed` when all are counted."""
         buffer.unacknowledged += results
-        if buffer.live:
+        if self.buffers.get(buffer.origin) is buffer:
             self.unacknowledged += results
 
     def forget(self, origin: ItemOrigin) -> PartitionBuffer:
         """A partition has gone; what of it is acknowledged later counts no more."""
         buffer = self.buffers.pop(origin)
-        buffer.live = False
         self.unacknowledged -= buffer.unacknowledged
         return buffer
 
