@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector.clock import SystemClock
@@ -13,11 +14,12 @@ from connector.definition.load import load_all
 from connector.definition.tree import Definition
 from connector.kafka import clients
 from connector.kafka.admin import describe_topics, open_admin
+from connector.kafka.log_offsets import LATEST, log_offsets
 from connector.kafka.produce import open_producer
 from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.control.table import ControlTable
-from connector.stream.control.topic_reader import ControlTopicReader, missing
+from connector.stream.control.topic_reader import ControlTopicReader, LogEnds, missing
 
 ControlRecord = tuple[bytes, bytes | None]
 
@@ -37,13 +39,22 @@ def definitions(settings: Settings) -> dict[str, Definition]:
     return load_all(settings.providers, Environment.placeholders())
 
 
+class _Ends(LogEnds):
+    """Asked through an admin client."""
+
+    def __init__(self, admin: AIOKafkaAdminClient) -> None:
+        self._admin = admin
+
+    async def stable_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        return await log_offsets(self._admin, dict.fromkeys(partitions, LATEST), committed=True)
+
+
 async def _read(settings: Settings) -> ControlTable:
     topic = settings.topics.control
     control = ControlTable(SystemClock(), most=settings.memory.control, topic=topic)
-    reader = ControlTopicReader(
-        clients.connect(settings.kafka).options(), topic=topic, records=control, skipped=Skipped(tell=False)
-    )
+    options, skipped = clients.connect(settings.kafka).options(), Skipped(tell=False)
     async with open_admin(settings) as admin:
+        reader = ControlTopicReader(options, ends=_Ends(admin), topic=topic, records=control, skipped=skipped)
         try:
             await reader.start(await _partitions(admin, topic))
             await reader.catch_up()

@@ -161,6 +161,7 @@ class Process(ChunkSink):
             for attendant in self._attendants:
                 await attendant.start(lambda: self._worker.status if self._worker is not None else None)
             worker = await self._create()
+            worker.begin()
             self._watchdog = Watchdog(self._clock, worker, seconds=self._settings.timeouts.stuck)
             self._watchdog.start()
             if self._source is not None:

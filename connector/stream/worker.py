@@ -22,6 +22,7 @@ from aiokafka.errors import RequestTimedOutError
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem, RefusedError
 from connector.stream.control.reload import DefinitionUser
+from connector.stream.epoch.together import together
 from connector.stream.faust.chunk import FetchedChunk
 from connector.stream.lanes import at_once, reports
 from connector.stream.partitions.copartitions import retry_partitions
@@ -70,6 +71,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
         self._starting = asyncio.Lock()
         self._started = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._connecting: asyncio.Task[None] | None = None
         self._failing: asyncio.Task[None] | None = None
         self.stopping = False
         self.error: BaseException | None = None
@@ -174,23 +176,35 @@ class Worker(FailureSink, Watched, DefinitionUser):
 
     # ---- life -------------------------------------------------------------------------------------------------------
 
+    def begin(self) -> None:
+        """Connect while the group is being joined: neither waits for the other. Where that fails, opening does it."""
+        self._connecting = asyncio.ensure_future(self._connect_early())
+
+    async def _connect_early(self) -> None:
+        try:
+            await self.start()
+        except Exception as error:  # whatever it is, the first opening meets it too, and says or outlasts it
+            log.debug("not connected before the group was joined", error=type(error).__name__)
+
     async def start(self) -> None:
-        """Connect and start the loops. Idempotent: the first assignment may come before Faust starts its tasks."""
+        """Connect and start the loops. Idempotent: opening is tried again until every client has begun."""
         parts = self._parts
         async with self._starting:
             if self._started:
                 return
-            await self._cluster.start()
-            await self._producer.start()
-            await parts.retry_reader.start()
-            control = self._settings.topics.control
-            await parts.input.control_reader.start((await self._cluster.partitions([control]))[control])
+            await together(
+                self._cluster.start(), self._producer.start(), parts.retry_reader.start(), self._start_control_reader()
+            )
             self._started = True
             for loop in (*parts.pipeline.loops(), self._watch_transactions()):
                 task = asyncio.ensure_future(loop)
                 task.add_done_callback(self._ended)
                 self._tasks.append(task)
             parts.lanes.start()
+
+    async def _start_control_reader(self) -> None:
+        control = self._settings.topics.control
+        await self._parts.input.control_reader.start((await self._cluster.partitions([control]))[control])
 
     async def _watch_transactions(self) -> None:
         """Look for those that are left open, also where nobody looks at the metrics, for ever."""
@@ -222,13 +236,15 @@ class Worker(FailureSink, Watched, DefinitionUser):
 
     async def _open(self, epoch: int) -> None:
         parts, owned = self._parts, self._parts.owned
-        # The producer refuses partitions that were added since it last looked, up to five minutes ago.
-        await self._producer.refresh()
-        await parts.input.control_reader.catch_up()
+        await together(
+            # It refuses partitions that were added since it last looked, up to five minutes ago.
+            self._producer.refresh(),
+            parts.input.control_reader.catch_up(),
+            parts.inspection.look(wanted=lambda: epoch == owned.epoch),
+        )
         parts.input.control_applier.replayed()
         assigned = {tp for tp in self._group.assignment() if tp.topic in self._settings.topics.source_names}
         retries = retry_partitions(self._settings.topics, assigned)
-        await parts.inspection.look(wanted=lambda: epoch == owned.epoch)
         await parts.instance_takeover.wait(assigned, wanted=lambda: epoch == owned.epoch)
         opened = await parts.opening.open(assigned | retries, wanted=lambda: epoch == owned.epoch)
         await parts.debt_payment.pay(opened, wanted=lambda: epoch == owned.epoch)
@@ -279,18 +295,20 @@ class Worker(FailureSink, Watched, DefinitionUser):
     async def stop(self) -> None:
         """Disconnect, after the last epoch was closed."""
         self.stopping = True
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
         for task in self._tasks:
             task.remove_done_callback(self._ended)
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
         await self._parts.lanes.stop()
-        if self._started:
-            await self._parts.input.control_reader.stop()
-            await self._parts.retry_reader.stop()
-            await self._producer.stop()
-            await self._cluster.stop()
-            self._started = False
+        await self._parts.input.control_reader.stop()
+        await self._parts.retry_reader.stop()
+        await self._producer.stop()
+        await self._cluster.stop()
+        self._started = False
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled():

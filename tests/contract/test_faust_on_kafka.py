@@ -16,6 +16,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import IllegalStateError, OffsetOutOfRangeError
 from aiokafka.structs import OffsetAndMetadata
 
@@ -301,6 +302,24 @@ async def test_what_was_fetched_and_thrown_away_is_read_again(kafka: Kafka, topi
         await run.app.consumer.perform_seek()
         await eventually(lambda: run.values.count(b"9") == 2, "the last record again")
         assert run.values == [b"%d" % n for n in range(start, 10)] * 2
+
+
+async def test_all_partitions_are_rewound_by_one_request(
+    kafka: Kafka, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka asks for the offset of one partition after the other, before the first event."""
+    asked: list[set[Any]] = []
+    fetch = GroupCoordinator.fetch_committed_offsets
+
+    async def counted(self: GroupCoordinator, partitions: Any) -> Any:
+        asked.append(set(partitions))
+        return await fetch(self, partitions)
+
+    async with running(kafka, topic) as run:
+        await run.group.commit({TopicPartition(topic, 2): OffsetAndMetadata(0, "")})
+        monkeypatch.setattr(GroupCoordinator, "fetch_committed_offsets", counted)
+        assert await run.app.consumer.seek_to_committed() == {TopicPartition(topic, 2): 0}
+        assert asked == [{TopicPartition(topic, number) for number in range(PARTITIONS)}]
 
 
 async def test_an_offset_that_is_gone_crashes_the_app(kafka: Kafka, topic: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import signal
 from types import SimpleNamespace
 
@@ -11,11 +12,13 @@ import faust.streams
 import faust.transport.utils
 import mode
 import pytest
+from faust.tables.manager import TableManager
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
 
 from connector.kafka.fetched import Fetched
 from connector.stream.faust.app import Chunk, ChunkScheduler
+from connector.stream.faust.subscription import NoTables, RegisteringConductor
 
 
 def test_the_compiled_stream_is_loaded() -> None:
@@ -42,6 +45,54 @@ def test_a_chunk_has_every_attribute_faust_reads_of_a_record() -> None:
     assert isinstance(chunks[0][1], Chunk)
     assert (message.topic, message.partition, message.offset, message.timestamp) == ("t", 3, 42, 0.0)
     assert (message.value, message.generation_id) == ([(3, fetched)], 7)
+
+
+class StartedManager(TableManager):
+    """Writes down what its start does."""
+
+    def __init__(self, app: faust.App) -> None:
+        super().__init__(app)
+        self.seen: list[object] = []
+        self._recovery = SimpleNamespace(start=functools.partial(self.note, "recovery"))
+
+    async def note(self, what: object) -> None:
+        self.seen.append(what)
+
+    sleep = note
+
+    async def _update_channels(self) -> None:
+        await self.note("channels")
+
+
+async def test_faust_sleeps_for_a_second_before_the_app_may_subscribe() -> None:
+    """tables/manager.py `on_start`: then `_update_channels`, which lets it, and the recovery."""
+    manager = StartedManager(faust.App("tables", store="memory://"))
+    await manager.on_start()
+    assert manager.seen == [1.0, "channels", "recovery"]
+
+
+async def test_the_app_subscribes_when_every_agent_has_registered_its_topic() -> None:
+    """topics.py `Topic.__aiter__` adds it to `app.topics`, when the agent's own task begins; an agent's `channel` is
+    its topic. One that registers after the subscription is heard of 45 seconds later.
+    """
+
+    class Manager(NoTables, StartedManager):
+        """Ours."""
+
+    app = faust.App("tables", store="memory://")
+    app.transport.Conductor = RegisteringConductor
+    first, second = app.topic("first"), app.topic("second")
+    for topic in (first, second):
+        app.agent(topic, name=topic.get_topic_name())(lambda stream: stream)
+    manager = Manager(app)
+    starting = asyncio.create_task(manager.on_start())
+    aiter(first)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert manager.seen == []
+    aiter(second)
+    await starting
+    assert manager.seen == ["channels", "recovery"]
 
 
 class Quiet(mode.Service):

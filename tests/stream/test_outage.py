@@ -186,7 +186,7 @@ async def control(fail: Fail) -> None:
     """The control topic is followed."""
     applied = asyncio.Event()
     records = cast(Any, SimpleNamespace(apply=lambda *_: applied.set()))
-    reader = ControlTopicReader({}, topic="sms.control", records=records, skipped=Skipped())
+    reader = ControlTopicReader({}, ends=cast(Any, None), topic="sms.control", records=records, skipped=Skipped())
     reader._consumer = cast(Any, Fetching(fail))
     await following(lambda: reader.run(outlast()), applied)
 

@@ -72,7 +72,7 @@ def retry_reader() -> RetryReader:
 
 def control_reader() -> ControlTopicReader:
     records: Any = SimpleNamespace(apply=lambda *_: None)
-    return ControlTopicReader({}, topic="sms.control", records=records, skipped=Skipped())
+    return ControlTopicReader({}, ends=cluster(), topic="sms.control", records=records, skipped=Skipped())
 
 
 def cluster() -> Cluster:

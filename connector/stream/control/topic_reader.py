@@ -29,16 +29,32 @@ class ControlRecords(Protocol):
         """Take in one record, which stands at this partition and offset."""
 
 
+class LogEnds(Protocol):
+    """Tells how far a topic goes, on a connection that carries no fetches: a question behind one that waits for records
+    is answered half a second later.
+
+    Implemented by `Cluster` (connector/stream/partitions/cluster.py), put in place in
+    `connector/stream/wiring/input.py`.
+    """
+
+    async def stable_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where the first transaction that is not decided begins, or the end."""
+
+
 class ControlTopicReader:
     """A consumer without a group.
 
     Args:
         options: for the aiokafka client.
+        ends: asked where catching up ends.
         records: takes each.
         skipped: where records that cannot be read are counted.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, topic: str, records: ControlRecords, skipped: Skipped) -> None:
+    def __init__(
+        self, options: Mapping[str, Any], *, ends: LogEnds, topic: str, records: ControlRecords, skipped: Skipped
+    ) -> None:
+        self._ends = ends
         self._reading = ReadOptions(skipped, isolation="committed")
         self._options = dict(options)
         self._topic = topic
@@ -76,25 +92,30 @@ class ControlTopicReader:
     async def catch_up(self) -> None:
         """Apply everything that is in the topic now."""
         assert self._consumer is not None
-        ends = await self._consumer.end_offsets(self._partitions)
-        while not await self._read(ends):
-            pass
+        ends = await self._ends.stable_ends(self._partitions)
+        # Who follows may hold the turn while it waits for the next record, which may never come.
+        while not await self._reached(ends):
+            await self._read(ends)
 
     async def run(self, outlast: Outlast) -> None:
         """Follow, for ever; brokers that are away are waited for."""
         while True:
             await outlast(lambda: self._read({}), doing=f"reading {self._topic}")
 
-    async def _read(self, ends: Mapping[TopicPartition, int]) -> bool:
-        """Apply what has come; True when everything before `ends` is applied, without waiting for more."""
+    async def _reached(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether all before `ends` is applied: a position moves in the turn of the loop that applies its records."""
+        assert self._consumer is not None
+        return all([await self._consumer.position(tp) >= end for tp, end in ends.items()])
+
+    async def _read(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Apply what has come, unless everything before `ends` is: then nothing more is waited for."""
         async with self._turn:  # catching up and following take turns
             assert self._consumer is not None
-            if ends and all([await self._consumer.position(tp) >= end for tp, end in ends.items()]):
-                return True
+            if ends and await self._reached(ends):
+                return
             for records in (await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS)).values():
                 for record in records:
                     self._records.apply(record.key, record.value, (record.partition, record.offset))
-        return False
 
 
 def missing(topic: str) -> TopicError:

@@ -25,6 +25,7 @@ from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream.faust.chunk import ChunkSink
 from connector.stream.faust.consumer import FEW_RECORDS, ChunkTransport
+from connector.stream.faust.subscription import NoTables
 from connector.stream.membership.group_answers import Membership
 
 # Chunks waiting between Faust's fetcher and an agent: from the first number on a partition that brings one is left out
@@ -147,6 +148,7 @@ def create_app(settings: Settings, connection: Connection, *, skipped: Skipped, 
         stream_buffer_maxsize=FULL_CHUNKS,
         cython_optimizations=True,
         agent_supervisor=mode.CrashingSupervisor,
+        TableManager=NoTables,
         ConsumerScheduler=ChunkScheduler,
         # start_offset.py decides where to start; an offset out of range must stop us, not restart the topic.
         consumer_auto_offset_reset="none",

@@ -7,7 +7,8 @@ hearing it: `open` sets every position, and what has none is not fetched.
 
 A partition committed at 0 is rewound like any other: what Faust has fetched and not delivered when a rebalance comes
 it throws away, and relies on "seek to committed" to read it again; aiokafka 0.14 does not seek where that is 0
-(consumer.py, `if offset and offset > 0`). The first events of a topic were passed over like a gap in the log.
+(consumer.py, `if offset and offset > 0`). The first events of a topic were passed over like a gap in the log. It also
+asks for one partition after the other, before the first fetch: here one request asks for all.
 
 While every partition is left out because agents' buffers are full, Faust sleeps for a second: a worker would idle, or
 its buffers had to hold more than it does in that time. It looks again much sooner.
@@ -43,6 +44,7 @@ from connector.kafka.fetched import ReadOptions
 from connector.kafka.guarded import guard
 from connector.kafka.outage import Outlast
 from connector.stream.faust.coordinator import attach
+from connector.stream.faust.subscription import RegisteringConductor
 from connector.stream.membership.group_answers import Membership
 
 # While every partition is left out, this often it is looked whether one is not.
@@ -122,15 +124,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         return fetched
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Rewind every assigned partition; answers with the committed offsets."""
+        """Rewind every assigned partition that has a committed offset; answers with those."""
         consumer = self._ensure_consumer()
 
         async def seek() -> Mapping[TP, int]:
-            offsets: Mapping[TP, int] = await consumer.seek_to_committed()
-            for tp, offset in offsets.items():
-                if offset == 0:
-                    consumer.seek(tp, 0)
-            return offsets
+            assigned = consumer.assignment()
+            found = await consumer._coordinator.fetch_committed_offsets(assigned)  # noqa: SLF001
+            for tp, committed in found.items():
+                consumer.seek(tp, committed.offset)
+            return {tp: committed.offset for tp, committed in found.items()}
 
         answer: Mapping[TP, int] = await self.call_thread(seek)
         return answer
@@ -160,6 +162,7 @@ class ChunkTransport(driver.Transport):
     """
 
     Consumer = ChunkConsumer
+    Conductor = RegisteringConductor
 
     def __init__(self, *args: Any, reading: ReadOptions, membership: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

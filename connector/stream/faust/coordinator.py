@@ -11,6 +11,8 @@
 - Heartbeats and commits of aiokafka 0.14 carry no instance id, so a broker cannot say that the id has a new bearer: the
   old one joined again, and both went on, each taking the partitions from the other without a rebalance. The versions
   sent here carry it, and FENCED_INSTANCE_ID is the end; an expired session is UNKNOWN_MEMBER_ID and joins again.
+- The group's leader shares out what it knows of at that moment. A topic that was created a moment ago, and that the
+  broker it asked has not heard of, belonged to nobody until the next look, a minute later. It is asked for again.
 
 Runs on the consumer's thread.
 """
@@ -38,6 +40,9 @@ FENCED_INSTANCE_ID = 82
 
 ASK_AGAIN_SECONDS = 1.0
 """After an error that aiokafka takes for a final one."""
+
+NEW_TOPIC_SECONDS, NEW_TOPIC_LOOK_SECONDS = 1.0, 0.05
+"""How long brokers may take to hear of a topic that is new, and how often the leader of a group looks."""
 
 NO_LEADER_EPOCH = -1
 
@@ -146,6 +151,15 @@ class ReportingCoordinator(GroupCoordinator):  # type: ignore[misc]
         if self.generation < 0 or not assignment.active:
             raise IllegalGenerationError(self.group_id)
         await super()._do_commit_offsets(assignment, offsets)
+
+    async def _perform_assignment(self, response: Any) -> Any:
+        end = self._membership.now + NEW_TOPIC_SECONDS
+        while any(self._cluster.partitions_for_topic(topic) is None for topic in self._subscription.topics):
+            if self._membership.now >= end:
+                break  # it may be gone: preflight has seen it
+            await self._client.force_metadata_update()
+            await asyncio.wait([self._closing], timeout=NEW_TOPIC_LOOK_SECONDS)
+        return await super()._perform_assignment(response)
 
     def reset_generation(self) -> None:
         self._membership.lost()

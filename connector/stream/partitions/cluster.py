@@ -17,6 +17,7 @@ from connector.kafka.clients import started
 from connector.kafka.committed import committed_offsets
 from connector.kafka.fetched import EVENT_BYTES, Fetched, ReadOptions, own_record_bytes
 from connector.kafka.guarded import GuardedConsumer
+from connector.kafka.log_offsets import EARLIEST, LATEST, log_offsets
 from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Skipped
 from connector.kafka.topic_plan import ActualTopic
@@ -129,24 +130,25 @@ class Cluster:
         """The logs' bounds now."""
         if not partitions:
             return {}
-        reader = await self._ready()
-        begins = await reader.beginning_offsets(list(partitions))
-        ends = await reader.end_offsets(list(partitions))
+        begins, ends = await asyncio.gather(
+            self._offsets(dict.fromkeys(partitions, EARLIEST)), self._offsets(dict.fromkeys(partitions, LATEST))
+        )
         return {tp: Bounds(begins[tp], ends[tp]) for tp in partitions}
 
     async def stable_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Where the first transaction that is not decided begins, or the end: what is new comes from here on."""
-        reader = await self._ready_for_events()
-        ends: dict[TopicPartition, int] = await reader.end_offsets(list(partitions))
-        return ends
+        return await self._offsets(dict.fromkeys(partitions, LATEST), committed=True)
 
     async def offsets_at(self, partitions: Collection[TopicPartition], instant: datetime) -> dict[TopicPartition, int]:
         """Per partition the offset of the first record at or after `instant`, or the end."""
-        reader = await self._ready()
-        millis = int(instant.timestamp() * 1000)
-        found = await reader.offsets_for_times(dict.fromkeys(partitions, millis))
+        found = await self._offsets(dict.fromkeys(partitions, int(instant.timestamp() * 1000)))
         bounds = await self.bounds(partitions)
-        return {tp: at.offset if (at := found.get(tp)) is not None else bounds[tp].end for tp in partitions}
+        return {tp: at if (at := found[tp]) >= 0 else bounds[tp].end for tp in partitions}
+
+    async def _offsets(self, at: Mapping[TopicPartition, int], *, committed: bool = False) -> dict[TopicPartition, int]:
+        await self.start()
+        assert self._admin is not None
+        return await log_offsets(self._admin, at, committed=committed)
 
     async def read_tail(
         self,

@@ -101,7 +101,7 @@ def build_input(
         clock=clock,
     )
     control_reader = ControlTopicReader(
-        deps.cluster.options, topic=topics.control, records=control_applier, skipped=deps.skipped
+        deps.cluster.options, ends=deps.cluster, topic=topics.control, records=control_applier, skipped=deps.skipped
     )
     return Input(
         failover=failover,
