@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from connector import __version__
+from connector.cli.quick_imports import quick_imports
 from connector.errors import ConnectorError
 
 # command → (module:attribute, one line for the list of commands). Kept here so that `--help` imports nothing else.
@@ -47,7 +48,8 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
+        with quick_imports():
+            command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 from pathlib import Path
@@ -12,6 +13,7 @@ import structlog
 
 from connector import logs
 from connector.cli.options import config_option, load, set_option
+from connector.cli.quick_imports import quick_imports
 from connector.errors import Problem, SettingsError
 
 log = structlog.get_logger(__name__)
@@ -41,13 +43,15 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
       sms-connector run --workers 4
       sms-connector run --set delivery=dry-run --set start_from=latest
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    from connector.cli.definitions import ConfiguredDefinitions
-    from connector.config_text.environment import Environment
-    from connector.health.server import HealthServer, listen, listen_unix
     from connector.stream.shutdown.stop_signals import StopSignals
 
     signals = StopSignals()
     signals.install()
+    with quick_imports():
+        from connector.cli.definitions import ConfiguredDefinitions
+        from connector.config_text.environment import Environment
+        from connector.health.server import HealthServer, listen, listen_unix
+        gc.freeze()  # what was imported stays: no collection walks it any more
     loaded = load(config, overrides)
     settings = loaded.settings
     logs.configure(settings.log)
