@@ -51,6 +51,7 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
         from connector.cli.definitions import ConfiguredDefinitions
         from connector.config_text.environment import Environment
         from connector.health.server import HealthServer, listen, listen_unix
+
         gc.freeze()  # what was imported stays: no collection walks it any more
     loaded = load(config, overrides)
     settings = loaded.settings

@@ -44,7 +44,7 @@ Addresses = Annotated[
 class KafkaSettings(BaseModel):
     """How to reach the cluster. The same values serve every client: consumer group, producer and admin."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     bootstrap_servers: Addresses = Field(default="localhost:9092", alias="bootstrap.servers")
     """Brokers to ask first: `host:port`, several separated by commas (or a list)."""

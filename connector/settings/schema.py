@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.settings.model import Settings
+from pydantic import BaseModel
+
+from connector.settings.docstrings import attribute_docstrings
+from connector.settings.kafka import KafkaSettings
+from connector.settings.model import Section, Settings
 from connector.settings.origin import SettingPath
 
 PLACEHOLDER = {
@@ -17,6 +21,14 @@ PLACEHOLDER = {
 def plain_schema() -> dict[str, Any]:
     """The settings as JSON Schema: as the model says, with defaults written as in the file."""
     schema = Settings.model_json_schema(by_alias=True)
+    models: tuple[type[BaseModel], ...] = (KafkaSettings, *Section.__subclasses__())
+    for model in models:
+        node = schema if model is Settings else schema["$defs"][model.__name__]
+        for name, text in attribute_docstrings(model).items():
+            field = model.model_fields[name]
+            written = field.alias or name
+            # In pydantic's order, which is that of the alphabet.
+            node["properties"][written] = dict(sorted((node["properties"][written] | {"description": text}).items()))
     written = Settings().model_dump(mode="json", by_alias=True)
     for path, node in _settings(schema, schema, ()):
         node.pop("title", None)

@@ -35,6 +35,7 @@ class LogEnds(Protocol):
 
     Implemented by `Cluster` (connector/stream/partitions/cluster.py), put in place in
     `connector/stream/wiring/input.py`.
+    Implemented by `_Ends` (connector/cli/control_topic.py), put in place in `connector/cli/control_topic.py`.
     """
 
     async def stable_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
