@@ -26,9 +26,9 @@ def plain_schema() -> dict[str, Any]:
         node = schema if model is Settings else schema["$defs"][model.__name__]
         for name, text in attribute_docstrings(model).items():
             field = model.model_fields[name]
-            written = field.alias or name
+            here = field.alias or name
             # In pydantic's order, which is that of the alphabet.
-            node["properties"][written] = dict(sorted((node["properties"][written] | {"description": text}).items()))
+            node["properties"][here] = dict(sorted((node["properties"][here] | {"description": text}).items()))
     written = Settings().model_dump(mode="json", by_alias=True)
     for path, node in _settings(schema, schema, ()):
         node.pop("title", None)
