@@ -16,6 +16,7 @@ import structlog
 from structlog.typing import Processor
 
 from connector.clock import Clock, SystemClock
+from connector.errors import ConfigurationError
 from connector.masking import MASK, Secrets, mask_number, mask_phone
 from connector.settings.model import Log
 
@@ -57,6 +58,7 @@ def configure(log: Log, *, stream: TextIO | None = None) -> None:
         structlog.stdlib.PositionalArgumentsFormatter(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        without_traceback,
         structlog.processors.format_exc_info,
         mask,
     ]
@@ -82,6 +84,20 @@ def configure(log: Log, *, stream: TextIO | None = None) -> None:
     libraries = logging.DEBUG if log.level == "debug" else max(logging.WARNING, root.level)
     for name in ("aiokafka", "faust", "mode", "aiohttp", "asyncio"):
         logging.getLogger(name).setLevel(libraries)
+
+
+def without_traceback(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """As a structlog processor: what a person has to mend is told by its problems, not by where in the code it was met.
+
+    Libraries log whatever passes them with a traceback, at any moment of a start.
+    """
+    found = event.get("exc_info")
+    error = sys.exc_info()[1] if found is True else found[1] if isinstance(found, tuple) else found
+    if isinstance(error, ConfigurationError):
+        del event["exc_info"]
+        if (why := str(error)) not in str(event.get("event")):
+            event["why"] = why
+    return event
 
 
 def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

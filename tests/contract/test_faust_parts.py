@@ -15,9 +15,11 @@ import pytest
 from faust.tables.manager import TableManager
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
+from mode.threads import ServiceThread
 
 from connector.kafka.fetched import Fetched
 from connector.stream.faust.app import Chunk, ChunkScheduler
+from connector.stream.faust.quiet_thread import QuietThread
 from connector.stream.faust.subscription import NoTables, RegisteringConductor
 
 
@@ -118,3 +120,41 @@ async def test_our_signal_handler_replaces_modes_and_may_call_it_later(number: s
     finally:
         for installed in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
             loop.remove_signal_handler(installed)
+
+
+class Crashing(ServiceThread):
+    """Fails as it starts, on its thread."""
+
+    async def on_start(self) -> None:
+        raise OSError("no address")
+
+
+class CrashingQuietly(QuietThread, Crashing):
+    """Ours."""
+
+
+async def crash(kind: type[ServiceThread]) -> ServiceThread:
+    """One whose thread has come to its end."""
+    service = kind()
+    with pytest.raises(OSError, match="no address"):
+        await service.start()
+    assert service._thread is not None
+    await asyncio.to_thread(service._thread.join)
+    return service
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_thread_of_mode_that_crashed_writes_past_the_log_and_cannot_be_stopped(capfd) -> None:
+    """threads.py `on_crash` prints, `_start_thread` raises on its thread, `_stopped_set` asks a loop that is closed."""
+    service = await crash(Crashing)
+    assert "Traceback" in capfd.readouterr().err
+    with pytest.raises(RuntimeError, match="Event loop is closed"):
+        await service.stop()
+
+
+async def test_one_of_ours_crashes_into_the_log_only_and_stops_in_order(capfd) -> None:
+    service = await crash(CrashingQuietly)
+    await service.stop()
+    assert isinstance(service.crash_reason, OSError)
+    assert service._shutdown.is_set()
+    assert capfd.readouterr().err == ""

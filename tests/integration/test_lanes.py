@@ -107,9 +107,10 @@ def test_the_limit_is_the_groups_and_retry_after_is_obeyed(pipeline: Pipeline, w
     assert_limit([request for request in requests if request["fault"] is None], records=20)
     refused = [request for request in requests if request["fault"] == "throttle"]
     assert len(refused) == 2
-    if workers == 1:  # of requests that were under way together each may be refused; after the last one it waits
-        after = [it for it in requests if it["time"] > refused[-1]["time"]]
-        assert all(it["time"] >= refused[-1]["time"] + 1.9 for it in after)
+    if workers == 1:  # the limit lets two go at once: one may be under way when the other is refused; then it waits
+        soon = [it for it in requests if refused[-1]["time"] < it["time"] < refused[-1]["time"] + 1.9]
+        assert len(soon) <= 1
+        assert all(it["time"] < refused[-1]["time"] + 0.5 for it in soon)
     for worker in started:
         assert worker.stop() == 0, worker.output
     audit = pipeline.audit()

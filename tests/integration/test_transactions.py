@@ -89,6 +89,9 @@ def test_an_open_transaction_holds_back_what_follows_and_is_told(pipeline: Pipel
         lambda: value(get(metrics)[1], of_source(pipeline, "open_transaction_seconds")) > 0, "it to be told", every=0.5
     )
     assert value(get(metrics)[1], of_source(pipeline, "lag_messages")) == 2
+    wait_until(
+        lambda: committed(pipeline.bootstrap, pipeline.unique, pipeline.source)[1].offset == 1, "m3 to be committed"
+    )
     (behind,) = [json.loads(line) for line in pipeline.invoke("lag", "--json").stdout.splitlines()]
     assert (behind["partition"], behind["lag"], behind["undecided"]) == (0, 2, 2)
     assert "transaction" in behind["oldest"]["holds"]

@@ -10,6 +10,7 @@ import structlog
 
 from connector import logs
 from connector.clock import ManualClock
+from connector.errors import Problem, TopicError
 from connector.logs import RepeatFilter, configure
 from connector.masking import Secrets
 from connector.settings.model import Log
@@ -173,3 +174,31 @@ def test_no_color_switches_colours_off_on_a_terminal(
     logs.configure(Log(), stream=terminal)
     structlog.get_logger("t").info("hello")
     assert ("\x1b[" in terminal.getvalue()) is coloured
+
+
+MISSING = TopicError([Problem("there is no topic sms.results", "run `sms-connector topics create`")])
+
+
+@pytest.mark.parametrize("form", ["json", "human"])
+@pytest.mark.parametrize("library", [False, True], ids=["ours", "a library's"])
+def test_what_a_person_has_to_mend_is_told_without_a_traceback_whoever_logs_it(stream, form, library) -> None:
+    configure(Log(format=form), stream=stream)
+    log = logging.getLogger("mode.services") if library else structlog.get_logger("connector.test")
+    try:
+        raise MISSING
+    except TopicError as error:
+        log.exception("Crashed reason=%r", error)
+        log.error("failed", exc_info=error)
+    written = stream.getvalue()
+    assert "Traceback" not in written
+    assert written.count("run `sms-connector topics create`") == 2  # in what is said, or beside it
+
+
+def test_another_error_has_its_traceback(stream) -> None:
+    configure(Log(), stream=stream)
+    try:
+        raise KeyError("x")
+    except KeyError:
+        logging.getLogger("mode.services").exception("Crashed")
+    (line,) = lines(stream)
+    assert line["exception"].startswith("Traceback")

@@ -44,6 +44,7 @@ from connector.kafka.fetched import ReadOptions
 from connector.kafka.guarded import guard
 from connector.kafka.outage import Outlast
 from connector.stream.faust.coordinator import attach
+from connector.stream.faust.quiet_thread import QuietThread
 from connector.stream.faust.subscription import RegisteringConductor
 from connector.stream.membership.group_answers import Membership
 
@@ -78,7 +79,7 @@ class FetchPacing:
             self._noted = now
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):
+class ConsumerThread(QuietThread, driver.AIOKafkaConsumerThread):
     """Fetches as Faust's does, but for what the module says."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
