@@ -52,6 +52,11 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
         from connector.config_text.environment import Environment
         from connector.health.server import HealthServer, listen, listen_unix
 
+        if workers > 1:
+            from connector.cli.workers import supervise
+        else:
+            from connector.stream.process import run_worker
+
         gc.freeze()  # what was imported stays: no collection walks it any more
     loaded = load(config, overrides)
     settings = loaded.settings
@@ -70,11 +75,7 @@ def run(config: Path | None, overrides: tuple[str, ...], workers: int, child: tu
         place = listen(settings.health)
     with place or contextlib.nullcontext():
         if workers > 1:
-            from connector.cli.workers import supervise
-
             return supervise(settings, workers, _arguments(config, overrides), place, signals)
-        from connector.stream.process import run_worker
-
         attendants = [] if place is None else [HealthServer(place)]
         return run_worker(settings, definitions, signals=signals, source=source, attendants=attendants)
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from connector import __version__
-from connector.delivery.lane import Lane
 from connector.delivery.limits.circuit_breaker import BreakerState
-from connector.delivery.limits.lane_status import LaneStatus
 from connector.health.families import STATES, Page
-from connector.stream.process import StatusSource
-from connector.stream.status import PartitionStatus, WorkerStatus
+
+# The parent of several workers makes pages too, and starts them sooner where it does not import what they run.
+if TYPE_CHECKING:
+    from connector.delivery.lane import Lane
+    from connector.delivery.limits.lane_status import LaneStatus
+    from connector.stream.process import StatusSource
+    from connector.stream.status import PartitionStatus, WorkerStatus
 
 
 def registry(status: StatusSource, loop_lag: Callable[[], float]) -> CollectorRegistry:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
@@ -18,7 +19,9 @@ from connector.health.loop_lag import LoopLag
 from connector.health.metrics import registry
 from connector.health.status_page import WorkerReport, report
 from connector.settings.model import Health
-from connector.stream.process import StatusSource
+
+if TYPE_CHECKING:
+    from connector.stream.process import StatusSource
 
 log = structlog.get_logger(__name__)
 

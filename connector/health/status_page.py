@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from connector.delivery.lane import Lane
 from connector.health.metrics import state
-from connector.stream.status import WorkerStatus
+
+if TYPE_CHECKING:
+    from connector.delivery.lane import Lane
+    from connector.stream.status import WorkerStatus
 
 UNKNOWN_NAMES = 20
 

@@ -53,6 +53,13 @@ def test_nothing_is_collected_while_a_worker_imports(worker: Any) -> None:
     assert worker["enabled"]
 
 
+def test_the_parent_of_several_workers_imports_nothing_of_what_they_run() -> None:
+    """They start only after it has imported: Faust, four hundred modules, was half of that."""
+    code = "import connector.cli.run, connector.cli.definitions, connector.cli.workers, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"faust", "mode", "connector.delivery.lane", "connector.stream.process"} & set(done.stdout.split()) == set()
+
+
 def test_commands_that_show_something_have_rich_all_the_same() -> None:
     code = "from connector.cli.main import main; main(['providers', 'list'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
