@@ -124,6 +124,8 @@ def _is_text(body: bytes) -> bool:
         return True
     if _CONTROL.search(start) is not None:
         return False
+    if start.isascii():
+        return True
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)
     except UnicodeDecodeError:  # of another encoding, where most of it is ASCII

@@ -56,11 +56,10 @@ class Exchanges:
         connection = await self._connector.kept(destination.key) or await self._connect(destination, progress, until)
         protocol = connection.protocol
         assert isinstance(protocol, ReplyProtocol), "connections of WireConnector have one"
-        if self._guard is not None and not self._guard.may_leave_now():
-            connection.release()
-            raise WithheldError
         self._deadlines.add(protocol, until)
         try:
+            if self._guard is not None and not self._guard.may_leave_now():
+                raise WithheldError
             protocol.arm(progress.limit)
             protocol.begin()
             progress.phase, progress.reply = Phase.WRITE, protocol.reply

@@ -74,6 +74,7 @@ class ReplyParser:
         self.fault: str | None = None
         self._limit = limit
         self.head_only = head_only
+        self._names: frozenset[str] = frozenset()
         self._begun = False
         self._rest = bytearray()
         self._searched = 0  # of `_rest`, for the end of a line
@@ -236,13 +237,14 @@ class ReplyParser:
 
     def _all(self, name: str) -> list[str]:
         """The elements of a header that is a list, in lower case."""
+        if name not in self._names:
+            return []
         values = [value for key, value in self.headers if key == name]
-        if not values:
-            return values
         return [element for element in (part.strip().lower() for part in ",".join(values).split(",")) if element]
 
     def _headers_end(self) -> None:
         assert self.status is not None
+        self._names = frozenset([name for name, _ in self.headers])
         if self._interim:
             self.continued = self.continued or self.status == 100
             self.status, self.received, self.headers = None, False, []
