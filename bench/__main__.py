@@ -2,6 +2,7 @@
 
 python -m bench [SECTION …] [--json FILE] [--plot FILE.svg]     sections: parts, job, matrix, load, growth, …
 python -m bench compare COMMIT COMMIT
+python -m bench peer --peer FILE [--peer-config FILE]           the connector and another program in turns
 python -m bench soak [--seconds 1800] [--load 0.7]              steady load: flat memory, flat lag
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +19,19 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine, parts, report, soak
-from bench.cell import Bench, Figures
+from bench import machine, parts, priority, report, side_by_side, soak
+from bench.cell import Figures
 from bench.compare import compare
+from bench.measuring import Bench
+from bench.peer import Peer
 from bench.plot import write_plot
 from bench.sections import SECTIONS
 from connector.cli.plot import ready
 from connector.errors import UsageError
 from tests.kafka import find
+from tests.kafka.local import FULL_JVM
 
+PEER_CONFIG = Path("bench/peers/bento.yaml")
 DEFAULT = ("parts", "job", "load", "growth", "workers", "guarantees")
 """Without `matrix`, which takes a quarter of an hour."""
 
@@ -34,14 +40,23 @@ def main() -> int:
     """Run what is asked for; without a real Kafka, say why there are only parts."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", help=f"of {', '.join(['parts', *SECTIONS])}; or: compare COMMIT COMMIT; or: soak"
+        "sections",
+        nargs="*",
+        help=f"of {', '.join(['parts', *SECTIONS, 'priority', 'peer'])}; or: compare COMMIT COMMIT; or: soak",
     )
     parser.add_argument("--only", default="", help="cells whose name holds this")
     parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
     parser.add_argument("--load", type=float, default=0.7, help="with soak: part of the measured capacity")
+    parser.add_argument("--peer", type=Path, help="with peer: its binary")
+    parser.add_argument("--peer-config", type=Path, default=PEER_CONFIG, help="with peer: its configuration")
+    parser.add_argument("--rounds", type=int, default=1, help="with peer: of which the median is taken")
     parser.add_argument("--json", type=Path, help="write the figures here, section by section")
     parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
     options = parser.parse_args()
+    if "peer" in options.sections and (options.peer is None or not options.peer.exists()):
+        parser.error(
+            "peer needs --peer FILE, the binary of what to compare with: docs/performance.md says how to build one"
+        )
     if options.plot:
         try:
             ready(options.plot)
@@ -59,7 +74,7 @@ def main() -> int:
                 report.add_to_json(options.json, "parts", about, {"µs": cost})
         if asked == ["parts"]:
             return 0
-        with find.find(folder / "kafka") as found:
+        with find.find(folder / "kafka", jvm=FULL_JVM) as found:
             if not found.kafka.real:
                 console.print("no real Kafka, so no pipelines: " + "; ".join(found.skipped))
                 return 1
@@ -69,10 +84,22 @@ def main() -> int:
                 return 0
             if asked[0] == "soak":
                 return _soak(console, found.kafka, folder, options, about)
-            rows = _cells(console, Bench(found.kafka, folder), asked, options.only, options.json)
+            rows = _sections(console, found.kafka, folder, asked, options)
     if options.plot:
         write_plot(options.plot, about, rows)
     return 0
+
+
+def _sections(
+    console: Console, kafka: find.Kafka, folder: Path, asked: Sequence[str], options: argparse.Namespace
+) -> list[report.Row]:
+    peer = Peer(options.peer, options.peer_config) if options.peer else None
+    bench = Bench(kafka, folder, peer=peer)
+    if peer and "peer" in asked:
+        _peer(console, bench, peer, options)
+    if "priority" in asked:
+        _priority(console, kafka, folder, options)
+    return _cells(console, bench, asked, options.only, options.json)
 
 
 def _soak(console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace, about: dict[str, Any]) -> int:
@@ -90,6 +117,27 @@ def _soak(console: Console, kafka: find.Kafka, folder: Path, options: argparse.N
     return 0 if soaked.holds else 1
 
 
+def _peer(console: Console, bench: Bench, peer: Peer, options: argparse.Namespace) -> None:
+    about = machine.about()
+    cells = side_by_side.as_cells(side_by_side.measure(bench, console, rounds=options.rounds, only=options.only))
+    console.print(side_by_side.table(cells))
+    if options.json:
+        report.add_to_json(
+            options.json, "peer", about, {"peer": peer.about(), "rounds": options.rounds, "cells": cells}
+        )
+
+
+def _priority(console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace) -> None:
+    about, measured = machine.about(), []
+    for cell in priority.CELLS:
+        if options.only in cell.name:
+            console.print(f"running: priority, {cell.name} …")
+            measured.append((cell.name, priority.measure(kafka, folder, cell)))
+    console.print(report.table("priority", measured))
+    if options.json:
+        report.add_to_json(options.json, "priority", about, report.cells(measured))
+
+
 def _parts(console: Console, folder: Path) -> dict[str, float]:
     table = Table("part", "µs per message", "at most", title="parts: CPU without I/O, warm", title_justify="left")
     cost = {}
@@ -103,7 +151,7 @@ def _parts(console: Console, folder: Path) -> dict[str, float]:
     return cost
 
 
-def _cells(console: Console, bench: Bench, asked: list[str], only: str, json: Path | None) -> list[report.Row]:
+def _cells(console: Console, bench: Bench, asked: Sequence[str], only: str, json: Path | None) -> list[report.Row]:
     rows: list[report.Row] = []
     for section, cells in SECTIONS.items():
         if section not in asked:

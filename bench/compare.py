@@ -11,12 +11,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.cell import Bench, Cell, Figures
+from bench.cell import Cell, Figures
+from bench.measuring import Bench
 from bench.sections import SECTIONS
 from tests.kafka import find
 
 ROUNDS = 3
-CELLS: Sequence[Cell] = SECTIONS["job"][:1] + SECTIONS["job"][3:]
+CELLS: Sequence[Cell] = SECTIONS["job"][:1] + SECTIONS["job"][3:] + SECTIONS["unbatched"][:1]
 
 
 def compare(console: Console, kafka: find.Kafka, folder: Path, first: str, second: str) -> None:

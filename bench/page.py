@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 
+from bench import side_by_side
+
 PAGE, FIGURES = Path("docs/performance.md"), Path("docs/performance.json")
 
 _BLOCK = re.compile(r"(<!-- bench: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -34,6 +36,8 @@ def _block(name: str, figures: Mapping[str, Any]) -> str:
         table = _table(["part, warm", "µs per message"], [[part, f"{it:.2f}"] for part, it in section["µs"].items()])
     elif name == "matrix":
         table = _matrix(section["cells"])
+    elif name == "peer":
+        table = f"The peer is {section['peer']}.\n\n{_table(side_by_side.HEAD, side_by_side.rows(section['cells']))}"
     elif name == "soak":
         table = _soak(section)
     else:

@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 from rich.table import Table
 
-from bench.cell import _Ends
+from bench.ends import Ends
 from bench.verdict import Point, Verdict, judge
 from connector.cli.plot import COLOURS, panels, thousands
 from tests.integration.pipeline import Pipeline, event
@@ -146,7 +146,7 @@ class _Run:
         pipeline.configure(health={"port": port}, log={"format": "json", "level": "info"})
         pipeline.create_topics()
         _forget_soon(kafka.bootstrap, pipeline.source, pipeline.results)
-        self._ends = _Ends(kafka.bootstrap, pipeline.results, PARTITIONS)
+        self._ends = Ends(kafka.bootstrap, pipeline.results, PARTITIONS)
         stack.callback(self._ends.close)
         self._ends.wait()
         self._producer = Producer({"bootstrap.servers": kafka.bootstrap, "linger.ms": 10, "log_level": 0})

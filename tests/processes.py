@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,15 +15,22 @@ from tests.waiting import wait_until
 
 
 class ConnectorProcess:
-    """One run of the command line; stdout and stderr go to one file. `module` is what `python -m` starts."""
+    """One run of the command line; stdout and stderr go to one file. `module` is what `python -m` starts; a `command`
+    is started in its place.
+    """
 
     def __init__(
-        self, output: Path, *arguments: str, env: Mapping[str, str] | None = None, module: str = "connector"
+        self,
+        output: Path,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        module: str = "connector",
+        command: Sequence[str] = (),
     ) -> None:
         self.path = output
         self._arguments = arguments
-        command = [sys.executable, "-m", module, *arguments]
-        self._process = guard.spawn(command, output, env={**_environment(output), **(env or {})})
+        started = [*(command or (sys.executable, "-m", module)), *arguments]
+        self._process = guard.spawn(started, output, env={**_environment(output), **(env or {})})
 
     @property
     def pid(self) -> int:

@@ -6,9 +6,10 @@ import contextlib
 import gc
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from connector.tools.simulator.broker import Broker
 from tests.kafka.jars import VARIABLE as RELEASE
 from tests.kafka.jars import JarsUnavailableError, asked_for, jars, java, release
-from tests.kafka.local import LocalKafka
+from tests.kafka.local import JVM, LocalKafka
 
 VARIABLE = "KAFKA_BOOTSTRAP"
 IMAGE = "confluentinc/cp-kafka:7.9.1"  # Apache Kafka 3.9
@@ -64,10 +65,10 @@ class Elsewhere:
 
 
 @contextmanager
-def find(folder: Path) -> Iterator[Found]:
-    """Yield the first Kafka that can be had; it is stopped afterwards if this run started it."""
+def find(folder: Path, *, jvm: Sequence[str] = JVM) -> Iterator[Found]:
+    """Yield the first Kafka that can be had; it is stopped afterwards if this run started it. `jvm` is local Java's."""
     skipped: list[str] = []
-    for name, start in CHOICES.items():
+    for name, start in (CHOICES | {"local Java": partial(_local, jvm=jvm)}).items():
         try:
             kafka, stop = start(folder)
         except UnavailableError as reason:
@@ -150,10 +151,10 @@ def _engine_silent() -> str:
     return reason
 
 
-def _local(folder: Path) -> Started:
+def _local(folder: Path, jvm: Sequence[str] = JVM) -> Started:
     if reason := local_unavailable():
         raise UnavailableError(reason)
-    kafka = LocalKafka(folder, version=release())
+    kafka = LocalKafka(folder, version=release(), jvm=jvm)
     try:
         kafka.start()
     except BaseException:

@@ -6,7 +6,7 @@ import base64
 import signal
 import subprocess
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -24,6 +24,8 @@ STOP_SECONDS = 30.0
 
 # Small and quick to start: C1 only costs throughput, which no test is about.
 JVM = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto"]
+FULL_JVM = ["-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"]
+"""For throughput: about what Kafka's own start script sets."""
 
 COMMON = {
     "process.roles": "broker,controller",
@@ -64,7 +66,9 @@ class LocalKafka:
         security: Security | None = None,
         settings: Mapping[str, str] | None = None,
         proxied: bool = False,
+        jvm: Sequence[str] = JVM,
     ) -> None:
+        self._jvm = jvm
         self._proxies = [Proxy() for _ in range(brokers)] if proxied else []
         self.version = version or release()
         self.security = security
@@ -206,7 +210,7 @@ class LocalKafka:
         }
 
     def _java(self) -> list[str]:
-        return [java(), *JVM, "-cp", f"{jars(self.version)}/*"]
+        return [java(), *self._jvm, "-cp", f"{jars(self.version)}/*"]
 
     def _node(self, number: int) -> Path:
         return self._folder / f"broker-{number}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -142,25 +142,34 @@ def produce(bootstrap: str, topic: str, events: Iterable[Event | bytes], *, code
 
 def read_all(bootstrap: str, *topics: str) -> list[Record]:
     """Every record the topics hold now, partition by partition in offset order (committed transactions only)."""
+    records = [_record(message) for message in _messages(bootstrap, *topics)]
+    return sorted(records, key=lambda record: (record.topic, record.partition, record.offset))
+
+
+def values(bootstrap: str, topic: str) -> Iterator[tuple[bytes, int]]:
+    """Likewise, of large topics: values and their timestamps, partition by partition in no order."""
+    for message in _messages(bootstrap, topic):
+        yield message.value() or b"", message.timestamp()[1]
+
+
+def _messages(bootstrap: str, *topics: str) -> Iterator[Message]:
     consumer = _consumer(bootstrap)
     try:
         waiting = {(topic, number) for topic in topics for number in _partitions(consumer, topic)}
         consumer.assign([TopicPartition(topic, number, 0) for topic, number in waiting])
-        records: list[Record] = []
         deadline = time.monotonic() + SECONDS
         while waiting:
             assert time.monotonic() < deadline, f"{waiting} had no end in {SECONDS:g} s"
             for message in consumer.consume(10_000, timeout=0.2):
                 error = message.error()
                 if error is None:
-                    records.append(_record(message))
+                    yield message
                 elif error.code() == KafkaError._PARTITION_EOF:
                     waiting.discard((message.topic() or "", message.partition() or 0))
                 else:
                     raise AssertionError(f"{message.topic()}: {error}")
     finally:
         consumer.close()
-    return sorted(records, key=lambda record: (record.topic, record.partition, record.offset))
 
 
 def topics(bootstrap: str, prefix: str) -> list[str]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.cell import Figures
+from bench.cell import KINDS, Figures
+from bench.measuring import LIMIT_SECONDS
+from bench.peer import Peer
 from bench.plot import write_plot
+from bench.sections import SECTIONS, work_of_a_peer
+from bench.side_by_side import median, systems
 from bench.soak import Sample, remark, verdicts
 from bench.verdict import slope
+from tests.processes import ConnectorProcess
+
+ROOT = Path(__file__).parents[2]
 
 ABOUT = {"cpu": "A machine", "cores": 2}
 
@@ -34,6 +44,63 @@ def test_the_picture_has_a_row_per_cell_and_leaves_out_what_a_cell_has_not(tmp_p
         ">60 / 65 / 90<",
     ):
         assert words in text, words
+
+
+@pytest.mark.parametrize("latency", [0.0, 0.05, 0.2, 1.0])
+@pytest.mark.parametrize("campaigns", [1, 15, 300, 10_000])
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_no_cell_of_the_matrix_has_empty_requests_because_its_topic_is(
+    kind: str, campaigns: int, latency: float
+) -> None:
+    (cell,) = [it for it in SECTIONS["matrix"] if (it.kind, it.campaigns, it.latency) == (kind, campaigns, latency)]
+    assert cell.messages / campaigns >= min(KINDS[kind][1], 30)
+    requests = cell.messages / min(KINDS[kind][1], cell.messages / campaigns)
+    assert latency * requests / cell.concurrency < LIMIT_SECONDS / 1.5, "it ends within the limit of a cell"
+
+
+def test_a_peer_gets_the_configuration_of_its_kind_of_requests_and_a_window_for_its_campaigns() -> None:
+    peer = Peer(Path("bento"), ROOT / "bench" / "peers" / "bento.yaml")
+    seen = {}
+    for cell in work_of_a_peer():
+        (_, _, config), env = peer.command(cell)
+        assert Path(config).exists()
+        seen[cell.name.split(",")[0]] = (Path(config).name, env["BENCH_WINDOW"])
+    assert seen["15 keys"] == ("bento.yaml", "14000")
+    assert seen["300 keys"] == seen["10"] == ("bento.yaml", "120000")
+    assert seen["unbatched"] == ("bento-unbatched.yaml", "4000")
+
+
+def test_an_unbatched_message_is_compared_with_two_workers_and_with_aiohttp_alone() -> None:
+    work = {cell.name: [(name, it.who, it.workers) for name, it in systems(cell)] for cell in work_of_a_peer()}
+    assert work["15 keys, 0 ms"] == [("connector", "connector", 1), ("peer", "peer", 1)]
+    assert work["unbatched, 0 ms"][2:] == [("two workers", "connector", 2), ("bare session.post", "bare_post", 1)]
+
+
+def test_the_median_of_rounds_adds_up_what_was_missing() -> None:
+    rounds = [Figures(rate, 10.0, 1.0, 100.0, missing=missing) for rate, missing in ((3.0, 0), (1.0, 5), (2.0, 1))]
+    middle = median(rounds)
+    assert (middle.rate, middle.missing, middle.start) == (2.0, 6, None)
+
+
+def test_the_light_provider_counts_what_it_takes_and_what_it_had_before(tmp_path: Path) -> None:
+    process = ConnectorProcess(tmp_path / "provider.out", "0.01", "10", module="bench.provider")
+    try:
+        process.wait_for("}\n")
+        url = orjson.loads(process.output)["url"]
+
+        def post(*uids: str) -> dict[str, Any]:
+            body = orjson.dumps({"msgs": [{"uid": uid} for uid in uids]})
+            with urlopen(Request(url, body, method="POST"), timeout=10) as reply:
+                answer: dict[str, Any] = orjson.loads(reply.read())
+            return answer
+
+        assert post("m1", "m2")["results"][1] == {"uid": "m2", "id": "im2", "status": "queued"}
+        assert post("m2")["results"] == [{"uid": "m2", "id": "im2", "status": "queued"}]
+        with urlopen(url, timeout=10) as reply:
+            counts = orjson.loads(reply.read())
+    finally:
+        process.kill()
+    assert counts == {"requests": 2, "messages": 3, "again": 1, "most_at_once": 1}
 
 
 def sample(at: float, **changed: float) -> Sample:

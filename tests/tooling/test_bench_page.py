@@ -57,6 +57,21 @@ def test_the_matrix_has_a_row_per_kind_and_campaigns_and_a_column_per_latency() 
     assert "| batched, 10,000 campaigns | 1,000 · 30 · 99 MB | 1,000 · 99 MB |" in text
 
 
+def test_a_peer_stands_beside_with_what_it_left_out_and_how_the_others_stand_to_it() -> None:
+    nothing = {"start": None, "whole": None, "whole_cpu": None, "missing": None}
+    both = {"cell": "300 keys, 0 ms", "fill": 1000.0}
+    cells = section(
+        nothing | both | {"system": "connector", "rate": 90_000.0, "whole_cpu": 15.0, "start": 1.234, "missing": 0},
+        nothing | both | {"system": "peer", "rate": 60_000.0, "whole_cpu": 30.0, "start": 0.5, "missing": 1_892},
+        nothing | {"cell": "start", "system": "connector", "start": 1.1, "missing": 0},
+    )
+    text = rendered("<!-- bench: peer -->\n<!-- end -->", {"peer": {**cells, "peer": "bento v1.20.0"}})
+    assert "The peer is bento v1.20.0." in text
+    assert "| 300 keys, 0 ms | connector | 90,000 | 1.50 |  | 15.0 | 0.50 | 99 | 1,000 | 1.23 | 0 |" in text
+    assert "| 300 keys, 0 ms | peer | 60,000 |  |  | 30.0 |  | 99 | 1,000 | 0.50 | 1,892 |" in text
+    assert "| start | connector |  |  |  |  |  | 99 |  | 1.10 | 0 |" in text
+
+
 def test_the_soak_says_what_it_was_given_and_what_stayed_flat() -> None:
     given = {"seconds": 1795, "capacity": 40_000.0, "rate": 28_000.0, "events": 50_400_000, "holds": True}
     verdict = {"name": "lag, events", "middle": 9_000.4, "growth": -12.0, "allowed": 28_000.0}
