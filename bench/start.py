@@ -4,6 +4,9 @@ Cells: one worker and `--workers 2` on brokers whose groups do not wait for furt
 Kafka sets them (`group.initial.rebalance.delay.ms`, 3 s: a group that is empty waits so long), and a worker started
 right after another was killed: the group gives a dead member's partitions away when its session has run out, unless
 `static_membership` says that the new one is the old one. Wall-clock time: nothing else should run on the machine.
+
+The first start is not counted: Python writes the compiled modules down then, which are in an image already. Without
+them each start compiles them again, which takes as long as all the rest.
 """
 
 from __future__ import annotations
@@ -153,10 +156,12 @@ def measure_all(folder: Path, runs: int, say: Callable[[str], None]) -> dict[str
     """Every cell `runs` times, in turns, so that what else the machine does weighs on all: best and median."""
     found: dict[str, list[Started]] = {cell.name: [] for cell in CELLS}
     number = 0
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for delay in dict.fromkeys(cell.delay_ms for cell in CELLS):
         kafka = LocalKafka(folder / f"kafka-{delay}", settings={"group.initial.rebalance.delay.ms": delay})
         try:
             kafka.start()
+            measure(CELLS[0], kafka, folder / f"first-{delay}", 0)
             for _ in range(runs):
                 for cell in (it for it in CELLS if it.delay_ms == delay):
                     number += 1
