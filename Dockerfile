@@ -22,6 +22,8 @@ LABEL org.opencontainers.image.title="Kafka SMS connector" \
 COPY --from=packages /opt/venv /opt/venv
 # PYTHONSAFEPATH: whoever can write to the mounted settings runs no code, in the health check and `python -m` neither.
 ENV PATH=/opt/venv/bin:$PATH PYTHONSAFEPATH=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# Python's own modules come uncompiled with the base image, and a worker, which writes nowhere, would compile them at each start.
+RUN PYTHONDONTWRITEBYTECODE= python -c 'import connector.cli.run, connector.cli.definitions, connector.health.server, connector.stream.process'
 WORKDIR /etc/sms-connector
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532

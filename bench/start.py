@@ -6,7 +6,7 @@ right after another was killed: the group gives a dead member's partitions away 
 `static_membership` says that the new one is the old one. Wall-clock time: nothing else should run on the machine.
 
 The first start is not counted: Python writes the compiled modules down then, which are in an image already. Without
-them each start compiles them again, which takes as long as all the rest.
+them each start compiles them again, which takes nearly as long as all the rest.
 """
 
 from __future__ import annotations

@@ -212,6 +212,32 @@ def test_the_images_command_is_the_projects(dockerfile: list[tuple[str, str]], t
     assert shown.stdout == f"sms-connector, version {__version__}\n"
 
 
+def test_the_image_holds_compiled_whatever_a_worker_imports(dockerfile: list[tuple[str, str]], tmp_path: Path) -> None:
+    """Else each start compiles it. The line is run here; then a worker's imports find nothing left to compile."""
+    (line,) = [
+        arguments for instruction, arguments in dockerfile if instruction == "RUN" and "connector.stream" in arguments
+    ]
+    environment = dict(pair.split("=", 1) for pair in shlex.split(dict(dockerfile)["ENV"]))
+    modes = {name: value for name, value in environment.items() if name.startswith("PYTHON") and "SAFE" not in name}
+    compiled = {**os.environ, **modes, "PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    subprocess.run(["/bin/sh", "-c", line.replace("python -c", f"{sys.executable} -c")], check=True, env=compiled)
+    there = {path.relative_to(tmp_path) for path in tmp_path.rglob("*.pyc")}
+    assert len(there) > 700
+    code = """import importlib.machinery
+compile_source = importlib.machinery.SourceFileLoader.source_to_code
+def tell(self, data, path, **options):
+    print(path)
+    return compile_source(self, data, path, **options)
+importlib.machinery.SourceFileLoader.source_to_code = tell
+from connector.cli.main import group
+import click
+group.get_command(click.Context(group), "run")
+import connector.cli.definitions, connector.health.server, connector.stream.process"""
+    again = subprocess.run([sys.executable, "-c", code], check=True, env=compiled, capture_output=True, text=True)
+    # Those two are compiled with the package.
+    assert [it for it in again.stdout.split() if not it.endswith(("cli/main.py", "cli/quick_imports.py"))] == []
+
+
 MARK = "print('imported from the working folder')"
 # What the connector imports, of others and of its own; and what the health check imports.
 PLANTED = ("orjson", "msgspec", "click", "structlog", "ruamel", "asyncio", "re2", "jmespath", "pydantic")
