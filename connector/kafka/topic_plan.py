@@ -11,7 +11,9 @@ from connector.kafka.access import AclOperation
 from connector.kafka.clients import BROKER_MESSAGE_BYTES, HEADROOM_BYTES
 from connector.settings.model import Topics
 
-Role = Literal["source", "results", "retry", "journal", "dead_letters", "control", "receipts"] | Literal["matched", "unmatched", "inbound"]
+Role = Literal[
+    "source", "results", "retry", "journal", "dead_letters", "control", "receipts", "matched", "unmatched", "inbound"
+]
 
 NEEDED: Mapping[Role, frozenset[AclOperation]] = {
     "source": frozenset({AclOperation.READ}),

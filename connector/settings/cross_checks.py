@@ -186,5 +186,7 @@ def _receive(receive: Receive) -> Iterator[Clash]:
         yield Clash((("receive", "certificate"), ("receive", "key")), "is needed with receive.key", "name the file")
     if receive.bytes < 2 * receive.body:
         yield Clash(
-            (("receive", "bytes"), ("receive", "body")), "is less than twice receive.body", "raise it, or lower the other"
+            (("receive", "bytes"), ("receive", "body")),
+            "is less than twice receive.body",
+            "raise it, or lower the other",
         )

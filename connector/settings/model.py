@@ -21,7 +21,6 @@ from connector.settings.kafka import KafkaSettings
 from connector.settings.receipts import Receipts, Receive
 from connector.settings.section import Section, TopicName
 
-
 # ---- topics ---------------------------------------------------------------------------------------------------------
 
 
