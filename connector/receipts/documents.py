@@ -1,0 +1,156 @@
+"""From the bytes of a callback to documents, one per entry; whatever they are, it ends there or in ValueError."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import orjson
+
+from connector.definition.receipt_tree import Receipts
+from connector.receipts.model import Callback
+from connector.response.charset import as_utf8
+from connector.response.document import TEXT_LIMIT, parse_json, parse_xml
+from connector.response.fields import Scope
+from connector.response.path import Get, as_list
+
+FIELDS: Final = 1_000
+
+
+class Documents:
+    """Reads callbacks as a definition says. Compiling notes faults in `scope`."""
+
+    def __init__(self, receipts: Receipts, scope: Scope, most: int) -> None:
+        self._decode = receipts.decode
+        self._most = most
+        self._work = scope.work
+        self._steps = [
+            (step.encoding, _path(scope, step.path, f"receipts.decode[{position}]"))
+            for position, step in enumerate(receipts.steps, 1)
+        ]
+        self._each = [_path(scope, path, f"receipts.each[{position}]") for position, path in enumerate(receipts.each)]
+        self._unpack = [
+            (step.encoding, _path(scope, step.path, f"receipts.unpack[{position}]"))
+            for position, step in enumerate(receipts.unpack)
+        ]
+
+    def read(self, callback: Callback) -> list[dict[str, Any]]:
+        """The documents of its entries. Raises ValueError, and TooMuchWorkError."""
+        outer: dict[str, Any] = dict(fields(callback.query))
+        document: Any = None
+        if callback.body or self._decode not in ("form", "query"):
+            document = self._body(callback)
+        for encoding, get in self._steps:
+            if isinstance(document, dict):
+                outer |= document
+            document = self._inside(encoding, get(document))
+        return [self._unpacked(entry) for entry in self._entries(outer, document)]
+
+    def _body(self, callback: Callback) -> Any:
+        body = callback.body
+        if self._decode == "query":
+            return None
+        if self._decode == "form":
+            return self._form(callback)
+        if self._decode == "text":
+            return {"text": body[: 4 * TEXT_LIMIT].decode("utf-8", "replace")[:TEXT_LIMIT]}
+        body = as_utf8(body, callback.headers.get("content-type"), None, cut=False)
+        if self._decode == "xml":
+            return parse_xml(body, self._work)
+        if not body.strip():
+            raise ValueError("the body is empty")
+        return parse_json(body, self._work)
+
+    def _form(self, callback: Callback) -> dict[str, Any]:
+        kind = callback.headers.get("content-type", "").lower()
+        if "multipart/form-data" in kind:
+            return _multipart(callback)
+        return fields(callback.body.decode("utf-8", "replace"))
+
+    def _inside(self, encoding: str, value: Any) -> Any:
+        """A text inside of a document, read."""
+        if not isinstance(value, str):
+            raise ValueError("a text that should be inside of it is missing")  # noqa: TRY004 one kind of fault
+        raw = value.encode("utf-8", "replace")
+        if encoding == "base64":
+            try:
+                raw = base64.b64decode(raw, validate=True)
+            except binascii.Error:
+                raise ValueError("a text inside of it is no base64") from None
+        return parse_json(raw, self._work)
+
+    def _entries(self, outer: dict[str, Any], document: Any) -> Iterator[dict[str, Any]]:
+        """Each entry with the fields of those above it; the nearer one wins."""
+        level: list[tuple[dict[str, Any], Any]] = [(outer, document)]
+        for get in self._each:
+            below = []
+            for above, value in level:
+                around = {**above, **value} if isinstance(value, dict) else above
+                below += [(around, item) for item in as_list(get(value)) or ()]
+                if len(below) > self._most:
+                    raise ValueError(f"it has more than {self._most} entries")
+            level = below
+        if not self._each and isinstance(document, list):
+            level = [(outer, item) for item in document]
+        if len(level) > self._most:
+            raise ValueError(f"it has more than {self._most} entries")
+        for above, value in level:
+            if value is None and not self._each:
+                yield above
+            elif isinstance(value, dict):
+                yield {**above, **value}
+            else:
+                raise ValueError("an entry is no map")
+
+    def _unpacked(self, entry: dict[str, Any]) -> dict[str, Any]:
+        for encoding, get in self._unpack:
+            inner = self._inside(encoding, get(entry))
+            if not isinstance(inner, dict):
+                raise ValueError("a text inside of it holds no map")  # noqa: TRY004 one kind of fault
+            entry = {**entry, **inner}
+        return entry
+
+
+def _path(scope: Scope, source: str, place: str) -> Get:
+    return scope.path(source, place) or (lambda _: None)
+
+
+def fields(text: str) -> dict[str, Any]:
+    """Fields of a form or a query; of one that is repeated the last. Raises ValueError."""
+    return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS))
+
+
+def _multipart(callback: Callback) -> dict[str, Any]:
+    """Fields of a multipart/form-data body: names and texts."""
+    from email.message import Message as Mail
+    from email.parser import BytesParser
+    from email.policy import HTTP
+
+    head = f"Content-Type: {callback.headers['content-type']}\r\n\r\n".encode("utf-8", "replace")
+    read = BytesParser(policy=HTTP).parsebytes(head + callback.body)
+    found: dict[str, Any] = {}
+    parts: Sequence[Any] = read.get_payload() if read.is_multipart() else ()  # type: ignore[assignment]
+    for part in parts[:FIELDS]:
+        assert isinstance(part, Mail)
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            found[name] = content.decode("utf-8", "replace")
+    if not found:
+        raise ValueError("its parts cannot be read")
+    return found
+
+
+def written(document: Mapping[str, Any]) -> bytes:
+    """A document as JSON. Raises ValueError where it is nested too deeply."""
+    try:
+        return orjson.dumps(document)
+    except (TypeError, ValueError, RecursionError):  # numbers of more than 64 bits, halves of surrogate pairs
+        try:
+            return json.dumps(document, separators=(",", ":")).encode()
+        except (RecursionError, ValueError, TypeError):
+            raise ValueError("it is nested too deeply") from None
