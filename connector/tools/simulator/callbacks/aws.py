@@ -169,7 +169,7 @@ def _new_key() -> RSAPrivateKey:
     try:
         from cryptography.hazmat.primitives.asymmetric import rsa
     except ImportError as error:
-        text = "the simulator signs as SNS does with cryptography: pip install cryptography"
+        text = "the simulator signs as SNS does with cryptography: pip install 'kafka-sms-connector[receipts]'"
         raise RuntimeError(text) from error
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
