@@ -174,7 +174,7 @@ class Stores:
                 if header.identity != identity:
                     raise ValueError("it is of another partition, topic or cluster")
                 place = header.place
-            elif any(True for _ in database.keys()):
+            elif next(iter(database.keys()), None) is not None:
                 raise ValueError("it does not say what it is of")
         except (ValueError, msgspec.MsgspecError):
             database.close()

@@ -125,7 +125,7 @@ def test_all_or_nothing_is_written(stores: Stores, monkeypatch: pytest.MonkeyPat
 
 def test_a_folder_that_cannot_be_made_is_told_with_its_setting(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="receipts.folder"):
+    with pytest.raises(ConfigurationError, match=r"receipts\.folder"):
         Stores(tmp_path / "file" / "states", keep=1, cache=1024**2)
 
 

@@ -1,0 +1,178 @@
+"""Receipts as records of our topics: where each goes, and how it is written and read.
+
+An entry's document is the record's value, so that people and other programs can read it; whose it is and where it came
+from stands in one header. Which partition a message's receipts have follows from its source alone, whatever token or
+provider's id led there: one owner knows all its states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from connector.model import Source
+from connector.receipts.model import Entry, Inbound, MessageToken, Unmatched, Why
+from connector.untrusted import BoundedReader, UnreadableError
+
+VERSION: Final = 1
+ENTRY: Final = "entry"
+UNMATCHED: Final = "unmatched"
+HEADER_BYTES: Final = 8 * 1024
+
+Fields = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+"""Key, value and headers of a record."""
+
+_Partition = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+_Offset = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Instant = Annotated[float, Meta(ge=0, le=253_402_300_799.0)]
+_Count = Annotated[int, Meta(ge=0, le=10_000_000)]
+
+
+class _Source(msgspec.Struct, frozen=True):
+    topic: Annotated[str, Meta(min_length=1, max_length=249)]
+    partition: _Partition
+    offset: _Offset
+
+
+class EntryHeader(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The header `entry`, as JSON.
+
+    Attributes:
+        source: of the message.
+        day: of its token, days since the epoch.
+        arrived: when the callback came, seconds since the epoch.
+        index, count: the how manyth of how many of its callback.
+    """
+
+    v: Annotated[int, Meta(ge=0, le=9_999)]
+    provider: Annotated[str, Meta(max_length=256)]
+    arrived: _Instant
+    source: _Source
+    day: Annotated[int, Meta(ge=0, le=10_000_000)]
+    message_id: Annotated[str, Meta(max_length=256)] | None = None
+    campaign_id: Annotated[str, Meta(max_length=256)] | None = None
+    index: _Count = 0
+    count: _Count = 1
+
+
+class _UnmatchedHeader(msgspec.Struct, frozen=True, omit_defaults=True):
+    v: int
+    provider: str
+    arrived: float
+    why: Why
+    reason: str
+    index: int = 0
+    count: int = 1
+    whole: bool = False
+
+
+class InboundRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender": "from", "recipient": "to"}):
+    """The value of a record of `topics.inbound`."""
+
+    kind: str
+    provider: str
+    received_at: datetime
+    sender: str | None = None
+    recipient: str | None = None
+    text: str | None = None
+    id: str | None = None
+    at: datetime | None = None
+    parts: int | None = None
+    url: str | None = None
+    short_url: str | None = None
+    message_id: str | None = None
+    campaign_id: str | None = None
+
+
+_encode = msgspec.json.Encoder().encode
+_read_header: BoundedReader[EntryHeader] = BoundedReader(EntryHeader, most=HEADER_BYTES)
+
+
+def place(source: Source) -> bytes:
+    """A message's identity as bytes: `topic/partition/offset`."""
+    return f"{source.topic}/{source.partition}/{source.offset}".encode()
+
+
+def partition(key: bytes, count: int) -> int:
+    """Which of `count` partitions a key has. Ours, and not that of a client: it must be the same for ever."""
+    return int.from_bytes(blake2b(key, digest_size=4, person=b"sms-receipts").digest(), "big") % count
+
+
+def entry_record(entry: Entry, token: MessageToken) -> Fields:
+    """An entry of a message that is known. Its partition is that of `place(token.source)`."""
+    source = token.source
+    header = EntryHeader(
+        VERSION,
+        entry.provider,
+        entry.arrived,
+        _Source(source.topic, source.partition, source.offset),
+        token.day,
+        token.message_id,
+        token.campaign_id,
+        entry.index,
+        entry.count,
+    )
+    return place(source), entry.document, [(ENTRY, _encode(header))]
+
+
+def read_entry(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Entry:
+    """What `entry_record` wrote; others may write there too.
+
+    Raises:
+        UnreadableError: it is none of ours, or of another version.
+    """
+    found = [raw for name, raw in headers if name == ENTRY]
+    if len(found) != 1 or value is None:
+        raise UnreadableError("no header `entry`, or no value")
+    header = _read_header(found[0])
+    if header.v != VERSION:
+        raise UnreadableError(f"format version {header.v}; this one knows {VERSION}")
+    source = Source(header.source.topic, header.source.partition, header.source.offset)
+    token = MessageToken(source, header.day, header.message_id, header.campaign_id)
+    return Entry(header.provider, header.arrived, header.index, header.count, value, token)
+
+
+def unmatched_record(unmatched: Unmatched) -> Fields:
+    """What belongs to no message: its document as it is, the reason in a header."""
+    header = _UnmatchedHeader(
+        VERSION,
+        unmatched.provider,
+        unmatched.arrived,
+        unmatched.why,
+        unmatched.reason,
+        unmatched.index,
+        unmatched.count,
+        unmatched.whole,
+    )
+    return None, unmatched.document, [(UNMATCHED, _encode(header))]
+
+
+def inbound_record(inbound: Inbound) -> Fields:
+    """A reply, an opt-out or a click; its key is the phone, so that what one person did stays in order."""
+    token = inbound.token if isinstance(inbound.token, MessageToken) else None
+    value = InboundRecord(
+        kind=inbound.kind.value,
+        provider=inbound.provider,
+        received_at=_time(inbound.arrived),
+        sender=inbound.sender,
+        recipient=inbound.recipient,
+        text=inbound.text,
+        id=inbound.id,
+        at=None if inbound.at is None else _time(inbound.at),
+        parts=inbound.parts,
+        url=inbound.url,
+        short_url=inbound.short_url,
+        message_id=None if token is None else token.message_id,
+        campaign_id=None if token is None else token.campaign_id,
+    )
+    key = (inbound.sender or inbound.id or "").encode("utf-8", "replace") or None
+    return key, _encode(value), []
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
