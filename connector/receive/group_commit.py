@@ -40,10 +40,7 @@ class FullError(NotWrittenError):
 
 
 class BatchSink(Protocol):
-    """Takes record batches.
-
-    Implemented by `RenewedProducer` (connector/receive/producer.py), put in place in `connector/receive/process.py`.
-    """
+    """Takes record batches; `producer.RenewedProducer` is one."""
 
     def create_batch(self) -> BatchBuilder:
         """An empty batch."""
