@@ -16,7 +16,7 @@ from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.errors import ConnectorError, UsageError
 from connector.masking import mask_number, mask_phone
-from connector.receipts.model import (
+from connector.receipts.callback import (
     Callback,
     Inbound,
     Meaning,
@@ -26,7 +26,7 @@ from connector.receipts.model import (
     Token,
     Verified,
 )
-from connector.receipts.reader import Bounds, ReceiptKeys, ReceiptReader, compile_receipts
+from connector.receipts.receipt_reader import ReceiptBounds, ReceiptKeys, ReceiptReader, compile_receipts
 from connector.receipts.tokens import Tokens, UrlSecrets
 from connector.settings import Loaded
 
@@ -69,7 +69,7 @@ def receipt(*, definition: str, file: str, as_json: bool, loaded: Loaded) -> Non
         load(definition, environment=Environment(os.environ)),
         keys,
         public_url=receive.url or URL,
-        bounds=Bounds(receive.entries, loaded.settings.receipts.keep),
+        bounds=ReceiptBounds(receive.entries, loaded.settings.receipts.keep),
     )
     callback = parse_request(read_input("--request", file, REPLY_BYTES), time.time())
     verified = reader.verify(callback)

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from connector.definition.receipt_tree import Receipts
-from connector.receipts.model import Callback
+from connector.receipts.callback import Callback
 from connector.response.charset import as_utf8
 from connector.response.document import TEXT_LIMIT, parse_json, parse_xml
 from connector.response.fields import Scope

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from connector.receipts.model import Callback
+from connector.receipts.callback import Callback
 
 FIELDS: Final = 1_000  # of a form or a query
 WITHIN: Final = 300.0  # seconds that a signed time may differ by
@@ -27,7 +27,7 @@ class MismatchError(Exception):
 Pairs = list[tuple[str, str]]
 
 
-class Signed:
+class SignedCallback:
     """A callback as signatures see it.
 
     Attributes:
@@ -102,7 +102,7 @@ def _base64(raw: bytes) -> str:
 # ---- general --------------------------------------------------------------------------------------------------------
 
 
-def check_secret(signed: Signed, options: Mapping[str, Any]) -> None:
+def check_secret(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     if "header" in options:
         require(same(options["is"], signed.header(options["header"])), "the secret is wrong")
         return
@@ -110,13 +110,13 @@ def check_secret(signed: Signed, options: Mapping[str, Any]) -> None:
     require(len(given) == 1 and same(options["is"], given[0]), "the secret is wrong")
 
 
-def check_basic(signed: Signed, options: Mapping[str, Any]) -> None:
+def check_basic(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     scheme, _, given = signed.header("Authorization").partition(" ")
     expected = _base64(f"{options['username']}:{options['password']}".encode())
     require(scheme.lower() == "basic" and same(expected, given.strip()), "user name or password is wrong")
 
 
-def check_hmac(signed: Signed, options: Mapping[str, Any]) -> None:
+def check_hmac(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     callback = signed.callback
     parts: dict[str, bytes] = {
         "body": callback.body,
@@ -148,7 +148,7 @@ def check_hmac(signed: Signed, options: Mapping[str, Any]) -> None:
         require(same(plain.rstrip("="), given.rstrip("=")))
 
 
-def check_jwt(signed: Signed, options: Mapping[str, Any]) -> None:
+def check_jwt(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     """RFC 7519 with HS256 and nothing else: what the token says about its own algorithm is not followed."""
     given = signed.header(options.get("header", "Authorization"))
     given = given[7:].strip() if given[:7].lower() == "bearer " else given
@@ -196,7 +196,7 @@ def decoded_key(text: str) -> bytes:
     return raw
 
 
-def check_ed25519(signed: Signed, options: Mapping[str, Any]) -> None:
+def check_ed25519(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -227,7 +227,7 @@ def _with_and_without_port(url: str) -> Sequence[str]:
     return (url,)
 
 
-def check_twilio(signed: Signed, options: Mapping[str, Any]) -> None:
+def check_twilio(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     given = signed.header("X-Twilio-Signature")
     digest = [value for name, value in signed.query if name == "bodySHA256"]
     text = ""
@@ -246,7 +246,7 @@ def check_twilio(signed: Signed, options: Mapping[str, Any]) -> None:
     require(right)
 
 
-def check_plivo(signed: Signed, options: Mapping[str, Any]) -> None:
+def check_plivo(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     headers = signed.callback.headers
     if headers.get("x-plivo-signature-v3"):
         text = f"{_plivo_url(signed)}.{signed.header('X-Plivo-Signature-V3-Nonce')}"
@@ -258,7 +258,7 @@ def check_plivo(signed: Signed, options: Mapping[str, Any]) -> None:
     require(any(same(expected, one.strip()) for one in given.split(",")[:SIGNATURES]))
 
 
-def _plivo_url(signed: Signed) -> str:
+def _plivo_url(signed: SignedCallback) -> str:
     """What V3 signs: the URL with its query sorted, and the form, sorted, names and values without anything between."""
     query: dict[str, list[str]] = {}
     for name, value in signed.query:
@@ -272,7 +272,7 @@ def _plivo_url(signed: Signed) -> str:
     return f"{base}.{written}" if sorted_query and written else base + written
 
 
-def check_vonage(signed: Signed, options: Mapping[str, Any]) -> None:
+def check_vonage(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     fields = dict(signed.query)
     body = signed.callback.body
     if body and not signed.is_form:
@@ -298,7 +298,7 @@ def check_vonage(signed: Signed, options: Mapping[str, Any]) -> None:
     require(same(digest, given.lower()))
 
 
-CHECKS: Final[dict[str, Callable[[Signed, Mapping[str, Any]], None]]] = {
+CHECKS: Final[dict[str, Callable[[SignedCallback, Mapping[str, Any]], None]]] = {
     "secret": check_secret,
     "basic": check_basic,
     "hmac": check_hmac,

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from connector.receipts.model import NeedsCertificate
+from connector.receipts.callback import NeedsCertificate
 from connector.receipts.signatures import MismatchError, require, same
 
 CERTIFICATES: Final = 20  # kept at once

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from connector.receipts.model import State
+from connector.receipts.callback import State
 
 RANK: Final[dict[State, int]] = {
     State.PENDING: 1,

@@ -16,7 +16,7 @@ from typing import Final
 
 from connector.errors import MessageError
 from connector.model import Source
-from connector.receipts.model import BatchToken, MessageToken, Token
+from connector.receipts.callback import BatchToken, MessageToken, Token
 
 DAY: Final = 86_400.0
 SHORT_LENGTH: Final = 18

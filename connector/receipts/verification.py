@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from connector.definition.receipt_tree import Receipts
 from connector.definition.receipt_tree import Verification as Way
 from connector.receipts import sns
-from connector.receipts.model import Callback, NeedsCertificate, Refused, Token, Verified
-from connector.receipts.signatures import CHECKS, MismatchError, Signed
+from connector.receipts.callback import Callback, NeedsCertificate, Refused, Token, Verified
+from connector.receipts.signatures import CHECKS, MismatchError, SignedCallback
 from connector.receipts.tokens import ForeignTokenError, Tokens, UrlSecrets
 
 _path = re.compile(
@@ -52,7 +52,7 @@ def route(path: str, prefix: str = "") -> RoutedPath | None:
     return RoutedPath(found["name"], "r" if found["kind"] == "r" else "m", found["credential"] or "")
 
 
-class Verification:
+class CallbackVerification:
     """The ways of one definition.
 
     Attributes:
@@ -81,7 +81,7 @@ class Verification:
             except ForeignTokenError as error:
                 return Refused(str(error))
         reasons = []
-        signed = Signed(callback, self._origin)
+        signed = SignedCallback(callback, self._origin)
         for way in self._ways:
             if way.kind == "url":
                 if routed.credential:
@@ -98,7 +98,7 @@ class Verification:
                 return missing or Verified(way.kind, token)
         return Refused("; ".join(reasons))
 
-    def _prove(self, way: Way, signed: Signed) -> NeedsCertificate | None:
+    def _prove(self, way: Way, signed: SignedCallback) -> NeedsCertificate | None:
         """One way of the definition. Raises MismatchError where it proves nothing."""
         if way.kind == "sns":
             callback = signed.callback

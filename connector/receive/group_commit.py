@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 LINGER_SECONDS = 0.002
 
 
-class RecordPlace(NamedTuple):
+class LogPlace(NamedTuple):
     """Where a record goes."""
 
     topic: str
@@ -73,7 +73,7 @@ class _Ticket:
             self.done.exception()  # its caller may have given up
 
 
-class _Waiting(NamedTuple):
+class _WaitingRecord(NamedTuple):
     record: RecordFields
     bytes: int
     ticket: _Ticket
@@ -97,11 +97,11 @@ class GroupCommit:
         self._sink = sink
         self._most = most
         self._clock = clock
-        self._waiting: dict[RecordPlace, list[_Waiting]] = {}
-        self._tasks: dict[RecordPlace, asyncio.Task[None]] = {}
-        self._oldest: dict[RecordPlace, float] = {}
+        self._waiting: dict[LogPlace, list[_WaitingRecord]] = {}
+        self._tasks: dict[LogPlace, asyncio.Task[None]] = {}
+        self._oldest: dict[LogPlace, float] = {}
 
-    def add(self, records: Sequence[tuple[RecordPlace, RecordFields]]) -> asyncio.Future[None]:
+    def add(self, records: Sequence[tuple[LogPlace, RecordFields]]) -> asyncio.Future[None]:
         """Take the records of one request. The future is done when every one of them is durable; whoever no longer
         waits for it changes nothing.
 
@@ -118,7 +118,7 @@ class GroupCommit:
         ticket = _Ticket(len(records), done)
         for (place, record), bytes_ in zip(records, sizes, strict=True):
             self.bytes += bytes_
-            self._waiting.setdefault(place, []).append(_Waiting(record, bytes_, ticket))
+            self._waiting.setdefault(place, []).append(_WaitingRecord(record, bytes_, ticket))
             if place not in self._tasks:
                 self._tasks[place] = asyncio.create_task(self._run(place))
         return done
@@ -146,7 +146,7 @@ class GroupCommit:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _run(self, place: RecordPlace) -> None:
+    async def _run(self, place: LogPlace) -> None:
         """Write what comes for a partition until nothing comes."""
         try:
             await asyncio.sleep(LINGER_SECONDS)
@@ -160,8 +160,8 @@ class GroupCommit:
         finally:
             del self._tasks[place]  # with no await since it was seen that nothing waits
 
-    async def _write(self, place: RecordPlace, waiting: Sequence[_Waiting]) -> None:
-        sent: list[tuple[Sequence[_Waiting], asyncio.Future[Any]]] = []
+    async def _write(self, place: LogPlace, waiting: Sequence[_WaitingRecord]) -> None:
+        sent: list[tuple[Sequence[_WaitingRecord], asyncio.Future[Any]]] = []
         at = 0
         try:
             while at < len(waiting):
@@ -184,7 +184,7 @@ class GroupCommit:
                 for it in part:
                     it.ticket.acknowledge()
 
-    def _refused(self, place: RecordPlace, waiting: Iterable[_Waiting], error: Exception) -> None:
+    def _refused(self, place: LogPlace, waiting: Iterable[_WaitingRecord], error: Exception) -> None:
         self.failing = True
         ours = None if isinstance(error, KafkaError | OSError) else error
         log.error("Kafka does not take callbacks", topic=place.topic, error=type(error).__name__, exc_info=ours)

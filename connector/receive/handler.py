@@ -15,22 +15,22 @@ import structlog
 
 from connector.clock import Clock
 from connector.kafka.batches import RecordFields, size
-from connector.receipts.model import (
-    Answer,
+from connector.receipts.callback import (
     Callback,
-    Entry,
+    CallbackAnswer,
     MessageToken,
     NeedsCertificate,
     Reading,
+    ReceiptEntry,
     Refused,
     Unmatched,
     Verified,
     Why,
 )
-from connector.receipts.records import entry_record, inbound_record, partition, place, unmatched_record
-from connector.receive.group_commit import GroupCommit, NotWrittenError, RecordPlace
+from connector.receipts.receipt_records import entry_record, inbound_record, partition, place, unmatched_record
+from connector.receive.group_commit import GroupCommit, LogPlace, NotWrittenError
 from connector.settings.model import Topics
-from connector.settings.receipts import Receive
+from connector.settings.way_back import Receive
 
 log = structlog.get_logger(__name__)
 
@@ -38,14 +38,14 @@ AGAIN_SECONDS = 10
 KEPT_PER_SECOND = 10
 """Callbacks that are not verified and kept all the same: an attacker must not fill a topic."""
 
-PROBED = Answer()
-REFUSED = Answer(403, b"not verified\n")
-NOT_FOUND = Answer(404, b"not found\n")
-AGAIN = Answer(503, b"try again\n", headers=(("Retry-After", str(AGAIN_SECONDS)),))
+PROBED = CallbackAnswer()
+REFUSED = CallbackAnswer(403, b"not verified\n")
+NOT_FOUND = CallbackAnswer(404, b"not found\n")
+AGAIN = CallbackAnswer(503, b"try again\n", headers=(("Retry-After", str(AGAIN_SECONDS)),))
 
 WAITS_FOR_INDEX = "it names a request, or the provider's own id: which message that is cannot be looked up yet"
 
-Placed = tuple[RecordPlace, RecordFields]
+Placed = tuple[LogPlace, RecordFields]
 Fetch = Callable[[str], Awaitable[bytes]]
 """GET of a URL that was checked, within bounds. Raises OSError or TimeoutError."""
 
@@ -123,7 +123,7 @@ class Handler:
         self._idle.set()
         self.waiting = 0
 
-    async def answer(self, name: str, callback: Callback) -> Answer:
+    async def answer(self, name: str, callback: Callback) -> CallbackAnswer:
         """What a callback for this definition is answered. Never raises, but for a cancellation."""
         reader = self.readers.get(name)
         if reader is None:  # not counted by its name, which anybody may make up
@@ -156,7 +156,7 @@ class Handler:
         """Return when nothing is under way."""
         await self._idle.wait()
 
-    async def _handled(self, name: str, reader: CallbackReader, callback: Callback) -> tuple[str, Answer]:
+    async def _handled(self, name: str, reader: CallbackReader, callback: Callback) -> tuple[str, CallbackAnswer]:
         verified = await self._verified(reader, callback)
         if not isinstance(verified, Verified):
             log.warning("callback refused", provider=name, why=verified.reason)
@@ -220,7 +220,7 @@ class Handler:
             counts.unmatched[name, it.why.value] += 1
         return placed + [self._unmatched(it) for it in unmatched]
 
-    def _placed(self, topic: str, key: bytes, entry: Entry) -> Placed:
+    def _placed(self, topic: str, key: bytes, entry: ReceiptEntry) -> Placed:
         assert isinstance(entry.token, MessageToken)
         return self._at(topic, key, entry_record(entry, entry.token))
 
@@ -228,10 +228,10 @@ class Handler:
         return self._at(self._topics.receipts_unmatched, unmatched.document, unmatched_record(unmatched))
 
     def _at(self, topic: str, key: bytes, record: RecordFields) -> Placed:
-        return RecordPlace(topic, partition(key, self._partitions[topic])), record
+        return LogPlace(topic, partition(key, self._partitions[topic])), record
 
 
-def _waits(entry: Entry) -> Unmatched:
+def _waits(entry: ReceiptEntry) -> Unmatched:
     return Unmatched(
         entry.provider, entry.arrived, Why.UNKNOWN, WAITS_FOR_INDEX, entry.document, entry.index, entry.count
     )

@@ -9,7 +9,7 @@ from connector.config_text.units import format_duration
 from connector.settings.kafka import KafkaSettings
 from connector.settings.model import Settings, Timeouts, Topics, Tracing
 from connector.settings.origin import SettingPath
-from connector.settings.receipts import Receive
+from connector.settings.way_back import Receive
 
 LEAVE_SECONDS = 10.0
 """After the drain results are written and offsets committed, still inside the rebalance time-out."""

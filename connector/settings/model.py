@@ -18,8 +18,8 @@ from pydantic import (
 
 from connector.config_text.units import ByteSize, Duration, UnitError, format_duration
 from connector.settings.kafka import KafkaSettings
-from connector.settings.receipts import Receipts, Receive
 from connector.settings.section import Section, TopicName
+from connector.settings.way_back import ReceiptSettings, Receive
 
 # ---- topics ---------------------------------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ class Topics(Section):
     """Delivery receipts: one record per message and state. Used with `receive.url`, as the three below."""
 
     receipts_matched: TopicName = "sms.receipts.matched"
-    """What providers have reported, by message: read by `sms-connector receipts run`."""
+    """What providers have reported, by message: read by `receipts run`."""
 
     receipts_unmatched: TopicName = "sms.receipts.unmatched"
     """What providers have reported and nobody can make use of: whole, with the reason."""
@@ -359,7 +359,7 @@ class Settings(Section):
     receive: Receive = Receive()
     """Callbacks of providers."""
 
-    receipts: Receipts = Receipts()
+    receipts: ReceiptSettings = ReceiptSettings()
     """States of messages, from those callbacks."""
 
     def secrets(self) -> list[str]:

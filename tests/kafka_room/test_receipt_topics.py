@@ -10,12 +10,12 @@ from connector.kafka.access import AclOperation
 from connector.kafka.receipt_topics import check_receipt_access, check_receipts, with_receipts
 from connector.kafka.topic_plan import ActualTopic, check, expansion, missing, plan
 from connector.settings.model import Settings
-from connector.settings.receipts import Receipts, Receive
+from connector.settings.way_back import ReceiptSettings, Receive
 
 DAY_MS = 24 * 3600 * 1000
 SETTINGS = Settings(
     receive=Receive(url="https://sms.example.com", keys=("k" * 32,), url_keys=("u" * 32,)),
-    receipts=Receipts(keep="5d"),
+    receipts=ReceiptSettings(keep="5d"),
 )
 
 

@@ -9,8 +9,8 @@ from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import Definition
 from connector.model import Source
-from connector.receipts.model import Callback, Reading, Verified
-from connector.receipts.reader import Bounds, ReceiptKeys, ReceiptReader, compile_receipts
+from connector.receipts.callback import Callback, Reading, Verified
+from connector.receipts.receipt_reader import ReceiptBounds, ReceiptKeys, ReceiptReader, compile_receipts
 from connector.receipts.tokens import Tokens, UrlSecrets
 
 NOW = 1_795_770_000.0
@@ -32,7 +32,7 @@ def definition(folder: Path, receipts: str) -> Definition:
     return load(file, environment=Environment({"SECRET": "hunter2-of-acme"}))
 
 
-def reader(folder: Path, receipts: str, bounds: Bounds | None = None) -> ReceiptReader:
+def reader(folder: Path, receipts: str, bounds: ReceiptBounds | None = None) -> ReceiptReader:
     return compile_receipts(definition(folder, receipts), KEYS, public_url=URL, bounds=bounds)
 
 

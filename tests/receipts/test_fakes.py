@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from connector.receipts.model import Callback, Meaning, NeedsCertificate, Refused, State, Verified
-from connector.receipts.reader import ReceiptReader
-from connector.tools.simulator.callbacks.aws import SnsCallbacks
+from connector.receipts.callback import Callback, Meaning, NeedsCertificate, Refused, State, Verified
+from connector.receipts.receipt_reader import ReceiptReader
+from connector.tools.simulator.callbacks.aws_callbacks import SnsCallbacks
 from connector.tools.simulator.providers import PROVIDERS
 from connector.tools.simulator.receipts import fate
-from connector.tools.simulator.receipts.reporter import Attempt, Reporter
+from connector.tools.simulator.receipts.reporter import CallbackAttempt, Reporter
 from tests.receipts.build import KEYS, NOW, URL, reader, token
 
 SECRET = "hunter2-of-acme"
@@ -114,12 +114,12 @@ ROWS = {
 def called(row: Row, reporter: Reporter, *, forged: bool = False) -> Callback:
     """The fake's callback about a delivered message, as the receiver gets it."""
     knobs = type(PROVIDERS[row.fake].options().receipts)(**row.knobs)
-    sent = fate.Sent("+15550012345", "id-1", NOW, ref=row.ref, sender="+15550000001", context=row.context)
-    news = fate.News(sent, fate.Kind.RECEIPT, fate.State.DELIVERED, NOW, 3)
+    sent = fate.SentMessage("+15550012345", "id-1", NOW, ref=row.ref, sender="+15550000001", context=row.context)
+    news = fate.News(sent, fate.NewsKind.RECEIPT, fate.NetworkState.DELIVERED, NOW, 3)
     registered = row.ref is not None or row.context
     path = f"/r/acme/{KEYS.url_secrets.of('acme')}" if registered else f"/m/acme/{token()}"
     secret = f"{SECRET}-wrong" if forged else SECRET
-    made = reporter.write(Attempt((news,), URL + path, knobs, NOW, "nonce-1", secret, forged))
+    made = reporter.write(CallbackAttempt((news,), URL + path, knobs, NOW, "nonce-1", secret, forged))
     target = urlsplit(made.url)
     headers = {name.lower(): value for name, value in made.headers.items()}
     return Callback(made.method, target.path, target.query, headers, made.body, NOW)

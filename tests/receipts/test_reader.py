@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.errors import DefinitionError
-from connector.receipts.model import Kind, Meaning, Reading, State, Why
-from connector.receipts.reader import Bounds, ReceiptReader, Unreadable
+from connector.receipts.callback import Kind, Meaning, Reading, State, Why
+from connector.receipts.receipt_reader import ReceiptBounds, ReceiptReader, UnreadableEntry
 from tests.receipts.build import KEYS, NOW, SOURCE, definition, post, proved, reader, token
 
 SECRET_PATH = f"/r/acme/{KEYS.url_secrets.of('acme')}"
@@ -169,7 +169,7 @@ def test_a_word_that_is_not_known_is_kept_and_never_guessed(tmp_path: Path) -> N
     ],
 )
 def test_what_cannot_be_read_says_why_and_is_kept(tmp_path: Path, body: bytes, why: Why, words: str) -> None:
-    reading = proved(reader(tmp_path, PLAIN, Bounds(entries=10)), post(SECRET_PATH, body))
+    reading = proved(reader(tmp_path, PLAIN, ReceiptBounds(entries=10)), post(SECRET_PATH, body))
     (unmatched,) = reading.unmatched
     assert unmatched.why is why
     assert words in unmatched.reason
@@ -237,7 +237,7 @@ _READERS: dict[str, ReceiptReader] = {}
 
 @pytest.mark.parametrize("document", [b"", b"{", b"[]", b"null", b"1", b"\xff", b"[" * 5000, b'{"status": []}'])
 def test_a_document_of_others_has_a_meaning_or_none(tmp_path: Path, document: bytes) -> None:
-    assert isinstance(reader(tmp_path, PLAIN).meaning(document), Meaning | Unreadable)
+    assert isinstance(reader(tmp_path, PLAIN).meaning(document), Meaning | UnreadableEntry)
 
 
 # ---- what a definition may not say ----------------------------------------------------------------------------------

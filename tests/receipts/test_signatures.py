@@ -22,8 +22,8 @@ from plivo.utils.signature_v3 import construct_get_url, construct_post_url, get_
 from twilio.request_validator import RequestValidator
 from vonage_http_client.auth import Auth
 
-from connector.receipts.model import Callback, NeedsCertificate, Refused, Verified
-from connector.receipts.reader import ReceiptReader
+from connector.receipts.callback import Callback, NeedsCertificate, Refused, Verified
+from connector.receipts.receipt_reader import ReceiptReader
 from connector.receipts.sns import CertificateError
 from tests.receipts.build import KEYS, NOW, URL, post, proved, reader, token
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.receipts.model import State
+from connector.receipts.callback import State
 from connector.receipts.states import FINALS, RANK, is_final, step
 
 

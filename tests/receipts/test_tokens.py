@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connector.errors import MessageError
 from connector.model import Source
-from connector.receipts.model import BatchToken, MessageToken
+from connector.receipts.callback import BatchToken, MessageToken
 from connector.receipts.tokens import (
     BATCH_LENGTH,
     DAY,

@@ -11,9 +11,9 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from connector.clock import SystemClock
 from connector.kafka.batches import unpack
-from connector.receive.group_commit import FullError, GroupCommit, NotWrittenError, RecordPlace
+from connector.receive.group_commit import FullError, GroupCommit, LogPlace, NotWrittenError
 
-PLACE, OTHER = RecordPlace("sms.receipts.matched", 0), RecordPlace("sms.receipts.matched", 1)
+PLACE, OTHER = LogPlace("sms.receipts.matched", 0), LogPlace("sms.receipts.matched", 1)
 
 
 class Sink:
@@ -24,7 +24,7 @@ class Sink:
     """
 
     def __init__(self, *, batch_bytes: int = 16384) -> None:
-        self.batches: list[tuple[RecordPlace, list[bytes | None]]] = []
+        self.batches: list[tuple[LogPlace, list[bytes | None]]] = []
         self.futures: list[asyncio.Future[Any]] = []
         self.arrived = asyncio.Event()
         self._bytes = batch_bytes
@@ -33,7 +33,7 @@ class Sink:
         return BatchBuilder(self._bytes, 0, is_transactional=False)
 
     async def put(self, batch: BatchBuilder, topic: str, partition: int) -> asyncio.Future[Any]:
-        self.batches.append((RecordPlace(topic, partition), [value for _, value, _ in unpack(batch)]))
+        self.batches.append((LogPlace(topic, partition), [value for _, value, _ in unpack(batch)]))
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self.futures.append(future)
         self.arrived.set()

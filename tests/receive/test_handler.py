@@ -19,28 +19,28 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from connector.clock import SystemClock
 from connector.kafka.batches import unpack
 from connector.model import Source
-from connector.receipts.model import (
-    Answer,
+from connector.receipts.callback import (
     BatchToken,
     Callback,
-    Entry,
+    CallbackAnswer,
     Inbound,
     Kind,
     MessageToken,
     NeedsCertificate,
     Reading,
+    ReceiptEntry,
     Refused,
     Unmatched,
     Verified,
     Why,
 )
-from connector.receipts.records import partition, place, read_entry
-from connector.receive import server as server_module
+from connector.receipts.receipt_records import partition, place, read_entry
+from connector.receive import callback_server as server_module
+from connector.receive.callback_server import CallbackServer
 from connector.receive.group_commit import GroupCommit
 from connector.receive.handler import KEPT_PER_SECOND, Handler
-from connector.receive.server import CallbackServer
 from connector.settings.model import Topics
-from connector.settings.receipts import Receive
+from connector.settings.way_back import Receive
 
 MATCHED, UNMATCHED, INBOUND = "sms.receipts.matched", "sms.receipts.unmatched", "sms.inbound"
 TOKEN = MessageToken(Source("sms.messages", 3, 41), 20_000, "m-1", "c-1")
@@ -100,13 +100,18 @@ class Reader:
         return Verified("token", TOKEN)
 
     def read(self, callback: Callback, verified: Verified) -> Reading:
-        answer = Answer(204, b"")
+        answer = CallbackAnswer(204, b"")
         now, kinds = callback.now, callback.body.split(b",")
-        entries = [Entry("p", now, 0, 1, b'{"s":1}', TOKEN) for kind in kinds if kind in {b"one", b"signed"}]
-        entries += [Entry("p", now, 0, 1, b'{"s":2}', BatchToken("0" * 32, 1)) for kind in kinds if kind == b"batch"]
-        entries += [Entry("p", now, 0, 1, b"x" * 5000, TOKEN) for kind in kinds if kind == b"large"]
+        entries = [ReceiptEntry("p", now, 0, 1, b'{"s":1}', TOKEN) for kind in kinds if kind in {b"one", b"signed"}]
         entries += [
-            Entry("p", now, it, self.many, b"{}", TOKEN) for kind in kinds if kind == b"many" for it in range(self.many)
+            ReceiptEntry("p", now, 0, 1, b'{"s":2}', BatchToken("0" * 32, 1)) for kind in kinds if kind == b"batch"
+        ]
+        entries += [ReceiptEntry("p", now, 0, 1, b"x" * 5000, TOKEN) for kind in kinds if kind == b"large"]
+        entries += [
+            ReceiptEntry("p", now, it, self.many, b"{}", TOKEN)
+            for kind in kinds
+            if kind == b"many"
+            for it in range(self.many)
         ]
         inbound = [Inbound(Kind.OPT_OUT, "p", now, sender="+1555", text="STOP") for kind in kinds if kind == b"stop"]
         unmatched = [

@@ -10,7 +10,7 @@ from connector.tools.simulator.fake import Magic
 from connector.tools.simulator.knobs import AccountKnobs, Knobs
 from connector.tools.simulator.providers import PROVIDERS
 from connector.tools.simulator.receipts.fate import Fate
-from connector.tools.simulator.receipts.knobs import Receipts
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
 
 TEXT = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
 
@@ -30,7 +30,7 @@ def test_every_knob_is_documented() -> None:
 
 
 def test_every_knob_of_receipts_is_documented() -> None:
-    common = {field.name for field in msgspec.structs.fields(Receipts)}
+    common = {field.name for field in msgspec.structs.fields(ReceiptKnobs)}
     names = {f"`{name}`" for name in common}
     for name, fake in PROVIDERS.items():
         own = {field.name for field in msgspec.structs.fields(type(fake.options().receipts))} - common

@@ -8,34 +8,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.tools.simulator.callbacks.bulksms import BulkSmsCallbacks
-from connector.tools.simulator.callbacks.clevertap import CleverTapCallbacks
-from connector.tools.simulator.callbacks.twilio import TwilioCallbacks
-from connector.tools.simulator.callbacks.vonage import VonageCallbacks
+from connector.tools.simulator.callbacks.bulksms_callbacks import BulkSmsCallbacks
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
+from connector.tools.simulator.callbacks.twilio_callbacks import TwilioCallbacks
+from connector.tools.simulator.callbacks.vonage_callbacks import VonageCallbacks
 from connector.tools.simulator.providers import PROVIDERS
-from connector.tools.simulator.receipts.fate import FINAL, Fate, Kind, Sent, State
-from connector.tools.simulator.receipts.knobs import Receipts
+from connector.tools.simulator.receipts.fate import FINAL, Fate, NetworkState, NewsKind, SentMessage
 from connector.tools.simulator.receipts.outbox import Outbox, Parcel
 from connector.tools.simulator.receipts.plan import Plan, plan
-from connector.tools.simulator.receipts.reporter import Failure, Reporter, Retry, Verdict
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import AnswerVerdict, Failure, Repetition, Reporter
 
 URL = "https://sms.example.com/r/x/token"
 NOW = 1_764_400_000.0
 
 
-def sent(to: str = "+15550012345", **more: Any) -> Sent:
-    return Sent(to, "id-1", NOW, **{"url": URL, **more})
+def sent(to: str = "+15550012345", **more: Any) -> SentMessage:
+    return SentMessage(to, "id-1", NOW, **{"url": URL, **more})
 
 
-def planned(*messages: Sent, reporter: type[Reporter] = TwilioCallbacks, **knobs: Any) -> Plan:
-    return plan(reporter("demo", "secret"), messages, Receipts(**knobs), NOW)
+def planned(*messages: SentMessage, reporter: type[Reporter] = TwilioCallbacks, **knobs: Any) -> Plan:
+    return plan(reporter("demo", "secret"), messages, ReceiptKnobs(**knobs), NOW)
 
 
-def told(parcels: tuple[Parcel, ...]) -> list[State | Kind]:
+def told(parcels: tuple[Parcel, ...]) -> list[NetworkState | NewsKind]:
     return [each.state or each.kind for parcel in sorted(parcels, key=lambda it: it.due) for each in parcel.news]
 
 
-S = State
+S = NetworkState
 ON_THE_WAY = [S.PENDING, S.SENT]
 
 
@@ -49,10 +49,12 @@ ON_THE_WAY = [S.PENDING, S.SENT]
         (Fate.CONTRADICTION, [*ON_THE_WAY, S.UNDELIVERED, S.DELIVERED]),
         (Fate.NEVER, []),
         (Fate.BLOCKED, [S.BLOCKED]),
-        (Fate.STOP, [*ON_THE_WAY, S.DELIVERED, Kind.REPLY]),
+        (Fate.STOP, [*ON_THE_WAY, S.DELIVERED, NewsKind.REPLY]),
     ],
 )
-def test_the_number_says_what_becomes_of_the_message(fate: Fate | None, expected: list[State | Kind]) -> None:
+def test_the_number_says_what_becomes_of_the_message(
+    fate: Fate | None, expected: list[NetworkState | NewsKind]
+) -> None:
     number = f"+155500{fate.value if fate else '2345'}42"
     assert told(planned(sent(number), inbound=URL).later) == expected
 
@@ -65,8 +67,8 @@ def test_a_receipt_before_the_reply_is_the_first_one_only() -> None:
 
 def test_five_receipts_of_each_state_and_a_click_where_the_provider_tells_clicks() -> None:
     assert sorted(told(planned(sent("+15550001042")).later)) == sorted([*ON_THE_WAY, S.DELIVERED] * 5)
-    assert told(planned(sent("+15550000942"), reporter=CleverTapCallbacks).later) == [S.DELIVERED, Kind.CLICK]
-    assert Kind.CLICK not in told(planned(sent("+15550000942")).later)
+    assert told(planned(sent("+15550000942"), reporter=CleverTapCallbacks).later) == [S.DELIVERED, NewsKind.CLICK]
+    assert NewsKind.CLICK not in told(planned(sent("+15550000942")).later)
 
 
 def test_without_a_url_nobody_is_told_and_one_that_nobody_can_call_is_none() -> None:
@@ -155,13 +157,13 @@ def test_another_seed_is_another_run() -> None:
 @pytest.mark.parametrize(
     ("retry", "waits"),
     [
-        (Retry(), []),
-        (Retry(waits=(60, 120, 240)), [60, 120, 240]),
-        (Retry(waits=(90, 180), then=900, until=3000), [90, 180, 900, 900, 900]),
-        (Retry(waits=(1,) * 5, until=3), [1, 1, 1]),
+        (Repetition(), []),
+        (Repetition(waits=(60, 120, 240)), [60, 120, 240]),
+        (Repetition(waits=(90, 180), then=900, until=3000), [90, 180, 900, 900, 900]),
+        (Repetition(waits=(1,) * 5, until=3), [1, 1, 1]),
     ],
 )
-def test_repeats_come_after_the_documented_seconds_and_end(retry: Retry, waits: list[float]) -> None:
+def test_repeats_come_after_the_documented_seconds_and_end(retry: Repetition, waits: list[float]) -> None:
     found = [retry.wait(attempt, Failure.SERVER) for attempt in range(1, 9)]
     assert [wait for wait in found if wait is not None] == waits
     assert found[len(waits)] is None
@@ -187,18 +189,20 @@ def test_twilio_repeats_as_the_fragment_of_the_url_asks(fragment: str, failure: 
 @pytest.mark.parametrize(
     ("name", "status", "body", "verdict"),
     [
-        ("twilio", 204, b"", Verdict.TAKEN),
-        ("twilio", 302, b"", Verdict.AGAIN),
-        ("bulksms", 404, b"", Verdict.DISCARDED),
-        ("bulksms", 302, b"", Verdict.AGAIN),
-        ("bulksms", 503, b"", Verdict.AGAIN),
-        ("aws-eum", 403, b"", Verdict.DISCARDED),
-        ("aws-eum", 429, b"", Verdict.AGAIN),
-        ("aws-pinpoint", 200, b"ok", Verdict.AGAIN),
-        ("aws-pinpoint", 200, b'{"requestId":"n","timestamp":1}', Verdict.TAKEN),
+        ("twilio", 204, b"", AnswerVerdict.TAKEN),
+        ("twilio", 302, b"", AnswerVerdict.AGAIN),
+        ("bulksms", 404, b"", AnswerVerdict.DISCARDED),
+        ("bulksms", 302, b"", AnswerVerdict.AGAIN),
+        ("bulksms", 503, b"", AnswerVerdict.AGAIN),
+        ("aws-eum", 403, b"", AnswerVerdict.DISCARDED),
+        ("aws-eum", 429, b"", AnswerVerdict.AGAIN),
+        ("aws-pinpoint", 200, b"ok", AnswerVerdict.AGAIN),
+        ("aws-pinpoint", 200, b'{"requestId":"n","timestamp":1}', AnswerVerdict.TAKEN),
     ],
 )
-def test_an_answer_means_what_the_provider_says_it_means(name: str, status: int, body: bytes, verdict: Verdict) -> None:
+def test_an_answer_means_what_the_provider_says_it_means(
+    name: str, status: int, body: bytes, verdict: AnswerVerdict
+) -> None:
     reporter = PROVIDERS[name]().reporter
     assert reporter is not None
     assert reporter.verdict(status, body) is verdict

@@ -19,14 +19,14 @@ from twilio.request_validator import RequestValidator
 from vonage_http_client.auth import Auth
 from vonage_jwt import verify_signature
 
-from connector.tools.simulator.callbacks.aws import SnsCallbacks, SnsReceipts
-from connector.tools.simulator.callbacks.plivo import PlivoCallbacks, PlivoReceipts
-from connector.tools.simulator.callbacks.twilio import TwilioCallbacks
-from connector.tools.simulator.callbacks.vonage import VonageCallbacks, VonageReceipts
-from connector.tools.simulator.receipts import signing
-from connector.tools.simulator.receipts.fate import Kind, News, Sent, State
-from connector.tools.simulator.receipts.knobs import Receipts
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Reporter
+from connector.tools.simulator.callbacks.aws_callbacks import SnsCallbacks, SnsReceipts
+from connector.tools.simulator.callbacks.plivo_callbacks import PlivoCallbacks, PlivoReceipts
+from connector.tools.simulator.callbacks.twilio_callbacks import TwilioCallbacks
+from connector.tools.simulator.callbacks.vonage_callbacks import VonageCallbacks, VonageReceipts
+from connector.tools.simulator.receipts import callback_signing as signing
+from connector.tools.simulator.receipts.fate import NetworkState, News, NewsKind, SentMessage
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import CallbackAttempt, Reporter, WrittenCallback
 
 NOW = 1_764_400_000.0
 SECRET = "hunter2-secret-of-more-than-32-bytes"
@@ -36,24 +36,24 @@ URLS = [
 ]
 
 
-def written(reporter: Reporter, url: str, knobs: Receipts, secret: str = SECRET, **sent: Any) -> Callback:
-    message = Sent("+15550012345", "id-1", NOW, sender="+15550000001", **sent)
-    news = News(message, Kind.RECEIPT, State.DELIVERED, NOW + 1, 3)
-    return reporter.write(Attempt((news,), url, knobs, NOW, "nonce-1", secret, secret != SECRET))
+def written(reporter: Reporter, url: str, knobs: ReceiptKnobs, secret: str = SECRET, **sent: Any) -> WrittenCallback:
+    message = SentMessage("+15550012345", "id-1", NOW, sender="+15550000001", **sent)
+    news = News(message, NewsKind.RECEIPT, NetworkState.DELIVERED, NOW + 1, 3)
+    return reporter.write(CallbackAttempt((news,), url, knobs, NOW, "nonce-1", secret, secret != SECRET))
 
 
-def fields(callback: Callback) -> dict[str, str]:
+def fields(callback: WrittenCallback) -> dict[str, str]:
     return dict(parse_qsl(callback.body.decode(), keep_blank_values=True))
 
 
 @pytest.mark.parametrize("url", [*URLS, f"{URLS[0]}#rc=5&rp=all"])
 def test_twilios_client_accepts_the_signature_and_no_altered_form(url: str) -> None:
-    callback = written(TwilioCallbacks("demo", SECRET), url, Receipts())
+    callback = written(TwilioCallbacks("demo", SECRET), url, ReceiptKnobs())
     validator, signature = RequestValidator(SECRET), callback.headers["X-Twilio-Signature"]
     assert "#" not in callback.url
     assert validator.validate(callback.url, fields(callback), signature)
     assert not validator.validate(callback.url, {**fields(callback), "MessageStatus": "failed"}, signature)
-    forged = written(TwilioCallbacks("demo", SECRET), url, Receipts(), "wrong")
+    forged = written(TwilioCallbacks("demo", SECRET), url, ReceiptKnobs(), "wrong")
     assert not validator.validate(forged.url, fields(forged), forged.headers["X-Twilio-Signature"])
 
 

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from connector.errors import ConfigurationError
-from connector.store.states import Identity, Place, States, Stores
+from connector.store.state_store import States, StoreIdentity, Stores, ViewPlace
 
-HERE = Identity("cluster", "sms.receipts", 3, 12)
+HERE = StoreIdentity("cluster", "sms.receipts", 3, 12)
 
 
 @pytest.fixture
@@ -20,9 +20,9 @@ def stores(tmp_path: Path) -> Stores:
     return Stores(tmp_path / "states", keep=86400, cache=1024**2)
 
 
-def written(stores: Stores, identity: Identity = HERE, **states: str) -> None:
+def written(stores: Stores, identity: StoreIdentity = HERE, **states: str) -> None:
     store = stores.open(identity)
-    store.write({key.encode(): value.encode() for key, value in states.items()}, Place(7, b"settled"))
+    store.write({key.encode(): value.encode() for key, value in states.items()}, ViewPlace(7, b"settled"))
     store.close()
 
 
@@ -31,7 +31,7 @@ def test_what_was_written_is_there_when_it_is_opened_again(stores: Stores) -> No
     written(stores, a="3")
     store = stores.open(HERE)
     assert (store.get(b"a"), store.get(b"b"), store.get(b"c")) == (b"3", b"2", None)
-    assert store.place == Place(7, b"settled")
+    assert store.place == ViewPlace(7, b"settled")
     store.close()
 
 
@@ -68,7 +68,7 @@ def test_a_damaged_one_is_begun_anew(stores: Stores, tmp_path: Path, file: str) 
     store = stores.open(HERE)
     assert store.place is None
     assert store.get(b"a") is None
-    store.write({b"a": b"2"}, Place(1))
+    store.write({b"a": b"2"}, ViewPlace(1))
     assert store.get(b"a") == b"2"
     store.close()
 
@@ -107,7 +107,7 @@ def test_one_that_another_process_holds_is_made_anew_beside_it_and_goes_with_us(
         assert held.wait(60)
         store = stores.open(HERE)
         assert store.place is None
-        store.write({b"a": b"2"}, Place(1))
+        store.write({b"a": b"2"}, ViewPlace(1))
         store.close()
         assert [it.name for it in (tmp_path / "states").iterdir()] == ["sms.receipts-3"]
     finally:
@@ -118,7 +118,7 @@ def test_one_that_another_process_holds_is_made_anew_beside_it_and_goes_with_us(
 def test_all_or_nothing_is_written(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     store: States = stores.open(HERE)
     with pytest.raises(ValueError, match="bytes"):
-        store.write({b"a": b"1", b"b": None}, Place(9))  # type: ignore[dict-item]
+        store.write({b"a": b"1", b"b": None}, ViewPlace(9))  # type: ignore[dict-item]
     assert (store.get(b"a"), store.place) == (None, None)
     store.close()
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from connector.model import Source, Status
-from connector.tools.simulator.call import digits
+from connector.tools.simulator.texts import digits
 
 EXAMPLES = 10
 TAIL_DIGITS = 10  # providers that want national numbers get the last ten digits

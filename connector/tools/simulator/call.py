@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 if TYPE_CHECKING:
-    from connector.tools.simulator.receipts.fate import Sent
+    from connector.tools.simulator.receipts.fate import SentMessage
 
 LogEntry = dict[str, Any]
 """One message of a request, for the log: `to` and `text` as received, `ref` the caller's reference, `id` what the
@@ -107,7 +107,7 @@ class Answer:
     taken: list[LogEntry] = field(default_factory=list)
     refused: list[LogEntry] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
-    sent: list[Sent] = field(default_factory=list)
+    sent: list[SentMessage] = field(default_factory=list)
 
     def encode(self) -> bytes:
         """The reply's body."""
@@ -125,8 +125,3 @@ class RefusedCall(Exception):  # noqa: N818  an answer, raised where a check fai
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         super().__init__(f"HTTP {answer.status}")
-
-
-def digits(phone: object) -> str:
-    """The digits of a phone number, however it is written."""
-    return "".join(filter(str.isdecimal, str(phone)))

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from connector.tools.simulator.call import Answer, Call, RefusedCall, digits
+from connector.tools.simulator.call import Answer, Call, RefusedCall
 from connector.tools.simulator.knobs import Chaos, Knobs
-from connector.tools.simulator.receipts.knobs import Receipts
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
 from connector.tools.simulator.receipts.reporter import Reporter
+from connector.tools.simulator.texts import digits
 
 Handler = TypeVar("Handler", bound=Callable[..., Answer])
 
@@ -86,7 +87,7 @@ class Fake:
 
     def set(self, chosen: Knobs) -> None:
         """Put other faults and options in force. Raises ValueError where its provider has no receipts to be set."""
-        if self.reporter is None and chosen.receipts != Receipts():
+        if self.reporter is None and chosen.receipts != ReceiptKnobs():
             raise ValueError(f"receipts: {self.name} sends none")
         self.knobs = chosen
         if self.reporter is not None:

@@ -13,10 +13,10 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
-from connector.tools.simulator.callbacks.clevertap import CleverTapCallbacks
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake
 from connector.tools.simulator.knobs import Knobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 
 PHONES = re.compile(r"[\s,;<|]*(\+?[0-9]{5,19})(?=[\s,;<|]|$)")
 TRANSPORT_HEADERS = frozenset({"host", "content-length", "date", "authorization", "traceparent", "x-amz-date"})
@@ -57,7 +57,7 @@ class Anything(Fake):
             status, document = self.knobs.reply_status, self.knobs.reply
         phones = [str(record["to"]) for record in taken]
         sent = [
-            Sent(phone, identifier, self.now(), ref=mid)
+            SentMessage(phone, identifier, self.now(), ref=mid)
             for beside, mid in _marked(call)
             for phone in (beside or phones)[:1]
         ]

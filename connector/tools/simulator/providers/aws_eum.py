@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
-from connector.tools.simulator.callbacks.aws import CERTIFICATE, SnsCallbacks, SnsReceipts
+from connector.tools.simulator.callbacks.aws_callbacks import CERTIFICATE, SnsCallbacks, SnsReceipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.signature import SignatureError, verify
 
 TARGET = "PinpointSMSVoiceV2.SendTextMessage"
@@ -75,7 +75,7 @@ class AwsEum(Fake):
         # Without a configuration set nobody is told.
         told = taken if fields.get("ConfigurationSetName") else []
         sender, context = fields.get("OriginationIdentity", ""), fields.get("Context", {})
-        sent = [Sent(each["to"], each["id"], self.now(), sender=str(sender), context=context) for each in told]
+        sent = [SentMessage(each["to"], each["id"], self.now(), sender=str(sender), context=context) for each in told]
         return Answer(200, {"MessageId": record["id"]}, media=MEDIA, taken=taken, values=values, sent=sent)
 
     @route("GET", f"/{re.escape(CERTIFICATE)}")

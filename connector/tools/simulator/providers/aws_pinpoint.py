@@ -6,10 +6,10 @@ import re
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
-from connector.tools.simulator.callbacks.aws import FirehoseCallbacks, FirehoseReceipts
+from connector.tools.simulator.callbacks.aws_callbacks import FirehoseCallbacks, FirehoseReceipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.signature import SignatureError, verify
 from connector.tools.simulator.texts import E164
 
@@ -71,7 +71,7 @@ class AwsPinpoint(Fake):
                 given = address.get("Context")
                 context = given if isinstance(given, dict) else {}
                 answer.sent.append(
-                    Sent(to, record["id"], self.now(), sender=application, batch=request, context=context)
+                    SentMessage(to, record["id"], self.now(), sender=application, batch=request, context=context)
                 )
                 entry["MessageId"] = record["id"]
             else:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall, digits
-from connector.tools.simulator.callbacks.bulksms import BulkSmsCallbacks
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.bulksms_callbacks import BulkSmsCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent, State
-from connector.tools.simulator.texts import E164
+from connector.tools.simulator.receipts.fate import NetworkState, SentMessage
+from connector.tools.simulator.texts import E164, digits
 
 MAX_MESSAGES = 30_000
 MAX_REFERENCE = 20
@@ -26,8 +26,8 @@ CHOICES = {
 }
 WANTED = {
     "ALL": None,
-    "ERRORS": frozenset({State.UNDELIVERED, State.EXPIRED, State.BLOCKED}),
-    "NONE": frozenset[State](),
+    "ERRORS": frozenset({NetworkState.UNDELIVERED, NetworkState.EXPIRED, NetworkState.BLOCKED}),
+    "NONE": frozenset[NetworkState](),
 }
 """What `deliveryReports` asks for."""
 FIELD_MARK = re.compile(r"\{F(\d+)#*\}")
@@ -123,8 +123,8 @@ class BulkSms(Fake):
             "userSuppliedId": message.get("userSuppliedId"),
         }
 
-    def _sent(self, record: LogEntry, message: dict[str, Any], submission: str) -> Sent:
-        return Sent(
+    def _sent(self, record: LogEntry, message: dict[str, Any], submission: str) -> SentMessage:
+        return SentMessage(
             record["to"],
             record["id"],
             self.now(),

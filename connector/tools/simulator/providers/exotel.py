@@ -8,10 +8,10 @@ from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
-from connector.tools.simulator.callbacks.exotel import ExotelCallbacks
+from connector.tools.simulator.callbacks.exotel_callbacks import ExotelCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import E164, national
 
 MAX_MESSAGES = 100
@@ -121,9 +121,9 @@ class Exotel(Fake):
         answer.document = _Document(json=json, bulk=bulk, wrapped=self.knobs.bulk_shape == "SMSMessages")
         return answer
 
-    def _sent(self, record: LogEntry, form: dict[str, str]) -> Sent:
+    def _sent(self, record: LogEntry, form: dict[str, str]) -> SentMessage:
         """URL and CustomField are those of the request, also in a bulk request."""
-        return Sent(
+        return SentMessage(
             record["to"],
             record["id"],
             self.now(),

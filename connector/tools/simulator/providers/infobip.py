@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
-from connector.tools.simulator.callbacks.infobip import InfobipCallbacks, InfobipReceipts
+from connector.tools.simulator.callbacks.infobip_callbacks import InfobipCallbacks, InfobipReceipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import FINAL, Sent
+from connector.tools.simulator.receipts.fate import FINAL, SentMessage
 from connector.tools.simulator.texts import E164
 
 PENDING = (1, "PENDING", 26, "PENDING_ACCEPTED", "Message sent to next instance")
@@ -76,12 +76,12 @@ class Infobip(Fake):
         answer.document = lambda results: {"bulkId": bulk, "messages": results}
         return answer
 
-    def _sent(self, record: LogEntry, message: dict[str, Any], version: str, bulk: str) -> Sent:
+    def _sent(self, record: LogEntry, message: dict[str, Any], version: str, bulk: str) -> SentMessage:
         hooks = _object(message.get("webhooks")) if version.startswith("3") else {}
         delivery = _object(hooks.get("delivery"))
         url = delivery.get("url") or message.get("notifyUrl")
         intermediate = delivery.get("intermediateReport") or message.get("intermediateReport")
-        return Sent(
+        return SentMessage(
             record["to"],
             record["id"],
             self.now(),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
-from connector.tools.simulator.callbacks.clevertap import CleverTapCallbacks
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import Knobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 
 MAX_RECORDS = 1000
 REFUSED = {
@@ -49,7 +49,7 @@ class JsonBatch(Fake):
         batch = f"b{self.number():x}"
         results: list[dict[str, Any]] = []
         taken: list[LogEntry] = []
-        sent: list[Sent] = []
+        sent: list[SentMessage] = []
         refused_records: list[LogEntry] = []
         for message in messages:
             to = message["to"]
@@ -63,7 +63,7 @@ class JsonBatch(Fake):
                 continue
             record["id"] = identifier = f"m{self.number():x}"
             taken.append(record)
-            sent.append(Sent(to, identifier, self.now(), ref=_text(message.get("mid", uid)), batch=batch))
+            sent.append(SentMessage(to, identifier, self.now(), ref=_text(message.get("mid", uid)), batch=batch))
             if outcome is not Magic.SILENT:
                 results.append({"uid": uid, "to": to, "status": "queued", "id": identifier})
         values = {key: value for key, value in document.items() if key != "msgs"}

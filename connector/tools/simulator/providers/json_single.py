@@ -9,10 +9,10 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
-from connector.tools.simulator.callbacks.clevertap import CleverTapCallbacks
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import Knobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 
 REFUSED = {
     Magic.INVALID: (422, "invalid-number"),
@@ -113,7 +113,7 @@ class JsonSingle(Fake):
             return Answer(status, _error(code, "refused"), refused=[record], values=values)
         record["id"] = f"s{self.number():x}"
         document = {"id": record["id"], "uid": message.get("uid"), "status": "queued"}
-        sent = Sent(message["to"], record["id"], self.now(), ref=message.get("mid", message.get("uid")))
+        sent = SentMessage(message["to"], record["id"], self.now(), ref=message.get("mid", message.get("uid")))
         return Answer(202, document, taken=[record], values=values, sent=[sent])
 
     def action(self, name: str) -> bool:

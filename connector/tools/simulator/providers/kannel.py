@@ -9,10 +9,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
-from connector.tools.simulator.callbacks.kannel import KannelCallbacks, wanted
+from connector.tools.simulator.callbacks.kannel_callbacks import KannelCallbacks, wanted
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import first_parts
 
 FIELDS = ("username", "password", "from", "to", "text", "charset", "coding", "dlr-url", "dlr-mask")
@@ -104,10 +104,10 @@ class Kannel(Fake):
         sent = [self._sent(record, fields) for record in taken]
         return Answer(status, words, media="text/html", taken=taken, refused=refused, values=values, sent=sent)
 
-    def _sent(self, record: LogEntry, fields: Mapping[str, str]) -> Sent:
+    def _sent(self, record: LogEntry, fields: Mapping[str, str]) -> SentMessage:
         sender = fields.get("from") or self.knobs.global_sender or ""
         mask = wanted(fields.get("dlr-mask", ""))
-        return Sent(record["to"], record["id"], self.now(), url=fields.get("dlr-url"), sender=sender, wants=mask)
+        return SentMessage(record["to"], record["id"], self.now(), url=fields.get("dlr-url"), sender=sender, wants=mask)
 
     def _wrong(self, fields: Mapping[str, str]) -> str:
         """What it finds wrong with the request, in the order in which it looks; empty where nothing is."""

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
-from connector.tools.simulator.callbacks.msg91 import Msg91Callbacks, Msg91Receipts
+from connector.tools.simulator.callbacks.msg91_callbacks import Msg91Callbacks, Msg91Receipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import INTERNATIONAL
 
 WHOLE = {
@@ -78,7 +78,7 @@ class Msg91(Fake):
         values = {name: value for name, value in document.items() if name != "recipients"}
         reference, sender = document.get("CRQID"), str(document.get("sender", ""))
         sent = [
-            Sent(record["to"], request, self.now(), ref=str(reference) if reference else None, sender=sender)
+            SentMessage(record["to"], request, self.now(), ref=str(reference) if reference else None, sender=sender)
             for record in records
         ]
         return Answer(200, {"message": request, "type": "success"}, taken=records, values=values, sent=sent)

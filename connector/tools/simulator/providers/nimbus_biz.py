@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
-from connector.tools.simulator.callbacks.india import NimbusBizCallbacks
+from connector.tools.simulator.callbacks.india_callbacks import NimbusBizCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 
 MAX_NUMBERS = {"SendSingleApi": 1, "SendMultipleApi": 5000, "SendBulkApi": 5000}
 BARE = re.compile(r"[6-9][0-9]{9}")
@@ -53,7 +53,7 @@ class NimbusBiz(Fake):
         refused = [record for record in records if "id" not in record]
         document = {"Response": {"Message": f"Message ID : {number}"}, "Status": "OK"}
         values = {name: pairs.get(name) for name in ("SenderID", "EntityID", "TemplateID")}
-        sent = [Sent(record["to"], number, self.now(), url=pairs.get("DlrUrl")) for record in good]
+        sent = [SentMessage(record["to"], number, self.now(), url=pairs.get("DlrUrl")) for record in good]
         return Answer(200, document, taken=good, refused=refused, values=values, sent=sent)
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
-from connector.tools.simulator.callbacks.clevertap import CleverTapCallbacks
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import Knobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 
 MAX_NUMBERS = 100
 REFUSED = {
@@ -65,7 +65,9 @@ class Pairs(Fake):
                 continue
             record["id"] = str(self.number())
             answer.taken.append(record)
-            answer.sent.append(Sent(record["to"], record["id"], self.now(), ref=pairs.get("mid") or pairs.get("ref")))
+            answer.sent.append(
+                SentMessage(record["to"], record["id"], self.now(), ref=pairs.get("mid") or pairs.get("ref"))
+            )
             if outcome is not Magic.SILENT:
                 results.append({"to": record["to"], "id": record["id"]})
         answer.results = results

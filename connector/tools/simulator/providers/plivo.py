@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall, digits
-from connector.tools.simulator.callbacks.plivo import PlivoCallbacks, PlivoReceipts
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.plivo_callbacks import PlivoCallbacks, PlivoReceipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
-from connector.tools.simulator.texts import E164
+from connector.tools.simulator.receipts.fate import SentMessage
+from connector.tools.simulator.texts import E164, digits
 
 MAX_NUMBERS = 1000
 
@@ -78,9 +78,9 @@ class Plivo(Fake):
             sent=[self._sent(record, fields) for record in good],
         )
 
-    def _sent(self, record: LogEntry, fields: dict[str, Any]) -> Sent:
+    def _sent(self, record: LogEntry, fields: dict[str, Any]) -> SentMessage:
         url, method, sender = fields.get("url"), fields.get("method"), fields.get("src") or fields.get("powerpack_uuid")
-        return Sent(
+        return SentMessage(
             record["to"],
             record["id"],
             self.now(),

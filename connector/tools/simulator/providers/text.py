@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
-from connector.tools.simulator.callbacks.clevertap import CleverTapCallbacks
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 
 REFUSED = {
     Magic.INVALID: (105, "invalid number"),
@@ -47,7 +47,7 @@ class TextProvider(Fake):
                 continue
             record["id"] = str(self.number())
             answer.taken.append(record)
-            answer.sent.append(Sent(phone, record["id"], self.now(), ref=pairs.get("mid") or pairs.get("ref")))
+            answer.sent.append(SentMessage(phone, record["id"], self.now(), ref=pairs.get("mid") or pairs.get("ref")))
             if outcome is not Magic.SILENT:
                 lines.append(f"success | {phone} | {record['id']}")
         answer.results = lines

@@ -8,10 +8,10 @@ from urllib.parse import unquote
 import orjson
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
-from connector.tools.simulator.callbacks.textlocal import TextlocalCallbacks
+from connector.tools.simulator.callbacks.textlocal_callbacks import TextlocalCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import INTERNATIONAL, split_parts
 
 NIGHT = (192, "Messages can only be sent between 9am to 9pm as restricted by TRAI NCCP regulation")
@@ -65,9 +65,9 @@ class Textlocal(Fake):
             200, lambda results: {**document, "messages": results}, results, taken=good, refused=bad, sent=sent
         )
 
-    def _sent(self, record: LogEntry, given: dict[str, Any]) -> Sent:
+    def _sent(self, record: LogEntry, given: dict[str, Any]) -> SentMessage:
         url, custom = given.get("receipt_url"), given.get("custom")
-        return Sent(
+        return SentMessage(
             record["to"],
             record["id"],
             self.now(),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from email.utils import formatdate
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
-from connector.tools.simulator.callbacks.twilio import TwilioCallbacks
+from connector.tools.simulator.callbacks.twilio_callbacks import TwilioCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import E164, split_parts
 
 MAX_BODY = 1600
@@ -82,7 +82,7 @@ class Twilio(Fake):
             "uri": f"/2010-04-01/Accounts/{account}/Messages/{record['id']}.json",
         }
         sender = form.get("From") or form["MessagingServiceSid"]
-        sent = Sent(to, record["id"], self.now(), url=form.get("StatusCallback"), sender=sender)
+        sent = SentMessage(to, record["id"], self.now(), url=form.get("StatusCallback"), sender=sender)
         return Answer(201, document, taken=[record], sent=[sent])
 
 

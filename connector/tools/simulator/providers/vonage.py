@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
-from connector.tools.simulator.callbacks.vonage import VonageCallbacks, VonageReceipts
+from connector.tools.simulator.callbacks.vonage_callbacks import VonageCallbacks, VonageReceipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.receipts.fate import Sent
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import INTERNATIONAL, split_parts
 
 REFUSED = {
@@ -70,7 +70,7 @@ class Vonage(Fake):
             results.append(entry)
         record["id"] = results[0]["message-id"]
         url, reference = fields.get("callback"), fields.get("client-ref")
-        sent = Sent(
+        sent = SentMessage(
             to,
             record["id"],
             self.now(),

@@ -15,11 +15,18 @@ import aiohttp
 from yarl import URL
 
 from connector.tools.simulator.log import SentCallbacks
-from connector.tools.simulator.receipts.fate import Kind, Sent
-from connector.tools.simulator.receipts.knobs import Receipts
+from connector.tools.simulator.receipts.fate import NewsKind, SentMessage
 from connector.tools.simulator.receipts.outbox import Outbox, Parcel
 from connector.tools.simulator.receipts.plan import plan
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Failure, Reporter, Retry, Verdict
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import (
+    AnswerVerdict,
+    CallbackAttempt,
+    Failure,
+    Repetition,
+    Reporter,
+    WrittenCallback,
+)
 
 MAX_ANSWER_BYTES = 64 * 1024
 
@@ -30,7 +37,7 @@ class Desk:
 
     name: str
     reporter: Reporter
-    knobs: Callable[[], Receipts]
+    knobs: Callable[[], ReceiptKnobs]
     outbox: Outbox = field(default_factory=Outbox)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     runner: asyncio.Task[None] | None = None
@@ -88,7 +95,7 @@ class Courier:
                 self._put(desk, [Parcel(now, knobs.url, probe=probe)])
         desk.changed.set()
 
-    async def before_reply(self, name: str, messages: list[Sent]) -> tuple[Parcel, ...]:
+    async def before_reply(self, name: str, messages: list[SentMessage]) -> tuple[Parcel, ...]:
         """Send what comes before the request is answered, once; returns what comes later, for `put`."""
         desk = self._desks.get(name)
         if desk is None or not messages or not desk.reporter.ready(desk.knobs()):
@@ -150,7 +157,7 @@ class Courier:
         knobs, began = desk.knobs(), self._now()
         parcel.attempts += 1
         policy = desk.reporter.retry(parcel.url)
-        callback = Callback("", parcel.url)
+        callback = WrittenCallback("", parcel.url)
         if _elsewhere(parcel.url, knobs):
             answer, outcome, wait = _Answer(error="another machine; set `via` to connect to"), "not called", None
         else:
@@ -164,7 +171,7 @@ class Courier:
         self.log.add(
             desk.name,
             time=began,
-            kind=parcel.news[0].kind if parcel.news else Kind.PROBE,
+            kind=parcel.news[0].kind if parcel.news else NewsKind.PROBE,
             method=callback.method,
             url=callback.url,
             attempt=parcel.attempts,
@@ -187,7 +194,7 @@ class Courier:
         )
         return None if wait is None else self._now() + wait
 
-    async def _call(self, callback: Callback, knobs: Receipts, policy: Retry) -> _Answer:
+    async def _call(self, callback: WrittenCallback, knobs: ReceiptKnobs, policy: Repetition) -> _Answer:
         assert self._client is not None
         timeout = aiohttp.ClientTimeout(total=knobs.timeout or policy.timeout, sock_connect=policy.connect)
         headers = dict(callback.headers)
@@ -213,12 +220,12 @@ class Courier:
             return _Answer(failure=Failure.READ, error=type(error).__name__)
 
 
-def _compose(reporter: Reporter, parcel: Parcel, knobs: Receipts, now: float) -> Callback:
+def _compose(reporter: Reporter, parcel: Parcel, knobs: ReceiptKnobs, now: float) -> WrittenCallback:
     if parcel.probe is not None:
         return parcel.probe
     secret = (knobs.secret or reporter.secret) + ("-wrong" if parcel.forged else "")
     nonce = secrets.token_hex(16)
-    return reporter.write(Attempt(parcel.news, parcel.url, knobs, now, nonce, secret, parcel.forged))
+    return reporter.write(CallbackAttempt(parcel.news, parcel.url, knobs, now, nonce, secret, parcel.forged))
 
 
 def _failure(status: int) -> Failure | None:
@@ -228,26 +235,26 @@ def _failure(status: int) -> Failure | None:
 
 
 def _judge(
-    reporter: Reporter, parcel: Parcel, answer: _Answer, knobs: Receipts, policy: Retry
+    reporter: Reporter, parcel: Parcel, answer: _Answer, knobs: ReceiptKnobs, policy: Repetition
 ) -> tuple[str, float | None]:
     """What the log says of an answer, and the seconds until the next attempt."""
-    verdict = Verdict.AGAIN if answer.status is None else reporter.verdict(answer.status, answer.body)
-    if verdict is not Verdict.AGAIN:
+    verdict = AnswerVerdict.AGAIN if answer.status is None else reporter.verdict(answer.status, answer.body)
+    if verdict is not AnswerVerdict.AGAIN:
         return verdict.value, None
     wait = None if parcel.forged else _wait(parcel.attempts, answer.failure or Failure.SERVER, knobs, policy)
     return ("given up", None) if wait is None else (verdict.value, wait)
 
 
-def _wait(attempts: int, failure: Failure, knobs: Receipts, policy: Retry) -> float | None:
+def _wait(attempts: int, failure: Failure, knobs: ReceiptKnobs, policy: Repetition) -> float | None:
     if knobs.retry == "none":
         return None
     if knobs.retry != "documented":
-        policy = Retry(knobs.retry)
+        policy = Repetition(knobs.retry)
     wait = policy.wait(attempts, failure)
     return None if wait is None else wait * knobs.retry_scale
 
 
-def _elsewhere(url: str, knobs: Receipts) -> bool:
+def _elsewhere(url: str, knobs: ReceiptKnobs) -> bool:
     """Whether a request's URL leads to a machine nobody has named to the simulator."""
     if knobs.via is not None:
         return False

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from connector.tools.simulator.call import digits
+from connector.tools.simulator.texts import digits
 
 
-class State(StrEnum):
+class NetworkState(StrEnum):
     """What a network says of a message. The last four end it."""
 
     PENDING = "pending"
@@ -21,10 +21,10 @@ class State(StrEnum):
     BLOCKED = "blocked"
 
 
-FINAL: Final = frozenset({State.DELIVERED, State.UNDELIVERED, State.EXPIRED, State.BLOCKED})
+FINAL: Final = frozenset({NetworkState.DELIVERED, NetworkState.UNDELIVERED, NetworkState.EXPIRED, NetworkState.BLOCKED})
 
 
-class Kind(StrEnum):
+class NewsKind(StrEnum):
     """What a callback is about."""
 
     RECEIPT = "receipt"
@@ -57,38 +57,38 @@ def fate(phone: object) -> Fate | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CourseStep:
     """One thing that happens to a message; `state` of a receipt only."""
 
-    kind: Kind
-    state: State | None = None
+    kind: NewsKind
+    state: NetworkState | None = None
 
 
-def _receipts(*states: State) -> tuple[Step, ...]:
-    return tuple(Step(Kind.RECEIPT, state) for state in states)
+def _receipts(*states: NetworkState) -> tuple[CourseStep, ...]:
+    return tuple(CourseStep(NewsKind.RECEIPT, state) for state in states)
 
 
-_ON_THE_WAY = (State.PENDING, State.SENT)
-_DELIVERED = _receipts(*_ON_THE_WAY, State.DELIVERED)
-_COURSES: Final[Mapping[Fate | None, tuple[Step, ...]]] = {
+_ON_THE_WAY = (NetworkState.PENDING, NetworkState.SENT)
+_DELIVERED = _receipts(*_ON_THE_WAY, NetworkState.DELIVERED)
+_COURSES: Final[Mapping[Fate | None, tuple[CourseStep, ...]]] = {
     Fate.SENT_ONLY: _receipts(*_ON_THE_WAY),
-    Fate.UNDELIVERED: _receipts(*_ON_THE_WAY, State.UNDELIVERED),
-    Fate.EXPIRED: _receipts(*_ON_THE_WAY, State.EXPIRED),
-    Fate.CONTRADICTION: _receipts(*_ON_THE_WAY, State.UNDELIVERED, State.DELIVERED),
+    Fate.UNDELIVERED: _receipts(*_ON_THE_WAY, NetworkState.UNDELIVERED),
+    Fate.EXPIRED: _receipts(*_ON_THE_WAY, NetworkState.EXPIRED),
+    Fate.CONTRADICTION: _receipts(*_ON_THE_WAY, NetworkState.UNDELIVERED, NetworkState.DELIVERED),
     Fate.NEVER: (),
-    Fate.BLOCKED: _receipts(State.BLOCKED),
-    Fate.STOP: (*_DELIVERED, Step(Kind.REPLY)),
-    Fate.CLICK: (*_DELIVERED, Step(Kind.CLICK)),
+    Fate.BLOCKED: _receipts(NetworkState.BLOCKED),
+    Fate.STOP: (*_DELIVERED, CourseStep(NewsKind.REPLY)),
+    Fate.CLICK: (*_DELIVERED, CourseStep(NewsKind.CLICK)),
 }
 
 
-def course(phone: object) -> tuple[Step, ...]:
+def course(phone: object) -> tuple[CourseStep, ...]:
     """Everything that happens to a message to this number, in order."""
     return _COURSES.get(fate(phone), _DELIVERED)
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentMessage:
     """A message that a fake took, as far as callbacks tell of it.
 
     Attributes:
@@ -118,7 +118,7 @@ class Sent:
     batch: str = ""
     parts: tuple[str, ...] = ()
     media: str = ""
-    wants: frozenset[State] | None = None
+    wants: frozenset[NetworkState] | None = None
     context: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -132,9 +132,9 @@ class News:
         part: which part of the message it is about, from 0.
     """
 
-    sent: Sent
-    kind: Kind
-    state: State | None
+    sent: SentMessage
+    kind: NewsKind
+    state: NetworkState | None
     at: float
     sequence: int
     part: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from connector.tools.simulator.receipts.fate import News
-from connector.tools.simulator.receipts.reporter import Callback
+from connector.tools.simulator.receipts.reporter import WrittenCallback
 
 MAX_WAITING = 100_000
 """Receipts that wait; some 100 MB. What comes on top is not sent, and counted."""
@@ -30,7 +30,7 @@ class Parcel:
     url: str
     news: tuple[News, ...] = ()
     forged: bool = False
-    probe: Callback | None = None
+    probe: WrittenCallback | None = None
     attempts: int = 0
 
     @property

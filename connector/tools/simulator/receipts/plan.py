@@ -9,9 +9,9 @@ from itertools import groupby
 from operator import attrgetter
 from urllib.parse import urlsplit, urlunsplit
 
-from connector.tools.simulator.receipts.fate import FINAL, Fate, Kind, News, Sent, State, course, fate
-from connector.tools.simulator.receipts.knobs import Receipts
+from connector.tools.simulator.receipts.fate import FINAL, Fate, NetworkState, News, NewsKind, SentMessage, course, fate
 from connector.tools.simulator.receipts.outbox import Parcel
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
 from connector.tools.simulator.receipts.reporter import Reporter
 
 COPIES_OF_FIVE = 5
@@ -26,7 +26,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
+class _Planned:
     due: float
     url: str
     news: News
@@ -34,7 +34,7 @@ class _Entry:
     forged: bool = False
 
 
-def plan(reporter: Reporter, messages: Iterable[Sent], knobs: Receipts, now: float) -> Plan:
+def plan(reporter: Reporter, messages: Iterable[SentMessage], knobs: ReceiptKnobs, now: float) -> Plan:
     """Callbacks about `messages`, taken at `now`.
 
     Chance is drawn from the seed, the number, the caller's reference and URL: the same messages meet the same in every
@@ -50,8 +50,8 @@ def plan(reporter: Reporter, messages: Iterable[Sent], knobs: Receipts, now: flo
     )
 
 
-def _entries(reporter: Reporter, sent: Sent, knobs: Receipts, now: float) -> Iterator[_Entry]:
-    if all(reporter.url(sent, kind, knobs) is None for kind in Kind):
+def _entries(reporter: Reporter, sent: SentMessage, knobs: ReceiptKnobs, now: float) -> Iterator[_Planned]:
+    if all(reporter.url(sent, kind, knobs) is None for kind in NewsKind):
         return  # the usual case, and dice cost some 10 us
     dice = random.Random(f"{knobs.seed}|{sent.to}|{sent.ref}|{sent.url}")  # noqa: S311  faults, not secrets
     steps = [step for step in course(sent.to) if reporter.tells(step, sent, knobs)]
@@ -70,27 +70,27 @@ def _entries(reporter: Reporter, sent: Sent, knobs: Receipts, now: float) -> Ite
             news = News(sent, step.kind, step.state, at, index + 1, part)
             if forged < knobs.bad_signature and step.state in FINAL:
                 yield _forgery(reporter, news, url, due + behind, knobs)
-            yield _Entry(due + behind, url, news, early=early and index == 0)
+            yield _Planned(due + behind, url, news, early=early and index == 0)
             copies = COPIES_OF_FIVE - 1 if fate(sent.to) is Fate.FIVE else int(doubled)
-            yield from (_Entry(again + behind, url, news) for _ in range(copies))
+            yield from (_Planned(again + behind, url, news) for _ in range(copies))
 
 
-def _times(dice: random.Random, knobs: Receipts, now: float, count: int) -> Iterator[float]:
+def _times(dice: random.Random, knobs: ReceiptKnobs, now: float, count: int) -> Iterator[float]:
     for _ in range(count):
         now += _between(dice, knobs)
         yield now
 
 
-def _between(dice: random.Random, knobs: Receipts) -> float:
+def _between(dice: random.Random, knobs: ReceiptKnobs) -> float:
     first, last = knobs.delay
     return first + dice.random() * (last - first)
 
 
-def _forgery(reporter: Reporter, news: News, url: str, due: float, knobs: Receipts) -> _Entry:
+def _forgery(reporter: Reporter, news: News, url: str, due: float, knobs: ReceiptKnobs) -> _Planned:
     """Somebody else says the opposite, a moment before the provider says what is true."""
-    opposite = State.UNDELIVERED if news.state is State.DELIVERED else State.DELIVERED
+    opposite = NetworkState.UNDELIVERED if news.state is NetworkState.DELIVERED else NetworkState.DELIVERED
     lie = News(news.sent, news.kind, opposite, news.at, news.sequence, news.part)
-    return _Entry(due, url if reporter.signs(knobs) else _elsewhere(url), lie, forged=True)
+    return _Planned(due, url if reporter.signs(knobs) else _elsewhere(url), lie, forged=True)
 
 
 def _elsewhere(url: str) -> str:
@@ -98,7 +98,7 @@ def _elsewhere(url: str) -> str:
     return urlunsplit((scheme, host, path[:-1] + ("B" if path.endswith("A") else "A"), query, fragment))
 
 
-def _parcels(entries: Sequence[_Entry], bunch: int) -> Iterator[tuple[Parcel, bool]]:
+def _parcels(entries: Sequence[_Planned], bunch: int) -> Iterator[tuple[Parcel, bool]]:
     """Callbacks, in the order of time; those that a provider sends together wait for the last of them."""
     together = attrgetter("early", "forged", "url", "news.kind", "news.sent.media")
     for (early, forged, url, *_), group in groupby(sorted(entries, key=together), key=together):

@@ -10,15 +10,15 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import orjson
 
-from connector.tools.simulator.receipts.fate import Kind, News, Sent, State, Step
-from connector.tools.simulator.receipts.knobs import Receipts
+from connector.tools.simulator.receipts.fate import CourseStep, NetworkState, News, NewsKind, SentMessage
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
 
 FORM: Final = "application/x-www-form-urlencoded"
 JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Callback:
+class WrittenCallback:
     """One HTTP request to the receiver; `url` as it is signed."""
 
     method: str
@@ -28,7 +28,7 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class CallbackAttempt:
     """One attempt at telling something, as a reporter is asked to write it.
 
     Attributes:
@@ -43,14 +43,14 @@ class Attempt:
 
     news: tuple[News, ...]
     url: str
-    knobs: Receipts
+    knobs: ReceiptKnobs
     now: float
     nonce: str
     secret: str
     forged: bool = False
 
 
-class Verdict(StrEnum):
+class AnswerVerdict(StrEnum):
     """What the provider makes of an answer."""
 
     TAKEN = "taken"
@@ -71,7 +71,7 @@ ALL: Final = frozenset(Failure)
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
+class Repetition:
     """When a callback that was not acknowledged comes again.
 
     Attributes:
@@ -101,7 +101,7 @@ class Retry:
         return waits[-1]
 
 
-NEVER: Final = Retry()
+NEVER: Final = Repetition()
 
 
 class Reporter:
@@ -114,62 +114,62 @@ class Reporter:
         policy: when it repeats.
     """
 
-    words: ClassVar[Mapping[State, str]] = {}
+    words: ClassVar[Mapping[NetworkState, str]] = {}
     bunch: ClassVar[int] = 1
     clicks: ClassVar[bool] = False
     replies: ClassVar[bool] = False
-    policy: ClassVar[Retry] = NEVER
+    policy: ClassVar[Repetition] = NEVER
 
     def __init__(self, account: str, secret: str) -> None:
         self.account = account
         self.secret = secret
 
-    def signs(self, knobs: Receipts) -> bool:
+    def signs(self, knobs: ReceiptKnobs) -> bool:
         """Whether its callbacks carry what only it can make."""
         del knobs
         return False
 
-    def tells(self, step: Step, sent: Sent, knobs: Receipts) -> bool:
+    def tells(self, step: CourseStep, sent: SentMessage, knobs: ReceiptKnobs) -> bool:
         """Whether it reports this step of this message at all."""
         del knobs
-        if step.kind is Kind.RECEIPT:
+        if step.kind is NewsKind.RECEIPT:
             return step.state in self.words and (sent.wants is None or step.state in sent.wants)
-        return self.replies if step.kind is Kind.REPLY else self.clicks
+        return self.replies if step.kind is NewsKind.REPLY else self.clicks
 
-    def url(self, sent: Sent, kind: Kind, knobs: Receipts) -> str | None:
+    def url(self, sent: SentMessage, kind: NewsKind, knobs: ReceiptKnobs) -> str | None:
         """Where to; None: nowhere."""
-        if kind is Kind.REPLY:
+        if kind is NewsKind.REPLY:
             return knobs.inbound or knobs.url
         return sent.url if sent.url and _callable(sent.url) else knobs.url
 
-    def together(self, knobs: Receipts) -> int:
+    def together(self, knobs: ReceiptKnobs) -> int:
         """So many receipts go into one callback at most."""
         del knobs
         return self.bunch
 
-    def retry(self, url: str) -> Retry:
+    def retry(self, url: str) -> Repetition:
         """When a callback to `url` comes again."""
         del url
         return self.policy
 
-    def ready(self, knobs: Receipts) -> bool:
+    def ready(self, knobs: ReceiptKnobs) -> bool:
         """Whether the receiver has done what it must before anything is sent to it."""
         del knobs
         return True
 
-    def probe(self, url: str, knobs: Receipts, now: float) -> Callback | None:
+    def probe(self, url: str, knobs: ReceiptKnobs, now: float) -> WrittenCallback | None:
         """What is sent once when `url` is registered."""
         del url, knobs, now
         return None
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         """The request of one attempt. Raises ValueError, RuntimeError where it cannot be made."""
         raise NotImplementedError
 
-    def verdict(self, status: int, body: bytes) -> Verdict:
+    def verdict(self, status: int, body: bytes) -> AnswerVerdict:
         """What it makes of the receiver's answer."""
         del body
-        return Verdict.TAKEN if 200 <= status < 300 else Verdict.AGAIN
+        return AnswerVerdict.TAKEN if 200 <= status < 300 else AnswerVerdict.AGAIN
 
 
 def _callable(url: str) -> bool:
@@ -180,14 +180,14 @@ def _callable(url: str) -> bool:
     return scheme.lower() in {"http", "https"} and bool(host)
 
 
-def json_post(url: str, document: Any, headers: Mapping[str, str] | None = None) -> Callback:
+def json_post(url: str, document: Any, headers: Mapping[str, str] | None = None) -> WrittenCallback:
     """A POST of JSON."""
-    return Callback("POST", url, {"Content-Type": JSON, **(headers or {})}, orjson.dumps(document))
+    return WrittenCallback("POST", url, {"Content-Type": JSON, **(headers or {})}, orjson.dumps(document))
 
 
-def form(url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Callback:
+def form(url: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None) -> WrittenCallback:
     """A POST of a form."""
-    return Callback("POST", url, {"Content-Type": FORM, **(headers or {})}, urlencode(fields).encode())
+    return WrittenCallback("POST", url, {"Content-Type": FORM, **(headers or {})}, urlencode(fields).encode())
 
 
 def with_query(url: str, fields: Mapping[str, str]) -> str:

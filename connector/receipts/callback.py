@@ -143,7 +143,7 @@ class Meaning(msgspec.Struct, frozen=True, omit_defaults=True):
     parts: int | None = None
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class ReceiptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One report about one message, out of a callback.
 
     Attributes:
@@ -205,7 +205,7 @@ class Unmatched(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallbackAnswer:
     """What the provider is answered once everything is written."""
 
     status: int = 200
@@ -224,9 +224,9 @@ class Reading:
         answer: what to answer when all is written.
     """
 
-    entries: list[Entry]
+    entries: list[ReceiptEntry]
     inbound: list[Inbound]
     unmatched: list[Unmatched]
-    answer: Answer
+    answer: CallbackAnswer
     ignored: int = 0
     handshake: str | None = None

@@ -43,7 +43,7 @@ Key = Annotated[SecretStr, AfterValidator(_key)]
 
 
 class Receive(Section):
-    """Callbacks of providers: what `sms-connector receive` listens to, and how its URLs and tokens are signed."""
+    """Callbacks of providers: what `receive` listens to, and how its URLs and tokens are signed."""
 
     url: Annotated[str, AfterValidator(_url)] | None = None
     """The public URL of the receiver, as providers call it (`https://sms.example.com`): part of what they are given and
@@ -88,8 +88,8 @@ class Receive(Section):
     `topics.receipts_unmatched`, ten in a second at most: for the first days with a provider."""
 
 
-class Receipts(Section):
-    """States of messages: what `sms-connector receipts run` keeps."""
+class ReceiptSettings(Section):
+    """States of messages: what `receipts run` keeps."""
 
     keep: Annotated[Duration, Field(ge=3600)] = 5 * 86400.0
     """How long a message may have receipts. Later ones end in `topics.receipts_unmatched`. The slowest providers take

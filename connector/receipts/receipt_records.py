@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from connector.model import Source
-from connector.receipts.model import Entry, Inbound, MessageToken, Unmatched, Why
+from connector.receipts.callback import Inbound, MessageToken, ReceiptEntry, Unmatched, Why
 from connector.untrusted import BoundedReader, UnreadableError
 
 VERSION: Final = 1
@@ -33,7 +33,7 @@ _Instant = Annotated[float, Meta(ge=0, le=253_402_300_799.0)]
 _Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
-class _Source(msgspec.Struct, frozen=True):
+class _SourceFields(msgspec.Struct, frozen=True):
     topic: Annotated[str, Meta(min_length=1, max_length=249)]
     partition: _Partition
     offset: _Offset
@@ -52,7 +52,7 @@ class EntryHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     v: Annotated[int, Meta(ge=0, le=9_999)]
     provider: Annotated[str, Meta(max_length=256)]
     arrived: _Instant
-    source: _Source
+    source: _SourceFields
     day: Annotated[int, Meta(ge=0, le=10_000_000)]
     message_id: Annotated[str, Meta(max_length=256)] | None = None
     campaign_id: Annotated[str, Meta(max_length=256)] | None = None
@@ -103,14 +103,14 @@ def partition(key: bytes, count: int) -> int:
     return int.from_bytes(blake2b(key, digest_size=4, person=b"sms-receipts").digest(), "big") % count
 
 
-def entry_record(entry: Entry, token: MessageToken) -> Fields:
+def entry_record(entry: ReceiptEntry, token: MessageToken) -> Fields:
     """An entry of a message that is known. Its partition is that of `place(token.source)`."""
     source = token.source
     header = EntryHeader(
         VERSION,
         entry.provider,
         entry.arrived,
-        _Source(source.topic, source.partition, source.offset),
+        _SourceFields(source.topic, source.partition, source.offset),
         token.day,
         token.message_id,
         token.campaign_id,
@@ -120,7 +120,7 @@ def entry_record(entry: Entry, token: MessageToken) -> Fields:
     return place(source), entry.document, [(ENTRY, _encode(header))]
 
 
-def read_entry(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Entry:
+def read_entry(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> ReceiptEntry:
     """What `entry_record` wrote; others may write there too.
 
     Raises:
@@ -134,7 +134,7 @@ def read_entry(value: bytes | None, headers: Iterable[tuple[str, bytes | None]])
         raise UnreadableError(f"format version {header.v}; this one knows {VERSION}")
     source = Source(header.source.topic, header.source.partition, header.source.offset)
     token = MessageToken(source, header.day, header.message_id, header.campaign_id)
-    return Entry(header.provider, header.arrived, header.index, header.count, value, token)
+    return ReceiptEntry(header.provider, header.arrived, header.index, header.count, value, token)
 
 
 def unmatched_record(unmatched: Unmatched) -> Fields:

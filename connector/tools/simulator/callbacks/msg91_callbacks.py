@@ -8,23 +8,23 @@ from typing import Any, ClassVar, Final, Literal
 
 import orjson
 
-from connector.tools.simulator.call import digits
-from connector.tools.simulator.callbacks.times import indian
-from connector.tools.simulator.receipts.fate import News, State
-from connector.tools.simulator.receipts.knobs import Receipts
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Reporter, form, json_post
+from connector.tools.simulator.callbacks.callback_times import indian
+from connector.tools.simulator.receipts.fate import NetworkState, News
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import CallbackAttempt, Reporter, WrittenCallback, form, json_post
+from connector.tools.simulator.texts import digits
 
 STATUS: Final = {
-    State.DELIVERED: ("1", "DELIVERED", ""),
-    State.UNDELIVERED: ("2", "FAILED", "Absent subscriber"),
-    State.EXPIRED: ("2", "FAILED", "Expired"),
-    State.BLOCKED: ("9", "NDNC", "NDNC number"),
+    NetworkState.DELIVERED: ("1", "DELIVERED", ""),
+    NetworkState.UNDELIVERED: ("2", "FAILED", "Absent subscriber"),
+    NetworkState.EXPIRED: ("2", "FAILED", "Expired"),
+    NetworkState.BLOCKED: ("9", "NDNC", "NDNC number"),
 }
 EVENTS: Final = {"1": "delivered", "2": "failed", "9": "failed"}
-CODES: Final = {State.UNDELIVERED: "914", State.EXPIRED: "916", State.BLOCKED: "913"}
+CODES: Final = {NetworkState.UNDELIVERED: "914", NetworkState.EXPIRED: "916", NetworkState.BLOCKED: "913"}
 
 
-class Msg91Receipts(Receipts, frozen=True, kw_only=True):
+class Msg91Receipts(ReceiptKnobs, frozen=True, kw_only=True):
     """`version`, as chosen in its panel: JSON in a form field, a JSON object, or CleverTap's format."""
 
     version: Literal["v2", "v3", "v4"] = "v2"
@@ -33,13 +33,13 @@ class Msg91Receipts(Receipts, frozen=True, kw_only=True):
 class Msg91Callbacks(Reporter):
     """POST to the account's URL: what is final, per request id and number. No repeats: none are documented."""
 
-    words: ClassVar[Mapping[State, str]] = {state: status for state, (status, _, _) in STATUS.items()}
+    words: ClassVar[Mapping[NetworkState, str]] = {state: status for state, (status, _, _) in STATUS.items()}
     bunch = 100
 
-    def together(self, knobs: Receipts) -> int:
+    def together(self, knobs: ReceiptKnobs) -> int:
         return 1 if isinstance(knobs, Msg91Receipts) and knobs.version == "v3" else self.bunch
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         knobs = attempt.knobs
         assert isinstance(knobs, Msg91Receipts)
         if knobs.version == "v2":

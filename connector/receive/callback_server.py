@@ -18,9 +18,9 @@ from aiohttp import web
 from aiohttp.web_exceptions import HTTPException
 
 from connector.clock import Clock
-from connector.receipts.model import Answer, Callback
+from connector.receipts.callback import Callback, CallbackAnswer
 from connector.receive.handler import AGAIN, NOT_FOUND, Handler
-from connector.settings.receipts import Receive
+from connector.settings.way_back import Receive
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +30,10 @@ KEEP_ALIVE_SECONDS = 30.0
 SPARE_CONNECTIONS = 500
 """Beyond those that may have a request under way: they get an answer. Further ones are closed."""
 
-TOO_LARGE = Answer(413, b"too large\n")
-TOO_SLOW = Answer(408, b"too slow\n")
-UNREADABLE = Answer(400, b"bad request\n")
-WRONG_METHOD = Answer(405, b"GET, HEAD or POST\n")
+TOO_LARGE = CallbackAnswer(413, b"too large\n")
+TOO_SLOW = CallbackAnswer(408, b"too slow\n")
+UNREADABLE = CallbackAnswer(400, b"bad request\n")
+WRONG_METHOD = CallbackAnswer(405, b"GET, HEAD or POST\n")
 METHODS = frozenset({"GET", "HEAD", "POST"})
 
 # aiohttp's log of requests it cannot read quotes them: their paths hold secrets.
@@ -124,7 +124,7 @@ class CallbackServer:
             response.force_close()
         return response
 
-    async def _decide(self, request: web.BaseRequest) -> Answer:
+    async def _decide(self, request: web.BaseRequest) -> CallbackAnswer:
         path, _, query = _target(request.raw_path).partition("?")
         if self.stopping or self.connections > self._receive.waiting + SPARE_CONNECTIONS:
             return AGAIN
@@ -145,12 +145,12 @@ class CallbackServer:
             return AGAIN
         return await self._taken(request, name, path, query, most)
 
-    async def _taken(self, request: web.BaseRequest, name: str, path: str, query: str, most: int) -> Answer:
+    async def _taken(self, request: web.BaseRequest, name: str, path: str, query: str, most: int) -> CallbackAnswer:
         """Read it and have it answered; its bytes count until then."""
         self._reading += most
         try:
             body = await _body(request)
-            if isinstance(body, Answer):
+            if isinstance(body, CallbackAnswer):
                 return body
             callback = Callback(request.method, path, query, _headers(request), body, self._clock.wall())
             return await self._handler.answer(name, callback)
@@ -158,7 +158,7 @@ class CallbackServer:
             self._reading -= most
 
 
-async def _body(request: web.BaseRequest) -> bytes | Answer:
+async def _body(request: web.BaseRequest) -> bytes | CallbackAnswer:
     """The body, decompressed; or why it is not read."""
     try:
         async with asyncio.timeout(ARRIVAL_SECONDS):

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 from urllib.parse import quote
 
-from connector.tools.simulator.call import digits
-from connector.tools.simulator.callbacks.times import indian
-from connector.tools.simulator.receipts.fate import State
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Reporter, with_query
+from connector.tools.simulator.callbacks.callback_times import indian
+from connector.tools.simulator.receipts.fate import NetworkState
+from connector.tools.simulator.receipts.reporter import CallbackAttempt, Reporter, WrittenCallback, with_query
+from connector.tools.simulator.texts import digits
 
 SMPP: Final = {
-    State.DELIVERED: "DELIVRD",
-    State.UNDELIVERED: "UNDELIV",
-    State.EXPIRED: "EXPIRED",
-    State.BLOCKED: "REJECTD",
+    NetworkState.DELIVERED: "DELIVRD",
+    NetworkState.UNDELIVERED: "UNDELIV",
+    NetworkState.EXPIRED: "EXPIRED",
+    NetworkState.BLOCKED: "REJECTD",
 }
 """Final states as SMPP 3.4 abbreviates them."""
 
@@ -25,7 +25,7 @@ class NimbusBizCallbacks(Reporter):
 
     words = SMPP
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         [one] = attempt.news
         assert one.state is not None
         url = attempt.url
@@ -33,22 +33,22 @@ class NimbusBizCallbacks(Reporter):
         for name, value in marks.items():
             for mark in (f"#{name}#", f"%23{name}%23"):
                 url = url.replace(mark, quote(value, safe=""))
-        return Callback("GET", url)
+        return WrittenCallback("GET", url)
 
 
 class SmsIndiaHubCallbacks(Reporter):
     """GET of the account's URL with MessageId, MobileNo, Status, DoneDate; the names are not documented. No repeats."""
 
-    words: ClassVar[Mapping[State, str]] = {
-        State.SENT: "Sent",
-        State.DELIVERED: "Delivered",
-        State.UNDELIVERED: "Undelivered",
-        State.EXPIRED: "Expired",
-        State.BLOCKED: "Rejected",
+    words: ClassVar[Mapping[NetworkState, str]] = {
+        NetworkState.SENT: "Sent",
+        NetworkState.DELIVERED: "Delivered",
+        NetworkState.UNDELIVERED: "Undelivered",
+        NetworkState.EXPIRED: "Expired",
+        NetworkState.BLOCKED: "Rejected",
     }
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         [one] = attempt.news
         assert one.state is not None
         fields = {"MessageId": one.sent.id, "MobileNo": digits(one.sent.to), "Status": self.words[one.state]}
-        return Callback("GET", with_query(attempt.url, {**fields, "DoneDate": indian(one.at)}))
+        return WrittenCallback("GET", with_query(attempt.url, {**fields, "DoneDate": indian(one.at)}))

@@ -30,7 +30,7 @@ _PLACE = b"\x00place"
 _KEY = b"\x01"
 
 
-class Identity(msgspec.Struct, frozen=True):
+class StoreIdentity(msgspec.Struct, frozen=True):
     """Whose states they are; a store of another one is not used.
 
     Attributes:
@@ -46,7 +46,7 @@ class Identity(msgspec.Struct, frozen=True):
     format: int = FORMAT
 
 
-class Place(msgspec.Struct, frozen=True):
+class ViewPlace(msgspec.Struct, frozen=True):
     """Up to where a store is a view of its topic.
 
     Attributes:
@@ -59,8 +59,8 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class _Header(msgspec.Struct, frozen=True):
-    identity: Identity
-    place: Place
+    identity: StoreIdentity
+    place: ViewPlace
 
 
 class States:
@@ -71,7 +71,7 @@ class States:
     """
 
     def __init__(
-        self, database: Any, batch: Any, identity: Identity, place: Place | None, temporary: Path | None
+        self, database: Any, batch: Any, identity: StoreIdentity, place: ViewPlace | None, temporary: Path | None
     ) -> None:
         self.place = place
         self._database = database
@@ -84,7 +84,7 @@ class States:
         found: bytes | None = self._database.get(_KEY + key)
         return found
 
-    def write(self, states: Mapping[bytes, bytes], place: Place) -> None:
+    def write(self, states: Mapping[bytes, bytes], place: ViewPlace) -> None:
         """Write states and the place they bring this store to, all or nothing."""
         batch = self._batch(raw_mode=True)
         for key, value in states.items():
@@ -137,7 +137,7 @@ class Stores:
         self._keep = max(1, round(keep))
         self._cache = rocksdict.Cache(cache)
 
-    def open(self, identity: Identity) -> States:
+    def open(self, identity: StoreIdentity) -> States:
         """The store of a partition; a new one where there is none that can be used."""
         folder = self._folder / f"{identity.topic}-{identity.partition}"
         try:
@@ -156,13 +156,13 @@ class Stores:
             )
         return self.renew(identity)
 
-    def renew(self, identity: Identity) -> States:
+    def renew(self, identity: StoreIdentity) -> States:
         """A new store in the place of one that cannot be used. That one is closed."""
         folder = self._folder / f"{identity.topic}-{identity.partition}"
         shutil.rmtree(folder, ignore_errors=True)
         return self._opened(folder, identity, None)
 
-    def _opened(self, folder: Path, identity: Identity, temporary: Path | None) -> States:
+    def _opened(self, folder: Path, identity: StoreIdentity, temporary: Path | None) -> States:
         driver = self._driver
         access = driver.AccessType.with_ttl(self._keep)
         database = driver.Rdict(str(folder), self._options(), access_type=access)

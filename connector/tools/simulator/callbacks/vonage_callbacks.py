@@ -7,25 +7,25 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Final, Literal
 
-from connector.tools.simulator.callbacks.times import utc
-from connector.tools.simulator.receipts import signing
-from connector.tools.simulator.receipts.fate import Kind, News, State
-from connector.tools.simulator.receipts.knobs import Receipts
+from connector.tools.simulator.callbacks.callback_times import utc
+from connector.tools.simulator.receipts import callback_signing as signing
+from connector.tools.simulator.receipts.fate import NetworkState, News, NewsKind
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
 from connector.tools.simulator.receipts.reporter import (
-    Attempt,
-    Callback,
+    CallbackAttempt,
+    Repetition,
     Reporter,
-    Retry,
+    WrittenCallback,
     form,
     json_post,
     with_query,
 )
 
-ERRORS: Final = {State.UNDELIVERED: "12", State.EXPIRED: "13", State.BLOCKED: "9"}
+ERRORS: Final = {NetworkState.UNDELIVERED: "12", NetworkState.EXPIRED: "13", NetworkState.BLOCKED: "9"}
 DAY_SECONDS = 24 * 3600.0
 
 
-class VonageReceipts(Receipts, frozen=True, kw_only=True):
+class VonageReceipts(ReceiptKnobs, frozen=True, kw_only=True):
     """The account's settings.
 
     Attributes:
@@ -44,30 +44,30 @@ class VonageCallbacks(Reporter):
     not documented: here a minute, and twice as long each time up to an hour.
     """
 
-    words: ClassVar[Mapping[State, str]] = {
-        State.PENDING: "accepted",
-        State.SENT: "buffered",
-        State.DELIVERED: "delivered",
-        State.UNDELIVERED: "failed",
-        State.EXPIRED: "expired",
-        State.BLOCKED: "rejected",
+    words: ClassVar[Mapping[NetworkState, str]] = {
+        NetworkState.PENDING: "accepted",
+        NetworkState.SENT: "buffered",
+        NetworkState.DELIVERED: "delivered",
+        NetworkState.UNDELIVERED: "failed",
+        NetworkState.EXPIRED: "expired",
+        NetworkState.BLOCKED: "rejected",
     }
     replies = True
-    policy = Retry(waits=(60, 120, 240, 480, 960, 1920), then=3600, until=DAY_SECONDS)
+    policy = Repetition(waits=(60, 120, 240, 480, 960, 1920), then=3600, until=DAY_SECONDS)
 
-    def signs(self, knobs: Receipts) -> bool:
+    def signs(self, knobs: ReceiptKnobs) -> bool:
         return isinstance(knobs, VonageReceipts) and knobs.signature != "none"
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         knobs = attempt.knobs
         assert isinstance(knobs, VonageReceipts)
         [one] = attempt.news
-        fields = self._reply(one) if one.kind is Kind.REPLY else self._status(one)
+        fields = self._reply(one) if one.kind is NewsKind.REPLY else self._status(one)
         if knobs.signature in signing.VONAGE_METHODS:
             fields |= {"timestamp": str(int(attempt.now)), "nonce": attempt.nonce}
             fields["sig"] = signing.vonage(attempt.secret, knobs.signature, fields)
         if knobs.method == "GET":
-            callback = Callback("GET", with_query(attempt.url, fields))
+            callback = WrittenCallback("GET", with_query(attempt.url, fields))
         elif knobs.method == "POST":
             callback = form(attempt.url, fields)
         else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from connector.tools.simulator.call import digits
-from connector.tools.simulator.callbacks.times import indian
-from connector.tools.simulator.receipts.fate import Kind, State
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Reporter, form
+from connector.tools.simulator.callbacks.callback_times import indian
+from connector.tools.simulator.receipts.fate import NetworkState, NewsKind
+from connector.tools.simulator.receipts.reporter import CallbackAttempt, Reporter, WrittenCallback, form
+from connector.tools.simulator.texts import digits
 
 
 class TextlocalCallbacks(Reporter):
@@ -17,18 +17,18 @@ class TextlocalCallbacks(Reporter):
     `?` is for what was not heard of for four days. Repeats are not documented: there are none.
     """
 
-    words: ClassVar[Mapping[State, str]] = {
-        State.DELIVERED: "D",
-        State.UNDELIVERED: "U",
-        State.EXPIRED: "?",
-        State.BLOCKED: "I",
+    words: ClassVar[Mapping[NetworkState, str]] = {
+        NetworkState.DELIVERED: "D",
+        NetworkState.UNDELIVERED: "U",
+        NetworkState.EXPIRED: "?",
+        NetworkState.BLOCKED: "I",
     }
     replies = True
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         [one] = attempt.news
         sent = one.sent
-        if one.kind is Kind.REPLY:
+        if one.kind is NewsKind.REPLY:
             reply = {
                 "sender": digits(sent.to),
                 "content": "STOP",

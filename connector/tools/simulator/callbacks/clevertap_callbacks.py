@@ -6,13 +6,19 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, ClassVar, Final
 
-from connector.tools.simulator.receipts.fate import Kind, News, State
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Reporter, Retry, json_post
+from connector.tools.simulator.receipts.fate import NetworkState, News, NewsKind
+from connector.tools.simulator.receipts.reporter import (
+    CallbackAttempt,
+    Repetition,
+    Reporter,
+    WrittenCallback,
+    json_post,
+)
 
 FAILED: Final = {
-    State.UNDELIVERED: ("914", "undelivered"),
-    State.EXPIRED: ("916", "message expired"),
-    State.BLOCKED: ("903", "number is blacklisted"),
+    NetworkState.UNDELIVERED: ("914", "undelivered"),
+    NetworkState.EXPIRED: ("916", "message expired"),
+    NetworkState.BLOCKED: ("903", "number is blacklisted"),
 }
 
 
@@ -23,13 +29,16 @@ class CleverTapCallbacks(Reporter):
     minutes, then after twice as long each time; how often nobody says: here five times.
     """
 
-    words: ClassVar[Mapping[State, str]] = {State.DELIVERED: "delivered", **dict.fromkeys(FAILED, "failed")}
+    words: ClassVar[Mapping[NetworkState, str]] = {
+        NetworkState.DELIVERED: "delivered",
+        **dict.fromkeys(FAILED, "failed"),
+    }
     bunch = 100
     replies = True
     clicks = True
-    policy = Retry(waits=(600, 1200, 2400, 4800, 9600))
+    policy = Repetition(waits=(600, 1200, 2400, 4800, 9600))
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         events = [
             {"event": event, "data": [_data(each) for each in data]}
             for event, data in groupby(sorted(attempt.news, key=self._event), key=self._event)
@@ -37,20 +46,20 @@ class CleverTapCallbacks(Reporter):
         return json_post(attempt.url, events)
 
     def _event(self, news: News) -> str:
-        if news.kind is Kind.RECEIPT:
+        if news.kind is NewsKind.RECEIPT:
             assert news.state is not None
             return self.words[news.state]
-        return "replied" if news.kind is Kind.REPLY else "clicked"
+        return "replied" if news.kind is NewsKind.REPLY else "clicked"
 
 
 def _data(news: News) -> dict[str, Any]:
     data: dict[str, Any] = {"ts": int(news.at), "meta": news.sent.ref or "0"}
-    if news.kind is Kind.REPLY:
+    if news.kind is NewsKind.REPLY:
         return {**data, "description": "Reply received", "toPhone": news.sent.sender or "5555", "incomingText": "STOP"}
-    if news.kind is Kind.CLICK:
+    if news.kind is NewsKind.CLICK:
         return {**data, "description": "Link clicked", "url": "www.CleverTap.com", "shorturl": "ct9.io/12345"}
     assert news.state is not None
-    if news.state is State.DELIVERED:
+    if news.state is NetworkState.DELIVERED:
         return {**data, "description": "Delivered to handset"}
     code, description = FAILED[news.state]
     return {**data, "code": code, "description": description}

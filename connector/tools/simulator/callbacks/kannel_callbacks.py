@@ -7,24 +7,24 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 from urllib.parse import quote_plus
 
-from connector.tools.simulator.callbacks.india import SMPP
-from connector.tools.simulator.callbacks.times import utc
-from connector.tools.simulator.receipts.fate import News, State
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Reporter
+from connector.tools.simulator.callbacks.callback_times import utc
+from connector.tools.simulator.callbacks.india_callbacks import SMPP
+from connector.tools.simulator.receipts.fate import NetworkState, News
+from connector.tools.simulator.receipts.reporter import CallbackAttempt, Reporter, WrittenCallback
 
 BITS: Final = {
-    State.DELIVERED: 1,
-    State.UNDELIVERED: 2,
-    State.EXPIRED: 2,
-    State.PENDING: 4,
-    State.SENT: 8,
-    State.BLOCKED: 16,
+    NetworkState.DELIVERED: 1,
+    NetworkState.UNDELIVERED: 2,
+    NetworkState.EXPIRED: 2,
+    NetworkState.PENDING: 4,
+    NetworkState.SENT: 8,
+    NetworkState.BLOCKED: 16,
 }
 """State → bit of dlr-mask, and value of `%d`."""
 ESCAPE: Final = re.compile(r"%([a-zA-Z%])")
 
 
-def wanted(mask: str) -> frozenset[State]:
+def wanted(mask: str) -> frozenset[NetworkState]:
     """The states that a dlr-mask asks for."""
     number = int(mask) if mask.isdecimal() else 0
     return frozenset(state for state, bit in BITS.items() if number & bit)
@@ -33,11 +33,11 @@ def wanted(mask: str) -> frozenset[State]:
 class KannelCallbacks(Reporter):
     """GET of dlr-url, with its escape codes replaced: only where dlr-mask asks for the state. No repeats by default."""
 
-    words: ClassVar[Mapping[State, str]] = {state: str(bit) for state, bit in BITS.items()}
+    words: ClassVar[Mapping[NetworkState, str]] = {state: str(bit) for state, bit in BITS.items()}
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         [one] = attempt.news
-        return Callback("GET", ESCAPE.sub(lambda found: self._value(found[1], one, attempt.now), attempt.url))
+        return WrittenCallback("GET", ESCAPE.sub(lambda found: self._value(found[1], one, attempt.now), attempt.url))
 
     def _value(self, code: str, news: News, now: float) -> str:
         sent, state = news.sent, news.state
@@ -45,10 +45,10 @@ class KannelCallbacks(Reporter):
         if state in SMPP:
             done = utc(news.at, "%y%m%d%H%M%S")
             taken = utc(sent.at, "%y%m%d%H%M%S")
-            counts = f"sub:001 dlvrd:00{int(state is State.DELIVERED)}"
+            counts = f"sub:001 dlvrd:00{int(state is NetworkState.DELIVERED)}"
             said = f"id:{sent.id} {counts} submit date:{taken} done date:{done} stat:{SMPP[state]} err:000 text:"
         else:
-            said = "ACK/" if state is State.SENT else "NACK/"
+            said = "ACK/" if state is NetworkState.SENT else "NACK/"
         values = {
             "%": "%",
             "d": self.words[state],

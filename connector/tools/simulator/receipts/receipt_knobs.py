@@ -13,7 +13,7 @@ Url = Annotated[str, Meta(pattern=r"^https?://.")]
 Origin = Annotated[str, Meta(pattern=r"^https?://[^/?#]+$")]
 
 
-class Receipts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class ReceiptKnobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a fake reports, where to and how badly. The defaults are a well-behaved provider.
 
     Attributes:

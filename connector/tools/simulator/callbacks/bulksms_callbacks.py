@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from connector.tools.simulator.call import digits
-from connector.tools.simulator.callbacks.times import utc
-from connector.tools.simulator.receipts.fate import Kind, News, State
-from connector.tools.simulator.receipts.knobs import Receipts
-from connector.tools.simulator.receipts.reporter import JSON, Attempt, Callback, Reporter, Retry, Verdict, json_post
+from connector.tools.simulator.callbacks.callback_times import utc
+from connector.tools.simulator.receipts.fate import NetworkState, News, NewsKind
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import (
+    JSON,
+    AnswerVerdict,
+    CallbackAttempt,
+    Repetition,
+    Reporter,
+    WrittenCallback,
+    json_post,
+)
+from connector.tools.simulator.texts import digits
 
 STATUS: Final = {
-    State.SENT: ("SENT", None),
-    State.DELIVERED: ("DELIVERED", None),
-    State.UNDELIVERED: ("FAILED", "NOT_SENT"),
-    State.EXPIRED: ("FAILED", "EXPIRED"),
-    State.BLOCKED: ("FAILED", "BLOCKED"),
+    NetworkState.SENT: ("SENT", None),
+    NetworkState.DELIVERED: ("DELIVERED", None),
+    NetworkState.UNDELIVERED: ("FAILED", "NOT_SENT"),
+    NetworkState.EXPIRED: ("FAILED", "EXPIRED"),
+    NetworkState.BLOCKED: ("FAILED", "BLOCKED"),
 }
 TWO_DAYS = 2 * 24 * 3600.0
 
@@ -27,22 +35,22 @@ class BulkSmsCallbacks(Reporter):
     4xx discards; what is not 1xx or 2xx comes again: after 90 s, 3, 6 and 12 min, then every 15 min for two days.
     """
 
-    words: ClassVar[Mapping[State, str]] = {state: kind for state, (kind, _) in STATUS.items()}
+    words: ClassVar[Mapping[NetworkState, str]] = {state: kind for state, (kind, _) in STATUS.items()}
     bunch = 10
     replies = True
-    policy = Retry(waits=(90, 180, 360, 720), then=900, until=TWO_DAYS, timeout=30)
+    policy = Repetition(waits=(90, 180, 360, 720), then=900, until=TWO_DAYS, timeout=30)
 
-    def probe(self, url: str, knobs: Receipts, now: float) -> Callback | None:
+    def probe(self, url: str, knobs: ReceiptKnobs, now: float) -> WrittenCallback | None:
         del knobs, now
-        return Callback("POST", url, {"Content-Type": JSON}, b"[]")
+        return WrittenCallback("POST", url, {"Content-Type": JSON}, b"[]")
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         return json_post(attempt.url, [_message(each) for each in attempt.news])
 
-    def verdict(self, status: int, body: bytes) -> Verdict:
+    def verdict(self, status: int, body: bytes) -> AnswerVerdict:
         if 400 <= status < 500:
-            return Verdict.DISCARDED
-        return Verdict.TAKEN if status < 300 else Verdict.AGAIN
+            return AnswerVerdict.DISCARDED
+        return AnswerVerdict.TAKEN if status < 300 else AnswerVerdict.AGAIN
 
 
 def _message(news: News) -> dict[str, Any]:
@@ -63,7 +71,7 @@ def _message(news: News) -> dict[str, Any]:
         "relatedSentMessageId": None,
         "userSuppliedId": sent.ref,
     }
-    if news.kind is Kind.REPLY:
+    if news.kind is NewsKind.REPLY:
         own = {"id": f"{int(news.at * 1000)}", "type": "RECEIVED", "from": digits(sent.to), "to": sent.sender}
         return {**message, **own, "body": "STOP", "submission": None, "creditCost": None, "userSuppliedId": None}
     assert news.state is not None

@@ -6,16 +6,24 @@ from collections.abc import Mapping
 from typing import ClassVar, Final
 from urllib.parse import parse_qs, urldefrag, urlsplit
 
-from connector.tools.simulator.callbacks.times import utc
-from connector.tools.simulator.receipts import signing
-from connector.tools.simulator.receipts.fate import FINAL, Kind, News, State
-from connector.tools.simulator.receipts.knobs import Receipts
-from connector.tools.simulator.receipts.reporter import ALL, Attempt, Callback, Failure, Reporter, Retry, form
+from connector.tools.simulator.callbacks.callback_times import utc
+from connector.tools.simulator.receipts import callback_signing as signing
+from connector.tools.simulator.receipts.fate import FINAL, NetworkState, News, NewsKind
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import (
+    ALL,
+    CallbackAttempt,
+    Failure,
+    Repetition,
+    Reporter,
+    WrittenCallback,
+    form,
+)
 
 ERRORS: Final = {
-    State.UNDELIVERED: ("30003", "Unreachable destination handset"),
-    State.EXPIRED: ("30036", "Validity period expired"),
-    State.BLOCKED: ("21610", "Attempt to send to unsubscribed recipient"),
+    NetworkState.UNDELIVERED: ("30003", "Unreachable destination handset"),
+    NetworkState.EXPIRED: ("30036", "Validity period expired"),
+    NetworkState.BLOCKED: ("21610", "Attempt to send to unsubscribed recipient"),
 }
 TOTAL_SECONDS = 15.0
 MAX_RETRIES = 5
@@ -28,33 +36,33 @@ class TwilioCallbacks(Reporter):
     `#rc=5&rp=all` behind the URL asks for five, on any failure, within 15 s. Replies go to the registered URL.
     """
 
-    words: ClassVar[Mapping[State, str]] = {
-        State.PENDING: "queued",
-        State.SENT: "sent",
-        State.DELIVERED: "delivered",
-        State.UNDELIVERED: "undelivered",
-        State.EXPIRED: "undelivered",
-        State.BLOCKED: "failed",
+    words: ClassVar[Mapping[NetworkState, str]] = {
+        NetworkState.PENDING: "queued",
+        NetworkState.SENT: "sent",
+        NetworkState.DELIVERED: "delivered",
+        NetworkState.UNDELIVERED: "undelivered",
+        NetworkState.EXPIRED: "undelivered",
+        NetworkState.BLOCKED: "failed",
     }
     replies = True
 
-    def signs(self, knobs: Receipts) -> bool:
+    def signs(self, knobs: ReceiptKnobs) -> bool:
         del knobs
         return True
 
-    def retry(self, url: str) -> Retry:
+    def retry(self, url: str) -> Repetition:
         asked = parse_qs(urlsplit(url).fragment)
         times = min(_number(asked, "rc", 1), MAX_RETRIES)
         words = set(",".join(asked.get("rp", ["ct"])).split(","))
         on = ALL if "all" in words else frozenset(each for each in Failure if each in words)
         until = min(_number(asked, "tt", 15000) / 1000, TOTAL_SECONDS)
         timeout, connect = _number(asked, "rt", 15000) / 1000, _number(asked, "ct", 5000) / 1000
-        return Retry((PAUSE_SECONDS,) * times, until=until, on=on, timeout=timeout, connect=connect)
+        return Repetition((PAUSE_SECONDS,) * times, until=until, on=on, timeout=timeout, connect=connect)
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         url = urldefrag(attempt.url).url
         [one] = attempt.news
-        fields = self._reply(one) if one.kind is Kind.REPLY else self._status(one)
+        fields = self._reply(one) if one.kind is NewsKind.REPLY else self._status(one)
         headers = {"X-Twilio-Signature": signing.twilio(attempt.secret, url, fields)}
         headers["I-Twilio-Idempotency-Token"] = attempt.nonce
         return form(url, fields, headers)

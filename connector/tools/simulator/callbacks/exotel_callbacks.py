@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from connector.tools.simulator.callbacks.times import indian
-from connector.tools.simulator.receipts.fate import Kind, News, State
-from connector.tools.simulator.receipts.reporter import JSON, Attempt, Callback, Reporter, Retry, form, json_post
+from connector.tools.simulator.callbacks.callback_times import indian
+from connector.tools.simulator.receipts.fate import NetworkState, News, NewsKind
+from connector.tools.simulator.receipts.reporter import (
+    JSON,
+    CallbackAttempt,
+    Repetition,
+    Reporter,
+    WrittenCallback,
+    form,
+    json_post,
+)
 from connector.tools.simulator.texts import national
 
 STATUS: Final = {
-    State.DELIVERED: ("sent", "DELIVERED_TO_HANDSET", "20005"),
-    State.UNDELIVERED: ("failed", "FAILED_TO_DELIVER", "23001"),
-    State.EXPIRED: ("failed", "EXPIRED", "23002"),
-    State.BLOCKED: ("failed_dnd", "FAILED_DND", "23005"),
+    NetworkState.DELIVERED: ("sent", "DELIVERED_TO_HANDSET", "20005"),
+    NetworkState.UNDELIVERED: ("failed", "FAILED_TO_DELIVER", "23001"),
+    NetworkState.EXPIRED: ("failed", "EXPIRED", "23002"),
+    NetworkState.BLOCKED: ("failed_dnd", "FAILED_DND", "23005"),
 }
 
 
@@ -24,14 +32,14 @@ class ExotelCallbacks(Reporter):
     `sent` means delivered. CustomField comes back where it was set. Two more attempts; after how long nobody says.
     """
 
-    words: ClassVar[Mapping[State, str]] = {state: word for state, (word, _, _) in STATUS.items()}
+    words: ClassVar[Mapping[NetworkState, str]] = {state: word for state, (word, _, _) in STATUS.items()}
     replies = True
-    policy = Retry(waits=(60, 60), timeout=10)
+    policy = Repetition(waits=(60, 60), timeout=10)
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         [one] = attempt.news
-        fields = _reply(one) if one.kind is Kind.REPLY else _status(one)
-        if one.sent.media != JSON or one.kind is Kind.REPLY:
+        fields = _reply(one) if one.kind is NewsKind.REPLY else _status(one)
+        if one.sent.media != JSON or one.kind is NewsKind.REPLY:
             return form(attempt.url, fields)
         return json_post(attempt.url, fields)
 

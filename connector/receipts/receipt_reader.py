@@ -14,17 +14,16 @@ from connector.definition.receipt_tree import At, InboundSource, ReceiptAnswer, 
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError
 from connector.receipts import sns
-from connector.receipts.documents import Documents, written
-from connector.receipts.model import (
-    Answer,
+from connector.receipts.callback import (
     Callback,
-    Entry,
+    CallbackAnswer,
     Inbound,
     Kind,
     Meaning,
     MessageToken,
     NeedsCertificate,
     Reading,
+    ReceiptEntry,
     Refused,
     State,
     Token,
@@ -32,17 +31,18 @@ from connector.receipts.model import (
     Verified,
     Why,
 )
+from connector.receipts.documents import Documents, written
 from connector.receipts.signatures import MismatchError
 from connector.receipts.times import moments
 from connector.receipts.tokens import ForeignTokenError, too_late
-from connector.receipts.verification import ReceiptKeys, Verification, route
+from connector.receipts.verification import CallbackVerification, ReceiptKeys, route
 from connector.response.document import parse_json
 from connector.response.fields import Scope
 from connector.response.path import Get
 from connector.response.reply_values import scalar_key, short_text, to_text
 from connector.response.work import TooMuchWorkError
 
-__all__ = ["Bounds", "ReceiptKeys", "ReceiptReader", "Unreadable", "compile_receipts", "route"]
+__all__ = ["ReceiptBounds", "ReceiptKeys", "ReceiptReader", "UnreadableEntry", "compile_receipts", "route"]
 
 TEXT: Final = 2_000  # characters of a reply
 SEQUENCE_DIGITS: Final = 15
@@ -54,7 +54,7 @@ INTENTS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ReceiptBounds:
     """What is read of one callback: so many entries. `keep`: seconds that a message may have receipts."""
 
     entries: int = 1_000
@@ -62,7 +62,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class UnreadableEntry:
     """An entry that says nothing that can be understood, and why, without content."""
 
     reason: str
@@ -131,7 +131,7 @@ class ReceiptReader:
         *,
         keys: ReceiptKeys,
         public_url: str,
-        bounds: Bounds,
+        bounds: ReceiptBounds,
     ) -> None:
         self.name = name
         self.faults: Counter[str] = scope.faults
@@ -140,7 +140,7 @@ class ReceiptReader:
         self._public_url = public_url.rstrip("/")
         self._bounds = bounds
         self._work = scope.work
-        self._verification = Verification(name, receipts, keys, self._public_url)
+        self._verification = CallbackVerification(name, receipts, keys, self._public_url)
         self.certificates = self._verification.certificates
         self._documents = Documents(receipts, scope, bounds.entries)
         self._ignore = [
@@ -204,18 +204,18 @@ class ReceiptReader:
         reading.unmatched.append(whole)
         return reading
 
-    def meaning(self, document: bytes) -> Meaning | Unreadable:
+    def meaning(self, document: bytes) -> Meaning | UnreadableEntry:
         """What an entry's document says by the definition as it is now. Raises nothing."""
         self._work.begin()
         try:
             return self._meaning(parse_json(document, self._work))
         except TooMuchWorkError:
-            return Unreadable("reading it takes more work than an entry is given")
+            return UnreadableEntry("reading it takes more work than an entry is given")
         except ValueError:
-            return Unreadable("it is no JSON")
+            return UnreadableEntry("it is no JSON")
         except Exception as error:
             self.faults["reader"] += 1
-            return Unreadable(f"it could not be read ({type(error).__name__})")
+            return UnreadableEntry(f"it could not be read ({type(error).__name__})")
 
     # ---- the parts of a callback ----------------------------------------------------------------------------------
 
@@ -256,7 +256,7 @@ class ReceiptReader:
             reading.unmatched.append(Unmatched(self.name, callback.now, why, reason, raw, index, count))
 
         meaning = self._meaning(document)
-        if isinstance(meaning, Unreadable):
+        if isinstance(meaning, UnreadableEntry):
             unmatched(Why.UNREADABLE, meaning.reason)
             return
         token, foreign = self._token_of(document, verified)
@@ -267,7 +267,7 @@ class ReceiptReader:
         if token is None and len(match) < max(len(self._pairs), 1):
             unmatched(Why.FOREIGN if foreign else Why.UNKNOWN, foreign or "nothing in it names a message")
             return
-        reading.entries.append(Entry(self.name, callback.now, index, count, raw, token, match))
+        reading.entries.append(ReceiptEntry(self.name, callback.now, index, count, raw, token, match))
 
     def _token_of(self, document: Any, verified: Verified) -> tuple[Token | None, str | None]:
         """Whose an entry is by a token; None, and why, where its reference is none of ours."""
@@ -293,7 +293,7 @@ class ReceiptReader:
                 found[key] = str(value)
         return found
 
-    def _meaning(self, document: Any) -> Meaning | Unreadable:
+    def _meaning(self, document: Any) -> Meaning | UnreadableEntry:
         texts = {name: get(document) for name, get in self._texts.items()}
         word = to_text(texts["state"])
         code = short_text(texts["code"])
@@ -303,7 +303,7 @@ class ReceiptReader:
             if state is None:  # kept, counted and never guessed
                 state, code = State.UNKNOWN, short_text(word)
         if state is None:
-            return Unreadable("it says no state")
+            return UnreadableEntry("it says no state")
         return Meaning(
             state,
             short_text(texts["id"]),
@@ -325,8 +325,8 @@ def _whole(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value < 10**SEQUENCE_DIGITS else None
 
 
-def _answer(answer: ReceiptAnswer) -> Answer:
-    return Answer(answer.status, answer.body.encode(), answer.type, tuple(answer.headers.items()))
+def _answer(answer: ReceiptAnswer) -> CallbackAnswer:
+    return CallbackAnswer(answer.status, answer.body.encode(), answer.type, tuple(answer.headers.items()))
 
 
 def _normaliser(expression: Expression | None) -> Callable[[Any], Any]:
@@ -334,7 +334,7 @@ def _normaliser(expression: Expression | None) -> Callable[[Any], Any]:
 
 
 def compile_receipts(
-    definition: Definition, keys: ReceiptKeys, *, public_url: str, bounds: Bounds | None = None
+    definition: Definition, keys: ReceiptKeys, *, public_url: str, bounds: ReceiptBounds | None = None
 ) -> ReceiptReader:
     """The reader of a definition's callbacks. Raises DefinitionError; only for a definition that has `receipts`."""
     receipts = definition.receipts
@@ -343,7 +343,7 @@ def compile_receipts(
         raise DefinitionError([place.problem("`receipts` is missing", "write how the provider reports")])
     scope = Scope()
     reader = ReceiptReader(
-        definition.name, receipts, scope, keys=keys, public_url=public_url, bounds=bounds or Bounds()
+        definition.name, receipts, scope, keys=keys, public_url=public_url, bounds=bounds or ReceiptBounds()
     )
     if scope.problems:
         raise DefinitionError(scope.problems)

@@ -16,35 +16,47 @@ from urllib.parse import urlencode
 
 import orjson
 
-from connector.tools.simulator.callbacks.times import utc
-from connector.tools.simulator.receipts import signing
-from connector.tools.simulator.receipts.fate import Kind, News, State
-from connector.tools.simulator.receipts.knobs import Receipts
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Reporter, Retry, Verdict, json_post
+from connector.tools.simulator.callbacks.callback_times import utc
+from connector.tools.simulator.receipts import callback_signing as signing
+from connector.tools.simulator.receipts.fate import NetworkState, News, NewsKind
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import (
+    AnswerVerdict,
+    CallbackAttempt,
+    Repetition,
+    Reporter,
+    WrittenCallback,
+    json_post,
+)
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 EVENTS: Final = {
-    State.PENDING: ("TEXT_QUEUED", "QUEUED", False, "Message is queued"),
-    State.SENT: ("TEXT_SUCCESSFUL", "SUCCESSFUL", True, "Message has been accepted by phone carrier"),
-    State.DELIVERED: ("TEXT_DELIVERED", "DELIVERED", True, "Message has been accepted by phone"),
-    State.UNDELIVERED: ("TEXT_UNREACHABLE", "UNREACHABLE", True, "Phone is currently unreachable"),
-    State.EXPIRED: ("TEXT_TTL_EXPIRED", "TTL_EXPIRED", True, "Message was not delivered before its time to live"),
-    State.BLOCKED: ("TEXT_BLOCKED", "BLOCKED", True, "Phone has blocked SMS"),
+    NetworkState.PENDING: ("TEXT_QUEUED", "QUEUED", False, "Message is queued"),
+    NetworkState.SENT: ("TEXT_SUCCESSFUL", "SUCCESSFUL", True, "Message has been accepted by phone carrier"),
+    NetworkState.DELIVERED: ("TEXT_DELIVERED", "DELIVERED", True, "Message has been accepted by phone"),
+    NetworkState.UNDELIVERED: ("TEXT_UNREACHABLE", "UNREACHABLE", True, "Phone is currently unreachable"),
+    NetworkState.EXPIRED: (
+        "TEXT_TTL_EXPIRED",
+        "TTL_EXPIRED",
+        True,
+        "Message was not delivered before its time to live",
+    ),
+    NetworkState.BLOCKED: ("TEXT_BLOCKED", "BLOCKED", True, "Phone has blocked SMS"),
 }
 PINPOINT: Final = {
-    State.PENDING: ("_SMS.BUFFERED", "PENDING"),
-    State.DELIVERED: ("_SMS.SUCCESS", "DELIVERED"),
-    State.UNDELIVERED: ("_SMS.FAILURE", "UNREACHABLE"),
-    State.EXPIRED: ("_SMS.FAILURE", "TTL_EXPIRED"),
-    State.BLOCKED: ("_SMS.FAILURE", "OPTED_OUT"),
+    NetworkState.PENDING: ("_SMS.BUFFERED", "PENDING"),
+    NetworkState.DELIVERED: ("_SMS.SUCCESS", "DELIVERED"),
+    NetworkState.UNDELIVERED: ("_SMS.FAILURE", "UNREACHABLE"),
+    NetworkState.EXPIRED: ("_SMS.FAILURE", "TTL_EXPIRED"),
+    NetworkState.BLOCKED: ("_SMS.FAILURE", "OPTED_OUT"),
 }
 CERTIFICATE: Final = "SimpleNotificationService-0123456789abcdef0123456789abcdef.pem"
 SNS_TYPE: Final = "text/plain; charset=UTF-8"
 
 
-class SnsReceipts(Receipts, frozen=True, kw_only=True):
+class SnsReceipts(ReceiptKnobs, frozen=True, kw_only=True):
     """The topic and its subscription.
 
     Attributes:
@@ -66,23 +78,23 @@ class SnsCallbacks(Reporter):
     Nothing comes before the subscription is confirmed. Three repeats, 20 s apart; a 4xx other than 429 ends it.
     """
 
-    words: ClassVar[Mapping[State, str]] = {state: event for state, (event, *_) in EVENTS.items()}
+    words: ClassVar[Mapping[NetworkState, str]] = {state: event for state, (event, *_) in EVENTS.items()}
     replies = True
-    policy = Retry(waits=(20, 20, 20))
+    policy = Repetition(waits=(20, 20, 20))
 
     def __init__(self, account: str, secret: str) -> None:
         super().__init__(account, secret)
         self._token: str | None = None
         self.subscribed = False
 
-    def signs(self, knobs: Receipts) -> bool:
+    def signs(self, knobs: ReceiptKnobs) -> bool:
         del knobs
         return True
 
-    def ready(self, knobs: Receipts) -> bool:
+    def ready(self, knobs: ReceiptKnobs) -> bool:
         return self.subscribed or (isinstance(knobs, SnsReceipts) and knobs.confirmed)
 
-    def probe(self, url: str, knobs: Receipts, now: float) -> Callback | None:
+    def probe(self, url: str, knobs: ReceiptKnobs, now: float) -> WrittenCallback | None:
         assert isinstance(knobs, SnsReceipts)
         if knobs.confirmed:
             return None
@@ -98,13 +110,13 @@ class SnsCallbacks(Reporter):
         self.subscribed = self.subscribed or (self._token is not None and token == self._token)
         return self.subscribed and token == self._token
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         knobs = attempt.knobs
         assert isinstance(knobs, SnsReceipts)
         [one] = attempt.news
         # The same message id whenever it is repeated.
         name = f"{one.sent.id}|{one.sequence}|{one.kind}|{one.state}"
-        event = _reply(one) if one.kind is Kind.REPLY else _event(one)
+        event = _reply(one) if one.kind is NewsKind.REPLY else _event(one)
         key = self._other_key if attempt.forged else self._key
         own = {"Message": orjson.dumps(event).decode()}
         identifier = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
@@ -112,9 +124,9 @@ class SnsCallbacks(Reporter):
             {"Type": "Notification", "MessageId": identifier, **own}, attempt.url, knobs, attempt.now, key
         )
 
-    def verdict(self, status: int, body: bytes) -> Verdict:
+    def verdict(self, status: int, body: bytes) -> AnswerVerdict:
         if 400 <= status < 500 and status != 429:
-            return Verdict.DISCARDED
+            return AnswerVerdict.DISCARDED
         return super().verdict(status, body)
 
     @cached_property
@@ -138,7 +150,9 @@ class SnsCallbacks(Reporter):
     def _other_key(self) -> RSAPrivateKey:
         return _new_key()
 
-    def _signed(self, own: dict[str, str], url: str, knobs: SnsReceipts, now: float, key: RSAPrivateKey) -> Callback:
+    def _signed(
+        self, own: dict[str, str], url: str, knobs: SnsReceipts, now: float, key: RSAPrivateKey
+    ) -> WrittenCallback:
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
@@ -161,7 +175,7 @@ class SnsCallbacks(Reporter):
             "x-amz-sns-message-id": message["MessageId"],
             "x-amz-sns-topic-arn": knobs.topic,
         }
-        return Callback("POST", url, headers, orjson.dumps(message))
+        return WrittenCallback("POST", url, headers, orjson.dumps(message))
 
 
 def _new_key() -> RSAPrivateKey:
@@ -211,7 +225,7 @@ def _reply(news: News) -> dict[str, Any]:
     }
 
 
-class FirehoseReceipts(Receipts, frozen=True, kw_only=True):
+class FirehoseReceipts(ReceiptKnobs, frozen=True, kw_only=True):
     """`access_key`: what X-Amz-Firehose-Access-Key carries; None: no such header."""
 
     access_key: str | None = "demo-access-key"
@@ -224,15 +238,15 @@ class FirehoseCallbacks(Reporter):
     default (here 15 s, twice as long each time). A reply STOP is an event `_SMS.OPTOUT`.
     """
 
-    words: ClassVar[Mapping[State, str]] = {state: record for state, (_, record) in PINPOINT.items()}
+    words: ClassVar[Mapping[NetworkState, str]] = {state: record for state, (_, record) in PINPOINT.items()}
     bunch = 100
     replies = True
-    policy = Retry(waits=(15, 30, 60, 120), until=300, timeout=180)
+    policy = Repetition(waits=(15, 30, 60, 120), until=300, timeout=180)
 
-    def signs(self, knobs: Receipts) -> bool:
+    def signs(self, knobs: ReceiptKnobs) -> bool:
         return isinstance(knobs, FirehoseReceipts) and knobs.access_key is not None
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         knobs = attempt.knobs
         assert isinstance(knobs, FirehoseReceipts)
         records = [{"data": base64.b64encode(orjson.dumps(self._record(each))).decode()} for each in attempt.news]
@@ -243,13 +257,13 @@ class FirehoseCallbacks(Reporter):
             headers["X-Amz-Firehose-Access-Key"] = given
         return json_post(attempt.url, document, headers)
 
-    def verdict(self, status: int, body: bytes) -> Verdict:
+    def verdict(self, status: int, body: bytes) -> AnswerVerdict:
         try:
             answer = orjson.loads(body)
         except ValueError:
-            return Verdict.AGAIN
+            return AnswerVerdict.AGAIN
         named = isinstance(answer, dict) and bool(answer.get("requestId")) and "timestamp" in answer
-        return Verdict.TAKEN if status == 200 and named else Verdict.AGAIN
+        return AnswerVerdict.TAKEN if status == 200 and named else AnswerVerdict.AGAIN
 
     def _record(self, news: News) -> dict[str, Any]:
         sent = news.sent

@@ -7,30 +7,36 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 from xml.sax.saxutils import escape
 
-from connector.tools.simulator.callbacks.times import infobip as moment
-from connector.tools.simulator.receipts.fate import Kind, News, State
-from connector.tools.simulator.receipts.knobs import Receipts
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Reporter, Retry, json_post
+from connector.tools.simulator.callbacks.callback_times import infobip as moment
+from connector.tools.simulator.receipts.fate import NetworkState, News, NewsKind
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import (
+    CallbackAttempt,
+    Repetition,
+    Reporter,
+    WrittenCallback,
+    json_post,
+)
 
 STATUS: Final = {
-    State.PENDING: (1, "PENDING", 26, "PENDING_ACCEPTED"),
-    State.SENT: (1, "PENDING", 7, "PENDING_ENROUTE"),
-    State.DELIVERED: (3, "DELIVERED", 5, "DELIVERED_TO_HANDSET"),
-    State.UNDELIVERED: (2, "UNDELIVERABLE", 9, "UNDELIVERABLE_NOT_DELIVERED"),
-    State.EXPIRED: (4, "EXPIRED", 15, "EXPIRED_EXPIRED"),
-    State.BLOCKED: (5, "REJECTED", 18, "REJECTED_DESTINATION"),
+    NetworkState.PENDING: (1, "PENDING", 26, "PENDING_ACCEPTED"),
+    NetworkState.SENT: (1, "PENDING", 7, "PENDING_ENROUTE"),
+    NetworkState.DELIVERED: (3, "DELIVERED", 5, "DELIVERED_TO_HANDSET"),
+    NetworkState.UNDELIVERED: (2, "UNDELIVERABLE", 9, "UNDELIVERABLE_NOT_DELIVERED"),
+    NetworkState.EXPIRED: (4, "EXPIRED", 15, "EXPIRED_EXPIRED"),
+    NetworkState.BLOCKED: (5, "REJECTED", 18, "REJECTED_DESTINATION"),
 }
 NO_ERROR: Final = (0, "OK", 0, "NO_ERROR", "No Error", False)
 ERRORS: Final = {
-    State.UNDELIVERED: (1, "HANDSET_ERRORS", 27, "EC_ABSENT_SUBSCRIBER", "Absent Subscriber", False),
-    State.EXPIRED: (1, "HANDSET_ERRORS", 27, "EC_ABSENT_SUBSCRIBER", "Absent Subscriber", False),
-    State.BLOCKED: (2, "USER_ERRORS", 513, "EC_UNKNOWN_SUBSCRIBER", "Unknown Subscriber", True),
+    NetworkState.UNDELIVERED: (1, "HANDSET_ERRORS", 27, "EC_ABSENT_SUBSCRIBER", "Absent Subscriber", False),
+    NetworkState.EXPIRED: (1, "HANDSET_ERRORS", 27, "EC_ABSENT_SUBSCRIBER", "Absent Subscriber", False),
+    NetworkState.BLOCKED: (2, "USER_ERRORS", 513, "EC_UNKNOWN_SUBSCRIBER", "Unknown Subscriber", True),
 }
 XML: Final = "application/xml"
 DAYS: Final = 4 * 24 * 3600.0
 
 
-class InfobipReceipts(Receipts, frozen=True, kw_only=True):
+class InfobipReceipts(ReceiptKnobs, frozen=True, kw_only=True):
     """`basic`: `user:password` of HTTP Basic, as set in its subscriptions; None for none."""
 
     basic: str | None = None
@@ -43,29 +49,29 @@ class InfobipCallbacks(Reporter):
     here twice as long each time up to a day, for four days.
     """
 
-    words: ClassVar[Mapping[State, str]] = {state: name for state, (_, _, _, name) in STATUS.items()}
+    words: ClassVar[Mapping[NetworkState, str]] = {state: name for state, (_, _, _, name) in STATUS.items()}
     bunch = 100
     replies = True
-    policy = Retry(
+    policy = Repetition(
         waits=(60, 120, 240, 480, 960, 1920, 3840, 7680, 15360, 30720, 61440), then=86_400, until=DAYS, timeout=30
     )
 
-    def signs(self, knobs: Receipts) -> bool:
+    def signs(self, knobs: ReceiptKnobs) -> bool:
         return isinstance(knobs, InfobipReceipts) and knobs.basic is not None
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         knobs = attempt.knobs
         assert isinstance(knobs, InfobipReceipts)
         headers = {}
         if knobs.basic is not None:
             given = f"{knobs.basic}-wrong" if attempt.forged else knobs.basic
             headers["Authorization"] = "Basic " + base64.b64encode(given.encode()).decode()
-        replies = attempt.news[0].kind is Kind.REPLY
+        replies = attempt.news[0].kind is NewsKind.REPLY
         document: dict[str, Any] = {"results": [_reply(each) if replies else _report(each) for each in attempt.news]}
         if replies:
             document |= {"messageCount": len(attempt.news), "pendingMessageCount": 0}
         elif attempt.news[0].sent.media == XML:
-            return Callback("POST", attempt.url, {"Content-Type": XML, **headers}, _xml(document["results"]))
+            return WrittenCallback("POST", attempt.url, {"Content-Type": XML, **headers}, _xml(document["results"]))
         return json_post(attempt.url, document, headers)
 
 

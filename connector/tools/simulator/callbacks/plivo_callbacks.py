@@ -6,17 +6,24 @@ import uuid
 from collections.abc import Mapping
 from typing import ClassVar, Final, Literal
 
-from connector.tools.simulator.callbacks.times import utc
-from connector.tools.simulator.receipts import signing
-from connector.tools.simulator.receipts.fate import Kind, News, State
-from connector.tools.simulator.receipts.knobs import Receipts
-from connector.tools.simulator.receipts.reporter import Attempt, Callback, Reporter, Retry, form, with_query
+from connector.tools.simulator.callbacks.callback_times import utc
+from connector.tools.simulator.receipts import callback_signing as signing
+from connector.tools.simulator.receipts.fate import NetworkState, News, NewsKind
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import (
+    CallbackAttempt,
+    Repetition,
+    Reporter,
+    WrittenCallback,
+    form,
+    with_query,
+)
 
-ERRORS: Final = {State.UNDELIVERED: "420", State.EXPIRED: "600", State.BLOCKED: "200"}
+ERRORS: Final = {NetworkState.UNDELIVERED: "420", NetworkState.EXPIRED: "600", NetworkState.BLOCKED: "200"}
 TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 
-class PlivoReceipts(Receipts, frozen=True, kw_only=True):
+class PlivoReceipts(ReceiptKnobs, frozen=True, kw_only=True):
     """`signature`: the headers of version 3, of version 2 as its messaging pages still say, or both."""
 
     signature: Literal["v3", "v2", "both"] = "v3"
@@ -28,26 +35,26 @@ class PlivoCallbacks(Reporter):
     Three more attempts, after 60, 120 and 240 s. Replies go to the registered URL, with what they mean.
     """
 
-    words: ClassVar[Mapping[State, str]] = {
-        State.PENDING: "queued",
-        State.SENT: "sent",
-        State.DELIVERED: "delivered",
-        State.UNDELIVERED: "undelivered",
-        State.EXPIRED: "undelivered",
-        State.BLOCKED: "failed",
+    words: ClassVar[Mapping[NetworkState, str]] = {
+        NetworkState.PENDING: "queued",
+        NetworkState.SENT: "sent",
+        NetworkState.DELIVERED: "delivered",
+        NetworkState.UNDELIVERED: "undelivered",
+        NetworkState.EXPIRED: "undelivered",
+        NetworkState.BLOCKED: "failed",
     }
     replies = True
-    policy = Retry(waits=(60, 120, 240), timeout=60)
+    policy = Repetition(waits=(60, 120, 240), timeout=60)
 
-    def signs(self, knobs: Receipts) -> bool:
+    def signs(self, knobs: ReceiptKnobs) -> bool:
         del knobs
         return True
 
-    def write(self, attempt: Attempt) -> Callback:
+    def write(self, attempt: CallbackAttempt) -> WrittenCallback:
         knobs = attempt.knobs
         assert isinstance(knobs, PlivoReceipts)
         [one] = attempt.news
-        fields = self._reply(one) if one.kind is Kind.REPLY else self._status(one)
+        fields = self._reply(one) if one.kind is NewsKind.REPLY else self._status(one)
         method = (one.sent.method or "POST").upper()
         url = with_query(attempt.url, fields) if method == "GET" else attempt.url
         headers = {}
@@ -57,7 +64,7 @@ class PlivoCallbacks(Reporter):
         if knobs.signature != "v3":
             headers["X-Plivo-Signature-V2"] = signing.plivo_v2(attempt.secret, url, attempt.nonce)
             headers["X-Plivo-Signature-V2-Nonce"] = attempt.nonce
-        return Callback("GET", url, headers) if method == "GET" else form(url, fields, headers)
+        return WrittenCallback("GET", url, headers) if method == "GET" else form(url, fields, headers)
 
     def _status(self, news: News) -> dict[str, str]:
         sent, state = news.sent, news.state
