@@ -111,8 +111,9 @@ class ReceiptMatchShape(Shape):
                 pairs.append((key, None, path or ""))
             else:
                 pairs.append((key, self._expression(key, source, report), path or ""))
-        if token is not None and pairs:
-            report.error(source.place, "`token` says whose it is: nothing else is asked", "keep `token` alone")
+        if token is not None and any(key in self._OURS for key, _, _ in pairs):
+            message = "`token` says whose it is: an id of the provider's adds nothing"
+            report.error(source.place, message, "keep `token`, with what tells the messages of a request apart")
         return ReceiptMatch(token, tuple(pairs))
 
     def _expression(self, key: str, source: Map, report: Findings) -> Expression | None:

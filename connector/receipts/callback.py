@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
 import msgspec
 
@@ -108,14 +107,9 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A callback whose sender is not proved, and why, without secrets.
-
-    Attributes:
-        what: that did not hold: the secret or token in the URL, or what `verify` asks for.
-    """
+    """A callback whose sender is not proved, and why, without secrets."""
 
     reason: str
-    what: Literal["url", "signature"] = "signature"
 
 
 @dataclass(frozen=True, slots=True)
