@@ -14,6 +14,7 @@ from connector.errors import ConnectorError
 # command → (module:attribute, one line for the list of commands). Kept here so that `--help` imports nothing else.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("connector.cli.run:run", "Consume message events, send them, write results."),
+    "receive": ("connector.cli.receive:receive", "Take callbacks of providers, write them, then answer."),
     "topics": ("connector.cli.topics:topics", "Create, check or expand the topics on the cluster."),
     "provider": ("connector.cli.provider:provider", "Pause and resume providers while workers run."),
     "campaign": ("connector.cli.campaign:campaign", "Set, pause, resume and cancel campaigns."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -107,9 +108,14 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A callback whose sender is not proved, and why, without secrets."""
+    """A callback whose sender is not proved, and why, without secrets.
+
+    Attributes:
+        what: that did not hold: the secret or token in the URL, or what `verify` asks for.
+    """
 
     reason: str
+    what: Literal["url", "signature"] = "signature"
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,13 +73,13 @@ class CallbackVerification:
         """Whether a callback is the provider's. Raises nothing."""
         routed = route(callback.path, self._prefix)
         if routed is None or routed.definition != self._name:
-            return Refused("the path is none of this provider's")
+            return Refused("the path is none of this provider's", "url")
         token: Token | None = None
         if routed.credential:
             try:
                 token = self._token(routed)
             except ForeignTokenError as error:
-                return Refused(str(error))
+                return Refused(str(error), "url")
         reasons = []
         signed = SignedCallback(callback, self._origin)
         for way in self._ways:
@@ -96,7 +96,8 @@ class CallbackVerification:
                 reasons.append(f"{way.kind}: it cannot be checked ({type(error).__name__})")
             else:
                 return missing or Verified(way.kind, token)
-        return Refused("; ".join(reasons))
+        only_url = all(way.kind == "url" for way in self._ways)
+        return Refused("; ".join(reasons), "url" if only_url else "signature")
 
     def _prove(self, way: Way, signed: SignedCallback) -> NeedsCertificate | None:
         """One way of the definition. Raises MismatchError where it proves nothing."""

@@ -1,7 +1,8 @@
 """HTTP, within bounds: aiohttp's low-level server, without routes, sessions or an access log (paths hold secrets).
 
-Bounded are the size of a body, also of one that expands; the bytes of all bodies that are not answered; the time that a
-request may take to arrive; and, by the handler, how many are under way.
+Bounded are connections; the time that a handshake, headers and a body may take to arrive; the size of headers and of a
+body, also of one that expands; the bytes of all bodies that are not answered; and, by the handler, how many are under
+way. What a client sends ahead of its answers waits in its own connection: aiohttp stops reading after a few requests.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
@@ -19,16 +19,22 @@ from aiohttp.web_exceptions import HTTPException
 
 from connector.clock import Clock
 from connector.receipts.callback import Callback, CallbackAnswer
+from connector.receive.callback_routing import Routing
 from connector.receive.handler import AGAIN, NOT_FOUND, Handler
+from connector.receive.per_second import PerSecond
 from connector.settings.way_back import Receive
 
 log = structlog.get_logger(__name__)
 
 ARRIVAL_SECONDS = 10.0
-"""A body that takes longer is not waited for; nor are headers, for three times as long."""
+"""A body, or a handshake of TLS, that takes longer is not waited for."""
 KEEP_ALIVE_SECONDS = 30.0
+"""For how long a connection may bring no request: none at all, or one whose headers do not end."""
+HEADER_BYTES = 8190
+"""Of a line; of headers there may be 128."""
 SPARE_CONNECTIONS = 500
-"""Beyond those that may have a request under way: they get an answer. Further ones are closed."""
+"""Beyond those that may have a request under way: connections that are kept open. Further ones are closed."""
+BACKLOG = 1024
 
 TOO_LARGE = CallbackAnswer(413, b"too large\n")
 TOO_SLOW = CallbackAnswer(408, b"too slow\n")
@@ -40,15 +46,17 @@ METHODS = frozenset({"GET", "HEAD", "POST"})
 _SILENT = logging.getLogger("connector.receive.http")
 _SILENT.disabled = True
 
-Route = Callable[[str], str | None]
-"""The name of the definition that a path is for."""
-
 
 class CallbackServer:
     """Serves on a socket.
 
     Args:
-        route: a path without its query → the definition's name; None where it is none of ours.
+        place: bound, not necessarily listening.
+        tls: for new connections.
+
+    Attributes:
+        stopping: everything is answered 503.
+        bytes: of bodies that are read, or may be, and not answered.
     """
 
     def __init__(
@@ -56,53 +64,61 @@ class CallbackServer:
         place: socket.socket,
         handler: Handler,
         *,
-        route: Route,
+        routing: Routing,
         receive: Receive,
         clock: Clock,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.stopping = False
+        self.bytes = 0
         self._place = place
         self._handler = handler
-        self._route = route
+        self._routing = routing
         self._receive = receive
         self._clock = clock
         self._tls = tls
-        self._reading = 0
-        self._server: web.Server | None = None
-        self._runner: web.ServerRunner | None = None
-        self._site: web.SockSite | None = None
+        self._most = receive.waiting + SPARE_CONNECTIONS
+        self._told = PerSecond(1)
+        self._http: web.Server | None = None
+        self._listening: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Begin to serve."""
-        self._server = web.Server(
+        self._http = web.Server(
             self._answer,
             request_factory=self._request,
             access_log=None,
             logger=_SILENT,
             keepalive_timeout=KEEP_ALIVE_SECONDS,
             lingering_time=0.0,
-            read_bufsize=2**16,
+            max_line_size=HEADER_BYTES,
+            max_field_size=HEADER_BYTES,
         )
-        self._runner = web.ServerRunner(self._server)
-        await self._runner.setup()
-        self._site = web.SockSite(self._runner, self._place, ssl_context=self._tls)
-        await self._site.start()
+        seconds = None if self._tls is None else ARRIVAL_SECONDS
+        self._listening = await asyncio.get_running_loop().create_server(
+            self._connection, sock=self._place, ssl=self._tls, ssl_handshake_timeout=seconds, backlog=BACKLOG
+        )
 
     async def stop(self, seconds: float) -> None:
         """Take no more connections, answer 503 to new requests, wait for those under way, close."""
         self.stopping = True
-        if self._site is not None and self._runner is not None and self._site in self._runner.sites:
-            await self._site.stop()
+        if self._listening is not None:
+            self._listening.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._handler.idle()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._http is not None:
+            self._http.pre_shutdown()
+            await self._http.shutdown(1.0)  # answers that are being written
+        self._place.close()
 
     @property
     def connections(self) -> int:
-        return 0 if self._server is None else len(self._server.connections)
+        return 0 if self._http is None else len(self._http.connections)
+
+    def _connection(self) -> asyncio.Protocol:
+        assert self._http is not None
+        return _Full() if self.connections >= self._most else self._http()
 
     def _request(self, message, payload, protocol, writer, task):  # type: ignore[no-untyped-def]  # aiohttp's own
         return web.BaseRequest(
@@ -120,46 +136,70 @@ class CallbackServer:
         response = web.Response(status=answer.status, body=answer.body, headers=dict(answer.headers))
         response.headers["Content-Type"] = answer.type
         response.headers["Server"] = "sms-connector"
-        if self.stopping or answer.status in {408, 413} or self.connections > self._receive.waiting:
+        if self.stopping or answer.status in {400, 408, 413} or self.connections > self._receive.waiting:
             response.force_close()
         return response
 
     async def _decide(self, request: web.BaseRequest) -> CallbackAnswer:
         path, _, query = _target(request.raw_path).partition("?")
-        if self.stopping or self.connections > self._receive.waiting + SPARE_CONNECTIONS:
+        if self.stopping:
+            return AGAIN
+        counts = self._handler.counts
+        found = self._routing.find(path)
+        if found is None:
+            counts.requests["", "malformed"] += 1
+            return NOT_FOUND
+        name = found.definition
+        if name not in self._handler.readers:
+            if not self._routing.is_ours(found):
+                counts.requests["", "malformed"] += 1
+                return NOT_FOUND
+            counts.requests["", "undefined"] += 1
+            if self._told.may(self._clock.monotonic()):
+                log.warning("no such definition here; its callback is answered 503 and comes again", provider=name)
             return AGAIN
         if request.method not in METHODS:
+            counts.requests[name, "malformed"] += 1
             return WRONG_METHOD
-        name = self._route(path)
-        if name is None:
-            return NOT_FOUND
         # What is not said beforehand is taken for the most it may be.
         declared, most = request.content_length, self._receive.body
         if declared is not None and declared > most:
+            counts.requests[name, "malformed"] += 1
             return TOO_LARGE
         if not request.body_exists:
             most = 0
         elif declared is not None and "Content-Encoding" not in request.headers:
             most = declared
-        if self._reading + most > self._receive.bytes:
+        if self.bytes + most > self._receive.bytes:
+            counts.requests[name, "busy"] += 1
             return AGAIN
         return await self._taken(request, name, path, query, most)
 
     async def _taken(self, request: web.BaseRequest, name: str, path: str, query: str, most: int) -> CallbackAnswer:
         """Read it and have it answered; its bytes count until then."""
-        self._reading += most
+        self.bytes += most
         try:
             body = await _body(request)
             if isinstance(body, CallbackAnswer):
+                self._handler.counts.requests[name, "malformed"] += 1
                 return body
             callback = Callback(request.method, path, query, _headers(request), body, self._clock.wall())
             return await self._handler.answer(name, callback)
         finally:
-            self._reading -= most
+            self.bytes -= most
+
+
+class _Full(asyncio.Protocol):
+    """One connection too many."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
 
 
 async def _body(request: web.BaseRequest) -> bytes | CallbackAnswer:
     """The body, decompressed; or why it is not read."""
+    if not request.body_exists:
+        return b""
     try:
         async with asyncio.timeout(ARRIVAL_SECONDS):
             return await request.read()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LINGER_SECONDS = 0.002
+FAILING_SECONDS = 10.0
+"""For so long after a refusal no more callbacks are wanted: who is never sent one would never know better."""
 
 
 class LogPlace(NamedTuple):
@@ -40,7 +42,11 @@ class FullError(NotWrittenError):
 
 
 class BatchSink(Protocol):
-    """Takes record batches; `producer.RenewedProducer` is one."""
+    """Takes record batches.
+
+    Implemented by `RenewedProducer` (connector/receive/renewed_producer.py), put in place in
+    `connector/receive/receiver.py`.
+    """
 
     def create_batch(self) -> BatchBuilder:
         """An empty batch."""
@@ -88,12 +94,11 @@ class GroupCommit:
 
     Attributes:
         bytes: that wait for it now.
-        failing: the last batch that was answered was refused.
     """
 
     def __init__(self, sink: BatchSink, *, most: int, clock: Clock) -> None:
         self.bytes = 0
-        self.failing = False
+        self._failed: float | None = None
         self._sink = sink
         self._most = most
         self._clock = clock
@@ -127,6 +132,11 @@ class GroupCommit:
     def unacknowledged_for(self) -> float:
         """Seconds for which the oldest batch has waited for its acknowledgement; 0 where none does."""
         return self._clock.monotonic() - min(self._oldest.values()) if self._oldest else 0.0
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last batch was refused, a moment ago: later than that, only another one can say."""
+        return self._failed is not None and self._clock.monotonic() - self._failed < FAILING_SECONDS
 
     async def flush(self, seconds: float) -> bool:
         """Wait until nothing waits. False when `seconds` were not enough."""
@@ -180,12 +190,12 @@ class GroupCommit:
             except Exception as error:
                 self._refused(place, part, error)
             else:
-                self.failing = False
+                self._failed = None
                 for it in part:
                     it.ticket.acknowledge()
 
     def _refused(self, place: LogPlace, waiting: Iterable[_WaitingRecord], error: Exception) -> None:
-        self.failing = True
+        self._failed = self._clock.monotonic()
         ours = None if isinstance(error, KafkaError | OSError) else error
         log.error("Kafka does not take callbacks", topic=place.topic, error=type(error).__name__, exc_info=ours)
         for it in waiting:

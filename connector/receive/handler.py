@@ -7,29 +7,18 @@ else is an answer after which the provider repeats it (503), or must not (403).
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 import structlog
 
 from connector.clock import Clock
-from connector.kafka.batches import RecordFields, size
-from connector.receipts.callback import (
-    Callback,
-    CallbackAnswer,
-    MessageToken,
-    NeedsCertificate,
-    Reading,
-    ReceiptEntry,
-    Refused,
-    Unmatched,
-    Verified,
-    Why,
-)
-from connector.receipts.receipt_records import entry_record, inbound_record, partition, place, unmatched_record
-from connector.receive.group_commit import GroupCommit, LogPlace, NotWrittenError
-from connector.settings.model import Topics
+from connector.receipts.callback import Callback, CallbackAnswer, NeedsCertificate, Reading, Refused, Verified
+from connector.receive.callback_counts import CallbackCounts
+from connector.receive.fetching import Fetch
+from connector.receive.group_commit import GroupCommit, NotWrittenError
+from connector.receive.per_second import PerSecond
+from connector.receive.placing import Placing
 from connector.settings.way_back import Receive
 
 log = structlog.get_logger(__name__)
@@ -37,17 +26,13 @@ log = structlog.get_logger(__name__)
 AGAIN_SECONDS = 10
 KEPT_PER_SECOND = 10
 """Callbacks that are not verified and kept all the same: an attacker must not fill a topic."""
+TOLD_PER_SECOND = 10
+"""Lines about refused callbacks: nor the log."""
 
 PROBED = CallbackAnswer()
 REFUSED = CallbackAnswer(403, b"not verified\n")
 NOT_FOUND = CallbackAnswer(404, b"not found\n")
 AGAIN = CallbackAnswer(503, b"try again\n", headers=(("Retry-After", str(AGAIN_SECONDS)),))
-
-WAITS_FOR_INDEX = "it names a request, or the provider's own id: which message that is cannot be looked up yet"
-
-Placed = tuple[LogPlace, RecordFields]
-Fetch = Callable[[str], Awaitable[bytes]]
-"""GET of a URL that was checked, within bounds. Raises OSError or TimeoutError."""
 
 
 class CertificateStore(Protocol):
@@ -58,90 +43,70 @@ class CertificateStore(Protocol):
 
 
 class CallbackReader(Protocol):
-    """What a definition makes of callbacks. Pure."""
+    """What a definition makes of callbacks. Pure; `ReceiptReader` is one."""
 
     @property
     def certificates(self) -> CertificateStore: ...
-    def probe(self, callback: Callback) -> bool: ...
     def verify(self, callback: Callback) -> Verified | Refused | NeedsCertificate: ...
     def read(self, callback: Callback, verified: Verified) -> Reading: ...
 
 
-class CallbackCounts:
-    """What came, by provider.
-
-    Attributes:
-        requests: by provider and what became of them: written, probe, refused, busy, kafka.
-        entries: by provider and kind: receipt, reply or what else it is, ignored.
-        unmatched: by provider and reason.
-    """
-
-    def __init__(self) -> None:
-        self.requests: Counter[tuple[str, str]] = Counter()
-        self.entries: Counter[tuple[str, str]] = Counter()
-        self.unmatched: Counter[tuple[str, str]] = Counter()
-
-
 class Handler:
-    """Answers callbacks.
+    """Answers callbacks; with 503 until it has been told the topics.
 
     Args:
-        readers: by name of the definition.
         group: writes.
-        partitions: of each topic.
-        limits: the largest record of each topic.
         fetch: gets certificates, and follows handshakes.
 
     Attributes:
+        counts: what came.
         waiting: callbacks under way.
+        readers: by name of the definition.
     """
 
-    def __init__(
-        self,
-        readers: Mapping[str, CallbackReader],
-        *,
-        group: GroupCommit,
-        topics: Topics,
-        partitions: Mapping[str, int],
-        limits: Mapping[str, int],
-        receive: Receive,
-        fetch: Fetch,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, *, group: GroupCommit, receive: Receive, fetch: Fetch, clock: Clock) -> None:
         self.counts = CallbackCounts()
-        self.readers = readers
+        self.waiting = 0
+        self.readers: Mapping[str, CallbackReader] = {}
+        self._placing: Placing | None = None
         self._group = group
-        self._topics = topics
-        self._partitions = partitions
-        self._limits = limits
         self._receive = receive
         self._fetch = fetch
         self._clock = clock
-        self._kept: tuple[int, int] = (0, 0)
-        self._fetching: dict[str, asyncio.Task[bytes]] = {}
+        self._kept = PerSecond(KEPT_PER_SECOND)
+        self._told = PerSecond(TOLD_PER_SECOND)
         self._idle = asyncio.Event()
         self._idle.set()
-        self.waiting = 0
+
+    def use(self, readers: Mapping[str, CallbackReader]) -> None:
+        """Take callbacks for these definitions from now on."""
+        self.counts.expect(readers)
+        self.readers = readers
+
+    def open(self, placing: Placing) -> None:
+        """Write to these topics from now on."""
+        self._placing = placing
 
     async def answer(self, name: str, callback: Callback) -> CallbackAnswer:
-        """What a callback for this definition is answered. Never raises, but for a cancellation."""
-        reader = self.readers.get(name)
-        if reader is None:  # not counted by its name, which anybody may make up
-            self.counts.requests["", "unknown"] += 1
-            return NOT_FOUND
-        if reader.probe(callback):
+        """What a callback for one of `readers` is answered. Never raises, but for a cancellation."""
+        if _is_probe(callback):
             self.counts.requests[name, "probe"] += 1
             return PROBED
         if self.waiting >= self._receive.waiting:
             self.counts.requests[name, "busy"] += 1
             return AGAIN
+        if self._placing is None:
+            self.counts.requests[name, "kafka"] += 1
+            return AGAIN
+        began = self._clock.monotonic()
         self.waiting += 1
         self._idle.clear()
         try:
-            async with asyncio.timeout(self._receive.timeout):
-                outcome, answer = await self._handled(name, reader, callback)
-        except (NotWrittenError, TimeoutError, OSError):
+            outcome, answer = await self._handled(name, self.readers[name], callback, self._placing)
+        except (NotWrittenError, TimeoutError):
             outcome, answer = "kafka", AGAIN
+        except OSError:
+            outcome, answer = "fetch", AGAIN
         except Exception:  # a fault of ours is no reason for a provider to forget it
             log.exception("a callback cannot be handled", provider=name)
             outcome, answer = "error", AGAIN
@@ -150,88 +115,68 @@ class Handler:
             if not self.waiting:
                 self._idle.set()
         self.counts.requests[name, outcome] += 1
+        if outcome == "written":
+            self.counts.seconds[name].add(self._clock.monotonic() - began)
         return answer
 
     async def idle(self) -> None:
         """Return when nothing is under way."""
         await self._idle.wait()
 
-    async def _handled(self, name: str, reader: CallbackReader, callback: Callback) -> tuple[str, CallbackAnswer]:
-        verified = await self._verified(reader, callback)
-        if not isinstance(verified, Verified):
-            log.warning("callback refused", provider=name, why=verified.reason)
-            if self._receive.unverified == "keep" and self._may_keep(callback.now):
-                kept = Unmatched(name, callback.now, Why.UNVERIFIED, verified.reason, callback.body, whole=True)
-                await self._group.add([self._unmatched(kept)])
-            return "refused", REFUSED
+    async def _handled(
+        self, name: str, reader: CallbackReader, callback: Callback, placing: Placing
+    ) -> tuple[str, CallbackAnswer]:
+        until = asyncio.get_running_loop().time() + self._receive.timeout
+        verified = reader.verify(callback)
+        if isinstance(verified, NeedsCertificate):
+            async with asyncio.timeout_at(until):
+                verified = await self._with_certificate(reader, callback, verified.url)
+        if isinstance(verified, Refused):
+            return await self._refused(name, callback, verified, placing, until)
         reading = reader.read(callback, verified)
         if reading.handshake is not None:
-            await self._fetched(reading.handshake)
+            async with asyncio.timeout_at(until):
+                await self._fetch(reading.handshake)
             log.info("handshake of a provider followed", provider=name)
-        await self._group.add(self._records(name, callback, reading))
+        if records := placing.records(name, callback, reading):
+            written = self._group.add(records)
+            async with asyncio.timeout_at(until):
+                await written
         return "written", reading.answer
 
-    async def _verified(self, reader: CallbackReader, callback: Callback) -> Verified | Refused:
+    async def _refused(
+        self, name: str, callback: Callback, refused: Refused, placing: Placing, until: float
+    ) -> tuple[str, CallbackAnswer]:
+        self.counts.refused[name, refused.what] += 1
+        if self._told.may(callback.now):
+            log.warning("callback refused", provider=name, why=refused.reason, **_trace(callback))
+        if self._receive.unverified == "keep" and self._kept.may(callback.now):
+            written = self._group.add([placing.unverified(name, callback, refused.reason)])
+            async with asyncio.timeout_at(until):
+                await written
+        return "refused", REFUSED
+
+    async def _with_certificate(self, reader: CallbackReader, callback: Callback, url: str) -> Verified | Refused:
+        """Verify once more, with the certificate that was missing. Raises OSError where it cannot be had."""
+        pem = await self._fetch(url)
+        try:
+            reader.certificates.add(url, pem, callback.now)
+        except ValueError as error:
+            return Refused(str(error))
         found = reader.verify(callback)
-        if isinstance(found, NeedsCertificate):
-            pem = await self._fetched(found.url)
-            try:
-                reader.certificates.add(found.url, pem, callback.now)
-            except ValueError as error:
-                return Refused(str(error))
-            found = reader.verify(callback)
         return Refused("its certificate is not the one it names") if isinstance(found, NeedsCertificate) else found
 
-    async def _fetched(self, url: str) -> bytes:
-        """GET, once for all who ask at the same time. Who asks may give up, which does not end it for the others."""
-        task = self._fetching.get(url)
-        if task is None:
-            task = self._fetching[url] = asyncio.ensure_future(self._fetch(url))
-            task.add_done_callback(lambda _: self._fetching.pop(url, None))
-        return await asyncio.shield(task)
 
-    def _may_keep(self, now: float) -> bool:
-        second, number = self._kept
-        if int(now) != second:
-            second, number = int(now), 0
-        self._kept = (second, number + 1)
-        return number < KEPT_PER_SECOND
-
-    def _records(self, name: str, callback: Callback, reading: Reading) -> Sequence[Placed]:
-        """Everything in a callback as records; whole, where a part of it is too large for its topic."""
-        counts = self.counts
-        unmatched = list(reading.unmatched)
-        placed: list[Placed] = []
-        for entry in reading.entries:
-            counts.entries[name, "receipt"] += 1
-            if isinstance(entry.token, MessageToken):
-                placed.append(self._placed(self._topics.receipts_matched, place(entry.token.source), entry))
-            else:
-                unmatched.append(_waits(entry))
-        for inbound in reading.inbound:
-            counts.entries[name, inbound.kind.value] += 1
-            record = inbound_record(inbound)
-            placed.append(self._at(self._topics.inbound, record[0] or record[1] or b"", record))
-        counts.entries[name, "ignored"] += reading.ignored
-        if any(size(record) > self._limits[where.topic] for where, record in placed):
-            reason = "a part of it is larger than its topic takes"
-            placed, unmatched = [], [Unmatched(name, callback.now, Why.UNREADABLE, reason, callback.body, whole=True)]
-        for it in unmatched:
-            counts.unmatched[name, it.why.value] += 1
-        return placed + [self._unmatched(it) for it in unmatched]
-
-    def _placed(self, topic: str, key: bytes, entry: ReceiptEntry) -> Placed:
-        assert isinstance(entry.token, MessageToken)
-        return self._at(topic, key, entry_record(entry, entry.token))
-
-    def _unmatched(self, unmatched: Unmatched) -> Placed:
-        return self._at(self._topics.receipts_unmatched, unmatched.document, unmatched_record(unmatched))
-
-    def _at(self, topic: str, key: bytes, record: RecordFields) -> Placed:
-        return LogPlace(topic, partition(key, self._partitions[topic])), record
+def _is_probe(callback: Callback) -> bool:
+    """Panels look whether there is somebody, without anything in it."""
+    if callback.method == "POST":
+        return False
+    return callback.method == "HEAD" or not (callback.query or callback.body)
 
 
-def _waits(entry: ReceiptEntry) -> Unmatched:
-    return Unmatched(
-        entry.provider, entry.arrived, Why.UNKNOWN, WAITS_FOR_INDEX, entry.document, entry.index, entry.count
-    )
+def _trace(callback: Callback) -> dict[str, str]:
+    """The trace that a balancer or a provider has begun, for a line of the log."""
+    parts = callback.headers.get("traceparent", "").split("-")
+    if len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum() and parts[1].isascii():
+        return {"trace_id": parts[1]}
+    return {}

@@ -79,6 +79,12 @@ class RenewedProducer(BatchSink):
         future.add_done_callback(answered)
         return future
 
+    async def partitions(self, topic: str) -> int:
+        """How many a topic has, as far as this client has heard; 0 where it has heard of none."""
+        if self._current is None:
+            return 0
+        return len(await self._current.partitions_for(topic))
+
     async def _retire(self, old: AIOKafkaProducer) -> None:
         """Stop one when nothing of it is under way."""
         while waiting := set(self._open[old]):

@@ -35,16 +35,23 @@ from connector.receipts.callback import (
     Why,
 )
 from connector.receipts.receipt_records import partition, place, read_entry
+from connector.receipts.tokens import Tokens, UrlSecrets
+from connector.receipts.verification import ReceiptKeys
 from connector.receive import callback_server as server_module
+from connector.receive.callback_routing import Routing
 from connector.receive.callback_server import CallbackServer
+from connector.receive.fetching import SharedFetch
 from connector.receive.group_commit import GroupCommit
 from connector.receive.handler import KEPT_PER_SECOND, Handler
+from connector.receive.placing import Placing
+from connector.receive.topic_check import KnownTopics
 from connector.settings.model import Topics
 from connector.settings.way_back import Receive
 
 MATCHED, UNMATCHED, INBOUND = "sms.receipts.matched", "sms.receipts.unmatched", "sms.inbound"
 TOKEN = MessageToken(Source("sms.messages", 3, 41), 20_000, "m-1", "c-1")
 SECRET = "SeCrEtInThEpAtH"
+KEY = "a-key-of-32-characters-or-more-xx"
 
 
 class Kafka:
@@ -88,9 +95,6 @@ class Reader:
         if pem != b"good":
             raise ValueError("it is no certificate")
         self.trusted.append(url)
-
-    def probe(self, callback: Callback) -> bool:
-        return callback.method == "HEAD" or (callback.method == "GET" and not callback.query)
 
     def verify(self, callback: Callback) -> Verified | Refused | NeedsCertificate:
         if callback.body == b"forged":
@@ -157,26 +161,16 @@ async def setup(settings: dict[str, Any]) -> AsyncIterator[Setup]:
             raise OSError("away")
         return fetches[url]
 
-    topics = Topics()
     group = GroupCommit(kafka, most=receive.bytes, clock=clock)
-    handler = Handler(
-        {"p": reader},
-        group=group,
-        topics=topics,
-        partitions={MATCHED: 12, UNMATCHED: 12, INBOUND: 4},
-        limits={MATCHED: 3000, UNMATCHED: 4_000_000, INBOUND: 3000},
-        receive=receive,
-        fetch=fetch,
-        clock=clock,
-    )
+    handler = Handler(group=group, receive=receive, fetch=SharedFetch(fetch), clock=clock)
+    known = KnownTopics({MATCHED: 12, UNMATCHED: 12, INBOUND: 4}, {MATCHED: 3000, UNMATCHED: 4_000_000, INBOUND: 3000})
+    handler.use({"p": reader})
+    handler.open(Placing(Topics(), known, handler.counts))
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
+    keys = ReceiptKeys(Tokens([KEY], ["sms.messages"]), UrlSecrets([KEY + "-url"]))
     server = CallbackServer(
-        listening,
-        handler,
-        route=lambda path: path.split("/")[2] if path.startswith(("/r/", "/m/")) else None,
-        receive=receive,
-        clock=clock,
+        listening, handler, routing=Routing("https://sms.example.com", keys), receive=receive, clock=clock
     )
     await server.start()
     async with aiohttp.ClientSession() as session:
@@ -331,7 +325,7 @@ async def test_bodies_count_until_they_are_answered(setup: Setup) -> None:
     assert await setup.post(b"one," + b"x" * 900_000) == 503
     assert setup.handler.waiting == 2  # the third one was never handled
     assert await asyncio.gather(*waiting) == [503, 503]
-    assert setup.server._reading == 0
+    assert setup.server.bytes == 0
 
 
 # ---- what hostile clients do ----------------------------------------------------------------------------------------
