@@ -3,6 +3,7 @@
 python -m bench [SECTION …] [--json FILE] [--plot FILE.svg]     sections: parts, job, matrix, load, growth, …
 python -m bench compare COMMIT COMMIT
 python -m bench soak [--seconds 1800] [--load 0.7]              steady load: flat memory, flat lag
+python -m bench receive                                         callbacks: CPU of the receiver per receipt
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine, parts, report, soak
+from bench import machine, parts, receiving, report, soak
 from bench.cell import Bench, Figures
 from bench.compare import compare
 from bench.plot import write_plot
@@ -34,7 +36,7 @@ def main() -> int:
     """Run what is asked for; without a real Kafka, say why there are only parts."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "sections", nargs="*", help=f"of {', '.join(['parts', *SECTIONS])}; or: compare COMMIT COMMIT; or: soak"
+        "sections", nargs="*", help=f"of {', '.join(['parts', *SECTIONS])}; or: compare COMMIT COMMIT; soak; receive"
     )
     parser.add_argument("--only", default="", help="cells whose name holds this")
     parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
@@ -67,6 +69,8 @@ def main() -> int:
             if asked[0] == "compare":
                 compare(console, found.kafka, folder, *asked[1:3])
                 return 0
+            if asked[0] == "receive":
+                return _receive(console, found.kafka, folder, options.only, options.json)
             if asked[0] == "soak":
                 return _soak(console, found.kafka, folder, options, about)
             rows = _cells(console, Bench(found.kafka, folder), asked, options.only, options.json)
@@ -88,6 +92,23 @@ def _soak(console: Console, kafka: find.Kafka, folder: Path, options: argparse.N
         console.print(f"[red]FAULT[/] {fault}")
     console.print(f"{soaked.events:,} events: " + ("soak holds" if soaked.holds else "[red]soak FAILS[/]"))
     return 0 if soaked.holds else 1
+
+
+def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json: Path | None) -> int:
+    about, measured = machine.about(), []
+    for cell, figures in receiving.measure(kafka, folder, only):
+        measured.append((cell, figures))
+    table = Table("callbacks", "µs per receipt", "at most", "per second", "p50 ms", "p99 ms", "MB", "answers")
+    for cell, it in measured:
+        over = it.microseconds > receiving.MOST
+        most = f"{receiving.MOST:g}{' exceeded' if over else ''}"
+        answers = ", ".join(f"{status}: {number}" for status, number in it.statuses.items())
+        spread = (f"{it.p50 * 1000:.1f}", f"{it.p99 * 1000:.1f}", f"{it.megabytes:.0f}")
+        table.add_row(cell.name, f"{it.microseconds:.0f}", most, f"{it.per_second:,.0f}", *spread, answers)
+    console.print(table)
+    if json:
+        report.add_to_json(json, "receive", about, {cell.name: asdict(it) for cell, it in measured})
+    return 1 if any(it.microseconds > receiving.MOST for _, it in measured) else 0
 
 
 def _parts(console: Console, folder: Path) -> dict[str, float]:

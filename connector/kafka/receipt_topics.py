@@ -118,6 +118,10 @@ def _check_retention(topic: Topic, there: ActualTopic, settings: Settings) -> It
     if topic.role == "receipts" and (kept_bytes := there.number("retention.bytes", -1)) != -1:
         message = f"retention.bytes is {kept_bytes}: states could be forgotten, and written twice"
         yield Problem(message, alter(topic, "retention.bytes=-1"), path=topic.name)
+    least = settings.receive.body + ENVELOPE_BYTES
+    if topic.role == "unmatched" and (most := there.number("max.message.bytes", BROKER_MESSAGE_BYTES)) < least:
+        message = f"max.message.bytes is {most}: a callback as large as receive.body does not fit"
+        yield Problem(message, alter(topic, f"max.message.bytes={least}"), path=topic.name)
     if topic.role == "matched" and (kept == -1 or kept > keep):
         message = f"retention.ms is {kept}, longer than receipts.keep ({keep}): what is read again would come too late"
         yield Problem(message, alter(topic, f"retention.ms={keep}"), path=topic.name)
