@@ -16,7 +16,7 @@ import pytest
 from connector.model import Reply
 from connector.response.document import parse_json, parse_xml
 from connector.response.reply_reader import ReplyReader, ReplyReading
-from connector.response.work import SECONDS, STEPS, TRANCHE, TooMuchWorkError, Work
+from connector.response.work import SECONDS, STEPS, TRANCHE, UNSEEN, TooMuchWorkError, Work
 
 from .build import NOW, batch, messages, reader
 
@@ -274,7 +274,7 @@ def test_an_account_is_spent_once_and_watches_the_clock() -> None:
         work.spend(1)
     work.begin()
     work.spend(1)
-    seconds = SECONDS / 2
+    seconds = UNSEEN
     work.look()
     seconds = SECONDS * 1.1
     with pytest.raises(TooMuchWorkError):
@@ -282,6 +282,23 @@ def test_an_account_is_spent_once_and_watches_the_clock() -> None:
     work.begin()
     with pytest.raises(TooMuchWorkError):
         work.weigh([["x"] * 1000] * STEPS)
+
+
+def test_the_clock_is_not_asked_for_a_reply_that_costs_little() -> None:
+    looks = 0
+
+    def cpu() -> float:
+        nonlocal looks
+        looks += 1
+        return 0.0
+
+    work = Work(cpu)
+    for _ in range(10):
+        work.begin()
+        work.spend(TRANCHE)
+    assert looks == 0
+    work.spend(1)
+    assert looks == 1
 
 
 def test_steps_that_take_longer_than_they_should_are_stopped_by_the_clock() -> None:
