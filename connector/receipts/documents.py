@@ -6,19 +6,17 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Any
 
 import orjson
 
 from connector.definition.receipt_tree import Receipts
 from connector.receipts.callback import Callback
+from connector.receipts.form_fields import FIELDS, form_pairs
 from connector.response.charset import as_utf8
 from connector.response.document import TEXT_LIMIT, parse_json, parse_xml
 from connector.response.fields import Scope
 from connector.response.path import Get, as_list
-
-FIELDS: Final = 1_000
 
 
 class Documents:
@@ -121,7 +119,7 @@ def _path(scope: Scope, source: str, place: str) -> Get:
 
 def fields(text: str) -> dict[str, Any]:
     """Fields of a form or a query; of one that is repeated the last. Raises ValueError."""
-    return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS))
+    return dict(form_pairs(text))
 
 
 def _multipart(callback: Callback) -> dict[str, Any]:

@@ -10,11 +10,10 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 from connector.receipts.callback import Callback
+from connector.receipts.form_fields import FIELDS, form_pairs
 
-FIELDS: Final = 1_000  # of a form or a query
 WITHIN: Final = 300.0  # seconds that a signed time may differ by
 SIGNATURES: Final = 10  # in one header
 _MILLISECONDS: Final = 1e11
@@ -74,7 +73,7 @@ class SignedCallback:
 def pairs(text: str) -> Pairs:
     """Fields of a form or a query, in their order. Raises MismatchError where there are too many."""
     try:
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=FIELDS)
+        return form_pairs(text)
     except ValueError:
         raise MismatchError("it has too many fields") from None
 

@@ -201,6 +201,8 @@ async def _body(request: web.BaseRequest) -> bytes | CallbackAnswer:
     if not request.body_exists:
         return b""
     try:
+        if request.content.is_eof():  # it is all there: nothing is waited for
+            return await request.read()
         async with asyncio.timeout(ARRIVAL_SECONDS):
             return await request.read()
     except TimeoutError:

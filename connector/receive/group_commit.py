@@ -1,7 +1,7 @@
 """What several requests have to write becomes one record batch per partition, and each hears when its part is durable.
 
-A request waits for company for LINGER_SECONDS at most; while a batch of a partition is on its way the next one fills,
-so that batches grow with the load by themselves.
+A request waits for company for LINGER_SECONDS at most, and all partitions leave together: what leaves together is one
+request to a broker. While a batch of a partition is on its way the next one fills, and so they grow with the load.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-LINGER_SECONDS = 0.002
+LINGER_SECONDS = 0.005
 FAILING_SECONDS = 10.0
 """For so long after a refusal no more callbacks are wanted: who is never sent one would never know better."""
 
@@ -104,6 +104,7 @@ class GroupCommit:
         self._clock = clock
         self._waiting: dict[LogPlace, list[_WaitingRecord]] = {}
         self._tasks: dict[LogPlace, asyncio.Task[None]] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._oldest: dict[LogPlace, float] = {}
 
     def add(self, records: Sequence[tuple[LogPlace, RecordFields]]) -> asyncio.Future[None]:
@@ -124,8 +125,8 @@ class GroupCommit:
         for (place, record), bytes_ in zip(records, sizes, strict=True):
             self.bytes += bytes_
             self._waiting.setdefault(place, []).append(_WaitingRecord(record, bytes_, ticket))
-            if place not in self._tasks:
-                self._tasks[place] = asyncio.create_task(self._run(place))
+        if self._timer is None and any(place not in self._tasks for place, _ in records):
+            self._linger()
         return done
 
     @property
@@ -142,33 +143,46 @@ class GroupCommit:
         """Wait until nothing waits. False when `seconds` were not enough."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        while self._tasks:
+        while self._tasks or self._waiting:
             left = until - loop.time()
             if left <= 0:
                 return False
-            await asyncio.wait(self._tasks.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if self._tasks:
+                await asyncio.wait(self._tasks.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await asyncio.sleep(min(left, LINGER_SECONDS))
         return True
 
     async def close(self) -> None:
         """Give up what waits: nobody was told that it is written."""
+        if self._timer is not None:
+            self._timer.cancel()
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _linger(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(LINGER_SECONDS, self._leave)
+
+    def _leave(self) -> None:
+        """Begin with every partition for which something waits, and none is on its way."""
+        self._timer = None
+        for place in self._waiting.keys() - self._tasks.keys():
+            self._tasks[place] = asyncio.create_task(self._run(place))
+
     async def _run(self, place: LogPlace) -> None:
-        """Write what comes for a partition until nothing comes."""
+        """Write what waits for a partition; what comes meanwhile leaves with the others."""
+        waiting = self._waiting.pop(place)
+        self._oldest[place] = self._clock.monotonic()
         try:
-            await asyncio.sleep(LINGER_SECONDS)
-            while waiting := self._waiting.pop(place, None):
-                self._oldest[place] = self._clock.monotonic()
-                try:
-                    await self._write(place, waiting)
-                finally:
-                    del self._oldest[place]
-                    self.bytes -= sum(it.bytes for it in waiting)
+            await self._write(place, waiting)
         finally:
-            del self._tasks[place]  # with no await since it was seen that nothing waits
+            del self._oldest[place]
+            del self._tasks[place]
+            self.bytes -= sum(it.bytes for it in waiting)
+            if place in self._waiting and self._timer is None:
+                self._linger()
 
     async def _write(self, place: LogPlace, waiting: Sequence[_WaitingRecord]) -> None:
         sent: list[tuple[Sequence[_WaitingRecord], asyncio.Future[Any]]] = []
