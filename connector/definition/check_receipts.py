@@ -20,7 +20,7 @@ USUAL_REFERENCE: Final = 46
 _URLS: Final = frozenset({"receipt_url", "batch_receipt_url"})
 _LENGTHS: Final = {"receipt('short')": SHORT_REFERENCE, "batch_receipt": BATCH_REFERENCE}
 _keeping: Final = frozenset(
-    {"default", "append", "at_most", "urlencode", "base64", "str", "json", "raw", "ref", "truncate"}
+    {"default", "append", "at_most", "urlencode", "base64", "str", "json", "raw", "ref", "truncate", "then"}
 )
 
 
@@ -55,15 +55,17 @@ def _unfit(expression: Expression, call: FilterCall) -> Iterator[tuple[str, str]
 def receipts_come_back(
     operations: Sequence[Operation], receipts: Receipts | None, source: Map, report: Findings
 ) -> None:
-    """What receipts are known by must have been sent."""
-    if receipts is None or receipts.match.token is None or not operations:
+    """What receipts are known by must have been sent. Who extends a definition need not hear of it."""
+    if receipts is None or receipts.match.by == "lookup" or not operations:
+        return
+    if where(source, ("receipts",)).file != source.place.file:
         return
     sent = {each.head.text for it in operations for use in uses(it) for each in references(use.expression)}
-    if receipts.match.token == "url" and not sent & _URLS:  # noqa: S105 where a token stands
+    if receipts.match.by == "url" and not sent & _URLS:
         message = "receipts are known by the token in their URL, but no request sends a callback URL"
         remedy = "send $${receipt_url()?} where the provider takes one, or write `match`"
         report.warn(where(source, ("receipts",)), message, remedy)
-    elif receipts.match.token != "url" and not sent - _URLS:  # noqa: S105
+    elif receipts.match.by == "field" and not sent - _URLS:
         message = f"receipts are known by our reference in `{receipts.match.token}`, but no request sends one"
         report.warn(where(source, ("receipts", "match")), message, "send $${receipt()?}, or $$MessageID")
 

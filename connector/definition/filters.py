@@ -331,6 +331,7 @@ _add(
 _add("get", _get, "One member of an object by name, or of a list by position.", Parameter("name", "constant"))
 _add("default", _default, "`x` where there is no value; `default('')` keeps the empty text.", Parameter("x", "value"))
 _add("replace", _replace, "Every `a` becomes `b`.", Parameter("a", "text"), Parameter("b", "text"))
+_add("then", lambda x: lambda value: x, "`x` where there is a value at all.", Parameter("x", "constant"), tells=True)
 _add(
     "at_most",
     _at_most,

@@ -1,11 +1,15 @@
-"""`$$MessageID` becomes `receipt()` where receipts bring it back: what CleverTap's own payloads mean by it."""
+"""What references mean once a whole operation is known.
+
+`$$MessageID` becomes `receipt()` where receipts bring it back: what CleverTap's own payloads mean by it. A reply is not
+compared with a reference that the request does not hold: whoever extends a definition may have replaced its record.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from connector.definition.expression import Expression, Head
+from connector.definition.expression import REFERENCES, Expression, Head
 from connector.definition.receipt_tree import Receipts
 from connector.definition.system import MESSAGE_ID
 from connector.definition.tree import (
@@ -21,13 +25,14 @@ from connector.definition.tree import (
     Spread,
     Text,
 )
+from connector.definition.walk import uses
 
 
 def refer(operation: Operation, receipts: Receipts | None) -> Operation:
     """The operation with `$$MessageID` as a reference, where receipts bring one back in a field of theirs."""
-    if receipts is None or receipts.match.token in (None, "url"):
-        return operation
-    return replace(
+    if receipts is None or receipts.match.by != "field":
+        return replace(operation, response=_compared(operation))
+    operation = replace(
         operation,
         url=_node(operation.url),
         query=_node(operation.query),
@@ -35,6 +40,32 @@ def refer(operation: Operation, receipts: Receipts | None) -> Operation:
         body=None if operation.body is None else _node(operation.body),
         response=_response(operation.response),
     )
+    return replace(operation, response=_compared(operation))
+
+
+def _compared(operation: Operation) -> Response | None:
+    """The response without references that nothing of the request is."""
+    response = operation.response
+    if response is None or not any(
+        expression.calls & REFERENCES for entries in response.entries for expression, _ in entries.match.pairs
+    ):
+        return response
+    sent = frozenset[str]().union(*(use.expression.calls for use in uses(operation)))
+    return replace(response, entries=tuple(_without(entries, REFERENCES - sent) for entries in response.entries))
+
+
+def _without(entries: EntrySource, unsent: frozenset[str]) -> EntrySource:
+    pairs = tuple((_instead(expression, unsent), path) for expression, path in entries.match.pairs)
+    return replace(entries, match=replace(entries.match, pairs=pairs))
+
+
+def _instead(expression: Expression, unsent: frozenset[str]) -> Expression:
+    """What stands in for a reference, in place of all of it."""
+    default = expression.filters[0] if expression.filters else None
+    argument = default.arguments[0] if default is not None and default.filter.name == "default" else None
+    if expression.head.kind != "call" or expression.head.text not in unsent or not isinstance(argument, Expression):
+        return expression
+    return replace(argument, filters=argument.filters + expression.filters[1:])
 
 
 def _expression(expression: Expression) -> Expression:

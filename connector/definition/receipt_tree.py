@@ -30,11 +30,14 @@ class ReceiptMatch:
     """Whose an entry is.
 
     Attributes:
-        token: `url` for the one in the URL, else the JMESPath of the one in the entry; None where it is looked up.
-        pairs: an expression over the message, or `id` or `batch`, and where the entry has its value.
+        by: `url`: a reference in the URL; `field`: one in the entry, else that; `lookup`: neither has to be there.
+        token: JMESPath of the one in the entry.
+        pairs: an expression over the message, or `id` or `batch`, and where the entry has its value: what it is looked
+            up by where no reference names its message.
     """
 
-    token: str | None = "url"  # noqa: S105 it says where a token stands
+    by: Literal["url", "field", "lookup"] = "url"
+    token: str | None = None
     pairs: tuple[tuple[str, Expression | None, str], ...] = ()
 
 
@@ -55,12 +58,17 @@ class StateRule:
 
 @dataclass(frozen=True, slots=True)
 class ReceiptAnswer:
-    """What the provider is answered."""
+    """What the provider is answered.
+
+    Attributes:
+        echo: name → where its value stands in the callback's JSON; they are the members of a JSON body then.
+    """
 
     status: int = 200
     body: str = "ok"
     type: str = "text/plain; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+    echo: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,8 @@ class VerifyShape(Shape):
 
     def _options(self, kind: str, read: Any, item: PlacedValue, report: Findings) -> dict[str, Any]:
         options = {key: value for key, value in (read or {}).items() if value is not None}
+        if "topics" in options:  # an optional reference that is not set leaves none, of which nothing is proved
+            options["topics"] = tuple(topic for topic in options["topics"] if topic is not None)
         if kind == "secret" and ("query" in options) == ("header" in options) and not isinstance(item, Value):
             report.error(item.place, "a secret stands in one place", "write exactly one of `query` and `header`")
         over = options.get("over", "")

@@ -38,7 +38,7 @@ from connector.definition.shape import (
 from connector.definition.words import known_zone
 
 STATES: Final = ("pending", "sent", "delivered", "undelivered", "expired", "blocked", "unknown")
-DECODERS: Final = ("json", "form", "query", "xml", "text")
+DECODERS: Final = ("json", "form", "query", "xml", "text", "auto")
 
 CLEVERTAP: Final = """
 decode: json
@@ -111,10 +111,7 @@ class ReceiptMatchShape(Shape):
                 pairs.append((key, None, path or ""))
             else:
                 pairs.append((key, self._expression(key, source, report), path or ""))
-        if token is not None and any(key in self._OURS for key, _, _ in pairs):
-            message = "`token` says whose it is: an id of the provider's adds nothing"
-            report.error(source.place, message, "keep `token`, with what tells the messages of a request apart")
-        return ReceiptMatch(token, tuple(pairs))
+        return ReceiptMatch("lookup" if token is None else "field", token, tuple(pairs))
 
     def _expression(self, key: str, source: Map, report: Findings) -> Expression | None:
         place = source.keys[key]
@@ -201,6 +198,7 @@ class AnswerShape(Shape):
         MapKey("body", Plain(), "Body; default `ok`, none with 204.", "<Response/>"),
         MapKey("type", Plain(), "Content-Type; default plain text.", "text/xml"),
         MapKey("headers", MapOf(Plain(r"[\x20-\x7e]*", "write one line of ASCII")), "Headers.", {"X-Ok": "1"}),
+        MapKey("echo", MapOf(JmesPath()), "A JSON body: names, and where the callback has their values.", {"id": "id"}),
     )
 
     def read(self, source: PlacedValue, report: Findings) -> ReceiptAnswer | None:
@@ -208,11 +206,15 @@ class AnswerShape(Shape):
         if read is None:
             return None
         status = read.get("status") or 200
+        echo = {key: value for key, value in (read.get("echo") or {}).items() if value is not None}
+        if echo and "body" in read:
+            report.error(source.place, "`echo` is the body, and `body` too", "keep one of them")
         return ReceiptAnswer(
             status,
             "" if status == 204 else "ok" if read.get("body") is None else read["body"],
-            read.get("type") or ReceiptAnswer().type,
+            read.get("type") or ("application/json" if echo else ReceiptAnswer().type),
             {key: value for key, value in (read.get("headers") or {}).items() if value is not None},
+            echo,
         )
 
     def schema(self) -> Schema:
@@ -266,7 +268,12 @@ _RULE: Final = Record(
 RECEIPTS: Final = Record(
     MapKey("extends", Choice("clevertap"), "CleverTap's callback format; what stands here changes it.", "clevertap"),
     MapKey("verify", VerifyShape(), "What proves who posts; a list: any of them.", {"twilio": {"secret": "${TOKEN}"}}),
-    MapKey("decode", DecodeShape(), "How the body is read, and texts inside of it.", ["form", {"json": "data"}]),
+    MapKey(
+        "decode",
+        DecodeShape(),
+        "How the body is read (`auto`: by its Content-Type), and texts inside of it.",
+        ["form", {"json": "data"}],
+    ),
     MapKey("each", ListOf(JmesPath(), or_one=True), "Where entries stand, step by step.", ["[]", "report[]"]),
     MapKey("unpack", ListOf(UnpackShape(), or_one=True), "Texts inside of an entry.", [{"base64": "data"}]),
     MapKey("match", ReceiptMatchShape(), "Whose an entry is; default the token in the URL.", {"token": "meta"}),
@@ -327,7 +334,7 @@ class ReceiptsShape(Shape):
         )
 
     def _unsecured(self, source: PlacedValue, match: ReceiptMatch, verify: Any, report: Findings) -> None:
-        if match.token is not None:
+        if match.by != "lookup":
             return
         if verify is None or any(each.kind == "none" for each in verify):
             remedy = (

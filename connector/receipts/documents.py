@@ -40,7 +40,7 @@ class Documents:
         """The documents of its entries. Raises ValueError, and TooMuchWorkError."""
         outer: dict[str, Any] = dict(fields(callback.query))
         document: Any = None
-        if callback.body or self._decode not in ("form", "query"):
+        if callback.body or self._decode not in ("form", "query", "auto"):
             document = self._body(callback)
         for encoding, get in self._steps:
             if isinstance(document, dict):
@@ -49,15 +49,18 @@ class Documents:
         return [self._unpacked(entry) for entry in self._entries(outer, document)]
 
     def _body(self, callback: Callback) -> Any:
-        body = callback.body
-        if self._decode == "query":
+        body, decode = callback.body, self._decode
+        if decode == "auto":
+            kind = callback.headers.get("content-type", "").lower()
+            decode = "json" if "json" in kind else "xml" if "xml" in kind else "form"
+        if decode == "query":
             return None
-        if self._decode == "form":
+        if decode == "form":
             return self._form(callback)
-        if self._decode == "text":
+        if decode == "text":
             return {"text": body[: 4 * TEXT_LIMIT].decode("utf-8", "replace")[:TEXT_LIMIT]}
         body = as_utf8(body, callback.headers.get("content-type"), None, cut=False)
-        if self._decode == "xml":
+        if decode == "xml":
             return parse_xml(body, self._work)
         if not body.strip():
             raise ValueError("the body is empty")
@@ -106,7 +109,10 @@ class Documents:
 
     def _unpacked(self, entry: dict[str, Any]) -> dict[str, Any]:
         for encoding, get in self._unpack:
-            inner = self._inside(encoding, get(entry))
+            value = get(entry)
+            if value is None:  # not every entry holds one
+                continue
+            inner = self._inside(encoding, value)
             if not isinstance(inner, dict):
                 raise ValueError("a text inside of it holds no map")  # noqa: TRY004 one kind of fault
             entry = {**entry, **inner}

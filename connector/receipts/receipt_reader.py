@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
+
+import orjson
 
 from connector.config_text.source import Place
 from connector.definition.arguments import MISSING
@@ -81,6 +83,26 @@ class _At:
         return None if self._get is None or self._read is None else self._read(self._get(document))
 
 
+class _CompiledAnswer:
+    """One answer, compiled."""
+
+    def __init__(self, answer: ReceiptAnswer, scope: Scope, place: str) -> None:
+        self._fixed = CallbackAnswer(answer.status, answer.body.encode(), answer.type, tuple(answer.headers.items()))
+        self._work = scope.work
+        self._echo = {name: scope.path(path, f"{place}.echo.{name}") or _nothing for name, path in answer.echo.items()}
+
+    def to(self, callback: Callback) -> CallbackAnswer:
+        """Raises nothing: what is not there is echoed as null."""
+        if not self._echo:
+            return self._fixed
+        try:
+            document = parse_json(callback.body, self._work)
+            body = orjson.dumps({name: get(document) for name, get in self._echo.items()})
+        except (ValueError, TypeError, TooMuchWorkError):
+            body = orjson.dumps(dict.fromkeys(self._echo))
+        return replace(self._fixed, body=body)
+
+
 class _InboundSource:
     """One entry of `replies` or `clicks`, compiled."""
 
@@ -92,7 +114,7 @@ class _InboundSource:
         }
         self._at = _At(source.at, scope, f"{place}.at")
         self._click = click
-        self.answer = None if source.answer is None else _answer(source.answer)
+        self.answer = None if source.answer is None else _CompiledAnswer(source.answer, scope, f"{place}.reply")
 
     def inbound(self, document: Any, provider: str, arrived: float, token: Token | None) -> Inbound:
         said = {name: get(document) for name, get in self._texts.items()}
@@ -152,8 +174,7 @@ class ReceiptReader:
             for index, source in enumerate(sources)
         ]
         match = receipts.match
-        in_entry = match.token not in (None, "url")
-        self._token = scope.path(match.token, "receipts.match.token") if in_entry else None
+        self._token = scope.path(match.token, "receipts.match.token")
         self._pairs = [
             (
                 key,
@@ -172,7 +193,7 @@ class ReceiptReader:
             for name in ("state", "id", "code", "reason", "sequence", "parts")
         }
         self._at = _At(receipts.at, scope, "receipts.at")
-        self._answer = _answer(receipts.answer)
+        self._answer = _CompiledAnswer(receipts.answer, scope, "receipts.reply")
 
     def url(self) -> str:
         """What is registered with the provider by hand: it holds a secret."""
@@ -184,8 +205,8 @@ class ReceiptReader:
 
     def read(self, callback: Callback, verified: Verified) -> Reading:
         """Everything in a callback whose sender is proved. Raises nothing: what cannot be read is `unmatched`."""
-        reading = Reading([], [], [], self._answer)
         self._work.begin()
+        reading = Reading([], [], [], self._answer.to(callback))
         try:
             if verified.by == "sns" and (special := self._subscription(callback)) is not None:
                 return special
@@ -228,11 +249,11 @@ class ReceiptReader:
         if read["Type"] == "Notification":
             return None
         url = sns.handshake(read)
-        return Reading([], [], [], self._answer, ignored=1, handshake=url)
+        return Reading([], [], [], self._answer.to(callback), ignored=1, handshake=url)
 
     def _sorted(self, documents: list[dict[str, Any]], callback: Callback, verified: Verified) -> Reading:
-        reading = Reading([], [], [], self._answer)
         answer = self._answer
+        reading = Reading([], [], [], answer.to(callback))
         ignored = 0
         for index, document in enumerate(documents):
             if any(ignores(document) for ignores in self._ignore):
@@ -245,7 +266,8 @@ class ReceiptReader:
                 answer = source.answer or answer
                 continue
             self._receipt(document, index, len(documents), callback, verified, reading)
-        return Reading(reading.entries, reading.inbound, reading.unmatched, answer, ignored)
+        said = reading.answer if answer is self._answer else answer.to(callback)
+        return Reading(reading.entries, reading.inbound, reading.unmatched, said, ignored)
 
     def _receipt(  # noqa: PLR0917 one entry with all that is known of it
         self, document: dict[str, Any], index: int, count: int, callback: Callback, verified: Verified, reading: Reading
@@ -323,10 +345,6 @@ def _whole(value: Any) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= SEQUENCE_DIGITS:
         return int(value)
     return value if type(value) is int and 0 <= value < 10**SEQUENCE_DIGITS else None
-
-
-def _answer(answer: ReceiptAnswer) -> CallbackAnswer:
-    return CallbackAnswer(answer.status, answer.body.encode(), answer.type, tuple(answer.headers.items()))
 
 
 def _normaliser(expression: Expression | None) -> Callable[[Any], Any]:

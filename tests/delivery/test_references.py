@@ -126,6 +126,15 @@ def test_the_reply_to_a_request_that_is_repeated_as_it_was_is_compared_with_what
     assert built.statuses(again, [record["ref"] for record in _records(first)]) == ["accept", "accept"]
 
 
+def test_a_reply_is_not_compared_with_a_reference_that_the_request_does_not_hold(tmp_path: Path) -> None:
+    """As where somebody extends a definition of the catalogue with a record of his own."""
+    text = DEFINITION.replace("ref: \"$${receipt('short')|default(message_id())}\"", 'ref: "$${message_id()}"')
+    built = Built(tmp_path, text)
+    attempt = built.attempt(_items(1, 2))
+    assert [record["ref"] for record in _records(attempt)] == ["m1", "m2"]
+    assert built.statuses(attempt, ["m2", "m1"]) == ["accept", "accept"]
+
+
 def test_without_receive_url_nothing_is_referred_to(tmp_path: Path) -> None:
     built = Built(tmp_path, signer=None)
     attempt = built.attempt(_items(1, 2))

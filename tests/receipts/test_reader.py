@@ -6,12 +6,13 @@ import json
 from base64 import b64encode
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.errors import DefinitionError
-from connector.receipts.callback import Kind, Meaning, Reading, State, Why
+from connector.receipts.callback import Kind, Meaning, Reading, Refused, State, Why
 from connector.receipts.receipt_reader import ReceiptBounds, ReceiptReader, UnreadableEntry
 from tests.receipts.build import KEYS, NOW, SOURCE, definition, post, proved, reader, token
 
@@ -291,3 +292,76 @@ def test_a_slip_is_told_with_its_place_and_a_remedy(tmp_path: Path, receipts: st
 def test_a_definition_that_anybody_may_post_to_is_warned_about(tmp_path: Path, receipts: str, warned: bool) -> None:
     warnings = definition(tmp_path, receipts + "\nstate: s\nstates: {delivered: x}").warnings
     assert any("anybody may post here" in problem.message for problem in warnings) is warned
+
+
+def test_an_answer_repeats_what_the_provider_wants_back(tmp_path: Path) -> None:
+    read = reader(tmp_path, FIREHOSE)
+    path = f"/r/acme/{KEYS.url_secrets.of('acme')}"
+    body = orjson.dumps({"requestId": "r-1", "timestamp": 7, "records": []})
+    answer = proved(read, post(path, body)).answer
+    assert (answer.type, orjson.loads(answer.body)) == ("application/json", {"id": "r-1", "at": 7})
+    unreadable = proved(read, post(path, b"{"))
+    assert orjson.loads(unreadable.answer.body) == {"id": None, "at": None}
+    assert len(unreadable.unmatched) == 1
+
+
+FIREHOSE = """
+verify: url
+each: records
+unpack: [{base64: data}, {json: inner}]
+match: {token: ref}
+state: s
+states: {delivered: d}
+reply: {echo: {id: requestId, at: timestamp}}
+"""
+
+
+def test_a_text_inside_of_an_entry_need_not_be_in_every_one(tmp_path: Path) -> None:
+    read = reader(tmp_path, FIREHOSE)
+    events = [{"s": "d", "inner": orjson.dumps({"ref": token()}).decode()}, {"s": "d"}, {"s": "d", "inner": None}]
+    records = [{"data": b64encode(orjson.dumps(event)).decode()} for event in events]
+    reading = proved(read, post(f"/r/acme/{KEYS.url_secrets.of('acme')}", orjson.dumps({"records": records})))
+    assert [entry.token is not None for entry in reading.entries] == [True]
+    assert [unmatched.why for unmatched in reading.unmatched] == [Why.UNKNOWN, Why.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "query"),
+    [
+        ("application/json; charset=utf-8", b'{"s": "d"}', ""),
+        ("application/x-www-form-urlencoded", b"s=d", ""),
+        ("text/xml", b"<r><s>d</s></r>", ""),
+        ("", b"", "s=d"),
+        ("", b"s=d", ""),
+    ],
+)
+def test_auto_reads_a_body_as_its_content_type_says(tmp_path: Path, kind: str, body: bytes, query: str) -> None:
+    read = reader(tmp_path, "decode: auto\nstate: s || r.s\nstates: {delivered: d}")
+    callback = post(f"/m/acme/{token()}", body, query=query, content_type=kind)
+    (entry,) = proved(read, callback).entries
+    meaning = read.meaning(entry.document)
+    assert isinstance(meaning, Meaning)
+    assert meaning.state is State.DELIVERED
+
+
+def test_a_field_called_url_is_a_field(tmp_path: Path) -> None:
+    read = reader(tmp_path, "match: {token: url}\nstate: s\nstates: {delivered: d}")
+    body = orjson.dumps({"s": "d", "url": token()})
+    (entry,) = proved(read, post(f"/r/acme/{KEYS.url_secrets.of('acme')}", body)).entries
+    assert entry.token is not None
+
+
+def test_beside_the_reference_of_a_request_its_messages_are_told_apart(tmp_path: Path) -> None:
+    read = reader(tmp_path, 'match: {token: ref, "To|digits": to}\nstate: s\nstates: {delivered: d}')
+    path = f"/r/acme/{KEYS.url_secrets.of('acme')}"
+    batch = KEYS.tokens.batch("acme", "ab" * 16, NOW)
+    bodies = [{"s": "d", "ref": ref, "to": "+91 98"} for ref in (batch, token(), "0")]
+    reading = proved(read, post(path, orjson.dumps(bodies)))
+    assert [type(entry.token).__name__ for entry in reading.entries] == ["BatchToken", "MessageToken", "NoneType"]
+    assert [entry.match for entry in reading.entries] == [{"To|digits": "9198"}, {}, {"To|digits": "9198"}]
+
+
+def test_of_no_topic_nothing_is_proved(tmp_path: Path) -> None:
+    read = reader(tmp_path, 'verify: {sns: {topics: ["${NOT_SET?}"]}}\nstate: s\nstates: {delivered: d}')
+    body = orjson.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:1:x", "Message": "{}"})
+    assert isinstance(read.verify(post("/r/acme", body)), Refused)
