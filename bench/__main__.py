@@ -100,15 +100,15 @@ def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json:
         measured.append((cell, figures))
     table = Table("callbacks", "µs per receipt", "at most", "per second", "p50 ms", "p99 ms", "MB", "answers")
     for cell, it in measured:
-        over = it.microseconds > receiving.MOST
-        most = f"{receiving.MOST:g}{' exceeded' if over else ''}"
+        over = cell.most is not None and it.microseconds > cell.most
+        most = "" if cell.most is None else f"{cell.most:g}{' exceeded' if over else ''}"
         answers = ", ".join(f"{status}: {number}" for status, number in it.statuses.items())
         spread = (f"{it.p50 * 1000:.1f}", f"{it.p99 * 1000:.1f}", f"{it.megabytes:.0f}")
         table.add_row(cell.name, f"{it.microseconds:.0f}", most, f"{it.per_second:,.0f}", *spread, answers)
     console.print(table)
     if json:
         report.add_to_json(json, "receive", about, {cell.name: asdict(it) for cell, it in measured})
-    return 1 if any(it.microseconds > receiving.MOST for _, it in measured) else 0
+    return int(any(cell.most is not None and it.microseconds > cell.most for cell, it in measured))
 
 
 def _parts(console: Console, folder: Path) -> dict[str, float]:

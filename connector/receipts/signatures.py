@@ -91,7 +91,7 @@ def require(right: bool, reason: str = "the signature is wrong") -> None:
 
 
 def _mac(secret: str, text: bytes, algorithm: Any) -> bytes:
-    return hmac.new(secret.encode(), text, algorithm).digest()
+    return hmac.digest(secret.encode(), text, algorithm)
 
 
 def _base64(raw: bytes) -> str:

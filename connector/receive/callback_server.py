@@ -47,6 +47,24 @@ _SILENT = logging.getLogger("connector.receive.http")
 _SILENT.disabled = True
 
 
+class _CountingServer(web.Server):
+    """aiohttp's, which also knows how many connections there are without listing them.
+
+    Attributes:
+        open: connections.
+    """
+
+    open = 0
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        self.open += 1
+        super().connection_made(handler, transport)
+
+    def connection_lost(self, handler: web.RequestHandler, exc: BaseException | None = None) -> None:
+        self.open -= 1
+        super().connection_lost(handler, exc)
+
+
 class CallbackServer:
     """Serves on a socket.
 
@@ -79,12 +97,12 @@ class CallbackServer:
         self._tls = tls
         self._most = receive.waiting + SPARE_CONNECTIONS
         self._told = PerSecond(1)
-        self._http: web.Server | None = None
+        self._http: _CountingServer | None = None
         self._listening: asyncio.Server | None = None
 
     async def start(self) -> None:
         """Begin to serve."""
-        self._http = web.Server(
+        self._http = _CountingServer(
             self._answer,
             request_factory=self._request,
             access_log=None,
@@ -114,7 +132,7 @@ class CallbackServer:
 
     @property
     def connections(self) -> int:
-        return 0 if self._http is None else len(self._http.connections)
+        return 0 if self._http is None else self._http.open
 
     def _connection(self) -> asyncio.Protocol:
         assert self._http is not None

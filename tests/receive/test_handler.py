@@ -17,7 +17,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from connector.clock import SystemClock
-from connector.kafka.batches import unpack
+from connector.kafka.batches import size, unpack
 from connector.model import Source
 from connector.receipts.callback import (
     BatchToken,
@@ -42,7 +42,7 @@ from connector.receive.callback_routing import Routing
 from connector.receive.callback_server import CallbackServer
 from connector.receive.fetching import SharedFetch
 from connector.receive.group_commit import GroupCommit
-from connector.receive.handler import KEPT_PER_SECOND, Handler
+from connector.receive.handler import KEPT_PER_SECOND, TOLD_PER_SECOND, Handler
 from connector.receive.placing import Placing
 from connector.receive.topic_check import KnownTopics
 from connector.settings.model import Topics
@@ -51,7 +51,7 @@ from connector.settings.way_back import Receive
 MATCHED, UNMATCHED, INBOUND = "sms.receipts.matched", "sms.receipts.unmatched", "sms.inbound"
 TOKEN = MessageToken(Source("sms.messages", 3, 41), 20_000, "m-1", "c-1")
 SECRET = "SeCrEtInThEpAtH"
-KEY = "a-key-of-32-characters-or-more-xx"
+KEYS = ReceiptKeys(Tokens(["hunter2-token-key-01"], ["sms.messages"]), UrlSecrets(["hunter2-url-key-0001"]))
 
 
 class Kafka:
@@ -148,6 +148,16 @@ def settings() -> dict[str, Any]:
     return {}
 
 
+def serving(listening: socket.socket, handler: Handler, receive: Receive) -> CallbackServer:
+    routing = Routing("https://sms.example.com", KEYS)
+    return CallbackServer(listening, handler, routing=routing, receive=receive, clock=SystemClock())
+
+
+def again(setup: Setup) -> CallbackServer:
+    """A server on the same port, after what bounds it was changed."""
+    return serving(socket.create_server(("127.0.0.1", setup.port)), setup.handler, setup.handler._receive)
+
+
 @pytest.fixture
 async def setup(settings: dict[str, Any]) -> AsyncIterator[Setup]:
     receive = Receive(**{"timeout": "200ms", "bytes": "2MiB", **settings})
@@ -168,14 +178,12 @@ async def setup(settings: dict[str, Any]) -> AsyncIterator[Setup]:
     handler.open(Placing(Topics(), known, handler.counts))
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    keys = ReceiptKeys(Tokens([KEY], ["sms.messages"]), UrlSecrets([KEY + "-url"]))
-    server = CallbackServer(
-        listening, handler, routing=Routing("https://sms.example.com", keys), receive=receive, clock=clock
-    )
+    server = serving(listening, handler, receive)
     await server.start()
     async with aiohttp.ClientSession() as session:
-        yield Setup(kafka, reader, handler, server, f"http://127.0.0.1:{port}", fetched, session, fetches, port)
-    await server.stop(1)
+        made = Setup(kafka, reader, handler, server, f"http://127.0.0.1:{port}", fetched, session, fetches, port)
+        yield made
+    await made.server.stop(1)
     await group.close()
 
 
@@ -386,3 +394,102 @@ async def test_stopping_waits_for_what_is_under_way_and_takes_no_more(setup: Set
     await stopping
     with pytest.raises(aiohttp.ClientError):
         await setup.post(b"one")
+
+
+async def test_headers_that_do_not_end_are_not_waited_for(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "KEEP_ALIVE_SECONDS", 0.1)
+    await setup.server.stop(1)
+    setup.server = again(setup)
+    await setup.server.start()
+    for sent in (b"", b"POST /r/p/x HTTP/1.1\r\nHost: x\r\nX-Endless: "):
+        reader, writer = await asyncio.open_connection("127.0.0.1", setup.port)
+        writer.write(sent)
+        assert await reader.read() == b""
+        writer.close()
+
+
+@pytest.mark.parametrize("settings", [{"waiting": 1}])
+async def test_connections_beyond_the_bound_are_closed(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "SPARE_CONNECTIONS", 2)
+    await setup.server.stop(1)
+    setup.server = again(setup)
+    await setup.server.start()
+    opened = [await asyncio.open_connection("127.0.0.1", setup.port) for _ in range(3)]
+    while setup.server.connections < 3:  # noqa: ASYNC110  counted in turns of the loop
+        await asyncio.sleep(0)
+    reader, writer = await asyncio.open_connection("127.0.0.1", setup.port)
+    assert await reader.read() == b""
+    for _, each in (*opened, (reader, writer)):
+        each.close()
+    while setup.server.connections:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert await setup.post(b"one") == 204
+
+
+async def test_what_is_sent_ahead_of_its_answers_is_not_read(setup: Setup) -> None:
+    setup.kafka.away = True
+    reader, writer = await asyncio.open_connection("127.0.0.1", setup.port)
+    request = b"POST /r/p/x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
+    writer.write(request * 200_000)
+    await under_way(setup, 1)
+    for _ in range(1_000):
+        await asyncio.sleep(0)
+    (protocol,) = setup.server._http.connections
+    assert len(protocol._messages) <= 1_000
+    assert writer.transport.get_write_buffer_size() > len(request) * 100_000
+    assert setup.handler.waiting == 1
+    writer.transport.abort()
+    del reader
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/m/later/" + KEYS.tokens.message("later", TOKEN.source, "m-1", None, 1.7e9), 503),
+        ("/r/later/" + KEYS.url_secrets.of("later"), 503),
+        ("/m/later/" + KEYS.tokens.message("other", TOKEN.source, "m-1", None, 1.7e9), 404),
+        ("/r/later/" + KEYS.url_secrets.of("other"), 404),
+        ("/r/later", 404),
+        ("/m/later", 404),
+    ],
+)
+async def test_our_own_token_of_a_definition_that_is_not_here_is_repeated(setup: Setup, path: str, status: int) -> None:
+    """A definition may reach senders before receivers: a 404 would be the last word for most providers."""
+    assert await setup.post(b"one", path) == status
+    assert setup.kafka.records == []
+
+
+async def test_before_the_topics_are_known_everything_is_answered_503(setup: Setup) -> None:
+    setup.handler._placing = None
+    assert await setup.post(b"one") == 503
+    async with setup.session.get(f"{setup.url}/r/p/x") as response:
+        assert response.status == 200
+
+
+async def test_a_refusal_names_the_trace_that_the_balancer_has_begun(setup: Setup, capfd: Any) -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    await setup.post(b"forged", headers={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+    await setup.post(b"forged", headers={"traceparent": f"00-{SECRET}-00f067aa0ba902b7-01"})
+    out, err = capfd.readouterr()
+    assert trace in out + err
+    assert SECRET not in out + err
+
+
+async def test_refusals_fill_no_log(setup: Setup, capfd: Any) -> None:
+    now = 1_000_000.5
+    for _ in range(200):
+        await setup.handler.answer("p", Callback("POST", "/r/p/x", "", {}, b"forged", now))
+    out, err = capfd.readouterr()
+    assert (out + err).count("callback refused") == TOLD_PER_SECOND
+    assert setup.handler.counts.refused["p", "signature"] == 200
+
+
+async def test_a_body_larger_than_its_topic_is_kept_as_far_as_it_fits(setup: Setup) -> None:
+    known = KnownTopics({MATCHED: 12, UNMATCHED: 12, INBOUND: 4}, {MATCHED: 3000, UNMATCHED: 3000, INBOUND: 3000})
+    setup.handler.open(Placing(Topics(), known, setup.handler.counts))
+    assert await setup.post(b"large," + b"y" * 5000) == 204
+    ((topic, _, _, value, headers),) = setup.kafka.records
+    assert topic == UNMATCHED
+    assert value.startswith(b"large,yyy")
+    assert size((None, value, headers)) <= 3000
+    assert b"cut off" in dict(headers)["unmatched"]
