@@ -116,6 +116,31 @@ def check_basic(signed: SignedCallback, options: Mapping[str, Any]) -> None:
 
 
 def check_hmac(signed: SignedCallback, options: Mapping[str, Any]) -> None:
+    if "timestamp" in options and "{timestamp}" in options.get("over", ""):
+        signed.fresh(signed.header(options["timestamp"]), options.get("within", WITHIN))
+    digest = hmac_digest(signed, options)
+    given = signed.header(options["header"])
+    prefix = options.get("prefix", "")
+    require(given.startswith(prefix))
+    given = given[len(prefix) :]
+    if options.get("encoding", "hex") == "hex":
+        require(same(digest.hex(), given.lower()))
+    else:
+        require(same(hmac_written(digest, options).rstrip("="), given.rstrip("=")))
+
+
+def hmac_written(digest: bytes, options: Mapping[str, Any]) -> str:
+    """A digest as the definition says it is written, without its prefix."""
+    match options.get("encoding", "hex"):
+        case "hex":
+            return digest.hex()
+        case "base64url":
+            return base64.urlsafe_b64encode(digest).decode()
+    return _base64(digest)
+
+
+def hmac_digest(signed: SignedCallback, options: Mapping[str, Any]) -> bytes:
+    """What a callback must be signed with. Raises MismatchError where a header that is signed is missing."""
     callback = signed.callback
     parts: dict[str, bytes] = {
         "body": callback.body,
@@ -130,21 +155,9 @@ def check_hmac(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     for mark in ("nonce", "timestamp"):
         if mark in options:
             parts[mark] = signed.header(options[mark]).encode()
-    if "timestamp" in options and "{timestamp}" in over:
-        signed.fresh(signed.header(options["timestamp"]), options.get("within", WITHIN))
     pieces = re.split(r"\{(\w+)\}", over)
     text = b"".join(parts[piece] if odd % 2 else piece.encode() for odd, piece in enumerate(pieces))
-    digest = _mac(options["secret"], text, options.get("algorithm", "sha256"))
-    given = signed.header(options["header"])
-    prefix = options.get("prefix", "")
-    require(given.startswith(prefix))
-    given = given[len(prefix) :]
-    encoding = options.get("encoding", "hex")
-    if encoding == "hex":
-        require(same(digest.hex(), given.lower()))
-    else:
-        plain = base64.urlsafe_b64encode(digest).decode() if encoding == "base64url" else _base64(digest)
-        require(same(plain.rstrip("="), given.rstrip("=")))
+    return _mac(options["secret"], text, options.get("algorithm", "sha256"))
 
 
 def check_jwt(signed: SignedCallback, options: Mapping[str, Any]) -> None:
@@ -229,32 +242,41 @@ def _with_and_without_port(url: str) -> Sequence[str]:
 def check_twilio(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     given = signed.header("X-Twilio-Signature")
     digest = [value for name, value in signed.query if name == "bodySHA256"]
-    text = ""
     if digest:
         expected = hashlib.sha256(signed.callback.body).hexdigest()
         require(len(digest) == 1 and same(expected, digest[0].lower()), "the body is another one")
     else:
         require(signed.is_form, "the body is not signed")
-        by_name: dict[str, set[str]] = {}
-        for name, value in signed.form:
-            by_name.setdefault(name, set()).add(value)
-        text = "".join(name + value for name in sorted(by_name) for value in sorted(by_name[name]))
     right = False
     for url in _with_and_without_port(signed.url):
-        right |= same(_base64(_mac(options["secret"], (url + text).encode(), "sha1")), given)
+        right |= same(twilio_signature(url, [] if digest else signed.form, options["secret"]), given)
     require(right)
+
+
+def twilio_signature(url: str, form: Pairs, secret: str) -> str:
+    """What Twilio signs a URL and a form with."""
+    by_name: dict[str, set[str]] = {}
+    for name, value in form:
+        by_name.setdefault(name, set()).add(value)
+    text = "".join(name + value for name in sorted(by_name) for value in sorted(by_name[name]))
+    return _base64(_mac(secret, (url + text).encode(), "sha1"))
 
 
 def check_plivo(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     headers = signed.callback.headers
     if headers.get("x-plivo-signature-v3"):
-        text = f"{_plivo_url(signed)}.{signed.header('X-Plivo-Signature-V3-Nonce')}"
+        expected = plivo_signature(signed, signed.header("X-Plivo-Signature-V3-Nonce"), options["secret"])
         given = headers["x-plivo-signature-v3"]
     else:
         given = signed.header("X-Plivo-Signature-V2")
         text = signed.bare_url + signed.header("X-Plivo-Signature-V2-Nonce")
-    expected = _base64(_mac(options["secret"], text.encode(), "sha256"))
+        expected = _base64(_mac(options["secret"], text.encode(), "sha256"))
     require(any(same(expected, one.strip()) for one in given.split(",")[:SIGNATURES]))
+
+
+def plivo_signature(signed: SignedCallback, nonce: str, secret: str) -> str:
+    """What Plivo signs a callback with, version 3."""
+    return _base64(_mac(secret, f"{_plivo_url(signed)}.{nonce}".encode(), "sha256"))
 
 
 def _plivo_url(signed: SignedCallback) -> str:
@@ -287,14 +309,17 @@ def check_vonage(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     if not given:
         raise MismatchError("the field sig is missing")
     signed.fresh(fields.get("timestamp", ""), options.get("within", WITHIN))
+    require(same(vonage_signature(fields, options), given.lower()))
+
+
+def vonage_signature(fields: Mapping[str, str], options: Mapping[str, Any]) -> str:
+    """What Vonage signs parameters with."""
     marks = str.maketrans("&=", "__")
     text = "".join(f"&{name}={fields[name].translate(marks)}" for name in sorted(fields))
     algorithm = options.get("algorithm", "sha256")
     if algorithm == "md5hash":
-        digest = hashlib.md5((text + options["secret"]).encode(), usedforsecurity=False).hexdigest()
-    else:
-        digest = _mac(options["secret"], text.encode("utf-8", "surrogatepass"), algorithm).hex()
-    require(same(digest, given.lower()))
+        return hashlib.md5((text + options["secret"]).encode(), usedforsecurity=False).hexdigest()
+    return _mac(options["secret"], text.encode("utf-8", "surrogatepass"), algorithm).hex()
 
 
 CHECKS: Final[dict[str, Callable[[SignedCallback, Mapping[str, Any]], None]]] = {

@@ -89,3 +89,62 @@ def test_a_request_is_read_as_editors_and_captures_write_it(end: str) -> None:
     callback = parse_request(end.join(["get /m/a/b?x=1 HTTP/1.1", "A: 1", "a: 2", "", "body", ""]).encode(), 1.0)
     assert (callback.method, callback.path, callback.query) == ("GET", "/m/a/b", "x=1")
     assert (callback.headers, callback.body) == ({"a": "1, 2"}, b"body")
+
+
+SIGNED = DEFINITION.replace("  decode: form\n", "  decode: form\n  verify: {twilio: {secret: hunter2-of-acme}}\n")
+SKETCH = _post("/m/acme/{receipt}", "id=p-1&status=DELIVRD")
+
+
+def _sign(
+    folder: Path, sketch: bytes, *options: str, text: str = SIGNED, url: str = "https://sms.example.com/x"
+) -> Result:
+    (folder / "acme.yaml").write_text(text)
+    (folder / "sketch.http").write_bytes(sketch)
+    variables = {
+        "SMS_CONNECTOR_RECEIVE__URL": url,
+        "SMS_CONNECTOR_RECEIVE__KEYS": f"[{KEY}]",
+        "SMS_CONNECTOR_RECEIVE__URL_KEYS": "[hunter2-of-the-urls-]",
+    }
+    arguments = ["receipt", str(folder / "acme.yaml"), "--request", str(folder / "sketch.http"), *options]
+    return CliRunner().invoke(group, arguments, env=variables if url else {})
+
+
+def test_what_it_signs_it_takes_itself(tmp_path: Path) -> None:
+    sketch = SKETCH.replace(b"/m/", b"/x/m/")
+    made = _sign(tmp_path, sketch, "--sign", "--message", "sms.messages/3/4711", "--message-id", "m-7")
+    assert made.exit_code == 0, made.output
+    shown = _sign(tmp_path, made.output.encode())
+    assert "callback: verified by twilio, answer 200" in shown.output
+    assert "message m-7 at sms.messages/3/4711" in shown.output
+    refused = _sign(tmp_path, made.output.replace("DELIVRD", "UNDELIV").encode())
+    assert refused.exit_code == 1
+
+
+def test_as_a_curl_command_to_the_public_url(tmp_path: Path) -> None:
+    sketch = _post("/x/r/acme/{secret}", "id={receipt_short}&status=DELIVRD")
+    made = _sign(tmp_path, sketch, "--sign", "--curl", "--message", "sms.messages/3/4711", text=DEFINITION)
+    assert made.exit_code == 0, made.output
+    assert made.output.startswith("curl -X POST https://sms.example.com/x/r/acme/")
+    assert "--data-raw 'id=" in made.output
+    assert "{" not in made.output
+
+
+@pytest.mark.parametrize(
+    ("sketch", "options", "code", "said"),
+    [
+        (SKETCH, ("--sign",), 2, "write TOPIC/PARTITION/OFFSET"),
+        (SKETCH, ("--sign", "--message", "sms.messages/3/4711"), 1, "below the path of receive.url"),
+        (SKETCH, ("--message", "sms.messages/3/4711"), 2, "belong to --sign"),
+        (_post("/x/m/acme/{receipt}", ""), ("--sign", "--message", "other/3/4711"), 1, "not signed by us"),
+    ],
+)
+def test_what_cannot_be_signed_is_told(
+    tmp_path: Path, sketch: bytes, options: tuple[str, ...], code: int, said: str
+) -> None:
+    made = _sign(tmp_path, sketch, *options)
+    assert getattr(made.exception, "exit_code", made.exit_code) == code
+    assert said in f"{made.output} {made.exception}"
+
+
+def test_without_keys_nothing_is_signed(tmp_path: Path) -> None:
+    assert "have no receive.url" in f"{_sign(tmp_path, _post('/r/acme', ''), '--sign', url='').exception}"
