@@ -33,7 +33,7 @@ def _url(value: str) -> str:
 def _key(value: SecretStr) -> SecretStr:
     if len(value.get_secret_value()) < KEY_CHARACTERS:
         raise UnitError(
-            f"needs at least {KEY_CHARACTERS} characters",
+            f"shorter than {KEY_CHARACTERS} characters",
             "make one with `openssl rand -hex 32`, and name it as ${NAME}",
         )
     return value

@@ -46,7 +46,12 @@ NOT_RUN = {
     "kafka-acls.sh": "tests/integration/test_access.py: what they add, on a broker",
 }
 
-ENVIRON = {"KAFKA_PASSWORD": "hunter2-password", "RESULTS_SALT": "hunter2-0123456789"}
+ENVIRON = {
+    "RECEIPT_KEY": "as-if-of-the-receipts",
+    "RECEIPT_URL_KEY": "as-if-of-the-urls",
+    "KAFKA_PASSWORD": "hunter2-password",
+    "RESULTS_SALT": "hunter2-0123456789",
+}
 
 
 def page(name: str) -> Path:

@@ -67,7 +67,11 @@ class Answers:
 
 
 class Receiving:
-    """Topics, definitions and receivers of one test."""
+    """Topics, definitions and receivers of one test.
+
+    Attributes:
+        topics, kafka: of the settings; a test may write others before it configures.
+    """
 
     def __init__(self, folder: Path, bootstrap: str, unique: str, start: StartConnector) -> None:
         self.bootstrap = bootstrap
@@ -78,6 +82,16 @@ class Receiving:
         self.source = f"{unique}.messages"
         self.matched, self.unmatched = f"{unique}.receipts.matched", f"{unique}.receipts.unmatched"
         self.inbound = f"{unique}.inbound"
+        names = ("results", "dead_letters", "journal", "control", "receipts")
+        self.topics: dict[str, Any] = {name: f"{unique}.{name}" for name in names}
+        self.topics |= {
+            "sources": [self.source],
+            "retry_prefix": f"{unique}.retry",
+            "receipts_matched": self.matched,
+            "receipts_unmatched": self.unmatched,
+            "inbound": self.inbound,
+        }
+        self.kafka: dict[str, str] = {"bootstrap.servers": bootstrap}
         self.tokens = Tokens([KEY], [self.source])
         self.secrets = UrlSecrets([URL_KEY])
         self.definitions.mkdir()
@@ -86,29 +100,20 @@ class Receiving:
 
     def configure(self, **receive: Any) -> None:
         """Write connector.yaml."""
-        names = ("messages", "results", "dead_letters", "journal", "control", "receipts")
-        topics: dict[str, Any] = {name: f"{self.unique}.{name}" for name in names if name != "messages"}
-        topics |= {
-            "sources": [self.source],
-            "retry_prefix": f"{self.unique}.retry",
-            "receipts_matched": self.matched,
-            "receipts_unmatched": self.unmatched,
-            "inbound": self.inbound,
-        }
         keys = {"url": PUBLIC, "keys": ["${TOKEN_KEY}"], "url_keys": ["${URL_KEY}"]}
         document = {
-            "kafka": {"bootstrap.servers": self.bootstrap},
+            "kafka": self.kafka,
             "group": self.unique,
-            "topics": topics,
+            "topics": self.topics,
             "providers": [str(self.definitions)],
             "receive": {**keys, **receive},
             "log": {"format": "json"},
         }
         self.config.write_bytes(orjson.dumps(document))
 
-    def create_topics(self) -> None:
+    def create_topics(self, *options: str) -> None:
         """With the connector's own command."""
-        made = self._command("topics", "create", "--partitions", "4", "--replication", "1")
+        made = self._command("topics", "create", "--replication", "1", *(options or ("--partitions", "4")))
         assert made.wait() == 0, made.output
 
     def receiver(self, name: str = "r0", *options: str, ready: bool = True) -> Receiver:
