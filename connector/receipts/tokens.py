@@ -49,11 +49,20 @@ class ForeignTokenError(ValueError):
 class _Key:
     """One secret, with the keys that are made of it."""
 
-    __slots__ = ("id", "mac")
+    __slots__ = ("_begun", "id", "mac")
 
     def __init__(self, secret: str) -> None:
         self.mac = blake2b(secret.encode(), digest_size=32, person=b"sms-key").digest()
         self.id = blake2b(secret.encode(), digest_size=1, person=b"sms-key-id").digest()[0] % _KEY_IDS
+        self._begun: dict[tuple[bytes, str, str], blake2b] = {}
+
+    def begun(self, label: bytes, names: tuple[str, str], size: int) -> blake2b:
+        """A signature that has taken in all but the body: to copy it takes a third of making it."""
+        known = self._begun.get((label, *names))
+        if known is None:
+            taken = f"{names[0]}\0{names[1]}\0".encode()
+            known = self._begun[label, *names] = blake2b(taken, digest_size=size, key=self.mac, person=label)
+        return known.copy()
 
 
 class Tokens:
@@ -204,8 +213,9 @@ def too_late(token: Token, now: float, kept: float) -> bool:
 
 def _mac(key: _Key, label: bytes, names: tuple[str, str], body: bytes, size: int) -> bytes:
     """The signature of `body` for a kind of token (`label`), a definition and a topic (`names`)."""
-    signed = f"{names[0]}\0{names[1]}\0".encode() + body
-    return blake2b(signed, digest_size=size, key=key.mac, person=label).digest()
+    mac = key.begun(label, names, size)
+    mac.update(body)
+    return mac.digest()
 
 
 def _signed(

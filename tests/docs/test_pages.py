@@ -27,6 +27,7 @@ RUN_BY = {
     "migrating.md": "tests/docs/test_pages.py",
     "operations.md": "tests/integration/test_pages.py",
     "providers.md": "tests/docs/test_pages.py",
+    "receipts.md": "tests/docs/test_receipts_page.py",
     "quickstart.md": "tests/integration/test_quickstart.py",
     "scaling.md": "tests/integration/test_pages.py",
     "security.md": "tests/docs/test_pages.py",
