@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import orjson
 import psutil
 
-from tests.integration.receiving import PUBLIC, SECRET, Receiver, Receiving, signed
+from tests.integration.receiving import PUBLIC, SECRET, TWILIO, Receiver, Receiving, signed
 from tests.kafka.find import Kafka
 from tests.processes import ConnectorProcess
 
@@ -31,21 +31,6 @@ SECONDS = 120.0
 MOST = 200.0
 """Microseconds of CPU that a receipt may take when there is no end of them: 5,000 a second on one core. One that comes
 alone costs more: nobody shares its wake-up and its batch.
-"""
-
-TWILIO = """
-name: twilio
-method: POST
-url: https://api.example.com/send
-parameters: {pairs: {to: $$To, text: $$Body}}
-receipts:
-  verify: {twilio: {secret: "${ACME_SECRET}"}}
-  decode: form
-  id: MessageSid
-  state: MessageStatus
-  states: {delivered: delivered, undelivered: [undelivered, failed, canceled], sent: sent, pending: [queued, sending]}
-  code: ErrorCode
-  reply: {status: 204}
 """
 
 

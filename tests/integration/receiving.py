@@ -49,6 +49,20 @@ receipts:
   id: id
   replies: [{when: "kind == 'mo'", from: from, text: text, id: id}]
 """
+TWILIO = """
+name: twilio
+method: POST
+url: https://api.example.com/send
+parameters: {pairs: {to: $$To, text: $$Body}}
+receipts:
+  verify: {twilio: {secret: "${ACME_SECRET}"}}
+  decode: form
+  id: MessageSid
+  state: MessageStatus
+  states: {delivered: delivered, undelivered: [undelivered, failed, canceled], sent: sent, pending: [queued, sending]}
+  code: ErrorCode
+  reply: {status: 204}
+"""
 PLAIN = """
 name: plain
 method: POST
@@ -122,7 +136,7 @@ class Receiving:
         arguments = ["--set", f"receive.listen=127.0.0.1:{port}", "--set", "health.port=0", *options]
         receiver = Receiver(self._command("receive", *arguments, name=name), port)
         if ready:
-            receiver.process.wait_for("callbacks are taken")
+            receiver.process.wait_for("callbacks are taken", 90)
         return receiver
 
     def command(self, *arguments: str) -> ConnectorProcess:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
+from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import orjson
@@ -12,6 +15,8 @@ import pytest
 
 from tests import marked
 from tests.integration.receiving import (
+    PUBLIC,
+    TWILIO,
     URL_KEY,
     Answers,
     Receiving,
@@ -29,6 +34,9 @@ from tests.processes import StartConnector
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.kafka
+
+ACCOUNT = "demo"
+"""Of the fake Twilio."""
 
 
 @pytest.fixture
@@ -250,3 +258,70 @@ def test_what_to_register_is_printed_and_its_secret_only_when_asked_for(receivin
     whole = receiving.command("receive", "urls", "--show-secrets").output
     assert f"https://sms.example.com/back/r/plain/{secret}" in whole
     assert URL_KEY not in whole
+
+
+@pytest.mark.timeout(240)
+async def test_what_a_fake_was_told_is_taken_is_in_a_topic_after_an_outage_and_a_kill(
+    own: Receiving, own_kafka: LocalKafka, start_connector: StartConnector, tmp_path: Path
+) -> None:
+    """The fake signs, repeats and forges as its provider does; its log of every answer is the witness."""
+    (own.definitions / "twilio.yaml").write_text(TWILIO.replace("${ACME_SECRET}", "demo-secret"))
+    own.configure(timeout="1s")
+    first = own.receiver("r0")
+    log = tmp_path / "attempts.jsonl"
+    knobs = {
+        "via": f"http://127.0.0.1:{first.port}",
+        "delay": [0, 0.1],
+        "retry": [0.5] * 120,
+        "bad_signature": 0.1,
+        "duplicate": 0.1,
+        "timeout": 5,
+        "concurrency": 32,
+    }
+    simulator = start_connector(
+        *("simulate", "--port", "0", "--json", "--receipt-log", str(log)),
+        *(part for name, value in knobs.items() for part in ("--set", f"twilio.receipts.{name}={json.dumps(value)}")),
+        name="simulator",
+    )
+    await asyncio.to_thread(simulator.wait_for, '"url"')
+    address = next(json.loads(it)["url"] for it in simulator.output.splitlines() if it.startswith('{"url"'))
+
+    def attempts() -> list[dict[str, Any]]:
+        return [orjson.loads(line) for line in log.read_bytes().split(b"\n")[:-1]] if log.exists() else []
+
+    def taken(forged: bool = False) -> set[tuple[str, str]]:
+        told = [it for it in attempts() if it["outcome"] == "taken" and it["forged"] is forged]
+        return {(news["id"], news["state"]) for it in told for news in it["news"]}
+
+    async def send(session: aiohttp.ClientSession, numbers: range) -> None:
+        for number in numbers:
+            url = f"{PUBLIC}/m/twilio/{own.token(number, 'twilio')}"
+            form = {"To": f"+1555{number:07d}", "From": "+15550000001", "Body": "hi", "StatusCallback": url}
+            async with session.post(
+                f"{address}/twilio/2010-04-01/Accounts/{ACCOUNT}/Messages.json",
+                data=form,
+                headers={"Authorization": f"Basic {b64encode(f'{ACCOUNT}:demo-secret'.encode()).decode()}"},
+            ) as response:
+                assert response.status == 201, await response.text()
+
+    async with caller() as session:
+        await send(session, range(1_234_000, 1_234_100))
+        await eventually(lambda: len(taken()) >= 50, "receipts", within=30)
+        own_kafka.pause()
+        await send(session, range(2_345_000, 2_345_050))
+        await eventually(lambda: sum(it["status"] == 503 for it in attempts()) >= 20, "503", within=30)
+        own_kafka.resume()
+        await send(session, range(3_456_000, 3_456_100))
+        await eventually(lambda: len(taken()) >= 400, "receipts after the outage", within=60)
+        first.process.kill()
+        second = own.receiver("r1", "--set", f"receive.listen=127.0.0.1:{first.port}")
+        await eventually(lambda: len(taken()) == 3 * 250, "every receipt", within=90)
+    stored = {
+        (it["MessageSid"], {"queued": "pending"}.get(it["MessageStatus"], it["MessageStatus"]))
+        for it in (orjson.loads(record.value or b"") for record in own.read(own.matched))
+    }
+    assert taken() - stored == set(), "acknowledged, and in no topic"
+    forged = [it for it in attempts() if it["forged"]]
+    assert forged
+    assert {it["status"] for it in forged} <= {403, 503, None}
+    assert second.process.stop() == 0
