@@ -237,6 +237,9 @@ class References(Protocol):
     def batch_url(self, batch_id: str) -> str:
         """The callback URL of the request."""
 
+    def all(self, batch_id: str) -> list[str]:
+        """Every token that its request may hold: a provider that echoes one must not make it known."""
+
 
 class ReferenceMaker(Protocol):
     """Makes the references of one provider's requests.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from connector.errors import MessageError
 from connector.model import Message, References, Source
 from connector.receipts.tokens import BATCH_LENGTH, Tokens
 
@@ -24,7 +26,7 @@ class ReferenceSigner:
 
     def of(self, messages: Sequence[Message], sources: Sequence[Source], now: float) -> References:
         """The references of the messages of one request; `sources` is where they stand in Kafka."""
-        return SentReferences(self, {id(message): it for message, it in zip(messages, sources, strict=True)}, now)
+        return SentReferences(self, messages, sources, now)
 
     @property
     def prefix(self) -> str:
@@ -41,15 +43,19 @@ class SentReferences:
     """The references of one request, each made once: a reply may be matched by them as well.
 
     Args:
-        sources: by the identity of the message. They live as long as the request is under way, and so does this.
+        messages: of the request. They live as long as it is under way, and so does this.
+        sources: where they stand in Kafka.
         now: when the request was made: what is repeated holds the same references.
     """
 
-    __slots__ = ("_long", "_now", "_short", "_signer", "_sources")
+    __slots__ = ("_long", "_messages", "_now", "_short", "_signer", "_sources")
 
-    def __init__(self, signer: ReferenceSigner, sources: Mapping[int, Source], now: float) -> None:
+    def __init__(
+        self, signer: ReferenceSigner, messages: Sequence[Message], sources: Sequence[Source], now: float
+    ) -> None:
         self._signer = signer
-        self._sources = sources
+        self._messages = messages
+        self._sources = {id(message): it for message, it in zip(messages, sources, strict=True)}
         self._now = now
         self._long: dict[int, str] = {}
         self._short: dict[int, str] = {}
@@ -80,3 +86,11 @@ class SentReferences:
 
     def batch_url(self, batch_id: str) -> str:
         return self._signer.prefix + self.batch_token(batch_id)
+
+    def all(self, batch_id: str) -> list[str]:
+        found = [self.batch_token(batch_id)]
+        for message in self._messages:
+            found.append(self.token(message))
+            with suppress(MessageError):  # no room for a short one: then it was not sent
+                found.append(self.short_token(message))
+        return found

@@ -33,6 +33,9 @@ class _NoReferences:
 
     batch_url = batch_token
 
+    def all(self, batch_id: str) -> list[str]:
+        return []
+
 
 # Constants are built once, with these: they read neither.
 NO_MESSAGE = Message(message_id="-", to="10000")

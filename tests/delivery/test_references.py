@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -147,3 +149,25 @@ def test_an_operation_that_refers_to_nothing_makes_no_references(tmp_path: Path)
     text = DEFINITION.replace("receipt('short')|default(message_id())", "message_id()")
     text = text.replace(', callback: "$${receipt_url()?}"', "")
     assert Built(tmp_path, text).attempt(_items(1)).batch.references is None
+
+
+def test_a_reference_that_a_provider_echoes_stands_in_no_reason(tmp_path: Path) -> None:
+    """Who could read it in a result could post receipts of that message."""
+    text = DEFINITION.replace(
+        "{status: 200, then: entries}",
+        "{status: 200, then: entries}, {status: 400, then: split, reason: why, code: code}",
+    )
+    built = Built(tmp_path, text)
+    items = _items(1, 2)
+    first = built.attempt(items)
+    callback, short = _records(first)[0]["callback"], _records(first)[1]["ref"]
+    again = built.attempt(items, Replay(first.request, first.batch, built.clock.monotonic() + 10))
+    for attempt in (first, again):
+        for echoed in (callback, quote(callback, safe=""), short, b64encode(callback.encode()).decode()):
+            body = msgspec.json.encode({"why": f"the field {echoed} is wrong", "code": short})
+            reading = built.reader.read(Reply(400, {}, body), attempt.messages, attempt.batch, 0.0)
+            said = f"{reading.outcomes[0].reason} {reading.outcomes[0].code}"
+            assert "is wrong" in said
+            for token in (callback.rsplit("/", 1)[1], short):
+                assert token not in unquote(said)
+                assert token[:20] not in said
