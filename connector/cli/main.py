@@ -15,6 +15,10 @@ from connector.errors import ConnectorError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("connector.cli.run:run", "Consume message events, send them, write results."),
     "receive": ("connector.cli.receive:receive", "Take callbacks of providers, write them, then answer."),
+    "receipts": (
+        "connector.cli.receipt_commands:receipts",
+        "Write what became of messages, as providers report.",
+    ),
     "topics": ("connector.cli.topics:topics", "Create, check or expand the topics on the cluster."),
     "provider": ("connector.cli.provider:provider", "Pause and resume providers while workers run."),
     "campaign": ("connector.cli.campaign:campaign", "Set, pause, resume and cancel campaigns."),

@@ -73,7 +73,7 @@ def urls(*, show_secrets: bool, as_json: bool, loaded: Loaded) -> None:
       sms-connector receive urls
       sms-connector receive urls --show-secrets
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    from connector.receive.readers import receipt_keys, receipt_readers
+    from connector.receipts.readers import receipt_keys, receipt_readers
 
     settings = loaded.settings
     keys = receipt_keys(settings)
@@ -121,9 +121,9 @@ def _run(loaded: Loaded, child: tuple[int, Path] | None) -> int:
     from connector.config_text.environment import Environment
     from connector.health.receiver_pages import ReceiverHealth
     from connector.health.server import listen, listen_unix
+    from connector.receipts.readers import receipt_keys
     from connector.receive.attempts import Attempts
     from connector.receive.listening import bind
-    from connector.receive.readers import receipt_keys
     from connector.receive.receiver import Receiver, run_receiver
     from connector.receive.tls import server_certificate
     from connector.stream.control.reload import Reload

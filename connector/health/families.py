@@ -255,7 +255,50 @@ CALLBACK_METRICS = (
 )
 """Of a receiver."""
 
-EVERY_METRIC = {it.name: it for it in (*CALLBACK_METRICS, *METRICS)}
+JOIN_METRICS = (
+    *(it for it in METRICS if it.name in {*SHARED, "records_skipped", "rebalances", "drain_duration_seconds"}),
+    Description("ready", "gauge", "1 while `receipts run` owns what the group gave it and takes receipts."),
+    Description("receipts", "counter", "States written to topics.receipts, each once.", ("provider", "status")),
+    Description(
+        "receipts_contradicting",
+        "counter",
+        "Of them, those that contradict another final state of the same message.",
+        ("provider",),
+    ),
+    Description(
+        "receipts_dropped",
+        "counter",
+        "Receipts that changed nothing: duplicate (this state was written before), late (a later one was).",
+        ("provider", "reason"),
+    ),
+    Description(
+        "receipts_unmatched",
+        "counter",
+        "Receipts that became no state, by reason; they are in topics.receipts_unmatched. See also "
+        "callback_entries_unmatched of the receivers, which write there as well.",
+        ("provider", "reason"),
+    ),
+    Description(
+        "receipts_settled", "counter", "Receipts done with: written, dropped or unmatched, and acknowledged by Kafka."
+    ),
+    Description("receipts_lag", "gauge", "Receipts that are not done with, over its partitions."),
+    Description(
+        "receipt_report_seconds",
+        "histogram",
+        "From when a provider says that something happened to the arrival of its callback.",
+        ("provider",),
+    ),
+    Description(
+        "receipt_durable_seconds", "histogram", "From the arrival of a callback to its state in topics.receipts."
+    ),
+    Description("receipt_partitions", "gauge", "Partitions of topics.receipts_matched it owns."),
+    Description("receipt_state_bytes", "gauge", "States of messages on disk."),
+    Description("receipt_restore_seconds", "gauge", "How long opening partitions took last, states read back with it."),
+    Description("receipt_restored_records", "gauge", "Records read for it."),
+)
+"""Of `receipts run`."""
+
+EVERY_METRIC = {it.name: it for it in (*JOIN_METRICS, *CALLBACK_METRICS, *METRICS)}
 
 PROCESS = (
     "process_resident_memory_bytes",

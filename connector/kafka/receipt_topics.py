@@ -36,6 +36,11 @@ NEEDED: Mapping[User, Mapping[Role, frozenset[AclOperation]]] = {
 """What each of the two processes does with them."""
 
 
+def receipts_group(settings: Settings) -> str:
+    """The consumer group of `receipts run`."""
+    return f"{settings.group}-receipts"
+
+
 def names(settings: Settings) -> tuple[str, ...]:
     """Of all four."""
     topics = settings.topics
@@ -57,10 +62,10 @@ def receipt_topics(plan: TopicPlan, settings: Settings, actual: Mapping[str, Act
     (reserved,) = plan.of("receipts")
     there = [actual[name].partitions for name in (matched, receipts, unmatched) if name in actual]
     count = there[0] if there else reserved.partitions
-    keep = round(settings.receipts.keep * 1000)
+    keep, countable = round(settings.receipts.keep * 1000), round(settings.receipts.countable * 1000)
     common = {"min.insync.replicas": reserved.configs["min.insync.replicas"], "cleanup.policy": "delete"}
     large = {"max.message.bytes": str(GROWTH * settings.receive.body + ENVELOPE_BYTES)}
-    longer = {"retention.ms": str(max(keep + DAY_MS, DEFAULT_RETENTION_MS)), "retention.bytes": FOREVER}
+    longer = {"retention.ms": str(max(countable, DEFAULT_RETENTION_MS)), "retention.bytes": FOREVER}
     return (
         Topic(receipts, "receipts", count, common | longer),
         Topic(matched, "matched", count, common | large | {"retention.ms": str(keep)}),
@@ -108,13 +113,14 @@ def _check_partitions(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
 
 
 def _check_retention(topic: Topic, there: ActualTopic, settings: Settings) -> Iterator[Problem]:
-    keep = round(settings.receipts.keep * 1000)
+    keep, countable = round(settings.receipts.keep * 1000), round(settings.receipts.countable * 1000)
     kept = there.number("retention.ms", DEFAULT_RETENTION_MS)
-    if topic.role == "receipts" and kept != -1 and kept <= keep:
+    if topic.role == "receipts" and kept != -1 and kept < countable:
         message = (
-            f"retention.ms is {kept}, not longer than receipts.keep ({keep}): a state could be forgotten, written twice"
+            f"retention.ms is {kept}, but receipts count for up to {countable} (receipts.keep and the day it ends in): "
+            "a state could be forgotten, and written twice"
         )
-        yield Problem(message, alter(topic, f"retention.ms={keep + DAY_MS}"), path=topic.name)
+        yield Problem(message, alter(topic, f"retention.ms={countable}"), path=topic.name)
     if topic.role == "receipts" and (kept_bytes := there.number("retention.bytes", -1)) != -1:
         message = f"retention.bytes is {kept_bytes}: states could be forgotten, and written twice"
         yield Problem(message, alter(topic, "retention.bytes=-1"), path=topic.name)

@@ -16,13 +16,18 @@ import msgspec
 from msgspec import Meta
 
 from connector.model import Source
-from connector.receipts.callback import Inbound, MessageToken, ReceiptEntry, Unmatched, Why
+from connector.receipts.callback import Inbound, Meaning, MessageToken, ReceiptEntry, State, Unmatched, Why
+from connector.receipts.states import Step, is_final
 from connector.untrusted import BoundedReader, UnreadableError
 
 VERSION: Final = 1
 ENTRY: Final = "entry"
 UNMATCHED: Final = "unmatched"
+SOURCE: Final = "source"
+STATE: Final = "state"
 HEADER_BYTES: Final = 8 * 1024
+RECEIPT_BYTES: Final = 64 * 1024
+PLACE_BYTES: Final = 249 + 1 + 10 + 1 + 19
 
 Fields = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
 """Key, value and headers of a record."""
@@ -33,7 +38,9 @@ _Instant = Annotated[float, Meta(ge=0, le=253_402_300_799.0)]
 _Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
-class _SourceFields(msgspec.Struct, frozen=True):
+class ReceiptPlace(msgspec.Struct, frozen=True):
+    """Of an event, or of an entry, in Kafka."""
+
     topic: Annotated[str, Meta(min_length=1, max_length=249)]
     partition: _Partition
     offset: _Offset
@@ -52,7 +59,7 @@ class EntryHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     v: Annotated[int, Meta(ge=0, le=9_999)]
     provider: Annotated[str, Meta(max_length=256)]
     arrived: _Instant
-    source: _SourceFields
+    source: ReceiptPlace
     day: Annotated[int, Meta(ge=0, le=10_000_000)]
     message_id: Annotated[str, Meta(max_length=256)] | None = None
     campaign_id: Annotated[str, Meta(max_length=256)] | None = None
@@ -89,7 +96,43 @@ class InboundRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"se
     campaign_id: str | None = None
 
 
+class ReceiptRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The value of a record of `topics.receipts`: a state of a message, written once.
+
+    Attributes:
+        source: the message's identity: its event.
+        provider: name of the definition.
+        status: the state.
+        final: nothing is expected after it.
+        received_at: when the callback came.
+        sequence: 1, 2, …: how many states are written of the message, with this one.
+        entry: what it was read from: its record in `topics.receipts_matched`.
+        contradicts: another final state was written before.
+        message_id, campaign_id: None where the provider returned a short token, which has no room for them.
+        provider_message_id, code, reason: the provider's own words.
+        at: when it happened, by the provider's clock; None where it does not say.
+        parts: of the message, where the provider says so.
+    """
+
+    source: ReceiptPlace
+    provider: str
+    status: str
+    final: bool
+    received_at: datetime
+    sequence: int
+    entry: ReceiptPlace
+    contradicts: bool = False
+    message_id: str | None = None
+    campaign_id: str | None = None
+    provider_message_id: str | None = None
+    code: str | None = None
+    reason: str | None = None
+    at: datetime | None = None
+    parts: int | None = None
+
+
 _encode = msgspec.json.Encoder().encode
+_read_receipt: BoundedReader[ReceiptRecord] = BoundedReader(ReceiptRecord, most=RECEIPT_BYTES)
 _read_header: BoundedReader[EntryHeader] = BoundedReader(EntryHeader, most=HEADER_BYTES)
 
 
@@ -110,7 +153,7 @@ def entry_record(entry: ReceiptEntry, token: MessageToken) -> Fields:
         VERSION,
         entry.provider,
         entry.arrived,
-        _SourceFields(source.topic, source.partition, source.offset),
+        ReceiptPlace(source.topic, source.partition, source.offset),
         token.day,
         token.message_id,
         token.campaign_id,
@@ -172,6 +215,55 @@ def inbound_record(inbound: Inbound) -> Fields:
     )
     key = (inbound.sender or inbound.id or "").encode("utf-8", "replace") or None
     return key, _encode(value), []
+
+
+def receipt_record(entry: ReceiptEntry, meaning: Meaning, step: Step, source: ReceiptPlace) -> Fields:
+    """A state of a message, as `step` says. `source`: the record that holds the entry.
+
+    Source and state stand in headers as well: whoever makes the states anew reads nothing else.
+    """
+    token = entry.token
+    assert isinstance(token, MessageToken)
+    event = token.source
+    value = ReceiptRecord(
+        source=ReceiptPlace(event.topic, event.partition, event.offset),
+        provider=entry.provider,
+        status=meaning.state.value,
+        final=is_final(meaning.state),
+        received_at=_time(entry.arrived),
+        sequence=step.seen.bit_count(),
+        entry=source,
+        contradicts=step.contradicts,
+        message_id=token.message_id,
+        campaign_id=token.campaign_id,
+        provider_message_id=meaning.id,
+        code=meaning.code,
+        reason=meaning.reason,
+        at=None if meaning.at is None or meaning.at <= 0 else _time(meaning.at),
+        parts=meaning.parts,
+    )
+    identity = place(event)
+    key = identity if token.message_id is None else token.message_id.encode("utf-8", "replace")
+    return key, _encode(value), [(SOURCE, identity), (STATE, meaning.state.value.encode())]
+
+
+def read_receipt(value: bytes | None) -> ReceiptRecord:
+    """The value of a record of `topics.receipts`. Raises UnreadableError."""
+    return _read_receipt(value)
+
+
+def written_state(headers: Iterable[tuple[str, bytes | None]]) -> tuple[bytes, State] | None:
+    """Whose state a record of `topics.receipts` holds, and which; None where it is none of ours."""
+    found = {name: value for name, value in headers if name in _STATE_HEADERS}
+    source, state = found.get(SOURCE), found.get(STATE)
+    if source is None or state is None or not 0 < len(source) <= PLACE_BYTES:
+        return None
+    known = _STATES.get(state)
+    return None if known is None else (source, known)
+
+
+_STATE_HEADERS: Final = frozenset({SOURCE, STATE})
+_STATES: Final = {state.value.encode(): state for state in State}
 
 
 def _time(seconds: float) -> datetime:

@@ -13,6 +13,7 @@ from connector.settings.section import Section
 KEY_CHARACTERS = 16
 """Of a key, at least: it is all that keeps others from making receipts."""
 
+DAY_SECONDS = 86_400.0
 LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/\s]*):([0-9]{1,5})")
 URL = re.compile(r"https?://[^/?#\s@]+(/[^?#\s]*)?")
 
@@ -101,3 +102,10 @@ class ReceiptSettings(Section):
 
     cache: Annotated[ByteSize, Field(ge=1024**2)] = 64 * 1024**2
     """Memory for reading them, whatever their number."""
+
+    @property
+    def countable(self) -> float:
+        """Seconds after a message was sent in which its receipts may still count: tokens say a day, which counts until
+        it ends. So long its states must be known.
+        """
+        return (-(-self.keep // DAY_SECONDS) + 1) * DAY_SECONDS
