@@ -139,6 +139,10 @@ class Receiving:
             receiver.process.wait_for("callbacks are taken", 90)
         return receiver
 
+    def states(self, name: str = "states") -> ConnectorProcess:
+        """Start `receipts run`."""
+        return self._command("receipts", "run", name=name)
+
     def command(self, *arguments: str) -> ConnectorProcess:
         """Run a command to its end."""
         process = self._command(*arguments)
