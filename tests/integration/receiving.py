@@ -139,9 +139,9 @@ class Receiving:
             receiver.process.wait_for("callbacks are taken", 90)
         return receiver
 
-    def states(self, name: str = "states") -> ConnectorProcess:
-        """Start `receipts run`."""
-        return self._command("receipts", "run", name=name)
+    def states(self, *options: str, name: str = "states") -> ConnectorProcess:
+        """Start `receipts run`, with options."""
+        return self._command("receipts", "run", *options, name=name)
 
     def command(self, *arguments: str) -> ConnectorProcess:
         """Run a command to its end."""

@@ -159,7 +159,7 @@ async def test_a_receiver_writes_what_providers_call_back_and_reads_nothing_and_
 
     receiving.kafka = kafka_of(ruled, "receipts")
     receiving.configure()
-    process = receiving.states()
+    process = receiving.states("--set", "group=sms-connector")
     wait_until(lambda: sum(end_offsets(ruled.bootstrap, "sms.receipts").values()) == 1, "its state")
     assert process.stop() == 0, process.output
     assert "uthoriz" not in process.output
