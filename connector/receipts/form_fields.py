@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -14,18 +15,24 @@ def form_pairs(text: str) -> list[tuple[str, str]]:
     Raises:
         ValueError: there are more than FIELDS.
     """
-    if not text:
-        return []
+    return list(_read(text)) if text else []
+
+
+@lru_cache(maxsize=2)
+def _read(text: str) -> list[tuple[str, str]]:
+    """A form is read for its signature first, and for what stands in it next."""
     if text.count("&") >= FIELDS:
         raise ValueError("it has too many fields")
     found = []
     for part in text.split("&"):
         if not part:
             continue
-        if "%" in part or "+" in part:
-            name, _, value = part.replace("+", " ").partition("=")
-            found.append((unquote(name, errors="replace"), unquote(value, errors="replace")))
-        else:
-            name, _, value = part.partition("=")
-            found.append((name, value))
+        name, _, value = part.partition("=")
+        found.append((_plain(name), _plain(value)))
     return found
+
+
+def _plain(text: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    return unquote(text, errors="replace") if "%" in text else text
