@@ -27,6 +27,8 @@ from tests.kafka.find import Kafka
 from tests.processes import ConnectorProcess
 
 CONNECTIONS = 64
+TURNS = 3
+"""The median of them counts; before, the broker is warmed up as well."""
 SECONDS = 120.0
 MOST = 200.0
 """Microseconds of CPU that a receipt may take when there is no end of them: 5,000 a second on one core. One that comes
@@ -49,11 +51,11 @@ class CallbackCell(NamedTuple):
 
 
 CELLS = (
-    CallbackCell("form, token in the URL, HMAC-SHA1 (Twilio)", "twilio", 20_000),
-    CallbackCell("JSON, token in the entry, HMAC-SHA256", "acme", 20_000),
-    CallbackCell("the same, 1,000 a second", "acme", 10_000, rate=1_000.0),
-    CallbackCell("JSON, 20 receipts in a callback", "acme", 2_000, entries=20),
-    CallbackCell("form, token in the URL, nothing else proves it", "plain", 20_000),
+    CallbackCell("form, token in the URL, HMAC-SHA1 (Twilio)", "twilio", 8_000),
+    CallbackCell("JSON, token in the entry, HMAC-SHA256", "acme", 8_000),
+    CallbackCell("the same, 1,000 a second", "acme", 4_000, rate=1_000.0),
+    CallbackCell("JSON, 20 receipts in a callback", "acme", 1_000, entries=20),
+    CallbackCell("form, token in the URL, nothing else proves it", "plain", 8_000),
 )
 
 
@@ -92,23 +94,28 @@ def _measured(kafka: Kafka, folder: Path, cell: CallbackCell) -> CallbackFigures
         receiver = receiving.receiver()
         requests = folder / "requests"
         requests.write_bytes(b"".join(_framed(request) for request in _requests(receiving, cell)))
-        _load(receiver, requests, 500, None)  # what is done once is done
-        process = psutil.Process(receiver.process.pid)
-        before = sum(process.cpu_times()[:2])
-        told = _load(receiver, requests, cell.requests, cell.rate)
-        used = sum(process.cpu_times()[:2]) - before
-        receipts = cell.requests * cell.entries
-        return CallbackFigures(
-            microseconds=used / receipts * 1e6,
-            per_second=receipts / told["seconds"],
-            p50=told["p50"],
-            p99=told["p99"],
-            megabytes=process.memory_info().rss / 1e6,
-            statuses=told["statuses"],
-        )
+        _load(receiver, requests, cell.requests // 2, None)
+        turns = sorted((_turn(receiver, requests, cell) for _ in range(TURNS)), key=lambda it: it.microseconds)
+        return turns[TURNS // 2]
     finally:
         for process_ in started:
             process_.kill()
+
+
+def _turn(receiver: Receiver, requests: Path, cell: CallbackCell) -> CallbackFigures:
+    process = psutil.Process(receiver.process.pid)
+    before = sum(process.cpu_times()[:2])
+    told = _load(receiver, requests, cell.requests, cell.rate)
+    used = sum(process.cpu_times()[:2]) - before
+    receipts = cell.requests * cell.entries
+    return CallbackFigures(
+        microseconds=used / receipts * 1e6,
+        per_second=receipts / told["seconds"],
+        p50=told["p50"],
+        p99=told["p99"],
+        megabytes=process.memory_info().rss / 1e6,
+        statuses=told["statuses"],
+    )
 
 
 def _load(receiver: Receiver, requests: Path, number: int, rate: float | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from connector.receipts.callback import Callback, CallbackAnswer, NeedsCertifica
 from connector.receive.callback_counts import CallbackCounts
 from connector.receive.fetching import Fetch
 from connector.receive.group_commit import GroupCommit, NotWrittenError
+from connector.receive.patience import Patience
 from connector.receive.per_second import PerSecond
 from connector.receive.placing import Placing
 from connector.settings.way_back import Receive
@@ -72,6 +73,7 @@ class Handler:
         self._group = group
         self._receive = receive
         self._fetch = fetch
+        self._patience = Patience(receive.timeout)
         self._clock = clock
         self._kept = PerSecond(KEPT_PER_SECOND)
         self._told = PerSecond(TOLD_PER_SECOND)
@@ -126,34 +128,29 @@ class Handler:
     async def _handled(
         self, name: str, reader: CallbackReader, callback: Callback, placing: Placing
     ) -> tuple[str, CallbackAnswer]:
-        until = asyncio.get_running_loop().time() + self._receive.timeout
         verified = reader.verify(callback)
         if isinstance(verified, NeedsCertificate):
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout(self._receive.timeout):
                 verified = await self._with_certificate(reader, callback, verified.url)
         if isinstance(verified, Refused):
-            return await self._refused(name, callback, verified, placing, until)
+            return await self._refused(name, callback, verified, placing)
         reading = reader.read(callback, verified)
         if reading.handshake is not None:
-            async with asyncio.timeout_at(until):
+            async with asyncio.timeout(self._receive.timeout):
                 await self._fetch(reading.handshake)
             log.info("handshake of a provider followed", provider=name)
         if records := placing.records(name, callback, reading):
-            written = self._group.add(records)
-            async with asyncio.timeout_at(until):
-                await written
+            await self._patience.wait(self._group.add(records))
         return "written", reading.answer
 
     async def _refused(
-        self, name: str, callback: Callback, refused: Refused, placing: Placing, until: float
+        self, name: str, callback: Callback, refused: Refused, placing: Placing
     ) -> tuple[str, CallbackAnswer]:
         self.counts.refused[name, refused.what] += 1
         if self._told.may(callback.now):
             log.warning("callback refused", provider=name, why=refused.reason, **_trace(callback))
         if self._receive.unverified == "keep" and self._kept.may(callback.now):
-            written = self._group.add([placing.unverified(name, callback, refused.reason)])
-            async with asyncio.timeout_at(until):
-                await written
+            await self._patience.wait(self._group.add([placing.unverified(name, callback, refused.reason)]))
         return "refused", REFUSED
 
     async def _with_certificate(self, reader: CallbackReader, callback: Callback, url: str) -> Verified | Refused:
