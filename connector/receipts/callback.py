@@ -197,7 +197,10 @@ class Unmatched(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         why, reason: the kind, and in words without content.
-        whole: True when `document` is the body as it came.
+        whole: True when `document` is the body as it came, or the query (`in_query`).
+        token: whose it is, where the URL says so: the document does not.
+        content_type: of the whole body; its charset decides how it is read.
+        in_query: the whole of it stood in the query.
     """
 
     provider: str
@@ -208,6 +211,9 @@ class Unmatched(msgspec.Struct, frozen=True, omit_defaults=True):
     index: int = 0
     count: int = 1
     whole: bool = False
+    token: MessageToken | BatchToken | None = None
+    content_type: str | None = None
+    in_query: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from connector.config_text.source import Place
@@ -48,6 +49,7 @@ __all__ = ["ReceiptBounds", "ReceiptKeys", "ReceiptReader", "UnreadableEntry", "
 
 TEXT: Final = 2_000  # characters of a reply
 SEQUENCE_DIGITS: Final = 15
+CONTENT_TYPE: Final = 200  # characters
 INTENTS: Final = {
     **dict.fromkeys(("stop", "optout", "opt-out", "unsubscribe"), Kind.OPT_OUT),
     **dict.fromkeys(("start", "optin", "opt-in", "subscribe"), Kind.OPT_IN),
@@ -219,11 +221,30 @@ class ReceiptReader:
         except Exception as error:
             self.faults["reader"] += 1
             reason = f"it could not be read ({type(error).__name__})"
-        whole = Unmatched(
-            self.name, callback.now, Why.UNREADABLE, reason, callback.body or callback.query.encode(), whole=True
-        )
-        reading.unmatched.append(whole)
+        reading.unmatched.append(whole_callback(self.name, callback, Why.UNREADABLE, reason, verified.token))
         return reading
+
+    def read_again(self, kept: Unmatched) -> Reading:
+        """What belonged to no message, read by the definition as it is now. Raises nothing."""
+        now = Verified("kept", kept.token)
+        body, query = (b"", kept.document.decode("utf-8", "replace")) if kept.in_query else (kept.document, "")
+        headers = {} if kept.content_type is None else {"content-type": kept.content_type}
+        callback = Callback("GET" if kept.in_query else "POST", "", query, headers, body, kept.arrived)
+        if kept.whole:
+            return self.read(callback, now)
+        self._work.begin()
+        try:
+            document = parse_json(kept.document, self._work)
+            if not isinstance(document, dict):
+                raise ValueError("it is no entry")  # noqa: TRY004 one kind of fault
+            return self._sorted([document], callback, now, at=(kept.index, kept.count))
+        except (TooMuchWorkError, ValueError) as error:
+            reason = str(error) or "it cannot be decoded"
+        except Exception as error:
+            self.faults["reader"] += 1
+            reason = f"it could not be read ({type(error).__name__})"
+        again = msgspec.structs.replace(kept, why=Why.UNREADABLE, reason=reason)
+        return Reading([], [], [again], self._answer)
 
     def meaning(self, document: bytes) -> Meaning | UnreadableEntry:
         """What an entry's document says by the definition as it is now. Raises nothing."""
@@ -251,7 +272,14 @@ class ReceiptReader:
         url = sns.handshake(read)
         return Reading([], [], [], self._answer.to(callback), ignored=1, handshake=url)
 
-    def _sorted(self, documents: list[dict[str, Any]], callback: Callback, verified: Verified) -> Reading:
+    def _sorted(
+        self,
+        documents: list[dict[str, Any]],
+        callback: Callback,
+        verified: Verified,
+        at: tuple[int, int] | None = None,
+    ) -> Reading:
+        """What each document is; `at`: the how manyth of how many the one document was."""
         answer = self._answer
         reading = Reading([], [], [], answer.to(callback))
         ignored = 0
@@ -265,7 +293,7 @@ class ReceiptReader:
                 reading.inbound.append(source.inbound(document, self.name, callback.now, token))
                 answer = source.answer or answer
                 continue
-            self._receipt(document, index, len(documents), callback, verified, reading)
+            self._receipt(document, *(at or (index, len(documents))), callback, verified, reading)
         said = reading.answer if answer is self._answer else answer.to(callback)
         return Reading(reading.entries, reading.inbound, reading.unmatched, said, ignored)
 
@@ -275,7 +303,8 @@ class ReceiptReader:
         raw = written(document)
 
         def unmatched(why: Why, reason: str) -> None:
-            reading.unmatched.append(Unmatched(self.name, callback.now, why, reason, raw, index, count))
+            token = verified.token
+            reading.unmatched.append(Unmatched(self.name, callback.now, why, reason, raw, index, count, token=token))
 
         meaning = self._meaning(document)
         if isinstance(meaning, UnreadableEntry):
@@ -335,6 +364,17 @@ class ReceiptReader:
             _whole(texts["sequence"]),
             _whole(texts["parts"]),
         )
+
+
+def whole_callback(name: str, callback: Callback, why: Why, reason: str, token: Token | None) -> Unmatched:
+    """A callback that could not be divided into entries, as it came."""
+    in_query = not callback.body
+    document = callback.query.encode() if in_query else callback.body
+    kind = callback.headers.get("content-type")
+    kind = None if kind is None else kind[:CONTENT_TYPE]
+    return Unmatched(
+        name, callback.now, why, reason, document, whole=True, token=token, content_type=kind, in_query=in_query
+    )
 
 
 def _never(_: Any) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from connector.model import Source
-from connector.receipts.callback import Inbound, Meaning, MessageToken, ReceiptEntry, State, Unmatched, Why
+from connector.receipts.callback import BatchToken, Inbound, Meaning, MessageToken, ReceiptEntry, State, Unmatched, Why
 from connector.receipts.states import Step, is_final
 from connector.untrusted import BoundedReader, UnreadableError
 
@@ -67,15 +67,34 @@ class EntryHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     count: _Count = 1
 
 
-class _UnmatchedHeader(msgspec.Struct, frozen=True, omit_defaults=True):
-    v: int
-    provider: str
-    arrived: float
+class UnmatchedHeader(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The header `unmatched`, as JSON.
+
+    Attributes:
+        arrived: when the callback came, seconds since the epoch.
+        why, reason: the kind, and in words without content.
+        index, count: the how manyth of how many of its callback.
+        whole: the value is the body of the callback as it came, or its query where `in_query` says so.
+        content_type: of the whole body.
+        source, day, message_id, campaign_id: of the token in the URL, where it named a message.
+        batch_id: of the token, where it named a request.
+    """
+
+    v: Annotated[int, Meta(ge=0, le=9_999)]
+    provider: Annotated[str, Meta(max_length=256)]
+    arrived: _Instant
     why: Why
-    reason: str
-    index: int = 0
-    count: int = 1
+    reason: Annotated[str, Meta(max_length=2_000)]
+    index: _Count = 0
+    count: _Count = 1
     whole: bool = False
+    in_query: bool = False
+    content_type: Annotated[str, Meta(max_length=1_000)] | None = None
+    source: ReceiptPlace | None = None
+    day: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
+    message_id: Annotated[str, Meta(max_length=256)] | None = None
+    campaign_id: Annotated[str, Meta(max_length=256)] | None = None
+    batch_id: Annotated[str, Meta(max_length=64)] | None = None
 
 
 class InboundRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender": "from", "recipient": "to"}):
@@ -133,6 +152,7 @@ class ReceiptRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _encode = msgspec.json.Encoder().encode
 _read_receipt: BoundedReader[ReceiptRecord] = BoundedReader(ReceiptRecord, most=RECEIPT_BYTES)
+_read_unmatched: BoundedReader[UnmatchedHeader] = BoundedReader(UnmatchedHeader, most=HEADER_BYTES)
 _read_header: BoundedReader[EntryHeader] = BoundedReader(EntryHeader, most=HEADER_BYTES)
 
 
@@ -181,8 +201,10 @@ def read_entry(value: bytes | None, headers: Iterable[tuple[str, bytes | None]])
 
 
 def unmatched_record(unmatched: Unmatched) -> Fields:
-    """What belongs to no message: its document as it is, the reason in a header."""
-    header = _UnmatchedHeader(
+    """What belongs to no message: its document as it is, the reason and whose it may be in a header."""
+    token = unmatched.token
+    message = token if isinstance(token, MessageToken) else None
+    header = UnmatchedHeader(
         VERSION,
         unmatched.provider,
         unmatched.arrived,
@@ -191,8 +213,48 @@ def unmatched_record(unmatched: Unmatched) -> Fields:
         unmatched.index,
         unmatched.count,
         unmatched.whole,
+        unmatched.in_query,
+        unmatched.content_type,
+        source=None if message is None else _receipt_place(message.source),
+        day=0 if token is None else token.day,
+        message_id=None if message is None else message.message_id,
+        campaign_id=None if message is None else message.campaign_id,
+        batch_id=token.batch_id if isinstance(token, BatchToken) else None,
     )
     return None, unmatched.document, [(UNMATCHED, _encode(header))]
+
+
+def read_unmatched(value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Unmatched:
+    """What `unmatched_record` wrote; others may write there too.
+
+    Raises:
+        UnreadableError: it is none of ours, or of another version.
+    """
+    found = [raw for name, raw in headers if name == UNMATCHED]
+    if len(found) != 1 or value is None:
+        raise UnreadableError("no header `unmatched`, or no value")
+    header = _read_unmatched(found[0])
+    if header.v != VERSION:
+        raise UnreadableError(f"format version {header.v}; this one knows {VERSION}")
+    token: MessageToken | BatchToken | None = None
+    if header.source is not None:
+        source = Source(header.source.topic, header.source.partition, header.source.offset)
+        token = MessageToken(source, header.day, header.message_id, header.campaign_id)
+    elif header.batch_id is not None:
+        token = BatchToken(header.batch_id, header.day)
+    return Unmatched(
+        header.provider,
+        header.arrived,
+        header.why,
+        header.reason,
+        value,
+        header.index,
+        header.count,
+        header.whole,
+        token,
+        header.content_type,
+        header.in_query,
+    )
 
 
 def inbound_record(inbound: Inbound) -> Fields:
@@ -264,6 +326,10 @@ def written_state(headers: Iterable[tuple[str, bytes | None]]) -> tuple[bytes, S
 
 _STATE_HEADERS: Final = frozenset({SOURCE, STATE})
 _STATES: Final = {state.value.encode(): state for state in State}
+
+
+def _receipt_place(source: Source) -> ReceiptPlace:
+    return ReceiptPlace(source.topic, source.partition, source.offset)
 
 
 def _time(seconds: float) -> datetime:

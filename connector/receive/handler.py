@@ -139,7 +139,7 @@ class Handler:
             async with asyncio.timeout(self._receive.timeout):
                 await self._fetch(reading.handshake)
             log.info("handshake of a provider followed", provider=name)
-        if records := placing.records(name, callback, reading):
+        if records := placing.records(name, callback, verified, reading):
             await self._patience.wait(self._group.add(records))
         return "written", reading.answer
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from connector.kafka.batches import RecordFields, size
-from connector.receipts.callback import Callback, MessageToken, Reading, ReceiptEntry, Unmatched, Why
+from connector.receipts.callback import Callback, MessageToken, Reading, ReceiptEntry, Unmatched, Verified, Why
+from connector.receipts.receipt_reader import whole_callback
 from connector.receipts.receipt_records import Fields, entry_record, inbound_record, partition, place, unmatched_record
 from connector.receive.callback_counts import CallbackCounts
 from connector.receive.group_commit import LogPlace
@@ -32,7 +35,7 @@ class Placing:
         self._topics = topics
         self._counts = counts
 
-    def records(self, name: str, callback: Callback, reading: Reading) -> Sequence[PlacedRecord]:
+    def records(self, name: str, callback: Callback, verified: Verified, reading: Reading) -> Sequence[PlacedRecord]:
         """Everything in a callback; the whole body instead, where a part of it is too large for its topic."""
         counts = self._counts
         unmatched = list(reading.unmatched)
@@ -49,7 +52,7 @@ class Placing:
             placed.append(self._at(self._topics.inbound, record[0] or record[1] or b"", record))
         limits = self.known.limits
         if any(size(record) > limits[where.topic] for where, record in placed):
-            placed, unmatched = [], [_whole(name, callback, Why.UNREADABLE, TOO_LARGE)]
+            placed, unmatched = [], [whole_callback(name, callback, Why.UNREADABLE, TOO_LARGE, verified.token)]
         counts.read(name, reading)
         for it in unmatched:
             counts.unmatched[name, it.why.value] += 1
@@ -58,7 +61,7 @@ class Placing:
     def unverified(self, name: str, callback: Callback, reason: str) -> PlacedRecord:
         """A callback that is kept although nothing proves it."""
         self._counts.unmatched[name, Why.UNVERIFIED.value] += 1
-        return self._unmatched(_whole(name, callback, Why.UNVERIFIED, reason))
+        return self._unmatched(whole_callback(name, callback, Why.UNVERIFIED, reason, None))
 
     def _unmatched(self, it: Unmatched) -> PlacedRecord:
         topic = self._topics.receipts_unmatched
@@ -67,7 +70,7 @@ class Placing:
         if excess <= 0:
             return placed
         kept = it.document[: -excess - len(CUT)]
-        cut = Unmatched(it.provider, it.arrived, it.why, it.reason + CUT, kept, it.index, it.count, whole=it.whole)
+        cut = msgspec.structs.replace(it, reason=it.reason + CUT, document=kept)
         return self._at(topic, kept, unmatched_record(cut))
 
     def _at(self, topic: str, key: bytes, record: Fields) -> PlacedRecord:
@@ -76,9 +79,12 @@ class Placing:
 
 def _waits(entry: ReceiptEntry) -> Unmatched:
     return Unmatched(
-        entry.provider, entry.arrived, Why.UNKNOWN, WAITS_FOR_INDEX, entry.document, entry.index, entry.count
+        entry.provider,
+        entry.arrived,
+        Why.UNKNOWN,
+        WAITS_FOR_INDEX,
+        entry.document,
+        entry.index,
+        entry.count,
+        token=entry.token,
     )
-
-
-def _whole(name: str, callback: Callback, why: Why, reason: str) -> Unmatched:
-    return Unmatched(name, callback.now, why, reason, callback.body or callback.query.encode(), whole=True)
