@@ -207,7 +207,7 @@ SHARED = ("build_info", "definitions_unused", "loop_lag_seconds", "gc_collection
 
 CALLBACK_METRICS = (
     *(it for it in METRICS if it.name in SHARED),
-    Description("ready", "gauge", "1 while callbacks are taken: Kafka is there and acknowledges them."),
+    Description("receiver_ready", "gauge", "1 while callbacks are taken: Kafka is there and acknowledges them."),
     Description(
         "callbacks",
         "counter",

@@ -45,7 +45,7 @@ class ReceiverCollector(Collector):
         """See prometheus_client."""
         page, status = Page(CALLBACK_METRICS), self._status()
         page.add("build_info", 1, __version__)
-        page.add("ready", status.ready)
+        page.add("receiver_ready", status.ready)
         page.add("loop_lag_seconds", self._loop_lag())
         for generation, collected in enumerate(gc.get_stats()):
             page.add("gc_collections", collected["collections"], str(generation))

@@ -244,7 +244,7 @@ class ReceiptReader:
             self.faults["reader"] += 1
             reason = f"it could not be read ({type(error).__name__})"
         again = msgspec.structs.replace(kept, why=Why.UNREADABLE, reason=reason)
-        return Reading([], [], [again], self._answer)
+        return Reading([], [], [again], CallbackAnswer())
 
     def meaning(self, document: bytes) -> Meaning | UnreadableEntry:
         """What an entry's document says by the definition as it is now. Raises nothing."""
