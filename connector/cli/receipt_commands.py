@@ -10,18 +10,26 @@ import click
 import structlog
 
 from connector import logs
+from connector.cli.lazy_group import LazyGroup
 from connector.cli.options import config_option, load, set_option
 from connector.errors import Problem, SettingsError
 
 log = structlog.get_logger(__name__)
 
 
-@click.group()
+COMMANDS = {
+    "run": ("connector.cli.receipt_commands:run", "Turn receipts into states of messages, each written once."),
+    "summary": ("connector.cli.receipt_summary:summary", "Count what became of accepted messages."),
+    "replay": ("connector.cli.receipt_replay:replay", "Read what belonged to no message once more."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 def receipts() -> None:
     """What became of messages, as their providers report it."""
 
 
-@receipts.command()
+@click.command()
 @click.option(
     "--child", type=(int, click.Path(path_type=Path)), hidden=True, help="Number and socket, from the parent."
 )

@@ -257,7 +257,7 @@ CALLBACK_METRICS = (
 
 JOIN_METRICS = (
     *(it for it in METRICS if it.name in {*SHARED, "records_skipped", "rebalances", "drain_duration_seconds"}),
-    Description("ready", "gauge", "1 while `receipts run` owns what the group gave it and takes receipts."),
+    Description("receipts_ready", "gauge", "1 while `receipts run` owns what the group gave it and takes receipts."),
     Description("receipts", "counter", "States written to topics.receipts, each once.", ("provider", "status")),
     Description(
         "receipts_contradicting",

@@ -55,7 +55,7 @@ class JoinCollector(Collector):
         page.add("loop_lag_seconds", self._loop_lag())
         for generation, collected in enumerate(gc.get_stats()):
             page.add("gc_collections", collected["collections"], str(generation))
-        page.add("ready", status is not None and status.ready)
+        page.add("receipts_ready", status is not None and status.ready)
         if status is not None:
             _add(page, status)
         return page.families()

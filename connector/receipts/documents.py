@@ -43,9 +43,12 @@ class Documents:
         if callback.body or self._decode not in ("form", "query", "auto"):
             document = self._body(callback)
         for encoding, get in self._steps:
+            text = get(document)
             if isinstance(document, dict):
                 outer |= document
-            document = self._inside(encoding, get(document))
+            # What is read is not kept unread beside it: each of a thousand entries would hold the whole callback.
+            outer = {name: value for name, value in outer.items() if value is not text}
+            document = self._inside(encoding, text)
         return [self._unpacked(entry) for entry in self._entries(outer, document)]
 
     def _body(self, callback: Callback) -> Any:
@@ -90,8 +93,9 @@ class Documents:
         for get in self._each:
             below = []
             for above, value in level:
-                around = {**above, **value} if isinstance(value, dict) else above
-                below += [(around, item) for item in as_list(get(value)) or ()]
+                items = as_list(get(value)) or ()
+                around = {**above, **_without(value, items)} if isinstance(value, dict) else above
+                below += [(around, item) for item in items]
                 if len(below) > self._most:
                     raise ValueError(f"it has more than {self._most} entries")
             level = below
@@ -117,6 +121,32 @@ class Documents:
                 raise ValueError("a text inside of it holds no map")  # noqa: TRY004 one kind of fault
             entry = {**entry, **inner}
         return entry
+
+
+def _without(value: dict[str, Any], items: Sequence[Any]) -> dict[str, Any]:
+    """What stands around the entries of a callback, without the lists they stand in: otherwise each of them would hold
+    all the others, and a thousand entries a million.
+    """
+    entries = {id(item) for item in items if isinstance(item, dict)}
+
+    def pruned(inner: Any) -> Any:
+        if isinstance(inner, dict):
+            return {
+                name: pruned(each)
+                for name, each in inner.items()
+                if id(each) not in entries and not (isinstance(each, list) and _holds(each, entries))
+            }
+        return inner
+
+    found: dict[str, Any] = pruned(value)
+    return found
+
+
+def _holds(found: Any, entries: set[int]) -> bool:
+    if id(found) in entries:
+        return True
+    inner = found.values() if isinstance(found, dict) else found if isinstance(found, list) else ()
+    return any(_holds(each, entries) for each in inner)
 
 
 def _path(scope: Scope, source: str, place: str) -> Get:

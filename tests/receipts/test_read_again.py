@@ -72,7 +72,7 @@ def test_a_whole_callback_is_divided_once_it_can_be_read(tmp_path: Path, in_quer
 
 
 def test_a_reply_that_was_no_receipt_is_a_reply(tmp_path: Path) -> None:
-    without = WRONG.split("replies:")[0]
+    without = WRONG.split("replies:", maxsplit=1)[0]
     wrong = proved(reader(tmp_path, without), post("/r/acme", b'[{"kind":"mo","from":"+1555","text":"hi"}]'))
     (inbound,) = reader(tmp_path, RIGHT).read_again(kept(wrong.unmatched[0])).inbound
     assert (inbound.sender, inbound.text) == ("+1555", "hi")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -365,3 +366,27 @@ def test_of_no_topic_nothing_is_proved(tmp_path: Path) -> None:
     read = reader(tmp_path, 'verify: {sns: {topics: ["${NOT_SET?}"]}}\nstate: s\nstates: {delivered: d}')
     body = orjson.dumps({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-west-1:1:x", "Message": "{}"})
     assert isinstance(read.verify(post("/r/acme", body)), Refused)
+
+
+MANY = [{"n": n} for n in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("receipts", "body", "around"),
+    [
+        ('decode: json\neach: ["[]", "data[]"]', [{"event": "e", "data": MANY}], {"event": "e"}),
+        ('decode: json\neach: "a.b[]"', {"a": {"b": MANY, "c": 1}, "d": 2}, {"a": {"c": 1}, "d": 2}),
+        ('decode: json\neach: "a[].b[]"', {"a": [{"b": MANY}], "d": 2}, {"d": 2}),
+        (
+            'decode: [json, {json: text}]\neach: "x[]"',
+            {"text": orjson.dumps({"x": MANY, "y": 3}).decode(), "z": 4},
+            {"y": 3, "z": 4},
+        ),
+    ],
+)
+def test_an_entry_holds_what_stands_around_it_and_not_the_other_entries(
+    tmp_path: Path, receipts: str, body: Any, around: dict[str, Any]
+) -> None:
+    read = reader(tmp_path, f"verify: none\n{receipts}\nmatch: {{id: n}}\nstate: n\nstates: {{delivered: '*'}}")
+    entries = proved(read, post("/r/acme", orjson.dumps(body))).entries
+    assert [orjson.loads(entry.document) for entry in entries] == [{**around, **each} for each in MANY]

@@ -98,9 +98,7 @@ def test_a_message_that_has_two_results_is_counted_once_and_from_the_first() -> 
 
 
 def test_codes_are_bounded() -> None:
-    found = counted(
-        MOST_CODES + 5, [(number, State.UNDELIVERED, 1, f"c{number}") for number in range(MOST_CODES + 5)]
-    )
+    found = counted(MOST_CODES + 5, [(number, State.UNDELIVERED, 1, f"c{number}") for number in range(MOST_CODES + 5)])
     assert len(found.codes) == MOST_CODES + 1
     assert found.codes[0] == ("undelivered", OTHER_CODES, 5)
 

@@ -129,8 +129,9 @@ def _audit_lines(audit: dict[str, Any] | None) -> Iterator[str]:
         return
     counts = f"{audit['events']:,} events, {audit['results']:,} results, {audit['seen_by_simulator']:,} at the provider"
     if audit["holds"]:
-        told = f" All {audit['receipts']:,} receipts are written once." if "receipts" in audit else ""
-        yield f"\n[bold green]AUDIT holds[/]: {counts}; each event has one result, none was sent twice.{told}"
+        yield f"\n[bold green]AUDIT holds[/]: {counts}; each event has one result, none was sent twice."
+        if "receipts" in audit:
+            yield f"All {audit['receipts']:,} receipts of the providers are written, each once."
         return
     yield f"\n[bold red]AUDIT fails[/]: {counts}."
     for finding in audit["findings"].values():

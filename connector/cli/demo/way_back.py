@@ -50,12 +50,13 @@ class ReceiptRoute:
 
     Attributes:
         port: of the receiver.
-        key: all secrets are made from it.
+        key, url_key: tokens and secrets of URLs are made from them.
         log: what the fakes called, and were answered.
     """
 
     port: int
     key: str
+    url_key: str
     log: Path
 
     @classmethod
@@ -63,7 +64,8 @@ class ReceiptRoute:
         """On a free port."""
         with socket.socket() as bound:
             bound.bind(("127.0.0.1", 0))
-            return cls(bound.getsockname()[1], secrets.token_urlsafe(24), folder / "receipts.jsonl")
+            keys = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+            return cls(bound.getsockname()[1], *keys, folder / "receipts.jsonl")
 
     @property
     def url(self) -> str:
@@ -72,14 +74,14 @@ class ReceiptRoute:
     def settings(self, folder: Path) -> dict[str, Any]:
         """For connector.yaml, which the worker, the receiver and `receipts run` share."""
         listen = f"127.0.0.1:{self.port}"
-        receive = {"listen": listen, "url": self.url, "keys": [self.key], "url_keys": [self.key]}
+        receive = {"listen": listen, "url": self.url, "keys": [self.key], "url_keys": [self.url_key]}
         return {"receive": receive, "receipts": {"folder": str(folder / "states")}}
 
     def knobs(self) -> dict[str, str]:
         """For the fakes: what is registered in their panels, and how badly they report."""
         made = {}
         for definition, fake in FAKES.items():
-            made[f"{fake}.receipts.url"] = f"{self.url}/r/{definition}/{UrlSecrets([self.key]).of(definition)}"
+            made[f"{fake}.receipts.url"] = f"{self.url}/r/{definition}/{UrlSecrets([self.url_key]).of(definition)}"
             made |= {f"{fake}.receipts.{name}": value for name, value in MISBEHAVIOUR.items()}
         return made
 
