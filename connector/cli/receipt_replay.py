@@ -39,7 +39,7 @@ REPLAY_OF = "replay_of"
 
 
 @dataclass(slots=True)
-class Replay:
+class ReceiptReplay:
     """What there is to do.
 
     Attributes:
@@ -116,9 +116,9 @@ async def _replay(
     since: datetime,
     *,
     really: bool,
-) -> Replay:
+) -> ReceiptReplay:
     topics = settings.topics
-    found = Replay()
+    found = ReceiptReplay()
     async with open_reader(settings, note) as reader:
         written = (topics.receipts_matched, topics.inbound)
         counts = Counter(tp.topic for tp in await reader.partitions(written))
@@ -145,7 +145,9 @@ async def _replay(
     return found
 
 
-def _wanted(record: ConsumerRecord, wanted: tuple[frozenset[str], frozenset[str]], found: Replay) -> Unmatched | None:
+def _wanted(
+    record: ConsumerRecord, wanted: tuple[frozenset[str], frozenset[str]], found: ReceiptReplay
+) -> Unmatched | None:
     providers, reasons = wanted
     try:
         kept = read_unmatched(record.value, record.headers)
@@ -156,7 +158,7 @@ def _wanted(record: ConsumerRecord, wanted: tuple[frozenset[str], frozenset[str]
 
 
 def _sorted(
-    reading: Reading, kept: Unmatched, settings: Settings, found: Replay
+    reading: Reading, kept: Unmatched, settings: Settings, found: ReceiptReplay
 ) -> Sequence[tuple[str, bytes, Fields]]:
     """Topic, what decides the partition, and the record, of all that is in it now."""
     topics, name = settings.topics, kept.provider
@@ -207,7 +209,7 @@ async def _produce(settings: Settings, records: Sequence[Outgoing]) -> None:
             await produce(client, records, acknowledged)
 
 
-def _tell(found: Replay, *, done: bool, as_json: bool) -> None:
+def _tell(found: ReceiptReplay, *, done: bool, as_json: bool) -> None:
     if as_json:
         groups = [
             {"provider": provider, "is": kind, "reason": reason or None, "number": number}

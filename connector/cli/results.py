@@ -65,13 +65,13 @@ def results(
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     if receipts and follow:
         raise UsageError("--receipts shows what is known by now, and --follow what comes: give one of them")
-    options = _Options(selection, since, last, receipts, as_json)
+    options = _ShownResults(selection, since, last, receipts, as_json)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_results(loaded.settings, options, follow=follow))
 
 
 @dataclass(frozen=True, slots=True)
-class _Options:
+class _ShownResults:
     """What is to be shown. See the options of the command."""
 
     selection: Selection
@@ -81,7 +81,7 @@ class _Options:
     as_json: bool
 
 
-async def _results(settings: Settings, options: _Options, *, follow: bool) -> None:
+async def _results(settings: Settings, options: _ShownResults, *, follow: bool) -> None:
     async with open_reader(settings, note) as reader:
         ends = await _show_last(reader, settings, options)
         if follow:
@@ -91,7 +91,7 @@ async def _results(settings: Settings, options: _Options, *, follow: bool) -> No
                         show(result, as_json=options.as_json)
 
 
-async def _show_last(reader: TopicReader, settings: Settings, options: _Options) -> dict[Any, int]:
+async def _show_last(reader: TopicReader, settings: Settings, options: _ShownResults) -> dict[Any, int]:
     """Print the last results there are; returns where the topic ended."""
     selection, since, last = options.selection, options.since, options.last
     partitions = await reader.partitions([settings.topics.results])

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from connector.cli.demo.audit import Audit, Event
-from connector.cli.demo.way_back import ReceiptTally, audit_receipts, delivered
+from connector.cli.demo.receipts_way import ReceiptTally, audit_receipts, delivered
 from connector.model import Source
 from connector.receipts.callback import State
 
