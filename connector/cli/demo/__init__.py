@@ -19,10 +19,10 @@ from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
     from connector.cli.demo.children import Child, Children
+    from connector.cli.demo.receipts_way import ReceiptRoute
     from connector.cli.demo.sample_events import Made
     from connector.cli.demo.stage import Stage
     from connector.cli.demo.timeline import Timeline
-    from connector.cli.demo.receipts_way import ReceiptRoute
 
 SAMPLE_EVENTS = 20_000
 LIVE_EVENTS = 10
@@ -136,9 +136,9 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
     from connector.cli.demo.audit import audit
     from connector.cli.demo.children import Children
     from connector.cli.demo.flow import Flow, Tally
+    from connector.cli.demo.receipts_way import ReceiptRoute, WayBack
     from connector.cli.demo.stage import clean_environment
     from connector.cli.demo.timeline import Timeline
-    from connector.cli.demo.receipts_way import ReceiptRoute, WayBack
     from connector.kafka.topic_plan import plan as plan_topics
     from connector.settings.model import Topics
     from connector.tools.simulator import Broker
