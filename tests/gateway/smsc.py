@@ -172,16 +172,17 @@ class Smsc:
                 body = stream.read(length - 16)
                 if command & RESPONSE:
                     continue
-                answer = b""
+                answer, submitted = b"", None
                 if command == BIND_TRANSCEIVER:
                     answer = b"smsc\0"
                 elif command == SUBMIT:
-                    self.submitted.append(Submitted.read(body))
+                    submitted = Submitted.read(body)
+                    self.submitted.append(submitted)
                     answer = f"{len(self.submitted):x}\0".encode()
                 link.sendall(struct.pack(">IIII", 16 + len(answer), command | RESPONSE, 0, sequence) + answer)
-                if command == SUBMIT and self.submitted[-1].wants_receipt:
-                    receipt = self._receipt(self.submitted[-1], answer[:-1].decode())
-                    link.sendall(struct.pack(">IIII", 16 + len(receipt), DELIVER, 0, len(self.submitted)) + receipt)
+                if submitted is not None and submitted.wants_receipt:
+                    receipt = self._receipt(submitted, answer[:-1].decode())
+                    link.sendall(struct.pack(">IIII", 16 + len(receipt), DELIVER, 0, sequence) + receipt)
                 if command == BIND_TRANSCEIVER:
                     with self._lock:
                         self._links.append(link)
