@@ -60,13 +60,15 @@ class _Ticket:
 
     Attributes:
         left: records that are not acknowledged.
+        since: when they came.
     """
 
-    __slots__ = ("done", "left")
+    __slots__ = ("done", "left", "since")
 
-    def __init__(self, left: int, done: asyncio.Future[None]) -> None:
+    def __init__(self, left: int, done: asyncio.Future[None], since: float) -> None:
         self.left = left
         self.done = done
+        self.since = since
 
     def acknowledge(self) -> None:
         self.left -= 1
@@ -121,7 +123,7 @@ class GroupCommit:
         sizes = [size(record) for _, record in records]
         if self.bytes + sum(sizes) > self._most:
             raise FullError("too much waits for its acknowledgement")
-        ticket = _Ticket(len(records), done)
+        ticket = _Ticket(len(records), done, self._clock.monotonic())
         for (place, record), bytes_ in zip(records, sizes, strict=True):
             self.bytes += bytes_
             self._waiting.setdefault(place, []).append(_WaitingRecord(record, bytes_, ticket))
@@ -131,7 +133,7 @@ class GroupCommit:
 
     @property
     def unacknowledged_for(self) -> float:
-        """Seconds for which the oldest batch has waited for its acknowledgement; 0 where none does."""
+        """Seconds for which the oldest record of a batch has waited for its acknowledgement; 0 where none does."""
         return self._clock.monotonic() - min(self._oldest.values()) if self._oldest else 0.0
 
     @property
@@ -174,7 +176,7 @@ class GroupCommit:
     async def _run(self, place: LogPlace) -> None:
         """Write what waits for a partition; what comes meanwhile leaves with the others."""
         waiting = self._waiting.pop(place)
-        self._oldest[place] = self._clock.monotonic()
+        self._oldest[place] = waiting[0].ticket.since
         try:
             await self._write(place, waiting)
         finally:

@@ -229,7 +229,7 @@ class Receiver:
             return "the receiver is stopping"
         if self._topics is None:
             return "Kafka has not been reached"
-        if self._group.failing or self._group.unacknowledged_for > self._settings.receive.timeout:
+        if self._group.failing or self._group.unacknowledged_for >= self._settings.receive.timeout:
             return "Kafka does not acknowledge callbacks: they are answered 503"
         return ""
 

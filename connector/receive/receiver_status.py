@@ -18,7 +18,7 @@ class ReceiverStatus:
         waiting, waiting_limit: callbacks under way.
         bytes, bytes_limit: of bodies that are not answered, and of records that are not acknowledged; each.
         connections: open ones.
-        unacknowledged_for: seconds for which the oldest batch has waited for its acknowledgement.
+        unacknowledged_for: seconds for which the oldest record on its way has waited for its acknowledgement.
         definitions: names of those whose callbacks are taken.
         unused: where definitions on disk are wrong, and so not in use.
     """
