@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import msgspec
 import pytest
@@ -84,6 +84,8 @@ BATCHES = {
 
 INTENTS = {"twilio": Kind.OPT_OUT, "plivo": Kind.OPT_OUT, "aws-pinpoint": Kind.OPT_OUT}
 """Replies STOP: where the provider says what they mean."""
+
+ONE_OF = "A-REFERENCE"
 
 SILENT = {"aliyun", "jasmin", "tencent"}
 """They are read, but their fakes send none."""
@@ -247,6 +249,80 @@ async def test_a_reply_is_read_with_who_wrote_it_and_what_it_means_where_that_is
         assert reply.sender is not None
         assert sent.to.endswith(re.sub("[^0-9]", "", reply.sender)[-10:])
         assert reply.text == (None if name == "aws-pinpoint" else "STOP")
+
+
+# ---- those whose fakes send none: as their documentation shows them
+
+DOCUMENTED: dict[str, tuple[Any, dict[str, str], bytes]] = {
+    "aliyun": (
+        [
+            {"phone_number": "1381111****", "send_time": "2017-01-01 00:00:00", "report_time": "2026-11-27 08:00:00"}
+            | {
+                "success": success,
+                "err_code": code,
+                "err_msg": "said",
+                "sms_size": "1",
+                "biz_id": "12345",
+                "out_id": ONE_OF,
+            }
+            for success, code in ((True, "DELIVERED"), (False, "MK:0001"))
+        ],
+        {"DELIVERED": "delivered", "MK:0001": "undelivered"},
+        b'{"code":0,"msg":"ok"}',
+    ),
+    "tencent": (
+        [
+            {"user_receive_time": "2026-11-27 08:00:00", "nationcode": "86", "mobile": "13800000000", "sid": "2019:1"}
+            | {"report_status": status, "errmsg": code, "description": "said"}
+            for status, code in (("SUCCESS", "DELIVRD"), ("FAIL", "UNDELIV"))
+        ],
+        {"DELIVRD": "delivered", "UNDELIV": "undelivered"},
+        b'{"result":0,"errmsg":"OK"}',
+    ),
+    "jasmin": (
+        [
+            {"id": "16fd2706-8baf-433b-82eb-8c7fada847da", "message_status": status, "level": level} | more
+            for status, level, more in (
+                ("ESME_ROK", "1", {}),
+                ("ESME_RINVNUMDESTS", "1", {}),
+                ("DELIVRD", "2", {"id_smsc": "2", "sub": "001", "dlvrd": "001", "err": "000", "text": "hello"}),
+                ("EXPIRED", "2", {"id_smsc": "2", "err": "001"}),
+            )
+        ],
+        {"ESME_ROK": "sent", "ESME_RINVNUMDESTS": "undelivered", "000": "delivered", "001": "expired"},
+        b"ACK/Jasmin",
+    ),
+}
+"""Entries, what each means by its code, and what the provider wants to hear."""
+
+
+@pytest.mark.parametrize("name", sorted(SILENT))
+def test_a_callback_as_it_is_documented_is_read_and_answered_as_the_provider_wants(name: str) -> None:
+    entries, means, answer = DOCUMENTED[name]
+    reader = compile_receipts(definition(name), KEYS, public_url=URL)
+    now = time.time()
+    token = KEYS.tokens.message(name, Source("sms.messages", 3, 7), "m7", None, now)
+    path = f"/m/{name}/{token}" if name == "jasmin" else reader.url().removeprefix(URL)
+    bodies = [json.dumps(entries).replace(ONE_OF, token)] if name != "jasmin" else [urlencode(each) for each in entries]
+    kind = "application/x-www-form-urlencoded" if name == "jasmin" else "application/json"
+    found: dict[str, str] = {}
+    for body in bodies:
+        callback = Callback("POST", path, "", {"content-type": kind}, body.encode(), now)
+        verified = reader.verify(callback)
+        assert isinstance(verified, Verified), verified
+        reading = reader.read(callback, verified)
+        assert reading.answer.body == answer
+        assert (reading.unmatched, reading.inbound) == ([], [])
+        for entry in reading.entries:
+            meaning = reader.meaning(entry.document)
+            assert isinstance(meaning, Meaning)
+            assert meaning.code is not None
+            found[meaning.code] = meaning.state.value
+            assert entry.match == ({"id": "2019:1"} if name == "tencent" else {})
+            assert (entry.token is None) is (name == "tencent")
+            assert meaning.at in (None, 1_795_737_600.0)  # eight in the morning in China
+    assert found == means
+    assert not reader.faults
 
 
 # ---- what a request holds more ---------------------------------------------------------------------------------------
