@@ -7,8 +7,9 @@ import shutil
 import orjson
 
 from connector.receipts.callback import State
+from tests.crash.states import StateAudit
 from tests.integration.pipeline import Pipeline
-from tests.integration.way_back import StateAudit, WayBack
+from tests.integration.way_back import WayBack
 from tests.kafka.records import read_all
 
 PENDING, SENT, DELIVERED, UNDELIVERED = State.PENDING, State.SENT, State.DELIVERED, State.UNDELIVERED
@@ -99,7 +100,7 @@ def test_states_outlive_the_process_its_disk_and_a_disk_of_yesterday(pipeline: P
     shutil.rmtree(folder)
     shutil.copytree(yesterday, folder)
     run("r3", DELIVERED, SENT)  # what another has written since is read
-    assert way.audit() == StateAudit(0, 0, 0, {"sent": 40, "delivered": 40}, {})
+    assert way.audit() == StateAudit(0, 0, 0, states={"sent": 40, "delivered": 40})
 
 
 def test_a_damaged_disk_or_one_of_other_partitions_is_made_anew(pipeline: Pipeline) -> None:
@@ -121,4 +122,4 @@ def test_a_damaged_disk_or_one_of_other_partitions_is_made_anew(pipeline: Pipeli
     (stores[2] / "CURRENT").write_bytes(b"MANIFEST-none\n")
     told = run("r1")
     assert told.count("made anew from the topic") == 3
-    assert way.audit() == StateAudit(0, 0, 0, {"delivered": 40}, {})
+    assert way.audit() == StateAudit(0, 0, 0, states={"delivered": 40})

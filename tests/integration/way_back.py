@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -17,49 +15,13 @@ import orjson
 from connector.model import Source
 from connector.receipts.callback import MessageToken, ReceiptEntry, State
 from connector.receipts.receipt_records import entry_record, partition, place
-from connector.receipts.states import RANK
+from tests.crash.states import RECEIPTS, WORDS, StateAudit, compare_states
 from tests.integration.pipeline import ASK_SECONDS, Pipeline
 from tests.kafka.records import Event, Record, committed, end_offsets, produce, read_all
 from tests.processes import ConnectorProcess
 from tests.waiting import wait_until
 
 DAY = 86_400.0
-RECEIPTS = """\
-receipts:
-  match: token
-  state: state
-  states: {delivered: ok, undelivered: bad, expired: late, sent: out, pending: [queued], unknown: lost}
-  id: id
-  code: code
-  at: {value: at, format: unix}
-"""
-WORDS = {
-    State.DELIVERED: "ok",
-    State.UNDELIVERED: "bad",
-    State.EXPIRED: "late",
-    State.SENT: "out",
-    State.PENDING: "queued",
-    State.UNKNOWN: "lost",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class StateAudit:
-    """Counts that must be zero, and what was seen.
-
-    Attributes:
-        lost: entries that said a state which is in no record, and are not unmatched either.
-        twice: records beyond the first of a message and state.
-        fallen: records of a rank below one of the same message before it.
-        states: states of messages that were written, by state.
-        unmatched: by reason.
-    """
-
-    lost: int
-    twice: int
-    fallen: int
-    states: dict[str, int]
-    unmatched: dict[str, int]
 
 
 class WayBack:
@@ -113,7 +75,7 @@ class WayBack:
         source = Source(self.pipeline.source, partition, offset)
         identity = (None, None) if short else (f"m{offset}", "c0")
         token = MessageToken(source, int(now // DAY) - day, *identity)
-        said = WORDS[state] if isinstance(state, State) else state
+        said = WORDS[state.value] if isinstance(state, State) else state
         document = orjson.dumps({"state": said, "id": f"p{offset}", "n": next(self._numbers), **fields})
         key, value, headers = entry_record(ReceiptEntry(provider, now, 0, 1, document, token), token)
         return Event(value, key, self.number(source), dict(headers))
@@ -158,29 +120,5 @@ class WayBack:
 
     def audit(self) -> StateAudit:
         """Compare entries with what became of them."""
-        seen: defaultdict[tuple[str, int, int], list[str]] = defaultdict(list)
-        fallen = 0
-        for it in self.written():
-            source = it["source"]
-            before = seen[source["topic"], source["partition"], source["offset"]]
-            fallen += any(RANK[State(other)] > RANK[State(it["status"])] for other in before)
-            before.append(it["status"])
-        unmatched = read_all(self.pipeline.bootstrap, self.unmatched)
-        kept = {record.headers["settles"] for record in unmatched if "settles" in record.headers}
-        meanings = {word: state for state, word in WORDS.items()}
-        lost = 0
-        for record in read_all(self.pipeline.bootstrap, self.matched):
-            if f"{record.topic}/{record.partition}/{record.offset}".encode() in kept:
-                continue
-            source = orjson.loads(record.headers["entry"])["source"]
-            state = meanings[orjson.loads(record.value or b"")["state"]]
-            states = seen[source["topic"], source["partition"], source["offset"]]
-            newer = any(RANK[State(other)] > RANK[state] for other in states)
-            lost += not (state.value in states or newer or (state is State.UNKNOWN and states))
-        return StateAudit(
-            lost=lost,
-            twice=sum(len(states) - len(set(states)) for states in seen.values()),
-            fallen=fallen,
-            states=dict(Counter(itertools.chain.from_iterable(seen.values()))),
-            unmatched=dict(Counter(orjson.loads(it.headers["unmatched"])["why"] for it in unmatched)),
-        )
+        bootstrap = self.pipeline.bootstrap
+        return compare_states(read_all(bootstrap, self.matched), self.records(), read_all(bootstrap, self.unmatched))
