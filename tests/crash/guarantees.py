@@ -75,10 +75,11 @@ def _states(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "| fault | states | receipts lost | states twice | after a later one | of another message | |"
     yield "|---|--:|--:|--:|--:|--:|---|"
     for it in chosen:
-        yield (
-            f"| {it['fault']} | {it['written']:,} | {it['receipts_lost']} | {it['states_twice']} "
-            f"| {it['states_fallen']} | {it['states_strange']} | {'holds' if it['holds'] else '**fails**: ' + '; '.join(it['failures'])} |"
+        counts = " | ".join(
+            str(it[name]) for name in ("receipts_lost", "states_twice", "states_fallen", "states_strange")
         )
+        verdict = "holds" if it["holds"] else "**fails**: " + "; ".join(it["failures"])
+        yield f"| {it['fault']} | {it['written']:,} | {counts} | {verdict} |"
 
 
 def with_measured(page: str, report: Mapping[str, Any]) -> str:

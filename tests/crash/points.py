@@ -140,7 +140,13 @@ def after_disk(reached: Reached) -> None:
     """States are on the disk as well; their offset is not committed."""
     from connector.stream.receipts.join_stage import JoinStage
 
-    around(JoinStage, "_note", after=lambda *_: reached())
+    note = JoinStage._note
+
+    def noted(self: JoinStage, partition: Any, joined: Any, states: Any) -> None:
+        note(self, partition, joined, states)
+        reached()
+
+    replace(JoinStage, "_note", noted)
 
 
 POINTS: dict[str, Callable[[Reached], None]] = {

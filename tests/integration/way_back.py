@@ -27,7 +27,9 @@ DAY = 86_400.0
 class WayBack:
     """Entries, `receipts run`, and states."""
 
-    def __init__(self, pipeline: Pipeline, *, settings: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, *, receive: dict[str, Any] | None = None, settings: dict[str, Any] | None = None
+    ) -> None:
         self.pipeline = pipeline
         self._numbers = itertools.count()
         unique = pipeline.unique
@@ -48,7 +50,7 @@ class WayBack:
                 "receipts_unmatched": self.unmatched,
                 "inbound": self.inbound,
             },
-            receive={"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32]},
+            receive={"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32], **(receive or {})},
             receipts={"folder": str(pipeline.folder / "states"), "keep": "5d"},
             **(settings or {}),
         )
