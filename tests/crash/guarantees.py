@@ -30,6 +30,7 @@ GROUPS = {
     "input": "What producers and others write: compression, transactions, poison records",
 }
 """Scenario.promise → heading."""
+STATE_FIGURES = ("receipts_lost", "states_twice", "states_fallen", "states_strange")
 
 
 def measured(report: Mapping[str, Any]) -> str:
@@ -75,9 +76,7 @@ def _states(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "| fault | states | receipts lost | states twice | after a later one | of another message | |"
     yield "|---|--:|--:|--:|--:|--:|---|"
     for it in chosen:
-        counts = " | ".join(
-            str(it[name]) for name in ("receipts_lost", "states_twice", "states_fallen", "states_strange")
-        )
+        counts = " | ".join(str(it[name]) for name in STATE_FIGURES)
         verdict = "holds" if it["holds"] else "**fails**: " + "; ".join(it["failures"])
         yield f"| {it['fault']} | {it['written']:,} | {counts} | {verdict} |"
 

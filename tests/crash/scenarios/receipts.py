@@ -63,7 +63,7 @@ def _add(point: str, play: object) -> None:
 _add("before-state", partial(_killed_at, "before-state", 2, 12))
 _add("after-state", partial(_killed_at, "after-state", 2, 12))
 _add("after-disk", partial(_killed_at, "after-disk", 2, 12))
-_add("before-commit", partial(_killed_at, "before-commit", 2, 4))
+_add("before-commit", partial(_killed_at, "before-commit", 2, 2))
 _add("in-tail-read", _killed_restoring)
 
 
