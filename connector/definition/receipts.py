@@ -293,12 +293,17 @@ RECEIPTS: Final = Record(
 )
 
 
+_FORMAT: Final = frozenset(RECEIPTS.keys) - {"extends", "verify", "reply", "ignore"}
+"""Keys that say what a callback looks like: without any it is CleverTap's."""
+
+
 class ReceiptsShape(Shape):
     """`receipts`."""
 
     def read(self, source: PlacedValue, report: Findings) -> Receipts | None:
         base = source.members.get("extends") if isinstance(source, Map) else None
-        if isinstance(source, Map) and isinstance(base, Value) and base.text == "clevertap":
+        silent = isinstance(source, Map) and base is None and not _FORMAT & source.members.keys()
+        if isinstance(source, Map) and (silent or (isinstance(base, Value) and base.text == "clevertap")):
             preset = read_yaml(CLEVERTAP, "clevertap", [])
             merged = merge(preset, without(source, "extends"))
             source = merged if isinstance(merged, Map) else source

@@ -390,3 +390,14 @@ def test_an_entry_holds_what_stands_around_it_and_not_the_other_entries(
     read = reader(tmp_path, f"verify: none\n{receipts}\nmatch: {{id: n}}\nstate: n\nstates: {{delivered: '*'}}")
     entries = proved(read, post("/r/acme", orjson.dumps(body))).entries
     assert [orjson.loads(entry.document) for entry in entries] == [{**around, **each} for each in MANY]
+
+
+@pytest.mark.parametrize(
+    "text", ["extends: clevertap", "verify: url", "reply: {status: 204}", "ignore: \"event == 'x'\""]
+)
+def test_without_a_word_about_its_format_a_callback_is_clevertaps(tmp_path: Path, text: str) -> None:
+    read = reader(tmp_path, text)
+    body = orjson.dumps([{"event": "delivered", "data": [{"ts": 1435322805, "meta": token()}]}])
+    reading = proved(read, post(SECRET_PATH, body))
+    assert _states(read, reading) == [State.DELIVERED]
+    assert reading.entries[0].token is not None
