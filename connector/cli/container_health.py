@@ -77,6 +77,16 @@ def _run(arguments: list[str]) -> tuple[str, int | None, str]:
     return health.host, health.port, "/health/live"
 
 
+def _receive(arguments: list[str]) -> tuple[str, int | None, str]:
+    from connector.cli.receive import receive
+
+    if set(arguments) & receive.commands.keys():  # one of these ends by itself
+        return "", None, ""
+    values = receive.make_context("receive", arguments).params
+    health = load(values["config"], values["overrides"]).settings.health
+    return health.host, health.port, "/health/live"
+
+
 def _simulate(arguments: list[str]) -> tuple[str, int | None, str]:
     from connector.cli.simulate import simulate
 
@@ -84,7 +94,11 @@ def _simulate(arguments: list[str]) -> tuple[str, int | None, str]:
     return values["host"], values["port"], "/_stats"
 
 
-_ADDRESSES: dict[str, Callable[[list[str]], tuple[str, int | None, str]]] = {"run": _run, "simulate": _simulate}
+_ADDRESSES: dict[str, Callable[[list[str]], tuple[str, int | None, str]]] = {
+    "run": _run,
+    "receive": _receive,
+    "simulate": _simulate,
+}
 
 
 if __name__ == "__main__":
