@@ -81,8 +81,10 @@ def replay(
 ) -> None:
     """Read what belonged to no message once more, by the definitions as they are now. Without --yes it only says what.
 
-    What is a receipt now goes where receipts go: a state that is known of its message already is not written again, so
-    that doing it twice changes nothing. Replies go to their topic, once. What still belongs to none stays where it is.
+    `receipts run` reads it again, so it must have the mended definition by then: it looks every few seconds, and says
+    `definitions reloaded` in its log. What is a receipt now goes where receipts go: a state that is known of its
+    message is not written again, so that doing it twice changes nothing. Replies go to their topic, once. What still
+    belongs to none stays where it is.
 
     Exit codes: 0 done, or said; 1 Kafka cannot be used, 2 usage, 78 configuration.
 
