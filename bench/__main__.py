@@ -4,6 +4,7 @@ python -m bench [SECTION …] [--json FILE] [--plot FILE.svg]     sections: part
 python -m bench compare COMMIT COMMIT
 python -m bench peer --peer FILE [--peer-config FILE]           the connector and another program in turns
 python -m bench soak [--seconds 1800] [--load 0.7]              steady load: flat memory, flat lag
+python -m bench receive                                         callbacks: CPU of the receiver per receipt
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine, parts, priority, report, side_by_side, soak
+from bench import machine, parts, priority, receiving, report, side_by_side, soak
 from bench.cell import Figures
 from bench.compare import compare
 from bench.measuring import Bench
@@ -42,7 +44,7 @@ def main() -> int:
     parser.add_argument(
         "sections",
         nargs="*",
-        help=f"of {', '.join(['parts', *SECTIONS, 'priority', 'peer'])}; or: compare COMMIT COMMIT; or: soak",
+        help=f"of {', '.join(['parts', *SECTIONS, 'priority', 'peer'])}; or: compare COMMIT COMMIT; soak; receive",
     )
     parser.add_argument("--only", default="", help="cells whose name holds this")
     parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
@@ -82,6 +84,8 @@ def main() -> int:
             if asked[0] == "compare":
                 compare(console, found.kafka, folder, *asked[1:3])
                 return 0
+            if asked[0] == "receive":
+                return _receive(console, found.kafka, folder, options.only, options.json)
             if asked[0] == "soak":
                 return _soak(console, found.kafka, folder, options, about)
             rows = _sections(console, found.kafka, folder, asked, options)
@@ -136,6 +140,23 @@ def _priority(console: Console, kafka: find.Kafka, folder: Path, options: argpar
     console.print(report.table("priority", measured))
     if options.json:
         report.add_to_json(options.json, "priority", about, report.cells(measured))
+
+
+def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json: Path | None) -> int:
+    about, measured = machine.about(), []
+    for cell, figures in receiving.measure(kafka, folder, only):
+        measured.append((cell, figures))
+    table = Table("callbacks", "µs per receipt", "at most", "per second", "p50 ms", "p99 ms", "MB", "answers")
+    for cell, it in measured:
+        over = cell.most is not None and it.microseconds > cell.most
+        most = "" if cell.most is None else f"{cell.most:g}{' exceeded' if over else ''}"
+        answers = ", ".join(f"{status}: {number}" for status, number in it.statuses.items())
+        spread = (f"{it.p50 * 1000:.1f}", f"{it.p99 * 1000:.1f}", f"{it.megabytes:.0f}")
+        table.add_row(cell.name, f"{it.microseconds:.0f}", most, f"{it.per_second:,.0f}", *spread, answers)
+    console.print(table)
+    if json:
+        report.add_to_json(json, "receive", about, {cell.name: asdict(it) for cell, it in measured})
+    return int(any(cell.most is not None and it.microseconds > cell.most for cell, it in measured))
 
 
 def _parts(console: Console, folder: Path) -> dict[str, float]:

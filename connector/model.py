@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, overload
+from typing import Annotated, Any, Literal, Protocol, overload
 
 import msgspec
 from msgspec import Meta
@@ -219,6 +219,39 @@ class UniformOutcomes(Sequence[Outcome]):
         return msgspec.structs.replace(self.shared, provider_message_id=identity)
 
 
+class References(Protocol):
+    """What stands for the messages of one request in it, and comes back with their receipts. Raises MessageError."""
+
+    def token(self, message: Message) -> str:
+        """Signed, and all that is known of the message."""
+
+    def short_token(self, message: Message) -> str:
+        """Signed, in 18 characters."""
+
+    def url(self, message: Message) -> str:
+        """The callback URL of a message."""
+
+    def batch_token(self, batch_id: str) -> str:
+        """Signed, of the request."""
+
+    def batch_url(self, batch_id: str) -> str:
+        """The callback URL of the request."""
+
+    def all(self, batch_id: str) -> list[str]:
+        """Every token that its request may hold: a provider that echoes one must not make it known."""
+
+
+class ReferenceMaker(Protocol):
+    """Makes the references of one provider's requests.
+
+    Implemented by `ReferenceSigner` (connector/receipts/sent_references.py), put in place in
+    `connector/stream/wiring/parts.py`.
+    """
+
+    def of(self, messages: Sequence[Message], sources: Sequence[Source], now: float) -> References:
+        """Those of one request, whose messages stand in Kafka at `sources`."""
+
+
 @dataclass(slots=True)
 class Batch:
     """What belongs to a request and not to its messages.
@@ -228,12 +261,14 @@ class Batch:
         now: when it was rendered, seconds since the epoch.
         count: messages in it; set by the renderer.
         seq: position of the record being rendered, from 1; moved by the renderer.
+        references: what receipts will name its messages by; None where none are asked for.
     """
 
     id: str
     now: float
     count: int = 0
     seq: int = 0
+    references: References | None = None
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):

@@ -17,7 +17,7 @@ def bench(arguments: tuple[str, ...]) -> int:
     """Measure parts and whole pipelines against a real Kafka, in a clone of the repository.
 
     ARGUMENTS are those of `python -m bench`: sections (parts, job, matrix, load, growth, workers, guarantees), --only
-    TEXT, --json FILE, --plot FILE.svg; `compare COMMIT COMMIT`; `soak --seconds N --load PART`.
+    TEXT, --json FILE, --plot FILE.svg; `compare COMMIT COMMIT`; `soak --seconds N --load PART`; `receive`.
 
     Exit codes: 0 measured, 1 no real Kafka, or a soak that does not hold, 2 usage, or no clone.
 

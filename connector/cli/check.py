@@ -17,6 +17,7 @@ from connector.cli.options import load as load_settings
 from connector.config_text.environment import Environment
 from connector.definition.files import SUFFIXES
 from connector.definition.load import CATALOGUE, definition_files, load
+from connector.definition.receipt_tree import Receipts
 from connector.definition.tree import Definition, Login, Operation, Sign
 from connector.definition.walk import place_of
 from connector.errors import ConfigurationError, DefinitionError, Problem, SettingsError
@@ -160,6 +161,8 @@ def as_text(checked: CheckedFile) -> str:
                 lines.append(f"    share a request: {checked.keys[operation.name]}")
             if added := _added(operation):
                 lines.append(f"    added when it is sent: {added}")
+        if definition.receipts is not None:
+            lines.append(f"  receipts: {_receipts(definition.receipts)}")
         if hides_shipped(definition):
             lines.append(f"  it goes before the definition `{definition.name}` that comes with the connector")
     lines += [f"  error: {problem}" for problem in checked.errors]
@@ -220,6 +223,20 @@ def _added(operation: Operation) -> str:
     for section, name, _ in members_of(added):
         places.setdefault(section, []).append(name)
     return "; ".join(f"{section} {', '.join(names)}" for section, names in places.items())
+
+
+def _receipts(receipts: Receipts) -> str:
+    """What receipts are known by, and what proves them."""
+    match = receipts.match
+    looked_up = " and ".join(f"`{key}`" for key, _, _ in match.pairs)
+    known = {
+        "url": "the reference in the URL",
+        "field": f"our reference in `{match.token}`",
+        "lookup": f"the reference in the URL, else looked up by {looked_up}",
+    }[match.by]
+    proofs = {"url": "what stands in the URL", "none": "nothing"}
+    proved = " or ".join(proofs.get(way.kind, way.kind) for way in receipts.verify)
+    return f"known by {known}; proved by {proved}"
 
 
 def _batches(operation: Operation) -> str:

@@ -72,7 +72,24 @@ def _running(processes: Path) -> Iterator[list[str]]:
 def _run(arguments: list[str]) -> tuple[str, int | None, str]:
     from connector.cli.run import run
 
-    values = run.make_context("run", arguments).params
+    return _pages(run, arguments)
+
+
+def _receive(arguments: list[str]) -> tuple[str, int | None, str]:
+    from connector.cli.receive import receive
+
+    return _NOWHERE if set(arguments) & receive.commands.keys() else _pages(receive, arguments)
+
+
+def _receipts(arguments: list[str]) -> tuple[str, int | None, str]:
+    from connector.cli.receipt_commands import run
+
+    return _pages(run, arguments[1:]) if arguments[:1] == ["run"] else _NOWHERE
+
+
+def _pages(command: click.Command, arguments: list[str]) -> tuple[str, int | None, str]:
+    """Where a command of these arguments serves its health, by its settings."""
+    values = command.make_context(command.name, arguments).params
     health = load(values["config"], values["overrides"]).settings.health
     return health.host, health.port, "/health/live"
 
@@ -84,7 +101,15 @@ def _simulate(arguments: list[str]) -> tuple[str, int | None, str]:
     return values["host"], values["port"], "/_stats"
 
 
-_ADDRESSES: dict[str, Callable[[list[str]], tuple[str, int | None, str]]] = {"run": _run, "simulate": _simulate}
+_NOWHERE = ("", None, "")
+"""Of a command that ends by itself."""
+
+_ADDRESSES: dict[str, Callable[[list[str]], tuple[str, int | None, str]]] = {
+    "run": _run,
+    "receive": _receive,
+    "receipts": _receipts,
+    "simulate": _simulate,
+}
 
 
 if __name__ == "__main__":

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import Any
 
 import click
 
 from connector import __version__
-from connector.cli.quick_imports import quick_imports
+from connector.cli.lazy_group import LazyGroup
 from connector.errors import ConnectorError
 
 # command → (module:attribute, one line for the list of commands). Kept here so that `--help` imports nothing else.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("connector.cli.run:run", "Consume message events, send them, write results."),
+    "receive": ("connector.cli.receive:receive", "Take callbacks of providers, write them, then answer."),
+    "receipts": (
+        "connector.cli.receipt_commands:receipts",
+        "Write what became of messages, as providers report.",
+    ),
     "topics": ("connector.cli.topics:topics", "Create, check or expand the topics on the cluster."),
     "provider": ("connector.cli.provider:provider", "Pause and resume providers while workers run."),
     "campaign": ("connector.cli.campaign:campaign", "Set, pause, resume and cancel campaigns."),
@@ -27,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("connector.cli.check:check", "Check provider definitions; print each batch key."),
     "render": ("connector.cli.render:render", "Show the exact requests for events, without sending."),
     "reply": ("connector.cli.reply:reply", "Show what a provider's reply means for each message."),
+    "receipt": ("connector.cli.receipt:receipt", "Show what a provider's callback means: proof, entries, states."),
     "import-curl": ("connector.cli.imports:import_curl", "Make a definition from a curl command."),
     "import-clevertap": ("connector.cli.imports:import_clevertap", "Make a definition from CleverTap's form."),
     "providers": ("connector.cli.providers:providers", "List the shipped definitions; show what one needs."),
@@ -38,27 +43,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one when it is needed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        with quick_imports():
-            command = getattr(importlib.import_module(module), attribute)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
 @click.version_option(__version__, prog_name="sms-connector")
 def group() -> None:
     """Kafka to HTTP SMS: message events in, provider requests out, one delivery result per message.

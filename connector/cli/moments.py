@@ -9,6 +9,14 @@ import click
 
 from connector.config_text.units import UnitError, duration
 
+LATEST = 253_402_300_799.0
+"""The last second of the year 9999."""
+
+
+def moment(milliseconds: float) -> datetime:
+    """A Kafka timestamp; the nearest that a date can say, as anybody may write one."""
+    return datetime.fromtimestamp(min(max(milliseconds / 1000, 0.0), LATEST), UTC)
+
 
 class Moment(click.ParamType):
     """A time with a zone, or a duration before now."""

@@ -17,6 +17,7 @@ from connector.cli.inputs import EVENTS_BYTES, read_input
 from connector.cli.output import note
 from connector.config_text.environment import Environment
 from connector.definition.arguments import MISSING
+from connector.definition.check_receipts import needed_references
 from connector.definition.load import load
 from connector.definition.signing import login_names
 from connector.definition.system import MESSAGE_ID, overridden
@@ -26,10 +27,17 @@ from connector.delivery.route import Route, compile_routes
 from connector.delivery.sending.request_builder import Router
 from connector.errors import MessageError, UsageError
 from connector.masking import MASK
-from connector.model import Batch, Message, Priority, Request
+from connector.model import Batch, Message, Priority, ReferenceMaker, Request, Source
+from connector.receipts.sent_references import ReferenceSigner
+from connector.receipts.tokens import Tokens
 from connector.request.show import curl, legible, show
 from connector.request.signer import Clockwork, Signer
+from connector.settings.way_back import URL
 from connector.stream.intake.unreadable import fault
+
+RECEIVER = "https://receiver.invalid"
+TOPIC = "sms.messages"
+"""Where events of files would stand."""
 
 
 @dataclass(slots=True)
@@ -60,6 +68,12 @@ class RenderPlan:
     invalid: list[tuple[NamedEvent, str]] = field(default_factory=list)
 
 
+def _is_url(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and URL.fullmatch(value) is None:
+        raise UsageError(f"--{str(option.name).replace('_', '-')}: write https://sms.example.com")
+    return value and value.rstrip("/")
+
+
 @click.command()
 @click.argument("definition", metavar="FILE")
 @click.option(
@@ -74,7 +88,21 @@ class RenderPlan:
 @click.option("--curl", "as_curl", is_flag=True, help="As curl commands.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 @click.option("--time", "at", metavar="ISO", help="Render as if it were this time (RFC 3339); default: now.")
-def render(definition: str, *, files: tuple[str, ...], as_curl: bool, as_json: bool, at: str | None) -> None:
+@click.option(
+    "--receive-url",
+    metavar="URL",
+    callback=_is_url,
+    help="Render as if this were the setting receive.url. References in callback URLs are made up.",
+)
+def render(
+    definition: str,
+    *,
+    files: tuple[str, ...],
+    as_curl: bool,
+    as_json: bool,
+    at: str | None,
+    receive_url: str | None,
+) -> None:
     """Show the exact requests that events become under a definition: a file, or a name of the catalogue.
 
     An event file holds one JSON object, an array of them, or one per line. Events are grouped into requests as the
@@ -91,7 +119,7 @@ def render(definition: str, *, files: tuple[str, ...], as_curl: bool, as_json: b
     if as_curl and as_json:
         raise UsageError("--curl and --json: choose one")
     loaded = load(definition, environment=Environment.placeholders())
-    plan = plan_requests(loaded, list(_events(files)), _instant(at))
+    plan = plan_requests(loaded, list(_events(files)), _instant(at), receive_url)
     for line in _overridden(plan, loaded):
         note(line)
     if as_json:
@@ -157,10 +185,16 @@ def _instant(at: str | None) -> float:
 # ---- the plan -------------------------------------------------------------------------------------------------------
 
 
-def plan_requests(definition: Definition, events: Sequence[NamedEvent], now: float) -> RenderPlan:
-    """Group and render as a lane does when all events wait in their windows; ids of batches depend only on events."""
+def plan_requests(
+    definition: Definition, events: Sequence[NamedEvent], now: float, receive_url: str | None = None
+) -> RenderPlan:
+    """Group and render as a lane does when all events wait in their windows; ids of batches depend only on events.
+
+    `receive_url`: with it, what receipts are known by is shown as well.
+    """
     plan = RenderPlan()
     routes = compile_routes(definition)
+    signer = _signer(definition.name, routes, receive_url)
     router = Router(definition.name, routes)
     windows: dict[Any, list[NamedEvent]] = {}
 
@@ -186,15 +220,27 @@ def plan_requests(definition: Definition, events: Sequence[NamedEvent], now: flo
                 for event in waiting:
                     offer(event, key.operation)
                 break
-            waiting = _render(route, waiting, now, plan)
+            waiting = _render(route, waiting, now, plan, signer)
     return plan
 
 
-def _render(route: Route, waiting: list[NamedEvent], now: float, plan: RenderPlan) -> list[NamedEvent]:
+def _signer(name: str, routes: Sequence[Route], receive_url: str | None) -> ReferenceMaker | None:
+    """Makes references as long as real ones, which prove nothing; None where they would be left out."""
+    needed = any(True for route in routes for _ in needed_references(route.operation))
+    if receive_url is None and not needed:
+        return None
+    return ReferenceSigner(Tokens([MASK], [TOPIC]), name, receive_url or RECEIVER)
+
+
+def _render(
+    route: Route, waiting: list[NamedEvent], now: float, plan: RenderPlan, signer: ReferenceMaker | None
+) -> list[NamedEvent]:
     """Render one request of the first of `waiting`; gives those that wait on."""
     taken, later = waiting[: route.renderer.max_records], waiting[route.renderer.max_records :]
     messages = [event.message for event in taken if event.message is not None]
     batch = Batch(_batch_id(messages), now)
+    if signer is not None:
+        batch.references = signer.of(messages, [Source(TOPIC, 0, index) for index in range(len(messages))], now)
     rendered = route.renderer.render(messages, batch)
     plan.invalid += [(taken[index], error.reason) for index, error in rendered.invalid]
     if rendered.request is not None:

@@ -28,6 +28,11 @@ from connector.tools.simulator import PROVIDERS, Simulator
     "--log", type=click.Path(dir_okay=False, path_type=Path), help="Append every request to this file (JSON lines)."
 )
 @click.option(
+    "--receipt-log",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Append every attempt at a receipt to this file (JSON lines).",
+)
+@click.option(
     "--provider", "providers", multiple=True, type=click.Choice(list(PROVIDERS)), help="Only these. Repeatable."
 )
 @click.option(
@@ -39,12 +44,20 @@ from connector.tools.simulator import PROVIDERS, Simulator
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the addresses as one JSON line.")
 def simulate(
-    *, host: str, port: int, log: Path | None, providers: tuple[str, ...], settings: tuple[str, ...], as_json: bool
+    *,
+    host: str,
+    port: int,
+    log: Path | None,
+    receipt_log: Path | None,
+    providers: tuple[str, ...],
+    settings: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Serve fake SMS providers on one port until SIGINT or SIGTERM.
 
     In a definition, write the printed address in place of the provider's scheme and host; the path stays as it is.
-    Faults while it runs: PUT /_control/PROVIDER {"error": 503}. What arrived: /_log, /_stats.
+    Faults while it runs: PUT /_control/PROVIDER {"error": 503}. What arrived: /_log, /_stats. Receipts are sent to the
+    URL that a request names or that PROVIDER.receipts.url registers; what was sent, and answered: /_receipts.
 
     Exit codes: 0 stopped, 2 usage.
 
@@ -52,11 +65,13 @@ def simulate(
     Examples:
       sms-connector simulate
       sms-connector simulate --provider json --set json.latency=0.2 --log provider.jsonl
+      sms-connector simulate --set twilio.receipts.via=http://127.0.0.1:8443 --receipt-log receipts.jsonl
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     try:
-        simulator = Simulator(providers or None, host=host, port=port, log=log)
+        simulator = Simulator(providers or None, host=host, port=port, log=log, receipt_log=receipt_log)
     except OSError as error:
-        raise UsageError(f"--log {log}: {error.strerror}; choose a file in a folder that can be written") from error
+        text = f"{error.filename}: {error.strerror}; choose a file in a folder that can be written"
+        raise UsageError(f"--log, --receipt-log: {text}") from error
     for setting in settings:
         _set(simulator, setting)
     try:
@@ -78,6 +93,7 @@ async def _serve(simulator: Simulator, *, as_json: bool) -> None:
             click.echo(orjson.dumps({"url": simulator.url, "providers": addresses}).decode())
         else:
             click.echo(f"simulator on {simulator.url}   control /_control/PROVIDER   log /_log   counters /_stats")
+            click.echo("receipts /_receipts")
             for name, fake in simulator.fakes.items():
                 click.echo(f"  {name:12} {fake.about}")
                 for path in fake.paths:
@@ -97,9 +113,14 @@ def _set(simulator: Simulator, setting: str) -> None:
         value: Any = orjson.loads(text)
     except ValueError:
         value = text
-    document = {**msgspec.to_builtins(fake.knobs), knob: value}
+    document = msgspec.to_builtins(fake.knobs)
+    section, _, inner = knob.partition(".")
+    if inner:
+        within = document.get(section, {})
+        value = {**within, inner: value} if isinstance(within, dict) else value
+    document[section] = value
     try:
         fake.set(msgspec.convert(document, type=fake.options))
-    except msgspec.ValidationError as error:
+    except ValueError as error:
         knobs = ", ".join(field.name for field in msgspec.structs.fields(fake.options))
         raise UsageError(f"--set {setting}: {error}; {name} has {knobs}") from error

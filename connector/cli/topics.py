@@ -10,6 +10,8 @@ import click
 from connector.cli.options import settings_options
 from connector.errors import TopicError, UsageError
 from connector.kafka.admin import count_brokers, create_topics, describe_topics, expand_topic, open_admin
+from connector.kafka.receipt_topics import check_receipts, with_receipts
+from connector.kafka.receipt_topics import names as receipt_names
 from connector.kafka.topic_plan import DURABLE_REPLICATION, ActualTopic, check_access, expansion, missing, plan
 from connector.kafka.topic_plan import check as check_plan
 from connector.settings import Loaded, Settings
@@ -62,7 +64,7 @@ def expand(loaded: Loaded, partitions: int, *, yes: bool) -> None:
 
     Keys move: Kafka chooses a partition by the key's hash modulo their number, so new events of a recipient may stand
     in another partition than the older ones, and overtake those that still wait. Nothing is lost or sent twice.
-    Partitions cannot be taken away again.
+    Partitions cannot be taken away again. Topics of receipts stay as they are: they need not have as many.
 
     Exit codes: 0 done, or said; 1 Kafka cannot be used, 2 usage, 78 configuration.
 
@@ -95,7 +97,9 @@ async def _create(settings: Settings, partitions: int | None, replication: int |
         actual = await describe_topics(client, _names(settings))
         _agree(settings, actual, partitions)
         replicas = replication or min(DURABLE_REPLICATION, await count_brokers(client))
-        wanted = plan(settings.topics, actual, partitions=partitions, replication=replicas)
+        wanted = with_receipts(
+            plan(settings.topics, actual, partitions=partitions, replication=replicas), settings, actual
+        )
         created = set(await create_topics(client, missing(wanted, actual), replication=replicas))
         for topic in wanted.topics:
             if topic.name in created:
@@ -103,15 +107,17 @@ async def _create(settings: Settings, partitions: int | None, replication: int |
             else:
                 click.echo(f"exists   {topic.name}")
         # What was just created is as planned; what was there before may not be.
-        if problems := [problem for problem in check_plan(wanted, actual) if problem.path not in created]:
+        found = check_plan(wanted, actual) + check_receipts(wanted, settings, actual)
+        if problems := [problem for problem in found if problem.path not in created]:
             raise TopicError(problems)
 
 
 async def _check(settings: Settings) -> None:
     async with open_admin(settings) as client:
         actual = await describe_topics(client, _names(settings))
-    wanted = plan(settings.topics, actual)
-    if problems := check_plan(wanted, actual) + check_access(wanted, actual):
+    wanted = with_receipts(plan(settings.topics, actual), settings, actual)
+    found = check_plan(wanted, actual) + check_receipts(wanted, settings, actual)
+    if problems := found + check_access(wanted, actual):
         raise TopicError(problems)
     click.echo(f"{len(actual)} topics fit")
     unread = [name for name, topic in actual.items() if topic.configs is None]
@@ -134,4 +140,5 @@ def _agree(settings: Settings, actual: Mapping[str, ActualTopic], partitions: in
 
 
 def _names(settings: Settings) -> list[str]:
-    return [topic.name for topic in plan(settings.topics, {}).topics]
+    names = [topic.name for topic in plan(settings.topics, {}).topics]
+    return [*names, *receipt_names(settings)] if settings.receive.url is not None else names

@@ -9,7 +9,7 @@ from typing import Final
 from connector.config_text.source import List, Map, Place, PlacedValue, Value, children
 from connector.definition.addresses import is_public, literal
 from connector.definition.check_encoding import written_content_type
-from connector.definition.expression import FilterCall, Head
+from connector.definition.expression import OF_MESSAGES, FilterCall, Head, called
 from connector.definition.findings import Findings
 from connector.definition.system import SYSTEM_NAMES
 from connector.definition.tree import (
@@ -269,7 +269,7 @@ def outside_records(operation: Operation, source: Map, report: Findings) -> None
     for use in uses(operation):
         if in_record(operation, use):
             continue
-        single = sorted(f"`{name}()`" for name in use.expression.calls & {"message_id", "seq", "index"})
+        single = sorted(f"`{called(name)}`" for name in use.expression.calls & OF_MESSAGES)
         single += [f"`$${name}`" for name in ("MessageID", "To") if name in use.expression.names]
         for name in single:
             report.error(

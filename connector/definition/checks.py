@@ -14,6 +14,7 @@ from connector.config_text.source import Map
 from connector.definition import (
     check_acceptance,
     check_encoding,
+    check_receipts,
     check_replies,
     check_request,
     check_signing,
@@ -90,6 +91,10 @@ def check_definition(
         if operation.name in seen:
             report.error(where(each.source, ("name",)), f"two operations are called `{operation.name}`", "rename one")
         seen.add(operation.name)
+        if "receipts" not in each.broken:
+            check_receipts.references_are_read(operation, definition.receipts, each.source, report)
+    if not any("receipts" in each.broken for each in operations):
+        check_receipts.receipts_come_back(definition.operations, definition.receipts, source, report)
     if definition.retry.cap < definition.retry.base:
         report.error(where(source, ("retry", "cap")), "`cap` is below `base`", "make it at least as long")
     if definition.http.key and not definition.http.certificate:

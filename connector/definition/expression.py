@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from connector.definition.arguments import MISSING, ExpressionError, Filter, FilterStep
 from connector.definition.octets import Octets
-from connector.definition.system import SYSTEM_NAMES
+from connector.definition.system import MESSAGE_ID, SYSTEM_NAMES, overridden, sent_message_id
 from connector.errors import MessageError
 from connector.model import Batch, Message
 
@@ -17,6 +17,39 @@ __all__ = ["CALLS", "MISSING", "Expression", "ExpressionError", "FilterCall", "H
 
 ReadValue = Callable[[Message, Batch], Any]
 Column = Callable[[Sequence[Message]], list[Any] | None]
+
+
+def _receipt(message: Message, batch: Batch) -> Any:
+    return MISSING if batch.references is None else batch.references.token(message)
+
+
+def _short_receipt(message: Message, batch: Batch) -> Any:
+    return MISSING if batch.references is None else batch.references.short_token(message)
+
+
+def _receipt_url(message: Message, batch: Batch) -> Any:
+    return MISSING if batch.references is None else batch.references.url(message)
+
+
+def _batch_receipt(message: Message, batch: Batch) -> Any:
+    """The request's; of a message that is alone in it the message's own, which says more."""
+    if batch.references is None:
+        return MISSING
+    return batch.references.short_token(message) if batch.count == 1 else batch.references.batch_token(batch.id)
+
+
+def _batch_receipt_url(message: Message, batch: Batch) -> Any:
+    if batch.references is None:
+        return MISSING
+    return batch.references.url(message) if batch.count == 1 else batch.references.batch_url(batch.id)
+
+
+def _message_reference(message: Message, batch: Batch) -> Any:
+    """`$$MessageID` where it comes back with receipts: what the event says, else `receipt()`, else its id."""
+    if batch.references is None or overridden(message) is not MISSING:
+        return sent_message_id(message)
+    return batch.references.token(message)
+
 
 # Calls, so that they can never collide with a custom name.
 CALLS: Final[dict[str, ReadValue]] = {
@@ -26,7 +59,27 @@ CALLS: Final[dict[str, ReadValue]] = {
     "batch_id": lambda _, batch: batch.id,
     "count": lambda _, batch: batch.count,
     "now": lambda _, batch: int(batch.now),
+    "receipt": _receipt,
+    "receipt('short')": _short_receipt,
+    "receipt_url": _receipt_url,
+    "batch_receipt": _batch_receipt,
+    "batch_receipt_url": _batch_receipt_url,
 }
+
+REFERENCES: Final = frozenset({"receipt", "receipt('short')", "receipt_url", "batch_receipt", "batch_receipt_url"})
+"""Calls whose values name messages in their receipts."""
+
+OF_MESSAGES: Final = frozenset({"message_id", "seq", "index", "receipt", "receipt('short')", "receipt_url"})
+"""Calls whose values differ from message to message."""
+
+
+def called(name: str) -> str:
+    """A call as it is written: `seq()`, `receipt('short')`."""
+    return name if "(" in name else f"{name}()"
+
+
+CALLS_OF_NAMES: Final[dict[str, ReadValue]] = {MESSAGE_ID: _message_reference}
+"""What a name calls instead of being read, once a definition is loaded (`message_reference.py`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +139,8 @@ class Expression:
     @property
     def written(self) -> str:
         """As it stands in a definition: `$$To`, `$${Body|truncate(160)}`."""
-        bare = self.head.kind == "name" and not self.filters and not self.optional
+        named = self.head.kind == "name" or self.head.text in CALLS_OF_NAMES
+        bare = named and not self.filters and not self.optional
         return f"$${self.source}" if bare else f"$${{{self.source}}}"
 
     @property
@@ -141,18 +195,24 @@ class Expression:
 
         return column
 
+    @property
+    def compared(self) -> tuple[FilterCall, ...]:
+        """The filters that both sides of a comparison go through: what stands in for a reference is sent as it is."""
+        referring = self.head.kind == "call" and self.head.text in REFERENCES
+        return tuple([call for call in self.filters if not (referring and call.filter.name == "default")])
+
     def normalise(self) -> Callable[[Any], Any]:
         """The filters alone, for a value read from a reply; MISSING when it is empty or a filter cannot take it.
 
         Raises ExpressionError when a filter's argument depends on a message.
         """
-        for call in self.filters:
+        for call in self.compared:
             if not call.constant:
                 raise ExpressionError(
                     f"`{call.filter.name}` takes a value of the message here, which a reply does not have",
                     "use a constant argument",
                 )
-        steps = [call.filter.build(*call.arguments) for call in self.filters]
+        steps = [call.filter.build(*call.arguments) for call in self.compared]
 
         def normalise(value: Any) -> Any:
             try:
@@ -175,7 +235,7 @@ def _read_head(head: Head) -> ReadValue:
         literal: Any = head.text or MISSING
         return lambda message, batch: literal
     if head.kind == "call":
-        return CALLS[head.text]
+        return CALLS.get(head.text) or CALLS_OF_NAMES[head.text]
     name = head.text
     if name == "To":  # required and never empty
         return lambda message, batch: message.to
@@ -216,6 +276,8 @@ def _read_filtered(written: str, read: ReadValue, call: FilterCall, *, keep_empt
     sources = [a.read_raw() if isinstance(a, Expression) else None for a in call.arguments]
     if call.filter.chooses and step is None:
         return _read_chosen(place, read, call, sources)
+    if takes_missing and sources[0] is not None:
+        return _read_default(read, sources[0])
 
     def build(message: Message, batch: Batch) -> FilterStep:
         """The filter with this message's arguments."""
@@ -242,6 +304,16 @@ def _read_filtered(written: str, read: ReadValue, call: FilterCall, *, keep_empt
         return value
 
     return filtered
+
+
+def _read_default(read: ReadValue, instead: ReadValue) -> ReadValue:
+    """`read`, and only where that has no value another expression."""
+
+    def defaulted(message: Message, batch: Batch) -> Any:
+        value = read(message, batch)
+        return instead(message, batch) if value is MISSING or value is None or value == "" else value
+
+    return defaulted
 
 
 def _read_chosen(place: str, read: ReadValue, call: FilterCall, sources: Sequence[ReadValue | None]) -> ReadValue:

@@ -2,7 +2,7 @@
 
     text        = (characters | "$$$$" | "$$" Name | "$${" expression "}")*
     expression  = head ("|" filter)* "?"?
-    head        = Name | "'" literal "'" | call "()" | reference
+    head        = Name | "'" literal "'" | call "()" | call "('" word "')" | reference
     filter      = name ("(" argument ("," argument)* ")")?
     argument    = literal | number | reference | true | false | null | key "=" constant | head ("|" filter)*
     reference   = "${" NAME "}"
@@ -205,8 +205,18 @@ class _ExpressionParser:
         if self.accept("("):
             calls = self.words.calls
             if text not in calls:
-                raise ExpressionError(f"`{text}()` is not known", _suggest(text, sorted(calls), "()"), position)
-            self.expect(")", f"`{text}()` takes no arguments")
+                known = sorted(name for name in calls if "(" not in name)
+                raise ExpressionError(f"`{text}()` is not known", _suggest(text, known, "()"), position)
+            variants = sorted(name for name in calls if name.startswith(f"{text}("))
+            if variants and self.tokens[self.index][0] == "literal":
+                word, position = self.next()[1:]
+                text = f"{text}({word})"
+                if text not in calls:
+                    raise ExpressionError(f"`{text[:64]}` is not known", f"known: {', '.join(variants)}", position)
+                self.expect(")", f"write {text}")
+                return Head("call", text)
+            remedy = f"`{text}()` takes no arguments" if not variants else f"write {text}() or {', '.join(variants)}"
+            self.expect(")", remedy)
             return Head("call", text)
         system = self.words.systems.get(text.lower(), text)
         if system != text:

@@ -170,6 +170,15 @@ def _replace(old: str, new: str) -> FilterStep:
     return lambda value: scalar(value).replace(old, new)
 
 
+def _at_most(length: int) -> FilterStep:
+    def at_most(value: Any) -> Any:
+        if len(scalar(value)) > length:
+            raise MessageError(f"longer than {length:,} characters")
+        return value
+
+    return at_most
+
+
 def _map(pairs: dict[str, Any]) -> FilterStep:
     return lambda value: pairs.get(scalar(value), MISSING)
 
@@ -322,6 +331,13 @@ _add(
 _add("get", _get, "One member of an object by name, or of a list by position.", Parameter("name", "constant"))
 _add("default", _default, "`x` where there is no value; `default('')` keeps the empty text.", Parameter("x", "value"))
 _add("replace", _replace, "Every `a` becomes `b`.", Parameter("a", "text"), Parameter("b", "text"))
+_add("then", lambda x: lambda value: x, "`x` where there is a value at all.", Parameter("x", "constant"), tells=True)
+_add(
+    "at_most",
+    _at_most,
+    "A text of at most n characters; a message with a longer one ends `invalid`.",
+    _whole_parameter(1, 100_000),
+)
 _add("one_line", _plain(_one_line), "Every line break becomes a space.", normalises=True)
 _add("map", _map, "Looked up in the pairs; no value where none fits.", keyed=True)
 _add(

@@ -7,6 +7,7 @@ from typing import Final, get_args
 
 from connector.definition.jmes import OverMessage
 from connector.definition.nesting import NestingShape
+from connector.definition.receipts import ReceiptsShape
 from connector.definition.replies import ResponseShape
 from connector.definition.shape import (
     Choice,
@@ -202,7 +203,7 @@ _WHOLE = (
     MapKey("account", _name, "Definitions with the same account share limits and breaker.", "acme"),
     MapKey("hours", HoursText(), "When it may be sent to.", "09:00-21:00 Asia/Kolkata"),
     MapKey("failover", ListOf(_name, or_one=True), "Definitions that take over while this one is down.", ["other"]),
-    MapKey("receipts", Free(), "Delivery reports; reserved."),
+    MapKey("receipts", ReceiptsShape(), "How the provider reports what became of messages.", {"extends": "clevertap"}),
 )
 
 OPERATION: Final = Record(

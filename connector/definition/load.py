@@ -15,6 +15,7 @@ from connector.definition.files import CATALOGUE, definition_files, find, read_e
 from connector.definition.findings import Findings
 from connector.definition.keys import DEFINITION, NAME_HINT, OPERATION, is_name
 from connector.definition.merge import merge, only, without
+from connector.definition.message_reference import refer
 from connector.definition.tls_files import digest
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError, Problem
@@ -118,7 +119,7 @@ def _compile(source: Map, file: Path, report: Findings) -> Definition:
         read = OPERATION.read_map(one, report)
         read.broken |= whole.broken
         default = "send" if not path else f"operation{path[len('operations[') : -1]}"
-        operation = build_operation(read, read.get("name") or default, path)
+        operation = refer(build_operation(read, read.get("name") or default, path), whole.get("receipts"))
         checked.append(CheckedOperation(operation, one, read.broken))
     http = build_http(whole.get("http"))
     definition = Definition(

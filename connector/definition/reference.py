@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from connector.definition import keys, replies, signing
+from connector.definition import keys, receipts, replies, signing
 from connector.definition.arguments import Filter
 from connector.definition.filters import FILTERS
 from connector.definition.nesting import NestingShape
+from connector.definition.receipt_verify import VERIFY
 from connector.definition.shape import Kinds, MapKey, Record, Shape
 from connector.definition.signing_filters import ON_PAIRS
 
@@ -77,6 +78,10 @@ TABLES: Final[dict[str, Callable[[], str]]] = {
     "rule": _keys(replies.RuleShape(of_entry=False).record),
     "entries": _keys(replies.EntryShape().record),
     "range": _keys(replies.RangeShape().record),
+    "receipts": _keys(receipts.RECEIPTS),
+    "verify": _keys(VERIFY),
+    "receipt replies": _keys(receipts.InboundShape(clicks=False).record),
+    "receipt clicks": _keys(receipts.InboundShape(clicks=True).record),
     "limits": _keys(keys.LIMITS),
     "retry": _keys(keys.RETRY),
     "http": _keys(keys.HTTP),

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 
 from connector.config_text.source import Map
 from connector.definition.expression import Expression
+from connector.definition.receipt_tree import Receipts
 from connector.errors import Problem
 
 # ---- values ---------------------------------------------------------------------------------------------------------
@@ -448,7 +449,7 @@ class Definition:
         secrets: `${NAME}` → value, for redaction of anything a provider echoes. Not all of them are secret (a region
             is one of them), and some are short.
         about: free data for the provider table.
-        receipts: reserved.
+        receipts: how the provider reports; None where it is not asked.
         unknown_run: messages in a row that may end `unknown` before the provider is paused; None for any number.
         warnings: what loads, but looks like a slip.
         source: what the file says, with the place of everything: for what is found later.
@@ -465,7 +466,7 @@ class Definition:
     failover: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     about: Mapping[str, Any] = field(default_factory=dict)
-    receipts: Any = None
+    receipts: Receipts | None = None
     unknown_run: int | None = UNKNOWN_RUN
     warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
     source: Map | None = field(default=None, repr=False, compare=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from connector.config_text.source import List, Map, Place, PlacedValue
-from connector.definition.expression import Expression
+from connector.definition.expression import CALLS_OF_NAMES, REFERENCES, Expression
 from connector.definition.tree import (
     QUERY,
     Array,
@@ -53,6 +53,14 @@ def uses(operation: Operation) -> Iterator[Use]:
 def reads(operation: Operation, name: str) -> bool:
     """True when a replacement of the request reads `name`."""
     return any(name in use.expression.names for use in uses(operation))
+
+
+def refers(operation: Operation) -> bool:
+    """True when a request, or what its reply is compared with, names messages as their receipts will."""
+    naming = REFERENCES | CALLS_OF_NAMES.keys()
+    entries = operation.response.entries if operation.response is not None else ()
+    compared = [expression for each in entries for expression, _ in each.match.pairs]
+    return any(naming & each.calls for each in [*(use.expression for use in uses(operation)), *compared])
 
 
 def in_record(operation: Operation, use: Use) -> bool:

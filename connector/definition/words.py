@@ -363,7 +363,7 @@ class MatchShape(Shape):
         except ExpressionError as error:
             report.error(place, error.message, error.remedy)
             return None
-        for call in expression.filters:
+        for call in expression.compared:
             if not call.filter.normalises:
                 report.error(
                     place,

@@ -40,7 +40,7 @@ from connector.delivery.sending.lane_state import LaneState
 from connector.delivery.sending.reading_turns import SlowReadings
 from connector.delivery.sending.request_builder import RequestBuilder, Router
 from connector.errors import MessageError, StreamError
-from connector.model import Message
+from connector.model import Message, ReferenceMaker
 
 
 class Lane:
@@ -58,6 +58,7 @@ class Lane:
         tracing: makes a span of each request; none by default.
         routes: compiled operations; compiled from the definition by default.
         counts: go on from here: those of the lane it replaces.
+        signer: of what receipts name messages by; none are asked for by default.
         uniform: a random number in [0, 1), for jitter.
 
     Attributes:
@@ -78,6 +79,7 @@ class Lane:
         tracing: RequestTracing | None = None,
         routes: Sequence[Route] | None = None,
         counts: LaneCounts | None = None,
+        signer: ReferenceMaker | None = None,
         uniform: Callable[[], float] = random.random,
     ) -> None:
         self.name = definition.name
@@ -110,6 +112,7 @@ class Lane:
             outcome_handler=self._outcome_handler,
             counts=self.counts,
             clock=clock,
+            signer=signer,
         )
         self._backlog = Backlog([settings.shape(route) for route in self._routes], settings.wait_max)
         self._expiry = Expiry(self._backlog, clock)

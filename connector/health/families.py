@@ -202,7 +202,103 @@ METRICS = (
     ),
 )
 
-DESCRIPTIONS = {it.name: it for it in METRICS}
+SHARED = ("build_info", "definitions_unused", "loop_lag_seconds", "gc_collections")
+"""Of a worker, which the other processes have as well."""
+
+CALLBACK_METRICS = (
+    *(it for it in METRICS if it.name in SHARED),
+    Description("receiver_ready", "gauge", "1 while callbacks are taken: Kafka is there and acknowledges them."),
+    Description(
+        "callbacks",
+        "counter",
+        "Requests of providers, by what became of them: written, probe, refused (403), malformed (another 4xx); and, "
+        "answered 503 so that they come again, busy, kafka, fetch, error, undefined. Those for none of our definitions "
+        "have no provider.",
+        ("provider", "outcome"),
+    ),
+    Description(
+        "callbacks_refused",
+        "counter",
+        "Callbacks that nothing proves: url (its secret or token is wrong), signature (or what else `verify` asks).",
+        ("provider", "reason"),
+    ),
+    Description(
+        "callback_entries",
+        "counter",
+        "What stood in callbacks: receipt, reply, opt-out, opt-in, help, click, ignored.",
+        ("provider", "kind"),
+    ),
+    Description(
+        "callback_entries_unmatched",
+        "counter",
+        "Receipts, or whole callbacks, that belong to no message, by reason; they are in topics.receipts_unmatched.",
+        ("provider", "reason"),
+    ),
+    Description(
+        "callback_answer_seconds",
+        "histogram",
+        "From a callback's arrival to its answer, which waits for all replicas; of those that were written.",
+        ("provider",),
+    ),
+    Description("callbacks_waiting", "gauge", "Callbacks under way."),
+    Description("callbacks_waiting_limit", "gauge", "Setting receive.waiting."),
+    Description(
+        "callback_bytes", "gauge", "Bytes of bodies without an answer, or of records without acknowledgement: the more."
+    ),
+    Description("callback_bytes_limit", "gauge", "Setting receive.bytes."),
+    Description("callback_connections", "gauge", "Open connections of providers and balancers."),
+    Description(
+        "callback_unacknowledged_seconds",
+        "gauge",
+        "For how long the oldest batch of callbacks has waited for its acknowledgement.",
+    ),
+)
+"""Of a receiver."""
+
+JOIN_METRICS = (
+    *(it for it in METRICS if it.name in {*SHARED, "records_skipped", "rebalances", "drain_duration_seconds"}),
+    Description("receipts_ready", "gauge", "1 while `receipts run` owns what the group gave it and takes receipts."),
+    Description("receipts", "counter", "States written to topics.receipts, each once.", ("provider", "status")),
+    Description(
+        "receipts_contradicting",
+        "counter",
+        "Of them, those that contradict another final state of the same message.",
+        ("provider",),
+    ),
+    Description(
+        "receipts_dropped",
+        "counter",
+        "Receipts that changed nothing: duplicate (this state was written before), late (a later one was).",
+        ("provider", "reason"),
+    ),
+    Description(
+        "receipts_unmatched",
+        "counter",
+        "Receipts that became no state, by reason; they are in topics.receipts_unmatched. See also "
+        "callback_entries_unmatched of the receivers, which write there as well.",
+        ("provider", "reason"),
+    ),
+    Description(
+        "receipts_settled", "counter", "Receipts done with: written, dropped or unmatched, and acknowledged by Kafka."
+    ),
+    Description("receipts_lag", "gauge", "Receipts that are not done with, over its partitions."),
+    Description(
+        "receipt_report_seconds",
+        "histogram",
+        "From when a provider says that something happened to the arrival of its callback.",
+        ("provider",),
+    ),
+    Description(
+        "receipt_durable_seconds", "histogram", "From the arrival of a callback to its state in topics.receipts."
+    ),
+    Description("receipt_partitions", "gauge", "Partitions of topics.receipts_matched it owns."),
+    Description("receipt_state_bytes", "gauge", "States of messages on disk."),
+    Description("receipt_restore_seconds", "gauge", "How long opening partitions took last, states read back with it."),
+    Description("receipt_restored_records", "gauge", "Records read for it."),
+)
+"""Of `receipts run`."""
+
+EVERY_METRIC = {it.name: it for it in (*JOIN_METRICS, *CALLBACK_METRICS, *METRICS)}
 
 PROCESS = (
     "process_resident_memory_bytes",
@@ -216,9 +312,14 @@ STATES = ("sending", "open", "probing", "paused", "closed")
 
 
 class Page:
-    """Families being filled: one call per sample."""
+    """Families being filled: one call per sample.
 
-    def __init__(self) -> None:
+    Args:
+        metrics: that the page has.
+    """
+
+    def __init__(self, metrics: Sequence[Description] = METRICS) -> None:
+        self._descriptions = {it.name: it for it in metrics}
         self._families: dict[str, Family] = {}
 
     def add(self, name: str, value: float, *labels: str) -> None:
@@ -239,11 +340,11 @@ class Page:
 
     def families(self) -> Sequence[Metric]:
         """All of them, those without a sample as well: a query that names one finds its type and meaning."""
-        return [self._family(it.name) for it in METRICS]
+        return [self._family(name) for name in self._descriptions]
 
     def _family(self, name: str) -> Family:
         family = self._families.get(name)
         if family is None:
-            it = DESCRIPTIONS[name]
+            it = self._descriptions[name]
             family = self._families[name] = MAKERS[it.kind](PREFIX + it.name, it.help, labels=it.labels)
         return family

@@ -11,7 +11,9 @@ from connector.kafka.access import AclOperation
 from connector.kafka.clients import BROKER_MESSAGE_BYTES, HEADROOM_BYTES
 from connector.settings.model import Topics
 
-Role = Literal["source", "results", "retry", "journal", "dead_letters", "control", "receipts"]
+Role = Literal[
+    "source", "results", "retry", "journal", "dead_letters", "control", "receipts", "matched", "unmatched", "inbound"
+]
 
 NEEDED: Mapping[Role, frozenset[AclOperation]] = {
     "source": frozenset({AclOperation.READ}),
@@ -20,12 +22,18 @@ NEEDED: Mapping[Role, frozenset[AclOperation]] = {
     "journal": frozenset({AclOperation.READ, AclOperation.WRITE}),
     "dead_letters": frozenset({AclOperation.WRITE}),
     "control": frozenset({AclOperation.READ}),
+    # Of the way back, which has processes of its own: see `receipt_topics`.
     "receipts": frozenset(),
+    "matched": frozenset(),
+    "unmatched": frozenset(),
+    "inbound": frozenset(),
 }
 """What a worker does with each topic. It reads back what it wrote to know what is done."""
 
 WRITTEN: frozenset[Role] = frozenset({"results", "retry", "journal", "dead_letters"})
 """Topics that workers write to."""
+WAY_BACK: frozenset[Role] = frozenset({"receipts", "matched", "unmatched", "inbound"})
+"""Topics of receipts and replies; their partitions are not those of the sources."""
 LEAST_BYTES = 64 * 1024
 """`max.message.bytes` below which a result without its words, or a batch of the journal, may not fit."""
 LEAST_MILLISECONDS = 60_000
@@ -218,9 +226,10 @@ def expansion(topics: Topics, actual: Mapping[str, ActualTopic], partitions: int
     """Topics that need more partitions to have this many, in the order in which they must get them.
 
     Sources come last: a worker admits a partition of a source only when the topics it writes its results and waits to
-    have that number, and from then on it is sent from.
+    have that number, and from then on it is sent from. Those of receipts stay as they are: which partition a message's
+    states stand in depends on their number.
     """
-    order: tuple[Role, ...] = ("results", "retry", "journal", "dead_letters", "receipts", "source")
+    order: tuple[Role, ...] = ("results", "retry", "journal", "dead_letters", "source")
     wanted = plan(topics, actual)
     return [
         topic.name
@@ -243,14 +252,14 @@ def _check_topic(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[
         yield from _check_size(plan, topic, there)
     if topic.role in {"results", "journal"}:
         yield from _check_least_size(topic, there)
-    if topic.role in WRITTEN:
+    if topic.role in WRITTEN | WAY_BACK:
         yield from _check_times(topic, there)
     if topic.role != "source":
         yield from _check_replicas(topic, there)
 
 
 def _check_partitions(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
-    if topic.role in {"dead_letters", "control", "receipts"} or there.partitions == topic.partitions:
+    if topic.role in {"dead_letters", "control"} | WAY_BACK or there.partitions == topic.partitions:
         return
     # A result stands in the partition of its event: that is what makes "already done?" answerable after a crash.
     message = f"has {there.partitions} partitions, but the source topics have {topic.partitions}"
@@ -268,10 +277,10 @@ def _check_policy(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     compacts = "compact" in policy
     if topic.role == "control" and policy != "compact":
         message = f"cleanup.policy is {policy}: campaigns and pauses would be forgotten"
-        yield Problem(message, _alter(topic, "cleanup.policy=compact"), path=topic.name)
+        yield Problem(message, alter(topic, "cleanup.policy=compact"), path=topic.name)
     if topic.role != "control" and compacts:
         message = f"cleanup.policy is {policy}: of records with one key all but the last would be lost"
-        yield Problem(message, _alter(topic, "cleanup.policy=delete"), path=topic.name)
+        yield Problem(message, alter(topic, "cleanup.policy=delete"), path=topic.name)
 
 
 def _check_retention(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[Problem]:
@@ -281,7 +290,7 @@ def _check_retention(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Itera
             f"retention.ms is {kept}, shorter than the source topics' {plan.retention_ms}: "
             "an event could outlive its result and be sent twice"
         )
-        yield Problem(message, _alter(topic, f"retention.ms={plan.retention_ms}"), path=topic.name)
+        yield Problem(message, alter(topic, f"retention.ms={plan.retention_ms}"), path=topic.name)
 
 
 def _check_forever(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
@@ -289,7 +298,7 @@ def _check_forever(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
         kept = there.number(name, -1 if name == "retention.bytes" else DEFAULT_RETENTION_MS)
         if kept != -1:
             message = f"{name} is {kept}: messages that wait longer would be lost"
-            yield Problem(message, _alter(topic, f"{name}=-1"), path=topic.name)
+            yield Problem(message, alter(topic, f"{name}=-1"), path=topic.name)
 
 
 def _check_size(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[Problem]:
@@ -298,7 +307,7 @@ def _check_size(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[P
         message = (
             f"max.message.bytes is {most}, but events of up to {plan.message_bytes} bytes must fit with their headers"
         )
-        yield Problem(message, _alter(topic, f"max.message.bytes={needed}"), path=topic.name)
+        yield Problem(message, alter(topic, f"max.message.bytes={needed}"), path=topic.name)
 
 
 def _check_least_size(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
@@ -306,7 +315,7 @@ def _check_least_size(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     if most < LEAST_BYTES:
         message = f"max.message.bytes is {most}: what has to be written may not fit"
         wanted = topic.configs.get("max.message.bytes", str(BROKER_MESSAGE_BYTES))
-        yield Problem(message, _alter(topic, f"max.message.bytes={wanted}"), path=topic.name)
+        yield Problem(message, alter(topic, f"max.message.bytes={wanted}"), path=topic.name)
 
 
 def _check_times(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
@@ -318,14 +327,14 @@ def _check_times(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
         most = there.number(name, LEAST_MILLISECONDS)
         if most < LEAST_MILLISECONDS:
             message = f"{name} is {most}: records would be refused for their time"
-            yield Problem(message, _alter(topic, "message.timestamp.type=LogAppendTime"), path=topic.name)
+            yield Problem(message, alter(topic, "message.timestamp.type=LogAppendTime"), path=topic.name)
 
 
 def _check_reachable(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     insync = there.number("min.insync.replicas", 1)
     if insync > there.replication:
         message = f"min.insync.replicas is {insync} with {there.replication} replicas: nothing could be written"
-        yield Problem(message, _alter(topic, f"min.insync.replicas={there.replication}"), path=topic.name)
+        yield Problem(message, alter(topic, f"min.insync.replicas={there.replication}"), path=topic.name)
 
 
 def _check_replicas(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
@@ -333,8 +342,8 @@ def _check_replicas(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     yield from _check_reachable(topic, there)
     if insync <= there.replication and there.replication >= DURABLE_REPLICATION and insync < 2:
         message = "min.insync.replicas is 1: what one broker alone has acknowledged can be lost with it"
-        yield Problem(message, _alter(topic, "min.insync.replicas=2"), path=topic.name)
+        yield Problem(message, alter(topic, "min.insync.replicas=2"), path=topic.name)
 
 
-def _alter(topic: Topic, config: str) -> str:
+def alter(topic: Topic, config: str) -> str:
     return f"kafka-configs.sh --alter --entity-type topics --entity-name {topic.name} --add-config {config}"

@@ -19,9 +19,27 @@ from connector.request.textual import Build, key_text
 
 KeyPath = tuple[str, ...]
 
+
+class _NoReferences:
+    """Stands where nothing is sent: a batch key does not tell requests apart."""
+
+    def token(self, message: Message) -> str:
+        return "-"
+
+    short_token = url = token
+
+    def batch_token(self, batch_id: str) -> str:
+        return "-"
+
+    batch_url = batch_token
+
+    def all(self, batch_id: str) -> list[str]:
+        return []
+
+
 # Constants are built once, with these: they read neither.
 NO_MESSAGE = Message(message_id="-", to="10000")
-NO_BATCH = Batch(id="0" * 32, now=0.0, count=1, seq=1)
+NO_BATCH = Batch(id="0" * 32, now=0.0, count=1, seq=1, references=_NoReferences())
 
 
 class Encoder(Protocol):

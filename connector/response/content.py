@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
 
-from connector.model import Message, Reply
+from connector.model import Batch, Message, Reply
 from connector.response.charset import as_utf8
 from connector.response.document import decode, decode_text
 from connector.response.redact import Redactor
@@ -39,13 +39,14 @@ class Content:
         redact: Redactor,
         work: Work,
         charset: str | None = None,
+        batch: Batch | None = None,
     ) -> None:
         self.reply = reply
         self.now = now
         self.messages = messages
         self._decoders = decoders
         self._keep_repeated = keep_repeated
-        self._echo = redact.echo(messages, reply.credentials, work)
+        self._echo = redact.echo(messages, reply.credentials, work, batch)
         self._work = work
         self._charset = charset
         self._opened: tuple[Any, str | None] | None = None

@@ -19,7 +19,7 @@ from urllib.parse import quote
 import msgspec
 
 from connector.masking import MASK, SECRET_CHARACTERS, mask_number, mask_phone
-from connector.model import Message
+from connector.model import Batch, Message
 from connector.response.marks import PART_DIGITS, MarkedTexts, Numbers, Span, digit_runs
 from connector.response.unescape import encoded_runs, folded, unescaped
 from connector.response.work import Work
@@ -72,8 +72,15 @@ class Redactor:
         """Words of our own, which may name what a request held: without secrets and phone numbers."""
         return mask_phone(_hidden(text, (self.secrets,), Numbers((), spared=self.documented)))
 
-    def echo(self, messages: Sequence[Message], credentials: tuple[str, ...] = (), work: Work | None = None) -> Echo:
-        """For one reply: `messages` are what its request held, `credentials` what was added to it when it was sent.
+    def echo(
+        self,
+        messages: Sequence[Message],
+        credentials: tuple[str, ...] = (),
+        work: Work | None = None,
+        batch: Batch | None = None,
+    ) -> Echo:
+        """For one reply: `messages` are what its request held, `credentials` what was added to it when it was sent,
+        `batch` has the references by which receipts will know them.
 
         Where the time of the reply is up, words are withheld; see `Work`.
         """
@@ -82,16 +89,23 @@ class Redactor:
             self._with_credentials = (_secret_marks(labels), _IdSearch(labels))
             self._credentials = credentials
         secrets, ids = self._with_credentials
-        return Echo(messages, secrets, ids, self.documented, work or Work())
+        return Echo(messages, secrets, ids, self.documented, work or Work(), batch)
 
 
 class Echo:
     """Hides in the words of one reply what its request held. See `Redactor.echo`."""
 
-    def __init__(
-        self, messages: Sequence[Message], secrets: MarkedTexts, ids: _IdSearch, documented: frozenset[str], work: Work
+    def __init__(  # noqa: PLR0917 what one reply's request held
+        self,
+        messages: Sequence[Message],
+        secrets: MarkedTexts,
+        ids: _IdSearch,
+        documented: frozenset[str],
+        work: Work,
+        batch: Batch | None,
     ) -> None:
         self._messages = messages
+        self._batch = batch
         self._work = work
         self._secrets = secrets
         self._ids = ids
@@ -134,7 +148,9 @@ class Echo:
         if self._left < 0 or self._work.late:
             return WITHHELD
         if self._known is None:
-            self._known = _marks_of(self._messages, self._documented, self._work)
+            batch = self._batch
+            references = [] if batch is None or batch.references is None else batch.references.all(batch.id)
+            self._known = _marks_of(self._messages, references, self._documented, self._work)
             if self._known is None:
                 self._left = 0
                 return WITHHELD
@@ -190,12 +206,12 @@ def _secret_marks(labels: Mapping[str, str]) -> MarkedTexts:
 
 
 def _marks_of(
-    messages: Sequence[Message], documented: frozenset[str], work: Work
+    messages: Sequence[Message], references: Sequence[str], documented: frozenset[str], work: Work
 ) -> tuple[MarkedTexts, Numbers] | None:
-    """What stands in these messages; None where it is too much to index."""
-    labels: dict[str, str] = {}
+    """What stands in these messages, and refers to them; None where it is too much to index."""
+    labels: dict[str, str] = dict.fromkeys(references, MASK)
     codes: set[str] = set()
-    left = BATCH_CHARACTERS
+    left = BATCH_CHARACTERS - sum(map(len, references))
     for message in messages:
         for text in _texts_of(message):
             if text in labels:

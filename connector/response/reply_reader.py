@@ -81,6 +81,7 @@ class ReplyReader:
             redact=self._redact,
             work=self._work,
             charset=self._charset,
+            batch=batch,
         )
         self._work.begin()
         try:

@@ -9,6 +9,7 @@ from connector.config_text.units import format_duration
 from connector.settings.kafka import KafkaSettings
 from connector.settings.model import Settings, Timeouts, Topics, Tracing
 from connector.settings.origin import SettingPath
+from connector.settings.way_back import Receive
 
 LEAVE_SECONDS = 10.0
 """After the drain results are written and offsets committed, still inside the rebalance time-out."""
@@ -39,6 +40,7 @@ def cross_check(settings: Settings) -> list[Clash]:
         *_windows(settings),
         *_timeouts(settings.timeouts),
         *_tracing(settings.tracing),
+        *_receive(settings.receive),
     ]
 
 
@@ -90,7 +92,16 @@ def _topics(topics: Topics) -> Iterator[Clash]:
     ]
     named += [
         (("topics", field), getattr(topics, field))
-        for field in ("results", "dead_letters", "journal", "control", "receipts")
+        for field in (
+            "results",
+            "dead_letters",
+            "journal",
+            "control",
+            "receipts",
+            "receipts_matched",
+            "receipts_unmatched",
+            "inbound",
+        )
     ]
     named += [(("topics", "retry_prefix"), name) for name in topics.retry.values()]
     for path, name in named:
@@ -160,3 +171,22 @@ def _tracing(tracing: Tracing) -> Iterator[Clash]:
     if tracing.propagate and not tracing.enabled:
         path = ("tracing", "propagate")
         yield Clash((path,), "without spans there is no trace to pass on", "set tracing.enabled: true")
+
+
+def _receive(receive: Receive) -> Iterator[Clash]:
+    url, keys, url_keys = ("receive", "url"), ("receive", "keys"), ("receive", "url_keys")
+    for path, there in ((keys, receive.keys), (url_keys, receive.url_keys)):
+        if receive.url is not None and not there:
+            yield Clash((path, url), "is needed with receive.url", "set it to [${NAME}], 32 random bytes or more")
+        if receive.url is None and there:
+            yield Clash((url, path), f"is needed with {'.'.join(path)}", "set the URL that providers call")
+    if {it.get_secret_value() for it in receive.keys} & {it.get_secret_value() for it in receive.url_keys}:
+        yield Clash((url_keys, keys), "has a key of receive.keys", "make another one: they are changed separately")
+    if receive.key is not None and receive.certificate is None:
+        yield Clash((("receive", "certificate"), ("receive", "key")), "is needed with receive.key", "name the file")
+    if receive.bytes < 2 * receive.body:
+        yield Clash(
+            (("receive", "bytes"), ("receive", "body")),
+            "is less than twice receive.body",
+            "raise it, or lower the other",
+        )

@@ -9,9 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PlainSerializer,
     SecretStr,
@@ -20,13 +18,8 @@ from pydantic import (
 
 from connector.config_text.units import ByteSize, Duration, UnitError, format_duration
 from connector.settings.kafka import KafkaSettings
-
-TopicName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+from connector.settings.section import Section, TopicName
+from connector.settings.way_back import ReceiptSettings, Receive
 
 # ---- topics ---------------------------------------------------------------------------------------------------------
 
@@ -67,7 +60,16 @@ class Topics(Section):
     """Campaign values and states, paused providers (compacted)."""
 
     receipts: TopicName = "sms.receipts"
-    """Delivery reports (reserved)."""
+    """Delivery receipts: one record per message and state. Used with `receive.url`, as the three below."""
+
+    receipts_matched: TopicName = "sms.receipts.matched"
+    """What providers have reported, by message: read by `receipts run`."""
+
+    receipts_unmatched: TopicName = "sms.receipts.unmatched"
+    """What providers have reported and nobody can make use of: whole, with the reason."""
+
+    inbound: TopicName = "sms.inbound"
+    """Replies, opt-outs and clicks."""
 
     retry_prefix: TopicName = "sms.retry"
     """Retry topics are named `<retry_prefix>.<delay>`, such as `sms.retry.30s`."""
@@ -354,7 +356,19 @@ class Settings(Section):
     tracing: Tracing = Tracing()
     """OpenTelemetry."""
 
+    receive: Receive = Receive()
+    """Callbacks of providers."""
+
+    receipts: ReceiptSettings = ReceiptSettings()
+    """States of messages, from those callbacks."""
+
     def secrets(self) -> list[str]:
         """The values that nothing may show."""
-        hidden = (self.kafka.sasl_password, self.kafka.ssl_key_password, self.results.salt)
+        hidden = (
+            self.kafka.sasl_password,
+            self.kafka.ssl_key_password,
+            self.results.salt,
+            *self.receive.keys,
+            *self.receive.url_keys,
+        )
         return [value.get_secret_value() for value in hidden if value is not None]

@@ -8,8 +8,9 @@ from pydantic import BaseModel
 
 from connector.settings.docstrings import attribute_docstrings
 from connector.settings.kafka import KafkaSettings
-from connector.settings.model import Section, Settings
+from connector.settings.model import Settings
 from connector.settings.origin import SettingPath
+from connector.settings.section import Section
 
 PLACEHOLDER = {
     "type": "string",

@@ -10,8 +10,9 @@ import functools
 import gc
 import shutil
 import signal
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
@@ -20,6 +21,7 @@ from connector.definition.tree import Definition
 from connector.delivery.http.tracing import RequestTracing
 from connector.errors import ConnectorError
 from connector.kafka import clients
+from connector.kafka.clients import Connection
 from connector.kafka.skipped import Skipped
 from connector.kafka.topic_plan import TopicPlan
 from connector.settings.model import Settings
@@ -50,28 +52,130 @@ STOP_GRACE_SECONDS = 10.0
 MEMBERSHIP_LOOK_SECONDS = 0.2
 
 
+S = TypeVar("S")
+S_co = TypeVar("S_co", covariant=True)
+Told_contra = TypeVar("Told_contra", contravariant=True)
+
 StatusSource = Callable[[], WorkerStatus | None]
 """What the worker is doing at this moment; None before there is one."""
 
 
-class Attendant(Protocol):
+class Attendant(Protocol[Told_contra]):
     """Runs beside the worker on its loop: health and metrics.
 
     Implemented by `HealthServer` (connector/health/server.py), put in place in `connector/cli/run.py`.
+    Implemented by `JoinHealth` (connector/health/join_pages.py), put in place in `connector/cli/receipt_commands.py`.
     """
 
-    async def start(self, status: StatusSource) -> None:
-        """Begin; before the worker has joined."""
+    async def start(self, status: Callable[[], Told_contra | None]) -> None:
+        """Begin; before the worker has joined. `status` says what the worker is doing; None before there is one."""
 
     async def stop(self) -> None:
         """End; after the worker has left."""
 
 
-class Process(ChunkSink):
+class HostedWorker(Protocol[S_co]):
+    """What a process runs: a share of a group, opened and closed as the group gives and takes partitions. It is
+    `Watched` and a `DefinitionUser` as well.
+
+    Implemented by `Worker` (connector/stream/worker.py), put in place in `connector/stream/process.py`.
+    Implemented by `JoinWorker` (connector/stream/receipts/join_worker.py), put in place in
+    `connector/stream/receipts/join_process.py`.
+
+    Attributes:
+        error: what ended it.
+        refusal: what Kafka refuses for good.
+        stopping: it is on its way out.
+        owns: there are partitions to give back.
+        status: what it is doing.
+    """
+
+    error: BaseException | None
+    stopping: bool
+
+    @property
+    def refusal(self) -> BaseException | None: ...
+    @property
+    def owns(self) -> bool: ...
+    @property
+    def status(self) -> S_co: ...
+    @property
+    def progress(self) -> object: ...
+    @property
+    def idle(self) -> bool: ...
+    @property
+    def definitions(self) -> Mapping[str, Definition]: ...
+
+    def define(self, definitions: Mapping[str, Definition]) -> None:
+        """Use these from now on. Raises DefinitionError where it cannot; nothing has changed then."""
+
+    def note_unused(self, places: Sequence[str]) -> None:
+        """What is on disk is not in use, because of problems at these places; none: it is."""
+
+    async def open(self) -> None:
+        """Own what the group has assigned."""
+
+    async def admit(self, chunk: FetchedChunk) -> None:
+        """Take what was fetched; waits while there is no room."""
+
+    async def close(self, why: str, seconds: float) -> None:
+        """Give the partitions back, within so many seconds. Idempotent."""
+
+    def begin(self) -> None:
+        """Connect while the group is being joined."""
+
+    def begin_stop(self) -> None:
+        """It is going to be closed and stopped."""
+
+    def let_go(self) -> None:
+        """A person wants it to end."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+    async def fail(self, error: BaseException) -> None:
+        """Close, then end the app."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What a process gives to its worker.
+
+    Attributes:
+        settings: with the group that it joins.
+        connection: to the cluster.
+        crash: ends the app with an error, after the epoch was closed.
+    """
+
+    settings: Settings
+    connection: Connection
+    group: Group
+    membership: Membership
+    clock: SystemClock
+    skipped: Skipped
+    crash: Callable[[BaseException], Awaitable[None]]
+
+    def producer(self, limits: Mapping[str, int]) -> ReplaceableProducer:
+        """A producer that lets nothing out while the membership is not certain."""
+        make = functools.partial(clients.producer, self.settings, limits=limits)
+        return ReplaceableProducer(lambda: Producer(make, self.membership.lease))
+
+    def cluster(self, sources: Sequence[str], *, most: int) -> Cluster:
+        """What is asked of Kafka at opening: `sources` are read, their largest record has `most` bytes."""
+        return Cluster(
+            self.connection.options(), clock=self.clock, skipped=self.skipped, sources=sources, event_bytes=most
+        )
+
+
+class Process(ChunkSink, Generic[S]):
     """Runs a worker until it is told to stop or cannot go on.
 
     Args:
-        topics: as they are on the cluster.
+        settings: with the group to join.
+        make: makes the worker, on the running loop.
+        sources: topics that are consumed.
+        most: bytes of the largest record there.
+        read: all topics that are read, for the counts of records passed over.
         signals: those of this process, taken already.
         source: where definitions come from when they change; without it they do not.
         attendants: started before the worker and stopped after it.
@@ -80,12 +184,14 @@ class Process(ChunkSink):
     def __init__(
         self,
         settings: Settings,
-        definitions: Mapping[str, Definition],
+        make: Callable[[Host], HostedWorker[S]],
         *,
-        topics: TopicPlan,
+        sources: Sequence[str],
+        most: int,
+        read: Sequence[str],
         signals: StopSignals,
         source: Definitions | None = None,
-        attendants: Sequence[Attendant] = (),
+        attendants: Sequence[Attendant[S]] = (),
     ) -> None:
         self._attendants = attendants
         self._source = source
@@ -93,14 +199,12 @@ class Process(ChunkSink):
         self._reload: asyncio.Task[None] | None = None
         self._attending: asyncio.Task[None] | None = None
         self._settings = settings
-        self._definitions = definitions
-        self._topics = topics
+        self._make = make
+        self._sources = sources
         self._clock = SystemClock()
-        tracing = settings.tracing
-        self._tracing = RequestTracing(propagate=tracing.propagate) if tracing.enabled else None
         self._connection = clients.connect(settings.kafka)
-        self._skipped = Skipped(settings.topics.read_names)
-        self._worker: Worker | None = None
+        self._skipped = Skipped(read)
+        self._worker: HostedWorker[S] | None = None
         self._watchdog: Watchdog | None = None
         self._stopping: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
@@ -108,7 +212,9 @@ class Process(ChunkSink):
         asyncio.set_event_loop(self._loop)
         lease = Lease(self._clock, seconds=settings.timeouts.session / 2)
         self._membership = Membership(lease, settings, self._clock)
-        self._app = create_app(settings, self._connection, skipped=self._skipped, membership=self._membership)
+        self._app = create_app(
+            settings, self._connection, skipped=self._skipped, membership=self._membership, most=most
+        )
         self._faust = QuietWorker(
             self._app, loop=self._loop, quiet=True, override_logging=False, redirect_stdouts=False, loglevel="WARN"
         )
@@ -119,7 +225,7 @@ class Process(ChunkSink):
         """Run to the end; returns the exit code."""
         _calm_collector()
         app = self._app
-        attach_agents(app, self._settings.topics.source_names, self)
+        attach_agents(app, self._sources, self)
         app.task(on_leader=False)(self._boot)
         app.on_rebalance_complete.connect(self._opened, weak=False)
         app.on_partitions_revoked.connect(self._revoked, weak=False)
@@ -136,8 +242,6 @@ class Process(ChunkSink):
             code = 1
         finally:
             shutil.rmtree(app.conf.datadir, ignore_errors=True)
-            if self._tracing is not None:
-                self._tracing.close()
         error = self._why
         if isinstance(error, ConnectorError):
             log.error("stopped", why=str(error))
@@ -193,7 +297,8 @@ class Process(ChunkSink):
     # ---- Faust's signals --------------------------------------------------------------------------------------------
 
     async def _boot(self) -> None:
-        log.info("worker started", group=self._settings.group, providers=sorted(self._definitions))
+        worker = await self._create()
+        log.info("worker started", group=self._settings.group, providers=sorted(worker.definitions))
 
     async def _opened(self, *_: Any, **__: Any) -> None:
         worker = await self._create()
@@ -244,40 +349,24 @@ class Process(ChunkSink):
             Deadline(STOP_GRACE_SECONDS, "stopped while it was joining", code=0)
         self._stopping = asyncio.ensure_future(self._stop(worker, number))
 
-    async def _stop(self, worker: Worker, number: signal.Signals) -> None:
+    async def _stop(self, worker: HostedWorker[S], number: signal.Signals) -> None:
         await worker.close("stop", self._settings.timeouts.drain)
         self._faust._schedule_shutdown(number)  # noqa: SLF001 - what Faust's own signal handler does
 
-    async def _create(self) -> Worker:
+    async def _create(self) -> HostedWorker[S]:
         """The worker, made on the running loop."""
         if self._worker is None:
-            settings = self._settings
-            make = functools.partial(clients.producer, settings, limits=self._topics.limits)
-            deps = Dependencies(
-                settings=settings,
+            host = Host(
+                settings=self._settings,
+                connection=self._connection,
                 group=Group(self._app),
-                cluster=self._cluster(),
                 membership=self._membership,
-                producer=ReplaceableProducer(lambda: Producer(make, self._membership.lease)),
                 clock=self._clock,
-                limits=self._topics.limits,
-                journal=self._topics.keeps_journal,
-                present=presenter(settings.results),
-                allowed=settings.recipients.matcher(),
                 skipped=self._skipped,
-                tracing=self._tracing,
+                crash=self._app.crash,
             )
-            self._worker = Worker(deps, self._definitions, crash=self._app.crash)
+            self._worker = self._make(host)
         return self._worker
-
-    def _cluster(self) -> Cluster:
-        return Cluster(
-            self._connection.options(),
-            clock=self._clock,
-            skipped=self._skipped,
-            sources=self._settings.topics.source_names,
-            event_bytes=self._settings.events.bytes,
-        )
 
 
 def _calm_collector() -> None:
@@ -297,7 +386,7 @@ def run_worker(
     signals: StopSignals,
     ready: Callable[[], None] = lambda: None,
     source: Definitions | None = None,
-    attendants: Sequence[Attendant] = (),
+    attendants: Sequence[Attendant[WorkerStatus]] = (),
 ) -> int:
     """Check the topics, then run one worker to its end. Returns the exit code. A signal may come at any moment.
 
@@ -309,5 +398,40 @@ def run_worker(
         log.info("stopped before it had joined")
         return 0
     ready()
-    process = Process(settings, definitions, topics=topics, signals=signals, source=source, attendants=attendants)
-    return process.run()
+    tracing = RequestTracing(propagate=settings.tracing.propagate) if settings.tracing.enabled else None
+    process = Process(
+        settings,
+        lambda host: _worker(host, definitions, topics, tracing),
+        sources=settings.topics.source_names,
+        most=settings.events.bytes,
+        read=settings.topics.read_names,
+        signals=signals,
+        source=source,
+        attendants=attendants,
+    )
+    try:
+        return process.run()
+    finally:
+        if tracing is not None:
+            tracing.close()
+
+
+def _worker(
+    host: Host, definitions: Mapping[str, Definition], topics: TopicPlan, tracing: RequestTracing | None
+) -> Worker:
+    settings = host.settings
+    deps = Dependencies(
+        settings=settings,
+        group=host.group,
+        cluster=host.cluster(settings.topics.source_names, most=settings.events.bytes),
+        membership=host.membership,
+        producer=host.producer(topics.limits),
+        clock=host.clock,
+        limits=topics.limits,
+        journal=topics.keeps_journal,
+        present=presenter(settings.results),
+        allowed=settings.recipients.matcher(),
+        skipped=host.skipped,
+        tracing=tracing,
+    )
+    return Worker(deps, definitions, crash=host.crash)

@@ -66,7 +66,7 @@ def test_help_has_examples_that_call_the_command_and_its_exit_codes(names: tuple
 
 
 PRINT_DATA = (
-    *("results", "lag", "trace", "replay", "send", "check", "render", "reply", "demo", "simulate"),
+    *("results", "lag", "trace", "replay", "send", "check", "render", "reply", "receipt", "demo", "simulate"),
     *("config show", "providers list", "providers show", "provider list", "campaign list"),
 )
 

@@ -74,6 +74,10 @@ def test_options_and_environment_of_the_worker_count(tmp_path: Path, monkeypatch
     ("arguments", "expected"),
     [
         (["simulate"], "http://127.0.0.1:8025/_stats"),
+        (["receive", "--set", "health.port=9"], "http://127.0.0.1:9/health/live"),
+        (["receive", "urls"], None),
+        (["receipts", "run", "--set", "health.port=9"], "http://127.0.0.1:9/health/live"),
+        (["receipts", "summary", "--campaign", "c"], None),
         (["simulate", "--host", "0.0.0.0", "--port", "9"], "http://127.0.0.1:9/_stats"),
         (["simulate", "--port", "0"], None),
         (["topics", "create"], None),

@@ -17,6 +17,7 @@ import orjson
 from connector.cli.demo.audit import Event, SeenMessage
 from connector.cli.demo.audit import audit as compare
 from connector.model import Result, Source, Status
+from tests.crash.states import StateAudit
 
 GRACE_SECONDS = 0.1
 """From the provider's answer to the acknowledged result: read, matched, written, acknowledged (10 ms when idle). On a
@@ -139,6 +140,11 @@ class Findings:
         unreported: how often one message was sent, at most, while its result could not be written; None where results
             could be written all the time.
         reading: seconds of CPU that reading one reply took, at most; None where that was not measured.
+        receipts_lost: receipts that are neither a state nor unmatched; None where there were none.
+        states_twice: records beyond the first of a message and state.
+        states_fallen: states written after a later one of the same message.
+        states_strange: states of another message than their receipt is of, or in another partition.
+        written: states of messages that were written.
         examples: of each, message ids or offsets.
     """
 
@@ -159,6 +165,11 @@ class Findings:
     leaked: int = 0
     unreported: int | None = None
     reading: float | None = None
+    receipts_lost: int | None = None
+    states_twice: int = 0
+    states_fallen: int = 0
+    states_strange: int = 0
+    written: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
@@ -179,11 +190,21 @@ class Findings:
             ("leaked", 0),
             ("unreported", MOST_UNREPORTED),
             ("reading", MOST_READING_SECONDS),
+            ("receipts_lost", 0),
+            ("states_twice", 0),
+            ("states_fallen", 0),
+            ("states_strange", 0),
         ):
             count = getattr(self, name)
             if count is not None and count > limit:
                 examples = ", ".join(self.examples.get(name, ()))
                 yield f"{name.replace('_', ' ')}: {count}, at most {limit}" + (f" ({examples})" if examples else "")
+
+    def note_states(self, states: StateAudit) -> None:
+        """What became of receipts."""
+        self.receipts_lost, self.states_twice = states.lost, states.twice
+        self.states_fallen, self.states_strange = states.fallen, states.strange
+        self.written = sum(states.states.values())
 
     def note(self, name: str, examples: Iterable[object]) -> None:
         place = self.examples.setdefault(name, [])

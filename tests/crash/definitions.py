@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.crash.audit import NOT_NOW
+from tests.crash.states import RECEIPTS
 
 if TYPE_CHECKING:
     from tests.crash.size import Size
@@ -32,6 +33,8 @@ limits: {{concurrency: {size.slots}}}
 retry: {size.retry}
 http: {{private_hosts: true, total: {size.http_total:g}s}}
 """
+    if size.receipts:
+        common += RECEIPTS
     if size.unknown_run is not None:
         common += f"unknown_run: {size.unknown_run}\n"
     return common + (_single(url) if name == TOKENS else _batched(size, url, COSTS if name == HOSTILE else ""))

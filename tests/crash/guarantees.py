@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +26,11 @@ GROUPS = {
     "retry": "Retry topics",
     "repeat": "Events with the id of an earlier one (`duplicates.horizon`)",
     "offsets": "Offsets and topics",
+    "receipts": "Receipts: states of messages",
     "input": "What producers and others write: compression, transactions, poison records",
 }
 """Scenario.promise → heading."""
+STATE_FIGURES = ("receipts_lost", "states_twice", "states_fallen", "states_strange")
 
 
 def measured(report: Mapping[str, Any]) -> str:
@@ -44,6 +46,9 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     for promise, heading in GROUPS.items():
         chosen = [scenario for scenario in report["scenarios"] if scenario["promise"] == promise]
         if not chosen:
+            continue
+        if promise == "receipts":
+            yield from _states(heading, chosen)
             continue
         yield from ("", f"### {heading}", "")
         yield "| fault | events | lost | results twice | sent twice (at most) | unknown (at most) | |"
@@ -64,6 +69,16 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     for it in report["mutations"]:
         finding, verdict = it["expected"].replace("_", " "), "noticed" if it["noticed"] else "**not noticed**"
         yield f"| {it['mutation']} | {it['scenario']} | {finding} | {verdict} |"
+
+
+def _states(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from ("", f"### {heading}", "")
+    yield "| fault | states | receipts lost | states twice | after a later one | of another message | |"
+    yield "|---|--:|--:|--:|--:|--:|---|"
+    for it in chosen:
+        counts = " | ".join(str(it[name]) for name in STATE_FIGURES)
+        verdict = "holds" if it["holds"] else "**fails**: " + "; ".join(it["failures"])
+        yield f"| {it['fault']} | {it['written']:,} | {counts} | {verdict} |"
 
 
 def with_measured(page: str, report: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ what is named here.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,10 @@ CHECKS = (
     Check("read-uncommitted", "transactions-aborted", "misplaced"),
     Check("forget-markers", "transactions-aborted", "uncommitted"),
     Check("drop-unreadable", "poison-records", "lost"),
+    Check("settle-before-writing", "receipts-before-state", "receipts_lost"),
+    Check("forget-states", "receipts-killed", "states_twice"),
+    Check("forget-the-log", "receipts-disk-lost", "states_twice"),
+    Check("ignore-the-rank", "receipts-killed", "states_fallen"),
     Check("believe-any-offset", "poison-everywhere", "needless"),
 )
 
@@ -318,7 +323,51 @@ def ignore_the_refusal() -> None:
     replace(Dispatch, "_answer", deaf)
 
 
+def settle_before_writing() -> None:
+    """Takes states for written that are on the way."""
+    from connector.stream.receipts.join_stage import JoinStage
+
+    send = JoinStage._send
+
+    async def early(self: JoinStage, partition: Any, topic: str, records: Any, forms: Any) -> None:
+        partition.ledger.settle(range(partition.ledger.position, partition.ledger.high))
+        await asyncio.sleep(1)  # the commit is faster than the write
+        await send(self, partition, topic, records, forms)
+
+    replace(JoinStage, "_send", early)
+
+
+def forget_states() -> None:
+    """Does not keep what it has written of messages."""
+    from connector.store.state_store import States
+
+    replace(States, "get", lambda *_: None)
+
+
+def forget_the_log() -> None:
+    """Does not read back what the disk does not know."""
+    from connector.stream.receipts.state_opening import ViewedPartition
+
+    replace(ViewedPartition, "take", lambda *_: True)
+
+
+def ignore_the_rank() -> None:
+    """Writes every state that was not written, also those before it."""
+    from connector.receipts.states import BIT, Step
+    from connector.stream.receipts import joining
+
+    def step(seen: int, state: Any) -> Step:
+        bit = BIT[state]
+        return Step(seen, "duplicate", contradicts=False) if seen & bit else Step(seen | bit, None, contradicts=False)
+
+    replace(joining, "step", step)
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
+    "settle-before-writing": settle_before_writing,
+    "forget-states": forget_states,
+    "forget-the-log": forget_the_log,
+    "ignore-the-rank": ignore_the_rank,
     "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,
     "show-echoes": show_echoes,

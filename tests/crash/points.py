@@ -122,6 +122,33 @@ def after_journal(reached: Reached) -> None:
     around(Journal, "sending", after=lambda *_: reached())
 
 
+def before_state(reached: Reached) -> None:
+    """States are about to be handed to the producer (`receipts run`)."""
+    from connector.stream.receipts.join_stage import JoinStage
+
+    around(JoinStage, "_send", before=lambda *_: reached())
+
+
+def after_state(reached: Reached) -> None:
+    """States are acknowledged; neither the disk nor the ledger know yet."""
+    from connector.stream.receipts.join_stage import JoinStage
+
+    around(JoinStage, "_send", after=lambda *_: reached())
+
+
+def after_disk(reached: Reached) -> None:
+    """States are on the disk as well; their offset is not committed."""
+    from connector.stream.receipts.join_stage import JoinStage
+
+    note = JoinStage._note
+
+    def noted(self: JoinStage, partition: Any, joined: Any, states: Any) -> None:
+        note(self, partition, joined, states)
+        reached()
+
+    replace(JoinStage, "_note", noted)
+
+
 POINTS: dict[str, Callable[[Reached], None]] = {
     "before-send": before_send,
     "after-send": after_send,
@@ -137,5 +164,8 @@ POINTS: dict[str, Callable[[Reached], None]] = {
     "in-tail-read": in_tail_read,
     "after-open": after_open,
     "after-journal": after_journal,
+    "before-state": before_state,
+    "after-state": after_state,
+    "after-disk": after_disk,
 }
 """Name → puts a fuse there."""

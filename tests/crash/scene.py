@@ -84,6 +84,7 @@ class Scene:
         self.dice.seed(self.seed)
         self.group = self.group or self.name
         self.topics = Topics(self.kafka.bootstrap, self.name)
+        self.topics.receives = self.size.receipts
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             for name in self.size.providers:
@@ -140,6 +141,8 @@ class Scene:
                 **timeouts,
             },
         }
+        if self.size.receipts:
+            document["receive"] = {"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32]}
         (self.folder / "connector.yaml").write_text(json.dumps(document, indent=1))
 
     def create_topics(self) -> None:
@@ -353,7 +356,10 @@ class Scene:
             report=self.size.on_uncertain == "report",
             request_messages=self.size.at_once,
         )
-        return audit(evidence)
+        found = audit(evidence)
+        if self.size.receipts:
+            found.note_states(self.topics.states())
+        return found
 
     # ---- files ------------------------------------------------------------------------------------------------------
 

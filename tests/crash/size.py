@@ -32,6 +32,7 @@ class Size:
         repeats: one message in so many has the id of an earlier one of its partition; 0 for none.
         providers: definitions, each with a simulator of its own; messages take turns.
         http_total: time-out of a request.
+        receipts: receipts are asked for: their topics are made.
         unknown_run: of the definitions, where they have one: connector 0.1 does not know it.
     """
 
@@ -51,6 +52,7 @@ class Size:
     retry: str = "{attempts: 3, base: 3s, cap: 6s}"
     providers: tuple[str, ...] = ("fake",)
     unknown_run: str | None = None
+    receipts: bool = False
 
     @property
     def at_once(self) -> int:

@@ -20,12 +20,16 @@ from connector.cli.demo.audit import Event
 from connector.model import Source
 from tests.crash import poison
 from tests.crash.audit import Recorded, decode_result, read_event
+from tests.crash.states import StateAudit, compare_states
 from tests.kafka import records
 from tests.waiting import wait_until
 
 MARK = poison.MARK[0]
 BROKERS_TIME = ("message.timestamp.type", "LogAppendTime")
 """On the results topic: records tell when they were durable, not when they were made."""
+
+
+RECEIPT_TOPICS = ("receipts", "receipts-matched", "receipts-unmatched", "inbound")
 
 
 class Topics:
@@ -45,11 +49,13 @@ class Topics:
         self.control = f"{prefix}.control"
         self.retry = [f"{prefix}.retry.{tier}" for tier in ("1s", "5s")]
         self.poisoned: Mapping[str, bool] = {}  # what others wrote: place → whether it has to end with a result
+        self.receives = False  # its topics of receipts are made
+        self.receipts, self.matched, self.unmatched, _ = (f"{prefix}.{topic}" for topic in RECEIPT_TOPICS)
         self.numbered = [self.results, self.journal, *self.retry]
 
     def settings(self) -> dict[str, Any]:
         """As connector.yaml has them."""
-        fixed = ("results", "dead-letters", "journal", "control", "receipts")
+        fixed = ("results", "dead-letters", "journal", "control", *RECEIPT_TOPICS)
         names = {topic.replace("-", "_"): f"{self._prefix}.{topic}" for topic in fixed}
         return {"sources": [self.source], **names, "retry_prefix": f"{self._prefix}.retry", "retry_tiers": ["1s", "5s"]}
 
@@ -114,6 +120,8 @@ class Topics:
         Offsets before ends: a record that is committed because it moved on stands at an end that is read later.
         """
         groups = {self.source: group, **dict.fromkeys(self.retry, f"{group}-retry")}
+        if self.receives:
+            groups[self.matched] = f"{group}-receipts"
         committed = {topic: records.committed(self._bootstrap, name, topic) for topic, name in groups.items()}
         return sum(
             end - (committed[topic][number].offset if number in committed[topic] else 0)
@@ -166,6 +174,18 @@ class Topics:
             for record in records.read_all(self._bootstrap, topic)
             if MARK not in record.headers
         }
+
+    def states(self) -> StateAudit:
+        """What became of receipts."""
+        return compare_states(*(records.read_all(self._bootstrap, it) for it in self.way_back))
+
+    def count_states(self) -> int:
+        """Records of states."""
+        return sum(records.end_offsets(self._bootstrap, self.receipts).values())
+
+    @property
+    def way_back(self) -> tuple[str, str, str]:
+        return self.matched, self.receipts, self.unmatched
 
     def moved(self) -> int:
         """How often an event was put into a retry topic."""

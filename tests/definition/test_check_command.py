@@ -97,3 +97,13 @@ def test_two_files_with_one_name_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [[], ["--nope"]])
 def test_a_wrong_command_line_is_usage(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_it_says_what_receipts_are_known_by_and_what_proves_them() -> None:
+    run = CliRunner().invoke(group, ["check", "msg91", "twilio", "exotel", "--no-environment"])
+    for line in (
+        "receipts: known by our reference in `CRQID`; proved by what stands in the URL",
+        "receipts: known by the reference in the URL; proved by twilio",
+        "receipts: known by the reference in the URL, else looked up by `To|digits|last(10)`",
+    ):
+        assert f"  {line}" in run.output

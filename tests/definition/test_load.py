@@ -113,7 +113,7 @@ http: {connect: 2s, total: 5s, reply: 64KiB, verify: false, ca: a, certificate: 
 account: shared
 hours: 21:00-08:30 Asia/Kolkata
 failover: other
-receipts: {anything: 1}
+receipts: {state: s, states: {delivered: 1}}
 """,
         environment=Environment({"KEY": "secret$$To", "ID": "id", "SECRET": "s"}),
     )
@@ -144,7 +144,8 @@ receipts: {anything: 1}
     assert (definition.account, definition.failover) == ("shared", ("other",))
     assert definition.hours == Hours(21 * 60, 8 * 60 + 30, "Asia/Kolkata")
     assert definition.secrets == {"${KEY}": "secret$$To", "${ID}": "id", "${SECRET}": "s"}
-    assert definition.receipts == {"anything": 1}
+    assert definition.receipts is not None
+    assert (definition.receipts.state, definition.receipts.states) == ("s", {"1": "delivered"})
     assert definition.about == {"source": "docs", "unverified": [429]}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.definition.expression import CALLS
+from connector.definition.expression import CALLS, called
 from connector.definition.jmes_checks import OVER_REPLIES, STANDARD
 from connector.definition.reference import TABLES, filled
 from connector.definition.replies import OUTCOMES
@@ -47,7 +47,7 @@ def test_every_call_of_signatures_is_explained(call: str) -> None:
     assert f"`$${{{call}()}}`" in SIGNING
 
 
-WORDS = [*SYSTEM_NAMES, *(f"{call}()" for call in CALLS), *OUTCOMES, *sorted(OVER_REPLIES.keys() - STANDARD.keys())]
+WORDS = [*SYSTEM_NAMES, *(called(call) for call in CALLS), *OUTCOMES, *sorted(OVER_REPLIES.keys() - STANDARD.keys())]
 
 
 @pytest.mark.parametrize("word", WORDS)

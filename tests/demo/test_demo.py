@@ -69,8 +69,10 @@ def test_every_sample_event_has_one_result_and_was_at_the_provider_once(mark: st
         "events": 1200,
         "results": 1200,
         "seen_by_simulator": 1200,
+        "receipts": 1199,
         "findings": {},
     }
+    assert sum(counts["delivered"] for counts in report["providers"].values()) == 1199
     assert report["results"] == {"accepted": 1199, "rejected": 1}
     assert set(report["providers"]) == {"json", "single", "pairs"}
     assert report["providers"]["json"]["mean_fill"] > 50
@@ -98,10 +100,10 @@ def test_a_users_definitions_and_events_are_rehearsed(mark: str, tmp_path: Path)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_running_however_it_ends(mark: str, number: signal.Signals) -> None:
     demo = start(mark, "--events", "1000000")
-    while not any("run" in process.cmdline() for process in marked(mark)):
+    # The demo, its broker, its simulator, its receiver, what reads receipts, its worker.
+    while len(started := marked(mark)) < 6:
         assert demo.poll() is None, demo.stderr.read() if demo.stderr else ""
-    started = marked(mark)
-    assert len(started) == 4  # the demo, its broker, its simulator, its worker
+    assert len(started) == 6
     demo.send_signal(number)
     demo.communicate()
     assert demo.returncode != 0

@@ -28,7 +28,7 @@ def page() -> str:
     status = worker_status(used_lane())
     text = generate_latest(registry(lambda: status, lambda: 0.0)).decode()
     parent = CollectorRegistry(auto_describe=False)
-    parent.register(MergedCollector({0: text}, {0: 1}))
+    parent.register(MergedCollector({"0": text}, {"0": 1}))
     return generate_latest(parent).decode()
 
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from connector.errors import ConnectorError
-from connector.health.families import METRICS, PREFIX, PROCESS
+from connector.health.families import EVERY_METRIC, PREFIX, PROCESS
 from connector.settings.names import leaves
 from connector.stream.shutdown import deadline
 from tests.docs import rooms
@@ -34,7 +34,7 @@ def test_every_exit_code_has_its_row_and_no_other_has() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_metrics_and_settings_that_a_page_names_exist(page) -> None:
     text = page.read_text("utf-8")
-    metrics = {it.exposed for it in METRICS} | {PREFIX + name for name in PROCESS}
+    metrics = {it.exposed for it in EVERY_METRIC.values()} | {PREFIX + name for name in PROCESS}
     known = metrics | {name + suffix for name in metrics for suffix in ("_count", "_sum", "_bucket")}
     assert set(re.findall(r"\bsms_connector_[a-z_]+[a-z]\b", text)) <= known
     sections = {name.partition(".")[0] for name in SETTINGS if "." in name}

@@ -27,6 +27,7 @@ RUN_BY = {
     "migrating.md": "tests/docs/test_pages.py",
     "operations.md": "tests/integration/test_pages.py",
     "providers.md": "tests/docs/test_pages.py",
+    "receipts.md": "tests/docs/test_receipts_page.py",
     "quickstart.md": "tests/integration/test_quickstart.py",
     "scaling.md": "tests/integration/test_pages.py",
     "security.md": "tests/docs/test_pages.py",
@@ -46,7 +47,12 @@ NOT_RUN = {
     "kafka-acls.sh": "tests/integration/test_access.py: what they add, on a broker",
 }
 
-ENVIRON = {"KAFKA_PASSWORD": "hunter2-password", "RESULTS_SALT": "hunter2-0123456789"}
+ENVIRON = {
+    "RECEIPT_KEY": "as-if-of-the-receipts",
+    "RECEIPT_URL_KEY": "as-if-of-the-urls",
+    "KAFKA_PASSWORD": "hunter2-password",
+    "RESULTS_SALT": "hunter2-0123456789",
+}
 
 
 def page(name: str) -> Path:
@@ -101,7 +107,7 @@ def test_the_simulators_commands_start_it_and_set_its_faults(
     """On ports of their own; the requests of the page are made as curl would make them."""
     monkeypatch.chdir(tmp_path)
     starts = [line for block in blocks(page("simulator.md")) if block.word == "background" for line in lines(block)]
-    assert len(starts) == 2
+    assert len(starts) == 4
     for number, start in enumerate(starts):
         words = shlex.split(start.replace("--port 8025", ""))[1:]
         simulator = start_connector(*words, "--port", "0", name=f"simulator-{number}")
@@ -111,16 +117,15 @@ def test_the_simulators_commands_start_it_and_set_its_faults(
         if number == 0:
             address = found[0]
     asked = [line for block in blocks(page("simulator.md")) for line in block.text.splitlines() if "curl" in line[:5]]
-    assert len(asked) == 2
+    assert len(asked) == 3
     for line in asked:
         _, _, method, url, *data = shlex.split(line)
         body = data[1].encode() if data else None
         with urlopen(Request(url.replace("http://127.0.0.1:8025", address), body, method=method)) as answer:
             assert answer.status == 200
-        with urlopen(f"{address}/_control/json") as answer:
+        with urlopen(url.replace("http://127.0.0.1:8025", address)) as answer:
             knobs = json.loads(answer.read())
-        for knob, value in json.loads(body or b"{}").items():
-            assert knobs[knob] == value
+        assert knobs == json.loads(body or b"{}")
 
 
 def test_every_page_with_commands_says_where_they_are_run() -> None:

@@ -17,7 +17,10 @@ import gsm0338
 
 from tests.waiting import wait_until
 
-SUBMIT, UNBIND, BIND_TRANSCEIVER, ENQUIRE_LINK = 0x4, 0x6, 0x9, 0x15
+SUBMIT, DELIVER, UNBIND, BIND_TRANSCEIVER, ENQUIRE_LINK = 0x4, 0x5, 0x6, 0x9, 0x15
+IS_RECEIPT = 0x04
+"""Bits of esm_class in a deliver_sm: its text is a receipt."""
+
 RESPONSE = 0x8000_0000
 HAS_HEADER = 0x40
 """Bit of esm_class: the message begins with a user data header."""
@@ -35,6 +38,7 @@ class Submitted:
         coding: data_coding.
         reference, total, number: which part of which text; of a text in one SMS None, 1, 1.
         octets: the text's, without the header.
+        wants_receipt: registered_delivery asks for one.
     """
 
     source: str
@@ -44,6 +48,7 @@ class Submitted:
     total: int
     number: int
     octets: bytes
+    wants_receipt: bool
 
     @classmethod
     def read(cls, body: bytes) -> Submitted:
@@ -54,14 +59,14 @@ class Submitted:
         flags = rest[0]
         _, rest = _text(rest[3:])  # schedule_delivery_time
         _, rest = _text(rest)  # validity_period
-        coding, length = rest[2], rest[4]
+        wanted, coding, length = rest[0], rest[2], rest[4]
         octets, reference, total, number = rest[5 : 5 + length], None, 1, 1
         assert len(octets) == length
         if flags & HAS_HEADER:
             header, octets = octets[1 : 1 + octets[0]], octets[1 + octets[0] :]
             element, size, reference, total, number = header
             assert (element, size) == (0, 3), "the only header a text has: concatenation with a reference of 8 bits"
-        return cls(source, destination, coding, reference, total, number, octets)
+        return cls(source, destination, coding, reference, total, number, octets, bool(wanted & 1))
 
 
 def _text(data: bytes) -> tuple[str, bytes]:
@@ -113,10 +118,12 @@ class Smsc:
     Attributes:
         port: where it listens.
         submitted: what came, in order.
+        fates: number → the state (SMPP 3.4, 5.2.28: DELIVRD, EXPIRED, …) of which the receipt of its message tells.
     """
 
     def __init__(self, port: int) -> None:
         self.port = port
+        self.fates: dict[str, str] = {}
         self.submitted: list[Submitted] = []
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
@@ -165,16 +172,28 @@ class Smsc:
                 body = stream.read(length - 16)
                 if command & RESPONSE:
                     continue
-                answer = b""
+                answer, submitted = b"", None
                 if command == BIND_TRANSCEIVER:
                     answer = b"smsc\0"
                 elif command == SUBMIT:
-                    self.submitted.append(Submitted.read(body))
+                    submitted = Submitted.read(body)
+                    self.submitted.append(submitted)
                     answer = f"{len(self.submitted):x}\0".encode()
                 link.sendall(struct.pack(">IIII", 16 + len(answer), command | RESPONSE, 0, sequence) + answer)
+                if submitted is not None and submitted.wants_receipt:
+                    receipt = self._receipt(submitted, answer[:-1].decode())
+                    link.sendall(struct.pack(">IIII", 16 + len(receipt), DELIVER, 0, sequence) + receipt)
                 if command == BIND_TRANSCEIVER:
                     with self._lock:
                         self._links.append(link)
+
+    def _receipt(self, about: Submitted, identity: str) -> bytes:
+        """A deliver_sm about a message, its text as SMPP 3.4 proposes it (appendix B)."""
+        state = self.fates.get(about.destination, "DELIVRD")
+        text = f"id:{identity} sub:001 dlvrd:{int(state == 'DELIVRD'):03d} submit date:2611271200 done date:2611271201 "
+        text += f"stat:{state} err:000 text:".ljust(20)
+        addresses = b"\1\1" + about.destination.encode() + b"\0" + b"\0\0" + about.source.encode() + b"\0"
+        return b"\0" + addresses + bytes([IS_RECEIPT, 0, 0, 0, 0, 0, 0, 0, 0, len(text)]) + text.encode()
 
 
 def _close(given: socket.socket) -> None:

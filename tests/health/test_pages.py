@@ -174,7 +174,7 @@ def test_the_merged_page_of_several_workers_begins_at_0_as_well(unused: SeenLane
     registry.register(WorkerCollector(lambda: fresh_status(unused), lambda: 0.0))
     page = generate_latest(registry).decode()
     merged = CollectorRegistry(auto_describe=False)
-    merged.register(MergedCollector({0: page, 1: page}, {0: 0, 1: 0}))
+    merged.register(MergedCollector({"0": page, "1": page}, {"0": 0, "1": 0}))
     text = generate_latest(merged).decode()
     for worker in (0, 1):
         assert f'sms_connector_results_total{{provider="acme",status="failed",worker="{worker}"}} 0.0' in text
@@ -221,7 +221,7 @@ def test_nothing_is_served_without_a_port() -> None:
 def test_the_pages_of_several_workers_become_one_with_a_label() -> None:
     page = '# HELP a_total Things.\n# TYPE a_total counter\na_total{provider="acme"} %s\n'
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(MergedCollector({0: page % 3, 2: page % 4}, {0: 0, 1: 5, 2: 1}))
+    registry.register(MergedCollector({"0": page % 3, "2": page % 4}, {"0": 0, "1": 5, "2": 1}))
     text = generate_latest(registry).decode()
     assert text.count("# TYPE a_total counter") == 1
     assert 'a_total{provider="acme",worker="0"} 3.0' in text

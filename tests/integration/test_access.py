@@ -23,9 +23,12 @@ from confluent_kafka.admin import (
 from connector.cli.main import group
 from connector.errors import ConnectorError
 from connector.kafka.clients import connect
+from connector.receipts.tokens import Tokens
 from connector.settings.model import Settings
 from tests.integration.pipeline import Pipeline
+from tests.integration.receiving import KEY, Answers, Receiving, caller, report
 from tests.kafka.local import LocalKafka
+from tests.kafka.records import end_offsets
 from tests.processes import StartConnector
 from tests.tooling.pages import ROOT, blocks
 from tests.waiting import wait_until
@@ -133,6 +136,33 @@ def test_each_role_can_do_its_work_and_nothing_else(
         refused = run(role, *arguments)
         assert isinstance(refused.exception, ConnectorError), (role, arguments, refused)
         assert "uthoriz" in str(refused.exception)
+
+
+async def test_a_receiver_writes_what_providers_call_back_and_reads_nothing_and_states_are_made_of_it(
+    ruled: LocalKafka, tmp_path: Path, start_connector: StartConnector
+) -> None:
+    receiving = Receiving(tmp_path, ruled.bootstrap, "access", start_connector)
+    receiving.topics, receiving.source = {}, "sms.messages"
+    receiving.tokens = Tokens([KEY], [receiving.source])
+    receiving.kafka = kafka_of(ruled, None)
+    receiving.configure()
+    receiving.create_topics("--partitions", "12")
+    receiving.kafka = kafka_of(ruled, "receivers")
+    receiving.configure()
+    receiver, answers = receiving.receiver(), Answers()
+    async with caller() as session:
+        assert await report(session, receiving, receiver.url, 1, answers) == 200
+    assert receiver.process.stop() == 0, receiver.process.output
+    assert "uthoriz" not in receiver.process.output
+    refused = receiving.command("results")
+    assert "uthoriz" in refused.output
+
+    receiving.kafka = kafka_of(ruled, "receipts")
+    receiving.configure()
+    process = receiving.states("--set", "group=sms-connector")
+    wait_until(lambda: sum(end_offsets(ruled.bootstrap, "sms.receipts").values()) == 1, "its state")
+    assert process.stop() == 0, process.output
+    assert "uthoriz" not in process.output
 
 
 @pytest.mark.parametrize(("topic", "allowed"), [("sms.results", True), ("sms.dead-letters", False)])

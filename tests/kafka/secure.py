@@ -20,7 +20,7 @@ class Security:
 
     certificates: Certificates
     user: str = "connector"
-    others: tuple[str, ...] = ("sms-connector", "campaigns", "reports", "support", "oncall")
+    others: tuple[str, ...] = ("sms-connector", "receivers", "receipts", "campaigns", "reports", "support", "oncall")
     password: str = field(default="hunter2 horse battery staple", repr=False)
 
     def storage_arguments(self) -> list[str]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from connector.cli.main import group
+from connector.errors import UsageError
+from connector.receipts.tokens import ForeignTokenError, Tokens
 
 SEED_BATCHED = """\
 method: POST
@@ -315,3 +319,41 @@ def test_what_a_login_brings_shows_as_a_mask(tmp_path):
     assert "*** is what a login at https://sms.example.com/login brings, or is made of it\n" in shown
     assert "X-Key: ***\nX-Sign: k=***\n" in shown
     assert shown.endswith('{"to":"+919812345678","text":"Hi","session":"***"}\n')
+
+
+REFERRING = """\
+method: POST
+url: https://sms.example.com/send
+parameters: {pairs: {to: $$To, text: $$Body, callback: "$${receipt_url()?}", ref: "$${receipt('short')?}"}}
+receipts: {match: token, state: s, states: {delivered: d}}
+"""
+REFERRED = '{"message_id": "m1", "to": "+447700900001", "body": "Hello"}'
+
+
+def _rendered(tmp_path: Path, text: str, *options: str) -> Result:
+    (tmp_path / "acme.yaml").write_text(text)
+    (tmp_path / "event.json").write_text(REFERRED)
+    arguments = ["render", str(tmp_path / "acme.yaml"), "--event", str(tmp_path / "event.json"), *options]
+    return CliRunner().invoke(group, arguments)
+
+
+def test_what_comes_back_with_receipts_is_shown_as_with_a_receiver_and_proves_nothing(tmp_path: Path) -> None:
+    assert "callback" not in _rendered(tmp_path, REFERRING).output
+    shown = _rendered(tmp_path, REFERRING, "--receive-url", "https://sms.example.com/back/").output
+    found = re.search(
+        "callback=https%3A%2F%2Fsms.example.com%2Fback%2Fm%2Facme%2F([A-Za-z0-9_-]+)&ref=([A-Za-z0-9_-]{18})", shown
+    )
+    assert found is not None, shown
+    for token in found.groups():
+        with pytest.raises(ForeignTokenError):
+            Tokens(["hunter2-token-key-01"], ["sms.messages"]).read("acme", token)
+
+
+def test_what_a_request_must_hold_is_shown_without_a_receiver_too(tmp_path: Path) -> None:
+    text = REFERRING.replace("receipt_url()?", "receipt_url()")
+    assert "callback=https%3A%2F%2Freceiver.invalid%2Fm%2Facme%2F" in _rendered(tmp_path, text).output
+
+
+def test_a_receiver_that_is_no_url_is_told(tmp_path: Path) -> None:
+    result = _rendered(tmp_path, REFERRING, "--receive-url", "sms.example.com")
+    assert isinstance(result.exception, UsageError)

@@ -18,7 +18,7 @@ MODULES = {
 }
 ROOMS = sorted({name for name, path in MODULES.items() if path.name == "__init__.py"})
 TWICE_AT_MOST = 5
-MOST_BOXES = {"connector.stream": 16, "connector.delivery": 13}
+MOST_BOXES = {"connector.stream": 17, "connector.delivery": 13}
 
 
 def imported(name: str) -> Iterator[str]:

@@ -35,7 +35,11 @@ def wanted(*extras: str) -> list[Requirement]:
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [("run.lock", ()), ("full.lock", ("aws", "otel")), ("test.lock", ("demo", "aws", "plot", "otel", "test"))],
+    [
+        ("run.lock", ()),
+        ("full.lock", ("aws", "otel", "receipts")),
+        ("test.lock", ("demo", "aws", "plot", "otel", "test")),
+    ],
 )
 def test_every_dependency_is_locked_at_a_version_that_satisfies_it(lock: str, extras: tuple[str, ...]) -> None:
     """Fails after a change of pyproject.toml: run `make lock`."""

@@ -19,6 +19,7 @@ from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
     from connector.cli.demo.children import Child, Children
+    from connector.cli.demo.receipts_way import ReceiptRoute
     from connector.cli.demo.sample_events import Made
     from connector.cli.demo.stage import Stage
     from connector.cli.demo.timeline import Timeline
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 SAMPLE_EVENTS = 20_000
 LIVE_EVENTS = 10
 """Real messages `--live` sends unless it is told twice."""
+LOG = "provider.jsonl"
+"""What reached the fakes, in the demo's folder."""
 WORKER_PATIENCE_SECONDS = 60.0  # longer than the worker's own drain
 
 
@@ -133,6 +136,7 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
     from connector.cli.demo.audit import audit
     from connector.cli.demo.children import Children
     from connector.cli.demo.flow import Flow, Tally
+    from connector.cli.demo.receipts_way import ReceiptRoute, WayBack
     from connector.cli.demo.stage import clean_environment
     from connector.cli.demo.timeline import Timeline
     from connector.kafka.topic_plan import plan as plan_topics
@@ -141,12 +145,19 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
 
     topics = Topics()
     failures: list[str] = []
+    way_back = (topics.receipts_matched, topics.receipts_unmatched, topics.inbound)
+    names = (*(topic.name for topic in plan_topics(topics, {}).topics), *way_back)
+    # The fake that stands in for a user's providers knows nothing of how they report.
+    route = ReceiptRoute.make(folder) if plan.definitions is None else None
     with contextlib.ExitStack() as stack:
-        broker = stack.enter_context(Broker(topic.name for topic in plan_topics(topics, {}).topics))
+        broker = stack.enter_context(Broker(names))
         children = stack.enter_context(Children(folder, clean_environment()))
-        log = folder / "provider.jsonl"
-        simulator, stage = _set_up(plan, folder, broker.bootstrap, children, log)
+        simulator, stage = _set_up(plan, folder, broker.bootstrap, children, route)
         _announce(plan, stage, confirm=confirm)
+        back = None
+        if route is not None:
+            back = stack.enter_context(WayBack(route, broker.bootstrap, topics))
+            back.start(children, stage)
         worker = children.start("worker", ["run", "--config", str(stage.config)], environ=stage.environ)
         timeline = None if plan.plot is None else Timeline()
         tally = Tally(timeline=timeline)
@@ -157,16 +168,21 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
                 flow.run(plan.events, plan.count, alive=lambda: worker.exit_code is None, show=shown)
         except ConnectorError as error:
             failures.append(f"{error}\n{worker.tail()}")
-        code = worker.stop(WORKER_PATIENCE_SECONDS)
-        if code != 0 and not failures:
-            failures.append(f"the worker ended with exit code {code}\n{worker.tail()}")
+        if back is not None and not failures:
+            back.wait(tally.results)
+        for child in (worker, *(back.children if back is not None else ())):
+            code = child.stop(WORKER_PATIENCE_SECONDS)
+            if code != 0 and not failures:
+                failures.append(f"the {child.name} ended with exit code {code}\n{child.tail()}")
         flow.read_rest()
         _draw(plan, timeline)
         if simulator is None:
             return report.document(flow.tally, None, None), failures
         simulator.stop(WORKER_PATIENCE_SECONDS)
-        witness = report.read_log(log)
+        witness = report.read_log(folder / LOG)
         found = audit(flow.events, flow.tally.results, witness.seen)
+        if back is not None:
+            back.conclude(flow.events, witness, found)
         return report.document(flow.tally, found, witness), failures
 
 
@@ -179,7 +195,9 @@ def _draw(plan: DemoPlan, timeline: Timeline | None) -> None:
         click.echo(f"drawn: {plan.plot}", err=True)
 
 
-def _set_up(plan: DemoPlan, folder: Path, bootstrap: str, children: Children, log: Path) -> tuple[Child | None, Stage]:
+def _set_up(
+    plan: DemoPlan, folder: Path, bootstrap: str, children: Children, route: ReceiptRoute | None
+) -> tuple[Child | None, Stage]:
     """The simulator, unless the real providers are meant, and the worker's files."""
     import orjson
 
@@ -189,14 +207,19 @@ def _set_up(plan: DemoPlan, folder: Path, bootstrap: str, children: Children, lo
         assert plan.definitions is not None
         return None, stage.set_live(folder, bootstrap, plan.definitions)
     settings = stage.SIMULATOR_KNOBS | ({} if plan.reply is None else {"generic.reply": plan.reply})
+    files = ["--log", str(folder / LOG)]
+    if route is not None:
+        settings |= route.knobs()
+        files += ["--receipt-log", str(route.log)]
     knobs = [argument for name, value in settings.items() for argument in ("--set", f"{name}={value}")]
-    simulator = children.start("simulator", ["simulate", "--port", "0", "--json", "--log", str(log), *knobs], pipe=True)
+    simulator = children.start("simulator", ["simulate", "--port", "0", "--json", *files, *knobs], pipe=True)
     line = simulator.first_line()
     if not line:
         raise ConnectorError(f"the simulator did not start\n{simulator.tail()}")
     url = orjson.loads(line)["url"]
     if plan.definitions is None:
-        return simulator, stage.set_own(folder, bootstrap, url)
+        assert route is not None
+        return simulator, stage.set_own(folder, bootstrap, url, route.settings(folder))
     return simulator, stage.set_rehearsal(folder, bootstrap, plan.definitions, url)
 
 

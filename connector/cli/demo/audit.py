@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from connector.model import Source, Status
-from connector.tools.simulator.call import digits
+from connector.tools.simulator.texts import digits
 
 EXAMPLES = 10
 TAIL_DIGITS = 10  # providers that want national numbers get the last ten digits
@@ -42,6 +42,10 @@ SENTENCES = {
     "denied": "messages the provider took although their result says it did not",
     "untaken": "messages accepted in their result that the provider refused",
     "unasked": "messages at the provider that no event asked for",
+    "unreported": "receipts that were acknowledged to the provider and are not in the topic of receipts",
+    "misreported": "receipts in the topic that no provider has sent",
+    "twice reported": "receipts in the topic more often than once",
+    "unmatched": "receipts that belong to no message",
 }
 
 
@@ -76,7 +80,7 @@ class Audit:
     """What was found.
 
     Attributes:
-        events, results, seen: how many were compared.
+        events, results, seen, reported: how many were compared.
         findings: name (see SENTENCES) → how many.
         examples: name → message ids or sources, a few.
     """
@@ -84,6 +88,7 @@ class Audit:
     events: int = 0
     results: int = 0
     seen: int = 0
+    reported: int = 0
     findings: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
 

@@ -29,11 +29,13 @@ class Witness:
         seen: every message in every request.
         requests: per fake, those that carried messages.
         messages: per fake, how many they carried.
+        delivered: per fake, how many of them it has reported as delivered; None where it was not asked.
     """
 
     seen: list[SeenMessage] = field(default_factory=list)
     requests: Counter[str] = field(default_factory=Counter)
     messages: Counter[str] = field(default_factory=Counter)
+    delivered: Counter[str] | None = None
 
 
 def read_log(file: Path) -> Witness:
@@ -65,6 +67,7 @@ def document(tally: Tally, report: Audit | None, witness: Witness | None) -> dic
                 "requests": requests,
                 "messages": witness.messages[name],
                 "mean_fill": round(witness.messages[name] / requests, 1),
+                **({} if witness.delivered is None else {"delivered": witness.delivered[name]}),
             }
             for name, requests in witness.requests.most_common()
         }
@@ -74,6 +77,7 @@ def document(tally: Tally, report: Audit | None, witness: Witness | None) -> dic
             "events": report.events,
             "results": report.results,
             "seen_by_simulator": report.seen,
+            **({"receipts": report.reported} if report.reported else {}),
             "findings": {
                 name: {"count": count, "meaning": SENTENCES[name], "examples": report.examples[name]}
                 for name, count in report.findings.items()
@@ -109,9 +113,12 @@ def _table(*columns: str) -> Table:
 
 
 def _requests(providers: dict[str, Any]) -> Table:
-    table = _table("provider", "requests", "messages", "messages per request")
+    columns = {"requests": "requests", "messages": "messages", "mean_fill": "messages per request"}
+    if any("delivered" in counts for counts in providers.values()):
+        columns["delivered"] = "delivered"
+    table = _table("provider", *columns.values())
     for name, counts in providers.items():
-        row = [f"{counts[column]:,}" for column in ("requests", "messages", "mean_fill")]
+        row = [f"{counts[column]:,}" for column in columns]
         table.add_row(name, *row)
     return table
 
@@ -123,6 +130,8 @@ def _audit_lines(audit: dict[str, Any] | None) -> Iterator[str]:
     counts = f"{audit['events']:,} events, {audit['results']:,} results, {audit['seen_by_simulator']:,} at the provider"
     if audit["holds"]:
         yield f"\n[bold green]AUDIT holds[/]: {counts}; each event has one result, none was sent twice."
+        if "receipts" in audit:
+            yield f"All {audit['receipts']:,} receipts of the providers are written, each once."
         return
     yield f"\n[bold red]AUDIT fails[/]: {counts}."
     for finding in audit["findings"].values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,10 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("SMS_CONNECTOR_")}
 
 
-def set_own(folder: Path, bootstrap: str, simulator: str) -> Stage:
-    """The demo's three definitions."""
+def set_own(folder: Path, bootstrap: str, simulator: str, way_back: Mapping[str, Any]) -> Stage:
+    """The demo's three definitions, with receipts."""
     environ = clean_environment() | {"SIMULATOR": simulator, "DEMO_PASSWORD": PASSWORD}
-    return Stage(_settings(folder, bootstrap, OWN_DEFINITIONS), environ)
+    return Stage(_settings(folder, bootstrap, OWN_DEFINITIONS, way_back), environ)
 
 
 def set_live(folder: Path, bootstrap: str, definitions: Path) -> Stage:
@@ -95,7 +95,7 @@ def definition_files(place: Path) -> list[Path]:
     return files
 
 
-def _settings(folder: Path, bootstrap: str, providers: Path) -> Path:
+def _settings(folder: Path, bootstrap: str, providers: Path, more: Mapping[str, Any] | None = None) -> Path:
     config = folder / "connector.yaml"
     document: dict[str, Any] = {
         "kafka": {"bootstrap.servers": bootstrap},
@@ -105,6 +105,7 @@ def _settings(folder: Path, bootstrap: str, providers: Path) -> Path:
         "max_age": None,
         "health": {"port": None},
         "log": {"format": "json", "level": "warning"},
+        **(more or {}),
     }
     config.write_bytes(_dump(document))
     return config

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from connector.cli.known_receipts import outcome
 from connector.cli.output import masked
 from connector.model import Source
-
-LATEST = 253_402_300_799.0
-"""The last second of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,7 @@ class Trace:
         sends: entries of the journal: each says that a request with it was about to leave.
         dead_letters: copies kept for a person.
         results: final; more than one only after a hard kill.
+        receipts: what its provider has reported afterwards: a record for each state.
         committed: the group's offset in the event's partition.
         held_by: what its provider does, while it has no result; as far as a worker says so.
     """
@@ -52,6 +51,7 @@ class Trace:
     sends: list[FoundRecord] = field(default_factory=list)
     dead_letters: list[FoundRecord] = field(default_factory=list)
     results: list[FoundRecord] = field(default_factory=list)
+    receipts: list[FoundRecord] = field(default_factory=list)
     committed: int | None = None
     held_by: str | None = None
 
@@ -63,8 +63,12 @@ class Trace:
 
     def state(self, now: datetime) -> str:
         """In a word, or in a few, what became of it."""
+        reported = outcome(str(it.about.get("status")) for it in self.receipts)
         if self.results:
-            return str(self.results[-1].about.get("status"))
+            status = str(self.results[-1].about.get("status"))
+            return status if reported is None else f"{status}, {reported}"
+        if reported is not None:
+            return f"{reported}, by a receipt"
         if self.retries:
             last = self.retries[-1]
             due = last.about["due"]
@@ -91,6 +95,7 @@ class Trace:
             "sends": [plain(it) for it in self.sends],
             "dead_letters": [plain(it) for it in self.dead_letters],
             "results": [plain(it) for it in self.results],
+            "receipts": [plain(it) for it in self.receipts],
         }
 
     def lines(self, now: datetime) -> Iterator[str]:
@@ -104,15 +109,11 @@ class Trace:
             *(("send", it) for it in self.sends),
             *(("dead letter", it) for it in self.dead_letters),
             *(("result", it) for it in self.results),
+            *(("receipt", it) for it in self.receipts),
         ]
         for name, seen in sorted(rows, key=lambda row: row[1].at):
             about = ", ".join(f"{key} {_shown(key, value)}" for key, value in seen.about.items() if value is not None)
             yield f"  {seen.at.isoformat(timespec='milliseconds')[:23]}  {name:<11}  {seen.where}  {about}"
-
-
-def moment(milliseconds: float) -> datetime:
-    """A Kafka timestamp; the nearest that a date can say, as anybody may write one."""
-    return datetime.fromtimestamp(min(max(milliseconds / 1000, 0.0), LATEST), UTC)
 
 
 def _shown(key: str, value: Any) -> str:

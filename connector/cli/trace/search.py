@@ -6,14 +6,16 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
 from connector.cli.held import ask_workers
+from connector.cli.known_receipts import find_receipts, receipt_partitions
+from connector.cli.moments import moment
 from connector.cli.output import note
+from connector.cli.results import source_of
 from connector.cli.selection import ERRORS, decode, is_number, may_hold, text_headers
-from connector.cli.trace.found import FoundRecord, Trace, moment
+from connector.cli.trace.found import FoundRecord, Trace
 from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.model import Source
 from connector.settings import Settings
@@ -37,6 +39,8 @@ RESULT_FIELDS = (
     "dry_run",
     "completed_at",
 )
+
+RECEIPT_FIELDS = ("status", "final", "provider", "code", "reason", "provider_message_id")
 
 
 async def search(
@@ -127,16 +131,18 @@ class _Finder:
                 about = {"batch_id": entry.batch_id or None, "released": entry.word == "released" or None}
                 trace.sends.append(_seen(record, about))
         await self._ends(trace, since, places, place.partition)
+        await self._receipts(trace, since, place)
         return trace
 
     async def orphan(self, since: datetime) -> Trace | None:
         """A message whose event is no longer there, or was not searched for: what says its id."""
         trace = Trace(None)
-        await self._ends(trace, since, None, None)
+        for source in await self._ends(trace, since, None, None):
+            await self._receipts(trace, since, source)
         return trace if trace.results or trace.dead_letters else None
 
-    async def _ends(self, trace: Trace, since: datetime, places: set[Source] | None, number: int | None) -> None:
-        """Results and dead letters: of these places, or of the id where no event is known."""
+    async def _ends(self, trace: Trace, since: datetime, places: set[Source] | None, number: int | None) -> set[Source]:
+        """Results and dead letters: of these places, or of the id where no event is known. Returns whose results."""
         topics = self._settings.topics
         letters = await self._reader.partitions([topics.dead_letters])
         async for record in self._scan(letters, since, "dead letters"):
@@ -144,15 +150,34 @@ class _Finder:
             of_id = event is not None and event.get("message_id") == self._id
             if _letter_place(record) in places if places is not None else of_id:
                 trace.dead_letters.append(_seen(record, {"reason": text_headers(record)[f"{ERRORS}exception.message"]}))
+        sources: set[Source] = set()
         results = await self._same_number((topics.results,), number)
         async for record in self._scan(results, since, "results"):
             result = self._read(record)
             if result is None:
                 continue
             about = {name: result.get(name) for name in RESULT_FIELDS}
-            of_event = trace.event is not None and _source(result) == trace.event.place
+            of_event = trace.event is not None and source_of(result) == trace.event.place
             if of_event or (places is None and result.get("message_id") == self._id):
                 trace.results.append(_seen(record, about))
+                if (source := source_of(result)) is not None:
+                    sources.add(source)
+        return sources
+
+    async def _receipts(self, trace: Trace, since: datetime, source: Source) -> None:
+        """What its provider has reported."""
+        if not await receipt_partitions(self._reader, self._settings, (source,)):
+            return
+        before = self._reader.scanned
+        found = await find_receipts(self._reader, self._settings, (source,), since)
+        for record, receipt in found.get(source, ()):
+            about = {name: getattr(receipt, name) for name in RECEIPT_FIELDS}
+            about |= {"contradicts": receipt.contradicts or None, "reported_at": receipt.at and receipt.at.isoformat()}
+            trace.receipts.append(_seen(record, about))
+        number, topic = self._reader.scanned - before, self._settings.topics.receipts
+        self._searched.append(
+            f"searched {number} receipts in 1 partition of {topic} since {since.isoformat(timespec='seconds')}"
+        )
 
     async def _same_number(
         self, topics: Sequence[str], number: int | None, *, optional: bool = False
@@ -184,13 +209,6 @@ class _Finder:
 def _seen(record: ConsumerRecord, about: dict[str, Any]) -> FoundRecord:
     place = Source(record.topic, record.partition, record.offset)
     return FoundRecord(place, moment(record.timestamp), about)
-
-
-def _source(result: dict[str, Any]) -> Source | None:
-    try:
-        return msgspec.convert(result.get("source"), Source)
-    except msgspec.ValidationError:
-        return None
 
 
 def _waits(record: ConsumerRecord) -> RetryHeader | None:

@@ -1,4 +1,4 @@
-"""`sms-connector run --workers N`: one process per core, kept running, with one port for all of them."""
+"""`sms-connector run --workers N --with receive,receipts`: processes kept running, with one port for all of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -28,6 +28,9 @@ log = structlog.get_logger(__name__)
 PATIENCE_SECONDS = 30.0
 """Beyond the drain: what a worker's own deadlines allow for results, commit and leaving the group."""
 
+BESIDE = {"receive": ("receive",), "receipts": ("receipts", "run")}
+"""What may run beside workers, and the command it is."""
+
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -37,18 +40,27 @@ def child_socket(folder: Path, worker: int) -> Path:
 
 
 def supervise(
-    settings: Settings, number: int, arguments: Sequence[str], place: socket.socket | None, signals: StopSignals
+    settings: Settings,
+    number: int,
+    arguments: Sequence[str],
+    place: socket.socket | None,
+    signals: StopSignals,
+    *,
+    beside: Sequence[str] = (),
 ) -> int:
-    """Run so many workers until SIGTERM or SIGINT; returns the exit code.
+    """Run so many workers, and what is named in `beside`, until SIGTERM or SIGINT; returns the exit code.
 
-    Each gets the same `arguments` of the command `run`; the pages for all listen at `place`, if anywhere.
+    Each gets the same `arguments`; the pages for all listen at `place`, if anywhere.
     The `signals` of this process are taken already.
 
     Raises:
         UsageError: there are more workers than partitions.
     """
     with tempfile.TemporaryDirectory(prefix="sms-workers-") as folder:
-        return signals.run(_supervise(settings, number, arguments, place, Path(folder), signals=signals)) or 0
+        commands: dict[str, Sequence[str]] = {str(worker): ("run",) for worker in range(number)}
+        commands |= {name: BESIDE[name] for name in beside}
+        work = _supervise(settings, number, commands, arguments, place, Path(folder), signals=signals)
+        return signals.run(work) or 0
 
 
 async def enough_partitions(settings: Settings, number: int) -> None:
@@ -63,9 +75,10 @@ async def enough_partitions(settings: Settings, number: int) -> None:
         )
 
 
-async def _supervise(
+async def _supervise(  # noqa: PLR0917
     settings: Settings,
     number: int,
+    commands: Mapping[str, Sequence[str]],
     arguments: Sequence[str],
     place: socket.socket | None,
     folder: Path,
@@ -73,11 +86,12 @@ async def _supervise(
     signals: StopSignals,
 ) -> int:
     await enough_partitions(settings, number)
+    names = list(commands)
 
     async def start(worker: int) -> asyncio.subprocess.Process:
         path = child_socket(folder, worker)
         path.unlink(missing_ok=True)  # of the one before it
-        command = [sys.executable, *isolated(), "-m", "connector", "run", *arguments, "--child"]
+        command = [sys.executable, *isolated(), "-m", "connector", *commands[names[worker]], *arguments, "--child"]
         command += [str(worker), str(path)]
         if settings.static_membership is not None:
             command += ["--set", f"static_membership={settings.static_membership}-{worker}"]
@@ -86,11 +100,11 @@ async def _supervise(
             *command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, preexec_fn=_die_with_parent()
         )
 
-    supervisor = Supervisor(number, start, clock=SystemClock(), patience=settings.timeouts.drain + PATIENCE_SECONDS)
+    supervisor = Supervisor(len(names), start, clock=SystemClock(), patience=settings.timeouts.drain + PATIENCE_SECONDS)
     loop = asyncio.get_running_loop()
     signals.tell(lambda each: loop.call_soon_threadsafe(_stop, supervisor, each))
     loop.add_signal_handler(signal.SIGHUP, supervisor.tell, signal.SIGHUP)
-    console = ParentConsole(folder, supervisor.restarts)
+    console = ParentConsole(folder, supervisor.restarts, names)
     if place is not None:
         await console.start(place)
     try:

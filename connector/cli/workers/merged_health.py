@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -26,10 +26,12 @@ class ParentConsole:
     Args:
         folder: where the workers' sockets are, named by their numbers.
         restarts: by worker.
+        names: of them, by number: `0`, `1`, …, and what runs beside them.
     """
 
-    def __init__(self, folder: Path, restarts: Mapping[int, int]) -> None:
+    def __init__(self, folder: Path, restarts: Mapping[int, int], names: Sequence[str]) -> None:
         self._folder = folder
+        self._names = names
         self._restarts = restarts
         self._server: Server | None = None
 
@@ -51,7 +53,8 @@ class ParentConsole:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(MergedCollector(await self._ask_all("/metrics"), self._restarts))
+        pages = {self._names[number]: page for number, page in (await self._ask_all("/metrics")).items()}
+        registry.register(MergedCollector(pages, {self._names[it]: times for it, times in self._restarts.items()}))
         return exposition(registry)
 
     async def _live(self, _: web.Request) -> web.Response:
@@ -59,15 +62,17 @@ class ParentConsole:
         return web.Response(text="alive\n")
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return readiness(await self._reports())
+        return readiness([report for _, report in await self._reports()])
 
     async def _status(self, _: web.Request) -> web.Response:
-        return web.json_response({"workers": await self._reports()})
+        reports = await self._reports()
+        beside = {name: found for name, found in reports if not name.isdecimal()}
+        return web.json_response({"workers": [found for name, found in reports if name.isdecimal()], **beside})
 
-    async def _reports(self) -> list[WorkerReport]:
-        """What each worker says; one that does not answer says what one says that is not there yet."""
+    async def _reports(self) -> list[tuple[str, WorkerReport]]:
+        """What each says, with its name; one that does not answer says what one says that is not there yet."""
         pages = await self._ask_all("/status")
-        return [json.loads(pages[worker]) if worker in pages else report(None) for worker in self._restarts]
+        return [(self._names[it], json.loads(pages[it]) if it in pages else report(None)) for it in self._restarts]
 
     async def _ask_all(self, path: str) -> dict[int, str]:
         pages = await asyncio.gather(*(self._ask(worker, path) for worker in self._restarts))

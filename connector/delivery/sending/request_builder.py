@@ -6,13 +6,14 @@ import random
 import secrets
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 
 import structlog
 
 from connector.clock import Clock
 from connector.definition.arguments import MISSING
 from connector.definition.system import MESSAGE_ID, overridden
-from connector.definition.walk import reads
+from connector.definition.walk import reads, refers
 from connector.delivery.counts import LaneCounts
 from connector.delivery.lane_host import LaneHost
 from connector.delivery.outcomes.decision import Decision, OutcomeHandler
@@ -22,7 +23,7 @@ from connector.delivery.queue.item import Item
 from connector.delivery.queue.window_key import WindowKey
 from connector.delivery.route import Route
 from connector.errors import MessageError
-from connector.model import Batch, Message, Status
+from connector.model import Batch, Message, ReferenceMaker, References, Status
 
 log = structlog.get_logger(__name__)
 
@@ -83,6 +84,7 @@ class RequestBuilder:
     Args:
         host: decodes the messages.
         counts: are kept.
+        signer: makes what receipts name messages by; None where none are asked for.
     """
 
     def __init__(
@@ -94,10 +96,13 @@ class RequestBuilder:
         outcome_handler: OutcomeHandler,
         counts: LaneCounts,
         clock: Clock,
+        signer: ReferenceMaker | None = None,
     ) -> None:
         self._counts = counts
         self._routes = routes
         self._reading_message_id = {index for index, route in enumerate(routes) if reads(route.operation, MESSAGE_ID)}
+        self._signer = signer
+        self._referring = {index for index, it in enumerate(routes) if signer is not None and refers(it.operation)}
         self._router = router
         self._host = host
         self._outcome_handler = outcome_handler
@@ -135,7 +140,10 @@ class RequestBuilder:
             return None, decision
         now = self._clock.monotonic()
         if part.sealed is not None and now < part.sealed.until and len(items) == len(part.items):
-            return Attempt(part, route, items, messages, part.sealed.request, part.sealed.batch, now), decision
+            batch = replace(
+                part.sealed.batch, references=self._references(part.key, items, messages, part.sealed.batch.now)
+            )
+            return Attempt(part, route, items, messages, part.sealed.request, batch, now), decision
         if len(items) < route.renderer.min_records:
             self._pass_on(part, items, messages, decision)
             return None, decision
@@ -178,6 +186,7 @@ class RequestBuilder:
         route = self._routes[part.key.operation]
         items = part.items
         batch = Batch(f"{self._random.getrandbits(128):032x}", self._clock.wall())
+        batch.references = self._references(part.key, items, messages, batch.now)
         rendered = route.renderer.render(messages, batch)
         for index, error in rendered.invalid:
             result = self._outcome_handler.unsent(items[index], messages[index], Status.INVALID, error.reason)
@@ -195,6 +204,14 @@ class RequestBuilder:
             self._count_overridden(messages)
         part = Part(part.key, items, None, part.split)
         return Attempt(part, route, items, messages, rendered.request, batch, self._clock.monotonic())
+
+    def _references(
+        self, key: WindowKey, items: Sequence[Item], messages: Sequence[Message], now: float
+    ) -> References | None:
+        """What receipts will name the messages by, where their operation sends it."""
+        if self._signer is None or key.operation not in self._referring:
+            return None
+        return self._signer.of(messages, [item.event() for item in items], now)
 
     def _count_overridden(self, messages: Sequence[Message]) -> None:
         """Their `custom.MessageID` goes before `message_id` for one release: whoever sends it is told, once."""

@@ -39,6 +39,8 @@ class DefinitionUser(Protocol):
     """Works by definitions.
 
     Implemented by `Worker` (connector/stream/worker.py), put in place in `connector/stream/process.py`.
+    Implemented by `JoinWorker` (connector/stream/receipts/join_worker.py), put in place in
+    `connector/stream/receipts/join_process.py`.
 
     Attributes:
         definitions: in use.

@@ -33,6 +33,7 @@ class Housekeeping(Positions):
     Args:
         sources, retries: commit the positions of the two kinds of partitions.
         settings: how often, and the names of topics and group.
+        purges: there are retry topics.
     """
 
     def __init__(
@@ -46,7 +47,9 @@ class Housekeeping(Positions):
         cluster: Cluster,
         clock: Clock,
         settings: Settings,
+        purges: bool = True,
     ) -> None:
+        self._purges = purges
         self._owned = owned
         self._lease = lease
         self._producer = producer
@@ -104,7 +107,7 @@ class Housekeeping(Positions):
             if not self._owned.live or not self._lease.certain:
                 continue
             await self.commit(self._owned.sources, self._owned.retries)
-            if self._clock.monotonic() - purged >= PURGE_SECONDS:
+            if self._purges and self._clock.monotonic() - purged >= PURGE_SECONDS:
                 purged = self._clock.monotonic()
                 await self._purge()
 

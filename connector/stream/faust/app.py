@@ -126,8 +126,10 @@ class BufferingApp(faust.App):
         return queue
 
 
-def create_app(settings: Settings, connection: Connection, *, skipped: Skipped, membership: Membership) -> faust.App:
-    """The app, configured by arguments only.
+def create_app(
+    settings: Settings, connection: Connection, *, skipped: Skipped, membership: Membership, most: int | None = None
+) -> faust.App:
+    """The app, configured by arguments only; the largest record it reads has `most` bytes, else those of an event.
 
     Faust lets unprefixed environment variables (BROKER_URL, WEB_PORT, CONSUMER_AUTO_OFFSET_RESET, …) beat its
     arguments; `env={}` gives it an environment without any.
@@ -164,7 +166,9 @@ def create_app(settings: Settings, connection: Connection, *, skipped: Skipped, 
         producer_request_timeout=timeouts.producer,
         worker_redirect_stdouts=False,
     )
-    reading = ReadOptions(skipped, unreadable="stand", isolation="committed", raw=True, most=settings.events.bytes)
+    reading = ReadOptions(
+        skipped, unreadable="stand", isolation="committed", raw=True, most=most or settings.events.bytes
+    )
     app.transport = ChunkTransport(app.conf.broker_consumer, app, reading=reading, membership=membership)
     return app
 

@@ -10,8 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 
-import structlog
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord
 
 from connector.delivery.lane import Lane
 from connector.errors import Problem, TopicError
@@ -21,14 +20,13 @@ from connector.kafka.record_batch import Unreadable
 from connector.stream.faust.chunk import FetchedChunk
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
+from connector.stream.intake.passed_over import PassedOver
 from connector.stream.intake.read_progress import ReadProgress
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.head_of_line import HeadOfLine
 from connector.stream.retry.retry_reader import DueRecords
-
-log = structlog.get_logger(__name__)
 
 # Records admitted between two turns of the event loop: a millisecond of work. What others wrote may take longer to
 # decode, 0.15 µs per byte at worst, so there is a bound of bytes as well: an event that is larger is a slice by itself.
@@ -71,8 +69,7 @@ class Admission(DueRecords):
         self._lanes = lanes
         self._progress = progress
         self._span = span
-        self._cluster = cluster
-        self._outlast = outlast
+        self._passed_over = PassedOver(owned, cluster, outlast)
         self._stops = stops
 
     async def admit(self, chunk: FetchedChunk) -> None:
@@ -116,32 +113,6 @@ class Admission(DueRecords):
             partition.ledger.pass_to(records.end)
             if self._progress.caught_up:
                 self._wake()
-
-    async def _passed_over(self, partition: Partition, first: int) -> Fetched | None:
-        """Records before the first ones that came; None once the epoch has ended. A ledger takes a jump for a gap in
-        the log, so that one made by a fetcher around a rebalance would be committed: it has happened, and the log is
-        the only one to know, so brokers that do not answer are waited for.
-        """
-        epoch, start = self._owned.epoch, partition.ledger.high
-        tp = TopicPartition(partition.topic, partition.partition)
-
-        def wanted() -> bool:
-            return epoch == self._owned.epoch
-
-        missed = await self._outlast(
-            lambda: self._cluster.read_between(tp, start, first, wanted=wanted),
-            doing="reading events that the fetcher passed over",
-            wanted=wanted,
-        )
-        if missed:
-            log.warning(
-                "the fetcher passed over events; they are read again",
-                topic=partition.topic,
-                partition=partition.partition,
-                offset=start,
-                events=len(missed),
-            )
-        return missed
 
     def _full(self, partition: Partition) -> bool:
         if partition.ledger.span >= self._span:

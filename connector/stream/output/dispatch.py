@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 from aiokafka.errors import (
@@ -27,7 +27,6 @@ from connector.errors import RefusedError
 from connector.kafka.batches import RecordFields, fill, look, unpack
 from connector.kafka.outage import passes
 from connector.stream.output.debt_sink import NO_DEBTS, DebtSink
-from connector.stream.output.proof import Proof
 from connector.stream.output.read_back import ReadBack
 from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.writability import ACCESS, SIZE, Writability, refusal
@@ -50,6 +49,18 @@ T = TypeVar("T")
 def no_forms(_: RecordFields) -> Iterator[RecordFields]:
     """For records that are written as they are or not at all."""
     return iter(())
+
+
+class Acknowledgements(Protocol):
+    """Hears of what was written.
+
+    Implemented by `Proof` (connector/stream/output/proof.py), put in place in `connector/stream/wiring/output.py`.
+    Implemented by `JoinCounts` (connector/stream/receipts/join_status.py), put in place in
+    `connector/stream/receipts/join_worker.py`.
+    """
+
+    def acknowledged(self, topic: str) -> None:
+        """A record batch of ours is acknowledged in this topic."""
 
 
 class BatchPlace(NamedTuple):
@@ -123,7 +134,7 @@ class Dispatch:
         *,
         writable: Writability,
         read_back: ReadBack,
-        proof: Proof,
+        proof: Acknowledgements,
         clock: Clock,
     ) -> None:
         self.abandoned = False

@@ -96,6 +96,12 @@ class Cluster:
         if admin is not None:
             await admin.close()
 
+    async def name(self) -> str:
+        """What tells this cluster from others; empty where brokers do not say."""
+        await self.start()
+        assert self._admin is not None
+        return str((await self._admin.describe_cluster()).get("cluster_id") or "")
+
     async def partitions(self, topics: Collection[str]) -> dict[str, set[int]]:
         """Partition numbers of these topics; empty for one that does not exist.
 

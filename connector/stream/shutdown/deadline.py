@@ -70,6 +70,8 @@ class Watched(Protocol):
     """What may get stuck. Looked at from another thread: it must only read.
 
     Implemented by `Worker` (connector/stream/worker.py), put in place in `connector/stream/process.py`.
+    Implemented by `JoinWorker` (connector/stream/receipts/join_worker.py), put in place in
+    `connector/stream/receipts/join_process.py`.
 
     Attributes:
         progress: changes whenever something gets done; see `WorkerProgress`.

@@ -9,6 +9,8 @@ class FailureSink(Protocol):
     """Ends the worker in order.
 
     Implemented by `Worker` (connector/stream/worker.py), put in place in `connector/stream/worker.py`.
+    Implemented by `JoinWorker` (connector/stream/receipts/join_worker.py), put in place in
+    `connector/stream/receipts/join_worker.py`.
     """
 
     def failed(self, error: BaseException) -> None:

@@ -17,6 +17,8 @@ from connector.delivery.limits.passage import Passage
 from connector.delivery.sending.reading_turns import SlowReadings
 from connector.kafka.fetched import ReadOptions, own_record_bytes
 from connector.kafka.outage import Outlast
+from connector.receipts.sent_references import ReferenceSigner
+from connector.receipts.tokens import Tokens
 from connector.stream.control.table import ControlTable
 from connector.stream.epoch.closing import Closing
 from connector.stream.epoch.debt_payment import DebtPayment
@@ -83,13 +85,20 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLaneMaker(LaneMaker):
-    """Makes lanes that share a host, the passage, and turns for slow readings."""
+    """Makes lanes that share a host, the passage, turns for slow readings, and the keys of references.
+
+    Attributes:
+        tokens: None where no receipts are asked for.
+        receive_url: the public URL of the receiver.
+    """
 
     host: LaneHost
     passage: Passage
     slow_readings: SlowReadings
     tracing: RequestTracing | None
     clock: Clock
+    tokens: Tokens | None
+    receive_url: str
 
     def make(
         self,
@@ -110,6 +119,7 @@ class WorkerLaneMaker(LaneMaker):
             slow_readings=self.slow_readings,
             tracing=self.tracing,
             counts=counts,
+            signer=None if self.tokens is None else ReferenceSigner(self.tokens, definition.name, self.receive_url),
         )
 
 
@@ -168,11 +178,20 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         progress=progress,
         budget=budget,
     )
+    receive = settings.receive
     lanes = Lanes(
         settings,
         lane_set,
         maker=WorkerLaneMaker(
-            host=host, passage=output.proof, slow_readings=SlowReadings(), tracing=deps.tracing, clock=clock
+            host=host,
+            passage=output.proof,
+            slow_readings=SlowReadings(),
+            tracing=deps.tracing,
+            clock=clock,
+            tokens=None
+            if receive.url is None
+            else Tokens([key.get_secret_value() for key in receive.keys], topics.source_names),
+            receive_url=receive.url or "",
         ),
         refile=refile,
         failures=failures,

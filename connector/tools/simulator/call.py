@@ -7,10 +7,13 @@ import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import orjson
+
+if TYPE_CHECKING:
+    from connector.tools.simulator.receipts.fate import SentMessage
 
 LogEntry = dict[str, Any]
 """One message of a request, for the log: `to` and `text` as received, `ref` the caller's reference, `id` what the
@@ -93,6 +96,7 @@ class Answer:
         taken: messages the provider would now send.
         refused: messages it said no to.
         values: what the request said once for all its messages.
+        sent: the taken messages as far as receipts are told of them.
     """
 
     status: int
@@ -103,6 +107,7 @@ class Answer:
     taken: list[LogEntry] = field(default_factory=list)
     refused: list[LogEntry] = field(default_factory=list)
     values: dict[str, Any] = field(default_factory=dict)
+    sent: list[SentMessage] = field(default_factory=list)
 
     def encode(self) -> bytes:
         """The reply's body."""
@@ -120,8 +125,3 @@ class RefusedCall(Exception):  # noqa: N818  an answer, raised where a check fai
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         super().__init__(f"HTTP {answer.status}")
-
-
-def digits(phone: object) -> str:
-    """The digits of a phone number, however it is written."""
-    return "".join(filter(str.isdecimal, str(phone)))

@@ -9,8 +9,11 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, ClassVar, TypeVar
 
-from connector.tools.simulator.call import Answer, Call, RefusedCall, digits
+from connector.tools.simulator.call import Answer, Call, RefusedCall
 from connector.tools.simulator.knobs import Chaos, Knobs
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
+from connector.tools.simulator.receipts.reporter import Reporter
+from connector.tools.simulator.texts import digits
 
 Handler = TypeVar("Handler", bound=Callable[..., Answer])
 
@@ -55,12 +58,15 @@ class Fake:
         paths: the addresses to show, below the prefix.
         options: the type of its knobs.
         knobs: those now in force.
+        reports: how its provider reports; None: it sends no receipts.
+        reporter: the one of this fake.
     """
 
     name: ClassVar[str]
     about: ClassVar[str]
     paths: ClassVar[tuple[str, ...]]
     options: ClassVar[type[Knobs]] = Knobs
+    reports: ClassVar[type[Reporter] | None] = None
     _routes: ClassVar[list[tuple[list[str], re.Pattern[str], str]]]
 
     def __init_subclass__(cls) -> None:
@@ -77,11 +83,19 @@ class Fake:
         # Ids stay unique over restarts, so that an audit may join several logs.
         self._ids = itertools.count(int(now() * 1000) << 20)
         self.knobs: Any = self.options()
+        self.reporter = self.reports(*self._credentials()) if self.reports else None
 
     def set(self, chosen: Knobs) -> None:
-        """Put other faults and options in force."""
+        """Put other faults and options in force. Raises ValueError where its provider has no receipts to be set."""
+        if self.reporter is None and chosen.receipts != ReceiptKnobs():
+            raise ValueError(f"receipts: {self.name} sends none")
         self.knobs = chosen
+        if self.reporter is not None:
+            self.reporter.account, self.reporter.secret = self._credentials()
         self.chaos.arm(chosen)
+
+    def _credentials(self) -> tuple[str, str]:
+        return getattr(self.knobs, "account", "demo"), getattr(self.knobs, "secret", "demo-secret")
 
     def number(self) -> int:
         """A fresh id."""

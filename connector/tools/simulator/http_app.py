@@ -18,19 +18,21 @@ from connector.tools.simulator.costly import COSTLY, costly
 from connector.tools.simulator.echo import echoed
 from connector.tools.simulator.fake import Fake
 from connector.tools.simulator.knobs import Knobs
-from connector.tools.simulator.log import SeenRequests
+from connector.tools.simulator.log import SeenRequests, SentCallbacks
 from connector.tools.simulator.providers import PROVIDERS
+from connector.tools.simulator.receipts.courier import Courier, Desk
 
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 DRIP_PIECES = 10
 
 
 class Simulator:
-    """Serves fakes; an async context manager. `/_control/{provider}`, `/_stats` and `/_log` are its own addresses.
+    """Serves fakes; an async context manager. `/_control/{provider}`, `/_stats`, `/_log` and `/_receipts` are its own.
 
     Attributes:
         fakes: by name.
         log: what reached them.
+        callbacks: what they called.
         url: `http://host:port`, known once it serves.
     """
 
@@ -41,10 +43,12 @@ class Simulator:
         host: str = "127.0.0.1",
         port: int = 0,
         log: Path | None = None,
+        receipt_log: Path | None = None,
     ) -> None:
         names = list(PROVIDERS) if providers is None else list(providers)
         self.fakes: dict[str, Fake] = {name: PROVIDERS[name]() for name in names}
         self.log = SeenRequests(log)
+        self.callbacks = SentCallbacks(receipt_log)
         self.url = ""
         self._host = host
         self._port = port
@@ -55,7 +59,10 @@ class Simulator:
         app.router.add_get("/_stats", self._stats)
         app.router.add_get("/_log", self._show_log)
         app.router.add_delete("/_log", self._clear_log)
+        app.router.add_get("/_receipts", self._show_callbacks)
+        app.router.add_delete("/_receipts", self._clear_callbacks)
         app.router.add_route("*", "/{path:.*}", self._provider)
+        self._courier = Courier(self.callbacks, [_desk(fake) for fake in self.fakes.values() if fake.reporter])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
 
     async def __aenter__(self) -> Self:
@@ -64,11 +71,14 @@ class Simulator:
         port = self._runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
         self.url = f"http://{host}:{port}"
+        await self._courier.start()
         return self
 
     async def __aexit__(self, *exception: object) -> None:
         await self._runner.cleanup()
+        await self._courier.stop()
         self.log.close()
+        self.callbacks.close()
 
     # ---- providers --------------------------------------------------------------------------------------------------
 
@@ -101,7 +111,11 @@ class Simulator:
             self._note(name, arrived, target, fault, answer)
             if knobs.echo is not None:
                 answer.document, answer.results = echoed(answer.encode(), call, knobs.echo), None
-            return await _deliver(request, fake, knobs, fault, answer)
+            later = await self._courier.before_reply(name, answer.sent)
+            try:
+                return await _deliver(request, fake, knobs, fault, answer)
+            finally:
+                self._courier.put(name, later)
         finally:
             self._open[name] -= 1
 
@@ -127,12 +141,14 @@ class Simulator:
         if request.method == "PUT":
             try:
                 fake.set(msgspec.json.decode(await request.read(), type=fake.options))
-            except msgspec.DecodeError as error:
+                self._courier.register(fake.name)
+            except (msgspec.DecodeError, ValueError) as error:
                 return _json(
                     {"error": str(error), "known": [field.name for field in msgspec.structs.fields(fake.options)]}, 400
                 )
         elif request.method == "DELETE":
             fake.set(fake.options())
+            self._courier.register(fake.name)
         elif request.method != "GET":
             return _json({"error": "GET shows, PUT replaces, DELETE resets the knobs"}, 405)
         return web.Response(body=msgspec.json.encode(fake.knobs), content_type="application/json")
@@ -151,6 +167,8 @@ class Simulator:
                 "open": self._open,
                 "log": str(self.log.file) if self.log.file else None,
                 "forgotten": self.log.forgotten,
+                "receipts": {name: dict(counter) for name, counter in self.callbacks.counters.items()},
+                "receipts waiting": self._courier.counts(),
             }
         )
 
@@ -165,6 +183,22 @@ class Simulator:
         self.log.clear()
         return web.Response(status=204)
 
+    async def _show_callbacks(self, request: web.Request) -> web.Response:
+        lines = self.callbacks.lines(request.query.get("provider"))
+        return web.Response(
+            body=lines, content_type="application/jsonl", headers={"X-Forgotten": str(self.callbacks.forgotten)}
+        )
+
+    async def _clear_callbacks(self, request: web.Request) -> web.Response:
+        del request
+        self.callbacks.clear()
+        return web.Response(status=204)
+
+
+def _desk(fake: Fake) -> Desk:
+    assert fake.reporter is not None
+    return Desk(fake.name, fake.reporter, lambda: fake.knobs.receipts)
+
 
 def _decide(fake: Fake, call: Call, knobs: Knobs, *, crowded: bool) -> tuple[str | None, Answer]:
     """The fault that shows, if any, and the answer: the fake is asked only where the request reaches it."""
@@ -175,8 +209,9 @@ def _decide(fake: Fake, call: Call, knobs: Knobs, *, crowded: bool) -> tuple[str
         headers = {} if after is None else {"Retry-After": str(after)}
         return "throttle", Answer(429, {"error": "too many requests"}, headers=headers)
     if knobs.error is not None:
-        taken = fake.answer(call).taken if knobs.error_taken else []
-        return "error", Answer(knobs.error, _gateway_page(knobs.error), media="text/html", taken=taken)
+        taken = fake.answer(call) if knobs.error_taken else Answer(knobs.error, "")
+        page = _gateway_page(knobs.error)
+        return "error", Answer(knobs.error, page, media="text/html", taken=taken.taken, sent=taken.sent)
     answer = fake.answer(call)
     if answer.results is not None:
         answer.results = fake.chaos.disorder(answer.results, knobs)

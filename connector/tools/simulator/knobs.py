@@ -12,6 +12,7 @@ from msgspec import Meta
 from connector.tools.simulator.broken import BROKEN
 from connector.tools.simulator.costly import COSTLY
 from connector.tools.simulator.echo import ENCODINGS
+from connector.tools.simulator.receipts.receipt_knobs import ReceiptKnobs
 
 KnobSeconds = Annotated[float, Meta(ge=0)]
 Encoding = Annotated[str, Meta(pattern=rf"^(?:{'|'.join(ENCODINGS)})\Z")]
@@ -44,6 +45,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             nothing of what it was asked; `any`: each time another one.
         share: the part of requests these faults strike (0 to 1).
         times: only the next so many requests are struck.
+        receipts: what the fake reports of the messages it took, and where to.
     """
 
     latency: KnobSeconds = 0.0
@@ -65,6 +67,7 @@ class Knobs(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     costly: Costly | None = None
     share: Annotated[float, Meta(ge=0, le=1)] = 1.0
     times: Annotated[int, Meta(ge=0)] | None = None
+    receipts: ReceiptKnobs = ReceiptKnobs()
 
 
 class AccountKnobs(Knobs, frozen=True, kw_only=True):

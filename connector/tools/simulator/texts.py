@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from connector.tools.simulator.call import digits
-
 INTERNATIONAL = re.compile(r"[1-9][0-9]{6,14}")
 """Country code and number, digits only."""
 
@@ -97,3 +95,8 @@ def first_parts(text: str, count: int, *, seven_bit: bool, joined: bool) -> str:
 def national(phone: str, country: str = "91") -> str:
     """With a trunk zero and without the country code: `+919812345678` → `09812345678`."""
     return "0" + digits(phone).removeprefix(country).lstrip("0")
+
+
+def digits(phone: object) -> str:
+    """The digits of a phone number, however it is written."""
+    return "".join(filter(str.isdecimal, str(phone)))

@@ -13,8 +13,10 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake
 from connector.tools.simulator.knobs import Knobs
+from connector.tools.simulator.receipts.fate import SentMessage
 
 PHONES = re.compile(r"[\s,;<|]*(\+?[0-9]{5,19})(?=[\s,;<|]|$)")
 TRANSPORT_HEADERS = frozenset({"host", "content-length", "date", "authorization", "traceparent", "x-amz-date"})
@@ -33,13 +35,15 @@ class Anything(Fake):
 
     A token request (RFC 6749, `grant_type=client_credentials`) gets a token, whatever the credentials.
     It cannot know which value is the recipient, so its log lists every value of the URL, the headers and the body that
-    consists of phone numbers: an audit looks its own numbers up among them.
+    consists of phone numbers: an audit looks its own numbers up among them. Receipts are told of what stands beside a
+    value named `mid`, in JSON, query or form.
     """
 
     name = "generic"
     about = "accepts and records anything"
     paths = ("/any/path",)
     options = AnythingOptions
+    reports = CleverTapCallbacks
 
     def answer(self, call: Call) -> Answer:
         if b"client_credentials" in call.body and call.form.get("grant_type") == "client_credentials":
@@ -48,9 +52,39 @@ class Anything(Fake):
         taken: list[LogEntry] = [{"to": phone} for phone in dict.fromkeys(_phones(call))]
         identifier = f"g{self.number():x}"
         values = {"id": identifier, "method": call.method, "bytes": len(call.body)}
+        status, document = 200, {"status": "accepted", "id": identifier}
         if self.knobs.reply is not None:
-            return Answer(self.knobs.reply_status, self.knobs.reply, taken=taken, values=values)
-        return Answer(200, {"status": "accepted", "id": identifier}, taken=taken, values=values)
+            status, document = self.knobs.reply_status, self.knobs.reply
+        phones = [str(record["to"]) for record in taken]
+        sent = [
+            SentMessage(phone, identifier, self.now(), ref=mid)
+            for beside, mid in _marked(call)
+            for phone in (beside or phones)[:1]
+        ]
+        return Answer(status, document, taken=taken, values=values, sent=sent)
+
+
+def _marked(call: Call) -> Iterator[tuple[list[str], str]]:
+    """Every value named `mid`, with the phone numbers beside it."""
+    try:
+        document = orjson.loads(call.body)
+    except ValueError:
+        document = call.pairs
+    yield from _mids(document, 0)
+
+
+def _mids(node: Any, depth: int) -> Iterator[tuple[list[str], str]]:
+    if depth > MAX_DEPTH:
+        return
+    if isinstance(node, dict):
+        if isinstance(node.get("mid"), str):
+            beside = [value for name, value in node.items() if name != "mid" and isinstance(value, str)]
+            yield [value for value in beside if PHONES.fullmatch(value)], node["mid"]
+        for value in node.values():
+            yield from _mids(value, depth + 1)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _mids(value, depth + 1)
 
 
 def _phones(call: Call) -> Iterator[str]:

@@ -6,8 +6,10 @@ import re
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.aws_callbacks import CERTIFICATE, SnsCallbacks, SnsReceipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.signature import SignatureError, verify
 
 TARGET = "PinpointSMSVoiceV2.SendTextMessage"
@@ -26,6 +28,12 @@ REFUSED: dict[Magic, tuple[int, str, str]] = {
 }
 
 
+class AwsEumOptions(AccountKnobs, frozen=True, kw_only=True):
+    """`receipts`: with the topic's knobs, see SnsReceipts."""
+
+    receipts: SnsReceipts = SnsReceipts()
+
+
 class AwsEum(Fake):
     """POST / with `X-Amz-Target: PinpointSMSVoiceV2.SendTextMessage`, SigV4 (signing name `sms-voice`); one recipient.
 
@@ -35,7 +43,8 @@ class AwsEum(Fake):
     name = "aws-eum"
     about = "AWS End User Messaging SendTextMessage, SigV4"
     paths = ("/",)
-    options = AccountKnobs
+    options = AwsEumOptions
+    reports = SnsCallbacks
 
     @route("POST", "/")
     def send(self, call: Call) -> Answer:
@@ -63,7 +72,30 @@ class AwsEum(Fake):
             raise _error(status, kind, f"{outcome.name.lower()} number", reason, refused=[{**record, "code": kind}])
         record["id"] = self.uuid()
         taken = [] if fields.get("DryRun") else [record]
-        return Answer(200, {"MessageId": record["id"]}, media=MEDIA, taken=taken, values=values)
+        # Without a configuration set nobody is told.
+        told = taken if fields.get("ConfigurationSetName") else []
+        sender, context = fields.get("OriginationIdentity", ""), fields.get("Context", {})
+        sent = [SentMessage(each["to"], each["id"], self.now(), sender=str(sender), context=context) for each in told]
+        return Answer(200, {"MessageId": record["id"]}, media=MEDIA, taken=taken, values=values, sent=sent)
+
+    @route("GET", f"/{re.escape(CERTIFICATE)}")
+    def certificate(self, call: Call) -> Answer:
+        """What SigningCertURL of a notification names."""
+        del call
+        assert isinstance(self.reporter, SnsCallbacks)
+        return Answer(200, self.reporter.certificate, media="application/x-pem-file")
+
+    @route("GET", "/")
+    def confirm(self, call: Call) -> Answer:
+        """What SubscribeURL of a confirmation names."""
+        assert isinstance(self.reporter, SnsCallbacks)
+        fine = call.query.get("Action") == "ConfirmSubscription" and self.reporter.confirm(call.query.get("Token", ""))
+        if not fine:
+            return Answer(400, "<ErrorResponse><Error><Code>InvalidParameter</Code></Error></ErrorResponse>")
+        arn = f"{self.knobs.receipts.topic}:{self.uuid()}"
+        result = f"<ConfirmSubscriptionResult><SubscriptionArn>{arn}</SubscriptionArn></ConfirmSubscriptionResult>"
+        document = f"<ConfirmSubscriptionResponse>{result}</ConfirmSubscriptionResponse>"
+        return Answer(200, document, media="text/xml")
 
 
 def _validate(fields: Any) -> None:

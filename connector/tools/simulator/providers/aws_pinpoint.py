@@ -6,8 +6,10 @@ import re
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.aws_callbacks import FirehoseCallbacks, FirehoseReceipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.signature import SignatureError, verify
 from connector.tools.simulator.texts import E164
 
@@ -25,6 +27,12 @@ STATUS = {
 }
 
 
+class AwsPinpointOptions(AccountKnobs, frozen=True, kw_only=True):
+    """`receipts.access_key`: see FirehoseReceipts."""
+
+    receipts: FirehoseReceipts = FirehoseReceipts()
+
+
 class AwsPinpoint(Fake):
     """POST /v1/apps/{id}/messages, SigV4 with signing name `mobiletargeting`; the body is the MessageRequest itself.
 
@@ -35,7 +43,8 @@ class AwsPinpoint(Fake):
     name = "aws-pinpoint"
     about = "Amazon Pinpoint SendMessages (SMS), SigV4"
     paths = ("/v1/apps/demo/messages",)
-    options = AccountKnobs
+    options = AwsPinpointOptions
+    reports = FirehoseCallbacks
 
     @route("POST", "/v1/apps/(?P<application>[^/]+)/messages")
     def send(self, call: Call, application: str) -> Answer:
@@ -59,6 +68,11 @@ class AwsPinpoint(Fake):
             entry = {"DeliveryStatus": status, "StatusCode": code, "StatusMessage": message}
             if code == 200:
                 answer.taken.append(record)
+                given = address.get("Context")
+                context = given if isinstance(given, dict) else {}
+                answer.sent.append(
+                    SentMessage(to, record["id"], self.now(), sender=application, batch=request, context=context)
+                )
                 entry["MessageId"] = record["id"]
             else:
                 answer.refused.append({**record, "code": status})

@@ -7,10 +7,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall, digits
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.bulksms_callbacks import BulkSmsCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.texts import E164
+from connector.tools.simulator.receipts.fate import NetworkState, SentMessage
+from connector.tools.simulator.texts import E164, digits
 
 MAX_MESSAGES = 30_000
 MAX_REFERENCE = 20
@@ -22,6 +24,12 @@ CHOICES = {
     "deliveryReports": {"ALL", "ERRORS", "NONE"},
     "routingGroup": {"ECONOMY", "STANDARD", "PREMIUM"},
 }
+WANTED = {
+    "ALL": None,
+    "ERRORS": frozenset({NetworkState.UNDELIVERED, NetworkState.EXPIRED, NetworkState.BLOCKED}),
+    "NONE": frozenset[NetworkState](),
+}
+"""What `deliveryReports` asks for."""
 FIELD_MARK = re.compile(r"\{F(\d+)#*\}")
 FAILED = {Magic.BLOCKED: "BLOCKED", Magic.PERMANENT: "NOT_SENT"}
 
@@ -38,6 +46,7 @@ class BulkSms(Fake):
     about = "BulkSMS JSON REST v1"
     paths = ("/v1/messages", "/v1/messages/send")
     options = AccountKnobs
+    reports = BulkSmsCallbacks
 
     def __init__(self, *args: object, **names: object) -> None:
         super().__init__(*args, **names)  # type: ignore[arg-type]
@@ -92,6 +101,8 @@ class BulkSms(Fake):
         if failed:
             record["code"] = failed
         (answer.refused if failed else answer.taken).append(record)
+        if not failed:
+            answer.sent.append(self._sent(record, message, submission))
         if outcome is Magic.SILENT:
             return None
         kind = "FAILED" if failed else "ACCEPTED"
@@ -111,6 +122,18 @@ class BulkSms(Fake):
             "relatedSentMessageId": None,
             "userSuppliedId": message.get("userSuppliedId"),
         }
+
+    def _sent(self, record: LogEntry, message: dict[str, Any], submission: str) -> SentMessage:
+        return SentMessage(
+            record["to"],
+            record["id"],
+            self.now(),
+            ref=record["ref"],
+            sender=str(message.get("from") or ""),
+            text=record["text"],
+            batch=submission,
+            wants=WANTED[message.get("deliveryReports", "ALL")],
+        )
 
     def _authenticate(self, call: Call) -> None:
         if call.basic != (self.knobs.account, self.knobs.secret):

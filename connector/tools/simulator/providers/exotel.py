@@ -8,8 +8,10 @@ from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.exotel_callbacks import ExotelCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import E164, national
 
 MAX_MESSAGES = 100
@@ -55,6 +57,7 @@ class Exotel(Fake):
     about = "Exotel SMS v1, single and bulk"
     paths = ("/v1/Accounts/demo/Sms/send.json", "/v1/Accounts/demo/Sms/bulksend.json")
     options = ExotelOptions
+    reports = ExotelCallbacks
 
     @route("POST", r"/v1/Accounts/(?P<sid>[^/]+)/Sms/send(?P<suffix>\.json)?")
     def send(self, call: Call, sid: str, suffix: str | None) -> Answer:
@@ -70,9 +73,9 @@ class Exotel(Fake):
             record = self._record(form, form, json=json)
             if refused := _refusal(magic(record["to"]), [record]):
                 raise _rest_exception(*refused, json=json)
-            return self._answer([record], json=json, sid=sid, bulk=False)
+            return self._answer([record], form, json=json, sid=sid, bulk=False)
         records = [self._record({**form, "To": to}, form, json=json) for _, to in sorted(many)]
-        return self._bulk(records, sid, json=json)
+        return self._bulk(records, form, sid, json=json)
 
     @route("POST", r"/v1/Accounts/(?P<sid>[^/]+)/Sms/bulksend(?P<suffix>\.json)?")
     def bulk_send(self, call: Call, sid: str, suffix: str | None) -> Answer:
@@ -86,18 +89,18 @@ class Exotel(Fake):
         if not messages:
             raise _rest_exception(400, f"Missing {self.knobs.records_field}", 34000, [], json=json)
         records = [self._record(message, call.form, json=json) for _, message in sorted(messages.items())]
-        return self._bulk(records, sid, json=json)
+        return self._bulk(records, call.form, sid, json=json)
 
-    def _bulk(self, records: list[LogEntry], sid: str, *, json: bool) -> Answer:
+    def _bulk(self, records: list[LogEntry], form: dict[str, str], sid: str, *, json: bool) -> Answer:
         if len(records) > MAX_MESSAGES:
             raise _rest_exception(400, f"{len(records)} messages, at most {MAX_MESSAGES}", 34000, records, json=json)
         for outcome in (Magic.CREDIT, Magic.THROTTLED):
             if any(magic(record["to"]) is outcome for record in records):
                 status, message, code = REFUSED[outcome]
                 raise _rest_exception(status, message, code, records, json=json)
-        return self._answer(records, json=json, sid=sid, bulk=True)
+        return self._answer(records, form, json=json, sid=sid, bulk=True)
 
-    def _answer(self, records: list[LogEntry], *, json: bool, sid: str, bulk: bool) -> Answer:
+    def _answer(self, records: list[LogEntry], form: dict[str, str], *, json: bool, sid: str, bulk: bool) -> Answer:
         answer = Answer(200, None, [], media="application/json" if json else "application/xml")
         results: list[Any] = []
         for record in records:
@@ -110,11 +113,25 @@ class Exotel(Fake):
                 continue
             record["id"] = f"{self.number():032x}"
             (answer.refused if outcome is Magic.BLOCKED else answer.taken).append(record)
+            if outcome is not Magic.BLOCKED:
+                answer.sent.append(self._sent(record, form))
             if outcome is not Magic.SILENT or not bulk:
                 results.append({"SMSMessage": self._message(record, sid, blocked=outcome is Magic.BLOCKED)})
         answer.results = results
         answer.document = _Document(json=json, bulk=bulk, wrapped=self.knobs.bulk_shape == "SMSMessages")
         return answer
+
+    def _sent(self, record: LogEntry, form: dict[str, str]) -> SentMessage:
+        """URL and CustomField are those of the request, also in a bulk request."""
+        return SentMessage(
+            record["to"],
+            record["id"],
+            self.now(),
+            url=form.get("StatusCallback"),
+            ref=form.get("CustomField"),
+            sender=record["from"],
+            media=form.get("StatusCallbackContentType", ""),
+        )
 
     def _message(self, record: LogEntry, sid: str, *, blocked: bool) -> dict[str, Any]:
         code = 23005 if blocked else 21010

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import Knobs
+from connector.tools.simulator.receipts.fate import SentMessage
 
 MAX_RECORDS = 1000
 REFUSED = {
@@ -36,6 +38,7 @@ class JsonBatch(Fake):
     about = "JSON batch: the seed's payload with msgs"
     paths = ("/send",)
     options = JsonBatchOptions
+    reports = CleverTapCallbacks
 
     @route("POST", "/send")
     def send(self, call: Call) -> Answer:
@@ -46,6 +49,7 @@ class JsonBatch(Fake):
         batch = f"b{self.number():x}"
         results: list[dict[str, Any]] = []
         taken: list[LogEntry] = []
+        sent: list[SentMessage] = []
         refused_records: list[LogEntry] = []
         for message in messages:
             to = message["to"]
@@ -59,6 +63,7 @@ class JsonBatch(Fake):
                 continue
             record["id"] = identifier = f"m{self.number():x}"
             taken.append(record)
+            sent.append(SentMessage(to, identifier, self.now(), ref=_text(message.get("mid", uid)), batch=batch))
             if outcome is not Magic.SILENT:
                 results.append({"uid": uid, "to": to, "status": "queued", "id": identifier})
         values = {key: value for key, value in document.items() if key != "msgs"}
@@ -69,6 +74,7 @@ class JsonBatch(Fake):
             taken=taken,
             refused=refused_records,
             values=values,
+            sent=sent,
         )
 
     def _read(self, call: Call) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -88,3 +94,7 @@ class JsonBatch(Fake):
             refused: list[LogEntry] = [{"to": message["to"], "ref": message.get("uid")} for message in messages]
             raise RefusedCall(Answer(402, {"error": "insufficient credit"}, refused=refused))
         return document, messages
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

@@ -9,8 +9,10 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import Knobs
+from connector.tools.simulator.receipts.fate import SentMessage
 
 REFUSED = {
     Magic.INVALID: (422, "invalid-number"),
@@ -60,6 +62,7 @@ class JsonSingle(Fake):
     about = "single JSON message, OAuth2 client credentials"
     paths = ("/send", "/token")
     options = JsonSingleOptions
+    reports = CleverTapCallbacks
 
     def __init__(self, *args: object, **names: object) -> None:
         super().__init__(*args, **names)  # type: ignore[arg-type]
@@ -110,7 +113,8 @@ class JsonSingle(Fake):
             return Answer(status, _error(code, "refused"), refused=[record], values=values)
         record["id"] = f"s{self.number():x}"
         document = {"id": record["id"], "uid": message.get("uid"), "status": "queued"}
-        return Answer(202, document, taken=[record], values=values)
+        sent = SentMessage(message["to"], record["id"], self.now(), ref=message.get("mid", message.get("uid")))
+        return Answer(202, document, taken=[record], values=values, sent=[sent])
 
     def action(self, name: str) -> bool:
         if name != "revoke":

@@ -9,11 +9,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
+from connector.tools.simulator.callbacks.kannel_callbacks import KannelCallbacks, wanted
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import first_parts
 
-FIELDS = ("username", "password", "from", "to", "text", "charset", "coding", "dlr-url")
+FIELDS = ("username", "password", "from", "to", "text", "charset", "coding", "dlr-url", "dlr-mask")
 _number = re.compile(r"[0-9+-]+").fullmatch
 _whole = re.compile(r"\s*([+-]?[0-9]+)").match
 
@@ -56,6 +58,7 @@ class Kannel(Fake):
     about = "Kannel 1.4, sendsms"
     paths = ("/cgi-bin/sendsms",)
     options = KannelOptions
+    reports = KannelCallbacks
 
     def __init__(self, *given: object, **named: object) -> None:
         super().__init__(*given, **named)  # type: ignore[arg-type]
@@ -98,7 +101,13 @@ class Kannel(Fake):
         status, words = (202, "Sent.") if self.knobs.immediate else answers[0]
         refused = [record for record in records if record not in taken]
         values = {"from": fields.get("from"), "coding": fields.get("coding")}
-        return Answer(status, words, media="text/html", taken=taken, refused=refused, values=values)
+        sent = [self._sent(record, fields) for record in taken]
+        return Answer(status, words, media="text/html", taken=taken, refused=refused, values=values, sent=sent)
+
+    def _sent(self, record: LogEntry, fields: Mapping[str, str]) -> SentMessage:
+        sender = fields.get("from") or self.knobs.global_sender or ""
+        mask = wanted(fields.get("dlr-mask", ""))
+        return SentMessage(record["to"], record["id"], self.now(), url=fields.get("dlr-url"), sender=sender, wants=mask)
 
     def _wrong(self, fields: Mapping[str, str]) -> str:
         """What it finds wrong with the request, in the order in which it looks; empty where nothing is."""

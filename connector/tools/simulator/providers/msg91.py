@@ -8,8 +8,10 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.msg91_callbacks import Msg91Callbacks, Msg91Receipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import INTERNATIONAL
 
 WHOLE = {
@@ -25,10 +27,12 @@ class Msg91Options(AccountKnobs, frozen=True, kw_only=True):
     Attributes:
         error_status: HTTP status of `{"type": "error"}`.
         repeat_seconds: an identical request within so many seconds is refused with 311, as legacy routes do; 0 never.
+        receipts: with `version`, see Msg91Receipts.
     """
 
     error_status: int = 400
     repeat_seconds: Annotated[float, Meta(ge=0)] = 0.0
+    receipts: Msg91Receipts = Msg91Receipts()
 
 
 class Msg91(Fake):
@@ -42,6 +46,7 @@ class Msg91(Fake):
     about = "MSG91 flow v5"
     paths = ("/api/v5/flow",)
     options = Msg91Options
+    reports = Msg91Callbacks
 
     def __init__(self, *args: object, **names: object) -> None:
         super().__init__(*args, **names)  # type: ignore[arg-type]
@@ -71,7 +76,12 @@ class Msg91(Fake):
         for record in records:
             record["id"] = request
         values = {name: value for name, value in document.items() if name != "recipients"}
-        return Answer(200, {"message": request, "type": "success"}, taken=records, values=values)
+        reference, sender = document.get("CRQID"), str(document.get("sender", ""))
+        sent = [
+            SentMessage(record["to"], request, self.now(), ref=str(reference) if reference else None, sender=sender)
+            for record in records
+        ]
+        return Answer(200, {"message": request, "type": "success"}, taken=records, values=values, sent=sent)
 
     def _recipients(self, document: dict[str, Any]) -> list[Any]:
         if "recipients" not in document and "mobiles" in document:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
+from connector.tools.simulator.callbacks.india_callbacks import NimbusBizCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 
 MAX_NUMBERS = {"SendSingleApi": 1, "SendMultipleApi": 5000, "SendBulkApi": 5000}
 BARE = re.compile(r"[6-9][0-9]{9}")
@@ -23,6 +25,7 @@ class NimbusBiz(Fake):
     about = "Nimbus IT, SmsApi"
     paths = ("/api/SmsApi/SendSingleApi", "/api/SmsApi/SendMultipleApi", "/api/SmsApi/SendBulkApi")
     options = AccountKnobs
+    reports = NimbusBizCallbacks
 
     @route("GET", "/api/SmsApi/(?P<kind>SendSingleApi|SendMultipleApi)")
     @route("POST", "/api/SmsApi/(?P<kind>SendBulkApi)")
@@ -50,7 +53,8 @@ class NimbusBiz(Fake):
         refused = [record for record in records if "id" not in record]
         document = {"Response": {"Message": f"Message ID : {number}"}, "Status": "OK"}
         values = {name: pairs.get(name) for name in ("SenderID", "EntityID", "TemplateID")}
-        return Answer(200, document, taken=good, refused=refused, values=values)
+        sent = [SentMessage(record["to"], number, self.now(), url=pairs.get("DlrUrl")) for record in good]
+        return Answer(200, document, taken=good, refused=refused, values=values, sent=sent)
 
 
 def _warning(text: str, refused: list[LogEntry] | None = None) -> Answer:

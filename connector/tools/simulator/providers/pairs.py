@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import Knobs
+from connector.tools.simulator.receipts.fate import SentMessage
 
 MAX_NUMBERS = 100
 REFUSED = {
@@ -25,7 +27,7 @@ class PairsOptions(Knobs, frozen=True, kw_only=True):
 
 
 class Pairs(Fake):
-    """GET or POST /send `to` (up to 100, comma between), `text`, optional `ref` and `key`.
+    """GET or POST /send `to` (up to 100, comma between), `text`, optional `ref`, `mid` and `key`.
 
     Always 200: `{"status": "ok", "messages": [{"to", "id"} | {"to", "code"}]}`, or for the whole request
     `{"status": "error", "code", "message"}`: 1 wrong key, 2 parameter missing, 3 too many numbers, 7 no credit.
@@ -35,6 +37,7 @@ class Pairs(Fake):
     about = "key-value pairs: GET query or POST form"
     paths = ("/send",)
     options = PairsOptions
+    reports = CleverTapCallbacks
 
     @route("GET|POST", "/send")
     def send(self, call: Call) -> Answer:
@@ -62,6 +65,9 @@ class Pairs(Fake):
                 continue
             record["id"] = str(self.number())
             answer.taken.append(record)
+            answer.sent.append(
+                SentMessage(record["to"], record["id"], self.now(), ref=pairs.get("mid") or pairs.get("ref"))
+            )
             if outcome is not Magic.SILENT:
                 results.append({"to": record["to"], "id": record["id"]})
         answer.results = results

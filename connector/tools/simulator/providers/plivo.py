@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall, digits
+from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.plivo_callbacks import PlivoCallbacks, PlivoReceipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
-from connector.tools.simulator.texts import E164
+from connector.tools.simulator.receipts.fate import SentMessage
+from connector.tools.simulator.texts import E164, digits
 
 MAX_NUMBERS = 1000
+
+
+class PlivoOptions(AccountKnobs, frozen=True, kw_only=True):
+    """`receipts.signature`: see PlivoReceipts."""
+
+    receipts: PlivoReceipts = PlivoReceipts()
 
 
 class Plivo(Fake):
@@ -22,7 +30,8 @@ class Plivo(Fake):
     name = "plivo"
     about = "Plivo messages v1"
     paths = ("/v1/Account/demo/Message/",)
-    options = AccountKnobs
+    options = PlivoOptions
+    reports = PlivoCallbacks
 
     @route("POST", "/v1/Account/(?P<account>[^/]+)/Message/")
     def send(self, call: Call, account: str) -> Answer:
@@ -66,6 +75,18 @@ class Plivo(Fake):
             taken=good,
             refused=[{**record, "code": "invalid_number"} for record in invalid],
             values=values,
+            sent=[self._sent(record, fields) for record in good],
+        )
+
+    def _sent(self, record: LogEntry, fields: dict[str, Any]) -> SentMessage:
+        url, method, sender = fields.get("url"), fields.get("method"), fields.get("src") or fields.get("powerpack_uuid")
+        return SentMessage(
+            record["to"],
+            record["id"],
+            self.now(),
+            url=str(url) if url else None,
+            method=str(method or "POST"),
+            sender=str(sender),
         )
 
     def _fields(self, call: Call) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.india_callbacks import SmsIndiaHubCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import INDIAN
 
 MAX_GET_NUMBERS = 100
@@ -47,6 +49,7 @@ class SmsIndiaHub(Fake):
     about = "SMSINDIAHUB, mt/SendSMS"
     paths = ("/api/mt/SendSMS",)
     options = SmsIndiaHubOptions
+    reports = SmsIndiaHubCallbacks
 
     @route("GET", "/api/mt/SendSMS")
     def send_query(self, call: Call) -> Answer:
@@ -114,6 +117,7 @@ class SmsIndiaHub(Fake):
             results,
             taken=good,
             refused=[record for record in records if "id" not in record],
+            sent=[SentMessage(record["to"], record["id"], self.now(), batch=job) for record in good],
             values={name: value for name, value in account.items() if name not in {"APIKey", "Password"}},
         )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.india_callbacks import SmsIndiaHubCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
 from connector.tools.simulator.providers.smsindiahub import TEXTS, WHOLE
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import INDIAN, split_parts
 
 
@@ -27,6 +29,7 @@ class SmsIndiaHubLegacy(Fake):
     about = "SMSINDIAHUB, vendorsms/pushsms.aspx"
     paths = ("/vendorsms/pushsms.aspx",)
     options = SmsIndiaHubLegacyOptions
+    reports = SmsIndiaHubCallbacks
 
     @route("GET|POST", r"/vendorsms/pushsms\.aspx")
     def push(self, call: Call) -> Answer:
@@ -65,6 +68,7 @@ class SmsIndiaHubLegacy(Fake):
             results,
             taken=good,
             refused=[record for record in records if "id" not in record],
+            sent=[SentMessage(record["to"], record["id"], self.now(), batch=job) for record in good],
             values={name: pairs[name] for name in ("sid", "fl", "gwid")},
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
+from connector.tools.simulator.callbacks.clevertap_callbacks import CleverTapCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
+from connector.tools.simulator.receipts.fate import SentMessage
 
 REFUSED = {
     Magic.INVALID: (105, "invalid number"),
@@ -15,7 +17,7 @@ REFUSED = {
 
 
 class TextProvider(Fake):
-    """GET or POST /send `to` (comma between), `text`, optional `ref`: 200 text/plain, a line per number.
+    """GET or POST /send `to` (comma between), `text`, optional `ref` and `mid`: 200 text/plain, a line per number.
 
     `success | 919812345678 | 3562707498794989059` or `error | 105 | invalid number | 919812345678`;
     `error | 102 | missing parameter to` for the whole request.
@@ -24,6 +26,7 @@ class TextProvider(Fake):
     name = "text"
     about = "key-value pairs, plain text reply"
     paths = ("/send",)
+    reports = CleverTapCallbacks
 
     @route("GET|POST", "/send")
     def send(self, call: Call) -> Answer:
@@ -44,6 +47,7 @@ class TextProvider(Fake):
                 continue
             record["id"] = str(self.number())
             answer.taken.append(record)
+            answer.sent.append(SentMessage(phone, record["id"], self.now(), ref=pairs.get("mid") or pairs.get("ref")))
             if outcome is not Magic.SILENT:
                 lines.append(f"success | {phone} | {record['id']}")
         answer.results = lines

@@ -8,8 +8,10 @@ from urllib.parse import unquote
 import orjson
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.textlocal_callbacks import TextlocalCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import INTERNATIONAL, split_parts
 
 NIGHT = (192, "Messages can only be sent between 9am to 9pm as restricted by TRAI NCCP regulation")
@@ -38,6 +40,7 @@ class Textlocal(Fake):
     about = "Textlocal send and bulk_json"
     paths = ("/send/", "/bulk_json/")
     options = TextlocalOptions
+    reports = TextlocalCallbacks
 
     @route("GET|POST", "/send/")
     def send(self, call: Call) -> Answer:
@@ -57,7 +60,21 @@ class Textlocal(Fake):
         if bad:
             document["warnings"] = [{"code": 3, "message": "Invalid number", "numbers": ",".join(r["to"] for r in bad)}]
         results = document["messages"]
-        return Answer(200, lambda results: {**document, "messages": results}, results, taken=good, refused=bad)
+        sent = [self._sent(record, pairs) for record in good]
+        return Answer(
+            200, lambda results: {**document, "messages": results}, results, taken=good, refused=bad, sent=sent
+        )
+
+    def _sent(self, record: LogEntry, given: dict[str, Any]) -> SentMessage:
+        url, custom = given.get("receipt_url"), given.get("custom")
+        return SentMessage(
+            record["to"],
+            record["id"],
+            self.now(),
+            url=str(url) if url else None,
+            ref=str(custom) if custom else None,
+            sender=str(given.get("sender", "")),
+        )
 
     @route("POST", "/bulk_json/")
     def bulk(self, call: Call) -> Answer:
@@ -93,6 +110,7 @@ class Textlocal(Fake):
             taken=good,
             refused=bad,
             values={name: value for name, value in data.items() if name != "messages"},
+            sent=[self._sent(record, data) for record in good],
         )
 
     def _data(self, form: dict[str, str]) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from email.utils import formatdate
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.twilio_callbacks import TwilioCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import E164, split_parts
 
 MAX_BODY = 1600
@@ -34,6 +36,7 @@ class Twilio(Fake):
     about = "Twilio Messages"
     paths = ("/2010-04-01/Accounts/demo/Messages.json",)
     options = AccountKnobs
+    reports = TwilioCallbacks
 
     @route("POST", r"/2010-04-01/Accounts/(?P<account>[^/]+)/Messages\.json")
     def send(self, call: Call, account: str) -> Answer:
@@ -78,7 +81,9 @@ class Twilio(Fake):
             "error_message": None,
             "uri": f"/2010-04-01/Accounts/{account}/Messages/{record['id']}.json",
         }
-        return Answer(201, document, taken=[record])
+        sender = form.get("From") or form["MessagingServiceSid"]
+        sent = SentMessage(to, record["id"], self.now(), url=form.get("StatusCallback"), sender=sender)
+        return Answer(201, document, taken=[record], sent=[sent])
 
 
 def _error(status: int, code: int, text: str, record: LogEntry | None = None) -> RefusedCall:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry
+from connector.tools.simulator.callbacks.vonage_callbacks import VonageCallbacks, VonageReceipts
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import INTERNATIONAL, split_parts
 
 REFUSED = {
@@ -19,6 +21,12 @@ REFUSED = {
 }
 
 
+class VonageOptions(AccountKnobs, frozen=True, kw_only=True):
+    """`receipts.method`, `receipts.signature`: see VonageReceipts."""
+
+    receipts: VonageReceipts = VonageReceipts()
+
+
 class Vonage(Fake):
     """POST /sms/json (form or JSON) `api_key`, `api_secret`, `from`, `to`, `text`, optional `type`, `client-ref`.
 
@@ -29,7 +37,8 @@ class Vonage(Fake):
     name = "vonage"
     about = "Vonage SMS"
     paths = ("/sms/json",)
-    options = AccountKnobs
+    options = VonageOptions
+    reports = VonageCallbacks
 
     @route("POST", "/sms/json")
     def send(self, call: Call) -> Answer:
@@ -60,9 +69,18 @@ class Vonage(Fake):
                 entry["client-ref"] = fields["client-ref"]
             results.append(entry)
         record["id"] = results[0]["message-id"]
-        return Answer(
-            200, _document, results, taken=[record], values={"from": fields["from"], "type": fields.get("type")}
+        url, reference = fields.get("callback"), fields.get("client-ref")
+        sent = SentMessage(
+            to,
+            record["id"],
+            self.now(),
+            url=str(url) if url else None,
+            ref=str(reference) if reference else None,
+            sender=str(fields["from"]),
+            parts=tuple(entry["message-id"] for entry in results),
         )
+        values = {"from": fields["from"], "type": fields.get("type")}
+        return Answer(200, _document, results, taken=[record], values=values, sent=[sent])
 
     def _fields(self, call: Call) -> dict[str, Any] | None:
         if call.media != "application/json":

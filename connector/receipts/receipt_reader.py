@@ -1,0 +1,408 @@
+"""From a definition's `receipts` to a ReceiptReader: what a callback proves, holds and means."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from connector.config_text.source import Place
+from connector.definition.arguments import MISSING
+from connector.definition.expression import Expression
+from connector.definition.receipt_tree import At, InboundSource, ReceiptAnswer, Receipts
+from connector.definition.tree import Definition
+from connector.errors import DefinitionError
+from connector.receipts import sns
+from connector.receipts.callback import (
+    Callback,
+    CallbackAnswer,
+    Inbound,
+    Kind,
+    Meaning,
+    MessageToken,
+    NeedsCertificate,
+    Reading,
+    ReceiptEntry,
+    Refused,
+    State,
+    Token,
+    Unmatched,
+    Verified,
+    Why,
+)
+from connector.receipts.documents import Documents, written
+from connector.receipts.signatures import MismatchError
+from connector.receipts.times import moments
+from connector.receipts.tokens import ForeignTokenError, too_late
+from connector.receipts.verification import CallbackVerification, ReceiptKeys, route
+from connector.response.document import parse_json
+from connector.response.fields import Scope
+from connector.response.path import Get
+from connector.response.reply_values import scalar_key, short_text, to_text
+from connector.response.work import TooMuchWorkError
+
+__all__ = ["ReceiptBounds", "ReceiptKeys", "ReceiptReader", "UnreadableEntry", "compile_receipts", "route"]
+
+TEXT: Final = 2_000  # characters of a reply
+SEQUENCE_DIGITS: Final = 15
+CONTENT_TYPE: Final = 200  # characters
+INTENTS: Final = {
+    **dict.fromkeys(("stop", "optout", "opt-out", "unsubscribe"), Kind.OPT_OUT),
+    **dict.fromkeys(("start", "optin", "opt-in", "subscribe"), Kind.OPT_IN),
+    "help": Kind.HELP,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptBounds:
+    """What is read of one callback: so many entries. `keep`: seconds that a message may have receipts."""
+
+    entries: int = 1_000
+    keep: float = 5 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableEntry:
+    """An entry that says nothing that can be understood, and why, without content."""
+
+    reason: str
+
+
+def _nothing(_: Any) -> None:
+    return None
+
+
+class _At:
+    def __init__(self, at: At | None, scope: Scope, place: str) -> None:
+        self._get = scope.path(at.value, f"{place}.value") if at is not None else None
+        self._read = moments(at) if at is not None else None
+
+    def __call__(self, document: Any) -> float | None:
+        return None if self._get is None or self._read is None else self._read(self._get(document))
+
+
+class _CompiledAnswer:
+    """One answer, compiled."""
+
+    def __init__(self, answer: ReceiptAnswer, scope: Scope, place: str) -> None:
+        self._fixed = CallbackAnswer(answer.status, answer.body.encode(), answer.type, tuple(answer.headers.items()))
+        self._work = scope.work
+        self._echo = {name: scope.path(path, f"{place}.echo.{name}") or _nothing for name, path in answer.echo.items()}
+
+    def to(self, callback: Callback) -> CallbackAnswer:
+        """Raises nothing: what is not there is echoed as null."""
+        if not self._echo:
+            return self._fixed
+        try:
+            document = parse_json(callback.body, self._work)
+            body = orjson.dumps({name: get(document) for name, get in self._echo.items()})
+        except (ValueError, TypeError, TooMuchWorkError):
+            body = orjson.dumps(dict.fromkeys(self._echo))
+        return replace(self._fixed, body=body)
+
+
+class _InboundSource:
+    """One entry of `replies` or `clicks`, compiled."""
+
+    def __init__(self, source: InboundSource, scope: Scope, place: str, *, click: bool) -> None:
+        self.holds = scope.condition(source.when, f"{place}.when") or _never
+        self._texts: dict[str, Get] = {
+            name: scope.path(getattr(source, name), f"{place}.{name}") or _nothing
+            for name in ("sender", "recipient", "text", "id", "parts", "intent", "url", "short_url")
+        }
+        self._at = _At(source.at, scope, f"{place}.at")
+        self._click = click
+        self.answer = None if source.answer is None else _CompiledAnswer(source.answer, scope, f"{place}.reply")
+
+    def inbound(self, document: Any, provider: str, arrived: float, token: Token | None) -> Inbound:
+        said = {name: get(document) for name, get in self._texts.items()}
+        text = to_text(said["text"])
+        intent = (to_text(said["intent"]) or "").lower()
+        return Inbound(
+            kind=Kind.CLICK if self._click else INTENTS.get(intent, Kind.REPLY),
+            provider=provider,
+            arrived=arrived,
+            sender=short_text(said["sender"]),
+            recipient=short_text(said["recipient"]),
+            text=None if text is None else text[:TEXT],
+            id=short_text(said["id"]),
+            at=self._at(document),
+            parts=_whole(said["parts"]),
+            url=short_text(said["url"]),
+            short_url=short_text(said["short_url"]),
+            token=token,
+        )
+
+
+class ReceiptReader:
+    """Reads the callbacks of one definition. Made by `compile_receipts`.
+
+    Attributes:
+        name: of the definition.
+        faults: path of an expression → how often it failed (and said nothing). Only grows.
+        certificates: of SNS: what `NeedsCertificate` names is added here.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        receipts: Receipts,
+        scope: Scope,
+        *,
+        keys: ReceiptKeys,
+        public_url: str,
+        bounds: ReceiptBounds,
+    ) -> None:
+        self.name = name
+        self.faults: Counter[str] = scope.faults
+        self._receipts = receipts
+        self._keys = keys
+        self._public_url = public_url.rstrip("/")
+        self._bounds = bounds
+        self._work = scope.work
+        self._verification = CallbackVerification(name, receipts, keys, self._public_url)
+        self.certificates = self._verification.certificates
+        self._documents = Documents(receipts, scope, bounds.entries)
+        self._ignore = [
+            scope.condition(when, f"receipts.ignore[{index}]") or _never for index, when in enumerate(receipts.ignore)
+        ]
+        self._inbound = [
+            _InboundSource(source, scope, f"receipts.{key}[{index}]", click=key == "clicks")
+            for key, sources in (("replies", receipts.replies), ("clicks", receipts.clicks))
+            for index, source in enumerate(sources)
+        ]
+        match = receipts.match
+        self._token = scope.path(match.token, "receipts.match.token")
+        self._pairs = [
+            (
+                key,
+                _normaliser(expression),
+                scope.path(path, f"receipts.match.{key}") or _nothing,
+            )
+            for key, expression, path in match.pairs
+        ]
+        self._rules = [
+            (scope.condition(rule.when, f"receipts.rules[{index}].when") or _never, State(rule.then))
+            for index, rule in enumerate(receipts.rules)
+        ]
+        self._states = {word: State(state) for word, state in receipts.states.items()}
+        self._texts: dict[str, Get] = {
+            name: scope.path(getattr(receipts, name), f"receipts.{name}") or _nothing
+            for name in ("state", "id", "code", "reason", "sequence", "parts")
+        }
+        self._at = _At(receipts.at, scope, "receipts.at")
+        self._answer = _CompiledAnswer(receipts.answer, scope, "receipts.reply")
+
+    def url(self) -> str:
+        """What is registered with the provider by hand: it holds a secret."""
+        return f"{self._public_url}/r/{self.name}/{self._keys.url_secrets.of(self.name)}"
+
+    def verify(self, callback: Callback) -> Verified | Refused | NeedsCertificate:
+        """Whether a callback is the provider's. Raises nothing."""
+        return self._verification.check(callback)
+
+    def read(self, callback: Callback, verified: Verified) -> Reading:
+        """Everything in a callback whose sender is proved. Raises nothing: what cannot be read is `unmatched`."""
+        self._work.begin()
+        reading = Reading([], [], [], self._answer.to(callback))
+        try:
+            if verified.by == "sns" and (special := self._subscription(callback)) is not None:
+                return special
+            documents = self._documents.read(callback)
+            return self._sorted(documents, callback, verified)
+        except TooMuchWorkError:
+            reason = "reading it takes more work than a callback is given"
+        except ValueError as error:
+            reason = str(error) or "it cannot be decoded"
+        except Exception as error:
+            self.faults["reader"] += 1
+            reason = f"it could not be read ({type(error).__name__})"
+        reading.unmatched.append(whole_callback(self.name, callback, Why.UNREADABLE, reason, verified.token))
+        return reading
+
+    def read_again(self, kept: Unmatched) -> Reading:
+        """What belonged to no message, read by the definition as it is now. Raises nothing."""
+        now = Verified("kept", kept.token)
+        body, query = (b"", kept.document.decode("utf-8", "replace")) if kept.in_query else (kept.document, "")
+        headers = {} if kept.content_type is None else {"content-type": kept.content_type}
+        callback = Callback("GET" if kept.in_query else "POST", "", query, headers, body, kept.arrived)
+        if kept.whole:
+            return self.read(callback, now)
+        self._work.begin()
+        try:
+            document = parse_json(kept.document, self._work)
+            if not isinstance(document, dict):
+                raise ValueError("it is no entry")  # noqa: TRY004 one kind of fault
+            return self._sorted([document], callback, now, at=(kept.index, kept.count))
+        except (TooMuchWorkError, ValueError) as error:
+            reason = str(error) or "it cannot be decoded"
+        except Exception as error:
+            self.faults["reader"] += 1
+            reason = f"it could not be read ({type(error).__name__})"
+        again = msgspec.structs.replace(kept, why=Why.UNREADABLE, reason=reason)
+        return Reading([], [], [again], CallbackAnswer())
+
+    def meaning(self, document: bytes) -> Meaning | UnreadableEntry:
+        """What an entry's document says by the definition as it is now. Raises nothing."""
+        self._work.begin()
+        try:
+            return self._meaning(parse_json(document, self._work))
+        except TooMuchWorkError:
+            return UnreadableEntry("reading it takes more work than an entry is given")
+        except ValueError:
+            return UnreadableEntry("it is no JSON")
+        except Exception as error:
+            self.faults["reader"] += 1
+            return UnreadableEntry(f"it could not be read ({type(error).__name__})")
+
+    # ---- the parts of a callback ----------------------------------------------------------------------------------
+
+    def _subscription(self, callback: Callback) -> Reading | None:
+        """What an envelope of SNS is that brings no event."""
+        try:
+            read = sns.envelope(callback.body)
+        except MismatchError as error:
+            raise ValueError(str(error)) from None
+        if read["Type"] == "Notification":
+            return None
+        url = sns.handshake(read)
+        return Reading([], [], [], self._answer.to(callback), ignored=1, handshake=url)
+
+    def _sorted(
+        self,
+        documents: list[dict[str, Any]],
+        callback: Callback,
+        verified: Verified,
+        at: tuple[int, int] | None = None,
+    ) -> Reading:
+        """What each document is; `at`: the how manyth of how many the one document was."""
+        answer = self._answer
+        reading = Reading([], [], [], answer.to(callback))
+        ignored = 0
+        for index, document in enumerate(documents):
+            if any(ignores(document) for ignores in self._ignore):
+                ignored += 1
+                continue
+            source = next((each for each in self._inbound if each.holds(document)), None)
+            if source is not None:
+                token, _ = self._token_of(document, verified)
+                reading.inbound.append(source.inbound(document, self.name, callback.now, token))
+                answer = source.answer or answer
+                continue
+            self._receipt(document, *(at or (index, len(documents))), callback, verified, reading)
+        said = reading.answer if answer is self._answer else answer.to(callback)
+        return Reading(reading.entries, reading.inbound, reading.unmatched, said, ignored)
+
+    def _receipt(  # noqa: PLR0917 one entry with all that is known of it
+        self, document: dict[str, Any], index: int, count: int, callback: Callback, verified: Verified, reading: Reading
+    ) -> None:
+        raw = written(document)
+
+        def unmatched(why: Why, reason: str) -> None:
+            token = verified.token
+            reading.unmatched.append(Unmatched(self.name, callback.now, why, reason, raw, index, count, token=token))
+
+        meaning = self._meaning(document)
+        if isinstance(meaning, UnreadableEntry):
+            unmatched(Why.UNREADABLE, meaning.reason)
+            return
+        token, foreign = self._token_of(document, verified)
+        if token is not None and too_late(token, callback.now, self._bounds.keep):
+            unmatched(Why.TOO_LATE, "its message was sent longer ago than receipts are kept")
+            return
+        match = {} if isinstance(token, MessageToken) else self._match(document)
+        if token is None and len(match) < max(len(self._pairs), 1):
+            unmatched(Why.FOREIGN if foreign else Why.UNKNOWN, foreign or "nothing in it names a message")
+            return
+        reading.entries.append(ReceiptEntry(self.name, callback.now, index, count, raw, token, match))
+
+    def _token_of(self, document: Any, verified: Verified) -> tuple[Token | None, str | None]:
+        """Whose an entry is by a token; None, and why, where its reference is none of ours."""
+        if self._token is None:
+            return verified.token, None
+        text = self._token(document)
+        if text is None or text == "":
+            return verified.token, None
+        if not isinstance(text, str):
+            return verified.token, "the reference is no text"
+        try:
+            return self._keys.tokens.read(self.name, text), None
+        except ForeignTokenError as error:
+            return verified.token, str(error)
+
+    def _match(self, document: Any) -> dict[str, str]:
+        """What the message is looked up by; the key is missing where the entry does not say it."""
+        found = {}
+        for key, normalise, get in self._pairs:
+            value = scalar_key(get(document))
+            value = None if value is None else normalise(value)
+            if value is not None and value is not MISSING:
+                found[key] = str(value)
+        return found
+
+    def _meaning(self, document: Any) -> Meaning | UnreadableEntry:
+        texts = {name: get(document) for name, get in self._texts.items()}
+        word = to_text(texts["state"])
+        code = short_text(texts["code"])
+        state = next((then for holds, then in self._rules if holds(document)), None)
+        if state is None and word is not None:
+            state = self._states.get(word) or self._states.get("*")
+            if state is None:  # kept, counted and never guessed
+                state, code = State.UNKNOWN, short_text(word)
+        if state is None:
+            return UnreadableEntry("it says no state")
+        return Meaning(
+            state,
+            short_text(texts["id"]),
+            code,
+            short_text(texts["reason"]),
+            self._at(document),
+            _whole(texts["sequence"]),
+            _whole(texts["parts"]),
+        )
+
+
+def whole_callback(name: str, callback: Callback, why: Why, reason: str, token: Token | None) -> Unmatched:
+    """A callback that could not be divided into entries, as it came."""
+    in_query = not callback.body
+    document = callback.query.encode() if in_query else callback.body
+    kind = callback.headers.get("content-type")
+    kind = None if kind is None else kind[:CONTENT_TYPE]
+    return Unmatched(
+        name, callback.now, why, reason, document, whole=True, token=token, content_type=kind, in_query=in_query
+    )
+
+
+def _never(_: Any) -> bool:
+    return False
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= SEQUENCE_DIGITS:
+        return int(value)
+    return value if type(value) is int and 0 <= value < 10**SEQUENCE_DIGITS else None
+
+
+def _normaliser(expression: Expression | None) -> Callable[[Any], Any]:
+    return (lambda value: value) if expression is None else expression.normalise()
+
+
+def compile_receipts(
+    definition: Definition, keys: ReceiptKeys, *, public_url: str, bounds: ReceiptBounds | None = None
+) -> ReceiptReader:
+    """The reader of a definition's callbacks. Raises DefinitionError; only for a definition that has `receipts`."""
+    receipts = definition.receipts
+    if receipts is None:
+        place = Place(definition.file)
+        raise DefinitionError([place.problem("`receipts` is missing", "write how the provider reports")])
+    scope = Scope()
+    reader = ReceiptReader(
+        definition.name, receipts, scope, keys=keys, public_url=public_url, bounds=bounds or ReceiptBounds()
+    )
+    if scope.problems:
+        raise DefinitionError(scope.problems)
+    return reader

@@ -1,0 +1,1 @@
+"""What each provider's callbacks look like, one module each, written from the providers' documentation."""

@@ -1,0 +1,135 @@
+"""States on disk: a view of a topic that is believed only as far as it says what it is a view of."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from connector.errors import ConfigurationError
+from connector.store.state_store import States, StoreIdentity, Stores, ViewPlace
+
+HERE = StoreIdentity("cluster", "sms.receipts", 3, 12)
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> Stores:
+    return Stores(tmp_path / "states", keep=86400, cache=1024**2)
+
+
+def written(stores: Stores, identity: StoreIdentity = HERE, **states: str) -> None:
+    store = stores.open(identity)
+    store.write({key.encode(): value.encode() for key, value in states.items()}, ViewPlace(7, b"settled"))
+    store.close()
+
+
+def test_what_was_written_is_there_when_it_is_opened_again(stores: Stores) -> None:
+    written(stores, a="1", b="2")
+    written(stores, a="3")
+    store = stores.open(HERE)
+    assert (store.get(b"a"), store.get(b"b"), store.get(b"c")) == (b"3", b"2", None)
+    assert store.place == ViewPlace(7, b"settled")
+    store.close()
+
+
+def test_a_new_one_says_that_it_is_new(stores: Stores) -> None:
+    store = stores.open(HERE)
+    assert store.place is None
+    assert store.get(b"a") is None
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"cluster": "another"}, {"topic": "other.receipts"}, {"partition": 4}, {"partitions": 24}, {"format": 2}],
+    ids=str,
+)
+def test_one_of_another_partition_is_not_used(stores: Stores, tmp_path: Path, change: dict[str, object]) -> None:
+    other = msgspec.structs.replace(HERE, **change)
+    written(stores, a="1")
+    old = tmp_path / "states" / "sms.receipts-3"
+    new = tmp_path / "states" / f"{other.topic}-{other.partition}"
+    if new != old:
+        shutil.move(old, new)
+    store = stores.open(other)
+    assert store.place is None
+    assert store.get(b"a") is None
+    store.close()
+
+
+@pytest.mark.parametrize("file", ["CURRENT", "MANIFEST"])
+def test_a_damaged_one_is_begun_anew(stores: Stores, tmp_path: Path, file: str) -> None:
+    written(stores, a="1")
+    for found in (tmp_path / "states" / "sms.receipts-3").glob(f"{file}*"):
+        found.write_bytes(b"garbage")
+    store = stores.open(HERE)
+    assert store.place is None
+    assert store.get(b"a") is None
+    store.write({b"a": b"2"}, ViewPlace(1))
+    assert store.get(b"a") == b"2"
+    store.close()
+
+
+def test_one_without_a_place_is_begun_anew(stores: Stores, tmp_path: Path) -> None:
+    store = stores.open(HERE)
+    store._database.put(b"\x01a", b"1")
+    store.close()
+    store = stores.open(HERE)
+    assert store.get(b"a") is None
+    store.close()
+
+
+def test_a_folder_that_is_gone_is_begun_anew(stores: Stores, tmp_path: Path) -> None:
+    written(stores, a="1")
+    shutil.rmtree(tmp_path / "states" / "sms.receipts-3")
+    store = stores.open(HERE)
+    assert store.place is None
+    store.close()
+
+
+def _hold(folder: Path, held: object, done: object) -> None:
+    store = Stores(folder, keep=86400, cache=1024**2).open(HERE)
+    held.set()  # type: ignore[attr-defined]
+    done.wait(60)  # type: ignore[attr-defined]
+    store.close()
+
+
+def test_one_that_another_process_holds_is_made_anew_beside_it_and_goes_with_us(stores: Stores, tmp_path: Path) -> None:
+    written(stores, a="1")
+    context = multiprocessing.get_context("spawn")
+    held, done = context.Event(), context.Event()
+    other = context.Process(target=_hold, args=(tmp_path / "states", held, done))
+    other.start()
+    try:
+        assert held.wait(60)
+        store = stores.open(HERE)
+        assert store.place is None
+        store.write({b"a": b"2"}, ViewPlace(1))
+        store.close()
+        assert [it.name for it in (tmp_path / "states").iterdir()] == ["sms.receipts-3"]
+    finally:
+        done.set()
+        other.join(60)
+
+
+def test_all_or_nothing_is_written(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    store: States = stores.open(HERE)
+    with pytest.raises(ValueError, match="bytes"):
+        store.write({b"a": b"1", b"b": None}, ViewPlace(9))  # type: ignore[dict-item]
+    assert (store.get(b"a"), store.place) == (None, None)
+    store.close()
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match=r"receipts\.folder"):
+        Stores(tmp_path / "file" / "states", keep=1, cache=1024**2)
+
+
+def test_without_the_extra_the_command_to_install_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "rocksdict", None)
+    with pytest.raises(ConfigurationError, match=r"kafka-sms-connector\[receipts\]"):
+        Stores(tmp_path, keep=1, cache=1024**2)
