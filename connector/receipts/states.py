@@ -24,12 +24,15 @@ FINALS: Final = sum(BIT[state] for state, rank in RANK.items() if rank == FINAL)
 _ABOVE: Final = {rank: sum(BIT[state] for state, other in RANK.items() if other > rank) for rank in set(RANK.values())}
 
 
+DROPPED: Final = ("duplicate", "late")
+
+
 class Step(NamedTuple):
     """What one receipt changes.
 
     Attributes:
         seen: the message's byte from now on.
-        dropped: why nothing is written: `duplicate` or `late`; None where it is written.
+        dropped: why nothing is written, one of `DROPPED`; None where it is written.
         contradicts: it is written, and another final was before.
     """
 

@@ -15,8 +15,14 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from connector.health.families import METRICS
+from connector.health.join_pages import JoinCollector
 from connector.health.merged import MergedCollector
 from connector.health.metrics import registry
+from connector.health.receiver_pages import ReceiverCollector
+from connector.receive.callback_counts import CallbackCounts
+from connector.receive.receiver_status import ReceiverStatus
+from connector.stream.epoch.epoch_counts import EpochCounts
+from connector.stream.receipts.join_status import JoinCounts, JoinStatus
 from tests.deploy.files import ROOT, alerts, dashboard, queries, read_yaml, recorded
 from tests.deploy.queries import NAME, all_faults
 from tests.health.worker import used_lane, worker_status
@@ -29,7 +35,22 @@ def page() -> str:
     text = generate_latest(registry(lambda: status, lambda: 0.0)).decode()
     parent = CollectorRegistry(auto_describe=False)
     parent.register(MergedCollector({"0": text}, {"0": 1}))
-    return generate_latest(parent).decode()
+    return generate_latest(parent).decode() + way_back_pages()
+
+
+def way_back_pages() -> str:
+    """What a receiver and `receipts run` serve before anything has come."""
+    received, joined = CallbackCounts(), JoinCounts()
+    received.expect(["acme"])
+    joined.expect(["acme"])
+    receiver = ReceiverStatus(received, "", 0, 2_000, 0, 1, 0, 0.0, ["acme"], ())
+    join = JoinStatus(True, "", joined, (), 0, 0.0, 0, EpochCounts(), {}, ["acme"], ())
+    text = ""
+    for collector in (ReceiverCollector(lambda: receiver, lambda: 0.0), JoinCollector(lambda: join, lambda: 0.0)):
+        pages = CollectorRegistry(auto_describe=False)
+        pages.register(collector)
+        text += generate_latest(pages).decode()
+    return text
 
 
 def test_every_query_finds_its_metrics_and_labels(page: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connector.delivery.counts import Histogram
 from connector.kafka.skipped import Reason
+from connector.receipts.callback import State, Why
+from connector.receipts.states import DROPPED
 from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.output.dispatch import Acknowledgements
 from connector.stream.status import PartitionStatus
@@ -54,6 +56,17 @@ class JoinCounts(Acknowledgements):
         self.batches = 0
         self.reported: dict[str, Histogram] = {}
         self.durable = Histogram(REPORT_SECONDS)
+
+    def expect(self, names: Iterable[str]) -> None:
+        """These providers may report: what is counted of them begins at 0, as `increase()` does not see a series that
+        begins at 1.
+        """
+        for name in names:
+            self.written.update({(name, state.value): 0 for state in State})
+            self.contradictions.update({name: 0})
+            self.dropped.update({(name, why): 0 for why in DROPPED})
+            self.unmatched.update({(name, why.value): 0 for why in Why})
+            self.reported.setdefault(name, Histogram(REPORT_SECONDS))
 
     def acknowledged(self, topic: str) -> None:
         self.batches += 1

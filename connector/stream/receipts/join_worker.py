@@ -135,7 +135,8 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
 
     def define(self, definitions: Mapping[str, Definition]) -> None:
         """Read entries by these from the next one on. Raises DefinitionError; nothing has changed then."""
-        self._joining.readers = receipt_readers(definitions, self._host.settings, self._keys)
+        self._joining.readers = readers = receipt_readers(definitions, self._host.settings, self._keys)
+        self._counts.expect(readers)
         self._definitions = definitions
 
     def note_unused(self, places: Sequence[str]) -> None:
