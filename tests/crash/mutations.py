@@ -55,6 +55,7 @@ CHECKS = (
     Check("forget-states", "receipts-killed", "states_twice"),
     Check("forget-the-log", "receipts-disk-lost", "states_twice"),
     Check("ignore-the-rank", "receipts-killed", "states_fallen"),
+    Check("join-without-heartbeats", "receipts-cut-off", "states_twice"),
     Check("believe-any-offset", "poison-everywhere", "needless"),
 )
 
@@ -364,6 +365,7 @@ def ignore_the_rank() -> None:
 
 
 MUTATIONS: dict[str, Callable[[], None]] = {
+    "join-without-heartbeats": do_without_heartbeats,
     "settle-before-writing": settle_before_writing,
     "forget-states": forget_states,
     "forget-the-log": forget_the_log,

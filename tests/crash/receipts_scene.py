@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import orjson
 
@@ -68,11 +68,12 @@ class ReceiptsScene:
                     key, value, headers = entry_record(entry, token)
                     yield records.Event(value, key, partition(place(source), scene.size.partitions), dict(headers))
 
-    def start(self, name: str, *faults: str) -> ConnectorProcess:
+    def start(self, name: str, *faults: str, settings: Mapping[str, str] | None = None) -> ConnectorProcess:
         """Start `receipts run`; `faults` are the launcher's options. All of one scene share a folder."""
         scene = self._scene
         command = [*scene.faults, *faults, "--marks", str(scene.folder / "marks.jsonl"), "receipts", "run"]
         command += ["--config", str(scene.folder / "connector.yaml"), "--set", f"receipts.folder={self.folder}"]
+        command += [part for key, value in (settings or {}).items() for part in ("--set", f"{key}={value}")]
         env = {"WORKER": name, "PYTHONPATH": str(REPOSITORY)}
         scene.workers[name] = process = scene._start(*command, name=name, module=LAUNCHER, env=env)
         return process

@@ -10,7 +10,7 @@ from connector.receipts.callback import State
 from tests.crash.states import StateAudit
 from tests.integration.pipeline import Pipeline
 from tests.integration.way_back import WayBack
-from tests.kafka.records import read_all
+from tests.kafka.records import alter, create_topics, delete, read_all
 
 PENDING, SENT, DELIVERED, UNDELIVERED = State.PENDING, State.SENT, State.DELIVERED, State.UNDELIVERED
 
@@ -123,3 +123,32 @@ def test_a_damaged_disk_or_one_of_other_partitions_is_made_anew(pipeline: Pipeli
     told = run("r1")
     assert told.count("made anew from the topic") == 3
     assert way.audit() == StateAudit(0, 0, 0, states={"delivered": 40})
+
+
+def test_topics_that_would_make_states_come_twice_are_refused_at_the_start(pipeline: Pipeline) -> None:
+    way = WayBack(pipeline)
+    alter(pipeline.bootstrap, way.receipts, {"retention.ms": "432000000"})  # receipts.keep, and not the day it ends in
+    process = way.start()
+    assert process.wait() == 78, process.output
+    assert "a state could be forgotten, and written twice" in process.output
+    alter(pipeline.bootstrap, way.receipts, {"retention.ms": "604800000"})
+    delete(pipeline.bootstrap, way.unmatched)
+    create_topics(pipeline.bootstrap, way.unmatched, partitions=3)
+    process = way.start("r1")
+    assert process.wait() == 78, process.output
+    assert "has 3 partitions, but the other topics of receipts have 4" in process.output
+
+
+def test_entries_whose_topic_was_made_anew_are_not_taken_for_those_before(pipeline: Pipeline) -> None:
+    way = WayBack(pipeline)
+    way.produce(way.entry(offset, DELIVERED) for offset in range(40))
+    process = way.start()
+    way.wait_until_done(process)
+    assert process.stop() == 0
+    delete(pipeline.bootstrap, way.matched)
+    create_topics(pipeline.bootstrap, way.matched, partitions=4, settings={"retention.ms": "432000000"})
+    way.produce(way.entry(offset, state) for offset in (40, 41, 0) for state in (DELIVERED, SENT))
+    process = way.start("r1")
+    way.wait_until_done(process)
+    assert process.stop() == 0
+    assert way.states(40) == way.states(41) == way.states(0) == ["delivered"]

@@ -8,8 +8,10 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
+import aiokafka.errors
 import orjson
 
 from connector.model import Source
@@ -98,8 +100,9 @@ class WayBack:
         """Wait until all entries are committed."""
 
         def done() -> bool:
-            if self.lag() == 0:
-                return True
+            with suppress(aiokafka.errors.KafkaError):  # a coordinator that is just beginning
+                if self.lag() == 0:
+                    return True
             assert not processes or any(it.running for it in processes), processes[-1].output[-4000:]
             return False
 

@@ -69,18 +69,27 @@ class JoinStage:
         self._receipts, self._unmatched = topics.receipts, topics.receipts_unmatched
         self._counts = counts
         self._clock = clock
-        self._working = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._abandoned = False
 
     @property
     def busy(self) -> bool:
         """Entries are being joined or written."""
-        return self._working > 0
+        return bool(self._tasks)
 
-    async def idle(self) -> None:
-        """Return when nothing is."""
-        await self._idle.wait()
+    async def finish(self, seconds: float) -> bool:
+        """Wait until nothing is; False when `seconds` were not enough, or what was on its way was let go."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        return not self.busy and not self._abandoned
+
+    async def give_up(self) -> None:
+        """The partitions are gone: nothing of what has not left yet may leave later, by whatever producer."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._abandoned = False
 
     async def admit(self, chunk: FetchedChunk) -> None:
         """Take what was fetched; returns when it is done with, or its partitions are gone.
@@ -91,20 +100,21 @@ class JoinStage:
         owned = self._owned
         if not owned.live or chunk.generation_id != owned.generation:
             return  # of an earlier generation
-        parts = [
-            (partition, records) for number, records in chunk.value if (partition := owned.find(chunk.topic, number))
-        ]
-        self._working += 1
-        self._idle.clear()
+        tasks = []
+        for number, records in chunk.value:
+            if (partition := owned.find(chunk.topic, number)) is not None:
+                task = asyncio.create_task(self._take(partition, records))
+                task.add_done_callback(self._tasks.discard)
+                tasks.append(task)
+        self._tasks.update(tasks)
         try:
-            ended = await asyncio.gather(*(self._take(*part) for part in parts), return_exceptions=True)
-        finally:
-            self._working -= 1
-            if not self._working:
-                self._idle.set()
-        for error in ended:
-            if isinstance(error, BaseException):
-                raise error
+            found = await asyncio.gather(*tasks, return_exceptions=True)
+        except asyncio.CancelledError:
+            self._abandoned = True
+            raise
+        for ended in found:
+            if isinstance(ended, Exception):  # and not where it was given up
+                raise ended
 
     async def _take(self, partition: Partition, records: Fetched) -> None:
         epoch = self._owned.epoch

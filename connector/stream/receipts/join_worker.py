@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
 import structlog
 from aiokafka import TopicPartition
@@ -289,19 +288,14 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
         deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
         began = self._clock.monotonic()
         member = self._lease.certain or (await self._housekeeping.confirm() and self._lease.certain)
-        written = False
-        if member:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._stage.idle()
-                    written = True
+        written = member and await self._stage.finish(seconds)
         committed = member and await self._housekeeping.commit(partitions, [], closed=written)
         self._owned.disown()
         self._lease.wake()
         if not written:
             log.warning("what is not acknowledged is left to the next owner", member=member)
+            await self._stage.give_up()
             await self._producer.discard()
-            await self._stage.idle()  # whoever waited for an acknowledgement hears that there will be none
         _close(self._stage.states)
         self._stage.states = {}
         deadline.cancel()

@@ -225,7 +225,7 @@ class StateOpening:
                 committed=committed[tp].offset if tp in committed else None,
                 begin=bounds[tp].begin,
                 end=bounds[tp].end,
-                chosen=bounds[tp].begin,
+                established=True,
             )
             start = decide(at, group=self._settings.group)
             if isinstance(start, Problem):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from functools import partial
 
 from tests.crash.points import POINTS
 from tests.crash.receipts_scene import ReceiptsScene
-from tests.crash.scenarios.table import Scenario, add, scenario
+from tests.crash.scenarios.table import LONG_SESSION, Scenario, add, scenario
 from tests.crash.scene import Scene
 from tests.crash.size import Size
 
@@ -116,4 +117,58 @@ def receipts_frozen(scene: Scene) -> None:
     way.produce(3_000)
     scene.hold(2 * scene.size.session)
     scene.thaw("w0")
+    way.repeat()
+
+
+@scenario("receipts", size=RECEIPTS, brokers=1, proxied=True)
+def receipts_cut_off(scene: Scene) -> None:
+    """One of two is cut off from the brokers for two sessions, with states on their way."""
+    way = ReceiptsScene(scene)
+    way.produce(12_000)
+    way.start("w0", settings={"kafka.bootstrap.servers": scene.broker.proxied_bootstrap})
+    way.until_written(ALL // 9)
+    way.start("w1")
+    way.until_written(ALL // 3)
+    scene.broker.cut()
+    scene.hold(2 * scene.size.session)
+    scene.broker.heal()
+    way.repeat()
+
+
+@scenario("receipts", size=RECEIPTS, brokers=1)
+def receipts_broker_killed(scene: Scene) -> None:
+    """The only broker is killed under load, and started again after ten seconds."""
+    way = ReceiptsScene(scene)
+    way.produce(12_000)
+    way.start("w0")
+    way.start("w1")
+    way.until_written(ALL // 3)
+    scene.broker.kill()
+    scene.hold(10)
+    scene.broker.restart()
+    way.repeat()
+
+
+@scenario("receipts", size=replace(RECEIPTS, replication=3, session=LONG_SESSION), brokers=3)
+def receipts_leader_lost(scene: Scene) -> None:
+    """One of three brokers is killed under load, and with it leaders of partitions; it stays away."""
+    way = ReceiptsScene(scene)
+    way.produce(12_000)
+    way.start("w0")
+    way.start("w1")
+    way.until_written(ALL // 3)
+    scene.broker.kill(scene.dice.randrange(3))
+    way.repeat()
+
+
+@scenario("receipts", size=RECEIPTS)
+def receipts_clock_ahead(scene: Scene) -> None:
+    """The clock of one is an hour ahead, that of another one is set forth and back every second; one is killed."""
+    way = ReceiptsScene(scene)
+    way.produce()
+    way.start("w0", "--clock", "ahead")
+    way.until_written(ALL // 3)
+    way.start("w1", "--clock", "jumps")
+    way.until_written(ALL // 2)
+    scene.kill("w0")
     way.repeat()
