@@ -13,6 +13,7 @@ from connector.cli.schemas.event_schemas import event_schema
 from connector.definition.schema import json_schema as definition_schema
 from connector.errors import UsageError
 from connector.model import Campaign, Message, ProviderState, Result
+from connector.receipts.receipt_records import InboundRecord, ReceiptRecord
 from connector.settings.schema import json_schema as settings_schema
 
 __all__ = ["documents", "schemas"]
@@ -26,6 +27,8 @@ def documents() -> dict[str, dict[str, Any]]:
         "result.schema.json": event_schema(Result),
         "campaign.schema.json": event_schema(Campaign),
         "providerstate.schema.json": event_schema(ProviderState),
+        "receipt.schema.json": event_schema(ReceiptRecord),
+        "inbound.schema.json": event_schema(InboundRecord),
         "connector.schema.json": settings_schema(),
         "provider.schema.json": definition,
         "asyncapi.json": asyncapi(),

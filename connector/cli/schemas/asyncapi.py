@@ -9,9 +9,13 @@ import msgspec
 from connector import __version__
 from connector.cli.schemas.event_schemas import EXAMPLES, components
 from connector.delivery.http.tracing import HEADER
+from connector.kafka.receipt_topics import with_receipts
 from connector.kafka.topic_plan import DURABLE_REPLICATION, Topic, plan
 from connector.model import Campaign, Message, ProviderState, Result
-from connector.settings.model import Topics
+from connector.receipts.callback import State
+from connector.receipts.receipt_records import ENTRY, SOURCE, STATE, UNMATCHED, InboundRecord, ReceiptRecord
+from connector.settings.model import Settings, Topics
+from connector.settings.way_back import Receive
 from connector.stream.control.table import CAMPAIGN, PROVIDER
 from connector.stream.intake.dedupe import REPLAY_OF
 from connector.stream.partitions.formats import SETTLES
@@ -33,6 +37,7 @@ REPLAYED = {
     "description": "It is sent again on purpose, and no duplicate: topic/partition/offset of what it was made from.",
     "examples": ["sms.dead-letters/3/17"],
 }
+RECEIPT_KEY = {"type": "string", "description": "The message_id; the place of its event where the receipt has none."}
 # Kafka Connect's names, so that tools which read its dead letters read ours.
 ERRORS = {
     "__connect.errors.topic": "The event's topic.",
@@ -48,7 +53,9 @@ ERRORS = {
 def asyncapi() -> dict[str, Any]:
     """The document, for the default names of the topics."""
     topics = Topics()
-    planned = {topic.role: topic for topic in plan(topics, {}, replication=DURABLE_REPLICATION).topics}
+    settings = Settings(receive=Receive(url="https://sms.example.com"))
+    whole = with_receipts(plan(topics, {}, replication=DURABLE_REPLICATION), settings, {})
+    planned = {topic.role: topic for topic in whole.topics}
     channels = {
         "messages": _channel(planned["source"], "Message events, as services produce them.", "Message"),
         "results": _channel(
@@ -70,6 +77,25 @@ def asyncapi() -> dict[str, Any]:
             "Campaigns and paused providers; compacted. Every worker reads all of it before its first event.",
             "Campaign",
             "ProviderState",
+        ),
+        "receipts": _channel(
+            planned["receipts"],
+            "What providers have reported of messages: one record per message and state. Only with `receive.url`, as the "
+            "three below.",
+            "Receipt",
+        ),
+        "receiptsMatched": _channel(
+            planned["matched"],
+            "What a callback says of one message, by the message. Private to the connector; it holds numbers and texts.",
+            "ReceiptEntry",
+        ),
+        "receiptsUnmatched": _channel(
+            planned["unmatched"],
+            "What belongs to no message, with the reason: a part of a callback, or all of it. It holds numbers and texts.",
+            "Unmatched",
+        ),
+        "inbound": _channel(
+            planned["inbound"], "Replies, opt-outs and clicks, as they came: at least once.", "Inbound"
         ),
     }
     return {
@@ -93,6 +119,15 @@ def asyncapi() -> dict[str, Any]:
             "receiveControl": _operation("receive", "control", "Applied by every worker before its next request."),
             "sendControl": _operation("send", "control", "`sms-connector campaign` and `sms-connector provider`."),
             "sendDeadLetters": _operation("send", "deadLetters", "Written next to the result of the same event."),
+            "sendReceiptsMatched": _operation(
+                "send", "receiptsMatched", "Acknowledged before the callback is answered."
+            ),
+            "receiveReceiptsMatched": _operation("receive", "receiptsMatched", "By `receipts run`."),
+            "sendReceipts": _operation("send", "receipts", "A final state is never followed by one on the way there."),
+            "sendReceiptsUnmatched": _operation(
+                "send", "receiptsUnmatched", "By `receive` before it answers, and by `receipts run`."
+            ),
+            "sendInbound": _operation("send", "inbound", "Acknowledged before the callback is answered."),
         },
         "components": {"messages": _messages(), "schemas": _schemas()},
     }
@@ -160,6 +195,35 @@ def _messages() -> dict[str, Any]:
             "headers": {"$ref": "#/components/schemas/DeadLetterHeaders"},
             "payload": {"type": "string", "format": "binary", "description": "The event's value, byte for byte."},
         },
+        "Receipt": {
+            "summary": "A state of one message, written once.",
+            "headers": {"$ref": "#/components/schemas/ReceiptHeaders"},
+            "payload": {"$ref": "#/components/schemas/ReceiptRecord"},
+            "examples": [{"payload": example} for example in EXAMPLES[ReceiptRecord]],
+            "bindings": {"kafka": {"key": RECEIPT_KEY, **BINDING}},
+        },
+        "ReceiptEntry": {
+            "summary": "What a callback says of one message.",
+            "headers": {"$ref": "#/components/schemas/EntryHeaders"},
+            "payload": {"type": "object", "description": "The fields of the entry, and of what stood around it."},
+            "bindings": {"kafka": {"key": SETTLED | {"description": "The message: place of its event."}, **BINDING}},
+        },
+        "Unmatched": {
+            "summary": "What belongs to no message.",
+            "contentType": "application/octet-stream",
+            "headers": {"$ref": "#/components/schemas/UnmatchedHeaders"},
+            "payload": {
+                "type": "string",
+                "format": "binary",
+                "description": "An entry as JSON, or the callback's body.",
+            },
+        },
+        "Inbound": {
+            "summary": "What a person did.",
+            "payload": {"$ref": "#/components/schemas/InboundRecord"},
+            "examples": [{"payload": example} for example in EXAMPLES[InboundRecord]],
+            "bindings": {"kafka": {"key": {"type": "string", "description": "The phone."}, **BINDING}},
+        },
         "Campaign": _control("What a campaign supplies to its messages, and whether they are sent.", Campaign, "ID"),
         "ProviderState": _control("Whether anything is sent to a provider.", ProviderState, "NAME"),
     }
@@ -194,6 +258,28 @@ def _schemas() -> dict[str, Any]:
                 **{name: {"type": "string", "description": text} for name, text in ERRORS.items()},
             },
             "required": [SETTLES, *ERRORS],
+        },
+        "ReceiptHeaders": {
+            "type": "object",
+            "properties": {
+                SETTLES: SETTLED | {"description": "The entry this state was read from. Nothing is read twice."},
+                SOURCE: SETTLED | {"description": "The message: place of its event."},
+                STATE: {"type": "string", "enum": [state.value for state in State]},
+            },
+            "required": [SETTLES, SOURCE, STATE],
+        },
+        "EntryHeaders": {
+            "type": "object",
+            "properties": {ENTRY: {"type": "string", "description": "Whose it is and when it came, as JSON."}},
+            "required": [ENTRY],
+        },
+        "UnmatchedHeaders": {
+            "type": "object",
+            "properties": {
+                UNMATCHED: {"type": "string", "description": "Why, when it came and whose it may be, as JSON."},
+                SETTLES: SETTLED | {"description": "The entry it was, where `receipts run` has found it out."},
+            },
+            "required": [UNMATCHED],
         },
         "Journal": {
             "type": "object",

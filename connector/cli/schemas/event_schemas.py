@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from connector.model import Campaign, Message, ProviderState, Result
+from connector.receipts.receipt_records import InboundRecord, ReceiptRecord
 
 EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
     Message: [
@@ -65,7 +66,47 @@ EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
         {"state": "paused", "provider": "plivo", "body": "Your parcel is on its way."},
     ],
     ProviderState: [{"paused": True}],
+    ReceiptRecord: [
+        {
+            "source": {"topic": "sms.messages", "partition": 3, "offset": 1042},
+            "provider": "plivo",
+            "status": "delivered",
+            "final": True,
+            "received_at": "2025-01-31T08:00:04.310000Z",
+            "sequence": 2,
+            "entry": {"topic": "sms.receipts.matched", "partition": 7, "offset": 90210},
+            "message_id": "order-4711-shipped",
+            "campaign_id": "shipping",
+            "provider_message_id": "db3ce55a-7f1d-11e1-8ea7-1231380bc196",
+            "at": "2025-01-31T08:00:03Z",
+        },
+        {
+            "source": {"topic": "sms.messages", "partition": 3, "offset": 1044},
+            "provider": "bulksms",
+            "status": "undelivered",
+            "final": True,
+            "received_at": "2025-01-31T08:00:09.020000Z",
+            "sequence": 1,
+            "entry": {"topic": "sms.receipts.matched", "partition": 2, "offset": 90211},
+            "code": "FAILED.NOT_SENT",
+        },
+    ],
+    InboundRecord: [
+        {
+            "kind": "opt-out",
+            "provider": "twilio",
+            "received_at": "2025-01-31T08:05:00.100000Z",
+            "from": "+15550001111",
+            "to": "+15550002222",
+            "text": "STOP",
+            "id": "SM1f0e8ae6ade43cb3c0ce4525424e404f",
+        }
+    ],
 }
+"""What they are, and some of each."""
+
+SUFFIX = "Record"
+"""Of a type's name, which its schema goes without."""
 
 
 def components(template: str) -> dict[str, dict[str, Any]]:
@@ -87,7 +128,7 @@ def event_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
     _collect(event, found, needed)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"urn:sms-connector:schema:{kind.__name__.lower()}",
+        "$id": f"urn:sms-connector:schema:{kind.__name__.removesuffix(SUFFIX).lower()}",
         **event,
         "$defs": {name: found[name] for name in sorted(needed)},
     }
