@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from connector.cli.main import group
 from connector.cli.schemas import documents, encode
 from connector.cli.schemas.asyncapi import ERRORS, asyncapi
-from connector.cli.schemas.event_schemas import EXAMPLES
+from connector.cli.schemas.event_schemas import EXAMPLES, SUFFIX
 from connector.kafka.topic_plan import plan
 from connector.model import Message, Priority, Result, Status
 from connector.settings.model import Topics
@@ -65,7 +65,7 @@ def test_each_schema_is_valid_draft_2020_12_with_an_id_and_a_title(name) -> None
 
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_examples_are_valid_and_are_what_the_program_reads(kind) -> None:
-    schema = documents()[f"{kind.__name__.lower()}.schema.json"]
+    schema = documents()[f"{kind.__name__.removesuffix(SUFFIX).lower()}.schema.json"]
     for example in EXAMPLES[kind]:
         jsonschema.validate(example, schema, format_checker=jsonschema.FormatChecker())
         msgspec.convert(example, kind)

@@ -80,18 +80,18 @@ def asyncapi() -> dict[str, Any]:
         ),
         "receipts": _channel(
             planned["receipts"],
-            "What providers have reported of messages: one record per message and state. Only with `receive.url`, as the "
-            "three below.",
+            "What providers have reported of messages: one record per message and state. Only with `receive.url`, "
+            "as the three below.",
             "Receipt",
         ),
         "receiptsMatched": _channel(
             planned["matched"],
-            "What a callback says of one message, by the message. Private to the connector; it holds numbers and texts.",
+            "What a callback says of one message, by the message. Private to the connector; holds numbers and texts.",
             "ReceiptEntry",
         ),
         "receiptsUnmatched": _channel(
             planned["unmatched"],
-            "What belongs to no message, with the reason: a part of a callback, or all of it. It holds numbers and texts.",
+            "What belongs to no message, with the reason: a part of a callback, or all of it. Holds numbers and texts.",
             "Unmatched",
         ),
         "inbound": _channel(
@@ -119,9 +119,7 @@ def asyncapi() -> dict[str, Any]:
             "receiveControl": _operation("receive", "control", "Applied by every worker before its next request."),
             "sendControl": _operation("send", "control", "`sms-connector campaign` and `sms-connector provider`."),
             "sendDeadLetters": _operation("send", "deadLetters", "Written next to the result of the same event."),
-            "sendReceiptsMatched": _operation(
-                "send", "receiptsMatched", "Acknowledged before the callback is answered."
-            ),
+            "sendReceiptsMatched": _operation("send", "receiptsMatched", "Acknowledged before the answer."),
             "receiveReceiptsMatched": _operation("receive", "receiptsMatched", "By `receipts run`."),
             "sendReceipts": _operation("send", "receipts", "A final state is never followed by one on the way there."),
             "sendReceiptsUnmatched": _operation(
@@ -215,7 +213,7 @@ def _messages() -> dict[str, Any]:
             "payload": {
                 "type": "string",
                 "format": "binary",
-                "description": "An entry as JSON, or the callback's body.",
+                "description": "An entry as JSON, or a callback's body.",
             },
         },
         "Inbound": {
