@@ -100,7 +100,7 @@ def test_a_folder_without_definitions_and_a_broken_one_are_said(tmp_path: Path) 
 
 
 def test_the_demos_payloads_are_the_forms_own(tmp_path: Path) -> None:
-    stage = set_own(tmp_path, "127.0.0.1:9092", SIMULATOR)
+    stage = set_own(tmp_path, "127.0.0.1:9092", SIMULATOR, {})
     assert stage.environ["SIMULATOR"] == SIMULATOR
     batch = YAML(typ="safe").load((OWN_DEFINITIONS / "demo-batch.yaml").read_text())["parameters"]["json"]
     assert batch.splitlines()[1] == '  "hid": "$$hid", //Global Key-Value pair'

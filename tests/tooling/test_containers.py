@@ -14,15 +14,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 from ruamel.yaml import YAML
 
 from connector import __version__, safe_path
+from connector.cli.main import group
 from connector.config_text.environment import Environment
-from connector.definition.load import load_all
+from connector.definition.load import load, load_all
 from connector.model import Batch, Message
+from connector.receipts.readers import receipt_keys, receipt_readers
 from connector.request.renderer import compile_operation
 from connector.settings import Settings, load_settings
 from connector.tools.simulator import PROVIDERS
@@ -116,6 +119,31 @@ def test_commands_and_addresses_of_the_compose_file_fit_together(compose: dict[s
     assert f"://simulator:{port}/" in (EXAMPLE / "providers" / "simulated.yaml").read_text()
     pulled = [service["image"] for service in services.values() if "image" in service]
     assert all(not image.endswith(":latest") and ":" in image for image in pulled)
+
+
+def test_the_file_with_the_way_back_fits_the_other_one(schema: Validator, compose: dict[str, Any]) -> None:
+    file = EXAMPLE / "receipts.yml"
+    more = YAML(typ="safe").load(file)
+    assert list(schema.iter_errors(more)) == []
+    services = more["services"]
+    environ = services["connector"]["environment"]
+    settings = load_settings(file=EXAMPLE / "connector.yaml", environ=environ, overrides={}).settings
+    assert settings.receive.url == "http://receive:8443"
+    assert settings.receive.listen.rpartition(":")[2] == "8443"
+    assert (settings.receipts.folder or "").startswith(services["receipts"]["tmpfs"][0])
+    # What the fake provider has in its panel is what `receive urls` prints.
+    definitions = {"simulated": load(EXAMPLE / "providers" / "simulated.yaml", environment=Environment({}))}
+    (reader,) = receipt_readers(definitions, settings, receipt_keys(settings)).values()
+    assert f"--set=json.receipts.url={reader.url()}" in services["simulator"]["command"]
+    assert services["simulator"]["command"][-2:] == compose["services"]["simulator"]["command"][-2:]
+    for name in ("receive", "receipts"):
+        limits = ("read_only", "cap_drop", "security_opt", "tmpfs", "volumes", "platform", "init", "healthcheck")
+        assert {it: services[name][it] for it in limits} == {it: compose["services"]["connector"][it] for it in limits}
+        words = services[name]["command"]
+        assert group.get_command(click.Context(group), words[0]) is not None
+    assert {it["environment"]["SMS_CONNECTOR_RECEIVE__KEYS"] for it in services.values() if "environment" in it} == {
+        environ["SMS_CONNECTOR_RECEIVE__KEYS"]
+    }
 
 
 def test_no_two_services_build_the_same_tag(compose: dict[str, Any]) -> None:
