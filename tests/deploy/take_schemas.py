@@ -29,6 +29,7 @@ KINDS = {
     "job-batch-v1": "io.k8s.api.batch.v1.Job",
     "networkpolicy-networking-v1": "io.k8s.api.networking.v1.NetworkPolicy",
     "poddisruptionbudget-policy-v1": "io.k8s.api.policy.v1.PodDisruptionBudget",
+    "service-v1": "io.k8s.api.core.v1.Service",
 }
 KEDA = ("github.com/kedacore/keda/v2", "v2.21.0")
 KEDA_CRDS = ("scaledobjects", "triggerauthentications")

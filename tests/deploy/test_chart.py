@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
@@ -45,6 +46,7 @@ WAYS = {
     "production": ((FIRST, PRODUCTION), ()),
     "everything": ((EVERYTHING,), ()),
     "catalogue": ((), CATALOGUE),
+    "way back": ((FIRST,), ("receive.enabled=true", "receipts.enabled=true", "receive.port=9443")),
     "bare": ((FIRST,), ("topicsJob.run=none", "secretName=null", "podDisruptionBudget.enabled=false")),
     "without metrics": ((FIRST,), ("networkPolicy.enabled=true", "networkPolicy.metricsFrom=null")),
 }
@@ -70,12 +72,42 @@ def lay_out(manifests: list[Document], folder: Path) -> Path:
 
 
 def pod(manifests: list[Document], kind: str = "Deployment") -> Document:
-    spec: Document = one(manifests, kind)["spec"]["template"]["spec"]
+    spec: Document = one(manifests, kind, "sms-connector" if kind == "Deployment" else "")["spec"]["template"]["spec"]
     return spec
 
 
 def settings_of(manifests: list[Document], folder: Path) -> Settings:
     return load_settings(file=lay_out(manifests, folder), environ=SECRETS, overrides={}).settings
+
+
+def test_the_way_back_has_deployments_of_its_own_and_a_service_for_the_ingress(tmp_path: Path) -> None:
+    manifests = render(FIRST, sets=["receive.enabled=true", "receipts.enabled=true", "receive.port=9443"])
+    worker = one(manifests, "Deployment", "sms-connector")["spec"]["selector"]["matchLabels"]
+    service = one(manifests, "Service", "sms-connector-receive")["spec"]
+    for part in ("receive", "receipts"):
+        deployment = one(manifests, "Deployment", f"-{part}")["spec"]
+        chosen = deployment["selector"]["matchLabels"]
+        assert chosen != worker
+        assert chosen.items() <= deployment["template"]["metadata"]["labels"].items()
+        assert (service["selector"] == chosen) == (part == "receive")
+        spec = deployment["template"]["spec"]
+        (container,) = spec["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        mounted = {it["name"]: it["mountPath"] for it in container["volumeMounts"]}
+        assert mounted.keys() == {it["name"] for it in spec["volumes"]}
+        words = container["args"]
+        command = group.get_command(click.Context(group), words[0])
+        assert isinstance(command, click.Group)
+        overrides = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "--set")
+        settings = load_settings(file=lay_out(manifests, tmp_path), environ=SECRETS, overrides=overrides).settings
+        ports = {it["name"]: it["containerPort"] for it in container["ports"]}
+        assert ports["health"] == settings.health.port
+        if part == "receive":
+            assert settings.receive.listen == f"0.0.0.0:{ports['callbacks']}" == "0.0.0.0:9443"
+            assert service["ports"][0]["port"] == 9443
+        else:
+            assert settings.receipts.folder == mounted["states"]
+    assert not [it for it in render(FIRST) if "receive" in it["metadata"]["name"] or it["kind"] == "Service"]
 
 
 @pytest.mark.parametrize("kubernetes", [OLDEST, NEWEST])

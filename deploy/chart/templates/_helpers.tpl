@@ -14,6 +14,45 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: worker
 {{- end -}}
 
+{{/* Likewise of the Deployments of the way back: part is receive or receipts. */}}
+{{- define "sms-connector.part" -}}
+app.kubernetes.io/name: sms-connector
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .part }}
+{{- end -}}
+
+{{/* Of every pod that serves pages. */}}
+{{- define "sms-connector.annotations" -}}
+# Settings are read at the start: others make other pods. Definitions are not part of it.
+checksum/settings: {{ toJson .Values.settings | sha256sum }}
+{{- if not .Values.monitoring.podMonitor.enabled }}
+prometheus.io/scrape: "true"
+prometheus.io/port: {{ .Values.settings.health.port | quote }}
+prometheus.io/path: /metrics
+{{- end }}
+{{- with .Values.podAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{/* Of receivers and `receipts run`: what answers is alive, what would answer 503 or owns nothing is not ready. */}}
+{{- define "sms-connector.probes" -}}
+startupProbe:
+  httpGet: {path: /health/live, port: health}
+  periodSeconds: 2
+  timeoutSeconds: 3
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /health/live, port: health}
+  periodSeconds: 10
+  timeoutSeconds: 5
+  failureThreshold: 6
+readinessProbe:
+  httpGet: {path: /health/ready, port: health}
+  periodSeconds: 5
+  timeoutSeconds: 3
+{{- end -}}
+
 {{- define "sms-connector.labels" -}}
 app.kubernetes.io/name: sms-connector
 app.kubernetes.io/instance: {{ .Release.Name }}
