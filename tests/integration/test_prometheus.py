@@ -62,9 +62,10 @@ def load(pipeline: Pipeline) -> Iterator[None]:
 
 
 def asked() -> dict[str, str]:
-    """Panel and query, as Grafana asks when everything is chosen."""
+    """Panel and query, as Grafana asks when everything is chosen; none of the way back, which does not run here."""
     found = {}
-    for panel in dashboard()["panels"]:
+    titles = [panel["title"] for panel in dashboard()["panels"]]
+    for panel in dashboard()["panels"][: titles.index("The way back")]:
         for target in panel.get("targets", ()):
             query = target["expr"]
             for variable in dashboard()["templating"]["list"]:
