@@ -30,7 +30,8 @@ FINAL = frozenset({"accept", "reject", "unknown"})
 AGAIN = (*(then for then in get_args(Then) if then not in FINAL), *Phase)
 """Why messages wait for another request: what a reply said of them, or how far a request came without one."""
 
-CLOSED = ("priority", "wait_max", "full", "wait", "memory", "idle", "again")
+PRIORITY = "priority"
+CLOSED = (PRIORITY, "wait_max", "full", "wait", "memory", "idle", "again")
 """Why a window became a request."""
 
 T = TypeVar("T")
@@ -71,6 +72,7 @@ class LaneCounts:
         fill: messages per request.
         closed: windows that became requests, by why they were chosen.
         age: seconds the oldest message of such a window had waited.
+        urgent: likewise, of windows of high priority alone.
         again: messages whose request did not end them, by what happened: an outcome (`retry`, `throttle`, …) or how far
             the request came (`connect`, `dns`, …).
         custom_message_ids: messages whose `custom.MessageID` was sent in place of their `message_id`.
@@ -87,6 +89,7 @@ class LaneCounts:
         self.fill = Histogram(RECORDS)
         self.closed = zeros(CLOSED)
         self.age = Histogram()
+        self.urgent = Histogram()
         self.again = zeros(map(str, AGAIN))
         self.custom_message_ids = 0
         self.held = 0.0
@@ -98,6 +101,8 @@ class LaneCounts:
         """What was chosen leaves its window; it had waited for `age` seconds."""
         self.closed[why] += 1
         self.age.add(age)
+        if why == PRIORITY:
+            self.urgent.add(age)
         self.flow(now)
 
     def hold(self, now: float) -> None:

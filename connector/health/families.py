@@ -99,6 +99,12 @@ METRICS = (
         "window_age_seconds", "histogram", "How long the oldest message of a request had waited.", ("provider",)
     ),
     Description(
+        "urgent_wait_seconds",
+        "histogram",
+        "From taking a message of high priority to its request: what one-time passwords wait for beside campaigns.",
+        ("provider",),
+    ),
+    Description(
         "custom_message_ids",
         "counter",
         "Messages in requests whose `custom.MessageID` was sent as $$MessageID; the next release sends `message_id`.",

@@ -111,6 +111,7 @@ def _add_lane(page: Page, name: str, lane: Lane, worker: WorkerStatus) -> None:
     for reason, number in counts.closed.items():
         page.add("windows_closed", number, name, reason)
     page.add_histogram("window_age_seconds", counts.age, name)
+    page.add_histogram("urgent_wait_seconds", counts.urgent, name)
     page.add("custom_message_ids", counts.custom_message_ids, name)
     page.add("requests_in_flight", status.requests, name)
     page.add("request_slots", status.slots, name)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.definition.tree import Limits, Rate
-from connector.delivery.counts import Histogram, tally
+from connector.delivery.counts import Histogram, LaneCounts, tally
 from connector.errors import Phase, RequestError
 from connector.model import Outcome
 
@@ -77,3 +77,10 @@ def test_time_held_by_a_limit_is_counted_and_goes_on_while_it_lasts() -> None:
         assert world.lane.status.held == held, "nothing waits, nothing is held"
 
     simulate(scenario())
+
+
+def test_what_urgent_messages_waited_for_is_told_apart() -> None:
+    counts = LaneCounts()
+    counts.departed("full", 3.0, 1.0)
+    counts.departed("priority", 0.3, 1.0)
+    assert (sum(counts.age.counts), sum(counts.urgent.counts), counts.urgent.total) == (2, 1, 0.3)

@@ -34,7 +34,33 @@ def by_turns(minutes: int, begin: int, end: int, *, open_for: int, sending_for: 
     return changes
 
 
+def urgent(late: Mapping[int, float], *, minutes: int = 60, each: float = 300) -> WorkerSeries:
+    """A worker with so many messages of high priority a minute; from each minute of `late` on, so many of them wait."""
+    worker = WorkerSeries(minutes, compose())
+    name, quick = "sms_connector_urgent_wait_seconds_bucket", {minute: each - number for minute, number in late.items()}
+    worker.counter(name, each, quick, provider="acme", le="1.0")
+    for le in ("5.0", "+Inf"):
+        worker.counter(name, each, provider="acme", le=le)
+    return worker
+
+
 SCENARIOS = [
+    Scenario(
+        "a campaign takes all that a provider's limit lets out, and one-time passwords wait",
+        [urgent({20: 60, 40: 0})],
+        {21: [], 25: ["UrgentLate warning"], 39: ["UrgentLate warning"], 55: []},
+    ),
+    Scenario(
+        "a few of many messages of high priority wait",
+        [urgent({20: 2, 40: 0})],
+        {60: []},
+        near=["UrgentLate warning"],
+    ),
+    Scenario(
+        "they wait for a provider that is down",
+        [urgent({20: 60, 30: 0}).state("acme", {20: "open", 30: "sending"})],
+        {22: [], 29: ["ProviderOpen critical"], 50: []},
+    ),
     Scenario(
         "a provider is down for half an hour",
         [WorkerSeries(90, compose(number)).state("acme", {20: "open", 50: "sending"}) for number in (1, 2)],
