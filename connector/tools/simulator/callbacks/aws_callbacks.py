@@ -75,7 +75,8 @@ class SnsReceipts(ReceiptKnobs, frozen=True, kw_only=True):
 class SnsCallbacks(Reporter):
     """POST of an SNS notification with the event as JSON text in `Message`, where a request names a configuration set.
 
-    Nothing comes before the subscription is confirmed. Three repeats, 20 s apart; a 4xx other than 429 ends it.
+    Nothing comes before the subscription is confirmed. Three repeats, 20 s apart, as documented; that a 4xx
+    other than 429 ends it is unconfirmed.
     """
 
     words: ClassVar[Mapping[NetworkState, str]] = {state: event for state, (event, *_) in EVENTS.items()}
@@ -235,7 +236,8 @@ class FirehoseCallbacks(Reporter):
     """POST of `{"requestId", "timestamp", "records": [{"data": base64 of an event}]}`, with an access key.
 
     The answer must be 200 and repeat the request's id, else it comes again: Firehose keeps trying for five minutes by
-    default (here 15 s, twice as long each time). A reply STOP is an event `_SMS.OPTOUT`.
+    default. The seconds between are a guess (15, twice as long each time), and so are three minutes to answer. A reply
+    STOP is an event `_SMS.OPTOUT`.
     """
 
     words: ClassVar[Mapping[NetworkState, str]] = {state: record for state, (_, record) in PINPOINT.items()}

@@ -29,7 +29,8 @@ STATUS: Final = {
 class ExotelCallbacks(Reporter):
     """POST to StatusCallback of the request, a form, or JSON where StatusCallbackContentType asks; only what is final.
 
-    `sent` means delivered. CustomField comes back where it was set. Two more attempts; after how long nobody says.
+    `sent` means delivered. CustomField comes back where it was set. Two more attempts; after how long nobody
+    says: here a minute. Of its two documented times to answer (10 and 15 s) it is the shorter.
     """
 
     words: ClassVar[Mapping[NetworkState, str]] = {state: word for state, (word, _, _) in STATUS.items()}

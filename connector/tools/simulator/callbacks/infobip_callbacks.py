@@ -45,8 +45,8 @@ class InfobipReceipts(ReceiptKnobs, frozen=True, kw_only=True):
 class InfobipCallbacks(Reporter):
     """POST of `{"results": […]}`, 100 at most, to the message's URL; XML where the message asks for it.
 
-    What is on the way is told where `intermediateReport` asks. Repeats: after a minute, then later and later, for days;
-    here twice as long each time up to a day, for four days.
+    What is on the way is told where `intermediateReport` asks. Repeats are unconfirmed: after a minute, then later and
+    later, for days; here twice as long each time up to a day, for four days. How long it waits is a guess, 30 s.
     """
 
     words: ClassVar[Mapping[NetworkState, str]] = {state: name for state, (_, _, _, name) in STATUS.items()}

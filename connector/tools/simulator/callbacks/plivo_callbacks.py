@@ -32,7 +32,8 @@ class PlivoReceipts(ReceiptKnobs, frozen=True, kw_only=True):
 class PlivoCallbacks(Reporter):
     """POST of a form, or GET, to `url` of the request; signed; `Sequence` orders a message's callbacks.
 
-    Three more attempts, after 60, 120 and 240 s. Replies go to the registered URL, with what they mean.
+    Three more attempts, after 60, 120 and 240 s, and a minute to answer: none of it is confirmed.
+    Replies go to the registered URL, with what they mean.
     """
 
     words: ClassVar[Mapping[NetworkState, str]] = {
