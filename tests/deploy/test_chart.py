@@ -47,6 +47,13 @@ WAYS = {
     "everything": ((EVERYTHING,), ()),
     "catalogue": ((), CATALOGUE),
     "way back": ((FIRST,), ("receive.enabled=true", "receipts.enabled=true", "receive.port=9443")),
+    "way back, watched": (
+        (FIRST,),
+        (
+            *("receive.enabled=true", "receipts.enabled=true", "networkPolicy.enabled=true"),
+            *("monitoring.podMonitor.enabled=true", "networkPolicy.metricsFrom=null"),
+        ),
+    ),
     "bare": ((FIRST,), ("topicsJob.run=none", "secretName=null", "podDisruptionBudget.enabled=false")),
     "without metrics": ((FIRST,), ("networkPolicy.enabled=true", "networkPolicy.metricsFrom=null")),
 }
@@ -107,6 +114,23 @@ def test_the_way_back_has_deployments_of_its_own_and_a_service_for_the_ingress(t
             assert service["ports"][0]["port"] == 9443
         else:
             assert settings.receipts.folder == mounted["states"]
+    watched = render(
+        FIRST,
+        sets=[
+            *("receive.enabled=true", "receipts.enabled=true", "networkPolicy.enabled=true"),
+            "monitoring.podMonitor.enabled=true",
+        ],
+    )
+    monitor = one(watched, "PodMonitor")["spec"]["selector"]
+    (expression,) = monitor["matchExpressions"]
+    for part in ("", "-receive", "-receipts"):
+        pods = one(watched, "Deployment", f"sms-connector{part}")["spec"]["template"]["metadata"]["labels"]
+        assert monitor["matchLabels"].items() <= pods.items()
+        assert pods[expression["key"]] in expression["values"]
+        policy = one(watched, "NetworkPolicy", f"sms-connector{part}")["spec"]
+        assert policy["podSelector"]["matchLabels"].items() <= pods.items()
+        opened = {port["port"] for rule in policy["ingress"] for port in rule["ports"]}
+        assert opened == {"health"} | ({"callbacks"} if part == "-receive" else set())
     assert not [it for it in render(FIRST) if "receive" in it["metadata"]["name"] or it["kind"] == "Service"]
 
 
