@@ -129,18 +129,20 @@ async def _replay(
             kept = _wanted(record, wanted, found)
             if kept is None:
                 continue
-            origin = f"{record.topic}/{record.partition}/{record.offset}".encode()
-            if origin in before:
-                found.replayed += 1
-                continue
             definition = readers.get(kept.provider)
             if definition is None:
                 found.found[kept.provider, "no such definition", ""] += 1
                 continue
-            for topic, key, fields in _sorted(definition.read_again(kept), kept, settings, found):
+            origin = f"{record.topic}/{record.partition}/{record.offset}"
+            for piece, (topic, key, fields) in _sorted(definition.read_again(kept), kept, settings, found).items():
+                # Each by itself: a replay may have been ended in the middle, or a definition mended in two steps.
+                replayed = f"{origin}/{piece}".encode()
+                if replayed in before:
+                    found.replayed += 1
+                    continue
                 raw_key, value, headers = fields
                 number = partition(key, counts[topic])
-                found.records.append(Outgoing(topic, raw_key, value, [*headers, (REPLAY_OF, origin)], number))
+                found.records.append(Outgoing(topic, raw_key, value, [*headers, (REPLAY_OF, replayed)], number))
         note(f"searched {reader.scanned} records since {since.isoformat(timespec='seconds')}")
     if really and found.records:
         await _produce(settings, found.records)
@@ -161,19 +163,20 @@ def _wanted(
 
 def _sorted(
     reading: Reading, kept: Unmatched, settings: Settings, found: ReceiptReplay
-) -> Sequence[tuple[str, bytes, Fields]]:
-    """Topic, what decides the partition, and the record, of all that is in it now."""
+) -> dict[str, tuple[str, bytes, Fields]]:
+    """Topic, what decides the partition, and the record, of all that is in it now; by what each is called."""
     topics, name = settings.topics, kept.provider
-    records: list[tuple[str, bytes, Fields]] = []
+    records: dict[str, tuple[str, bytes, Fields]] = {}
     for entry in reading.entries:
         if isinstance(entry.token, MessageToken):
-            records.append((topics.receipts_matched, place(entry.token.source), entry_record(entry, entry.token)))
+            fields = entry_record(entry, entry.token)
+            records[f"{entry.index}"] = topics.receipts_matched, place(entry.token.source), fields
             found.found[name, "receipt", ""] += 1
         else:
             found.found[name, Why.UNKNOWN, "which message it is about cannot be looked up yet"] += 1
-    for inbound in reading.inbound:
+    for number, inbound in enumerate(reading.inbound):
         record = inbound_record(inbound)
-        records.append((topics.inbound, record[0] or record[1] or b"", record))
+        records[f"inbound-{number}"] = topics.inbound, record[0] or record[1] or b"", record
         found.found[name, inbound.kind, ""] += 1
     for still in reading.unmatched:
         found.found[name, still.why, still.reason] += 1

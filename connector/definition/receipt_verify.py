@@ -72,7 +72,7 @@ VERIFY: Final = Kinds(
         Record(
             _SECRET,
             MapKey("header", _header, "Where the token stands; default Authorization.", "Authorization"),
-            MapKey("payload", Plain(), "The claim with the SHA-256 of the body.", "payload_hash"),
+            MapKey("payload", Plain(), "The claim with the SHA-256 of the body.", "payload_hash", required=True),
             MapKey("url", Plain(), "The claim with the public URL.", "url"),
         ),
         "A JSON Web Token, HS256.",

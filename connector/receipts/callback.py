@@ -100,10 +100,12 @@ class Verified:
     Attributes:
         by: the scheme that proved it: `token`, `url`, `hmac`, `sns`, …; `none` where nothing had to.
         token: the one in the URL.
+        query: whether what proved it covers the query too: otherwise anybody may have written that.
     """
 
     by: str
     token: Token | None = None
+    query: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +114,12 @@ class Refused:
 
     Attributes:
         what: that did not hold: the secret or token in the URL, or what `verify` asks for.
+        token: the one in the URL, which is ours, though the rest proves nothing.
     """
 
     reason: str
     what: Literal["url", "signature"] = "signature"
+    token: Token | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -17,6 +17,8 @@ from connector.response.charset import as_utf8
 from connector.response.document import TEXT_LIMIT, parse_json, parse_xml
 from connector.response.fields import Scope
 from connector.response.path import Get, as_list
+
+DISPOSITION: Final = 1_000  # characters of the header that names a part: reading it takes the square of that
 
 
 class Documents:
@@ -162,14 +164,19 @@ def _multipart(callback: Callback) -> dict[str, Any]:
     """Fields of a multipart/form-data body: names and texts."""
     from email.message import Message as Mail
     from email.parser import BytesParser
-    from email.policy import HTTP
+    from email.policy import compat32
 
+    if callback.body.count(b"\n--") > FIELDS:
+        raise ValueError(f"it has more than {FIELDS} parts")
     head = f"Content-Type: {callback.headers['content-type']}\r\n\r\n".encode("utf-8", "replace")
-    read = BytesParser(policy=HTTP).parsebytes(head + callback.body)
+    # The policy that reads no encoded words, of which the others make gigabytes.
+    read = BytesParser(policy=compat32).parsebytes(head + callback.body)
     found: dict[str, Any] = {}
     parts: Sequence[Any] = read.get_payload() if read.is_multipart() else ()  # type: ignore[assignment]
     for part in parts[:FIELDS]:
         assert isinstance(part, Mail)
+        if len(str(part.get("content-disposition", ""))) > DISPOSITION:
+            raise ValueError("the name of a part is too long")
         name = part.get_param("name", header="content-disposition")
         content = part.get_payload(decode=True)
         if isinstance(name, str) and isinstance(content, bytes):

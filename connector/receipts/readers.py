@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from connector.receipts.receipt_reader import ReceiptReader
     from connector.receipts.verification import ReceiptKeys
 
+ENTRIES_OF_BODY = 8
+"""Times its body that the entries of a callback may have: each repeats what stands around all of them."""
+
 
 def receipt_keys(settings: Settings) -> ReceiptKeys:
     """What tokens and URLs are made with.
@@ -51,7 +54,9 @@ def receipt_readers(
     from connector.receipts.receipt_reader import ReceiptBounds, compile_receipts
 
     receive = settings.receive
-    bounds = ReceiptBounds(receive.entries, settings.receipts.keep)
+    # All records of a callback wait for their acknowledgement together, with room for those of others.
+    most = max(receive.body, min(ENTRIES_OF_BODY * receive.body, receive.bytes // 4))
+    bounds = ReceiptBounds(receive.entries, settings.receipts.keep, most)
     readers: dict[str, ReceiptReader] = {}
     problems: list[Problem] = []
     for name, definition in definitions.items():

@@ -59,10 +59,13 @@ INTENTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ReceiptBounds:
-    """What is read of one callback: so many entries. `keep`: seconds that a message may have receipts."""
+    """What is read of one callback: so many entries, which have so many bytes with what stands around each of them.
+    `keep`: seconds that a message may have receipts.
+    """
 
     entries: int = 1_000
     keep: float = 5 * 86_400.0
+    bytes: int = 8 * 1024**2
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ class _CompiledAnswer:
     def __init__(self, answer: ReceiptAnswer, scope: Scope, place: str) -> None:
         self._fixed = CallbackAnswer(answer.status, answer.body.encode(), answer.type, tuple(answer.headers.items()))
         self._work = scope.work
+        self._read = 0  # bytes of the entries of this callback
         self._echo = {name: scope.path(path, f"{place}.echo.{name}") or _nothing for name, path in answer.echo.items()}
 
     def to(self, callback: Callback) -> CallbackAnswer:
@@ -208,6 +212,9 @@ class ReceiptReader:
     def read(self, callback: Callback, verified: Verified) -> Reading:
         """Everything in a callback whose sender is proved. Raises nothing: what cannot be read is `unmatched`."""
         self._work.begin()
+        self._read = 0
+        if not verified.query:
+            callback = replace(callback, query="")
         reading = Reading([], [], [], self._answer.to(callback))
         try:
             if verified.by == "sns" and (special := self._subscription(callback)) is not None:
@@ -233,6 +240,7 @@ class ReceiptReader:
         if kept.whole:
             return self.read(callback, now)
         self._work.begin()
+        self._read = 0
         try:
             document = parse_json(kept.document, self._work)
             if not isinstance(document, dict):
@@ -289,9 +297,18 @@ class ReceiptReader:
                 continue
             source = next((each for each in self._inbound if each.holds(document)), None)
             if source is not None:
-                token, _ = self._token_of(document, verified)
-                reading.inbound.append(source.inbound(document, self.name, callback.now, token))
                 answer = source.answer or answer
+                token, _ = self._token_of(document, verified)
+                if verified.by == "token":
+                    # It was made for the receipts of one message, and may be anywhere by now; this is about any phone.
+                    reason = "a reply is proved by the registered URL's secret or by a signature, not by a reference"
+                    raw = written(document)
+                    at_ = at or (index, len(documents))
+                    reading.unmatched.append(
+                        Unmatched(self.name, callback.now, Why.UNVERIFIED, reason, raw, *at_, token=verified.token)
+                    )
+                else:
+                    reading.inbound.append(source.inbound(document, self.name, callback.now, token))
                 continue
             self._receipt(document, *(at or (index, len(documents))), callback, verified, reading)
         said = reading.answer if answer is self._answer else answer.to(callback)
@@ -301,6 +318,9 @@ class ReceiptReader:
         self, document: dict[str, Any], index: int, count: int, callback: Callback, verified: Verified, reading: Reading
     ) -> None:
         raw = written(document)
+        self._read += len(raw)
+        if self._read > self._bounds.bytes:
+            raise ValueError("its entries repeat too much of what stands around them")
 
         def unmatched(why: Why, reason: str) -> None:
             token = verified.token
@@ -369,9 +389,10 @@ class ReceiptReader:
 def whole_callback(name: str, callback: Callback, why: Why, reason: str, token: Token | None) -> Unmatched:
     """A callback that could not be divided into entries, as it came."""
     in_query = not callback.body
-    document = callback.query.encode() if in_query else callback.body
+    document = callback.query.encode("utf-8", "replace") if in_query else callback.body
     kind = callback.headers.get("content-type")
-    kind = None if kind is None else kind[:CONTENT_TYPE]
+    # A header may hold bytes of any kind, which a record of ours must not.
+    kind = None if kind is None else kind.encode("utf-8", "replace").decode()[:CONTENT_TYPE]
     return Unmatched(
         name, callback.now, why, reason, document, whole=True, token=token, content_type=kind, in_query=in_query
     )

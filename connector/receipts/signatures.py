@@ -160,6 +160,15 @@ def hmac_digest(signed: SignedCallback, options: Mapping[str, Any]) -> bytes:
     return _mac(options["secret"], text, options.get("algorithm", "sha256"))
 
 
+def covers_query(kind: str, options: Mapping[str, Any]) -> bool:
+    """Whether what proves a callback covers its query: as its URL, or as fields; or is the URL, and no signature."""
+    if kind == "hmac":
+        return "{url}" in options.get("over", "") or "{query}" in options.get("over", "")
+    if kind == "jwt":
+        return "url" in options
+    return kind not in ("ed25519", "sns")
+
+
 def check_jwt(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     """RFC 7519 with HS256 and nothing else: what the token says about its own algorithm is not followed."""
     given = signed.header(options.get("header", "Authorization"))
@@ -261,6 +270,8 @@ def twilio_signature(url: str, form: Pairs, secret: str) -> str:
 
 def check_plivo(signed: SignedCallback, options: Mapping[str, Any]) -> None:
     headers = signed.callback.headers
+    if signed.callback.method == "GET":
+        require(not signed.callback.body, "a GET with a body, which is not signed")
     if headers.get("x-plivo-signature-v3"):
         expected = plivo_signature(signed, signed.header("X-Plivo-Signature-V3-Nonce"), options["secret"])
         given = headers["x-plivo-signature-v3"]

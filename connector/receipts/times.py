@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from connector.definition.receipt_tree import At
 from connector.response.reply_values import TIME_LENGTH
 
-_LATEST: Final = 253_402_300_799.0  # the year 9999
+_LATEST: Final = 253_402_214_399.0  # a day before the year 9999 ends, in every zone
 
 
 def moments(at: At) -> Callable[[Any], float | None]:
@@ -38,8 +38,10 @@ def moments(at: At) -> Callable[[Any], float | None]:
             moment = datetime.fromisoformat(text) if at.format == "iso" else datetime.strptime(text, at.format)  # noqa: DTZ007
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=zone)
-            return moment.timestamp()
+            seconds = moment.timestamp()
         except (ValueError, OverflowError):
             return None
+        # What other clocks cannot say is no time: `0001-01-01` is how some providers write that there is none.
+        return seconds if 0 < seconds <= _LATEST else None
 
     return written

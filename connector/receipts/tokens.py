@@ -23,7 +23,6 @@ SHORT_LENGTH: Final = 18
 BATCH_LENGTH: Final = 39
 TOKEN_LENGTH: Final = 1_100  # characters of the longest one there can be: ids of 128 and 256 characters of UTF-8
 SHORT_DAYS: Final = 32  # days a short token counts before it begins anew
-KEPT_DAYS: Final = 30  # the most days receipts can be kept: older short tokens would look new
 
 _MESSAGE_UUID, _MESSAGE, _BATCH = 1, 2, 3  # kinds, in the upper three bits of the first byte
 _KEY_IDS: Final = 32
@@ -203,7 +202,7 @@ def age_days(token: Token, now: float) -> int:
 
 
 def too_late(token: Token, now: float, kept: float) -> bool:
-    """Whether its message was sent longer ago than receipts are kept (`kept` seconds, KEPT_DAYS at most), by days: a
+    """Whether its message was sent longer ago than receipts are kept (`kept` seconds), by days: a
     token of the last day that counts is taken until that day ends. One of a day that has not begun is no proof either,
     but for a clock that is ahead by hours.
     """

@@ -11,7 +11,7 @@ from connector.definition.receipt_tree import Receipts
 from connector.definition.receipt_tree import Verification as Way
 from connector.receipts import sns
 from connector.receipts.callback import Callback, NeedsCertificate, Refused, Token, Verified
-from connector.receipts.signatures import CHECKS, MismatchError, SignedCallback
+from connector.receipts.signatures import CHECKS, MismatchError, SignedCallback, covers_query
 from connector.receipts.tokens import ForeignTokenError, Tokens, UrlSecrets
 
 _path = re.compile(
@@ -95,9 +95,9 @@ class CallbackVerification:
             except Exception as error:
                 reasons.append(f"{way.kind}: it cannot be checked ({type(error).__name__})")
             else:
-                return missing or Verified(way.kind, token)
+                return missing or Verified(way.kind, token, query=covers_query(way.kind, way.options))
         only_url = all(way.kind == "url" for way in self._ways)
-        return Refused("; ".join(reasons), "url" if only_url else "signature")
+        return Refused("; ".join(reasons), "url" if only_url else "signature", token)
 
     def _prove(self, way: Way, signed: SignedCallback) -> NeedsCertificate | None:
         """One way of the definition. Raises MismatchError where it proves nothing."""

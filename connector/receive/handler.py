@@ -150,7 +150,7 @@ class Handler:
         if self._told.may(callback.now):
             log.warning("callback refused", provider=name, why=refused.reason, **_trace(callback))
         if self._receive.unverified == "keep" and self._kept.may(callback.now):
-            await self._patience.wait(self._group.add([placing.unverified(name, callback, refused.reason)]))
+            await self._patience.wait(self._group.add([placing.unverified(name, callback, refused)]))
         return "refused", REFUSED
 
     async def _with_certificate(self, reader: CallbackReader, callback: Callback, url: str) -> Verified | Refused:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from connector.kafka.batches import RecordFields, size
-from connector.receipts.callback import Callback, MessageToken, Reading, ReceiptEntry, Unmatched, Verified, Why
+from connector.receipts.callback import Callback, MessageToken, Reading, ReceiptEntry, Refused, Unmatched, Verified, Why
 from connector.receipts.receipt_reader import whole_callback
 from connector.receipts.receipt_records import Fields, entry_record, inbound_record, partition, place, unmatched_record
 from connector.receive.callback_counts import CallbackCounts
@@ -58,10 +58,10 @@ class Placing:
             counts.unmatched[name, it.why.value] += 1
         return placed + [self._unmatched(it) for it in unmatched] if unmatched else placed
 
-    def unverified(self, name: str, callback: Callback, reason: str) -> PlacedRecord:
+    def unverified(self, name: str, callback: Callback, refused: Refused) -> PlacedRecord:
         """A callback that is kept although nothing proves it."""
         self._counts.unmatched[name, Why.UNVERIFIED.value] += 1
-        return self._unmatched(whole_callback(name, callback, Why.UNVERIFIED, reason, None))
+        return self._unmatched(whole_callback(name, callback, Why.UNVERIFIED, refused.reason, refused.token))
 
     def _unmatched(self, it: Unmatched) -> PlacedRecord:
         topic = self._topics.receipts_unmatched

@@ -14,6 +14,8 @@ KEY_CHARACTERS = 16
 """Of a key, at least: it is all that keeps others from making receipts."""
 
 DAY_SECONDS = 86_400.0
+KEPT_DAYS = 28
+"""Short tokens begin to count anew after 32 days: by then nothing may be known of their messages any more."""
 LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/\s]*):([0-9]{1,5})")
 URL = re.compile(r"https?://[^/?#\s@]+(/[^?#\s]*)?")
 
@@ -92,7 +94,7 @@ class Receive(Section):
 class ReceiptSettings(Section):
     """States of messages: what `receipts run` keeps."""
 
-    keep: Annotated[Duration, Field(ge=3600)] = 5 * 86400.0
+    keep: Annotated[Duration, Field(ge=3600, le=KEPT_DAYS * DAY_SECONDS)] = 5 * DAY_SECONDS
     """How long a message may have receipts. Later ones end in `topics.receipts_unmatched`. The slowest providers take
     four days; `topics.receipts` must keep its records for longer, `topics.receipts_matched` for no longer."""
 

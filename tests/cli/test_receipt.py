@@ -12,10 +12,11 @@ from connector.cli.main import group
 from connector.cli.receipt import parse_request
 from connector.errors import UsageError
 from connector.model import Source
-from connector.receipts.tokens import Tokens
+from connector.receipts.tokens import Tokens, UrlSecrets
 from tests.marked import TEXT
 
 KEY = "hunter2-of-the-tokens"
+URL_KEY = "hunter2-of-the-urls-"
 DEFINITION = """
 method: POST
 url: https://acme.example.com/send
@@ -62,7 +63,8 @@ def test_a_receipt_is_shown_with_its_message_and_without_its_number(tmp_path: Pa
 
 
 def test_a_reply_is_shown_without_its_text(tmp_path: Path) -> None:
-    result = _run(tmp_path, _post(f"/m/acme/{_token()}", f"kind=reply&from=919812345678&text={TEXT}"))
+    path = f"/r/acme/{UrlSecrets([URL_KEY]).of('acme')}"
+    result = _run(tmp_path, _post(path, f"kind=reply&from=919812345678&text={TEXT}"))
     assert f"reply: from **********78, characters {len(TEXT)}" in result.output
 
 

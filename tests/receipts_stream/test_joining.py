@@ -16,7 +16,14 @@ from connector.kafka.record_batch import Unreadable
 from connector.model import Source
 from connector.receipts.callback import Meaning, MessageToken, ReceiptEntry, State
 from connector.receipts.receipt_reader import UnreadableEntry
-from connector.receipts.receipt_records import ReceiptRecord, entry_record, place, read_receipt, written_state
+from connector.receipts.receipt_records import (
+    ReceiptRecord,
+    entry_record,
+    place,
+    read_receipt,
+    read_unmatched,
+    written_state,
+)
 from connector.receipts.states import RANK
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
@@ -134,6 +141,16 @@ def test_what_becomes_no_state_is_kept_with_the_reason_and_stops_nothing(entry: 
     assert dict(joined.unmatched[0][2])["settles"] == b"sms.receipts.matched/2/0"
     assert len(joined.receipts) == 1
     assert joined.offsets == [0, 1]
+
+
+def test_what_becomes_no_state_keeps_whose_it_is() -> None:
+    """For many providers only the URL of the callback said so: a replay could not find it again."""
+    for made in (joining(), joining(most=700)):
+        joined = made.join(partition(), [record(0, "x" * 400, provider="gone")], Known())
+        ((_, value, headers),) = joined.unmatched
+        kept = read_unmatched(value, headers)
+        assert isinstance(kept.token, MessageToken)
+        assert (kept.token.source, kept.token.message_id) == (SOURCE, "m-1")
 
 
 def test_what_is_unmatched_fits_its_topic() -> None:

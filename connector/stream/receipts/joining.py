@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from connector.clock import Clock
@@ -115,7 +116,9 @@ class Joining:
             refused = Why.UNREADABLE, f"it could not be joined ({type(error).__name__})"
         if refused is not None:
             why, reason = refused
-            it = Unmatched(entry.provider, entry.arrived, why, reason, entry.document, entry.index, entry.count)
+            where = entry.index, entry.count
+            # With whose it is: for many providers only the URL said so, which a replay cannot read again.
+            it = Unmatched(entry.provider, entry.arrived, why, reason, entry.document, *where, token=entry.token)
             self._unmatched(it, settles, joined)
         elif len(joined.receipts) > len(joined.arrivals):
             joined.receipts[-1][2].append(settles)
@@ -162,7 +165,7 @@ class Joining:
         excess = size((key, value, [*headers, settles])) - self._most
         if excess > 0:
             kept = it.document[: max(0, len(it.document) - excess - len(CUT))]
-            cut = Unmatched(it.provider, it.arrived, it.why, it.reason + CUT, kept, it.index, it.count, whole=it.whole)
+            cut = msgspec.structs.replace(it, reason=it.reason + CUT, document=kept)
             key, value, headers = unmatched_record(cut)
         joined.unmatched.append((key, value, [*headers, settles]))
 
