@@ -9,16 +9,17 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from connector.receipts.callback import NeedsCertificate
 from connector.receipts.signatures import MismatchError, require, same
+
+if TYPE_CHECKING:
+    # An extra, which only who has callbacks needs, and of those only SNS and Ed25519: imported where it is used.
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import rsa
 
 CERTIFICATES: Final = 20  # kept at once
 CHAIN: Final = 5
@@ -52,6 +53,10 @@ class Certificates:
 
     def add(self, url: str, pem: bytes, now: float) -> None:
         """Raises CertificateError."""
+        from cryptography import x509
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
         if len(pem) > CERTIFICATE_BYTES or not _certificate_url(url):
             raise CertificateError("the certificate is too large, or from elsewhere")
         try:
@@ -75,6 +80,8 @@ class Certificates:
 
     def key(self, url: str, now: float) -> rsa.RSAPublicKey | None:
         """The key of a certificate that is known and of now; None where it has to be fetched."""
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
         certificate = self._known.get(url)
         if certificate is None:
             return None
@@ -114,6 +121,10 @@ def check(
     url = read.get("SigningCertURL")
     if not isinstance(url, str) or not _certificate_url(url):
         raise MismatchError("the certificate would come from elsewhere")
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
     key = certificates.key(url, now)
     if key is None:
         return NeedsCertificate(url)
