@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import IO
 
 import click
@@ -11,18 +10,12 @@ import msgspec
 from connector.cli import control_topic
 from connector.cli.options import settings_options
 from connector.cli.output import print_rows
-from connector.definition.system import MESSAGE_ID
-from connector.definition.tree import Definition
-from connector.definition.walk import in_record, uses
 from connector.errors import ConfigurationError, Problem, UsageError
 from connector.model import Campaign, CampaignState
 from connector.settings import Loaded, Settings
-from connector.stream.control.table import campaign_record, read_campaign, schedule
+from connector.stream.control.table import campaign_record, read_campaign
 from connector.untrusted import UnreadableError
-
-# What `$$Name` of these reads in an event; what only an event can bring is not among them.
-FIELDS = {"Body": "body", "TemplateID": "template_id"}
-OF_EVENTS = frozenset({"To", "TemplateVariables", "CampaignID", MESSAGE_ID})
+from connector.workbench.requirements import check
 
 
 @click.group()
@@ -159,64 +152,6 @@ def cancel(loaded: Loaded, campaign_id: str) -> None:
       sms-connector campaign cancel diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     _set(loaded.settings, campaign_id, CampaignState.CANCELLED)
-
-
-def check(campaign: Campaign, definitions: Mapping[str, Definition], of_events: tuple[str, ...] = ()) -> list[Problem]:
-    """What is wrong with a campaign, or missing in it.
-
-    Args:
-        campaign: as it is to be.
-        definitions: by name; none where they are not at hand, which leaves their checks out.
-        of_events: names that every event brings.
-    """
-    problems = []
-    if campaign.hours is not None:
-        try:
-            schedule(campaign.hours)
-        except ValueError as error:
-            problems.append(Problem(str(error), path="hours"))
-    if MESSAGE_ID in (campaign.custom or {}):
-        remedy = "leave it out; if it is another value, call its replacement otherwise"
-        problems.append(
-            Problem("is each event's message_id: a campaign cannot set it", remedy, path="custom.MessageID")
-        )
-    if campaign.provider is None or not definitions:
-        return problems
-    definition = definitions.get(campaign.provider)
-    if definition is None:
-        known = ", ".join(sorted(definitions))
-        return [*problems, Problem(f"no provider is called {campaign.provider!r}", f"known: {known}", path="provider")]
-    supplied = {*(campaign.custom or ()), *(name for name, field in FIELDS.items() if getattr(campaign, field))}
-    for name, operation in missing(definition, {*supplied, *of_events}).items():
-        path = FIELDS.get(name, f"custom.{name}")
-        message = f"missing: {name} stands outside the records of operation {operation!r} of {definition.name!r}"
-        problems.append(Problem(message, f"supply it, or say --from-events {name}", path=path))
-    used = {name for operation in definition.operations for use in uses(operation) for name in use.expression.names}
-    for name in sorted((campaign.custom or {}).keys() - used - {MESSAGE_ID}):
-        names = ", ".join(sorted(used - OF_EVENTS - FIELDS.keys())) or "none"
-        message = f"provider {definition.name!r} reads no such value"
-        problems.append(Problem(message, f"it reads: {names}", path=f"custom.{name}"))
-    return problems
-
-
-def missing(definition: Definition, supplied: set[str]) -> dict[str, str]:
-    """Names that a whole request shares and nothing supplies, with the first operation that needs them.
-
-    A name without which an operation is not chosen (it stands in `when`) is not known to be needed: only the first
-    operation that takes every message, or every operation where none does, is looked at.
-    """
-    always = [operation for operation in definition.operations if operation.when is None][:1]
-    found: dict[str, str] = {}
-    for operation in always or definition.operations:
-        if operation.batching is None:  # each message is a request: nothing is shared
-            continue
-        for use in uses(operation):
-            has_default = any(call.filter.name == "default" for call in use.expression.filters)
-            if in_record(operation, use) or use.expression.optional or has_default:
-                continue
-            for name in sorted(use.expression.names - OF_EVENTS - supplied):
-                found.setdefault(name, operation.name)
-    return found
 
 
 def _read(file: IO[bytes]) -> Campaign:

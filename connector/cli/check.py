@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import click
 import orjson
@@ -15,33 +13,11 @@ from connector.cli.fit import misfits
 from connector.cli.options import DEFAULT_FILE, config_option
 from connector.cli.options import load as load_settings
 from connector.config_text.environment import Environment
-from connector.definition.files import SUFFIXES
-from connector.definition.load import CATALOGUE, definition_files, load
 from connector.definition.receipt_tree import Receipts
-from connector.definition.tree import Definition, Login, Operation, Sign
-from connector.definition.walk import place_of
-from connector.errors import ConfigurationError, DefinitionError, Problem, SettingsError
-from connector.request.renderer import compile_operation
+from connector.definition.tree import Login, Operation, Sign
+from connector.errors import ConfigurationError, SettingsError
 from connector.request.signer import members_of
-from connector.response.reply_reader import compile_response
-
-
-@dataclass(slots=True)
-class CheckedFile:
-    """What is known about one file.
-
-    Attributes:
-        file: as given, or where a bare name was found.
-        definition: None when it cannot be loaded.
-        keys: operation → what its messages must have in common to share a request.
-        errors, warnings: every one.
-    """
-
-    file: str
-    definition: Definition | None = None
-    keys: dict[str, str] = field(default_factory=dict)
-    errors: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
+from connector.workbench.checking import CheckedFile, as_document, check_paths, hides_shipped
 
 
 @click.command()
@@ -88,63 +64,6 @@ def _check_fit(checked: Iterable[CheckedFile], config: Path | None) -> None:
             each.errors.extend(misfits([each.definition], settings))
 
 
-def check_paths(paths: Iterable[str], environment: Environment) -> Iterator[CheckedFile]:
-    """Each file on its own, then what only shows when they are seen together."""
-    checked: list[CheckedFile] = []
-    for path in paths:
-        try:
-            files = definition_files(path)
-        except DefinitionError as error:
-            checked.append(CheckedFile(path, errors=list(error.problems)))
-            continue
-        checked.extend(check_file(str(file), environment) for file in files)
-    names: dict[str, str] = {}
-    for each in checked:
-        name = each.definition.name if each.definition is not None else each.file
-        if names.setdefault(name, each.file) != each.file:
-            message = f"`{name}` is defined in {names[name]} as well"
-            each.errors.append(Problem(message, "give one of them another `name`", each.file, "name"))
-    yield from checked
-
-
-def check_file(file: str, environment: Environment) -> CheckedFile:
-    """Load one definition and compile all of it, as a worker would."""
-    checked = CheckedFile(file)
-    try:
-        definition = load(file, environment=environment)
-    except DefinitionError as error:
-        checked.errors.extend(error.problems)
-        return checked
-    checked.definition = definition
-    checked.warnings.extend(definition.warnings)
-    for operation in definition.operations:
-        try:
-            checked.keys[operation.name] = compile_operation(operation).description
-        except DefinitionError as error:
-            checked.errors.extend(_placed(error, operation, definition))
-        try:
-            compile_response(operation)
-        except DefinitionError as error:
-            checked.errors.extend(_placed(error, operation, definition))
-    return checked
-
-
-def _placed(error: DefinitionError, operation: Operation, definition: Definition) -> Iterator[Problem]:
-    """The problems of one operation's compilers, which know paths inside the operation and no file."""
-    assert definition.source is not None  # it was loaded from one
-    for problem in error.problems:
-        path = problem.path if problem.path.startswith("operations[") else f"{operation.path}.{problem.path}".strip(".")
-        place = place_of(definition.source, path)
-        yield replace(
-            problem,
-            remedy=problem.remedy or "docs/definition.md says what may stand here",
-            file=problem.file or place.file,
-            path=path,
-            line=place.line,
-            column=place.column,
-        )
-
-
 # ---- output --------------------------------------------------------------------------------------------------------
 
 
@@ -168,38 +87,6 @@ def as_text(checked: CheckedFile) -> str:
     lines += [f"  error: {problem}" for problem in checked.errors]
     lines += [f"  warning: {problem}" for problem in checked.warnings]
     return "\n".join(lines)
-
-
-def as_document(checked: CheckedFile) -> dict[str, Any]:
-    """For programs."""
-    definition = checked.definition
-    operations = [
-        {
-            "name": operation.name,
-            "method": operation.method,
-            "when": operation.when,
-            "records": [operation.batching.min_records, operation.batching.max_records]
-            if operation.batching
-            else [1, 1],
-            "key": checked.keys.get(operation.name),
-        }
-        for operation in (definition.operations if definition is not None else ())
-    ]
-    return {
-        "file": checked.file,
-        "name": definition.name if definition is not None else None,
-        "ok": not checked.errors,
-        "operations": operations,
-        "errors": [asdict(problem) for problem in checked.errors],
-        "warnings": [asdict(problem) for problem in checked.warnings],
-    }
-
-
-def hides_shipped(definition: Definition) -> bool:
-    """Whether one of the catalogue has its name: then the file that is configured counts."""
-    return Path(definition.file).resolve().parent != CATALOGUE and any(
-        (CATALOGUE / f"{definition.name}{suffix}").exists() for suffix in SUFFIXES
-    )
 
 
 def _way(operation: Operation) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import click
 
-from connector.cli.check import CheckedFile, as_text, check_file
+from connector.cli.check import as_text
 from connector.cli.inputs import INPUT_BYTES, read_input
-from connector.config_text.environment import Environment
 from connector.definition.keys import NAME_HINT, is_name
 from connector.errors import UsageError
 from connector.tools.importing.clevertap import Form, from_form, read_form
@@ -17,6 +15,7 @@ from connector.tools.importing.curl import read_command
 from connector.tools.importing.draft import Draft, from_call
 from connector.tools.importing.literal import provider_name
 from connector.tools.importing.recognise import Hints, recognise
+from connector.workbench.checking import check_text
 
 name_option = click.option("--name", help="Of the definition; default: the output's, or the provider's domain.")
 output_option = click.option(
@@ -205,18 +204,10 @@ def _finish(draft: Draft, name: str | None, output: Path | None) -> None:
             raise UsageError(f"--output {output}: {error.strerror}") from error
     for line in draft.advice:
         click.echo(line, err=True)
-    checked = _checked(text, draft.name)
+    checked = check_text(text, draft.name)
     said = as_text(checked)
     if output is not None:
         said = said.replace(checked.file, str(output))
     click.echo(said.replace(checked.file, f"{draft.name}.yaml"), err=True)
     if checked.errors:
         raise click.exceptions.Exit(1)
-
-
-def _checked(text: str, name: str) -> CheckedFile:
-    """What `check --no-environment` says of it."""
-    with tempfile.TemporaryDirectory(prefix="sms-import-") as folder:
-        file = Path(folder) / f"{name}.yaml"
-        file.write_text(text, encoding="utf-8")
-        return check_file(str(file), Environment.placeholders())

@@ -9,8 +9,8 @@ from dataclasses import asdict
 import click
 import orjson
 
-from connector.cli.catalogue import Summary, names, summarise
 from connector.definition.files import find
+from connector.workbench.catalogue import Summary, names, summarise
 
 
 @click.group()

@@ -2,70 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import click
-import msgspec
 import orjson
 
 from connector.cli.inputs import EVENTS_BYTES, read_input
 from connector.cli.output import note
 from connector.config_text.environment import Environment
 from connector.definition.arguments import MISSING
-from connector.definition.check_receipts import needed_references
 from connector.definition.load import load
-from connector.definition.signing import login_names
 from connector.definition.system import MESSAGE_ID, overridden
 from connector.definition.tree import Auth, Constant, Definition, Login, OAuth2, Sign, SigV4
 from connector.definition.walk import reads
-from connector.delivery.route import Route, compile_routes
-from connector.delivery.sending.request_builder import Router
-from connector.errors import MessageError, UsageError
+from connector.errors import UsageError
 from connector.masking import MASK
-from connector.model import Batch, Message, Priority, ReferenceMaker, Request, Source
-from connector.receipts.sent_references import ReferenceSigner
-from connector.receipts.tokens import Tokens
 from connector.request.show import curl, legible, show
-from connector.request.signer import Clockwork, Signer
 from connector.settings.way_back import URL
-from connector.stream.intake.unreadable import fault
-
-RECEIVER = "https://receiver.invalid"
-TOPIC = "sms.messages"
-"""Where events of files would stand."""
-
-
-@dataclass(slots=True)
-class NamedEvent:
-    """One event of a file. `name` says which, for people; `fault` is why it is no message."""
-
-    name: str
-    message: Message | None = None
-    fault: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedRequest:
-    """One request, and the events in it."""
-
-    operation: str
-    auth: Auth
-    request: Request
-    batch: Batch
-    events: tuple[NamedEvent, ...]
-
-
-@dataclass(slots=True)
-class RenderPlan:
-    """What would be sent; and what could not be, with the reason."""
-
-    requests: list[RenderedRequest] = field(default_factory=list)
-    invalid: list[tuple[NamedEvent, str]] = field(default_factory=list)
+from connector.workbench.events import NamedEvent, label, read_events
+from connector.workbench.planning import RenderPlan, plan_requests, references
 
 
 def _is_url(_: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -142,28 +100,6 @@ def _events(files: Iterable[str]) -> Iterator[NamedEvent]:
         yield from found
 
 
-def read_events(data: bytes, name: str) -> Iterator[NamedEvent]:
-    """The events of one file: an object, an array of objects, or lines of objects."""
-    try:
-        whole = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        lines = data.splitlines()
-        yield from (_event(line, f"{name}:{number}") for number, line in enumerate(lines, 1) if line.strip())
-        return
-    if isinstance(whole, list):
-        for index, raw in enumerate(msgspec.json.decode(data, type=list[msgspec.Raw])):
-            yield _event(bytes(raw), f"{name}[{index}]")
-    else:
-        yield _event(data, name)
-
-
-def _event(raw: bytes, name: str) -> NamedEvent:
-    try:
-        return NamedEvent(name, msgspec.json.decode(raw, type=Message))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return NamedEvent(name, fault=f"not a message: {fault(raw, error)}")
-
-
 def _overridden(plan: RenderPlan, definition: Definition) -> Iterator[str]:
     """The events whose `custom.MessageID` is sent, as it is in this release only."""
     reading = {operation.name for operation in definition.operations if reads(operation, MESSAGE_ID)}
@@ -182,93 +118,6 @@ def _instant(at: str | None) -> float:
         raise UsageError(f"--time {at}: write it like 2026-01-31T09:00:00Z") from None
 
 
-# ---- the plan -------------------------------------------------------------------------------------------------------
-
-
-def plan_requests(
-    definition: Definition, events: Sequence[NamedEvent], now: float, receive_url: str | None = None
-) -> RenderPlan:
-    """Group and render as a lane does when all events wait in their windows; ids of batches depend only on events.
-
-    `receive_url`: with it, what receipts are known by is shown as well.
-    """
-    plan = RenderPlan()
-    routes = compile_routes(definition)
-    signer = _signer(definition.name, routes, receive_url)
-    router = Router(definition.name, routes)
-    windows: dict[Any, list[NamedEvent]] = {}
-
-    def offer(event: NamedEvent, after: int = -1) -> None:
-        if event.message is None:
-            plan.invalid.append((event, event.fault))
-            return
-        try:
-            key = router.key(event.message, event.message.priority is Priority.HIGH, after)
-        except MessageError as error:
-            plan.invalid.append((event, error.reason))
-        else:
-            windows.setdefault(key, []).append(event)
-
-    for event in events:
-        offer(event)
-    while windows:
-        key = next(iter(windows))
-        waiting = windows.pop(key)
-        route = routes[key.operation]
-        while waiting:
-            if len(waiting) < route.renderer.min_records:
-                for event in waiting:
-                    offer(event, key.operation)
-                break
-            waiting = _render(route, waiting, now, plan, signer)
-    return plan
-
-
-def _signer(name: str, routes: Sequence[Route], receive_url: str | None) -> ReferenceMaker | None:
-    """Makes references as long as real ones, which prove nothing; None where they would be left out."""
-    needed = any(True for route in routes for _ in needed_references(route.operation))
-    if receive_url is None and not needed:
-        return None
-    return ReferenceSigner(Tokens([MASK], [TOPIC]), name, receive_url or RECEIVER)
-
-
-def _render(
-    route: Route, waiting: list[NamedEvent], now: float, plan: RenderPlan, signer: ReferenceMaker | None
-) -> list[NamedEvent]:
-    """Render one request of the first of `waiting`; gives those that wait on."""
-    taken, later = waiting[: route.renderer.max_records], waiting[route.renderer.max_records :]
-    messages = [event.message for event in taken if event.message is not None]
-    batch = Batch(_batch_id(messages), now)
-    if signer is not None:
-        batch.references = signer.of(messages, [Source(TOPIC, 0, index) for index in range(len(messages))], now)
-    rendered = route.renderer.render(messages, batch)
-    plan.invalid += [(taken[index], error.reason) for index, error in rendered.invalid]
-    if rendered.request is not None:
-        sent = tuple(taken[index] for index in rendered.sent)
-        request = _added(rendered.request, route.operation.auth, batch)
-        plan.requests.append(RenderedRequest(route.operation.name, route.operation.auth, request, batch, sent))
-    return [taken[index] for index in rendered.left] + later
-
-
-def _added(request: Request, auth: Auth, batch: Batch) -> Request:
-    """With what is added when it is sent; a mask stands for signatures and tokens."""
-    clockwork = Clockwork(batch.now, lambda: hashlib.blake2b(batch.id.encode(), digest_size=16).hexdigest())
-    match auth:
-        case Sign(additions):
-            return Signer(additions).sign(request, clockwork, masked=True).request
-        case Login():
-            names = login_names(auth)
-            signer = Signer(auth.use, names=names, place="auth.login.use")
-            return signer.sign(request, clockwork, dict.fromkeys(names, MASK), masked=True).request
-    return request
-
-
-def _batch_id(messages: Sequence[Message]) -> str:
-    """The connector draws them at random; here the same events show the same request."""
-    names = "\n".join(message.message_id for message in messages)
-    return hashlib.blake2b(names.encode(errors="replace"), digest_size=16).hexdigest()
-
-
 # ---- output ---------------------------------------------------------------------------------------------------------
 
 
@@ -280,7 +129,7 @@ def _texts(plan: RenderPlan, definition: Definition, *, as_curl: bool) -> Iterat
         head = f"# {number}/{count} {definition.name}.{sent.operation}, {len(sent.events)} messages: {ids}{more}"
         lines = [head.replace("1 messages", "1 message") if len(sent.events) == 1 else head, *_notes(sent.auth)]
         write = curl if as_curl else show
-        yield "\n".join([*lines, write(sent.request, _references(definition, sent.events))])
+        yield "\n".join([*lines, write(sent.request, references(definition, sent.events))])
     if plan.invalid:
         yield "\n".join(["# invalid", *(f"# {_id(event)}: {reason}" for event, reason in plan.invalid)])
 
@@ -301,20 +150,14 @@ def _notes(auth: Auth) -> Iterator[str]:
 
 def _id(event: NamedEvent) -> str:
     """On one line: what follows a `#` in a shell command must stay there."""
-    text = event.message.message_id if event.message is not None else event.name
+    text = label(event)
     return text if text.isprintable() else repr(text)
-
-
-def _references(definition: Definition, events: Iterable[NamedEvent]) -> list[str]:
-    """The definition's `${NAME}` that no event holds: a shell must never put a secret where a user wrote its name."""
-    texts = [orjson.dumps(msgspec.to_builtins(event.message)).decode() for event in events]
-    return [reference for reference in definition.secrets if not any(reference in text for text in texts)]
 
 
 def _document(plan: RenderPlan, definition: Definition) -> dict[str, Any]:
     requests = []
     for sent in plan.requests:
-        request = legible(sent.request, _references(definition, sent.events))
+        request = legible(sent.request, references(definition, sent.events))
         body = None if request.body is None else request.body.decode(errors="backslashreplace")
         requests.append(
             {

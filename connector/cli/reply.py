@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,32 +12,14 @@ import msgspec
 import orjson
 
 from connector.cli.inputs import REPLY_BYTES, read_input
-from connector.cli.render import NamedEvent, plan_requests, read_events
+from connector.cli.output import note
 from connector.config_text.environment import Environment
 from connector.definition.load import load
-from connector.definition.tree import Definition, Operation
+from connector.definition.tree import Definition
 from connector.errors import UsageError
-from connector.model import Message, Outcome, Reply
-from connector.response.reply_reader import compile_response
-
-
-@dataclass(slots=True)
-class Answered:
-    """What a reply means.
-
-    Attributes:
-        operation: the one that was asked.
-        outcomes: of the messages in the request, in its order.
-        rule: what decided for all of them; None when it was looked at message by message.
-        absent: events that are not in the request, by id or place, and why.
-        faults: path of an expression → how often it failed, and therefore did not hold.
-    """
-
-    operation: str
-    outcomes: list[tuple[Message, Outcome]]
-    rule: str | None
-    absent: list[tuple[str, str]] = field(default_factory=list)
-    faults: dict[str, int] = field(default_factory=dict)
+from connector.model import Outcome, Reply
+from connector.workbench.answering import Answered, answer
+from connector.workbench.events import read_events
 
 
 @click.command()
@@ -49,6 +29,7 @@ class Answered:
 @click.option("--body", metavar="FILE", help="The reply's body as it came; - for stdin. Default: empty.")
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Of the reply. Repeatable.")
 @click.option("--operation", "name", help="Of the definition; default: the first that fits the events.")
+@click.option("--why", is_flag=True, help="Say of each rule that was asked why it did not hold.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per message.")
 def reply(
     *,
@@ -58,6 +39,7 @@ def reply(
     body: str | None,
     headers: tuple[str, ...],
     name: str | None,
+    why: bool,
     as_json: bool,
 ) -> None:
     """Show what a provider's reply means for each message, and the rule that decided.
@@ -70,6 +52,7 @@ def reply(
     Examples:
       sms-connector reply providers/acme.yaml --event events.jsonl --body reply.json
       curl … | sms-connector reply acme --event events.jsonl --status 503 --header 'Retry-After: 30' --body -
+      sms-connector reply acme --event events.jsonl --body reply.json --why
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     if events == body == "-":
         raise UsageError("--event - and --body -: only one of them can be standard input")
@@ -77,34 +60,11 @@ def reply(
     content = _bytes("--body", body) if body is not None else b""
     given = Reply(status, dict(_header(header) for header in headers), content, len(content) > loaded.http.reply_bytes)
     found = list(read_events(_bytes("--event", events), "stdin" if events == "-" else events))
-    answered = answer(loaded, found, given, name=name)
+    answered = answer(loaded, found, given, now=time.time(), name=name, secrets=_secrets(loaded))
     click.echo(as_lines(answered) if as_json else as_text(answered, given))
-
-
-def answer(definition: Definition, events: Sequence[NamedEvent], given: Reply, *, name: str | None = None) -> Answered:
-    """What `given` means for the first request that `events` become.
-
-    Raises UsageError when they become none.
-    """
-    if name is not None:
-        definition = replace(definition, operations=(_operation(definition, name),))
-    now = time.time()
-    plan = plan_requests(definition, events, now)
-    if not plan.requests:
-        raise UsageError(f"no request to reply to: {'; '.join(f'{event.name}: {why}' for event, why in plan.invalid)}")
-    first, *others = plan.requests
-    messages = [event.message for event in first.events if event.message is not None]
-    operation = _operation(definition, first.operation)
-    reader = compile_response(operation, _secrets(definition))
-    reading = reader.read(given, messages, first.batch, now)
-    return Answered(
-        operation.name,
-        list(zip(messages, reading.outcomes, strict=True)),
-        reading.whole.rule if reading.whole is not None else None,
-        [(_id(event), f"invalid: {why}") for event, why in plan.invalid]
-        + [(_id(event), f"in another request ({sent.operation})") for sent in others for event in sent.events],
-        dict(reader.faults),
-    )
+    for each in answered.considered if why else ():
+        entry = "" if each.entry is None else f", entry {each.entry}"
+        note(f"  {each.rule}{entry}: {'it held' if each.held else each.why}")
 
 
 def _secrets(definition: Definition) -> dict[str, str]:
@@ -113,18 +73,6 @@ def _secrets(definition: Definition) -> dict[str, str]:
         name: os.environ.get(name.removeprefix("${").removesuffix("}"), value)
         for name, value in definition.secrets.items()
     }
-
-
-def _operation(definition: Definition, name: str) -> Operation:
-    for operation in definition.operations:
-        if operation.name == name:
-            return operation
-    names = ", ".join(operation.name for operation in definition.operations)
-    raise UsageError(f"--operation {name}: {definition.name} has {names}")
-
-
-def _id(event: NamedEvent) -> str:
-    return event.message.message_id if event.message is not None else event.name
 
 
 # ---- input ----------------------------------------------------------------------------------------------------------

@@ -59,6 +59,11 @@ class Parameter:
     high: int = 0
     default: Any = _REQUIRED
 
+    @property
+    def required(self) -> bool:
+        """Whether it cannot be left out."""
+        return self.default is _REQUIRED
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -98,16 +98,53 @@ def read_extended(file: Path, report: Findings, folders: list[Path], seen: tuple
     if len(trail) > CHAIN:
         report.error(named.place, f"more than {CHAIN} definitions extend one another", "extend the first one directly")
         return None
+    near_by = [file.parent, *folders]
+    return _extended(source, named, lambda: _base(named, near_by, file, trail), (report, folders, trail))
+
+
+def read_text(text: str, name: str, report: Findings, folder: Path | None) -> Map | None:
+    """The same for a text that would stand as `name` in `folder`, of somebody who may read nothing else.
+
+    It extends a definition of that folder or of the catalogue; without a folder one of the catalogue.
+    """
+    source = _parse(text, f"{name}.yaml", report)
+    named = None if source is None else source.members.get("extends")
+    if source is None or named is None:
+        return source
+    file = (folder or CATALOGUE) / f"{name}.yaml"
+    trail = () if folder is None else (file.resolve(),)
+    folders = [] if folder is None else [folder]
+
+    def base() -> Path:
+        path = Path(named.text if isinstance(named, Value) else "")
+        bare = len(path.parts) == 1 and path.suffix not in SUFFIXES
+        if not bare and (folder is None or path.suffix not in SUFFIXES):
+            raise DefinitionError(
+                [Problem(f"`{shown(str(path))}` is not to be read from here", "name a definition of the catalogue")]
+            )
+        return _base(named, folders, file, trail)
+
+    return _extended(source, named, base, (report, folders, trail))
+
+
+def _extended(
+    source: Map,
+    named: PlacedValue,
+    base: Callable[[], Path],
+    reading: tuple[Findings, list[Path], tuple[Path, ...]],
+) -> Map | None:
+    """`source` merged over the file that `base` finds for what `extends` names; None where that cannot be read."""
+    report, folders, trail = reading
     try:
-        base_file = _base(named, [file.parent, *folders], file, trail)
+        base_file = base()
     except DefinitionError as error:
         for problem in error.problems:
             report.error(named.place, problem.message, problem.remedy)
         return None
-    base = read_extended(base_file, report, folders, trail)
-    if base is None:
+    extended = read_extended(base_file, report, folders, trail)
+    if extended is None:
         return None
-    merged = merge(without(base, "extends", "name"), source)
+    merged = merge(without(extended, "extends", "name"), source)
     assert isinstance(merged, Map)
     return merged
 
@@ -158,9 +195,18 @@ def _read_file(file: Path, report: Findings) -> Map | None:
     except UnicodeDecodeError as error:
         report.error(place, f"not UTF-8 text (byte {error.start})", "save it as UTF-8")
         return None
+    return _parse(text, str(file), report)
+
+
+def _parse(text: str, file: str, report: Findings) -> Map | None:
+    """The map a text holds; None, and problems, where it is none."""
+    place = Place(file)
+    if len(text) > FILE_BYTES or len(text.encode(errors="replace")) > FILE_BYTES:
+        report.error(place, f"is larger than {FILE_BYTES // 1024} KiB", "say less in it")
+        return None
     problems: list[Problem] = []
     try:
-        source = read_yaml(text, str(file), problems)
+        source = read_yaml(text, file, problems)
     except YamlSyntaxError as error:
         problems.append(error.problem)
         source = None

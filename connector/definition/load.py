@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from connector.config_text.environment import Environment
 from connector.config_text.source import List, Map, Place, PlacedValue
 from connector.definition.build import build_http, build_limits, build_operation, build_retry, build_unknown_run
 from connector.definition.checks import CheckedOperation, check_definition, check_operation
-from connector.definition.files import CATALOGUE, definition_files, find, read_extended
+from connector.definition.files import CATALOGUE, definition_files, find, read_extended, read_text
 from connector.definition.findings import Findings
 from connector.definition.keys import DEFINITION, NAME_HINT, OPERATION, is_name
 from connector.definition.merge import merge, only, without
@@ -24,7 +24,7 @@ OPERATIONS: Final = 100
 
 INHERITED: Final = tuple(name for name in OPERATION.keys if name not in ("name", "when"))
 
-__all__ = ["CATALOGUE", "Environment", "definition_files", "find", "load", "load_all"]
+__all__ = ["CATALOGUE", "Environment", "definition_files", "find", "load", "load_all", "load_text"]
 
 
 def load(path_or_name: str | Path, *, environment: Environment, folder: Path | None = None) -> Definition:
@@ -40,11 +40,46 @@ def load(path_or_name: str | Path, *, environment: Environment, folder: Path | N
     """
     file = find(path_or_name, [folder] if folder is not None else [])
     report = Findings(environment, str(file))
-    try:
+
+    def loaded() -> Definition | None:
         source = read_extended(file, report, [folder] if folder is not None else [], ())
         definition = None if source is None else _compile(source, file, report)
+        return definition and replace(definition, http=replace(definition.http, tls=digest(definition.http)))
+
+    return _sound(loaded, report)
+
+
+def load_text(text: str, name: str, *, environment: Environment, folder: Path | None = None) -> Definition:
+    """Load a definition that stands in no file yet, of somebody who may read no files.
+
+    Nothing is read but the text and what it extends: one of the catalogue, or, where there is a `folder`, a definition
+    in it. The files that its `http` names are not looked at.
+
+    Args:
+        text: YAML.
+        name: of the file it would be, without suffix; that of the definition where the text does not say `name`.
+        environment: where `${NAME}` is looked up: `Environment.placeholders()`, unless the text is trusted.
+        folder: where it would stand.
+
+    Raises DefinitionError with every problem.
+    """
+    report = Findings(environment, f"{name}.yaml")
+
+    def loaded() -> Definition | None:
+        source = read_text(text, name, report, folder)
+        return None if source is None else _compile(source, Path(f"{name}.yaml"), report)
+
+    return _sound(loaded, report)
+
+
+def _sound(load: Callable[[], Definition | None], report: Findings) -> Definition:
+    """What `load` gives, where nothing was found that is wrong."""
+    try:
+        definition = load()
     except RecursionError:  # every depth has a bound of its own; this is the last line
-        raise DefinitionError([Problem("too much stands inside one another", "write less deeply", str(file))]) from None
+        raise DefinitionError(
+            [Problem("too much stands inside one another", "write less deeply", report.file)]
+        ) from None
     if report.errors or definition is None:
         raise DefinitionError([*sorted(report.errors, key=_order), *report.left_out()])
     return definition
@@ -121,7 +156,6 @@ def _compile(source: Map, file: Path, report: Findings) -> Definition:
         default = "send" if not path else f"operation{path[len('operations[') : -1]}"
         operation = refer(build_operation(read, read.get("name") or default, path), whole.get("receipts"))
         checked.append(CheckedOperation(operation, one, read.broken))
-    http = build_http(whole.get("http"))
     definition = Definition(
         name=whole.get("name") or (file.stem if "name" in source.members else _name_of(file, report)),
         file=str(file),
@@ -129,7 +163,7 @@ def _compile(source: Map, file: Path, report: Findings) -> Definition:
         limits=build_limits(whole.get("limits")),
         retry=build_retry(whole.get("retry")),
         unknown_run=build_unknown_run(whole.get("unknown_run")),
-        http=replace(http, tls=digest(http)),
+        http=build_http(whole.get("http")),
         account=whole.get("account"),
         hours=whole.get("hours"),
         failover=tuple(name for name in whole.get("failover") or () if name),

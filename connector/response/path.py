@@ -109,6 +109,11 @@ class _Interpreter(TreeInterpreter):
         return base[position] if base is not None and -len(base) <= position < len(base) else None
 
 
+def evaluate(node: AstNode, document: Any, work: Work) -> Any:
+    """What a part of an expression gives, for people. Raises what it fails with."""
+    return _Interpreter(work).visit(node, document)
+
+
 _EQUALS: Final[Callable[[Any, Any], bool]] = TreeInterpreter.COMPARATOR_FUNC["eq"]
 
 # A whole number as programs write it: neither "007" nor "1.0", which may be codes and versions.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from connector.cli.campaign import check
 from connector.config_text.environment import Environment
 from connector.definition.load import load_all
 from connector.model import Campaign
+from connector.workbench.requirements import check
 
 BATCHED = """\
 name: acme

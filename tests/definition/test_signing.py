@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from connector.cli.check import check_file
 from connector.config_text.environment import Environment
 from connector.definition.tree import Login, Sign
+from connector.workbench.checking import check_file
 
 from .write import ALL_SET, loaded, problems_of
 

@@ -14,12 +14,12 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 
-from connector.cli.check import check_file
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.model import Batch, Message, Reply, Request
 from connector.request.renderer import compile_operation
 from connector.response.reply_reader import compile_response
+from connector.workbench.checking import check_file
 
 FOLDER = Path(__file__).parent / "strangers"
 NAMES = sorted(file.stem for file in FOLDER.glob("*.yaml"))

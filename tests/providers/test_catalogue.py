@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from connector.cli.catalogue import page, summarise
-from connector.cli.check import check_file
 from connector.cli.main import group
 from connector.config_text.environment import Environment
 from connector.definition.files import CATALOGUE
@@ -20,6 +18,8 @@ from connector.model import Batch, Reply
 from connector.request.renderer import compile_operation
 from connector.response.reply_reader import compile_response
 from connector.tools.simulator import PROVIDERS
+from connector.workbench.catalogue import page, summarise
+from connector.workbench.checking import check_file
 
 from .shipped import DEMO, NAMES, message, provided, shipped
 
@@ -172,7 +172,8 @@ async def test_a_definition_with_its_own_sender_is_taken(name: str, tmp_path: Pa
 
 
 def test_the_page_is_made_from_the_definitions() -> None:
-    assert (ROOT / "docs" / "providers.md").read_text() == page(), "python -m connector.cli.catalogue docs/providers.md"
+    written = (ROOT / "docs" / "providers.md").read_text()
+    assert written == page(), "python -m connector.workbench.catalogue docs/providers.md"
 
 
 @every_provider

@@ -48,7 +48,7 @@ class Draft:
 
     def yaml(self) -> str:
         """The file."""
-        body = _dumped({key: value for key, value in self.keys.items() if value not in (None, {}, [])})
+        body = dumped({key: value for key, value in self.keys.items() if value not in (None, {}, [])})
         comments = [*self.advice, *_section("Guessed:", self.guessed), *_section("To look at:", self.open)]
         more = [f"and {len(self.kept) - KEPT:,} more"] if len(self.kept) > KEPT else []
         comments += _section("Kept as it is, and sent with every message:", [*self.kept[:KEPT], *more])
@@ -176,7 +176,8 @@ def _number(representer: Any, number: Number) -> Any:
     return representer.represent_scalar(f"tag:yaml.org,2002:{kind}", number.text)
 
 
-def _dumped(keys: dict[str, Any]) -> str:
+def dumped(keys: dict[str, Any]) -> str:
+    """Keys and values as a definition writes them."""
     yaml = YAML(typ="rt", pure=True)
     yaml.width = 1_000_000  # no line is folded
     yaml.indent(mapping=2, sequence=4, offset=2)

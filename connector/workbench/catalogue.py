@@ -209,7 +209,7 @@ _PAGE = """\
 
 Shipped definitions: name them in `connector.yaml` (`providers: [plivo, textlocal]`), set their environment variables,
 and events with `"provider": "plivo"` are sent. Custom values are what an event, or its campaign, brings under `custom`.
-This page is made from the definitions: `python -m connector.cli.catalogue docs/providers.md`.
+This page is made from the definitions: `python -m connector.workbench.catalogue docs/providers.md`.
 
 ```sh
 sms-connector providers list
