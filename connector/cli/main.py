@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "connector.cli.receipt_commands:receipts",
         "Write what became of messages, as providers report.",
     ),
+    "console": ("connector.cli.console:console", "Serve the pages: is it working, and what needs attention."),
     "topics": ("connector.cli.topics:topics", "Create, check or expand the topics on the cluster."),
     "provider": ("connector.cli.provider:provider", "Pause and resume providers while workers run."),
     "campaign": ("connector.cli.campaign:campaign", "Set, pause, resume and cancel campaigns."),

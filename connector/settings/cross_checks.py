@@ -10,6 +10,7 @@ from connector.settings.kafka import KafkaSettings
 from connector.settings.model import Settings, Timeouts, Topics, Tracing
 from connector.settings.origin import SettingPath
 from connector.settings.way_back import Receive
+from connector.settings.web import Web
 
 LEAVE_SECONDS = 10.0
 """After the drain results are written and offsets committed, still inside the rebalance time-out."""
@@ -41,6 +42,7 @@ def cross_check(settings: Settings) -> list[Clash]:
         *_timeouts(settings.timeouts),
         *_tracing(settings.tracing),
         *_receive(settings.receive),
+        *_web(settings.web),
     ]
 
 
@@ -190,3 +192,21 @@ def _receive(receive: Receive) -> Iterator[Clash]:
             "is less than twice receive.body",
             "raise it, or lower the other",
         )
+
+
+def _web(web: Web) -> Iterator[Clash]:
+    auth, tokens, proxy = ("web", "auth"), ("web", "tokens"), ("web", "proxy")
+    if web.auth == "none" and not web.local:
+        remedy = "set web.auth to tokens or proxy, or web.host to 127.0.0.1"
+        yield Clash((auth, ("web", "host")), f"none lets everybody in who reaches {web.host}", remedy)
+    if web.auth == "tokens" and not web.tokens:
+        yield Clash((tokens, auth), "is needed with `auth: tokens`", "make one with `sms-connector console token`")
+    if len({it.name for it in web.tokens}) < len(web.tokens):
+        yield Clash((tokens,), "has a name twice", "give each token a name of its own")
+    if len({it.sha256 for it in web.tokens}) < len(web.tokens):
+        yield Clash((tokens,), "has a token twice", "make one for each person")
+    if web.auth == "proxy" and web.proxy.secret is None:
+        remedy = "set it to ${NAME}, and have the proxy send it in web.proxy.secret_header"
+        yield Clash(((*proxy, "secret"), auth), "is needed with `auth: proxy`", remedy)
+    if web.auth == "proxy" and not web.proxy.groups:
+        yield Clash(((*proxy, "groups"), auth), "is needed with `auth: proxy`", "say what each group may do")

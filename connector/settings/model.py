@@ -20,6 +20,7 @@ from connector.config_text.units import ByteSize, Duration, UnitError, format_du
 from connector.settings.kafka import KafkaSettings
 from connector.settings.section import Section, TopicName
 from connector.settings.way_back import ReceiptSettings, Receive
+from connector.settings.web import Web
 
 # ---- topics ---------------------------------------------------------------------------------------------------------
 
@@ -362,12 +363,17 @@ class Settings(Section):
     receipts: ReceiptSettings = ReceiptSettings()
     """States of messages, from those callbacks."""
 
+    web: Web = Web()
+    """The console."""
+
     def secrets(self) -> list[str]:
         """The values that nothing may show."""
         hidden = (
             self.kafka.sasl_password,
             self.kafka.ssl_key_password,
             self.results.salt,
+            self.web.session_key,
+            self.web.proxy.secret,
             *self.receive.keys,
             *self.receive.url_keys,
         )

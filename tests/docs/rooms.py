@@ -18,7 +18,7 @@ BEGIN, END = "<!-- rooms: begin -->\n", "<!-- rooms: end -->\n"
 
 # In the order of the imports: a room imports what stands below it.
 ROOMS = (
-    *("cli", "workbench", "health", "tools", "stream", "receive", "delivery", "kafka", "store", "receipts"),
+    *("cli", "web", "workbench", "health", "tools", "stream", "receive", "delivery", "kafka", "store", "receipts"),
     *("request", "response", "settings", "definition", "config_text"),
 )
 

@@ -52,6 +52,7 @@ ENVIRON = {
     "RECEIPT_URL_KEY": "as-if-of-the-urls",
     "KAFKA_PASSWORD": "hunter2-password",
     "RESULTS_SALT": "hunter2-0123456789",
+    "CONSOLE_SECRET": "hunter2-as-if-of-the-proxy-0123456789",
 }
 
 

@@ -1,0 +1,101 @@
+"""The port of the console, and what answers there."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+from aiohttp import web
+
+from connector.clock import Clock
+from connector.errors import Problem, SettingsError
+from connector.settings.web import Web
+from connector.web.endpoints import Endpoint
+from connector.web.guard import HostNames
+from connector.web.session_api import SessionApi, Surroundings
+from connector.web.sign_in import sign_in
+from connector.web.static_files import StaticFiles
+from connector.web.web_app import build_app
+
+log = structlog.get_logger(__name__)
+
+CLOSE_SECONDS = 1.0
+"""What is being answered at a stop; streams end at once."""
+
+
+class Chapter(Protocol):
+    """A part of the API.
+
+    Implemented by `SessionApi` (connector/web/session_api.py), put in place in `connector/web/serving.py`.
+    """
+
+    def endpoints(self) -> list[Endpoint]:
+        """All of it."""
+
+
+def bind(settings: Web) -> socket.socket:
+    """Take the port, before anything else is done.
+
+    Raises:
+        SettingsError: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        message = f"cannot listen on {settings.host}:{settings.port}: {error.strerror or type(error).__name__}"
+        remedy = "set web.port to a free one, or 0 for any"
+        raise SettingsError([Problem(message, remedy, path="web")]) from error
+
+
+class WebServer:
+    """Serves chapters and pages on a socket. Made, started and stopped on one loop.
+
+    Args:
+        place: from `bind`.
+        chapters: of the API, beside signing in.
+        pages: names of the pages there are, for the navigation.
+    """
+
+    def __init__(
+        self,
+        settings: Web,
+        place: socket.socket,
+        *,
+        chapters: Sequence[Chapter],
+        pages: Sequence[str],
+        clock: Clock,
+        load_files: Callable[[], StaticFiles] = StaticFiles,
+    ) -> None:
+        self._place = place
+        signing = sign_in(settings, clock)
+        session = SessionApi(signing, Surroundings(settings.environment, settings.time_zone, pages))
+        self._app = build_app(
+            [endpoint for chapter in (session, *chapters) for endpoint in chapter.endpoints()],
+            hosts=HostNames.of(settings),
+            sign_in=signing,
+            files=load_files(),
+        )
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it is, as this machine reaches it."""
+        host, port = self._place.getsockname()[:2]
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  where it listens, not where it is
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+    async def start(self) -> None:
+        """Begin to serve."""
+        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=CLOSE_SECONDS)
+        await self._runner.setup()
+        await web.SockSite(self._runner, self._place).start()
+
+    async def stop(self) -> None:
+        """Close the socket and every connection."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        self._place.close()
