@@ -106,7 +106,7 @@ class Simulator:
                 str(request.url),
             )
             crowded = fake.knobs.concurrent is not None and busy >= fake.knobs.concurrent
-            fault, answer = _decide(fake, call, knobs, crowded=crowded)
+            fault, answer = decide(fake, call, knobs, crowded=crowded)
             # Written down on arrival: what was at the provider when somebody was killed is in the log.
             self._note(name, arrived, target, fault, answer)
             if knobs.echo is not None:
@@ -200,7 +200,7 @@ def _desk(fake: Fake) -> Desk:
     return Desk(fake.name, fake.reporter, lambda: fake.knobs.receipts)
 
 
-def _decide(fake: Fake, call: Call, knobs: Knobs, *, crowded: bool) -> tuple[str | None, Answer]:
+def decide(fake: Fake, call: Call, knobs: Knobs, *, crowded: bool) -> tuple[str | None, Answer]:
     """The fault that shows, if any, and the answer: the fake is asked only where the request reaches it."""
     if knobs.drop == "before":
         return "drop before", Answer(503, "")
@@ -224,6 +224,11 @@ def _decide(fake: Fake, call: Call, knobs: Knobs, *, crowded: bool) -> tuple[str
     return ("drop after" if knobs.drop == "after" else None), answer
 
 
+def delivered_headers(answer: Answer, knobs: Knobs) -> dict[str, str]:
+    """Of an answer, with what the knobs make of them."""
+    return {**answer.headers, "Content-Type": knobs.content_type or answer.media}
+
+
 async def _deliver(
     request: web.Request, fake: Fake, knobs: Knobs, fault: str | None, answer: Answer
 ) -> web.StreamResponse:
@@ -237,7 +242,7 @@ async def _deliver(
         return _break_off(request, BROKEN[kind](body))
     if knobs.malformed:
         body = body[: len(body) // 2]
-    headers = {**answer.headers, "Content-Type": knobs.content_type or answer.media}
+    headers = delivered_headers(answer, knobs)
     if not knobs.drip:
         return web.Response(body=body, status=answer.status, headers=headers)
     response = web.StreamResponse(status=answer.status, headers=headers)
