@@ -15,6 +15,8 @@ class LaneHost(Protocol):
 
     Implemented by `WorkerLaneHost` (connector/stream/pipeline.py), put in place in
     `connector/stream/wiring/parts.py`.
+    Implemented by `SimulatedHost` (connector/workbench/simulation.py), put in place in
+    `connector/workbench/simulation.py`.
 
     Attributes:
         caught_up: no event waits in the partitions that feed the lane.

@@ -199,13 +199,13 @@ class _Run:
     results: dict[int, Result] = field(default_factory=dict)
     seconds: float = 0.0
     invalid: int = 0
-    transport: _FakeTransport = field(init=False)
+    transport: FakeTransport = field(init=False)
 
     async def run(self) -> None:
         clock = LoopClock(self.now)
         done = asyncio.Event()
-        self.transport = _FakeTransport(self.fake, self.definition, clock)
-        host = _Host(self._finished(done))
+        self.transport = FakeTransport(self.fake, self.definition, clock)
+        host = SimulatedHost(self._finished(done))
         lane = Lane(
             self.definition,
             host=host,
@@ -272,7 +272,7 @@ class _Run:
         )
 
 
-class _Host(LaneHost):
+class SimulatedHost(LaneHost):
     """Nothing else is read meanwhile, everything may leave, and nothing is parked."""
 
     caught_up = True
@@ -294,7 +294,7 @@ class _Host(LaneHost):
         return False
 
 
-class _FakeTransport(Transport):
+class FakeTransport(Transport):
     """Asks a fake of this process.
 
     Attributes:

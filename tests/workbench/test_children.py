@@ -13,7 +13,13 @@ import msgspec
 import pytest
 
 from connector.workbench import asks
-from connector.workbench.child.children import BusyError, StudioChild, StudioChildren, TooLongError, UnanswerableError
+from connector.workbench.child.studio_children import (
+    BusyError,
+    StudioChild,
+    StudioChildren,
+    TooLongError,
+    UnanswerableError,
+)
 
 from .test_studio import DEFINITION, event
 

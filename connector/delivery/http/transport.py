@@ -14,6 +14,8 @@ class Transport(Protocol):
     Implemented by `HttpTransport` (connector/delivery/http/client.py), put in place in `connector/stream/lanes.py`.
     Implemented by `DryRunTransport` (connector/delivery/http/dry_run.py), put in place in
     `connector/stream/lanes.py`.
+    Implemented by `FakeTransport` (connector/workbench/simulation.py), put in place in
+    `connector/workbench/simulation.py`.
 
     Attributes:
         token_refreshes: tokens fetched so far.

@@ -79,7 +79,7 @@ class StudioChild:
         arguments = ["--memory", str(memory), *(["--folder", str(folder)] if folder is not None else [])]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-P", "-B", "-s", "-m", "connector.workbench.child.process"),
+            *("-P", "-B", "-s", "-m", "connector.workbench.child.studio_process"),
             *arguments,
             stdin=PIPE,
             stdout=PIPE,
