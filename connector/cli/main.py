@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "render": ("connector.cli.render:render", "Show the exact requests for events, without sending."),
     "reply": ("connector.cli.reply:reply", "Show what a provider's reply means for each message."),
     "receipt": ("connector.cli.receipt:receipt", "Show what a provider's callback means: proof, entries, states."),
+    "studio": ("connector.cli.studio:studio", "Write definitions in the browser, with previews; on this machine only."),
     "import-curl": ("connector.cli.imports:import_curl", "Make a definition from a curl command."),
     "import-clevertap": ("connector.cli.imports:import_clevertap", "Make a definition from CleverTap's form."),
     "providers": ("connector.cli.providers:providers", "List the shipped definitions; show what one needs."),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, WithJsonSchema
 
 from connector.config_text.units import UnitError
+from connector.model import NUMBER
 from connector.settings.section import Section
 
 SECRET_CHARACTERS = 32
@@ -20,6 +22,7 @@ WORKERS = re.compile(r"group|dns:[A-Za-z0-9._-]+:[0-9]{1,5}|https?://[^/?#\s@]+/
 HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\]")
 HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 PERSON = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._@+-]{0,62}[A-Za-z0-9])?")
+PROPOSE = re.compile(r"https?://[^\s{}]+\{file\}[^\s{}]*")
 
 RoleName = Literal["viewer", "operator", "editor"]
 
@@ -72,6 +75,10 @@ Workers = Annotated[
 HostName = Annotated[
     str, _matching(HOST, "no host name", "write the name in the address bar, without https:// and without a port")
 ]
+TestNumber = Annotated[
+    str, _matching(re.compile(NUMBER), "no phone number", "write E.164, as +919812345678, in quotes")
+]
+Proposal = Annotated[str, _matching(PROPOSE, "no address with {file}", "write https://git.example.com/…/{file}")]
 HeaderName = Annotated[str, _matching(HEADER, "no name of a header", "write a name as X-Forwarded-User")]
 Person = Annotated[str, _matching(PERSON, "no name of a person", "write letters, digits and . _ @ + - between them")]
 LongSecret = Annotated[SecretStr, AfterValidator(_secret)]
@@ -174,8 +181,28 @@ class Web(Section):
     time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     """Zone of the times on the pages; UTC is one click away."""
 
+    definitions: str = "read-only"
+    """Where Studio saves definitions: `read-only` nowhere (they come from an image, a ConfigMap, a repository), or a
+    folder that workers read too, as `providers/`. Each is checked with all the others of the folder first."""
+
+    propose: Proposal | None = None
+    """Address at which a change of a definition is proposed, with `{file}` for its file: Studio opens it in a browser.
+    Null has no such button."""
+
+    test_numbers: tuple[TestNumber, ...] = ()
+    """Numbers that Studio may send one message to, through a worker and the definition that is in use. None: no test
+    sends. Pages show their last two digits."""
+
+    simulate: bool = True
+    """Whether Studio runs simulations: each takes a core for up to half a minute."""
+
     tail: bool = True
     """Whether results can be watched as they come: false where reading the results topic costs too much."""
+
+    @property
+    def definitions_folder(self) -> Path | None:
+        """Where definitions are saved; None where they are not."""
+        return None if self.definitions == "read-only" else Path(self.definitions)
 
     @property
     def local(self) -> bool:

@@ -29,6 +29,7 @@ class Chapter(Protocol):
     """A part of the API.
 
     Implemented by `SessionApi` (connector/web/session_api.py), put in place in `connector/web/serving.py`.
+    Implemented by `StudioApi` (connector/web/studio_api.py), put in place in `connector/web/console_process.py`.
     """
 
     def endpoints(self) -> list[Endpoint]:

@@ -79,6 +79,16 @@ class CompleteAsk(Ask, frozen=True, tag="complete"):
     event: msgspec.Raw = msgspec.Raw(b"null")
 
 
+class TogetherAsk(Ask, frozen=True, tag="together"):
+    """Is it right in place of the definition of its name, beside all the others of the folder?"""
+
+
+class PatchAsk(Ask, frozen=True, tag="patch"):
+    """What differs from `before`, as a patch?"""
+
+    before: Text
+
+
 class SummaryAsk(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="catalogue"):
     """The definitions that are shipped."""
 
@@ -93,7 +103,19 @@ class SimulateAsk(Ask, frozen=True, tag="simulate"):
     magic: Annotated[list[str], Meta(max_length=20, description="Outcomes by number that some events ask for.")] = []
 
 
-AnyAsk = CheckAsk | RenderAsk | ReplyAsk | RuleAsk | CurlAsk | FormAsk | CompleteAsk | SummaryAsk | SimulateAsk
+AnyAsk = (
+    CheckAsk
+    | RenderAsk
+    | ReplyAsk
+    | RuleAsk
+    | CurlAsk
+    | FormAsk
+    | CompleteAsk
+    | TogetherAsk
+    | PatchAsk
+    | SummaryAsk
+    | SimulateAsk
+)
 
 
 # ---- answers --------------------------------------------------------------------------------------------------------
@@ -267,6 +289,14 @@ class CatalogueAnswer(msgspec.Struct, frozen=True):
     definitions: list[ShippedAnswer]
 
 
+class PatchAnswer(msgspec.Struct, frozen=True):
+    """A unified diff, and how many lines it adds and takes away."""
+
+    patch: str
+    added: int
+    removed: int
+
+
 class CompleteAnswer(msgspec.Struct, frozen=True):
     """What may stand there."""
 
@@ -281,5 +311,13 @@ class ImportAnswer(msgspec.Struct, frozen=True):
 
 
 AnyAnswer = (
-    CheckAnswer | RenderAnswer | ReplyAnswer | RuleAnswer | FormAnswer | CatalogueAnswer | CompleteAnswer | ImportAnswer
+    CheckAnswer
+    | RenderAnswer
+    | ReplyAnswer
+    | RuleAnswer
+    | FormAnswer
+    | CatalogueAnswer
+    | CompleteAnswer
+    | ImportAnswer
+    | PatchAnswer
 )

@@ -87,6 +87,29 @@ def check_text(text: str, name: str, *, folder: Path | None = None) -> CheckedFi
     return _compiled(checked, definition)
 
 
+def check_neighbours(folder: Path, name: str) -> list[CheckedFile]:
+    """The definitions of a folder but for one file. What is wrong with one of them is not the other's fault."""
+    environment = Environment.placeholders()
+    files = sorted(file for suffix in SUFFIXES for file in folder.glob(f"*{suffix}") if file.stem != name)
+    return [check_file(str(file), environment) for file in files]
+
+
+def fit_together(checked: CheckedFile, others: Iterable[CheckedFile]) -> None:
+    """Note with `checked` what only shows beside `others`: a name that is taken, a `failover` that names nobody."""
+    definition = checked.definition
+    if definition is None:
+        return
+    names = {other.definition.name: other.file for other in others if other.definition is not None}
+    if definition.name in names:
+        message = f"`{definition.name}` is defined in {Path(names[definition.name]).name} as well"
+        checked.errors.append(Problem(message, "give one of them another `name`", checked.file, "name"))
+    for other in definition.failover:
+        if other not in names and not (CATALOGUE / f"{other}.yaml").exists():
+            known = ", ".join(sorted(names)) or "none"
+            problem = Problem(f"no definition is called `{other}`", f"known: {known}", checked.file, "failover")
+            checked.errors.append(problem)
+
+
 def _compiled(checked: CheckedFile, definition: Definition) -> CheckedFile:
     checked.definition = definition
     checked.warnings.extend(definition.warnings)

@@ -33,6 +33,7 @@ RUN_BY = {
     "security.md": "tests/docs/test_pages.py",
     "signing.md": "tests/definition/test_page.py",
     "simulator.md": "tests/docs/test_pages.py",
+    "studio.md": "tests/web/test_studio_alone.py",
 }
 HERE = ("migrating.md", "providers.md", "security.md")
 

@@ -12,7 +12,7 @@ from connector.definition.files import CATALOGUE
 from connector.errors import DefinitionError, UsageError
 from connector.workbench import asks
 from connector.workbench.form import Authentication, BatchFields, FormFields, Pair, Parameters
-from connector.workbench.studio import Studio
+from connector.workbench.studio_answers import Studio
 
 DEFINITION = """\
 # the seed's payload

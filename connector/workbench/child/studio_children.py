@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -175,7 +175,7 @@ class StudioChildren:
             self._asked -= 1
         raise AssertionError("a child answers with one frame at least")
 
-    async def simulate(self, ask: asks.SimulateAsk) -> AsyncIterator[tuple[int, int] | msgspec.Raw]:
+    async def simulate(self, ask: asks.SimulateAsk) -> AsyncGenerator[tuple[int, int] | msgspec.Raw]:
         """How far it is, again and again, then the answer. In a child of its own; raises as `ask` does."""
         if self._simulations.locked():
             raise BusyError("other simulations are running: try again in a moment")

@@ -21,7 +21,7 @@ from connector.tools.simulator.in_memory import InMemoryFake
 from connector.workbench import asks
 from connector.workbench.child.frames import read_frame, write_frame
 from connector.workbench.simulation import DemoEnvironment, Simulated, simulate, simulated_events
-from connector.workbench.studio import Studio, problems_of
+from connector.workbench.studio_answers import Studio, problems_of
 
 FILES = 64
 ADDRESSES = 1024**3

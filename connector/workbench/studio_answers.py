@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from connector.workbench import asks
 from connector.workbench.answering import Answered, answer
 from connector.workbench.apart import apart, shared_values
 from connector.workbench.catalogue import names as shipped
-from connector.workbench.checking import CheckedFile, check_text, hides_shipped
+from connector.workbench.checking import CheckedFile, check_neighbours, check_text, fit_together, hides_shipped
 from connector.workbench.complete import complete
 from connector.workbench.drafts import from_curl
 from connector.workbench.events import NamedEvent, event_of, label
@@ -51,30 +52,22 @@ class Studio:
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
+        self._answers: dict[type[Any], Callable[[Any], asks.AnyAnswer]] = {
+            asks.CheckAsk: lambda ask: self.check(ask.definition, ask.name),
+            asks.RenderAsk: self._render,
+            asks.ReplyAsk: lambda ask: self._reply(ask, self._load(ask)),
+            asks.RuleAsk: self._rule,
+            asks.CurlAsk: self._curl,
+            asks.FormAsk: self._form,
+            asks.CompleteAsk: _completed,
+            asks.TogetherAsk: self._together,
+            asks.PatchAsk: _patch,
+            asks.SummaryAsk: lambda _: asks.CatalogueAnswer([_shipped(name) for name in shipped()]),
+        }
 
     def answer(self, ask: asks.AnyAsk) -> asks.AnyAnswer:
         """The answer. Raises DefinitionError and UsageError for what a person must mend."""
-        match ask:
-            case asks.CheckAsk():
-                return self.check(ask.definition, ask.name)
-            case asks.RenderAsk():
-                return self._render(ask)
-            case asks.RuleAsk():
-                return self._rule(ask)
-            case asks.ReplyAsk():
-                return self._reply(ask, self._load(ask))
-            case asks.CurlAsk():
-                draft = from_curl(ask.command, ask.name)
-                return asks.ImportAnswer(draft, self.check(draft.text, draft.name))
-            case asks.FormAsk():
-                return self._form(ask)
-            case asks.CompleteAsk():
-                message = event_of(bytes(ask.event), "event").message
-                return asks.CompleteAnswer(complete(ask.definition, ask.line, ask.column, message))
-            case asks.SummaryAsk():
-                return asks.CatalogueAnswer([_shipped(name) for name in shipped()])
-            case asks.SimulateAsk():
-                raise UsageError("a simulation is run by itself")
+        return self._answers[type(ask)](ask)
 
     def check(self, text: str, name: str) -> asks.CheckAnswer:
         """What `check` says of a text."""
@@ -82,6 +75,12 @@ class Studio:
 
     def _load(self, ask: asks.Ask) -> Definition:
         return load_text(ask.definition, ask.name, environment=Environment.placeholders(), folder=self._folder)
+
+    def _together(self, ask: asks.TogetherAsk) -> asks.CheckAnswer:
+        checked = check_text(ask.definition, ask.name, folder=self._folder)
+        others = [] if self._folder is None else check_neighbours(self._folder, ask.name)
+        fit_together(checked, others)
+        return _checked(checked, ask.definition, ask.name)
 
     # ---- requests ---------------------------------------------------------------------------------------------------
 
@@ -121,6 +120,12 @@ class Studio:
         changed = load_text(inserted.text, ask.name, environment=Environment.placeholders(), folder=self._folder)
         return asks.RuleAnswer(inserted.text, inserted.line, self._reply(ask, changed))
 
+    # ---- drafts -----------------------------------------------------------------------------------------------------
+
+    def _curl(self, ask: asks.CurlAsk) -> asks.ImportAnswer:
+        draft = from_curl(ask.command, ask.name)
+        return asks.ImportAnswer(draft, self.check(draft.text, draft.name))
+
     # ---- the form ---------------------------------------------------------------------------------------------------
 
     def _form(self, ask: asks.FormAsk) -> asks.FormAnswer:
@@ -128,6 +133,27 @@ class Studio:
         if ask.fields is not None:
             text, secrets = write_fields(text, ask.fields, ask.name)
         return asks.FormAnswer(read_fields(text, ask.name), text, secrets)
+
+
+def _completed(ask: asks.CompleteAsk) -> asks.CompleteAnswer:
+    message = event_of(bytes(ask.event), "event").message
+    return asks.CompleteAnswer(complete(ask.definition, ask.line, ask.column, message))
+
+
+def _patch(ask: asks.PatchAsk) -> asks.PatchAnswer:
+    """As `git apply` takes it."""
+    file = f"{ask.name}.yaml"
+    before, after = (_lines(text) for text in (ask.before, ask.definition))
+    old = f"a/{file}" if ask.before else "/dev/null"
+    lines = list(difflib.unified_diff(before, after, old, f"b/{file}"))
+    added = sum(line.startswith("+") for line in lines[2:])
+    removed = sum(line.startswith("-") for line in lines[2:])
+    patch = "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    return asks.PatchAnswer(patch, added, removed)
+
+
+def _lines(text: str) -> list[str]:
+    return [f"{line}\n" for line in text.split("\n")[:-1]] + [last for last in text.split("\n")[-1:] if last]
 
 
 # ---- check ----------------------------------------------------------------------------------------------------------
