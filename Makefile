@@ -24,7 +24,7 @@ FAULTS ?= 3600
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test gateway containers crash brokers soak lint bench generated tools lock clean
+.PHONY: help demo check test gateway containers crash brokers soak lint bench generated vendor tools lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,10 @@ soak: $(READY) ## steady load, then faults at random (STEADY=1800 FAULTS=3600 se
 
 bench: $(READY) ## what a message costs on this machine, and how that grows: some minutes (SECTIONS="job load")
 	@$(BIN)/python -m bench $(SECTIONS)
+
+vendor: ## bundle the libraries of the console's pages again, by npm: nobody else needs Node
+	@echo "== bundling vendor/ into connector/web/static/vendor"
+	@cd vendor && npm ci --no-fund --no-audit --ignore-scripts --silent && node build.mjs
 
 generated: $(READY) ## write again what is made from others: schemas/, docs/configuration.md, the list in docs/architecture.md, deploy/kubernetes
 	@echo "== writing schemas/, docs/configuration.md, the list of files in docs/architecture.md, deploy/kubernetes"
