@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from connector.config_text.environment import Environment
-from connector.config_text.source import List, Map, Place, PlacedValue
+from connector.config_text.source import List, Map, Place, PlacedValue, plain
 from connector.definition.build import build_http, build_limits, build_operation, build_retry, build_unknown_run
 from connector.definition.checks import CheckedOperation, check_definition, check_operation
 from connector.definition.files import CATALOGUE, definition_files, find, read_extended, read_text
@@ -174,7 +176,13 @@ def _compile(source: Map, file: Path, report: Findings) -> Definition:
     for each in checked:
         check_operation(each, report)
     check_definition(definition, source, checked, report)
-    return replace(definition, warnings=(*report.warnings, *report.left_out_warnings()), source=source)
+    warnings = (*report.warnings, *report.left_out_warnings())
+    return replace(definition, warnings=warnings, source=source, digest=_digest(source))
+
+
+def _digest(source: Map) -> str:
+    text = json.dumps(plain(source), ensure_ascii=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
 def _operations(listed: PlacedValue, top: Map, report: Findings) -> list[tuple[str, Map]]:

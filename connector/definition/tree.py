@@ -453,6 +453,8 @@ class Definition:
         unknown_run: messages in a row that may end `unknown` before the provider is paused; None for any number.
         warnings: what loads, but looks like a slip.
         source: what the file says, with the place of everything: for what is found later.
+        digest: of what the file says, merged, with `${NAME}` for every value from outside: 8 hexadecimal digits. Equal
+            for workers that have the same definition, whatever their secrets.
     """
 
     name: str
@@ -470,3 +472,4 @@ class Definition:
     unknown_run: int | None = UNKNOWN_RUN
     warnings: tuple[Problem, ...] = field(default=(), repr=False, compare=False)
     source: Map | None = field(default=None, repr=False, compare=False)
+    digest: str = field(default="", repr=False, compare=False)

@@ -21,6 +21,7 @@ from connector.delivery.http.transport import Transport
 from connector.delivery.lane_host import LaneHost
 from connector.delivery.limits.account import Account
 from connector.delivery.limits.backoff import Backoff
+from connector.delivery.limits.circuit_breaker import BreakerState
 from connector.delivery.limits.flow_control import FlowControl
 from connector.delivery.limits.lane_settings import LaneSettings
 from connector.delivery.limits.lane_status import LaneStatus
@@ -63,6 +64,7 @@ class Lane:
 
     Attributes:
         counts: what it has done, for metrics.
+        definition: what it was made from.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Lane:
         uniform: Callable[[], float] = random.random,
     ) -> None:
         self.name = definition.name
+        self.definition = definition
         self.counts = LaneCounts() if counts is None else counts
         self._transport = transport
         self._clock = clock
@@ -160,6 +163,7 @@ class Lane:
         )
         self._closed = False
         self._delay = 0.0
+        self._steered_at = clock.monotonic()  # when it was made, paused or resumed last
 
     # ---- in ---------------------------------------------------------------------------------------------------------
 
@@ -256,6 +260,8 @@ class Lane:
 
     def pause(self, *, paused: bool) -> None:
         """An operator stops the provider, or lets it go on."""
+        if paused is not self._state.paused:
+            self._steered_at = self._clock.monotonic()
         self._state.pause(paused)
 
     def probe(self) -> None:
@@ -304,7 +310,11 @@ class Lane:
     @property
     def status(self) -> LaneStatus:
         """What the lane is doing, for metrics and pages."""
-        breaker = self._flow_control.account.breaker
+        breaker, now = self._flow_control.account.breaker, self._clock.monotonic()
+        oldest, earliest, opens_in = self._backlog.oldest, self._expiry.earliest, self._flow_control.hours_delay()
+        since = self._steered_at if self._state.paused else max(self._steered_at, breaker.since)
+        if opens_in > 0 and not self._state.paused and breaker.state is BreakerState.CLOSED:
+            since = -math.inf  # a schedule says when it opens, not when it closed
         return LaneStatus(
             open_count=self.open_count,
             windows=self.windows,
@@ -315,9 +325,14 @@ class Lane:
             breaker=breaker.state,
             reason=breaker.reason,
             paused=self._state.paused,
-            opens_in=self._flow_control.hours_delay(),
-            held=self.counts.held_by(self._clock.monotonic()),
+            opens_in=opens_in,
+            held=self.counts.held_by(now),
             token_refreshes=self._transport.token_refreshes,
+            for_seconds=None if math.isinf(since) else now - since,
+            probe_in=breaker.delay(now) if breaker.state is BreakerState.OPEN else None,
+            oldest=0.0 if oldest is None else max(0.0, now - oldest),
+            expires_at=earliest if self.open_count and not math.isinf(earliest) else None,
+            share=self._flow_control.fraction,
         )
 
     # ---- out --------------------------------------------------------------------------------------------------------

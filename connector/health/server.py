@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -17,7 +18,8 @@ from connector.clock import SystemClock
 from connector.errors import Problem, SettingsError
 from connector.health.loop_lag import LoopLag
 from connector.health.metrics import registry
-from connector.health.status_page import WorkerReport, report
+from connector.health.status_page import identity, report
+from connector.health.status_report import Readiness, WorkerReport
 from connector.settings.model import Health
 
 if TYPE_CHECKING:
@@ -97,7 +99,9 @@ class HealthServer:
             "/status": self._report,
         }
         self._servers = [Server(place, pages) for place in places]
-        self._lag = LoopLag(SystemClock())
+        self._clock = SystemClock()
+        self._identity = identity(self._clock)
+        self._lag = LoopLag(self._clock)
         self._status: StatusSource = lambda: None
         self._registry = CollectorRegistry()
         self._measuring: asyncio.Task[None] | None = None
@@ -130,10 +134,15 @@ class HealthServer:
         return readiness([self._now()])
 
     async def _report(self, _: web.Request) -> web.Response:
-        return web.json_response(self._now())
+        return encoded(self._now())
 
     def _now(self) -> WorkerReport:
-        return report(self._status())
+        return report(self._status(), self._identity, wall=self._clock.wall(), loop_lag=self._lag.worst())
+
+
+def encoded(document: object) -> web.Response:
+    """JSON."""
+    return web.Response(body=msgspec.json.encode(document), content_type="application/json")
 
 
 def exposition(metrics: CollectorRegistry) -> web.Response:
@@ -141,9 +150,9 @@ def exposition(metrics: CollectorRegistry) -> web.Response:
     return web.Response(body=generate_latest(metrics), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
-def readiness(reports: list[WorkerReport]) -> web.Response:
+def readiness(reports: Sequence[WorkerReport | Readiness]) -> web.Response:
     """200 when every worker takes events; else 503 and why not."""
-    reasons = [it["reason"] for it in reports if not it["ready"]]
+    reasons = [it.reason for it in reports if not it.ready]
     if reasons or not reports:
         return web.Response(status=503, text=f"not ready: {'; '.join(reasons) or 'no worker'}\n")
     return web.Response(text="ready\n")

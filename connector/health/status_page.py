@@ -1,72 +1,127 @@
-"""The page `/status`: what a worker and its lanes are doing, as JSON; `lag` reads it to say what holds a partition."""
+"""The page `/status`: what a worker and its lanes are doing, as JSON; `lag` and the console read it.
+
+Made when somebody asks, of numbers that are kept anyway: no message is slower for it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+import os
+import socket
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from connector import __version__
+from connector.clock import Clock
+from connector.delivery.counts import RECORDS, SECONDS, Histogram
 from connector.health.metrics import state
+from connector.health.status_report import (
+    ApartReport,
+    HistogramReport,
+    LaneCounters,
+    LaneReport,
+    LimitsReport,
+    MemoryReport,
+    PartitionReport,
+    RateReport,
+    UnknownReport,
+    WorkerReport,
+)
 
 if TYPE_CHECKING:
+    from connector.definition.tree import Hours, Rate
     from connector.delivery.lane import Lane
+    from connector.delivery.limits.lane_status import LaneStatus
     from connector.stream.status import WorkerStatus
 
 UNKNOWN_NAMES = 20
+FORMAT = 2
+MEMORY_FILE = Path("/proc/self/statm")
 
 
-class LaneReport(TypedDict):
-    """One provider. `reason` is what its breaker says, without secrets and numbers."""
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which process speaks.
 
-    state: str
-    reason: str
-    open: int
-    delayed: int
-    requests: int
-    slots: int
-
-
-class UnknownReport(TypedDict):
-    """A name in events that no definition has. `cause` says whether it is a provider's or a campaign's."""
-
-    cause: str
-    name: str
-    nearest: str
-    events: int
-
-
-class WorkerReport(TypedDict):
-    """One worker. `reason`: why it is not ready. `held`: format version → events that wait for a worker of it.
-
-    `unused`: where definitions on disk are wrong, and so not in use.
+    Attributes:
+        id: the name of its host, and its number there.
+        started: when it began.
     """
 
-    ready: bool
-    reason: str
-    held: dict[str, int]
-    unused: list[str]
-    partitions: dict[str, list[int]]
-    lanes: dict[str, LaneReport]
-    unknown: list[UnknownReport]
+    id: str
+    started: datetime
 
 
-def report(status: WorkerStatus | None) -> WorkerReport:
+def identity(clock: Clock) -> Identity:
+    """Of this process."""
+    return Identity(f"{socket.gethostname()}:{os.getpid()}", datetime.fromtimestamp(clock.wall(), UTC))
+
+
+def report(
+    status: WorkerStatus | None, who: Identity | None = None, *, wall: float = 0.0, loop_lag: float = 0.0
+) -> WorkerReport:
     """What there is to say; before there is a worker, that."""
     if status is None:
-        why = "the worker waits for its broker"
-        return WorkerReport(ready=False, reason=why, held={}, unused=[], partitions={}, lanes={}, unknown=[])
+        made = WorkerReport(ready=False, reason="the worker waits for its broker")
+    else:
+        made = _report(status, wall)
+    made.format, made.version, made.loop_lag = FORMAT, __version__, round(loop_lag, 4)
+    made.memory.resident = _resident()
+    if who is not None:
+        made.id, made.started, made.at = who.id, who.started, datetime.fromtimestamp(wall, UTC)
+    return made
+
+
+def _report(status: WorkerStatus, wall: float) -> WorkerReport:
     partitions: dict[str, list[int]] = {}
     for it in status.partitions:
         partitions.setdefault(it.topic, []).append(it.partition)
+    refused: Counter[str] = Counter()
+    for (provider, ended), number in status.intake.refused.items():
+        if provider not in status.lanes:
+            refused[ended] += number
+    skipped: Counter[str] = Counter()
+    for (topic, _), number in status.skipped.items():
+        skipped[topic] += number
     return WorkerReport(
         ready=status.ready and not status.stopping,
         reason=_reason(status),
         held={str(version): number for version, number in status.held.items()},
         unused=list(status.unused),
         partitions={topic: sorted(numbers) for topic, numbers in partitions.items()},
-        lanes={name: _lane(lane) for name, lane in status.lanes.items()},
+        lanes={name: _lane(name, lane, status, wall) for name, lane in status.lanes.items()},
         unknown=[
             UnknownReport(cause=it.cause.value, name=it.name, nearest=it.nearest, events=it.events)
             for it in status.unknown.names()[:UNKNOWN_NAMES]
         ],
+        member=status.member,
+        stopping=status.stopping,
+        memory=MemoryReport(
+            messages=status.messages,
+            messages_limit=status.max_messages,
+            bytes=status.bytes,
+            bytes_limit=status.max_bytes,
+            blocked=status.blocked,
+        ),
+        owned=[
+            PartitionReport(it.topic, it.partition, it.lag, it.unread, it.span, round(it.undecided, 1))
+            for it in status.partitions
+        ],
+        retry_backlog=dict(status.retry_backlog),
+        control={str(partition): offset for partition, offset in status.control.items()},
+        unacknowledged=status.unacknowledged,
+        unacknowledged_for=round(status.unacknowledged_for, 3),
+        refused=status.refused,
+        owed=status.owed,
+        rebalances=status.epochs.opened,
+        events=dict(status.intake.events),
+        skipped={topic: number for topic, number in skipped.items() if number},
+        other_results=dict(refused),
+        second_bounds=list(SECONDS),
+        record_bounds=list(RECORDS),
     )
 
 
@@ -81,8 +136,13 @@ def _reason(status: WorkerStatus) -> str:
     return "" if status.ready else "the group has not given it its partitions"
 
 
-def _lane(lane: Lane) -> LaneReport:
-    status = lane.status
+def _lane(name: str, lane: Lane, worker: WorkerStatus, wall: float) -> LaneReport:
+    status, counts, definition = lane.status, lane.counts, lane.definition
+    finished = Counter(counts.finished)
+    for (provider, ended), number in worker.intake.refused.items():
+        if provider == name:
+            finished[ended] += number
+    apart = lane.apart
     return LaneReport(
         state=state(status),
         reason=status.reason,
@@ -90,4 +150,66 @@ def _lane(lane: Lane) -> LaneReport:
         delayed=status.delayed,
         requests=status.requests,
         slots=status.slots,
+        since=None if status.for_seconds is None else _instant(wall - status.for_seconds),
+        until=_until(status, wall),
+        waiting=status.waiting,
+        windows=status.windows,
+        oldest=round(status.oldest, 1),
+        expires=None if status.expires_at is None else _instant(status.expires_at),
+        digest=definition.digest,
+        account=definition.account or "",
+        failover=list(definition.failover),
+        limits=LimitsReport(
+            requests=_rates(definition.limits.requests),
+            records=_rates(definition.limits.records),
+            concurrency=definition.limits.concurrency,
+            share=round(status.share, 4),
+            hours=_hours(definition.hours),
+        ),
+        full=max(1 if it.batching is None else it.batching.max_records for it in definition.operations),
+        apart=None if apart is None else ApartReport(apart.part, apart.values),
+        counters=LaneCounters(
+            results={status: number for status, number in finished.items() if number},
+            requests={group: _histogram(it) for group, it in counts.requests.items() if any(it.counts)},
+            records=_histogram(counts.fill),
+            closed={why: number for why, number in counts.closed.items() if number},
+            again={why: number for why, number in counts.again.items() if number},
+            unknown_runs=counts.unknown_runs,
+            errors=counts.errors,
+            held=round(status.held, 1),
+        ),
     )
+
+
+def _until(status: LaneStatus, wall: float) -> datetime | None:
+    if status.paused:
+        return None
+    seconds = status.probe_in if status.probe_in is not None else status.opens_in
+    return _instant(wall + seconds) if seconds > 0 else None
+
+
+def _instant(wall: float) -> datetime:
+    return datetime.fromtimestamp(round(wall, 3), UTC)
+
+
+def _rates(rates: Iterable[Rate]) -> list[RateReport]:
+    return [RateReport(it.amount, it.seconds) for it in rates]
+
+
+def _hours(hours: Hours | None) -> str:
+    if hours is None:
+        return ""
+    begin, end = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (hours.start, hours.end))
+    return f"{begin}-{end} {hours.zone}"
+
+
+def _histogram(histogram: Histogram) -> HistogramReport:
+    return HistogramReport(list(histogram.counts), round(histogram.total, 3))
+
+
+def _resident() -> int:
+    """Bytes of memory this process has; 0 where the system does not tell."""
+    try:
+        return int(MEMORY_FILE.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

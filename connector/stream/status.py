@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
@@ -87,6 +87,8 @@ class WorkerStatus:
         skipped: records passed over, by topic and reason.
         unknown: names in events that no definition has.
         held: events kept as they are, by the format version of the worker that has to read them.
+        member: what the group calls it; empty before it has joined.
+        control: per partition of the control topic, the offset of the newest record it obeys.
         unused: where the problems stand while definitions on disk are not the ones in use; empty when they are.
     """
 
@@ -108,6 +110,8 @@ class WorkerStatus:
     skipped: Mapping[tuple[str, Reason], int]
     unknown: UnknownNames
     held: Mapping[int, int]
+    member: str = ""
+    control: Mapping[int, int] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     cut_off: bool = False
     refused: str = ""

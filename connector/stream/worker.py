@@ -171,6 +171,8 @@ class Worker(FailureSink, Watched, DefinitionUser):
             skipped=self._skipped.counts,
             unknown=parts.input.unknown,
             held=sum((it.needs for it in parts.owned.partitions), Counter()),
+            member=self._group.member_id,
+            control=dict(parts.control.applied),
             unused=self._unused,
         )
 

@@ -24,6 +24,7 @@ class SeenLane:
         self.counts = lane.counts
         self.status = status
         self.apart = Fragmentation("$$hid", 40)
+        self.definition = lane.definition
 
 
 def used_lane(*, paused: bool = False) -> SeenLane:

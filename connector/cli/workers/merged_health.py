@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
+import msgspec
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from connector.health.merged import MergedCollector
-from connector.health.server import Server, exposition, readiness
-from connector.health.status_page import WorkerReport, report
+from connector.health.server import Server, encoded, exposition, readiness
+from connector.health.status_page import report
+from connector.health.status_report import Readiness
 
 ASK_SECONDS = 2.0
 """A worker that does not answer in time is left out of the page; Prometheus waits for ten seconds."""
@@ -62,17 +63,18 @@ class ParentConsole:
         return web.Response(text="alive\n")
 
     async def _ready(self, _: web.Request) -> web.Response:
-        return readiness([report for _, report in await self._reports()])
+        return readiness([msgspec.json.decode(page, type=Readiness) for _, page in await self._reports()])
 
     async def _status(self, _: web.Request) -> web.Response:
         reports = await self._reports()
         beside = {name: found for name, found in reports if not name.isdecimal()}
-        return web.json_response({"workers": [found for name, found in reports if name.isdecimal()], **beside})
+        return encoded({"workers": [found for name, found in reports if name.isdecimal()], **beside})
 
-    async def _reports(self) -> list[tuple[str, WorkerReport]]:
+    async def _reports(self) -> list[tuple[str, msgspec.Raw]]:
         """What each says, with its name; one that does not answer says what one says that is not there yet."""
         pages = await self._ask_all("/status")
-        return [(self._names[it], json.loads(pages[it]) if it in pages else report(None)) for it in self._restarts]
+        absent = msgspec.json.encode(report(None))
+        return [(self._names[it], msgspec.Raw(pages[it].encode() if it in pages else absent)) for it in self._restarts]
 
     async def _ask_all(self, path: str) -> dict[int, str]:
         pages = await asyncio.gather(*(self._ask(worker, path) for worker in self._restarts))

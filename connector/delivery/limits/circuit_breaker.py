@@ -55,6 +55,7 @@ class CircuitBreaker:
         state, reason: whether it lets pass, and why not.
         times: how often in a row it has opened: once, and for each probe that failed.
         opened_at: when it last did, or a probe failed.
+        since: when it began to let pass, or to let nothing pass; -inf for as long as it has always let pass.
     """
 
     def __init__(self, settings: BreakerSettings, random: Callable[[], float]) -> None:
@@ -69,7 +70,7 @@ class CircuitBreaker:
         self._doubts = 0  # failures since the last request that began after the first of them and got through
         self._doubts_since = math.inf
         self._repeats = 0  # times it opened again soon after a probe had closed it
-        self.opened_at = -math.inf
+        self.opened_at = self.since = -math.inf
         self._resort_at = -math.inf  # when a message may be the probe that has no further request to lose
         self._closed_at = -math.inf
         self._until = 0.0
@@ -143,7 +144,7 @@ class CircuitBreaker:
         """A request begun at `started` got a reply that shows the provider works."""
         if probe and self.state is BreakerState.PROBING:
             self.state, self.reason, self.times = BreakerState.CLOSED, "", 0
-            self._closed_at = now
+            self._closed_at = self.since = now
             self._clear()
         if started >= self._doubts_since:
             self._doubts, self._doubts_since = 0, math.inf
@@ -195,6 +196,8 @@ class CircuitBreaker:
         delay = min(self._settings.delay * 2.0 ** min(self.times, 60), self._settings.cap)
         self.times += 1
         self.opened_at = now
+        if self.state is BreakerState.CLOSED:
+            self.since = now
         self._resort_at = now + self._settings.cap
         self._until = now + delay * (0.75 + 0.5 * self._random())
         self.state, self.reason = BreakerState.OPEN, reason

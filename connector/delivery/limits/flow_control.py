@@ -84,6 +84,7 @@ class FlowControl:
     Attributes:
         aside: campaigns that wait because their requests fail while others get through.
         probing: chooses what a probe carries.
+        fraction: of what the group may do.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class FlowControl:
         self.concurrency = AdaptiveConcurrency(definition.limits.concurrency)
         self.aside = FailingCampaigns()
         self.probing = Probing(definition.retry.attempts, sizes)
+        self.fraction = 1.0
         self._unknowns = None if definition.unknown_run is None else UnknownReplies(definition.unknown_run)
         self._attempts = definition.retry.attempts
         self._maximum = definition.limits.concurrency
@@ -115,6 +117,7 @@ class FlowControl:
 
     def share(self, fraction: float) -> None:
         """Take this part of what the group may do, at least one slot."""
+        self.fraction = fraction
         self.account.limiter.share(fraction)
         self.concurrency.resize(max(1, round(self._maximum * fraction)))
 

@@ -46,6 +46,11 @@ class Backlog:
         return (window.key for window in self._windows)
 
     @property
+    def oldest(self) -> float | None:
+        """When the first of the messages in windows that may leave began to wait; None where there are none."""
+        return self._windows.oldest
+
+    @property
     def full(self) -> bool:
         """A full window may leave: `choose` has an answer, whatever else is on its way."""
         return self._windows.full

@@ -205,6 +205,12 @@ class Windows:
         return iter(self._windows.values())
 
     @property
+    def oldest(self) -> float | None:
+        """When the first of the messages that may leave began to wait; None where there are none."""
+        found = [window.since for window in (self._high.first(), self._oldest.first()) if window is not None]
+        return min(found, default=None)
+
+    @property
     def urgent(self) -> bool:
         """A message of high priority is waiting."""
         return self._high.first() is not None

@@ -104,6 +104,7 @@ class ControlTable:
         campaigns: by id.
         paused: providers that are paused.
         bytes: of all records.
+        applied: per partition of the topic, the offset of the newest record taken in.
         overfull: it had no room for some campaign: one that it does not know may be the one that says stop.
     """
 
@@ -114,6 +115,7 @@ class ControlTable:
         self._skipped = skipped or Skipped()
         self._place = (0, -1)
         self.overfull = False
+        self.applied: dict[int, int] = {}
         self.campaigns: dict[str, Campaign] = {}
         self.paused: set[str] = set()
         self.bytes = 0
@@ -128,6 +130,7 @@ class ControlTable:
         What cannot be read, or is too much, says stop: nobody knows whether it did.
         """
         self._place = place
+        self.applied[place[0]] = place[1]
         name = (key or b"").decode("utf-8", "replace")
         kind, _, named = name.partition(":")
         if f"{kind}:" not in (CAMPAIGN, PROVIDER) or not 0 < len(named) <= NAME_CHARACTERS:

@@ -28,6 +28,13 @@ class Group(OffsetCommits):
         generation: int = self._app.consumer_generation_id
         return generation
 
+    @property
+    def member_id(self) -> str:
+        """What the group calls this member; empty before it has joined."""
+        _, consumer = self._thread()
+        member: str = consumer._coordinator.member_id  # noqa: SLF001
+        return member
+
     def assignment(self) -> set[TopicPartition]:
         return {TopicPartition(tp.topic, tp.partition) for tp in self._app.consumer.assignment()}
 
