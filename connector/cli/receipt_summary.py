@@ -13,10 +13,10 @@ from connector.cli.moments import MOMENT, moment
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table
 from connector.cli.results import source_of
-from connector.cli.selection import Selection
 from connector.errors import ConnectorError
 from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.model import Status
+from connector.operating.chosen_records import Selection
 from connector.receipts.receipt_records import place, read_receipt, written_state
 from connector.receipts.tally import DeliverySummary, DeliveryTally
 from connector.settings import Loaded, Settings

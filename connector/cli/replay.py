@@ -16,11 +16,12 @@ from aiokafka import ConsumerRecord, TopicPartition
 from connector.cli.moments import MOMENT
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table, progress
-from connector.cli.selection import ERRORS, Selection, decode, selection_options, text_headers
+from connector.cli.selection import selection_options
 from connector.errors import UsageError
 from connector.kafka.produce import Outgoing, RecordPlace, open_producer, produce
 from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.model import Status
+from connector.operating.chosen_records import ERRORS, Selection, decode, text_headers
 from connector.settings import Loaded, Settings
 from connector.stream.intake.dedupe import REPLAY_OF
 from connector.stream.partitions import formats

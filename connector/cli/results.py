@@ -17,10 +17,11 @@ from connector.cli.known_receipts import find_receipts, outcome, receipt_partiti
 from connector.cli.moments import MOMENT, moment
 from connector.cli.options import settings_options
 from connector.cli.output import masked, note, print_json
-from connector.cli.selection import Selection, selection_options
+from connector.cli.selection import selection_options
 from connector.errors import ConnectorError, UsageError
 from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.model import Source
+from connector.operating.chosen_records import Selection
 from connector.settings import Loaded, Settings
 
 LAST = 20

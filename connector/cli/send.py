@@ -19,10 +19,10 @@ from connector.cli.moments import SECONDS
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table, progress
 from connector.cli.results import show
-from connector.cli.selection import decode
 from connector.errors import Problem, UsageError
 from connector.kafka.produce import Outgoing, RecordPlace, open_producer, produce
 from connector.kafka.reader import TopicReader, ends_of, open_reader
+from connector.operating.chosen_records import decode
 from connector.settings import Loaded, Settings
 
 SHOWN_PROBLEMS = 20

@@ -43,7 +43,7 @@ MEMORY_FILE = Path("/proc/self/statm")
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class ProcessIdentity:
     """Which process speaks.
 
     Attributes:
@@ -55,13 +55,13 @@ class Identity:
     started: datetime
 
 
-def identity(clock: Clock) -> Identity:
+def identity(clock: Clock) -> ProcessIdentity:
     """Of this process."""
-    return Identity(f"{socket.gethostname()}:{os.getpid()}", datetime.fromtimestamp(clock.wall(), UTC))
+    return ProcessIdentity(f"{socket.gethostname()}:{os.getpid()}", datetime.fromtimestamp(clock.wall(), UTC))
 
 
 def report(
-    status: WorkerStatus | None, who: Identity | None = None, *, wall: float = 0.0, loop_lag: float = 0.0
+    status: WorkerStatus | None, who: ProcessIdentity | None = None, *, wall: float = 0.0, loop_lag: float = 0.0
 ) -> WorkerReport:
     """What there is to say; before there is a worker, that."""
     if status is None:

@@ -68,7 +68,7 @@ class LaneReport(msgspec.Struct):
     """One provider. `reason` is what its breaker says, without secrets and numbers.
 
     `since`: from when its state is what it is; `until`: when it asks again, or its hours begin; null where nobody
-    knows. `oldest`: seconds for which the first message that may leave has waited. `expires`: no message expires before.
+    knows. `oldest`: seconds for which the first message that may leave has waited. `expires`: none expires before.
     """
 
     state: str

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment as MemberAssignment
 from aiokafka.errors import (
     GroupCoordinatorNotAvailableError,
     GroupLoadInProgressError,
@@ -45,11 +48,28 @@ class Bounds(NamedTuple):
     end: int
 
 
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    """A member of a consumer group, as its coordinator sees it.
+
+    Attributes:
+        id: what the coordinator calls it.
+        host: the address it speaks from.
+        partitions: that it was given.
+    """
+
+    id: str
+    client: str
+    host: str
+    partitions: frozenset[TopicPartition] = frozenset()
+
+
 class Members(NamedTuple):
     """A consumer group as its coordinator sees it: `Stable`, `Empty`, `PreparingRebalance`, …"""
 
     state: str
     number: int
+    each: tuple[GroupMember, ...] = ()
 
 
 class TopicReader:
@@ -143,7 +163,7 @@ class TopicReader:
             error, _name, state, _type, _protocol, members = response.groups[0][:6]
             if error:
                 raise for_code(error)(f"group {group}")
-            return Members(state, len(members))
+            return Members(state, len(members), tuple(map(_member, members)))
 
         return await _coordinated(ask)
 
@@ -229,6 +249,16 @@ async def open_reader(settings: Settings, note: Callable[[str], object]) -> Asyn
             await events.stop()
             for (topic, reason), number in skipped.counts.items():
                 note(f"{number} records of {topic} passed over: {reason.value.replace('_', ' ')}")
+
+
+def _member(described: tuple[str, str, str, bytes, bytes]) -> GroupMember:
+    """`client_host` begins with a slash, and may have a name before it."""
+    name, client, host, _, given = described
+    try:
+        assignment = MemberAssignment.decode(given).partitions() if given else []
+    except (ValueError, struct.error):  # of a stranger with a protocol of its own
+        assignment = []
+    return GroupMember(name, client, host.rpartition("/")[2], frozenset(assignment))
 
 
 def _seek(consumer: GuardedConsumer, starts: Mapping[TopicPartition, int]) -> None:

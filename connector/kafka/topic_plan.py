@@ -12,7 +12,17 @@ from connector.kafka.clients import BROKER_MESSAGE_BYTES, HEADROOM_BYTES
 from connector.settings.model import Topics
 
 Role = Literal[
-    "source", "results", "retry", "journal", "dead_letters", "control", "receipts", "matched", "unmatched", "inbound"
+    "source",
+    "results",
+    "retry",
+    "journal",
+    "dead_letters",
+    "control",
+    "audit",
+    "receipts",
+    "matched",
+    "unmatched",
+    "inbound",
 ]
 
 NEEDED: Mapping[Role, frozenset[AclOperation]] = {
@@ -22,6 +32,7 @@ NEEDED: Mapping[Role, frozenset[AclOperation]] = {
     "journal": frozenset({AclOperation.READ, AclOperation.WRITE}),
     "dead_letters": frozenset({AclOperation.WRITE}),
     "control": frozenset({AclOperation.READ}),
+    "audit": frozenset(),  # of people: workers do nothing with it
     # Of the way back, which has processes of its own: see `receipt_topics`.
     "receipts": frozenset(),
     "matched": frozenset(),
@@ -41,6 +52,7 @@ LEAST_MILLISECONDS = 60_000
 
 DEFAULT_PARTITIONS = 12
 DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
+AUDIT_RETENTION_MS = 365 * 24 * 3600 * 1000
 DURABLE_REPLICATION = 3
 """From here on two in-sync replicas can be asked for without losing availability when one broker is away."""
 FOREVER = "-1"
@@ -151,6 +163,7 @@ def plan(
             Topic(topics.dead_letters, "dead_letters", count, fresh | carry),
             Topic(topics.journal, "journal", count, keep, required=journal),
             Topic(topics.control, "control", 1, insync | {"cleanup.policy": "compact"}),
+            Topic(topics.audit, "audit", 1, fresh | {"retention.ms": str(AUDIT_RETENTION_MS)}, required=False),
             Topic(topics.receipts, "receipts", count, fresh, required=False),
         ),
         replication=replication,
@@ -252,14 +265,14 @@ def _check_topic(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[
         yield from _check_size(plan, topic, there)
     if topic.role in {"results", "journal"}:
         yield from _check_least_size(topic, there)
-    if topic.role in WRITTEN | WAY_BACK:
+    if topic.role in WRITTEN | WAY_BACK or topic.role == "audit":
         yield from _check_times(topic, there)
     if topic.role != "source":
         yield from _check_replicas(topic, there)
 
 
 def _check_partitions(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
-    if topic.role in {"dead_letters", "control"} | WAY_BACK or there.partitions == topic.partitions:
+    if topic.role in {"dead_letters", "control", "audit"} | WAY_BACK or there.partitions == topic.partitions:
         return
     # A result stands in the partition of its event: that is what makes "already done?" answerable after a crash.
     message = f"has {there.partitions} partitions, but the source topics have {topic.partitions}"

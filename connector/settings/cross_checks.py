@@ -99,6 +99,7 @@ def _topics(topics: Topics) -> Iterator[Clash]:
             "dead_letters",
             "journal",
             "control",
+            "audit",
             "receipts",
             "receipts_matched",
             "receipts_unmatched",

@@ -60,6 +60,9 @@ class Topics(Section):
     control: TopicName = "sms.control"
     """Campaign values and states, paused providers (compacted)."""
 
+    audit: TopicName = "sms.audit"
+    """What people did through the console and the command line: who, when, why. Without it nothing is written down."""
+
     receipts: TopicName = "sms.receipts"
     """Delivery receipts: one record per message and state. Used with `receive.url`, as the three below."""
 

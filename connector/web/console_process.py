@@ -3,42 +3,79 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 from pathlib import Path
 
 import structlog
 
 from connector.clock import SystemClock
-from connector.settings.model import Settings
-from connector.web.deeds import LoggedDeeds
+from connector.operating.kafka_writer import open_writer
+from connector.settings import Settings
+from connector.web.audited_deeds import AuditedDeeds
+from connector.web.console_view import ConsoleView
 from connector.web.definition_files import DefinitionFiles, folder_to_read
+from connector.web.look_api import LookApi
+from connector.web.results_tail import ResultsTail
 from connector.web.serving import WebServer
+from connector.web.steer_api import SteerApi
 from connector.web.studio_api import StudioApi, StudioPlaces
+from connector.web.tail_api import TailApi
 from connector.workbench.child.studio_children import StudioChildren
 
 log = structlog.get_logger(__name__)
 
-PAGES: tuple[str, ...] = ("studio",)
+PAGES = ("overview", "providers", "studio", "tail", "workers", "audit")
+
+
+class Console:
+    """What one console is made of. Made, started and stopped on one loop.
+
+    Args:
+        place: bound.
+    """
+
+    def __init__(self, settings: Settings, place: socket.socket) -> None:
+        clock = SystemClock()
+        topics = settings.topics
+        self._view = ConsoleView(settings, clock)
+        self._tail = ResultsTail(settings)
+        writer = functools.partial(open_writer, settings, (topics.control, topics.audit))
+        files = [Path(each) for each in settings.providers]
+        folder = settings.web.definitions_folder
+        self._children = StudioChildren(folder_to_read([file for file in files if file.exists()], folder))
+        places = StudioPlaces(settings.web, DefinitionFiles(files, folder), settings.receive.url or "")
+        deeds = AuditedDeeds(writer, topics.audit, clock)
+        self.server = WebServer(
+            settings.web,
+            place,
+            chapters=[
+                LookApi(self._view),
+                SteerApi(self._view, clock, writer),
+                TailApi(self._tail, clock, allowed=settings.web.tail),
+                StudioApi(self._children, places, deeds),
+            ],
+            pages=[page for page in PAGES if page != "tail" or settings.web.tail],
+            clock=clock,
+        )
+
+    async def run(self) -> None:
+        """Serve and watch until cancelled."""
+        view = self._view
+        await self._children.start()
+        try:
+            await self.server.start()
+            async with asyncio.TaskGroup() as group:
+                for loop in (view.fleet.run(), view.kafka.run(), view.control.run(), view.draw()):
+                    group.create_task(loop)
+        finally:
+            await self._tail.stop()
+            await self.server.stop()
+            await self._children.stop()
 
 
 async def run_console(settings: Settings, place: socket.socket) -> None:
     """Serve until cancelled."""
-    files = [Path(each) for each in settings.providers]
-    children = StudioChildren(
-        folder_to_read([file for file in files if file.exists()], settings.web.definitions_folder)
-    )
-    await children.start()
-    places = StudioPlaces(
-        settings.web,
-        DefinitionFiles(files, settings.web.definitions_folder),
-        "" if settings.receive.url is None else settings.receive.url,
-    )
-    studio = StudioApi(children, places, LoggedDeeds())
-    server = WebServer(settings.web, place, chapters=[studio], pages=PAGES, clock=SystemClock())
-    try:
-        await server.start()
-        log.info("console", url=server.url, auth=settings.web.auth)
-        await asyncio.Event().wait()
-    finally:
-        await server.stop()
-        await children.stop()
+    console = Console(settings, place)
+    log.info("console", url=console.server.url, auth=settings.web.auth)
+    await console.run()

@@ -37,7 +37,8 @@ class Deed:
 class DeedLog(Protocol):
     """Where deeds are written down.
 
-    Implemented by `LoggedDeeds` (connector/web/deeds.py), put in place in `connector/web/console_process.py`.
+    Implemented by `LoggedDeeds` (connector/web/deeds.py), put in place in `connector/web/studio_alone.py`.
+    Implemented by `AuditedDeeds` (connector/web/audited_deeds.py), put in place in `connector/web/console_process.py`.
     """
 
     async def asked(self, deed: Deed) -> None:

@@ -21,18 +21,19 @@ import pytest
 from aiokafka import TopicPartition
 from click.testing import CliRunner
 
-from connector.cli.held import Providers
-from connector.cli.lag import GroupSituation, row
 from connector.cli.main import COMMANDS, group, main
 from connector.cli.moments import MOMENT
 from connector.cli.output import table_lines
 from connector.cli.replay import about_letter
-from connector.cli.selection import Selection, may_hold
 from connector.cli.trace.found import FoundRecord, Trace
 from connector.errors import UsageError
+from connector.health.status_report import LaneReport
 from connector.kafka.reader import Bounds, Members
 from connector.kafka.topic_plan import ActualTopic, expansion
 from connector.model import Source
+from connector.operating.chosen_records import Selection, may_hold
+from connector.operating.group_progress import GroupSituation, row
+from connector.operating.holding import Providers
 from connector.settings.model import Topics
 
 NOW = datetime(2025, 1, 31, 8, tzinfo=UTC)
@@ -257,7 +258,7 @@ def test_an_id_that_json_may_write_in_other_ways_is_always_looked_for() -> None:
 
 # ---- lag ------------------------------------------------------------------------------------------------------------
 
-LANES = {"acme": {"state": "open", "reason": "HTTP 401", "requests": 0, "slots": 4}}
+LANES = {"acme": LaneReport(state="open", reason="HTTP 401", open=0, delayed=0, requests=0, slots=4)}
 
 
 STABLE = Members("Stable", 2)

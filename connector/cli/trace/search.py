@@ -14,10 +14,10 @@ from connector.cli.known_receipts import find_receipts, receipt_partitions
 from connector.cli.moments import moment
 from connector.cli.output import note
 from connector.cli.results import source_of
-from connector.cli.selection import ERRORS, decode, is_number, may_hold, text_headers
 from connector.cli.trace.found import FoundRecord, Trace
 from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.model import Source
+from connector.operating.chosen_records import ERRORS, decode, is_number, may_hold, text_headers
 from connector.settings import Settings
 from connector.stream.output import journal
 from connector.stream.partitions.formats import RetryHeader, VersionError

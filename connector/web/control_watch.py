@@ -1,0 +1,150 @@
+"""The control topic and the audit topic, read to their ends and followed: who paused what, and what people did."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from connector.clock import Clock
+from connector.errors import ConnectorError
+from connector.kafka.reader import open_reader
+from connector.masking import mask_phone
+from connector.operating.audit_trail import AuditRecord, read_audit
+from connector.operating.chosen_records import text_headers
+from connector.operating.steering import BY, REASON
+from connector.settings import Settings
+from connector.stream.control.table import PROVIDER, ControlTable
+
+log = structlog.get_logger(__name__)
+
+AGAIN_SECONDS = 5.0
+TOPICS_SECONDS = 60.0
+"""How often it is looked whether the topics are still the same ones, and whether the audit topic has come."""
+KEPT_DEEDS = 2000
+"""Records of the audit topic in memory: the newest."""
+KEPT_CHANGES = 20_000
+"""Keys of the control topic of which it is known who changed them last."""
+WORD_CHARACTERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class ControlChange:
+    """The newest control record of a key.
+
+    Attributes:
+        before: offset of the one before it, as far as it was seen here.
+    """
+
+    partition: int
+    offset: int
+    at: datetime
+    by: str
+    reason: str
+    before: int | None = None
+
+
+class ControlWatch:
+    """Follows both topics.
+
+    Attributes:
+        table: what the control topic says.
+        changes: by key, who changed it last.
+        deeds: records of the audit topic, the oldest first.
+        caught_up: everything that was there at the start is read.
+        audit_there: there is an audit topic that may be read.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._moved = asyncio.Event()
+        self._reset()
+        self.audit_there = False
+        self.caught_up = False
+
+    def _reset(self) -> None:
+        settings = self._settings
+        self.table = ControlTable(self._clock, most=settings.memory.control, topic=settings.topics.control)
+        self.changes: OrderedDict[str, ControlChange] = OrderedDict()
+        self.deeds: deque[tuple[int, int, AuditRecord]] = deque(maxlen=KEPT_DEEDS)
+
+    async def run(self) -> None:
+        """Follow for ever."""
+        while True:
+            try:
+                await self._follow()
+            except (ConnectorError, KafkaError, OSError, TimeoutError) as error:
+                log.info("the control topic is not followed", why=type(error).__name__)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _follow(self) -> None:
+        topics = self._settings.topics
+        async with open_reader(self._settings, lambda _: None) as reader:
+            control = await reader.partitions([topics.control])
+            audit = await reader.partitions([topics.audit], optional=True)
+            bounds = await reader.bounds([*control, *audit])
+            self._reset()
+            self.audit_there = bool(audit)
+            starts = {tp: max(it.begin, it.end - KEPT_DEEDS) if tp in audit else it.begin for tp, it in bounds.items()}
+            left = {tp: it.end for tp, it in bounds.items() if it.end > starts[tp]}
+            self.caught_up = not left
+            until = self._clock.monotonic() + TOPICS_SECONDS
+            async for records in reader.follow(starts):
+                self.note(records)
+                for record in records:
+                    tp = TopicPartition(record.topic, record.partition)
+                    if record.offset >= left.get(tp, record.offset + 1) - 1:
+                        del left[tp]
+                # A log may end with records that are no more: an empty poll says that nothing else comes.
+                if not left or not records:
+                    left, self.caught_up = {}, True
+                if not self.audit_there and self._clock.monotonic() > until:
+                    return  # perhaps it is there by now
+
+    def note(self, records: Iterable[ConsumerRecord]) -> None:
+        """Take in what has come of both topics."""
+        for record in records:
+            if record.topic == self._settings.topics.control:
+                self._control(record)
+            elif (found := read_audit(record.value)) is not None:
+                self.deeds.append((record.partition, record.offset, found))
+        self._moved.set()
+
+    def _control(self, record: ConsumerRecord) -> None:
+        self.table.apply(record.key, record.value, (record.partition, record.offset))
+        headers = text_headers(record)
+        key = (record.key or b"").decode("utf-8", "replace")[: 2 * WORD_CHARACTERS]
+        before = self.changes.get(key)
+        self.changes[key] = ControlChange(
+            record.partition,
+            record.offset,
+            datetime.fromtimestamp(record.timestamp / 1000, UTC),
+            mask_phone(headers[BY][:WORD_CHARACTERS]),
+            mask_phone(headers[REASON][:WORD_CHARACTERS]),
+            None if before is None else before.offset,
+        )
+        self.changes.move_to_end(key)
+        if len(self.changes) > KEPT_CHANGES:
+            self.changes.popitem(last=False)
+
+    def of_provider(self, name: str) -> ControlChange | None:
+        """Who paused or resumed it last; None where nobody did."""
+        return self.changes.get(f"{PROVIDER}{name}")
+
+    async def reached(self, partition: int, offset: int, seconds: float) -> bool:
+        """Wait until a record of the control topic has come in; False where it has not within so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.table.applied.get(partition, -1) < offset:
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,44 @@
+"""Words of others, as a page may show them: what providers and events say is hostile text. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from connector.masking import mask_number, mask_phone
+
+MOST_CHARACTERS = 256
+SHOWN_OF_HASH = 8
+
+# Other, control; format (bidi overrides and isolates, zero width); surrogates; private use; unassigned; line and
+# paragraph separators.
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def plain_words(text: str | None, *, most: int = MOST_CHARACTERS) -> str | None:
+    """A text in which nothing is invisible, changes the direction of others, or looks like a phone number."""
+    if text is None:
+        return None
+    return escaped(mask_phone(text[: 4 * most]))[:most]
+
+
+def plain_id(text: str | None, *, most: int = MOST_CHARACTERS) -> str | None:
+    """An id: its digits are no phone number, and without them it leads nowhere."""
+    return None if text is None else escaped(text[: 4 * most])[:most]
+
+
+def escaped(text: str) -> str:
+    """Characters that do not show, as what they are written with."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character if unicodedata.category(character) not in HIDDEN else f"\\u{ord(character):04x}" for character in text
+    )
+
+
+def plain_number(text: str | None) -> str | None:
+    """A recipient: the last two digits of a number; the beginning of a hash."""
+    if text is None:
+        return None
+    if len(text) == 64 and all(character in "0123456789abcdef" for character in text):
+        return f"{text[:SHOWN_OF_HASH]}…"
+    return mask_number(escaped(text)[:32])
