@@ -160,6 +160,7 @@ class Pipeline:
                 "dead_letters": self.dead_letters,
                 "journal": self.journal,
                 "control": f"{self.unique}.control",
+                "audit": f"{self.unique}.audit",
                 "receipts": f"{self.unique}.receipts",
                 "retry_prefix": f"{self.unique}.retry",
             },
