@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from connector.config_text.units import format_duration
 from connector.health.status_report import WorkerReport
-from connector.web.documents import (
+from connector.web.api_documents import (
     ActionDocument,
     AttentionDocument,
     AttentionKind,

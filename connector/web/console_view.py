@@ -11,10 +11,7 @@ from connector.health.status_report import WorkerReport
 from connector.operating.audit_trail import AuditRecord
 from connector.operating.holding import Providers, providers_of
 from connector.settings import Settings
-from connector.web.attention import ProviderPast, SilentWorker, Situation, attention, detail, headline
-from connector.web.control_watch import ControlWatch
-from connector.web.curves import FINE_SECONDS, Curves
-from connector.web.documents import (
+from connector.web.api_documents import (
     DeedDocument,
     FiguresDocument,
     KafkaDocument,
@@ -23,6 +20,9 @@ from connector.web.documents import (
     StaleDocument,
     WhoDocument,
 )
+from connector.web.attention import ProviderPast, SilentWorker, Situation, attention, detail, headline
+from connector.web.control_watch import ControlWatch
+from connector.web.curves import FINE_SECONDS, Curves
 from connector.web.fleet_watch import FleetWatch
 from connector.web.kafka_watch import KafkaWatch
 from connector.web.provider_figures import Pace, Steering, provider_document, provider_names

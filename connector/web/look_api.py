@@ -6,9 +6,7 @@ import re
 from collections import defaultdict
 
 from connector.operating.group_progress import Row
-from connector.web.console_view import ConsoleView, deed_document, instant
-from connector.web.curves import step_of
-from connector.web.documents import (
+from connector.web.api_documents import (
     CurveDocument,
     DeedsDocument,
     DeployedDocument,
@@ -25,6 +23,8 @@ from connector.web.documents import (
     WorkerMemory,
     WorkersDocument,
 )
+from connector.web.console_view import ConsoleView, deed_document, instant
+from connector.web.curves import step_of
 from connector.web.endpoints import ApiCall, Endpoint, QueryParameter
 from connector.web.fleet_watch import SeenWorker
 from connector.web.problems import HttpProblemError

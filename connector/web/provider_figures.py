@@ -9,7 +9,7 @@ from datetime import datetime
 
 from connector.config_text.units import format_duration
 from connector.health.status_report import LaneReport, RateReport, WorkerReport
-from connector.web.documents import (
+from connector.web.api_documents import (
     ApartDocument,
     LimitsDocument,
     PerRequestDocument,

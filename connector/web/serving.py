@@ -73,8 +73,9 @@ class WebServer:
         self._place = place
         signing = sign_in(settings, clock)
         session = SessionApi(signing, Surroundings(settings.environment, settings.time_zone, pages))
+        self.endpoints = [endpoint for chapter in (session, *chapters) for endpoint in chapter.endpoints()]
         self._app = build_app(
-            [endpoint for chapter in (session, *chapters) for endpoint in chapter.endpoints()],
+            self.endpoints,
             hosts=HostNames.of(settings),
             sign_in=signing,
             files=load_files(),

@@ -18,10 +18,10 @@ from connector.operating.audit_trail import REASON_CHARACTERS
 from connector.operating.kafka_writer import KafkaWriter
 from connector.operating.steering import WRITE_SECONDS, ControlDeed, DeedDone, NotRecordedError, steer
 from connector.stream.control.table import provider_record
+from connector.web.api_documents import ProviderDocument, SteeredProvider
 from connector.web.callers import Role
 from connector.web.console_view import ConsoleView
 from connector.web.control_watch import ControlChange
-from connector.web.documents import ProviderDocument, SteeredProvider
 from connector.web.endpoints import ApiCall, Endpoint, QueryParameter
 from connector.web.plain_words import escaped
 from connector.web.problems import HttpProblemError

@@ -76,7 +76,7 @@ class CompleteAsk(Ask, frozen=True, tag="complete"):
 
     line: Annotated[int, Meta(ge=1)]
     column: Annotated[int, Meta(ge=1, description="Counted in characters, from 1.")]
-    event: msgspec.Raw = msgspec.Raw(b"null")
+    event: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
 
 
 class TogetherAsk(Ask, frozen=True, tag="together"):
@@ -99,7 +99,7 @@ class SimulateAsk(Ask, frozen=True, tag="simulate"):
     fake: str = "generic"
     count: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
     faults: dict[str, Any] = {}
-    event: msgspec.Raw = msgspec.Raw(b"null")
+    event: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
     magic: Annotated[list[str], Meta(max_length=20, description="Outcomes by number that some events ask for.")] = []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import orjson
 import pytest
@@ -19,6 +20,10 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 
+def ready(found: Any) -> int:
+    return sum(worker["ready"] is True for worker in found["items"])
+
+
 def test_what_the_console_sees_and_does(pipeline: Pipeline, start_connector: StartConnector) -> None:
     two_providers(pipeline)
     pipeline.configure()
@@ -28,8 +33,7 @@ def test_what_the_console_sees_and_does(pipeline: Pipeline, start_connector: Sta
     for worker in started:
         worker.wait_for("partitions opened")
 
-    found = console.wait("/api/workers", lambda it: sum(w["ready"] is True for w in it["items"]) == 2, "two workers")
-    assert found["members"] == 2
+    found = console.wait("/api/workers", lambda it: it["members"] == 2 and ready(it) == 2, "two workers")
     assert not any(it["silent"] for it in found["items"])
     owned = [number for it in found["items"] for numbers in it["partitions"].values() for number in numbers]
     assert sorted(owned) == [0, 1, 2, 3]

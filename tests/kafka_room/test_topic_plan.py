@@ -56,7 +56,7 @@ def test_the_plan_follows_the_sources() -> None:
 def test_on_an_empty_cluster_everything_is_planned_alike() -> None:
     wanted = plan(TOPICS, {}, partitions=4, replication=3)
     assert {topic.partitions for topic in wanted.topics} == {4, 1}
-    assert [topic.name for topic in wanted.topics if topic.partitions == 1] == ["sms.control"]
+    assert [topic.name for topic in wanted.topics if topic.partitions == 1] == ["sms.control", "sms.audit"]
     assert len(missing(wanted, [])) == len(wanted.topics)
     assert {topic.configs["min.insync.replicas"] for topic in wanted.topics} == {"2"}
 

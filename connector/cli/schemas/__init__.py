@@ -13,8 +13,10 @@ from connector.cli.schemas.event_schemas import event_schema
 from connector.definition.schema import json_schema as definition_schema
 from connector.errors import UsageError
 from connector.model import Campaign, Message, ProviderState, Result
+from connector.operating.audit_trail import AuditRecord
 from connector.receipts.receipt_records import InboundRecord, ReceiptRecord
 from connector.settings.schema import json_schema as settings_schema
+from connector.web.openapi_document import openapi
 
 __all__ = ["documents", "schemas"]
 
@@ -32,6 +34,8 @@ def documents() -> dict[str, dict[str, Any]]:
         "connector.schema.json": settings_schema(),
         "provider.schema.json": definition,
         "asyncapi.json": asyncapi(),
+        "console.openapi.json": openapi(),
+        "audit.schema.json": event_schema(AuditRecord),
     }
 
 

@@ -12,6 +12,8 @@ from connector.delivery.http.tracing import HEADER
 from connector.kafka.receipt_topics import with_receipts
 from connector.kafka.topic_plan import DURABLE_REPLICATION, Topic, plan
 from connector.model import Campaign, Message, ProviderState, Result
+from connector.operating.audit_trail import AuditRecord
+from connector.operating.steering import BY, REASON
 from connector.receipts.callback import State
 from connector.receipts.receipt_records import ENTRY, SOURCE, STATE, UNMATCHED, InboundRecord, ReceiptRecord
 from connector.settings.model import Settings, Topics
@@ -78,6 +80,11 @@ def asyncapi() -> dict[str, Any]:
             "Campaign",
             "ProviderState",
         ),
+        "audit": _channel(
+            planned["audit"],
+            "What people did through the console and the command line: a record before each deed, and one after it.",
+            "Audit",
+        ),
         "receipts": _channel(
             planned["receipts"],
             "What providers have reported of messages: one record per message and state. Only with `receive.url`, "
@@ -118,6 +125,7 @@ def asyncapi() -> dict[str, Any]:
             "receiveJournal": _operation("receive", "journal", "Read by the partition's next owner."),
             "receiveControl": _operation("receive", "control", "Applied by every worker before its next request."),
             "sendControl": _operation("send", "control", "`sms-connector campaign` and `sms-connector provider`."),
+            "sendAudit": _operation("send", "audit", "Acknowledged before the deed; then how it ended."),
             "sendDeadLetters": _operation("send", "deadLetters", "Written next to the result of the same event."),
             "sendReceiptsMatched": _operation("send", "receiptsMatched", "Acknowledged before the answer."),
             "receiveReceiptsMatched": _operation("receive", "receiptsMatched", "By `receipts run`."),
@@ -222,6 +230,12 @@ def _messages() -> dict[str, Any]:
             "examples": [{"payload": example} for example in EXAMPLES[InboundRecord]],
             "bindings": {"kafka": {"key": {"type": "string", "description": "The phone."}, **BINDING}},
         },
+        "Audit": {
+            "summary": "What somebody did.",
+            "payload": {"$ref": "#/components/schemas/AuditRecord"},
+            "examples": [{"payload": example} for example in EXAMPLES[AuditRecord]],
+            "bindings": {"kafka": {"key": {"type": "string", "description": "What it was done to."}, **BINDING}},
+        },
         "Campaign": _control("What a campaign supplies to its messages, and whether they are sent.", Campaign, "ID"),
         "ProviderState": _control("Whether anything is sent to a provider.", ProviderState, "NAME"),
     }
@@ -236,6 +250,7 @@ def _control(summary: str, kind: type[msgspec.Struct], name: str) -> dict[str, A
     }
     return {
         "summary": summary,
+        "headers": {"$ref": "#/components/schemas/ControlHeaders"},
         "payload": {"$ref": f"#/components/schemas/{kind.__name__}"},
         "examples": [{"payload": example} for example in EXAMPLES[kind]],
         "bindings": {"kafka": {"key": key, **BINDING}},
@@ -248,6 +263,13 @@ def _schemas() -> dict[str, Any]:
         **components("#/components/schemas/{name}"),
         "EventHeaders": {"type": "object", "properties": {HEADER: TRACE, REPLAY_OF: REPLAYED}},
         "SettlesHeaders": {"type": "object", "properties": {SETTLES: SETTLED, HEADER: TRACE}, "required": [SETTLES]},
+        "ControlHeaders": {
+            "type": "object",
+            "properties": {
+                BY: {"type": "string", "description": "The person who wrote it; absent where nobody said."},
+                REASON: {"type": "string", "description": "Why, in that person's words."},
+            },
+        },
         "DeadLetterHeaders": {
             "type": "object",
             "properties": {

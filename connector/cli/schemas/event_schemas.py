@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from connector.model import Campaign, Message, ProviderState, Result
+from connector.operating.audit_trail import AuditRecord
 from connector.receipts.receipt_records import InboundRecord, ReceiptRecord
 
 EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
@@ -66,6 +67,21 @@ EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
         {"state": "paused", "provider": "plivo", "body": "Your parcel is on its way."},
     ],
     ProviderState: [{"paused": True}],
+    AuditRecord: [
+        {
+            "at": "2025-01-31T08:00:00Z",
+            "who": "priya@shop.example",
+            "role": "operator",
+            "via": "console",
+            "what": "provider.pause",
+            "target": "plivo",
+            "reason": "sender id under review",
+            "state": "done",
+            "request": "5f0c9d1e7a3b4c21",
+            "before": "17",
+            "after": "18",
+        }
+    ],
     ReceiptRecord: [
         {
             "source": {"topic": "sms.messages", "partition": 3, "offset": 1042},
