@@ -1,0 +1,58 @@
+/** Workers, and partitions with what holds each. */
+
+import { useLook } from "../api.js"
+import { Icon } from "../icons.js"
+import { Bar, Card, Doubts, Empty, Table, Time } from "../parts.js"
+import { bytes, count, foreign, number, rate, seconds } from "../say.js"
+import { html, useState } from "../vendor/preact.js"
+
+export default function Workers() {
+  const look = useLook("api/workers")
+  const data = look.data
+  const silent = data?.items.filter((it) => it.silent).length ?? 0
+  return html`
+    <div class="lead"><div><h1>${data ? `${count(data.items.length - silent, "worker")} ${data.items.length - silent === 1 ? "answers" : "answer"}${silent ? `, ${number(silent)} ${silent === 1 ? "is" : "are"} silent` : ""}` : "Workers"}</h1>
+      ${data && html`<p>Group ${data.group}${data.members !== null && html`, ${count(data.members, "member")}`}${data.group_state && html`, ${data.group_state}`}.</p>`}</div></div>
+    <${Doubts} look=${look} />
+    ${data && html`<${Card}>${data.items.length ? html`<${Table} caption="Workers" rows=${data.items} keyOf=${(it) => it.id} cell=${worker} columns=${[{ key: "id", title: "Worker" }, { key: "state", title: "State" }, { key: "partitions", title: "Partitions", number: true }, { key: "lag", title: "Behind", number: true }, { key: "rate", title: "Ended", number: true }, { key: "memory", title: "Memory", number: true }, { key: "loop", title: "Loop late", number: true }, { key: "version", title: "Version" }]} />` : html`<${Empty} title="There are no workers."><p>Start one with <code>sms-connector run</code>.</p><//>`}<//>`}
+    <${Partitions} />
+  `
+}
+
+function worker(it, key) {
+  switch (key) {
+    case "id": return html`${foreign(it.id, 80)}<small>${foreign(it.address, 120)}</small>`
+    case "state":
+      if (it.silent) return html`<span class="state bad-text"><${Icon} name="bad" />silent</span><small>${foreign(it.error, 200)}${it.seen && html`; seen <${Time} at=${it.seen} />`}</small>`
+      return it.ready ? html`<span class="state good"><${Icon} name="good" />ready</span>` : html`<span class="state warn-text"><${Icon} name="warn" />not ready</span><small>${foreign(it.reason, 200)}</small>`
+    case "partitions": return it.partitions === null ? "–" : number(Object.values(it.partitions).reduce((sum, some) => sum + some.length, 0))
+    case "lag": return number(it.lag)
+    case "rate": return rate(it.rate)
+    case "memory": return it.memory === null ? "–" : html`${bytes(it.memory.resident)}<small>${number(it.memory.messages)} open<${Bar} part=${it.memory.messages} whole=${it.memory.messages_limit} /></small>`
+    case "loop": return seconds(it.loop_lag)
+    default: return html`${it.version ?? "–"}${it.started && html`<small>since <${Time} at=${it.started} /></small>`}`
+  }
+}
+
+const MANY = 60
+
+function Partitions() {
+  const look = useLook("api/partitions", 5000)
+  const [all, setAll] = useState(false)
+  const rows = [...(look.data?.items ?? [])].sort((a, b) => b.lag - a.lag)
+  const shown = all ? rows : rows.slice(0, MANY)
+  return html`<${Card} title="Partitions" end=${html`<small>most behind first</small>`}>
+    ${rows.length ? html`<${Table} caption="Partitions" rows=${shown} keyOf=${(it) => `${it.topic}/${it.partition}`} cell=${partition} columns=${[{ key: "place", title: "Partition" }, { key: "lag", title: "Behind", number: true }, { key: "owner", title: "Owner" }, { key: "oldest", title: "Oldest open event" }, { key: "end", title: "End", number: true }]} />` : html`<p class="empty" role="status">${look.error ? "Kafka has not told." : "Looking …"}</p>`}
+    ${rows.length > shown.length && html`<p class="body"><button onClick=${() => setAll(true)}>Show all ${number(rows.length)}</button></p>`}
+  <//>`
+}
+
+function partition(it, key) {
+  switch (key) {
+    case "place": return `${it.topic}/${it.partition}`
+    case "lag": return number(it.lag)
+    case "owner": return it.owner === null ? html`<span class="warn-text">nobody</span>` : foreign(it.owner, 80)
+    case "oldest": return it.oldest === null ? (it.lag ? "looking …" : "–") : html`${seconds(it.oldest.age)}${it.oldest.provider && html`, ${foreign(it.oldest.provider, 80)}`}<small>${foreign(it.oldest.holds, 300)}</small>`
+    default: return number(it.end)
+  }
+}
