@@ -36,7 +36,7 @@ export function Chart({ label, start, step, lines }) {
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
         scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
-        axes: [{ ...axis, grid: { show: false }, values: (_, ats) => ats.map(time), space: 70 }, { ...axis, values: (_, values) => values.map((it) => short.format(it)), size: 46, space: 34 }],
+        axes: [{ ...axis, grid: { show: false }, values: (_, ats) => ats.map(time), space: 70, size: 28 }, { ...axis, values: (_, values) => values.map((it) => short.format(it)), size: 46, space: 34 }],
         series: [{}, ...lines.map((line) => ({ label: line.name, stroke: color(line.color), fill: line.area ? color(line.area) : undefined, width: 1.5, points: { show: false }, spanGaps: false }))],
       },
       data,
