@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.config_text.units import format_duration
 from connector.health.status_report import WorkerReport
 from connector.web.api_documents import (
     ActionDocument,
@@ -15,6 +14,7 @@ from connector.web.api_documents import (
     ProviderDocument,
     Severity,
 )
+from connector.web.plain_words import span
 
 MANY_REJECTED = 0.1
 """Share of a provider's results from which on rejections are worth a look."""
@@ -86,7 +86,7 @@ def headline(it: Situation) -> str:
     refusing = [provider.name for provider in it.providers if provider.state in {"open", "probing"}]
     tail = f" {_named(refusing)} {'refuse' if len(refusing) > 1 else 'refuses'}." if refusing else ""
     if it.away is not None:
-        return f"Kafka has not answered the console for {_age(it.away)}; figures are of then."
+        return f"Kafka has not answered the console for {span(it.away)}; figures are of then."
     if not it.looked:
         return "Looking for workers."
     if not it.reports:
@@ -117,7 +117,7 @@ def detail(it: Situation) -> str:
             parts.append(f"{number} {words[state] if number == 1 else many[state]}")
     told = f"Of {len(it.providers)} providers {', '.join(parts)}. " if parts else ""
     if it.waiting:
-        age = f", the oldest for {_age(it.oldest)}" if it.oldest >= 1 else ""
+        age = f", the oldest for {span(it.oldest)}" if it.oldest >= 1 else ""
         return f"{told}Nothing is lost: {it.waiting:,} {'message waits' if it.waiting == 1 else 'messages wait'}{age}."
     return told.strip()
 
@@ -130,10 +130,6 @@ def _named(names: Sequence[str]) -> str:
 
 def _rate(rate: float) -> str:
     return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
-
-
-def _age(seconds: float) -> str:
-    return format_duration(max(1, round(seconds)))
 
 
 # ---- what needs attention -------------------------------------------------------------------------------------------
@@ -219,7 +215,7 @@ def _workers(it: Situation) -> Iterator[AttentionDocument]:
                 "results-not-acknowledged",
                 "bad",
                 report.id,
-                f"Kafka has not acknowledged results of worker {report.id} for {_age(report.unacknowledged_for)}",
+                f"Kafka has not acknowledged results of worker {report.id} for {span(report.unacknowledged_for)}",
                 f"{report.unacknowledged:,} results wait for it.",
                 "smsconnectorresultsnotacknowledged",
                 messages=report.unacknowledged,
@@ -232,7 +228,7 @@ def _workers(it: Situation) -> Iterator[AttentionDocument]:
             "warn",
             "lag",
             f"{unread:,} events are not read yet",
-            f"The oldest message has waited for {_age(it.oldest)}: workers or providers are slower than what comes.",
+            f"The oldest message has waited for {span(it.oldest)}: workers or providers are slower than what comes.",
             "smsconnectorlag",
             messages=unread,
             actions=[ActionDocument("See what holds each partition", page="/workers")],
@@ -342,7 +338,7 @@ def _provider(provider: ProviderDocument, it: Situation) -> Iterator[AttentionDo
 
 
 def _until(instant: datetime, now: datetime) -> str:
-    return _age((instant - now).total_seconds())
+    return span((instant - now).total_seconds())
 
 
 def _unknown_names(it: Situation) -> Iterator[AttentionDocument]:

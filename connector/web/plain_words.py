@@ -42,3 +42,17 @@ def plain_number(text: str | None) -> str | None:
     if len(text) == 64 and all(character in "0123456789abcdef" for character in text):
         return f"{text[:SHOWN_OF_HASH]}…"
     return mask_number(escaped(text)[:32])
+
+
+def span(seconds: float) -> str:
+    """A span of time as people say it: `45 s`, `16 min`, `3 h 52 min`, `2 d`."""
+    whole = max(1, round(seconds))
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{round(hours / 24)} d"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from connector.config_text.units import format_duration
 from connector.health.status_report import LaneReport, RateReport, WorkerReport
 from connector.web.api_documents import (
     ApartDocument,
@@ -19,6 +18,7 @@ from connector.web.api_documents import (
     ShareDocument,
     WhoDocument,
 )
+from connector.web.plain_words import span
 
 WORST: Sequence[ProviderWord] = ("paused", "open", "probing", "closed", "sending", "unused")
 """Of several workers' states the first one of these is the provider's: what a person has to end goes first."""
@@ -109,7 +109,7 @@ def provider_document(
 
 def sentence(word: ProviderWord, reason: str, until: datetime | None, steering: Steering, now: datetime) -> str:
     """Its state, and why, in a sentence."""
-    wait = "" if until is None else format_duration(max(1, round((until - now).total_seconds())))
+    wait = "" if until is None else span((until - now).total_seconds())
     match word:
         case "paused":
             who = f" by {steering.by.who}" if steering.by is not None and steering.by.who else ""

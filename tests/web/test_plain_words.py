@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.web.plain_words import HIDDEN, plain_id, plain_number, plain_words
+from connector.web.plain_words import HIDDEN, plain_id, plain_number, plain_words, span
 
 WORDS = [
     ("no route", "no route"),
@@ -49,3 +49,20 @@ def test_whatever_is_said_is_visible_and_bounded(text: str) -> None:
 )
 def test_a_recipient_is_its_last_two_digits(to: str | None, shown: str | None) -> None:
     assert plain_number(to) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 s"),
+        (89, "89 s"),
+        (90, "2 min"),
+        (5340, "89 min"),
+        (5400, "1 h 30 min"),
+        (13_920, "3 h 52 min"),
+        (86_400, "24 h"),
+        (260_000, "3 d"),
+    ],
+)
+def test_spans_are_said_in_the_units_of_people(seconds: float, words: str) -> None:
+    assert span(seconds) == words
