@@ -130,6 +130,7 @@ class StudioApi(Chapter):
         self._files = places.files
         self._deeds = deeds
         self._fakes = _fakes()
+        self._shipped: msgspec.Raw | None = None
 
     def endpoints(self) -> list[Endpoint]:
         """All of them."""
@@ -190,8 +191,11 @@ class StudioApi(Chapter):
         return await answered(lambda: self._children.ask(call.body))
 
     async def _catalogue(self, call: ApiCall) -> msgspec.Raw:
+        """Read once: it comes with the connector."""
         del call
-        return await answered(lambda: self._children.ask(asks.SummaryAsk()))
+        if self._shipped is None:
+            self._shipped = await answered(lambda: self._children.ask(asks.SummaryAsk()))
+        return self._shipped
 
     async def _facts(self, call: ApiCall) -> StudioFacts:
         settings = self._places.settings

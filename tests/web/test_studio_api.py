@@ -45,7 +45,7 @@ async def studio(
     folder: Path | None = None, *, places: Sequence[Path] = (), deeds: DeedLog | None = None, **more: Any
 ) -> AsyncIterator[Asker]:
     settings = with_tokens(**({} if folder is None else {"definitions": str(folder)}), **more)
-    children = StudioChildren(folder, deadline=PATIENT, count=1)
+    children = StudioChildren(folder, seconds=PATIENT, count=1)
     await children.start()
     try:
         files = DefinitionFiles(places, settings.definitions_folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -19,8 +20,13 @@ from connector.workbench import asks
 from connector.workbench.child.frames import framed, receive_frame
 
 MEMORY: Final = 256 * 1024**2
-DEADLINE: Final = 2.0
-SIMULATION_DEADLINE: Final = 30.0
+SECONDS: Final = 2.0
+"""Of computing, for an answer."""
+
+SIMULATION_SECONDS: Final = 30.0
+PATIENCE: Final = 5.0
+"""So many times as long is waited on the clock: a child that does not even get to compute is given up as well."""
+
 START_DEADLINE: Final = 30.0
 CHILDREN: Final = 2
 AGAIN_SECONDS: Final = 1.0
@@ -73,10 +79,11 @@ class StudioChild:
         self._process = process
 
     @classmethod
-    async def start(cls, folder: Path | None, memory: int = MEMORY) -> StudioChild:
+    async def start(cls, folder: Path | None, memory: int = MEMORY, seconds: float = SECONDS) -> StudioChild:
         """Start one, in an empty environment."""
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
-        arguments = ["--memory", str(memory), *(["--folder", str(folder)] if folder is not None else [])]
+        bounds = ["--memory", str(memory), "--seconds", str(seconds)]
+        arguments = [*bounds, *(["--folder", str(folder)] if folder is not None else [])]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *("-P", "-B", "-s", "-m", "connector.workbench.child.studio_process"),
@@ -115,21 +122,25 @@ class StudioChild:
             self._process.kill()
         await self._process.wait()
 
+    async def took_too_long(self) -> bool:
+        """Of one that has ended: whether it was for an answer that took too much computing."""
+        return await self._process.wait() == -getattr(signal, "SIGPROF", 0)
+
 
 class StudioChildren:
     """Children that answer.
 
     Args:
         folder: of definitions that drafts may extend; None for the catalogue alone.
-        deadline: seconds for an answer.
+        seconds: of computing, for an answer.
         memory: bytes for one child.
     """
 
     def __init__(
-        self, folder: Path | None = None, *, deadline: float = DEADLINE, memory: int = MEMORY, count: int = CHILDREN
+        self, folder: Path | None = None, *, seconds: float = SECONDS, memory: int = MEMORY, count: int = CHILDREN
     ) -> None:
         self._folder = folder
-        self._deadline = deadline
+        self._seconds = seconds
         self._memory = memory
         self._count = count
         self._idle: asyncio.Queue[StudioChild] = asyncio.Queue()
@@ -166,7 +177,7 @@ class StudioChildren:
         self._asked += 1
         try:
             child = await asyncio.wait_for(self._idle.get(), START_DEADLINE)
-            async with self._within(child, self._deadline, keep=True):
+            async with self._within(child, self._seconds, keep=True):
                 async for frame in child.ask(ask):
                     return _answer(frame)
         except TimeoutError:
@@ -180,29 +191,29 @@ class StudioChildren:
         if self._simulations.locked():
             raise BusyError("other simulations are running: try again in a moment")
         async with self._simulations:
-            child = await StudioChild.start(self._folder, self._memory)
+            child = await StudioChild.start(self._folder, self._memory, SIMULATION_SECONDS)
             self._alive.add(child)
-            async with self._within(child, SIMULATION_DEADLINE, keep=False):
+            async with self._within(child, SIMULATION_SECONDS, keep=False):
                 async for frame in child.ask(ask):
                     yield _answer(frame) if frame.last else (frame.done, frame.of)
 
     @asynccontextmanager
-    async def _within(self, child: StudioChild, deadline: float, *, keep: bool) -> AsyncIterator[None]:
+    async def _within(self, child: StudioChild, seconds: float, *, keep: bool) -> AsyncIterator[None]:
         """Ends the child unless what is done inside comes to its end: in time, and with an answer."""
         kept = False
         try:
-            async with asyncio.timeout(deadline):
+            async with asyncio.timeout(seconds * PATIENCE):
                 yield
             kept = keep
         except UnanswerableError:
             kept = keep
             raise
         except TimeoutError:
-            told = f"no answer within {deadline:g} s: something in the definition takes very long"
-            raise TooLongError(told) from None
+            raise TooLongError(f"no answer within {seconds * PATIENCE:g} s: the machine has too much to do") from None
         except EOFError:
-            told = f"no answer within {self._memory // 1024**2} MiB of memory, or none at all"
-            raise TooLongError(told) from None
+            long = f"{seconds:g} s of computing: something in it takes very long"
+            much = f"{self._memory // 1024**2} MiB of memory, or none at all"
+            raise TooLongError(f"no answer within {long if await child.took_too_long() else much}") from None
         finally:
             if kept and not self._stopped:
                 self._idle.put_nowait(child)
@@ -220,7 +231,7 @@ class StudioChildren:
         task.add_done_callback(self._starting.discard)
 
     async def _start_one(self) -> None:
-        child = await StudioChild.start(self._folder, self._memory)
+        child = await StudioChild.start(self._folder, self._memory, self._seconds)
         self._alive.add(child)
         # Its imports take a second; whoever asks next should not wait for them.
         try:

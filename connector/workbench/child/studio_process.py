@@ -1,12 +1,13 @@
 """The child: reads questions from standard input and writes answers to standard output, within bounds it cannot change.
 
 It has no secrets (its environment is empty), no Kafka and no network, writes no file, and reads the catalogue and at
-most one folder. Who reads its answers kills it when one takes too long.
+most one folder. It ends when an answer takes too much computing; who reads its answers kills it when none comes.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -63,6 +64,27 @@ def bound_process(memory: int) -> None:
         resource.setrlimit(which, (least, least))
 
 
+class WorkTimer:
+    """Ends this process when an answer takes more than so many seconds of computing, whatever it is busy with.
+
+    Computing, not time: on a machine that has other things to do nobody's question is at fault.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def begin(self) -> None:
+        """From now on."""
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_PROF, self._seconds)  # SIGPROF ends a process that does not take it
+
+    @staticmethod
+    def end() -> None:
+        """The answer is there."""
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_PROF, 0.0)
+
+
 def answered(studio: Studio, raw: bytes, folder: Path | None, out: BinaryIO) -> ChildReply:
     """The answer to one question."""
     try:
@@ -94,23 +116,27 @@ def simulated(ask: asks.SimulateAsk, folder: Path | None, out: BinaryIO) -> Simu
     )
 
 
-def serve(folder: Path | None, source: BinaryIO, out: BinaryIO) -> None:
+def serve(folder: Path | None, seconds: float, source: BinaryIO, out: BinaryIO) -> None:
     """Until nobody asks any more."""
-    studio = Studio(folder)
+    studio, timer = Studio(folder), WorkTimer(seconds)
     while (raw := read_frame(source)) is not None:
-        write_frame(out, msgspec.json.encode(answered(studio, raw, folder, out)))
+        timer.begin()
+        answer = msgspec.json.encode(answered(studio, raw, folder, out))
+        timer.end()
+        write_frame(out, answer)
 
 
 def main() -> None:
     """Started by `StudioChildren`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--memory", type=int, required=True)
+    parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
     bound_process(given.memory)
     out = sys.stdout.buffer
     sys.stdout = sys.stderr  # nothing that prints can be taken for an answer
-    serve(given.folder, sys.stdin.buffer, out)
+    serve(given.folder, given.seconds, sys.stdin.buffer, out)
 
 
 if __name__ == "__main__":
