@@ -15,6 +15,8 @@ from connector.settings import Settings
 from connector.web.audited_deeds import AuditedDeeds
 from connector.web.console_view import ConsoleView
 from connector.web.definition_files import DefinitionFiles, folder_to_read
+from connector.web.first_message import KafkaEvents
+from connector.web.first_message_api import FirstMessageApi
 from connector.web.look_api import LookApi
 from connector.web.results_tail import ResultsTail
 from connector.web.serving import WebServer
@@ -54,6 +56,7 @@ class Console:
                 SteerApi(self._view, clock, writer),
                 TailApi(self._tail, clock, allowed=settings.web.tail),
                 StudioApi(self._children, places, deeds),
+                FirstMessageApi(settings.web, KafkaEvents(settings), deeds),
             ],
             pages=[page for page in PAGES if page != "tail" or settings.web.tail],
             clock=clock,

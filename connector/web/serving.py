@@ -30,6 +30,8 @@ class Chapter(Protocol):
 
     Implemented by `SessionApi` (connector/web/session_api.py), put in place in `connector/web/serving.py`.
     Implemented by `StudioApi` (connector/web/studio_api.py), put in place in `connector/web/console_process.py`.
+    Implemented by `FirstMessageApi` (connector/web/first_message_api.py), put in place in
+    `connector/web/console_process.py`.
     """
 
     def endpoints(self) -> list[Endpoint]:

@@ -19,9 +19,10 @@ from connector.web.callers import Role
 from connector.web.deeds import Deed, DeedLog
 from connector.web.definition_files import DefinitionFiles, etag_of
 from connector.web.endpoints import ApiCall, Endpoint, QueryParameter
+from connector.web.event_stream import begin_events, event_bytes
 from connector.web.problems import HttpProblemError
 from connector.web.serving import Chapter
-from connector.web.web_app import Tagged, strict
+from connector.web.web_app import Tagged
 from connector.workbench import asks
 from connector.workbench.child.studio_children import BusyError, StudioChildren, TooLongError, UnanswerableError
 from connector.workbench.simulation import Simulated
@@ -239,14 +240,13 @@ class StudioApi(Chapter):
         try:
             async for each in told:
                 if response is None:
-                    response = await _stream(call)
-                name = "progress" if isinstance(each, tuple) else "result"
-                await response.write(_event(name, each))
+                    response = await begin_events(call)
+                await response.write(_event(each))
         except (UnanswerableError, TooLongError, BusyError) as error:
             problem = _problem(error)
             if response is None:
                 raise problem from None
-            await response.write(_event("problem", {"title": problem.title, "status": problem.status}))
+            await response.write(event_bytes("problem", {"title": problem.title, "status": problem.status}))
         finally:
             await told.aclose()
         assert response is not None
@@ -380,18 +380,10 @@ def _seen(call: ApiCall) -> str | None:
     return None if value is None else value.strip().removeprefix("W/").strip('"')
 
 
-async def _stream(call: ApiCall) -> web.StreamResponse:
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no"}
-    )
-    strict(response, call.id)
-    await response.prepare(call.http)
-    return response
-
-
-def _event(name: str, value: Any) -> bytes:
-    data = msgspec.json.encode({"done": value[0], "of": value[1]} if isinstance(value, tuple) else value)
-    return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"
+def _event(each: tuple[int, int] | msgspec.Raw) -> bytes:
+    if isinstance(each, tuple):
+        return event_bytes("progress", {"done": each[0], "of": each[1]})
+    return event_bytes("result", each)
 
 
 def _fakes() -> dict[str, FakeFacts]:
