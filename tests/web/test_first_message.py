@@ -17,6 +17,7 @@ from tests.web.serving import served, with_tokens
 from tests.web.test_studio_api import KeptDeeds
 
 PLACE = EventPlace("sms.messages", 3, 17)
+PAST = "2020-01-01T00:00:00Z"
 NUMBERS = ["+919812345671", "+919812345672"]
 
 
@@ -61,9 +62,7 @@ async def test_it_goes_to_a_number_of_ours_whatever_the_event_says_and_its_resul
     events, deeds = KeptEvents(b"no json", result(16), result(provider_message_id="x1")), KeptDeeds()
     settings = with_tokens(test_numbers=NUMBERS)
     async with served(settings, [FirstMessageApi(settings, events, deeds)]) as ask:
-        given = body(
-            event={"to": "+4915112345678", "provider": "other", "body": "Hi", "expires_at": "2020-01-01T00:00:00Z"}
-        )
+        given = body(event={"to": "+4915112345678", "provider": "other", "body": "Hi", "expires_at": PAST})
         answer = await ask.as_role("editor", "POST", "/api/studio/test", given)
     (key, event, headers), *others = events.written
     assert not others
