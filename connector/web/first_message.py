@@ -24,7 +24,7 @@ MARK: Final = (("test", b"true"),)
 _decode = msgspec.json.Decoder(Result).decode
 
 
-class EventPlace(msgspec.Struct, frozen=True):
+class WrittenEvent(msgspec.Struct, frozen=True):
     """Where an event stands in Kafka."""
 
     topic: str
@@ -43,7 +43,7 @@ class EventTransport(Protocol):
         """From now on, the values of the results topic, poll by poll."""
         ...
 
-    async def write(self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> EventPlace:
+    async def write(self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> WrittenEvent:
         """Into the messages topic; returns when it is acknowledged. Raises ConnectorError."""
         ...
 
@@ -62,11 +62,11 @@ class KafkaEvents(EventTransport):
             ends = ends_of(await reader.bounds(partitions))
             yield _values(reader, ends)
 
-    async def write(self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> EventPlace:
+    async def write(self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> WrittenEvent:
         writer: KafkaWriter
         async with open_writer(self._settings, (self._topic,)) as writer:
             partition, offset = await writer.write(self._topic, key, value, headers)
-        return EventPlace(self._topic, partition, offset)
+        return WrittenEvent(self._topic, partition, offset)
 
 
 async def _values(reader: TopicReader, starts: Mapping[Any, int]) -> AsyncIterator[Sequence[bytes | None]]:
@@ -75,8 +75,8 @@ async def _values(reader: TopicReader, starts: Mapping[Any, int]) -> AsyncIterat
 
 
 async def send_and_follow(
-    events: EventTransport, key: bytes, value: bytes, written: Callable[[EventPlace], object]
-) -> AsyncGenerator[EventPlace | Result | None]:
+    events: EventTransport, key: bytes, value: bytes, written: Callable[[WrittenEvent], object]
+) -> AsyncGenerator[WrittenEvent | Result | None]:
     """Where it stands, then its result; None where there is none within a minute. Raises ConnectorError.
 
     `written` is told at once where it stands: from then on it may be sent, whoever listens.
@@ -96,14 +96,14 @@ async def send_and_follow(
             yield None
 
 
-def _of(raw: bytes | None, place: EventPlace) -> Result | None:
+def _of(raw: bytes | None, place: WrittenEvent) -> Result | None:
     """The result of the event at `place`, if that is what a record says."""
     try:
         result = _decode(raw or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     source = result.source
-    return result if EventPlace(source.topic, source.partition, source.offset) == place else None
+    return result if WrittenEvent(source.topic, source.partition, source.offset) == place else None
 
 
 def trial_event(event: Mapping[str, Any], number: str, provider: str, message_id: str) -> bytes:

@@ -18,7 +18,7 @@ from connector.web.callers import Role
 from connector.web.deeds import Deed, DeedLog
 from connector.web.endpoints import ApiCall, Endpoint
 from connector.web.event_stream import begin_events, event_bytes
-from connector.web.first_message import EventPlace, EventTransport, send_and_follow, trial_event
+from connector.web.first_message import EventTransport, WrittenEvent, send_and_follow, trial_event
 from connector.web.problems import HttpProblemError
 from connector.web.serving import Chapter
 
@@ -97,7 +97,7 @@ class FirstMessageApi(Chapter):
             raise HttpProblemError(422, f"the event is no message: {fault(value, error)}") from None
         deed = Deed(call.who, "test.send", body.provider, body.reason, request=call.id)
         await self._deeds.asked(deed)
-        places: list[EventPlace] = []
+        places: list[WrittenEvent] = []
         told = send_and_follow(self._events, number.encode(), value, places.append)
         response: web.StreamResponse | None = None
         try:
@@ -117,8 +117,8 @@ class FirstMessageApi(Chapter):
         return response
 
 
-def _event(each: EventPlace | Result | None, message_id: str) -> bytes:
-    if isinstance(each, EventPlace):
+def _event(each: WrittenEvent | Result | None, message_id: str) -> bytes:
+    if isinstance(each, WrittenEvent):
         return event_bytes("written", each)
     if each is None:
         return event_bytes("result", FirstMessageEnd(message_id))

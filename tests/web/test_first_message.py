@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from connector.errors import ConnectorError
-from connector.web.first_message import EventPlace, EventTransport
+from connector.web.first_message import EventTransport, WrittenEvent
 from connector.web.first_message_api import FirstMessageApi
 from tests.web.serving import served, with_tokens
 from tests.web.test_studio_api import KeptDeeds
 
-PLACE = EventPlace("sms.messages", 3, 17)
+PLACE = WrittenEvent("sms.messages", 3, 17)
 PAST = "2020-01-01T00:00:00Z"
 NUMBERS = ["+919812345671", "+919812345672"]
 
@@ -39,7 +39,7 @@ class KeptEvents(EventTransport):
 
         yield values()
 
-    async def write(self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> EventPlace:
+    async def write(self, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]]) -> WrittenEvent:
         self.written.append((key, json.loads(value), tuple(headers)))
         return PLACE
 

@@ -146,7 +146,7 @@ export function FormView({ fields, secrets, trouble, uses, callback, onFields })
       <${ParameterFields} given=${fields.parameters || {}} get=${fields.method === "GET"} onChange=${set("parameters")} />
       <fieldset class="f2">
         <legend>Batching</legend>
-        <label class="chip"
+        <label class="st-tick"
           ><input type="checkbox" checked=${Boolean(batching)} onChange=${(event) => set("batching")(event.target.checked ? { key: "msgs", records: 1000 } : null)} />Enable
           batching</label
         >
@@ -169,7 +169,7 @@ export function FormView({ fields, secrets, trouble, uses, callback, onFields })
       </fieldset>
       <fieldset class="f2">
         <legend>Callback URL</legend>
-        <label class="chip"
+        <label class="st-tick"
           ><input type="checkbox" checked=${Boolean(fields.reports)} onChange=${(event) => set("reports")(event.target.checked)} />The provider reports deliveries</label
         >
         <p class="note">

@@ -91,7 +91,7 @@ function Told({ told }) {
         : null
     }
     <p class="note">
-      The provider answered
+      The provider answered${" "}
       ${Object.entries(told.replies)
         .map(([what, times]) => `${what} (${number.format(times)}×)`)
         .join(", ")}.
@@ -169,10 +169,10 @@ export function SimulatePanel({ facts, definition, name, event, reply, able, tol
         </select></label
       >
     </div>
-    <fieldset class="pad row chips line">
+    <fieldset class="pad row ticks line">
       <legend class="note">One number in fifty is</legend>
       ${facts.outcomes.map(
-        (each) => html` <label class="chip"><input type="checkbox" checked=${asked.includes(each)} onChange=${() => toggle(each)} />${OUTCOMES[each] || each}</label>`,
+        (each) => html` <label class="st-tick"><input type="checkbox" checked=${asked.includes(each)} onChange=${() => toggle(each)} />${OUTCOMES[each] || each}</label>`,
       )}
     </fieldset>
     ${done === null ? null : html`<div class="pad"><progress max="1" value=${done} aria-label="How far the simulation is"></progress></div>`}
