@@ -92,6 +92,10 @@ class Campaign(msgspec.Struct, frozen=True, omit_defaults=True):
         Meta(description="Messages are sent within these hours only.", examples=["09:00-21:00 Asia/Kolkata"]),
     ] = None
     priority: Annotated[Priority, Meta(description="`high` makes every message of it `high`.")] = Priority.NORMAL
+    total: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Messages it is going to have, as whoever makes it says. For its progress alone."),
+    ] = None
 
 
 class ProviderState(msgspec.Struct, frozen=True):
@@ -149,6 +153,13 @@ class Result(msgspec.Struct, omit_defaults=True, gc=False):
     ] = None
     dry_run: Annotated[bool, Meta(description="True when `delivery: dry-run` kept it from being sent.")] = False
     duplicate_of: Annotated[Source | None, Meta(description="The earlier event with the same message_id.")] = None
+    rule: Annotated[
+        str | None,
+        Meta(description="What decided: path of a rule of the definition, `built-in …` or `no reply`."),
+    ] = None
+    definition: Annotated[
+        str | None, Meta(description="Digest of the definition that it was sent by: 8 hexadecimal digits.")
+    ] = None
 
 
 Then = Literal[

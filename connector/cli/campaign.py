@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from connector.cli import control_topic
-from connector.cli.options import settings_options
+from connector.cli.options import reason_option, settings_options
 from connector.cli.output import print_rows
 from connector.errors import ConfigurationError, Problem, UsageError
 from connector.model import Campaign, CampaignState
@@ -16,6 +16,9 @@ from connector.settings import Loaded, Settings
 from connector.stream.control.table import campaign_record, read_campaign
 from connector.untrusted import UnreadableError
 from connector.workbench.requirements import check
+
+DEEDS = {CampaignState.RUNNING: "resume", CampaignState.PAUSED: "pause", CampaignState.CANCELLED: "cancel"}
+"""What leads to a state."""
 
 
 @click.group()
@@ -33,8 +36,18 @@ def campaign() -> None:
     metavar="NAME",
     help="A value that every event brings itself, although it stands outside the records. May be repeated.",
 )
+@click.option("--total", type=click.IntRange(0), help="How many messages it is going to have, for its progress.")
+@reason_option
 @settings_options
-def put(loaded: Loaded, campaign_id: str, file: IO[bytes], of_events: tuple[str, ...]) -> None:
+def put(
+    loaded: Loaded,
+    campaign_id: str,
+    file: IO[bytes],
+    *,
+    of_events: tuple[str, ...],
+    total: int | None,
+    reason: str,
+) -> None:
     """Set campaign CAMPAIGN_ID to the JSON object in FILE (standard input by default).
 
     It is held against the definition of its provider: values that stand outside the records are shared by a whole
@@ -45,15 +58,17 @@ def put(loaded: Loaded, campaign_id: str, file: IO[bytes], of_events: tuple[str,
     \b
     Examples:
       echo '{"provider": "msg91", "template_id": "42", "custom": {"hid": "77"}}' | sms-connector campaign put diwali
-      sms-connector campaign put diwali diwali.json --from-events uid
+      sms-connector campaign put diwali diwali.json --from-events uid --total 250000
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     value = _read(file)
+    if total is not None:
+        value = msgspec.structs.replace(value, total=total)
     problems = check(value, control_topic.definitions(loaded.settings), of_events)
     if problems:
         raise ConfigurationError([_at(campaign_id, problem) for problem in problems])
     record = campaign_record(campaign_id, value)
     control_topic.read(loaded.settings).check_room(*record)
-    control_topic.write(loaded.settings, [record])
+    control_topic.write(loaded.settings, record, what="campaign.put", target=campaign_id, reason=reason)
     click.echo(f"{campaign_id}  {value.state}")
 
 
@@ -95,8 +110,9 @@ def list_(loaded: Loaded, *, as_json: bool) -> None:
 
 @campaign.command()
 @click.argument("campaign_id")
+@reason_option
 @settings_options
-def delete(loaded: Loaded, campaign_id: str) -> None:
+def delete(loaded: Loaded, campaign_id: str, reason: str) -> None:
     """Forget campaign CAMPAIGN_ID. Events that still name it are sent with what they bring themselves.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
@@ -105,14 +121,16 @@ def delete(loaded: Loaded, campaign_id: str) -> None:
     Examples:
       sms-connector campaign delete diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    control_topic.write(loaded.settings, [campaign_record(campaign_id, None)])
+    record = campaign_record(campaign_id, None)
+    control_topic.write(loaded.settings, record, what="campaign.delete", target=campaign_id, reason=reason)
     click.echo(f"{campaign_id}  deleted")
 
 
 @campaign.command()
 @click.argument("campaign_id")
+@reason_option
 @settings_options
-def pause(loaded: Loaded, campaign_id: str) -> None:
+def pause(loaded: Loaded, campaign_id: str, reason: str) -> None:
     """Send nothing more of CAMPAIGN_ID. Its messages wait; they still expire.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
@@ -121,13 +139,14 @@ def pause(loaded: Loaded, campaign_id: str) -> None:
     Examples:
       sms-connector campaign pause diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    _set(loaded.settings, campaign_id, CampaignState.PAUSED)
+    _set(loaded.settings, campaign_id, CampaignState.PAUSED, reason)
 
 
 @campaign.command()
 @click.argument("campaign_id")
+@reason_option
 @settings_options
-def resume(loaded: Loaded, campaign_id: str) -> None:
+def resume(loaded: Loaded, campaign_id: str, reason: str) -> None:
     """Send CAMPAIGN_ID again. Its messages are back within `park_max`.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
@@ -136,13 +155,14 @@ def resume(loaded: Loaded, campaign_id: str) -> None:
     Examples:
       sms-connector campaign resume diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    _set(loaded.settings, campaign_id, CampaignState.RUNNING)
+    _set(loaded.settings, campaign_id, CampaignState.RUNNING, reason)
 
 
 @campaign.command()
 @click.argument("campaign_id")
+@reason_option
 @settings_options
-def cancel(loaded: Loaded, campaign_id: str) -> None:
+def cancel(loaded: Loaded, campaign_id: str, reason: str) -> None:
     """End every message of CAMPAIGN_ID that is not sent yet as `cancelled`, also those that come.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
@@ -151,7 +171,7 @@ def cancel(loaded: Loaded, campaign_id: str) -> None:
     Examples:
       sms-connector campaign cancel diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    _set(loaded.settings, campaign_id, CampaignState.CANCELLED)
+    _set(loaded.settings, campaign_id, CampaignState.CANCELLED, reason)
 
 
 def _read(file: IO[bytes]) -> Campaign:
@@ -171,9 +191,10 @@ def _find(settings: Settings, campaign_id: str) -> Campaign | None:
     return control_topic.read(settings).campaigns.get(campaign_id)
 
 
-def _set(settings: Settings, campaign_id: str, state: CampaignState) -> None:
+def _set(settings: Settings, campaign_id: str, state: CampaignState, reason: str) -> None:
     found = _find(settings, campaign_id) or Campaign()
     if found.state is CampaignState.CANCELLED and state is not CampaignState.CANCELLED:
         raise UsageError(f"{campaign_id} is cancelled for good; `campaign put` starts it anew")
-    control_topic.write(settings, [campaign_record(campaign_id, msgspec.structs.replace(found, state=state))])
+    record = campaign_record(campaign_id, msgspec.structs.replace(found, state=state))
+    control_topic.write(settings, record, what=f"campaign.{DEEDS[state]}", target=campaign_id, reason=reason)
     click.echo(f"{campaign_id}  {state}")

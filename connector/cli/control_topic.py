@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+import getpass
+import secrets
+from collections.abc import Collection
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from connector.cli.output import note
 from connector.clock import SystemClock
 from connector.config_text.environment import Environment
 from connector.definition.load import load_all
@@ -15,8 +18,10 @@ from connector.definition.tree import Definition
 from connector.kafka import clients
 from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.log_offsets import LATEST, log_offsets
-from connector.kafka.produce import open_producer
 from connector.kafka.skipped import Skipped
+from connector.operating.audit_trail import REASON_CHARACTERS
+from connector.operating.kafka_writer import open_writer
+from connector.operating.steering import ControlDeed, steer
 from connector.settings import Settings
 from connector.stream.control.table import ControlTable
 from connector.stream.control.topic_reader import ControlTopicReader, LogEnds, missing
@@ -29,9 +34,9 @@ def read(settings: Settings) -> ControlTable:
     return asyncio.run(_read(settings))
 
 
-def write(settings: Settings, records: Iterable[ControlRecord]) -> None:
-    """Write records; returns when every replica that has to has them."""
-    asyncio.run(_write(settings, records))
+def write(settings: Settings, record: ControlRecord, *, what: str, target: str, reason: str) -> None:
+    """Write a record, and who did it and why; returns when every replica that has to has it."""
+    asyncio.run(_write(settings, record, what, target, reason))
 
 
 def definitions(settings: Settings) -> dict[str, Definition]:
@@ -63,14 +68,38 @@ async def _read(settings: Settings) -> ControlTable:
     return control
 
 
-async def _write(settings: Settings, records: Iterable[ControlRecord]) -> None:
-    topic = settings.topics.control
-    async with open_admin(settings) as admin:
-        if not await _partitions(admin, topic):  # a producer would wait for it, or make it
-            raise missing(topic)
-        async with open_producer(settings) as producer:
-            for key, value in records:
-                await producer.send_and_wait(topic, key=key, value=value)
+async def _write(settings: Settings, record: ControlRecord, what: str, target: str, reason: str) -> None:
+    topics = settings.topics
+    key, value = record
+    deed = ControlDeed(
+        what=what,
+        target=target,
+        key=key,
+        value=value,
+        unrecorded=True,  # whoever may write to the topic may do it without us
+        who=_person(settings),
+        role="",
+        via="cli",
+        reason=" ".join(reason.split())[:REASON_CHARACTERS],
+        request=secrets.token_hex(8),
+    )
+    async with open_writer(settings, (topics.control, topics.audit)) as writer:
+        if not writer.has(topics.control):
+            raise missing(topics.control)
+        audit = topics.audit if writer.has(topics.audit) else None
+        done = await steer(deed, writer, control=topics.control, audit=audit, clock=SystemClock())
+    for warning in done.warnings:
+        note(warning)
+
+
+def _person(settings: Settings) -> str:
+    """Who types: the user that Kafka knows, else the one of this machine."""
+    if settings.kafka.sasl and settings.kafka.sasl_username:
+        return settings.kafka.sasl_username
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user has no name
+        return "unknown"
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topic: str) -> range:

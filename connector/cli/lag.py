@@ -51,7 +51,8 @@ def lag(loaded: Loaded, *, everything: bool, url: str | None, as_json: bool) -> 
     elif shown:
         columns = ("topic", "partition", "committed", "end", "lag", "oldest open", "age", "held by")
         print_table(columns, map(_cells, shown), right=("partition", "committed", "end", "lag", "age"))
-    note(f"group {loaded.settings.group}: {members.state}, {members.number} members; {total} events behind")
+    told = f"{members.state}, {members.number} members" if members.known else "its members are not known"
+    note(f"group {loaded.settings.group}: {told}; {total} events behind")
 
 
 def _cells(row: Row) -> tuple[Any, ...]:

@@ -34,6 +34,11 @@ set_option = click.option(
 )
 
 
+reason_option = click.option(
+    "--reason", default="", metavar="TEXT", help="Why, for the others: stands in the control and audit topics."
+)
+
+
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Both options; the command gets the settings as its argument `loaded`."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from connector.cli import control_topic
-from connector.cli.options import settings_options
+from connector.cli.options import reason_option, settings_options
 from connector.cli.output import print_rows
 from connector.errors import UsageError
 from connector.model import ProviderState
@@ -20,23 +20,25 @@ def provider() -> None:
 
 @provider.command()
 @click.argument("name")
+@reason_option
 @settings_options
-def pause(loaded: Loaded, name: str) -> None:
+def pause(loaded: Loaded, name: str, reason: str) -> None:
     """Send nothing more to NAME. Its messages wait; they still expire.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
 
     \b
     Examples:
-      sms-connector provider pause acme
+      sms-connector provider pause acme --reason "sender id under review"
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    _set(loaded.settings, name, paused=True)
+    _set(loaded.settings, name, reason, paused=True)
 
 
 @provider.command()
 @click.argument("name")
+@reason_option
 @settings_options
-def resume(loaded: Loaded, name: str) -> None:
+def resume(loaded: Loaded, name: str, reason: str) -> None:
     """Send to NAME again. Messages that waited long are back within `park_max`.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
@@ -45,7 +47,7 @@ def resume(loaded: Loaded, name: str) -> None:
     Examples:
       sms-connector provider resume acme
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    _set(loaded.settings, name, paused=False)
+    _set(loaded.settings, name, reason, paused=False)
 
 
 @provider.command("list")
@@ -67,9 +69,11 @@ def list_(loaded: Loaded, *, as_json: bool) -> None:
     print_rows(("provider", "state"), rows, as_json=as_json)
 
 
-def _set(settings: Settings, name: str, *, paused: bool) -> None:
+def _set(settings: Settings, name: str, reason: str, *, paused: bool) -> None:
     known = control_topic.definitions(settings)
     if known and name not in known:  # a slip here would stop nothing, unnoticed
         raise UsageError(f"no provider is called {name!r}; known: {', '.join(sorted(known))}")
-    control_topic.write(settings, [provider_record(name, ProviderState(paused=paused))])
+    record = provider_record(name, ProviderState(paused=paused))
+    what = "provider.pause" if paused else "provider.resume"
+    control_topic.write(settings, record, what=what, target=name, reason=reason)
     click.echo(f"{name}  {'paused' if paused else 'running'}")

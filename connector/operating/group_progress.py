@@ -168,6 +168,8 @@ def _holds(
 ) -> str:
     """The first reason that is enough by itself."""
     members = situation.members
+    if not members.known:
+        return situation.providers.say(event.get("provider"), event.get("campaign_id"))
     if members.number == 0:
         return "no worker runs" + (", and nothing is committed yet" if is_new else "")
     if members.state != "Stable":

@@ -35,7 +35,7 @@ class ControlDeed:
     Attributes:
         what: such as `provider.pause`.
         key, value: of the control record.
-        stops: it stops messages: done even where nothing can be written about it.
+        unrecorded: it is done even where nothing can be written about it, as what stops messages is.
         before: offset of the control record that the person saw.
     """
 
@@ -43,7 +43,7 @@ class ControlDeed:
     target: str
     key: bytes
     value: bytes | None
-    stops: bool
+    unrecorded: bool
     who: str
     role: str
     via: AuditVia
@@ -112,7 +112,7 @@ async def steer(deed: ControlDeed, writer: RecordWriter, *, control: str, audit:
     )
     recorded = audit is not None and await _recorded(asked, writer, audit)
     if audit is not None and not recorded:
-        if not deed.stops:
+        if not deed.unrecorded:
             raise NotRecordedError(f"not done: {audit} does not take the record of who did it")
         warnings.append(f"done without a record of who did it: {audit} does not take it")
     headers = [(BY, deed.who.encode()), (REASON, deed.reason.encode())]

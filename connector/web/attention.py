@@ -95,7 +95,7 @@ def headline(it: Situation) -> str:
         return "No worker answers the console: what is sent is not known."
     stopped = next((report.reason for report in it.reports if not report.ready), "")
     if all(not report.ready for report in it.reports):
-        return f"Nothing is sent: {stopped}."
+        return f"Nothing is sent: {stopped.removeprefix('nothing is sent: ')}."
     if it.accepted_rate >= 0.05:
         return f"Sending {_rate(it.accepted_rate)} messages a second.{tail}"
     if it.waiting == 0:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import socket
+import traceback
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import structlog
@@ -27,6 +29,7 @@ from connector.workbench.child.studio_children import StudioChildren
 
 log = structlog.get_logger(__name__)
 
+AGAIN_SECONDS = 5.0
 PAGES = ("overview", "providers", "studio", "tail", "workers", "audit")
 
 
@@ -69,12 +72,24 @@ class Console:
         try:
             await self.server.start()
             async with asyncio.TaskGroup() as group:
-                for loop in (view.fleet.run(), view.kafka.run(), view.control.run(), view.draw()):
-                    group.create_task(loop)
+                for look in (view.fleet.run, view.kafka.run, view.control.run, view.draw):
+                    group.create_task(_kept(look))
         finally:
             await self._tail.stop()
             await self.server.stop()
             await self._children.stop()
+
+
+async def _kept(look: Callable[[], Awaitable[None]]) -> None:
+    """Watch for ever: whatever one watch meets, the pages go on, and say what is old."""
+    while True:
+        try:
+            await look()
+        except Exception as error:
+            # Its text, and the values in its traceback, may hold what others wrote.
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("a watch of the console failed", error=type(error).__name__, place=f"{where.name}:{where.lineno}")  # noqa: TRY400
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def run_console(settings: Settings, place: socket.socket) -> None:

@@ -109,6 +109,12 @@ class ConsoleView:
         )
 
     @property
+    def members(self) -> int | None:
+        """Of the group; None where Kafka does not say."""
+        members = self.kafka.state.members
+        return members.number if members.known else None
+
+    @property
     def oldest(self) -> float:
         """Seconds for which the oldest message that may leave has waited, or an event that holds a partition."""
         lanes = [lane.oldest for report in self.fleet.reports for lane in report.lanes.values()]
@@ -158,7 +164,7 @@ class ConsoleView:
             providers=providers,
             reports=self.fleet.reports,
             silent=silent,
-            members=None if reachability.as_of is None else self.kafka.state.members.number,
+            members=self.members,
             waiting=self.waiting,
             oldest=self.oldest,
             accepted_rate=accepted,

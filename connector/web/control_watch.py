@@ -100,7 +100,7 @@ class ControlWatch:
                 self.note(records)
                 for record in records:
                     tp = TopicPartition(record.topic, record.partition)
-                    if record.offset >= left.get(tp, record.offset + 1) - 1:
+                    if tp in left and record.offset >= left[tp] - 1:
                         del left[tp]
                 # A log may end with records that are no more: an empty poll says that nothing else comes.
                 if not left or not records:

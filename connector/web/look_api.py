@@ -186,12 +186,11 @@ class LookApi:
     async def _workers(self, _: ApiCall) -> WorkersDocument:
         view = self._view
         rates = view.fleet.worker_rates()
-        known = view.kafka.reachability.as_of is not None
         newest = self._newest()
         items = [_worker(it, rates.get(key), newest) for key, it in view.fleet.workers.items()]
         return WorkersDocument(
             items=sorted(items, key=lambda it: (not it.silent, it.id)),
-            members=view.kafka.state.members.number if known else None,
+            members=view.members,
             group=view.settings.group,
             group_state=view.kafka.state.members.state,
             at=view.now,

@@ -118,7 +118,7 @@ class SteerApi:
             target=name,
             key=key,
             value=value,
-            stops=body.paused,
+            unrecorded=body.paused,
             who=call.who.name,
             role=call.who.role.label,
             via=call.who.via,

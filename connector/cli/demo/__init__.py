@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
     from connector.cli.demo.children import Child, Children
+    from connector.cli.demo.flow import Flow
     from connector.cli.demo.receipts_way import ReceiptRoute
     from connector.cli.demo.sample_events import Made
     from connector.cli.demo.stage import Stage
@@ -43,6 +45,7 @@ class DemoPlan:
         reply: what the simulator answers to those, JSON or text; None for its usual reply.
         live: send to the real provider.
         plot: where to draw it.
+        web: show it in the console, slowly, until Ctrl-C.
     """
 
     events: Iterable[Made]
@@ -51,6 +54,7 @@ class DemoPlan:
     reply: str | None
     live: bool
     plot: Path | None = None
+    web: bool = False
 
 
 @click.command()
@@ -70,6 +74,7 @@ class DemoPlan:
 @click.option("--live", is_flag=True, help="Send to the real providers instead of the simulator.")
 @click.option("--max", "maximum", type=click.IntRange(1), help=f"With --live --yes: send more than {LIVE_EVENTS}.")
 @click.option("--yes", is_flag=True, help="With --live: do not ask.")
+@click.option("--web", is_flag=True, help="Show it in the console: 200 events a second, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @plot_option
 def demo(
@@ -80,6 +85,7 @@ def demo(
     live: bool,
     maximum: int | None,
     yes: bool,
+    web: bool,
     as_json: bool,
     plot: Path | None,
 ) -> int:
@@ -92,6 +98,7 @@ def demo(
     \b
     Examples:
       sms-connector demo
+      sms-connector demo --web
       sms-connector demo --events 200000 --plot demo.svg
       sms-connector demo --definitions providers/ --events events.jsonl
       sms-connector demo --definitions providers/ --events events.jsonl --live
@@ -105,7 +112,7 @@ def demo(
     if plot is not None:
         ready(plot)
     plan = _plan(events, definitions, reply, live=live, limit=maximum if yes and maximum else LIVE_EVENTS)
-    plan = replace(plan, plot=plot)
+    plan = replace(plan, plot=plot, web=web)
     signal.signal(signal.SIGTERM, _terminated)
     with tempfile.TemporaryDirectory(prefix="sms-demo-") as folder:
         report, failures = _perform(plan, Path(folder), confirm=not yes)
@@ -137,6 +144,7 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
     from connector.cli.demo.children import Children
     from connector.cli.demo.flow import Flow, Tally
     from connector.cli.demo.receipts_way import ReceiptRoute, WayBack
+    from connector.cli.demo.shown import EVENTS_A_SECOND, Shown
     from connector.cli.demo.stage import clean_environment
     from connector.cli.demo.timeline import Timeline
     from connector.kafka.topic_plan import plan as plan_topics
@@ -158,22 +166,23 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
         if route is not None:
             back = stack.enter_context(WayBack(route, broker.bootstrap, topics))
             back.start(children, stage)
-        worker = children.start("worker", ["run", "--config", str(stage.config)], environ=stage.environ)
+        shown = Shown.make() if plan.web else None
+        options = [] if shown is None else shown.worker_options()
+        worker = children.start("worker", ["run", "--config", str(stage.config), *options], environ=stage.environ)
+        console = None if shown is None else shown.start(children, stage)
         timeline = None if plan.plot is None else Timeline()
         tally = Tally(timeline=timeline)
-        flow = Flow(broker.bootstrap, topics.source_names[0], topics.results, tally)
+        rate = EVENTS_A_SECOND if plan.web else None
+        flow = Flow(broker.bootstrap, topics.source_names[0], topics.results, tally, rate=rate)
         stack.enter_context(contextlib.closing(flow))
         try:
-            with _progress(plan.count) as shown:
-                flow.run(plan.events, plan.count, alive=lambda: worker.exit_code is None, show=shown)
+            _let_flow(plan, flow, worker, console)
         except ConnectorError as error:
             failures.append(f"{error}\n{worker.tail()}")
         if back is not None and not failures:
             back.wait(tally.results)
-        for child in (worker, *(back.children if back is not None else ())):
-            code = child.stop(WORKER_PATIENCE_SECONDS)
-            if code != 0 and not failures:
-                failures.append(f"the {child.name} ended with exit code {code}\n{child.tail()}")
+        ending = [*filter(None, [console]), worker, *(back.children if back is not None else ())]
+        _stop(ending, failures)
         flow.read_rest()
         _draw(plan, timeline)
         if simulator is None:
@@ -184,6 +193,30 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
         if back is not None:
             back.conclude(flow.events, witness, found)
         return report.document(flow.tally, found, witness), failures
+
+
+def _let_flow(plan: DemoPlan, flow: Flow, worker: Child, console: Child | None) -> None:
+    """Produce, and wait for the results; with a console, until Ctrl-C. Raises StalledError."""
+    from connector.cli.demo.flow import STALL_SECONDS
+    from connector.cli.demo.shown import hold
+
+    def alive() -> bool:
+        return worker.exit_code is None and (console is None or console.exit_code is None)
+
+    # Whoever looks may pause a provider, and nothing comes until they resume it.
+    patience = math.inf if plan.web else STALL_SECONDS
+    with _progress(plan.count) as told:
+        flow.run(plan.events, plan.count, alive=alive, show=told, patience=patience)
+    if plan.web:
+        hold()
+
+
+def _stop(children: Iterable[Child], failures: list[str]) -> None:
+    """One after the other; adds the first one that does not end well."""
+    for child in children:
+        code = child.stop(WORKER_PATIENCE_SECONDS)
+        if code != 0 and not failures:
+            failures.append(f"the {child.name} ended with exit code {code}\n{child.tail()}")
 
 
 def _draw(plan: DemoPlan, timeline: Timeline | None) -> None:

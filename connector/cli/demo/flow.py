@@ -65,11 +65,16 @@ class Tally:
 class Flow:
     """Produces events and reads results. Close it."""
 
-    def __init__(self, bootstrap: str, source: str, results: str, tally: Tally | None = None) -> None:
+    def __init__(
+        self, bootstrap: str, source: str, results: str, tally: Tally | None = None, *, rate: float | None = None
+    ) -> None:
         self.events: list[Event] = []
         self.tally = tally or Tally()
         self._source = source
         self._bytes = 0
+        self._rate = rate
+        self._at_once = READ if rate is None else max(1, int(rate / 5))  # what is delivered counts only afterwards
+        self._began = time.monotonic()
         common = {"bootstrap.servers": bootstrap, "log_level": 0}
         self._producer = Producer({**common, "linger.ms": 20, "enable.idempotence": True})
         # The embedded broker answers one request after the other: what waits for records delays every question behind.
@@ -79,7 +84,13 @@ class Flow:
         self._decoder = msgspec.json.Decoder(Result)
 
     def run(
-        self, events: Iterable[Made], count: int, *, alive: Callable[[], bool], show: Callable[[int], None]
+        self,
+        events: Iterable[Made],
+        count: int,
+        *,
+        alive: Callable[[], bool],
+        show: Callable[[int], None],
+        patience: float = STALL_SECONDS,
     ) -> None:
         """Produce all and wait for all results; raises StalledError.
 
@@ -88,6 +99,7 @@ class Flow:
             count: how many they are.
             alive: whether the worker still runs.
             show: told how many events have a result.
+            patience: seconds without a result after which it is given up.
         """
         waiting = iter(events)
         progress = time.monotonic()
@@ -98,9 +110,9 @@ class Flow:
                 show(len(self.tally.done))
             elif not alive():
                 raise StalledError("the worker ended before the demo did")
-            elif time.monotonic() - progress > STALL_SECONDS:
+            elif time.monotonic() - progress > patience:
                 missing = count - len(self.tally.done)
-                raise StalledError(f"no result for {STALL_SECONDS:.0f} s; {missing} of {count} events have none")
+                raise StalledError(f"no result for {patience:.0f} s; {missing} of {count} events have none")
 
     def read(self, wait: float) -> int:
         """Take in what is on the results topic; returns how many."""
@@ -121,7 +133,7 @@ class Flow:
     def _produce(self, waiting: Iterator[Made]) -> int:
         """As many as the broker can hold; returns how many."""
         produced = 0
-        while produced < READ and self._room():
+        while produced < self._at_once and self._room():
             made = next(waiting, None)
             if made is None:
                 break
@@ -135,6 +147,8 @@ class Flow:
 
     def _room(self) -> bool:
         count = len(self.events)
+        if self._rate is not None and count >= self._rate * (time.monotonic() - self._began):
+            return False
         open_messages = count - len(self.tally.done)
         return open_messages < OPEN_MESSAGES and open_messages * (self._bytes / max(count, 1)) < OPEN_BYTES
 

@@ -73,6 +73,7 @@ class OutcomeHandler:
 
     def __init__(self, definition: Definition, *, backoff: Backoff, clock: Clock, dry_run: bool) -> None:
         self._provider = definition.name
+        self._digest = definition.digest or None
         self._redact = Redactor(definition.secrets)
         self._backoff = backoff
         self._clock = clock
@@ -262,7 +263,7 @@ class OutcomeHandler:
         """The results of these messages, one by one."""
         attempt = reply.attempt
         items, messages, outcomes = attempt.items, attempt.messages, reply.outcomes
-        provider, dry_run = self._provider, self._dry_run
+        provider, dry_run, digest = self._provider, self._dry_run, self._digest
         completed_at, http_status = reply.completed_at, reply.http_status
         batch_id, batch_size = attempt.batch.id, len(items)
         ended, results = reply.decision.items.append, reply.decision.results.append
@@ -292,6 +293,9 @@ class OutcomeHandler:
                     None if body is None else segments(body),
                     item.received_at,
                     dry_run,
+                    None,
+                    outcome.rule or None,
+                    digest,
                 )
             )
 
@@ -320,6 +324,8 @@ class OutcomeHandler:
             batch_id=attempt.batch.id,
             batch_size=len(items),
             dry_run=self._dry_run,
+            rule=outcome.rule or None,
+            definition=self._digest,
         )
         reply.decision.uniform_results = UniformResults(shared, items, attempt.messages, ids)
         return True
