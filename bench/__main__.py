@@ -5,6 +5,7 @@ python -m bench compare COMMIT COMMIT
 python -m bench peer --peer FILE [--peer-config FILE]           the connector and another program in turns
 python -m bench soak [--seconds 1800] [--load 0.7]              steady load: flat memory, flat lag
 python -m bench receive                                         callbacks: CPU of the receiver per receipt
+python -m bench console                                         what reads of the console take with fifty workers
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine, parts, priority, receiving, report, side_by_side, soak
+from bench import console_reads, machine, parts, priority, receiving, report, side_by_side, soak
 from bench.cell import Figures
 from bench.compare import compare
 from bench.measuring import Bench
@@ -38,13 +39,14 @@ DEFAULT = ("parts", "job", "load", "growth", "workers", "guarantees")
 """Without `matrix`, which takes a quarter of an hour."""
 
 
-def main() -> int:
+def main() -> int:  # noqa: C901  one section after the other
     """Run what is asked for; without a real Kafka, say why there are only parts."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "sections",
         nargs="*",
-        help=f"of {', '.join(['parts', *SECTIONS, 'priority', 'peer'])}; or: compare COMMIT COMMIT; soak; receive",
+        help=f"of {', '.join(['parts', *SECTIONS, 'priority', 'peer'])}; or: compare COMMIT COMMIT; soak; receive; "
+        "console",
     )
     parser.add_argument("--only", default="", help="cells whose name holds this")
     parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
@@ -74,6 +76,8 @@ def main() -> int:
             cost = _parts(console, folder)
             if options.json:
                 report.add_to_json(options.json, "parts", about, {"µs": cost})
+        if asked == ["console"]:
+            return _console(console, about, options.json)
         if asked == ["parts"]:
             return 0
         with find.find(folder / "kafka", jvm=FULL_JVM) as found:
@@ -140,6 +144,14 @@ def _priority(console: Console, kafka: find.Kafka, folder: Path, options: argpar
     console.print(report.table("priority", measured))
     if options.json:
         report.add_to_json(options.json, "priority", about, report.cells(measured))
+
+
+def _console(console: Console, about: dict[str, Any], json: Path | None) -> int:
+    found = console_reads.measure()
+    console.print(console_reads.table(found))
+    if json:
+        report.add_to_json(json, "console", about, asdict(found))
+    return 0 if found.quick else 1
 
 
 def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json: Path | None) -> int:

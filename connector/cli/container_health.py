@@ -94,6 +94,16 @@ def _pages(command: click.Command, arguments: list[str]) -> tuple[str, int | Non
     return health.host, health.port, "/health/live"
 
 
+def _console(arguments: list[str]) -> tuple[str, int | None, str]:
+    from connector.cli.console import console
+
+    if set(arguments) & console.commands.keys():
+        return _NOWHERE
+    values = console.make_context(console.name, arguments).params
+    web = load(values["config"], values["overrides"]).settings.web
+    return web.host, web.port, "/health/live"
+
+
 def _simulate(arguments: list[str]) -> tuple[str, int | None, str]:
     from connector.cli.simulate import simulate
 
@@ -108,6 +118,7 @@ _ADDRESSES: dict[str, Callable[[list[str]], tuple[str, int | None, str]]] = {
     "run": _run,
     "receive": _receive,
     "receipts": _receipts,
+    "console": _console,
     "simulate": _simulate,
 }
 

@@ -119,6 +119,7 @@ class ProviderDocument(msgspec.Struct, kw_only=True):
 
     `state` is that of the worker that is worst off; `sentence` says it with what follows from it. `rate`: accepted a
     second. `slots`: used, of all. `results`: since workers began. `etag`: of the control record that holds for it.
+    `shares`: what each worker says, of one provider alone; empty in lists.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -134,23 +135,23 @@ class ConsoleView:
         reports, steering = self.fleet.reports, self.steering(name)
         if not steering.paused and not any(name in report.lanes for report in reports):
             return None
-        return self._provider(name, reports, self.fleet.rates())
+        return self._provider(name, reports, self.fleet.rates(), shares=True)
 
     def providers(self) -> list[ProviderDocument]:
         """All of them."""
         reports, rates = self.fleet.reports, self.fleet.rates()
         names = provider_names(reports, self.control.table.paused)
-        return [self._provider(name, reports, rates) for name in names]
+        return [self._provider(name, reports, rates, shares=False) for name in names]
 
     def _provider(
-        self, name: str, reports: list[WorkerReport], rates: Mapping[tuple[str, str], float]
+        self, name: str, reports: list[WorkerReport], rates: Mapping[tuple[str, str], float], *, shares: bool
     ) -> ProviderDocument:
         pace = Pace(
             rates.get((name, "accepted"), 0.0),
             self.fleet.reply_seconds(name, 0.5),
             self.fleet.reply_seconds(name, 0.95),
         )
-        return provider_document(name, reports, self.steering(name), pace, self.now)
+        return provider_document(name, reports, self.steering(name), pace, self.now, shares=shares)
 
     def overview(self, seconds: float) -> OverviewDocument:
         """Is it working?"""
@@ -169,7 +170,7 @@ class ConsoleView:
             oldest=self.oldest,
             accepted_rate=accepted,
             ended_rate=sum(rates.values()),
-            past={it.name: self._past(it.name) for it in providers},
+            past=self._past(),
             away=away,
             looked=self.fleet.looked_at is not None
             and (self.kafka.state.quick is not None or bool(self.fleet.workers)),
@@ -186,31 +187,34 @@ class ConsoleView:
             kafka=self.kafka_document(),
         )
 
-    def _past(self, name: str) -> ProviderPast:
+    def _past(self) -> dict[str, ProviderPast]:
+        """What messages came to in the last hour, by provider."""
         wall = self._clock.wall()
-        begin = wall - PAST_SECONDS
-
-        def of(**labels: str) -> float:
-            return self.curves.total("results", begin, wall, provider=name, **labels)
-
-        return ProviderPast(of(status="accepted"), of(status="rejected"), of(status="unknown"), of())
+        sums: defaultdict[str, dict[str, float]] = defaultdict(dict)
+        for (provider, status), amount in self.curves.amounts("results", wall - PAST_SECONDS, wall).items():
+            sums[provider][status] = amount
+        return {
+            provider: ProviderPast(
+                it.get("accepted", 0.0), it.get("rejected", 0.0), it.get("unknown", 0.0), sum(it.values())
+            )
+            for provider, it in sums.items()
+        }
 
     def _figures(self, it: Situation, seconds: float) -> FiguresDocument:
         wall = self._clock.wall()
         begin = wall - seconds
-
-        def of(**labels: str) -> float:
-            return self.curves.total("results", begin, wall, **labels)
-
-        ended = of()
+        amounts: defaultdict[str, float] = defaultdict(float)
+        for (_, status), amount in self.curves.amounts("results", begin, wall).items():
+            amounts[status] += amount
+        ended = sum(amounts.values())
         began = self.curves.began
         return FiguresDocument(
             accepted_rate=round(it.accepted_rate, 2),
             ended_rate=round(it.ended_rate, 2),
-            rejected_share=round(of(status="rejected") / ended, 4) if ended >= 1 else None,
-            unknown=round(of(status="unknown")),
-            failed=round(of(status="failed")),
-            expired=round(of(status="expired")),
+            rejected_share=round(amounts["rejected"] / ended, 4) if ended >= 1 else None,
+            unknown=round(amounts["unknown"]),
+            failed=round(amounts["failed"]),
+            expired=round(amounts["expired"]),
             waiting=it.waiting,
             oldest=it.oldest,
             since=instant(began) if began is not None and began > begin else None,

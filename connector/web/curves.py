@@ -25,28 +25,35 @@ class _Ring:
     def __init__(self, step: int, points: int, kind: str = "f") -> None:
         self.step = step
         self._values = array(kind, [math.nan]) * points
-        self._newest = -1
+        self._newest = self._oldest = -1
 
     def set(self, number: int, value: float) -> None:
         size = len(self._values)
         if self._newest >= 0:
             for skipped in range(max(self._newest + 1, number - size + 1), number):
                 self._values[skipped % size] = math.nan
+        if self._oldest < 0:
+            self._oldest = number
         if number >= self._newest:
             self._values[number % size] = value
             self._newest = number
 
     def first(self, number: int) -> float:
         """The first value there is from this step on; NaN where there is none."""
-        for at in range(max(number, self._newest - len(self._values) + 1), self._newest + 1):
+        begin = max(number, self._oldest, self._newest - len(self._values) + 1)
+        for at in range(begin, self._newest + 1):
             if not math.isnan(value := self._values[at % len(self._values)]):
                 return value
         return math.nan
 
-    def get(self, number: int) -> float:
-        if not self._newest - len(self._values) < number <= self._newest:
-            return math.nan
-        return self._values[number % len(self._values)]
+    def range(self, first: int, count: int) -> list[float]:
+        """So many values from this step on."""
+        size = len(self._values)
+        begin = min(max(first, self._newest - size + 1), first + count)
+        end = max(begin, min(first + count, self._newest + 1))
+        at, number = begin % size, end - begin
+        there = [*self._values[at : at + number], *self._values[: max(0, at + number - size)]]
+        return [math.nan] * (begin - first) + there + [math.nan] * (first + count - end)
 
 
 class Curve:
@@ -87,12 +94,16 @@ class Curve:
     def values(self, begin: float, end: float, step: int) -> list[float]:
         """Means of `step` seconds each; NaN where nothing is known."""
         ring = self._fine if step < COARSE_SECONDS else self._coarse
-        found = []
-        for at in range(int(begin), int(end), step):
-            inner = [ring.get(number) for number in range(at // ring.step, -(-(at + step) // ring.step))]
-            known = [value for value in inner if not math.isnan(value)]
-            found.append(sum(known) / len(known) if known else math.nan)
-        return found
+        each = step // ring.step
+        values = ring.range(int(begin) // ring.step, each * -(-int(end - begin) // step))
+        if each == 1:
+            return values
+        return [_mean(values[at : at + each]) for at in range(0, len(values), each)]
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if value == value]  # noqa: PLR0124  NaN is not
+    return sum(known) / len(known) if known else math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +158,15 @@ class Curves:
             )
             for (name, label), values in sorted(sums.items())
         ]
+
+    def amounts(self, name: str, begin: float, end: float) -> dict[tuple[str, str], float]:
+        """Of rates by provider and status: what each comes to from `begin` until now (`end`), as far as is known."""
+        found = {}
+        for (its, labels), curve in self._curves.items():
+            told = dict(labels)
+            if its == name and "status" in told:
+                found[told.get("provider", ""), told["status"]] = curve.amount(begin, end)
+        return found
 
     def total(self, name: str, begin: float, end: float, **labels: str) -> float:
         """Of a rate: what it comes to from `begin` until now (`end`), as far as is known."""

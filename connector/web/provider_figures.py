@@ -59,9 +59,15 @@ def provider_names(reports: Iterable[WorkerReport], paused: Iterable[str]) -> li
 
 
 def provider_document(
-    name: str, reports: Sequence[WorkerReport], steering: Steering, pace: Pace, now: datetime
+    name: str,
+    reports: Sequence[WorkerReport],
+    steering: Steering,
+    pace: Pace,
+    now: datetime,
+    *,
+    shares: bool = True,
 ) -> ProviderDocument:
-    """One provider."""
+    """One provider; in lists without `shares`, which are as many as there are workers."""
     having = [report for report in reports if name in report.lanes]
     lanes = [report.lanes[name] for report in having]
     word = _word([lane.state for lane in lanes], steering)
@@ -102,7 +108,7 @@ def provider_document(
         account=(lanes[0].account or None) if lanes else None,
         digests=sorted({lane.digest for lane in lanes if lane.digest}),
         delivered=None,
-        shares=[_share(report, report.lanes[name], steering) for report in having],
+        shares=[_share(report, report.lanes[name], steering) for report in having] if shares else [],
         etag="" if steering.offset is None else str(steering.offset),
     )
 

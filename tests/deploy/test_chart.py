@@ -54,6 +54,13 @@ WAYS = {
             *("monitoring.podMonitor.enabled=true", "networkPolicy.metricsFrom=null"),
         ),
     ),
+    "console": (
+        (FIRST,),
+        (
+            *("console.enabled=true", "networkPolicy.enabled=true", "settings.web.auth=tokens"),
+            *("settings.web.tokens[0].name=priya", f"settings.web.tokens[0].sha256={'0' * 64}"),
+        ),
+    ),
     "bare": ((FIRST,), ("topicsJob.run=none", "secretName=null", "podDisruptionBudget.enabled=false")),
     "without metrics": ((FIRST,), ("networkPolicy.enabled=true", "networkPolicy.metricsFrom=null")),
 }
@@ -85,6 +92,29 @@ def pod(manifests: list[Document], kind: str = "Deployment") -> Document:
 
 def settings_of(manifests: list[Document], folder: Path) -> Settings:
     return load_settings(file=lay_out(manifests, folder), environ=SECRETS, overrides={}).settings
+
+
+def test_the_console_has_a_deployment_of_its_own_and_needs_people_to_sign_in(tmp_path: Path) -> None:
+    files, sets = WAYS["console"]
+    manifests = render(*files, sets=[*sets, "console.port=9090", "console.from[0].podSelector.matchLabels.app=ingress"])
+    spec = one(manifests, "Deployment", "-console")["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    words = container["args"]
+    overrides = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "--set")
+    settings = load_settings(file=lay_out(manifests, tmp_path), environ=SECRETS, overrides=overrides).settings
+    assert (settings.web.host, settings.web.port, settings.web.auth) == ("0.0.0.0", 9090, "tokens")
+    assert container["ports"] == [{"name": "pages", "containerPort": 9090}]
+    assert {probe["httpGet"]["path"] for name, probe in container.items() if name.endswith("Probe")} == {"/health/live"}
+    assert one(manifests, "Service", "-console")["spec"]["ports"][0]["port"] == 9090
+    policy = one(manifests, "NetworkPolicy", "-console")["spec"]
+    (rule,) = policy["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "pages"}]
+    asked = [it for it in policy["egress"] if any("podSelector" in to for to in it.get("to", ()))]
+    workers = one(manifests, "Deployment", "sms-connector")["spec"]["selector"]["matchLabels"]
+    assert asked[-1]["to"][0]["podSelector"]["matchLabels"] == workers
+    let_in, *_ = one(manifests, "NetworkPolicy", "sms-connector")["spec"]["ingress"]
+    assert let_in["from"][0]["podSelector"]["matchLabels"] == policy["podSelector"]["matchLabels"]
+    assert not [it for it in render(FIRST) if "console" in it["metadata"]["name"]]
 
 
 def test_the_way_back_has_deployments_of_its_own_and_a_service_for_the_ingress(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_the_connector_can_be_scaled(compose: dict[str, Any], settings: Settings
 
 
 def test_our_containers_write_nowhere_but_tmp_and_may_nothing(compose: dict[str, Any]) -> None:
-    assert set(ours(compose)) == {"topics", "simulator", "connector"}
+    assert set(ours(compose)) == {"topics", "simulator", "connector", "console"}
     for name, service in ours(compose).items():
         assert service["read_only"] is True, name
         assert service["tmpfs"] == ["/tmp"], name

@@ -20,11 +20,12 @@ from connector.errors import ConnectorError, UsageError
 
 if TYPE_CHECKING:
     from connector.cli.demo.children import Child, Children
-    from connector.cli.demo.flow import Flow
+    from connector.cli.demo.flow import Flow, Tally
     from connector.cli.demo.receipts_way import ReceiptRoute
     from connector.cli.demo.sample_events import Made
     from connector.cli.demo.stage import Stage
     from connector.cli.demo.timeline import Timeline
+    from connector.settings.model import Topics
 
 SAMPLE_EVENTS = 20_000
 LIVE_EVENTS = 10
@@ -142,9 +143,9 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
     from connector.cli.demo import report
     from connector.cli.demo.audit import audit
     from connector.cli.demo.children import Children
-    from connector.cli.demo.flow import Flow, Tally
+    from connector.cli.demo.flow import Tally
     from connector.cli.demo.receipts_way import ReceiptRoute, WayBack
-    from connector.cli.demo.shown import EVENTS_A_SECOND, Shown
+    from connector.cli.demo.shown import Shown
     from connector.cli.demo.stage import clean_environment
     from connector.cli.demo.timeline import Timeline
     from connector.kafka.topic_plan import plan as plan_topics
@@ -172,8 +173,7 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
         console = None if shown is None else shown.start(children, stage)
         timeline = None if plan.plot is None else Timeline()
         tally = Tally(timeline=timeline)
-        rate = EVENTS_A_SECOND if plan.web else None
-        flow = Flow(broker.bootstrap, topics.source_names[0], topics.results, tally, rate=rate)
+        flow = _flow(plan, broker.bootstrap, topics, tally)
         stack.enter_context(contextlib.closing(flow))
         try:
             _let_flow(plan, flow, worker, console)
@@ -193,6 +193,14 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
         if back is not None:
             back.conclude(flow.events, witness, found)
         return report.document(flow.tally, found, witness), failures
+
+
+def _flow(plan: DemoPlan, bootstrap: str, topics: Topics, tally: Tally) -> Flow:
+    from connector.cli.demo.flow import Flow
+    from connector.cli.demo.shown import EVENTS_A_SECOND
+
+    rate = EVENTS_A_SECOND if plan.web else None
+    return Flow(bootstrap, topics.source_names[0], topics.results, tally, rate=rate)
 
 
 def _let_flow(plan: DemoPlan, flow: Flow, worker: Child, console: Child | None) -> None:
