@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # they work: two files at once, each process with brokers of its own.
 SLOW := tests/kafka tests/contract tests/integration tests/crash tests/prometheus tests/demo/test_demo.py
 # Tests that need programs of others beside Kafka; each has a target of its own.
-APART := tests/gateway
+APART := tests/gateway tests/browser
 UNIT := $(addprefix --ignore=,$(SLOW) $(APART))
 
 once_more = { echo "== ONCE MORE, what has failed: if it passes now it is a flake, and a defect of the test all the same"; \
@@ -24,7 +24,7 @@ FAULTS ?= 3600
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test gateway containers crash brokers soak lint bench generated vendor tools lock clean
+.PHONY: help demo check test gateway containers crash brokers soak lint bench browser generated vendor tools lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,11 @@ brokers: $(READY) ## contracts and integration against each release of Kafka, on
 		KAFKA_RELEASE=$$release $(BIN)/python -m pytest -q --numprocesses=2 --dist=loadfile tests/kafka tests/contract tests/integration \
 			|| exit 1; \
 	done
+
+browser: $(READY) ## the console's pages in Debian's Chromium: every page, theme and width, and what people do there (needs Node)
+	@echo "== pages in a real browser, beside a real Kafka"
+	@$(BIN)/python -m tests.browser.programs
+	@$(BIN)/python -m pytest -q tests/browser
 
 containers: $(READY) ## image, compose file and manifests on a Docker engine of their own (Linux, root): some minutes
 	@$(BIN)/python -m tests.containers

@@ -2,7 +2,7 @@
 
 import { base, change, get } from "./api.js"
 import { Icon } from "./icons.js"
-import { Choice, Link } from "./parts.js"
+import { Choice, Link, Tell } from "./parts.js"
 import { settings } from "./say.js"
 import { SignIn } from "./pages/sign_in.js"
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/preact.js"
@@ -83,7 +83,8 @@ function Shell({ me, place, theme, setTheme, zone, setZone, onSignOut }) {
   const page = pages.includes(place.page) ? place.page : place.page === "overview" ? pages[0] : null
   const title = page ? PAGES[page].title : "Not found"
   const main = useRef(null)
-  useKeys(pages)
+  const [helping, setHelping] = useState(false)
+  useKeys(pages, () => setHelping(true))
   useEffect(() => {
     document.title = `${title} · SMS Connector`
   }, [title])
@@ -109,7 +110,8 @@ function Shell({ me, place, theme, setTheme, zone, setZone, onSignOut }) {
           ${page ? html`<${Page} key=${page} name=${page} place=${place} me=${me} />` : html`<div class="empty"><strong>There is no such page.</strong><${Link} to=${pages[0]}>${PAGES[pages[0]].title}<//></div>`}
         </main>
       </div>
-    </div>`
+    </div>
+    ${helping && html`<${Tell} title="Keys" onClose=${() => setHelping(false)}><dl class="keys">${pages.map((name) => html`<dt key=${name}><kbd>g</kbd> <kbd>${PAGES[name].key}</kbd></dt><dd>${PAGES[name].title}</dd>`)}<dt><kbd>?</kbd></dt><dd>These keys</dd></dl><//>`}`
 }
 
 function Page({ name, place, me }) {
@@ -133,8 +135,8 @@ function follow(event) {
   go(url)
 }
 
-/** `g o` … `g w` go to a page; nothing while somebody types. */
-function useKeys(pages) {
+/** `g o` … `g w` go to a page, `?` says so; nothing while somebody types. */
+function useKeys(pages, onHelp) {
   const known = pages.join()
   useEffect(() => {
     let began = 0
@@ -143,10 +145,13 @@ function useKeys(pages) {
       const found = event.timeStamp - began < 1500 && pages.find((name) => PAGES[name].key === event.key)
       began = event.key === "g" ? event.timeStamp : 0
       if (found) go(found)
+      else if (event.key === "?") onHelp()
     }
     addEventListener("keydown", pressed)
     return () => removeEventListener("keydown", pressed)
   }, [known])
 }
 
+// The page comes while it is asked who is here.
+PAGES[where().page]?.load().catch(() => null)
 render(html`<${App} />`, document.body)

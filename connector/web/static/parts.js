@@ -2,7 +2,7 @@
 
 import { base } from "./api.js"
 import { Icon } from "./icons.js"
-import { ago, clock, exact, foreign } from "./say.js"
+import { ago, clock, exact, foreign, second } from "./say.js"
 import { html, useEffect, useId, useRef, useState } from "./vendor/preact.js"
 
 /** The words of a provider's states; colour is never alone. */
@@ -13,6 +13,14 @@ export const STATES = {
   paused: { word: "paused", icon: "pause", tone: "warn-text" },
   closed: { word: "outside hours", icon: "clock", tone: "soft" },
   unused: { word: "unused", icon: "none", tone: "soft" },
+}
+
+/** The words of a result's status. */
+const OUTCOMES = { accepted: ["good", "good"], rejected: ["bad", "bad-text"], failed: ["bad", "bad-text"], invalid: ["bad", "bad-text"], unknown: ["odd", "odd-text"], expired: ["clock", "warn-text"] }
+
+export function Outcome({ word }) {
+  const [icon, tone] = OUTCOMES[word] ?? ["none", "soft"]
+  return html`<span class="state ${tone}"><${Icon} name=${icon} />${foreign(word, 32)}</span>`
 }
 
 export function State({ word }) {
@@ -32,10 +40,10 @@ export function Card({ title, end, children, ...rest }) {
   </section>`
 }
 
-/** An instant: its time of day, or how long ago; all of it in the title. */
-export function Time({ at, since = false }) {
+/** An instant: its time of day (with seconds if `precise`), or how long ago; all of it in the title. */
+export function Time({ at, since = false, precise = false }) {
   if (!at) return "–"
-  return html`<time datetime=${at} title=${exact(at)}>${since ? ago(at) : clock(at)}</time>`
+  return html`<time datetime=${at} title=${exact(at)}>${since ? ago(at) : precise ? second(at) : clock(at)}</time>`
 }
 
 export function Empty({ title, children }) {
@@ -72,20 +80,23 @@ export function Choice({ label, options, value, onChoose }) {
 
 /**
  * A table. On a narrow screen each row is a card whose cells say what they are.
- * @param {{caption: string, columns: {key: string, title: string, number?: boolean}[], rows: any[], cell: Function, keyOf: Function}} props
+ * `minor` columns are left out there; `long` ones hold words that may be broken anywhere.
+ * @param {{caption: string, columns: {key: string, title: string, number?: boolean, minor?: boolean, long?: boolean}[], rows: any[], cell: Function, keyOf: Function}} props
  */
 export function Table({ caption, columns, rows, cell, keyOf }) {
-  return html`<div class="scroll" role="region" aria-label=${caption} tabindex="0"><table class="cards">
+  return html`<div class="scroll" role="group" aria-label=${caption} tabindex="0"><table class="cards">
     <caption class="hear">${caption}</caption>
-    <thead><tr>${columns.map((it) => html`<th key=${it.key} scope="col" class=${it.number ? "number" : ""}>${it.title}</th>`)}</tr></thead>
+    <thead><tr>${columns.map((it) => html`<th key=${it.key} scope="col" class=${kind(it)}>${it.title}</th>`)}</tr></thead>
     <tbody>${rows.map((row) => html`<tr key=${keyOf(row)}>${columns.map((it, index) => {
       const content = cell(row, it.key)
       return index === 0
         ? html`<th key=${it.key} scope="row">${content}</th>`
-        : html`<td key=${it.key} class=${it.number ? "number" : ""} data-label=${it.title}><span>${content}</span></td>`
+        : html`<td key=${it.key} class=${kind(it)} data-label=${it.title}><span>${content}</span></td>`
     })}</tr>`)}</tbody>
   </table></div>`
 }
+
+const kind = (it) => [it.number && "number", it.minor && "minor", it.long && "long"].filter(Boolean).join(" ")
 
 /** A dialog that asks; closes with Escape, and gives the focus back to where it was. */
 export function Ask({ title, submit, onSubmit, onClose, children }) {
@@ -116,5 +127,17 @@ export function Ask({ title, submit, onSubmit, onClose, children }) {
       ${error && html`<p class="bad-text" role="alert">${foreign(error, 400)}</p>`}
       <div class="row"><button type="button" onClick=${() => dialog.current.close()}>Leave it</button><button class="first" disabled=${busy}>${submit}</button></div>
     </form>
+  </dialog>`
+}
+
+/** A dialog that only tells something. */
+export function Tell({ title, onClose, children }) {
+  const dialog = useRef(null)
+  const id = useId()
+  useEffect(() => {
+    dialog.current.showModal()
+  }, [])
+  return html`<dialog ref=${dialog} aria-labelledby=${id} onClose=${onClose}>
+    <form method="dialog"><h2 id=${id}>${title}</h2>${children}<div class="row"><button class="first">Close</button></div></form>
   </dialog>`
 }

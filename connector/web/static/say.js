@@ -46,11 +46,11 @@ export function bytes(value) {
 /** A span of seconds, in its largest unit or two: `48 s`, `16 min`, `3 h 52 min`, `410 ms`. */
 export function seconds(value) {
   if (value === null || value === undefined) return "–"
-  if (value < 1) return `${number(value * 1000)} ms`
+  if (value < 0.9995) return `${number(value * 1000)} ms`
   if (value < 90) return `${format("number", { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value)} s`
   if (value < 5400) return `${number(Math.round(value / 60))} min`
-  const hours = Math.floor(value / 3600)
-  const minutes = Math.round((value % 3600) / 60)
+  const all = Math.round(value / 60)
+  const [hours, minutes] = [Math.floor(all / 60), all % 60]
   if (hours < 48) return minutes ? `${number(hours)} h ${minutes} min` : `${number(hours)} h`
   return `${number(Math.round(value / 86400))} d`
 }
@@ -62,6 +62,11 @@ export function clock(instant, now = Date.now()) {
   const day = { year: "numeric", month: "2-digit", day: "2-digit" }
   const same = format("date", day).format(at) === format("date", day).format(now)
   return format("date", same ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at)
+}
+
+/** The time of day with seconds. @param {string|null} instant */
+export function second(instant) {
+  return instant ? format("date", { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" }).format(new Date(instant)) : "–"
 }
 
 /** All of an instant, for a title. */

@@ -11,7 +11,7 @@ export default function Audit() {
   return html`
     <div class="lead"><h1>Audit log</h1></div>
     <${Doubts} look=${look} />
-    ${data && html`<${Card}>${data.items.length ? html`<${Table} caption="What people did" rows=${data.items} keyOf=${(it) => it.request + it.at} cell=${cell} columns=${[{ key: "at", title: "Time" }, { key: "who", title: "Who" }, { key: "what", title: "What" }, { key: "target", title: "To what" }, { key: "reason", title: "Why" }, { key: "done", title: "Done" }]} />` : html`<${Empty} title=${data.recorded ? "Nobody has done anything yet." : "There is no audit topic: what people do is not recorded."} />`}<//>`}
+    ${data && html`<${Card}>${data.items.length ? html`<${Table} caption="What people did" rows=${data.items} keyOf=${(it) => it.request + it.at} cell=${cell} columns=${[{ key: "at", title: "Time" }, { key: "who", title: "Who" }, { key: "what", title: "What" }, { key: "target", title: "To what" }, { key: "reason", title: "Why", long: true }, { key: "done", title: "Done" }]} />` : html`<${Empty} title=${data.recorded ? "Nobody has done anything yet." : "There is no audit topic: what people do is not recorded."} />`}<//>`}
   `
 }
 

@@ -39,9 +39,16 @@ function Attention({ items, me }) {
       <div><strong>${foreign(it.sentence, 300)}</strong>
         <p>${foreign(it.detail, 600)}${it.since && html` Since <${Time} at=${it.since} /> (${ago(it.since)}).`}${it.expires && html` None expires before <${Time} at=${it.expires} />.`}</p></div>
       <div class="row">
-        ${it.actions.filter((act) => act.page && me.pages.includes(act.page.split("/")[0])).map((act) => html`<${Link} key=${act.label} to=${act.page} class="button">${act.label}<//>`)}
+        ${it.actions.map((act) => [act.label, placeOf(act, me)]).filter(([, to]) => to).map(([label, to]) => html`<${Link} key=${label} to=${to} class="button">${label}<//>`)}
       </div>
     </li>`)}</ul><//>`
+}
+
+/** Where something can be done about it: a page that there is, or a provider's, with its question open. */
+function placeOf(act, me) {
+  if (act.operation) return act.target && me.role !== "viewer" ? `providers/${encodeURIComponent(act.target)}?ask` : null
+  const page = (act.page ?? "").replace(/^\/+/, "")
+  return me.pages.includes(page.split(/[/?]/)[0]) ? page : null
 }
 
 function Figures({ it }) {
@@ -87,9 +94,9 @@ export const COLUMNS = [
   { key: "name", title: "Provider" },
   { key: "state", title: "State" },
   { key: "rate", title: "Accepted", number: true },
-  { key: "per_request", title: "Per request", number: true },
-  { key: "slots", title: "Slots in use", number: true },
-  { key: "reply", title: "Reply, 95%", number: true },
+  { key: "per_request", title: "Per request", number: true, minor: true },
+  { key: "slots", title: "Slots in use", number: true, minor: true },
+  { key: "reply", title: "Reply, 95%", number: true, minor: true },
   { key: "waiting", title: "Waiting", number: true },
 ]
 

@@ -6,8 +6,8 @@ import { ago, foreign, number, rate, seconds, share } from "../say.js"
 import { html, useState } from "../vendor/preact.js"
 import { ProviderTable } from "./overview.js"
 
-export default function Providers({ me, rest }) {
-  return rest.length ? html`<${Provider} key=${rest[0]} me=${me} name=${rest[0]} />` : html`<${All} />`
+export default function Providers({ me, rest, query }) {
+  return rest.length ? html`<${Provider} key=${rest[0]} me=${me} name=${rest[0]} ask=${query.has("ask")} />` : html`<${All} />`
 }
 
 function All() {
@@ -19,14 +19,18 @@ function All() {
   `
 }
 
-function Provider({ me, name }) {
+function Provider({ me, name, ask }) {
   const look = useLook(`api/providers/${encodeURIComponent(name)}`)
-  const [asking, setAsking] = useState(false)
+  const [asking, setAsking] = useState(ask && me.role !== "viewer")
   const [said, setSaid] = useState("")
   const it = look.data
   if (!it) return html`<div class="lead"><h1>${foreign(name, 100)}</h1></div><${Doubts} look=${look} />`
   const paused = it.state === "paused"
   const mayChange = me.role !== "viewer"
+  function close() {
+    setAsking(false)
+    if (ask) history.replaceState(null, "", location.pathname)
+  }
   async function steer(form) {
     const done = await change("PUT", `api/providers/${encodeURIComponent(name)}/state`, { paused: !paused, reason: form.get("reason") }, { etag: `"${it.etag}"` })
     setSaid([paused ? `${name} goes on.` : `${name} is paused.`, ...(done?.warnings ?? [])].join(" "))
@@ -39,14 +43,14 @@ function Provider({ me, name }) {
     </div>
     <${Doubts} look=${look} />
     <p role="status" class="soft">${said}</p>
-    ${asking && html`<${Ask} title=${paused ? `Send to ${it.name} again?` : `Send nothing more to ${it.name}?`} submit=${paused ? "Resume" : "Pause"} onSubmit=${steer} onClose=${() => setAsking(false)}>
+    ${asking && html`<${Ask} title=${paused ? `Send to ${it.name} again?` : `Send nothing more to ${it.name}?`} submit=${paused ? "Resume" : "Pause"} onSubmit=${steer} onClose=${close}>
       <p class="soft">${paused ? `${number(it.waiting)} messages wait for it.` : `Its messages wait, ${number(it.waiting)} now; they still expire${it.expires ? `, the first at ${new Date(it.expires).toLocaleTimeString()}` : ""}. Requests under way come back.`}</p>
       <label>Why? It stands in the audit log.<input name="reason" required minlength="3" maxlength="200" autocomplete="off" /></label><//>`}
     <${Card} title="Now"><dl class="facts body">
       <${Fact} name="Accepted" value=${rate(it.rate)} />
       <${Fact} name="Waiting" value=${number(it.waiting)} note=${it.waiting ? `the oldest for ${seconds(it.oldest)}` : ""} />
       <${Fact} name="Slots in use" value=${html`${number(it.slots[0])} of ${number(it.slots[1])}<${Bar} part=${it.slots[0]} whole=${it.slots[1]} />`} />
-      <${Fact} name="Replies" value=${`${seconds(it.reply_seconds.p50)}, 95% in ${seconds(it.reply_seconds.p95)}`} />
+      <${Fact} name="Replies" value=${it.reply_seconds.p50 === null ? "–" : `half in ${seconds(it.reply_seconds.p50)}, 95% in ${seconds(it.reply_seconds.p95)}`} />
       <${Fact} name="Per request" value=${it.per_request.mean === null ? "–" : `${number(it.per_request.mean)} of ${number(it.per_request.full)}`} note=${it.apart ? foreign(it.apart.sentence, 300) : ""} />
       <${Fact} name="Delivered" value=${share(it.delivered)} />
       <${Fact} name="Since" value=${html`<${Time} at=${it.since} />`} note=${it.since ? ago(it.since) : ""} />
@@ -62,11 +66,11 @@ function Provider({ me, name }) {
       <${Fact} name="Failover" value=${it.failover.join(", ") || "none"} />
       <${Fact} name="Account" value=${it.account ?? "its own"} />
     </dl><//>
-    <div class="charts">
+    <div class="charts even">
       <${Tally} title="Results since the workers began" counts=${it.results} />
       <${Tally} title="Replies by status" counts=${it.replies} />
     </div>
-    <div class="charts">
+    <div class="charts even">
       <${Tally} title="Why windows closed" counts=${it.windows_closed} />
       <${Tally} title="Sent again, by reason" counts=${it.again} />
     </div>

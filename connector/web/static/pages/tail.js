@@ -1,8 +1,8 @@
 /** Results as they come: a sample of what passes, new ones on top. */
 
 import { base } from "../api.js"
-import { Card, Empty, Table, Time } from "../parts.js"
-import { foreign, number } from "../say.js"
+import { Card, Empty, Outcome, Table, Time } from "../parts.js"
+import { count, foreign, number } from "../say.js"
 import { html, useEffect, useState } from "../vendor/preact.js"
 
 const MOST = 500
@@ -38,20 +38,20 @@ export default function Tail() {
   }, [running, filter.status, filter.provider])
   const set = (name) => (event) => setFilter({ ...filter, [name]: event.target.value })
   return html`
-    <div class="lead"><div><h1>Live tail</h1><p role="status">${lost ? "The stream is broken; it is tried again." : counted ? `${number(counted.shown)} of ${number(counted.passed)} that pass are shown, ${number(counted.seen)} were seen.` : running ? "Waiting for results …" : "Stopped; what is here stays."}</p></div>
+    <div class="lead"><div><h1>Live tail</h1><p role="status">${lost ? "The stream is broken; it is tried again." : counted ? counted.away ? "Kafka does not answer; it is asked again." : `In the last second ${count(counted.came, "result")} came${counted.estimated ? " (about)" : ""}, ${number(counted.passed)} ${counted.passed === 1 ? "passes" : "pass"} the filter, ${number(counted.shown)} ${counted.shown === 1 ? "is" : "are"} shown.` : running ? "Waiting for results …" : "Stopped; what is here stays."}</p></div>
       <button onClick=${() => setRunning(!running)}>${running ? "Stop" : "Go on"}</button></div>
     <div class="row">
       <label>Status<select value=${filter.status} onChange=${set("status")}><option value="">all</option>${STATUSES.map((it) => html`<option key=${it}>${it}</option>`)}</select></label>
       <label>Provider<input value=${filter.provider} onChange=${set("provider")} autocomplete="off" /></label>
     </div>
-    <${Card}>${rows.length ? html`<${Table} caption="Results, newest first" rows=${rows} keyOf=${(it) => `${it.place.topic}/${it.place.partition}/${it.place.offset}`} cell=${cell} columns=${[{ key: "at", title: "Time" }, { key: "status", title: "Status" }, { key: "provider", title: "Provider" }, { key: "campaign", title: "Campaign" }, { key: "to", title: "To" }, { key: "reason", title: "Why" }]} />` : html`<${Empty} title="No result has passed yet." />`}<//>
+    <${Card}>${rows.length ? html`<${Table} caption="Results, newest first" rows=${rows} keyOf=${(it) => `${it.place.topic}/${it.place.partition}/${it.place.offset}`} cell=${cell} columns=${[{ key: "at", title: "Time" }, { key: "status", title: "Status" }, { key: "provider", title: "Provider" }, { key: "campaign", title: "Campaign", long: true }, { key: "to", title: "To" }, { key: "reason", title: "Why", long: true }]} />` : html`<${Empty} title="No result has passed yet." />`}<//>
   `
 }
 
 function cell(it, key) {
   switch (key) {
-    case "at": return html`<${Time} at=${it.at} />`
-    case "status": return it.status
+    case "at": return html`<${Time} at=${it.at} precise />`
+    case "status": return html`<${Outcome} word=${it.status} />`
     case "provider": return foreign(it.provider ?? "–", 80)
     case "campaign": return foreign(it.campaign_id ?? "–", 120)
     case "to": return html`<span class="mono">${foreign(it.to ?? "–", 40)}</span>`
