@@ -15,6 +15,7 @@ from aiokafka.errors import KafkaError
 from connector.clock import Clock
 from connector.errors import ConnectorError
 from connector.kafka.reader import open_reader
+from connector.kafka.skipped import Skipped
 from connector.masking import mask_phone
 from connector.operating.audit_trail import AuditRecord, read_audit
 from connector.operating.chosen_records import text_headers
@@ -71,7 +72,9 @@ class ControlWatch:
 
     def _reset(self) -> None:
         settings = self._settings
-        self.table = ControlTable(self._clock, most=settings.memory.control, topic=settings.topics.control)
+        quiet = Skipped(tell=False)  # workers tell of records that cannot be read
+        topic, most = settings.topics.control, settings.memory.control
+        self.table = ControlTable(self._clock, most=most, topic=topic, skipped=quiet)
         self.changes: OrderedDict[str, ControlChange] = OrderedDict()
         self.deeds: deque[tuple[int, int, AuditRecord]] = deque(maxlen=KEPT_DEEDS)
 
