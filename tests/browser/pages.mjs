@@ -6,7 +6,7 @@ import { launch, open, sideways, violations, visit, WIDTHS } from "./chromium.mj
 
 const { CONSOLE: url, SITUATION: situation, PICTURES: pictures } = process.env
 const PAGES = {
-  busy: ["overview", "providers", "providers/plivo", "providers/msg91", "tail", "workers", "audit"],
+  busy: ["overview", "providers", "providers/plivo", "providers/msg91", "studio", "tail", "workers", "audit"],
   away: ["overview", "providers/msg91", "workers"],
   empty: ["overview", "providers", "workers", "audit"],
   locked: ["overview"],

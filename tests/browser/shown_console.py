@@ -32,15 +32,19 @@ from connector.operating.worker_pages import WorkerAnswer
 from connector.settings import Settings
 from connector.settings.web import Web
 from connector.web.console_view import ConsoleView
+from connector.web.deeds import LoggedDeeds
+from connector.web.definition_files import DefinitionFiles
 from connector.web.look_api import LookApi
 from connector.web.results_tail import ResultsTail
 from connector.web.serving import WebServer, bind
 from connector.web.steer_api import SteerApi
+from connector.web.studio_api import StudioApi, StudioPlaces
 from connector.web.tail_api import TailApi
+from connector.workbench.child.studio_children import StudioChildren
 from tests.web.fleet import lane, worker
 from tests.web.serving import with_tokens
 
-PAGES = ("overview", "providers", "tail", "workers", "audit")
+PAGES = ("overview", "providers", "studio", "tail", "workers", "audit")
 HOSTILE = "<img src=x onerror=alert(1)>\u202egnp.exe\x07"
 LONG = "a-campaign-with-a-name-that-somebody-thought-had-to-say-all-of-it-2026-11-27"
 WORKERS = 3
@@ -70,17 +74,26 @@ async def shown(situation: str) -> AsyncIterator[str]:
     def no_writer() -> AbstractAsyncContextManager[KafkaWriter]:
         raise ConnectorError("Kafka does not answer")
 
+    children = StudioChildren(None, seconds=20.0, count=1)
+    places = StudioPlaces(settings.web, DefinitionFiles([], None))
     server = WebServer(
         settings.web,
         bind(settings.web),
-        chapters=[LookApi(view), SteerApi(view, clock, no_writer), TailApi(tail, clock, allowed=True)],
+        chapters=[
+            LookApi(view),
+            SteerApi(view, clock, no_writer),
+            TailApi(tail, clock, allowed=True),
+            StudioApi(children, places, LoggedDeeds()),
+        ],
         pages=PAGES,
         clock=clock,
     )
+    await children.start()
     await server.start()
     try:
         yield server.url
     finally:
+        await children.stop()
         look.cancel()
         await tail.stop()
         await server.stop()

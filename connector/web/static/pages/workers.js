@@ -42,7 +42,7 @@ function Partitions() {
   const rows = [...(look.data?.items ?? [])].sort((a, b) => b.lag - a.lag)
   const shown = all ? rows : rows.slice(0, MANY)
   return html`<${Card} title="Partitions" end=${html`<small>most behind first</small>`}>
-    ${rows.length ? html`<${Table} caption="Partitions" rows=${shown} keyOf=${(it) => `${it.topic}/${it.partition}`} cell=${partition} columns=${[{ key: "place", title: "Partition" }, { key: "lag", title: "Behind", number: true }, { key: "owner", title: "Owner" }, { key: "oldest", title: "Oldest open event" }, { key: "end", title: "End", number: true }]} />` : html`<p class="empty" role="status">${look.error ? "Kafka has not told." : "Looking …"}</p>`}
+    ${rows.length ? html`<${Table} caption="Partitions" rows=${shown} keyOf=${(it) => `${it.topic}/${it.partition}`} cell=${partition} columns=${[{ key: "place", title: "Partition" }, { key: "lag", title: "Behind", number: true }, { key: "owner", title: "Owner" }, { key: "oldest", title: "Oldest open event" }, { key: "end", title: "End", number: true }]} />` : html`<p class="empty" role="status">${look.error ? "Kafka has not told." : look.data ? "There are no partitions: the topics are not there, or Kafka has not told yet." : "Looking …"}</p>`}
     ${rows.length > shown.length && html`<p class="body"><button onClick=${() => setAll(true)}>Show all ${number(rows.length)}</button></p>`}
   <//>`
 }
