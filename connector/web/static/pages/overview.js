@@ -21,7 +21,7 @@ export default function Overview({ me }) {
       <${Choice} label="Range" options=${RANGES} value=${range} onChoose=${setRange} />
     </div>
     <${Doubts} look=${look} />
-    <${Attention} items=${data.attention} me=${me} />
+    <${Attention} items=${data.attention} me=${me} away=${!data.kafka.reachable} />
     <${Figures} it=${data.figures} />
     <${Curves} range=${range} />
     ${data.providers.length
@@ -31,7 +31,7 @@ export default function Overview({ me }) {
   `
 }
 
-function Attention({ items, me }) {
+function Attention({ items, me, away }) {
   if (!items.length) return html`<${Card} title="Needs attention"><p class="body row"><span class="good"><${Icon} name="good" /></span>Nothing does.</p><//>`
   return html`<${Card} title="Needs attention" end=${html`<small>most messages at stake first</small>`}>
     <ul class="needs">${items.map((it) => html`<li key=${it.kind + it.subject}>
@@ -39,14 +39,14 @@ function Attention({ items, me }) {
       <div><strong>${foreign(it.sentence, 300)}</strong>
         <p>${foreign(it.detail, 600)}${it.since && html` Since <${Time} at=${it.since} /> (${ago(it.since)}).`}${it.expires && html` None expires before <${Time} at=${it.expires} />.`}</p></div>
       <div class="row">
-        ${it.actions.map((act) => [act.label, placeOf(act, me)]).filter(([, to]) => to).map(([label, to]) => html`<${Link} key=${label} to=${to} class="button">${label}<//>`)}
+        ${it.actions.map((act) => [act.label, placeOf(act, me, away)]).filter(([, to]) => to).map(([label, to]) => html`<${Link} key=${label} to=${to} class="button">${label}<//>`)}
       </div>
     </li>`)}</ul><//>`
 }
 
 /** Where something can be done about it: a page that there is, or a provider's, with its question open. */
-function placeOf(act, me) {
-  if (act.operation) return act.target && me.role !== "viewer" ? `providers/${encodeURIComponent(act.target)}?ask` : null
+function placeOf(act, me, away) {
+  if (act.operation) return act.target && me.role !== "viewer" && !away ? `providers/${encodeURIComponent(act.target)}?ask` : null
   const page = (act.page ?? "").replace(/^\/+/, "")
   return me.pages.includes(page.split(/[/?]/)[0]) ? page : null
 }
