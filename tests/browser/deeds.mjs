@@ -14,7 +14,7 @@ after(() => browser.close())
 async function steer(page, button, reason) {
   await visit(page, `${url}providers/sick`)
   await page.getByRole("button", { name: `${button} …` }).click()
-  await page.getByLabel(/^Why/).fill(reason)
+  await page.getByRole("dialog").getByRole("textbox").fill(reason)
   await page.getByRole("dialog").getByRole("button", { name: button }).click()
   await page.getByRole("dialog").waitFor({ state: "detached" })
 }
@@ -22,22 +22,22 @@ async function steer(page, button, reason) {
 const STEPS = {
   async pause(page) {
     await visit(page, url)
-    await page.getByRole("heading", { name: "Nothing waits: whatever came has its result." }).waitFor()
+    await page.getByRole("heading", { name: "Nothing waits: whatever came has its result." }).first().waitFor()
     await steer(page, "Pause", "sender id under review")
-    await page.getByText("sick is paused.").waitFor()
-    await page.getByText("2 of 2 workers").waitFor()
-    await page.getByText("“sender id under review”").waitFor()
+    await page.getByText("sick is paused.").first().waitFor()
+    await page.getByText("2 of 2 workers").first().waitFor()
+    await page.getByText("“sender id under review”").first().waitFor()
   },
   async resume(page) {
     await visit(page, url)
     await page.getByText("200 messages wait").first().waitFor()
-    await page.getByRole("link", { name: "sick", exact: true }).waitFor()
+    await page.getByRole("link", { name: "sick", exact: true }).first().waitFor()
     await page.getByText("paused", { exact: true }).first().waitFor()
     await visit(page, `${url}workers`)
     await page.getByText("provider sick is paused").first().waitFor({ timeout: 60_000 })
     const watching = await page.context().newPage()
     await watching.goto(`${url}tail`)
-    await watching.getByText(/In the last second/).waitFor()
+    await watching.getByText(/In the last second/).first().waitFor()
     await steer(page, "Resume", "approved")
     await watching.locator("tbody tr").first().waitFor()
     assert.match(await watching.locator("tbody tr").first().innerText(), /accepted[\s\S]*sick[\s\S]*\*\d\d/)
@@ -45,14 +45,14 @@ const STEPS = {
     await page.locator("tbody tr").nth(3).waitFor()
     assert.match(await page.locator("tbody").innerText(), /provider\.resume[\s\S]*approved[\s\S]*provider\.pause[\s\S]*sender id under review/)
     await visit(page, url)
-    await page.getByRole("heading", { name: /^(Sending|Nothing waits)/ }).waitFor()
+    await page.getByRole("heading", { name: /^(Sending|Nothing waits)/ }).first().waitFor()
   },
   async silent(page) {
     await visit(page, `${url}workers`)
-    await page.getByText("silent", { exact: true }).waitFor()
-    await page.getByRole("heading", { name: /1 is silent/ }).waitFor()
+    await page.getByText("silent", { exact: true }).first().waitFor()
+    await page.getByRole("heading", { name: /1 is silent/ }).first().waitFor()
     await visit(page, url)
-    await page.getByText(/does not answer: .* Figures are without it/).waitFor()
+    await page.getByText(/does not answer: .* Figures are without it/).first().waitFor()
   },
 }
 
