@@ -25,7 +25,10 @@ SECONDS: Final = 2.0
 
 SIMULATION_SECONDS: Final = 30.0
 PATIENCE: Final = 5.0
-"""So many times as long is waited on the clock: a child that does not even get to compute is given up as well."""
+LEAST_PATIENCE: Final = 10.0
+"""So many times as long is waited on the clock, and so many seconds at least: a child that does not even get to compute
+is given up as well.
+"""
 
 START_DEADLINE: Final = 30.0
 CHILDREN: Final = 2
@@ -200,16 +203,16 @@ class StudioChildren:
     @asynccontextmanager
     async def _within(self, child: StudioChild, seconds: float, *, keep: bool) -> AsyncIterator[None]:
         """Ends the child unless what is done inside comes to its end: in time, and with an answer."""
-        kept = False
+        kept, patience = False, max(seconds * PATIENCE, LEAST_PATIENCE)
         try:
-            async with asyncio.timeout(seconds * PATIENCE):
+            async with asyncio.timeout(patience):
                 yield
             kept = keep
         except UnanswerableError:
             kept = keep
             raise
         except TimeoutError:
-            raise TooLongError(f"no answer within {seconds * PATIENCE:g} s: the machine has too much to do") from None
+            raise TooLongError(f"no answer within {patience:g} s: the machine has too much to do") from None
         except EOFError:
             long = f"{seconds:g} s of computing: something in it takes very long"
             much = f"{self._memory // 1024**2} MiB of memory, or none at all"
