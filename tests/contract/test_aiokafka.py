@@ -315,6 +315,34 @@ async def test_a_guarded_consumer_reads_through_the_guard(kafka: Kafka, unique: 
         await consumer.stop()
 
 
+async def test_a_topic_that_has_had_no_turn_is_read_before_what_else_was_fetched(kafka: Kafka, unique: str) -> None:
+    """Fetcher._records: a dict in the order of fetches, with what is not read yet; asked for more while some is left."""
+    busy, quiet = f"{unique}.busy", f"{unique}.quiet"
+    for topic, partitions in ((busy, 4), (quiet, 1)):
+        await asyncio.to_thread(records.create_topics, kafka.bootstrap, topic, partitions=partitions)
+    await asyncio.to_thread(records.produce, kafka.bootstrap, busy, [b"%d" % n for n in range(4000)])
+    consumer = GuardedConsumer(
+        bootstrap_servers=kafka.bootstrap, reading=ReadOptions(Skipped()), enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        lone = TopicPartition(quiet, 0)
+        consumer.assign([*(TopicPartition(busy, number) for number in range(4)), lone])
+        await consumer.seek_to_beginning()
+        found: set[TopicPartition] = set()
+        while not found:
+            found = set(await consumer.getmany(timeout_ms=5000, max_records=10))
+        assert {tp.topic for tp in found} == {busy}
+        await asyncio.to_thread(records.produce, kafka.bootstrap, quiet, [b"lone"])
+        async with asyncio.timeout(20):
+            while lone not in consumer._fetcher._records:  # it is fetched although nothing else is read meanwhile
+                await asyncio.sleep(0.01)
+        assert len(consumer._fetcher._records) > 1, "others wait as well"
+        assert lone in await consumer.getmany(timeout_ms=5000, max_records=10)
+    finally:
+        await consumer.stop()
+
+
 async def test_a_batch_that_aiokafka_cannot_make_out_is_one_offset(kafka: Kafka, unique: str) -> None:
     """Fetcher sets RecordTooLargeError in FetchError._error, and consumed_to() the offset behind it."""
     await asyncio.to_thread(records.create_topics, kafka.bootstrap, unique, partitions=1)
