@@ -40,7 +40,7 @@ class TopicTurns:
     """Whose records are handed over first, of topics that one consumer reads.
 
     A poll takes what one partition with a backlog has. Were partitions taken as they were fetched, a topic with twelve
-    of them would hold up each event of another by twelve polls: half a second for a one-time password beside a campaign.
+    of them held up each event of another by twelve polls: half a second for a one-time password beside a campaign.
     """
 
     def __init__(self) -> None:

@@ -316,7 +316,7 @@ async def test_a_guarded_consumer_reads_through_the_guard(kafka: Kafka, unique: 
 
 
 async def test_a_topic_that_has_had_no_turn_is_read_before_what_else_was_fetched(kafka: Kafka, unique: str) -> None:
-    """Fetcher._records: a dict in the order of fetches, with what is not read yet; asked for more while some is left."""
+    """Fetcher._records: what is not read yet, in the order of fetches; more is fetched while some is left."""
     busy, quiet = f"{unique}.busy", f"{unique}.quiet"
     for topic, partitions in ((busy, 4), (quiet, 1)):
         await asyncio.to_thread(records.create_topics, kafka.bootstrap, topic, partitions=partitions)
@@ -335,7 +335,7 @@ async def test_a_topic_that_has_had_no_turn_is_read_before_what_else_was_fetched
         assert {tp.topic for tp in found} == {busy}
         await asyncio.to_thread(records.produce, kafka.bootstrap, quiet, [b"lone"])
         async with asyncio.timeout(20):
-            while lone not in consumer._fetcher._records:  # it is fetched although nothing else is read meanwhile
+            while lone not in consumer._fetcher._records:  # noqa: ASYNC110  it is fetched although nothing is read
                 await asyncio.sleep(0.01)
         assert len(consumer._fetcher._records) > 1, "others wait as well"
         assert lone in await consumer.getmany(timeout_ms=5000, max_records=10)
