@@ -183,12 +183,13 @@ class Model(RuleBasedStateMachine):
     """Against a plain dictionary: the same messages, the right choice, nothing lost, ranks never stale."""
 
     keys = Bundle("keys")
+    shapes = (WindowShape(4, 0.5), WindowShape(1, 0.0), WindowShape(6, 2.0))
 
     @initialize()
     def start(self) -> None:
         self.now = 0.0
-        self.made = windows(WindowShape(4, 0.5), WindowShape(1, 0.0), WindowShape(6, 2.0))
-        self.records = [4, 1, 6]
+        self.made = windows(*self.shapes)
+        self.records = [shape.records for shape in self.shapes]
         self.model: dict[WindowKey, list[Item]] = {}
         self.taken: list[tuple[WindowKey, list[Item]]] = []
 
@@ -243,6 +244,14 @@ class Model(RuleBasedStateMachine):
         removed = self.made.remove(lambda at, _item: at == where)
         assert removed == self.model.pop(where, [])
 
+    @rule(campaign=st.sampled_from("abc"), hold=st.booleans())
+    def hold(self, campaign: str, hold: bool) -> None:
+        (self.made.hold if hold else self.made.release)(campaign)
+
+    @rule(campaigns=st.sets(st.sampled_from("abc"), max_size=2))
+    def set_aside(self, campaigns: set[str | None]) -> None:
+        self.made.set_aside(campaigns)
+
     @invariant()
     def same(self) -> None:
         if hasattr(self, "made"):
@@ -251,7 +260,9 @@ class Model(RuleBasedStateMachine):
 
     def check(self, window: Window | None, idle: bool, caught_up: bool, memory_full: bool) -> None:
         """The order of design.md, written as a search over everything."""
-        ages = {k: items[0].since for k, items in self.model.items()}
+        stopped = self.made.held | self.made.aside
+        ages = {k: items[0].since for k, items in self.model.items() if k.campaign not in stopped}
+        assert window is None or window.key in ages
         high = {k: age for k, age in ages.items() if k[3]}
         normal = {k: age for k, age in ages.items() if not k[3]}
         overdue = {k: age for k, age in normal.items() if self.now - age >= WAIT_MAX}
@@ -276,6 +287,16 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
+
+
+class OneRecordModel(Model):
+    """The same where each message is a request of its own: every window is full, and only two rankings are kept."""
+
+    shapes = (WindowShape(1, 0.0), WindowShape(1, 2.0), WindowShape(1, 0.5))
+
+
+TestOneRecordModel = OneRecordModel.TestCase
+TestOneRecordModel.settings = TestModel.settings
 
 
 def test_a_window_that_was_full_before_is_noticed_when_it_is_full_again() -> None:
