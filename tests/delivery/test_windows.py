@@ -310,6 +310,34 @@ def test_a_window_that_was_full_before_is_noticed_when_it_is_full_again() -> Non
     assert chosen(made, 0.0) == "c"
 
 
+@pytest.mark.parametrize("records", [1, FULL])
+def test_older_messages_behind_one_that_was_given_back_go_before_younger_windows(records: int) -> None:
+    made = windows(WindowShape(records, WAIT))
+    fill(made, "old", FULL, since=0.0)
+    made.give_back(key("old"), [item(2.0)])
+    fill(made, "young", FULL, since=1.0)
+    assert chosen(made, 2.0) == "young"
+    old = next(window for window in made if window.key.campaign == "old")
+    made.pop(old, 1, 2.0)
+    assert chosen(made, 2.0) == "old"
+
+
+@pytest.mark.parametrize("records", [1, FULL])
+def test_a_campaign_set_aside_stays_so_when_a_hold_of_it_ends(records: int) -> None:
+    made = windows(WindowShape(records, WAIT))
+    fill(made, "c", FULL, since=0.0)
+    made.set_aside({"c"})
+    made.hold("c")
+    made.release("c")
+    assert chosen(made, 9.0, idle=True, caught_up=True) is None
+    assert not made.free("c")
+    made.hold("c")
+    made.set_aside(set())
+    assert chosen(made, 9.0, idle=True, caught_up=True) is None
+    made.release("c")
+    assert chosen(made, 9.0) == "c"
+
+
 def test_rankings_do_not_grow_with_traffic() -> None:
     """Superseded heap entries are thrown away: memory follows the open windows, not the messages that have passed."""
     made, random = windows(WindowShape(2, 1.0)), Random(1)
