@@ -23,7 +23,7 @@ from jmespath.visitor import Options, TreeInterpreter
 
 from connector.definition.jmes_checks import OVER_REPLIES, slips, walk
 from connector.definition.jmes_parse import AstNode, PathSyntaxError, parse
-from connector.response.functions import ReplyFunctions, to_number
+from connector.response.functions import ReplyFunctions, to_number, type_name
 from connector.response.work import BYTES_A_STEP, VISIT, TooMuchWorkError, Work
 
 Get = Callable[[Any], Any]
@@ -184,6 +184,11 @@ def plain_name(source: str | None) -> str | None:
     return names[0] if names is not None and len(names) == 1 else None
 
 
+def plain_path(source: str) -> bool:
+    """Whether the expression is nothing but names: looking for it cannot fail, and costs next to nothing."""
+    return _plain_names(parse(source)) is not None
+
+
 def plain_test(source: str) -> tuple[str, str] | None:
     """Name and text, where the expression is `name == 'text'`."""
     node = parse(source)
@@ -333,6 +338,9 @@ class _Closures:
         if name == "to_number":
             (argument,) = arguments
             return lambda value: to_number(argument(value))
+        if name == "type":
+            (argument,) = arguments
+            return lambda value: type_name(argument(value))
         call = self._interpreter.functions.call_function
         return lambda value: call(name, [argument(value) for argument in arguments])
 

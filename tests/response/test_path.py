@@ -197,6 +197,7 @@ EXPRESSIONS = st.recursive(
         | st.builds("contains({}, {})".format, inner, inner)
         | st.builds("starts_with({}, {})".format, inner, inner)
         | st.builds("length({})".format, inner)
+        | st.builds("type({})".format, inner)
         | st.builds("not_null({}, {})".format, inner, inner)
         | st.builds("[{}, {}]".format, inner, inner)
         | st.builds("{{k: {}}}".format, inner)
@@ -204,8 +205,9 @@ EXPRESSIONS = st.recursive(
     ),
     max_leaves=6,
 )
+# No text writes a number: that is where we differ.
 DOCUMENTS = st.recursive(
-    st.sampled_from([None, True, False, 0, 1, 6, "", "x", "06"]),  # no text writes a number: that is where we differ
+    st.sampled_from([None, True, False, 0, 1, 6, 0.5, "", "x", "06"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
     max_leaves=8,
 )
