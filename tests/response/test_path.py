@@ -231,3 +231,16 @@ def test_closures_agree_with_the_library(source: str, document: Any) -> None:
         found = get(document)
         assert found == expected
         assert type(found) is type(expected)
+
+
+TESTS = st.builds("{} {} '{}'".format, NAMES, st.sampled_from(["==", "!="]), st.sampled_from(["x", "6", "06", ""]))
+TESTED = st.fixed_dictionaries(dict.fromkeys("ab", st.sampled_from(["x", "6", 6, 6.0, "06", "", None, True, [6]])))
+
+
+@settings(max_examples=examples(500), deadline=None)
+@given(source=TESTS, document=TESTED | st.sampled_from([None, "x", 6, [], [{"a": "x"}]]))
+def test_a_field_that_is_compared_with_a_text_is_compared_like_any_other_value(source: str, document: Any) -> None:
+    faults: Counter[str] = Counter()
+    holds = compile_condition(source, faults)
+    assert holds(document) is compile_path(f"({source}) && `true`", faults)(document)
+    assert not faults

@@ -136,10 +136,11 @@ class InFlight:
             if not attempt.done:
                 self._failed(attempt, error, self._clock.monotonic() - sent)
         else:
-            seconds = self._clock.monotonic() - sent
-            await self._turns.come()
+            landed = self._clock.monotonic()
+            if not self._turns.free(landed):
+                await self._turns.come()
             if not attempt.done:
-                self._handle_reply(attempt, reply, seconds)
+                self._handle_reply(attempt, reply, landed - sent)
 
     async def _await_permission(self, attempt: Attempt) -> bool:
         try:
@@ -159,7 +160,7 @@ class InFlight:
     def _handle_reply(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
         """Read it, let limits and counts learn from it, decide what becomes of each message, and carry that out."""
         outcomes, whole = self._read_outcomes(attempt, reply)
-        told = [outcomes.shared] * len(outcomes) if isinstance(outcomes, UniformOutcomes) else outcomes
+        told = [outcomes.shared] * len(outcomes) if type(outcomes) is UniformOutcomes else outcomes
         status = None if self._dry_run else reply.status
         judgement, fault = CLEAR, None
         try:
@@ -180,8 +181,11 @@ class InFlight:
         if self._dry_run:
             accepted = Outcome("accept")
             return [accepted] * len(attempt.items), accepted
-        with self._turns.reading():
+        begun = self._clock.monotonic()
+        try:
             reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
+        finally:
+            self._turns.read(begun)
         if len(reading.outcomes) != len(attempt.items):
             raise AssertionError("a reader gives one outcome per message")
         return reading.outcomes, reading.whole

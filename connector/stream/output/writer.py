@@ -119,7 +119,7 @@ class ResultWriter(ResultSink, RetrySink):
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the final results of these items. They are settled when they are acknowledged, not before."""
-        if isinstance(results, UniformResults) and self._add_alike(results):
+        if type(results) is UniformResults and self._add_alike(results):
             return
         buffers, append, record = self._pending.buffers, self._append, self._record
         for item, result in zip(items, results, strict=True):
