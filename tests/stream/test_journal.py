@@ -137,3 +137,25 @@ async def test_a_write_that_fails_stops_the_batch():
     for offset in (1, 2):  # the next one is written all the same
         with pytest.raises(ConnectionError):
             await log.sending("a", items(partition(0), offset))
+
+
+async def test_a_write_that_is_cancelled_lets_no_request_leave():
+    """Nor does the one that waits behind it; what comes afterwards is written."""
+    written, acknowledged = [], asyncio.Event()
+
+    async def append(origin, values):
+        await acknowledged.wait()
+        written.extend(journal.decode(value).offsets for value in values)
+
+    log, origin = Journal(SimpleNamespace(append=append)), partition(0)
+    one = asyncio.create_task(log.sending("a", items(origin, 1)))
+    await turns()
+    two = asyncio.create_task(log.sending("b", items(origin, 2)))
+    await turns()
+    for write in asyncio.all_tasks() - {one, two, asyncio.current_task()}:
+        write.cancel()
+    await turns()
+    assert (one.cancelled(), two.cancelled()) == (True, True)
+    acknowledged.set()
+    await log.sending("c", items(origin, 3))
+    assert written == [[3]]
