@@ -75,9 +75,9 @@ class Brokers:
 class Bench:
     """A worker with one source partition, and events that are read from it."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, definition: str = DEFINITION, **settings: Any) -> None:
         file = folder / "acme.yaml"
-        file.write_text(DEFINITION)
+        file.write_text(definition)
         self.settings = Settings.model_validate({"delivery": "dry-run", **settings})
         topics = self.settings.topics
         self.brokers = Brokers()
