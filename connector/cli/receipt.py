@@ -31,6 +31,8 @@ from connector.receipts.callback import (
     Token,
     Verified,
 )
+from connector.receipts.inbound_reader import InboundRules
+from connector.receipts.intents import Intents
 from connector.receipts.proving import UnprovableError, proved
 from connector.receipts.receipt_reader import ReceiptBounds, ReceiptKeys, ReceiptReader, compile_receipts
 from connector.receipts.tokens import Tokens, UrlSecrets
@@ -102,6 +104,7 @@ def receipt(
         keys,
         public_url=receive.url or URL,
         bounds=ReceiptBounds(receive.entries, loaded.settings.receipts.keep),
+        rules=InboundRules(Intents(loaded.settings.inbound)),
     )
     raw = read_input("--request", file, REPLY_BYTES)
     if sign:

@@ -73,7 +73,11 @@ class ReceiptAnswer:
 
 @dataclass(frozen=True, slots=True)
 class InboundSource:
-    """Entries that are replies or clicks: JMESPath sources, None where the provider does not say."""
+    """Entries that are replies or clicks: JMESPath sources, None where the provider does not say.
+
+    Attributes:
+        country: calling code of the phones, where the provider leaves it out.
+    """
 
     when: str
     sender: str | None = None
@@ -81,6 +85,7 @@ class InboundSource:
     text: str | None = None
     id: str | None = None
     at: At | None = None
+    country: str | None = None
     parts: str | None = None
     intent: str | None = None
     url: str | None = None
@@ -95,6 +100,7 @@ class Receipts:
     Attributes:
         verify: any of these proves who posts; `url`: the secret or the token of the URL.
         states: the provider's word → our state; `*` any other word.
+        to: where the phone stands.
     """
 
     verify: tuple[Verification, ...] = (Verification("url"),)
@@ -109,6 +115,7 @@ class Receipts:
     code: str | None = None
     reason: str | None = None
     id: str | None = None
+    to: str | None = None
     at: At | None = None
     sequence: str | None = None
     parts: str | None = None

@@ -51,9 +51,12 @@ def receipt_readers(
     Raises:
         DefinitionError: with everything that is wrong; also where none of them says it.
     """
+    from connector.receipts.inbound_reader import InboundRules
+    from connector.receipts.intents import Intents
     from connector.receipts.receipt_reader import ReceiptBounds, compile_receipts
 
     receive = settings.receive
+    rules = InboundRules(Intents(settings.inbound))
     # All records of a callback wait for their acknowledgement together, with room for those of others.
     most = max(receive.body, min(ENTRIES_OF_BODY * receive.body, receive.bytes // 4))
     bounds = ReceiptBounds(receive.entries, settings.receipts.keep, most)
@@ -63,7 +66,7 @@ def receipt_readers(
         if definition.receipts is None:
             continue
         try:
-            readers[name] = compile_receipts(definition, keys, public_url=receive.url or "", bounds=bounds)
+            readers[name] = compile_receipts(definition, keys, public_url=receive.url or "", bounds=bounds, rules=rules)
         except DefinitionError as error:
             problems += error.problems
     if not readers and not problems:

@@ -57,6 +57,7 @@ class CallbackVerification:
 
     Attributes:
         certificates: of SNS; the caller adds to them what `NeedsCertificate` names.
+        kept: what has proved a callback that is read once more: it was checked when it came, where anything is.
     """
 
     def __init__(self, name: str, receipts: Receipts, keys: ReceiptKeys, public_url: str) -> None:
@@ -68,6 +69,7 @@ class CallbackVerification:
         self._origin = f"{scheme}://{host}"
         self._prefix = slash + prefix
         self.certificates = sns.Certificates()
+        self.kept = "none" if any(way.kind == "none" for way in receipts.verify) else "kept"
 
     def check(self, callback: Callback) -> Verified | Refused | NeedsCertificate:
         """Whether a callback is the provider's. Raises nothing."""

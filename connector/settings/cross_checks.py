@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from connector.config_text.units import format_duration
 from connector.settings.kafka import KafkaSettings
+from connector.settings.key_words import plain
 from connector.settings.model import Settings, Timeouts, Topics, Tracing
 from connector.settings.origin import SettingPath
-from connector.settings.way_back import Receive
+from connector.settings.way_back import InboundSettings, Receive
 
 LEAVE_SECONDS = 10.0
 """After the drain results are written and offsets committed, still inside the rebalance time-out."""
@@ -41,6 +42,7 @@ def cross_check(settings: Settings) -> list[Clash]:
         *_timeouts(settings.timeouts),
         *_tracing(settings.tracing),
         *_receive(settings.receive),
+        *_inbound(settings.inbound),
     ]
 
 
@@ -171,6 +173,16 @@ def _tracing(tracing: Tracing) -> Iterator[Clash]:
     if tracing.propagate and not tracing.enabled:
         path = ("tracing", "propagate")
         yield Clash((path,), "without spans there is no trace to pass on", "set tracing.enabled: true")
+
+
+def _inbound(inbound: InboundSettings) -> Iterator[Clash]:
+    used: dict[str, SettingPath] = {}
+    for name in ("stop", "start", "help", "plain"):
+        for word in getattr(inbound, name):
+            path: SettingPath = ("inbound", name)
+            other = used.setdefault(plain(word), path)
+            if other != path:
+                yield Clash((path, other), f"{word!r} stands in both", "keep it in one of them: a text means one thing")
 
 
 def _receive(receive: Receive) -> Iterator[Clash]:

@@ -19,7 +19,7 @@ from pydantic import (
 from connector.config_text.units import ByteSize, Duration, UnitError, format_duration
 from connector.settings.kafka import KafkaSettings
 from connector.settings.section import Section, TopicName
-from connector.settings.way_back import ReceiptSettings, Receive
+from connector.settings.way_back import InboundSettings, ReceiptSettings, Receive
 
 # ---- topics ---------------------------------------------------------------------------------------------------------
 
@@ -361,6 +361,9 @@ class Settings(Section):
 
     receipts: ReceiptSettings = ReceiptSettings()
     """States of messages, from those callbacks."""
+
+    inbound: InboundSettings = InboundSettings()
+    """What people answer."""
 
     def secrets(self) -> list[str]:
         """The values that nothing may show."""

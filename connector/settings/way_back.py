@@ -1,4 +1,4 @@
-"""The sections `receive` and `receipts`: the way back from the providers. Without `receive.url` none of it is used."""
+"""The sections `receive`, `receipts` and `inbound`: the way back. Without `receive.url` none of it is used."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from connector.config_text.units import ByteSize, Duration, UnitError
+from connector.settings.key_words import LANGUAGES, LONGEST, Language, plain
 from connector.settings.section import Section
 
 KEY_CHARACTERS = 16
@@ -43,6 +44,16 @@ def _key(value: SecretStr) -> SecretStr:
 
 
 Key = Annotated[SecretStr, AfterValidator(_key)]
+
+
+def _key_word(value: str) -> str:
+    if not plain(value) or len(value) > LONGEST:
+        message = f"no text of 1 to {LONGEST} characters with a letter or digit"
+        raise UnitError(message, "write a whole text, as people send it: no more")
+    return value
+
+
+KeyWord = Annotated[str, AfterValidator(_key_word)]
 
 
 class Receive(Section):
@@ -111,3 +122,25 @@ class ReceiptSettings(Section):
         it ends. So long its states must be known.
         """
         return (-(-self.keep // DAY_SECONDS) + 1) * DAY_SECONDS
+
+
+class InboundSettings(Section):
+    """What people answer: which whole texts are an opt-out, an opt-in or a question for help. Case, accents and
+    punctuation make no difference; whatever is a sentence is a reply, for people to read.
+    """
+
+    languages: tuple[Language, ...] = LANGUAGES
+    """Whose words count; the English ones always do. docs/receipts.md lists them."""
+
+    stop: tuple[KeyWord, ...] = ()
+    """Further whole texts that are an opt-out."""
+
+    start: tuple[KeyWord, ...] = ()
+    """Further whole texts that are an opt-in."""
+
+    help: tuple[KeyWord, ...] = ()
+    """Further whole texts that ask for help."""
+
+    plain: tuple[KeyWord, ...] = ()
+    """Whole texts that are replies like any other, although a language has them: `[cancel]` where people cancel
+    appointments with it. The provider's own word for an opt-out counts all the same."""

@@ -31,6 +31,7 @@ from connector.receipts.callback import (
     ReceiptEntry,
     Verified,
 )
+from connector.receipts.phones import key_of
 from connector.receipts.receipt_reader import ReceiptKeys, ReceiptReader, compile_receipts
 from connector.receipts.sent_references import ReferenceSigner
 from connector.receipts.tokens import Tokens, UrlSecrets
@@ -81,9 +82,6 @@ BATCHES = {
     "textlocal": {"To|digits"},
 }
 """One reference for a whole request: beside it, what tells its messages apart."""
-
-INTENTS = {"twilio": Kind.OPT_OUT, "plivo": Kind.OPT_OUT, "aws-pinpoint": Kind.OPT_OUT}
-"""Replies STOP: where the provider says what they mean."""
 
 ONE_OF = "A-REFERENCE"
 
@@ -239,15 +237,16 @@ async def test_of_a_batch_each_message_is_known_or_its_number_beside_the_request
 
 
 @pytest.mark.parametrize("name", sorted(set(MEANS) - {"msg91", "nimbus-biz", "kannel", *LOOKED_UP}))
-async def test_a_reply_is_read_with_who_wrote_it_and_what_it_means_where_that_is_said(name: str) -> None:
+async def test_a_reply_stop_is_an_opt_out_of_the_phone_that_wrote_it(name: str) -> None:
     sent = fated(7, Fate.STOP)
     async with back(name) as (way, _):
         await way.send(sent)
         await eventually(lambda: bool(way.inbound), "a reply", within=10)
         (reply,) = way.inbound
-        assert reply.kind is INTENTS.get(name, Kind.REPLY)
+        assert reply.kind is Kind.OPT_OUT
+        assert reply.by not in {"token", "none"}
         assert reply.sender is not None
-        assert sent.to.endswith(re.sub("[^0-9]", "", reply.sender)[-10:])
+        assert key_of(reply.sender) == key_of(sent.to)
         assert reply.text == (None if name == "aws-pinpoint" else "STOP")
 
 

@@ -119,7 +119,7 @@ def test_clevertaps_own_format(tmp_path: Path) -> None:
     ]
     reading = proved(read, post(SECRET_PATH, json.dumps(body).encode()))
     assert _states(read, reading) == [State.DELIVERED, State.BLOCKED]
-    assert [each.kind for each in reading.inbound] == [Kind.CLICK, Kind.REPLY]
+    assert [each.kind for each in reading.inbound] == [Kind.CLICK, Kind.OPT_OUT]
     assert [each.why for each in reading.unmatched] == [Why.FOREIGN]
     assert reading.inbound[0].token is not None
     assert reading.answer.type == "application/json"
