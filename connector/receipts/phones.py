@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-NATIONAL: Final = 10
+NATIONAL: Final = {"86": 11}
+USUALLY: Final = 10
 """Digits of a number without its calling code, at most, in the countries whose providers leave it out."""
 
 
@@ -22,7 +23,7 @@ def international(phone: str, country: str) -> str:
         return f"+{digits[2:]}"
     if digits.startswith("0"):
         return f"+{country}{digits[1:]}"
-    return f"+{digits}" if len(digits) > NATIONAL else f"+{country}{digits}"
+    return f"+{digits}" if len(digits) > NATIONAL.get(country, USUALLY) else f"+{country}{digits}"
 
 
 def key_of(phone: str) -> bytes:

@@ -154,6 +154,11 @@ def test_a_number_without_its_calling_code_gets_it(phone: str, found: str) -> No
     assert international(phone, "91") == found
 
 
+def test_numbers_are_longer_in_some_countries() -> None:
+    assert {international(phone, "86") for phone in ("13811112222", "8613811112222")} == {"+8613811112222"}
+    assert international("919812345678", "86") == "+919812345678"
+
+
 def test_spellings_of_a_number_have_one_key_and_names_keep_theirs() -> None:
     assert {key_of(phone) for phone in ("+14155550100", "1 415 555 0100", "14155550100")} == {b"14155550100"}
     assert [key_of(phone) for phone in ("ACME1", "acme1", "", "☎")] == [b"ACME1", b"acme1", b"", "☎".encode()]
