@@ -117,8 +117,8 @@ FORM: Final = Record(
 
 
 RECEIPTS: Final = (
-    "$$MessageID comes back from the provider as `meta`: with `receipts: {}` here and `receive.url` in the settings its "
-    "calls become receipts and replies (docs/receipts.md)"
+    "$$MessageID comes back from the provider as `meta`: with `receipts: {}` here and `receive.url` in the settings "
+    "its calls become receipts and replies (docs/receipts.md)"
 )
 
 
