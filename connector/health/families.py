@@ -66,6 +66,12 @@ METRICS = (
         "gauge",
         "Events that only a worker of another version can read: neither sent nor settled. /status says which version.",
     ),
+    Description(
+        "registry_wait_seconds",
+        "gauge",
+        "For how long events of a source have waited for the schema registry; absent where none wait.",
+        ("topic",),
+    ),
     Description("messages_taken", "counter", "Messages given to a provider's lane.", ("provider",)),
     Description("results", "counter", "Messages that ended, by what became of them.", ("provider", "status")),
     Description(

@@ -88,6 +88,8 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
     for cause, number in status.unknown.counts.items():
         page.add("unknown_provider", number, cause.value)
     page.add("held_events", sum(status.held.values()))
+    for topic, it in status.held_sources.items():
+        page.add("registry_wait_seconds", it.seconds, topic)
     page.add("rebalances", status.epochs.opened)
     page.add_histogram("drain_duration_seconds", status.epochs.drains)
 

@@ -78,6 +78,8 @@ def _reason(status: WorkerStatus) -> str:
         return "the worker is stopping"
     if status.cut_off:
         return "nothing is sent: no heartbeat was answered for half a session, the worker is cut off from the brokers"
+    if status.held_sources:
+        return "; ".join(f"events of {topic} wait: {it.why}" for topic, it in sorted(status.held_sources.items()))
     return "" if status.ready else "the group has not given it its partitions"
 
 

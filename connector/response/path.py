@@ -21,8 +21,8 @@ from typing import Any, Final
 
 from jmespath.visitor import Options, TreeInterpreter
 
-from connector.definition.jmes_checks import OVER_REPLIES, slips, walk
-from connector.definition.jmes_parse import AstNode, PathSyntaxError, parse
+from connector.config_text.jmes_checks import OVER_REPLIES, slips, walk
+from connector.config_text.jmes_parse import AstNode, PathSyntaxError, parse
 from connector.response.functions import ReplyFunctions, to_number, type_name
 from connector.response.work import BYTES_A_STEP, VISIT, TooMuchWorkError, Work
 

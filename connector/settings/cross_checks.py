@@ -37,6 +37,7 @@ def cross_check(settings: Settings) -> list[Clash]:
     return [
         *_kafka(settings.kafka),
         *_topics(settings.topics),
+        *_formats(settings),
         *_results(settings),
         *_windows(settings),
         *_timeouts(settings.timeouts),
@@ -110,6 +111,25 @@ def _topics(topics: Topics) -> Iterator[Clash]:
         if name in used:
             yield Clash((path, used[name]), f"{name} is used twice", "give each topic a name of its own")
         used.setdefault(name, path)
+
+
+def _formats(settings: Settings) -> Iterator[Clash]:
+    registry = settings.registry
+    for index, source in enumerate(settings.topics.sources):
+        path = ("topics", "sources", index)
+        asks = source.format == "avro" or (source.format == "protobuf" and source.descriptors is None)
+        if asks and registry.url is None:
+            yield Clash((("registry", "url"), path), f"is needed with format: {source.format}", "set registry.url")
+        if source.descriptors is not None and source.format != "protobuf":
+            yield Clash(((*path, "descriptors"), path), "is for format: protobuf", "remove it, or write that format")
+        if (source.descriptors is None) != (source.type is None):
+            there, other = ("type", "descriptors") if source.type is None else ("descriptors", "type")
+            yield Clash(((*path, there), path), f"is needed with {other}", "a file may hold many messages: name both")
+    if registry.token is not None and registry.password is not None:
+        yield Clash((("registry", "token"), ("registry", "password")), "is a second credential", "remove one of them")
+    if (registry.username is None) != (registry.password is None):
+        missing, other = ("password", "username") if registry.password is None else ("username", "password")
+        yield Clash((("registry", missing), ("registry", other)), f"is needed with registry.{other}", "set both")
 
 
 def _results(settings: Settings) -> Iterator[Clash]:

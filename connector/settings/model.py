@@ -19,33 +19,17 @@ from pydantic import (
 from connector.config_text.units import ByteSize, Duration, UnitError, format_duration
 from connector.settings.kafka import KafkaSettings
 from connector.settings.section import Section, TopicName
+from connector.settings.sources import Registry, SourceEntry, SourceTopic
 from connector.settings.way_back import InboundSettings, ReceiptSettings, Receive
 
 # ---- topics ---------------------------------------------------------------------------------------------------------
-
-
-class SourceTopic(Section):
-    """One input topic."""
-
-    topic: TopicName
-    """Topic of message events."""
-
-    share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Fraction of `memory` kept free for this topic: a backlog elsewhere cannot take it. 0 reserves nothing."""
-
-
-def _source(value: Any) -> Any:
-    return {"topic": value} if isinstance(value, str) else value
-
-
-SourceEntry = Annotated[SourceTopic, BeforeValidator(_source, json_schema_input_type=str | SourceTopic)]
 
 
 class Topics(Section):
     """Names of the topics. `sms-connector topics create` makes them, `topics check` compares them."""
 
     sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1)] = (SourceTopic(topic="sms.messages"),)
-    """Where message events are read: a list of `{topic, share}`, or of names."""
+    """Where message events are read: a list of names, or of `{topic, share, format, cloudevents, message, …}`."""
 
     results: TopicName = "sms.results"
     """One final result per message."""
@@ -128,8 +112,21 @@ class Recipients(Section):
         return allowed
 
 
+HEADERS_OF_OURS = frozenset({"settles", "retry", "event_format"})
+
+
+def _header(value: str) -> str:
+    if not 0 < len(value) <= 200 or value in HEADERS_OF_OURS or value.startswith("__connect."):
+        raise UnitError("no name of an event's header that can be passed on", "write its name, as correlation-id")
+    return value
+
+
 class Results(Section):
-    """What a result says about the recipient."""
+    """What a result says about the recipient, and what it has of its event."""
+
+    headers: Annotated[tuple[Annotated[str, AfterValidator(_header)], ...], Field(max_length=20)] = ()
+    """Headers of the event that its result has as well (`[correlation-id]`), 4 KiB of them at most. `traceparent` is
+    that of `tracing`."""
 
     to: Literal["plain", "masked", "hashed"] = "plain"
     """`plain` as in the event; `masked` keeps the last three digits; `hashed` is HMAC-SHA-256 of the digits with
@@ -294,6 +291,9 @@ class Settings(Section):
     topics: Topics = Topics()
     """Names of the topics."""
 
+    registry: Registry = Registry()
+    """The schema registry."""
+
     providers: tuple[str, ...] = ()
     """Provider definitions: files, folders, or names of the built-in catalogue."""
 
@@ -370,6 +370,8 @@ class Settings(Section):
         hidden = (
             self.kafka.sasl_password,
             self.kafka.ssl_key_password,
+            self.registry.password,
+            self.registry.token,
             self.results.salt,
             *self.receive.keys,
             *self.receive.url_keys,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.kafka.skipped import Reason
 from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.faust.group import Group
+from connector.stream.intake.held_sources import HeldSource
 from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.assignment import Assignment
@@ -84,6 +85,7 @@ class WorkerStatus:
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
         refused: topics that refuse what has to be written; nothing is sent meanwhile.
         owed: results that are owed because they were refused.
+        held_sources: source topics whose events wait for the schema registry.
         skipped: records passed over, by topic and reason.
         unknown: names in events that no definition has.
         held: events kept as they are, by the format version of the worker that has to read them.
@@ -112,3 +114,4 @@ class WorkerStatus:
     cut_off: bool = False
     refused: str = ""
     owed: int = 0
+    held_sources: Mapping[str, HeldSource] = field(default_factory=dict)

@@ -150,7 +150,10 @@ class Worker(FailureSink, Watched, DefinitionUser):
         parts, output = self._parts, self._parts.output
         memory = self._settings.memory
         return WorkerStatus(
-            ready=parts.owned.live and self._lease.certain and not output.writable.holding,
+            ready=parts.owned.live
+            and self._lease.certain
+            and not output.writable.holding
+            and not parts.input.held_sources.look(),
             cut_off=parts.owned.live and not self._lease.certain,
             stopping=self.stopping,
             blocked=parts.budget.blocked,
@@ -172,6 +175,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
             unknown=parts.input.unknown,
             held=sum((it.needs for it in parts.owned.partitions), Counter()),
             unused=self._unused,
+            held_sources=parts.input.held_sources.look(),
         )
 
     # ---- life -------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ BEGIN, END = "<!-- rooms: begin -->\n", "<!-- rooms: end -->\n"
 
 # In the order of the imports: a room imports what stands below it.
 ROOMS = (
-    *("cli", "health", "tools", "stream", "receive", "delivery", "kafka", "store", "receipts"),
+    *("cli", "health", "tools", "stream", "receive", "delivery", "kafka", "formats", "store", "receipts"),
     *("request", "response", "settings", "definition", "config_text"),
 )
 

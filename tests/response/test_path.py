@@ -11,7 +11,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
 
-from connector.definition.jmes_checks import OVER_REPLIES
+from connector.config_text.jmes_checks import OVER_REPLIES
 from connector.response.functions import ReplyFunctions
 from connector.response.path import PathError, compile_condition, compile_path, truthy
 from tests.thorough import examples

@@ -22,6 +22,7 @@ from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.passed_over import PassedOver
 from connector.stream.intake.read_progress import ReadProgress
+from connector.stream.intake.translation import Translation
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.partition import Partition
@@ -46,6 +47,7 @@ class Admission(DueRecords):
         cluster: asked for what stands before a partition's first records, where they begin later than expected.
         outlast: waits for brokers that do not answer that.
         stops: a record batch that cannot be decoded ends the worker, before its events.
+        translation: of sources whose events are not plain messages.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class Admission(DueRecords):
         cluster: Cluster,
         outlast: Outlast,
         stops: bool = False,
+        translation: Translation | None = None,
     ) -> None:
+        self._translation = translation
         self._owned = owned
         self._intake = intake
         self._budget = budget
@@ -97,22 +101,32 @@ class Admission(DueRecords):
         if self._stops:
             _look_for_undecodable(partition, records)
         for start, end in slices(records):
-            while self._full(partition):
-                await self._wait()
-                if epoch != self._owned.epoch:
-                    return
-            partition.marks.add(records[start].offset, partition.ends)
-            self._intake.admit(partition, records[start:end])
-            if self._progress.caught_up:
-                self._wake()
-            await asyncio.sleep(0)
-            if epoch != self._owned.epoch:
+            if not await self._admit_slice(partition, records[start:end], epoch):
                 return
         if records.end > partition.ledger.high:  # markers of transactions, what was aborted, what was compacted
             partition.marks.add(partition.ledger.high, partition.ends)
             partition.ledger.pass_to(records.end)
             if self._progress.caught_up:
                 self._wake()
+
+    async def _admit_slice(self, partition: Partition, records: Sequence[ConsumerRecord], epoch: int) -> bool:
+        """Admit them once there is room. False where the epoch has ended meanwhile."""
+        while self._full(partition):
+            await self._wait()
+            if epoch != self._owned.epoch:
+                return False
+        if self._translation is not None and self._translation.needed(partition.topic):
+            records = await self._translation.translate(
+                partition.topic, records, wanted=lambda: epoch == self._owned.epoch
+            )
+            if epoch != self._owned.epoch:
+                return False
+        partition.marks.add(records[0].offset, partition.ends)
+        self._intake.admit(partition, records)
+        if self._progress.caught_up:
+            self._wake()
+        await asyncio.sleep(0)
+        return epoch == self._owned.epoch
 
     def _full(self, partition: Partition) -> bool:
         if partition.ledger.span >= self._span:

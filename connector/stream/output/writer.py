@@ -17,7 +17,7 @@ import structlog
 from connector.clock import Clock
 from connector.delivery.counts import Histogram
 from connector.delivery.http.tracing import HEADER
-from connector.delivery.queue.item import Item, TracedItem
+from connector.delivery.queue.item import CarryingItem, Item, TracedItem
 from connector.delivery.uniform_results import UniformResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
@@ -75,6 +75,7 @@ class ResultWriter(ResultSink, RetrySink):
         failures: told of what cannot be mended here.
         refusals: the results of items whose retry record no topic takes.
         traced: records carry the trace of their event.
+        headers: of events that their results have as well.
 
     Attributes:
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
@@ -97,7 +98,9 @@ class ResultWriter(ResultSink, RetrySink):
         refusals: RetryRefusals,
         clock: Clock,
         traced: bool = False,
+        headers: Collection[str] = (),
     ) -> None:
+        self._headers = frozenset(headers)
         self.acknowledged = Histogram()
         self._dispatch = dispatch
         self._results = results
@@ -113,8 +116,8 @@ class ResultWriter(ResultSink, RetrySink):
         self._refusals = refusals
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
-        self._record = self._traced_record if traced else self._result_record
-        self._each_by_itself = traced or present is not None
+        self._record = self._dressed_record if traced or headers else self._result_record
+        self._each_by_itself = traced or bool(headers) or present is not None
         self._pending = pending
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
@@ -287,9 +290,11 @@ class ResultWriter(ResultSink, RetrySink):
             return fit((key, value, headers), self._result_bytes)
         return key, value, headers
 
-    def _traced_record(self, item: Item, result: Result) -> RecordFields:
+    def _dressed_record(self, item: Item, result: Result) -> RecordFields:
+        """With what it has of its event's headers."""
         record = self._result_record(item, result)
         record[2].extend(_trace(item))
+        record[2].extend([it for it in _carried(item) if it[0] in self._headers])
         return record
 
     async def _write_moved(
@@ -300,7 +305,8 @@ class ResultWriter(ResultSink, RetrySink):
         refused = []
         for item, (topic, header) in moved:
             settled = _settles(item)
-            record: RecordFields = (item.key, item.raw, [(SETTLES, settled), header, *_trace(item)])
+            headers = [(SETTLES, settled), header, *_trace(item), *_carried(item)]
+            record: RecordFields = (item.key, item.raw, headers)
             if size(record) > self._limits[topic]:
                 refused.append((item, self._refusals.too_large(item, topic, self._clock.wall())))
             else:
@@ -341,6 +347,7 @@ class ResultWriter(ResultSink, RetrySink):
         return [
             (SETTLES, _settles(item)),
             *_trace(item),
+            *_carried(item),
             ("__connect.errors.topic", origin.topic.encode()),
             ("__connect.errors.partition", str(origin.partition).encode()),
             ("__connect.errors.offset", str(item.offset).encode()),
@@ -364,3 +371,8 @@ def _settles(item: Item) -> bytes:
 def _trace(item: Item) -> Headers:
     """What the event carried of its trace."""
     return [(HEADER, item.traceparent)] if isinstance(item, TracedItem) and item.traceparent is not None else []
+
+
+def _carried(item: Item) -> Headers:
+    """Headers of the event that go where it goes; `traceparent` is tracing's."""
+    return [it for it in item.carried if it[0] != HEADER] if isinstance(item, CarryingItem) else []

@@ -99,6 +99,7 @@ def build_output(
         refusals=refusals if duplicates is None else DedupedRefusals(duplicates, refusals),
         clock=clock,
         traced=deps.tracing is not None,
+        headers=deps.settings.results.headers,
     )
     return Output(
         writable=writable,

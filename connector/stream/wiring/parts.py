@@ -30,6 +30,7 @@ from connector.stream.epoch.topic_inspection import Inspection
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.dedupe import DedupeIndex
 from connector.stream.intake.dedupe_restore import DedupeRestore
+from connector.stream.intake.held_sources import HeldSources
 from connector.stream.intake.read_progress import ReadProgress
 from connector.stream.lanes import LaneMaker, Lanes, LaneSet
 from connector.stream.partitions.assignment import Assignment
@@ -133,7 +134,8 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
     owned, lane_set, refile, tiers = Assignment(), LaneSet(), RefileQueue(), Tiers(topics.retry)
     shares = {source.topic: source.share for source in topics.sources}
     budget = Budget(messages=settings.memory.messages, bytes_=settings.memory.bytes, shares=shares, lanes=lane_set)
-    progress = ReadProgress(owned, deps.group)
+    held_sources = HeldSources(clock)
+    progress = ReadProgress(owned, deps.group, held_sources)
 
     # commit
     retry_reader = RetryReader(
@@ -211,6 +213,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         retry_routing=retry_routing,
         budget=budget,
         progress=progress,
+        held_sources=held_sources,
         duplicates=duplicates,
         outlast=outlast,
     )

@@ -179,6 +179,21 @@ SCENARIOS = [
         near=["HeldEvents critical"],
     ),
     Scenario(
+        "the schema registry is away, and events wait for it",
+        [
+            WorkerSeries(40, compose()).gauge(
+                "sms_connector_registry_wait_seconds", 0, {20: 90, 21: 150, 30: 0}, topic="t"
+            )
+        ],
+        {20: [], 22: ["RegistryAway critical"], 29: ["RegistryAway critical"], 31: []},
+    ),
+    Scenario(
+        "a registry that is restarted within a minute",
+        [WorkerSeries(40, compose()).gauge("sms_connector_registry_wait_seconds", 0, {20: 40, 21: 0}, topic="t")],
+        {40: []},
+        near=["RegistryAway critical"],
+    ),
+    Scenario(
         "Kafka acknowledges nothing; the alert comes before the watchdog, which ends the worker after three minutes",
         [
             WorkerSeries(30, compose()).gauge(
