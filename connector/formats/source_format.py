@@ -11,7 +11,7 @@ import msgspec
 from connector.clock import Clock
 from connector.errors import MessageError, Problem, SettingsError
 from connector.formats import cloudevents, wire
-from connector.formats.field_map import FieldMap
+from connector.formats.event_map import EventMap
 from connector.formats.schemas import SchemaRegistry, Schemas
 from connector.settings.model import Settings
 from connector.settings.sources import SourceTopic
@@ -42,7 +42,7 @@ class SourceFormat:
 
     def __init__(self, source: SourceTopic, decode: Decode) -> None:
         self._decode = decode
-        self._map = FieldMap(source.message) if source.message else None
+        self._map = EventMap(source.message) if source.message else None
         self._framed = source.format == "json-schema" and not source.message and not source.cloudevents
         self.binary = source.cloudevents
 

@@ -1,4 +1,4 @@
-"""What `connector/formats/avro.py` takes from inside fastavro: its reader in Python, and where logical types are read."""
+"""What `connector/formats/avro.py` takes from inside fastavro: its reader in Python, its logical types."""
 
 from __future__ import annotations
 

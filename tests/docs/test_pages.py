@@ -51,6 +51,7 @@ ENVIRON = {
     "RECEIPT_KEY": "as-if-of-the-receipts",
     "RECEIPT_URL_KEY": "as-if-of-the-urls",
     "KAFKA_PASSWORD": "hunter2-password",
+    "REGISTRY_PASSWORD": "hunter2-password",
     "RESULTS_SALT": "hunter2-0123456789",
 }
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connector.clock import ManualClock
 from connector.errors import MessageError, SettingsError
-from connector.formats.field_map import FieldMap
+from connector.formats.event_map import EventMap
 from connector.formats.source_format import SourceFormat, SourceFormats
 from connector.formats.wire import frame
 from connector.settings import load_settings
@@ -45,7 +45,7 @@ def test_plain_json_messages_go_through_nothing() -> None:
     assert SourceFormats(Settings(), ManualClock()).by_topic == {}
 
 
-def test_a_field_map_makes_a_message_of_any_event() -> None:
+def test_a_event_map_makes_a_message_of_any_event() -> None:
     format_ = source(
         message={
             "message_id": "id",
@@ -172,4 +172,4 @@ def test_what_a_source_cannot_be_is_told_at_once(settings: dict[str, Any], told:
 def test_a_path_is_looked_up_as_jmespath_does(event: Any) -> None:
     for text in ("a", "a.b", '"x-y".a', "'constant'", "`7`", "a.b.c", "`null`"):
         expected = jmespath.search(text, event)
-        assert FieldMap({"to": text})(event) == ({} if expected is None else {"to": expected})
+        assert EventMap({"to": text})(event) == ({} if expected is None else {"to": expected})

@@ -17,7 +17,7 @@ from connector.errors import MessageError
 Search = Callable[[Any], Any]
 
 
-class FieldMap:
+class EventMap:
     """Makes messages.
 
     Args:
