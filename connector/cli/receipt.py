@@ -31,6 +31,7 @@ from connector.receipts.callback import (
     Token,
     Verified,
 )
+from connector.receipts.correlation import IndexKeys
 from connector.receipts.inbound_reader import InboundRules
 from connector.receipts.intents import Intents
 from connector.receipts.proving import UnprovableError, proved
@@ -97,6 +98,7 @@ def receipt(
     keys = ReceiptKeys(
         Tokens([key.get_secret_value() for key in receive.keys], loaded.settings.topics.source_names),
         UrlSecrets([key.get_secret_value() for key in receive.url_keys]),
+        IndexKeys(receive.index_secrets),
     )
     defined = load(definition, environment=Environment(os.environ))
     reader = compile_receipts(

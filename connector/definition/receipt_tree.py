@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from connector.definition.expression import Expression
+from connector.definition.expression import Expression, Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ class ReceiptMatch:
     by: Literal["url", "field", "lookup"] = "url"
     token: str | None = None
     pairs: tuple[tuple[str, Expression | None, str], ...] = ()
+
+    @property
+    def apart(self) -> tuple[Expression, ...]:
+        """What of a message itself receipts name: two messages of a request must differ in it."""
+        return tuple([each for _, each, _ in self.pairs if each is not None and each.head != Head("call", "batch_id")])
 
 
 @dataclass(frozen=True, slots=True)

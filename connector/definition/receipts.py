@@ -121,7 +121,8 @@ class ReceiptMatchShape(Shape):
         except ExpressionError as error:
             report.error(place, error.message, error.remedy)
             return None
-        if (expression.names - {"To"}) or (expression.calls - {"message_id", "batch_id"}):
+        known = (expression.names | expression.calls) <= {"To", "message_id", "batch_id"}
+        if not known or expression.head.kind == "literal":
             remedy = "write id, batch, To, message_id() or batch_id(), with filters"
             report.error(place, f"`{shown(key)}` is not known any more when the receipt comes", remedy)
         for call in expression.filters:

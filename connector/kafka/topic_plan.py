@@ -12,7 +12,18 @@ from connector.kafka.clients import BROKER_MESSAGE_BYTES, HEADROOM_BYTES
 from connector.settings.model import Topics
 
 Role = Literal[
-    "source", "results", "retry", "journal", "dead_letters", "control", "receipts", "matched", "unmatched", "inbound"
+    "source",
+    "results",
+    "retry",
+    "journal",
+    "dead_letters",
+    "control",
+    "receipts",
+    "matched",
+    "unmatched",
+    "inbound",
+    "entries",
+    "index",
 ]
 
 NEEDED: Mapping[Role, frozenset[AclOperation]] = {
@@ -27,12 +38,14 @@ NEEDED: Mapping[Role, frozenset[AclOperation]] = {
     "matched": frozenset(),
     "unmatched": frozenset(),
     "inbound": frozenset(),
+    "entries": frozenset(),
+    "index": frozenset(),
 }
 """What a worker does with each topic. It reads back what it wrote to know what is done."""
 
 WRITTEN: frozenset[Role] = frozenset({"results", "retry", "journal", "dead_letters"})
 """Topics that workers write to."""
-WAY_BACK: frozenset[Role] = frozenset({"receipts", "matched", "unmatched", "inbound"})
+WAY_BACK: frozenset[Role] = frozenset({"receipts", "matched", "unmatched", "inbound", "entries", "index"})
 """Topics of receipts and replies; their partitions are not those of the sources."""
 LEAST_BYTES = 64 * 1024
 """`max.message.bytes` below which a result without its words, or a batch of the journal, may not fit."""

@@ -164,6 +164,7 @@ class ReceiptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         document: all that it can be read from, as JSON: query, form, what stands around it, itself.
         token: whose it is; None where it has to be looked up (`match`).
         match: left side of the definition's `match` → the entry's value, where there is no token.
+        keys: what its message is looked up by in the index, one after the other, where no token names it.
     """
 
     provider: str
@@ -173,6 +174,7 @@ class ReceiptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     document: bytes
     token: MessageToken | BatchToken | None = None
     match: dict[str, str] = {}
+    keys: tuple[bytes, ...] = ()
 
 
 class Inbound(msgspec.Struct, frozen=True, omit_defaults=True):

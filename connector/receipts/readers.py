@@ -33,6 +33,7 @@ def receipt_keys(settings: Settings) -> ReceiptKeys:
         problems.append(Problem("receipts need the package cryptography, which is not installed", remedy))
     if problems:
         raise ConfigurationError(problems)
+    from connector.receipts.correlation import IndexKeys
     from connector.receipts.tokens import Tokens, UrlSecrets
     from connector.receipts.verification import ReceiptKeys
 
@@ -40,6 +41,7 @@ def receipt_keys(settings: Settings) -> ReceiptKeys:
     return ReceiptKeys(
         Tokens([key.get_secret_value() for key in receive.keys], settings.topics.source_names),
         UrlSecrets([key.get_secret_value() for key in receive.url_keys]),
+        IndexKeys(receive.index_secrets),
     )
 
 

@@ -33,6 +33,7 @@ from connector.receipts.callback import (
     Verified,
     Why,
 )
+from connector.receipts.correlation import Correlation, correlation
 from connector.receipts.documents import Documents, written
 from connector.receipts.inbound_reader import (
     PLAIN_RULES,
@@ -76,6 +77,11 @@ class UnreadableEntry:
     reason: str
 
 
+NAMELESS: Final = "nothing in it names a message"
+PROVIDERS_OWN: Final = ("id", "batch")
+"""What of `match` is the provider's: bounded as in results."""
+
+
 class ReceiptReader:
     """Reads the callbacks of one definition. Made by `compile_receipts`.
 
@@ -90,6 +96,7 @@ class ReceiptReader:
         name: str,
         receipts: Receipts,
         scope: Scope,
+        correlation: Correlation | None,
         *,
         keys: ReceiptKeys,
         public_url: str,
@@ -99,6 +106,7 @@ class ReceiptReader:
         self.name = name
         self.faults: Counter[str] = scope.faults
         self._receipts = receipts
+        self._correlation = correlation
         self._keys = keys
         self._public_url = public_url.rstrip("/")
         self._bounds = bounds
@@ -272,11 +280,15 @@ class ReceiptReader:
         if token is not None and too_late(token, callback.now, self._bounds.keep):
             unmatched(Why.TOO_LATE, "its message was sent longer ago than receipts are kept")
             return
-        match = {} if isinstance(token, MessageToken) else self._match(document)
-        if token is None and len(match) < max(len(self._pairs), 1):
-            unmatched(Why.FOREIGN if foreign else Why.UNKNOWN, foreign or "nothing in it names a message")
-            return
-        reading.entries.append(ReceiptEntry(self.name, callback.now, index, count, raw, token, match))
+        match: dict[str, str] = {}
+        keys: list[bytes] = []
+        if not isinstance(token, MessageToken):
+            match = self._match(document)
+            keys = [] if self._correlation is None else self._correlation.of_entry(token, match)
+            if not keys:
+                unmatched(Why.FOREIGN if foreign else Why.UNKNOWN, foreign or NAMELESS)
+                return
+        reading.entries.append(ReceiptEntry(self.name, callback.now, index, count, raw, token, match, tuple(keys)))
         if self._blocked and meaning.state is State.BLOCKED:
             reading.inbound.extend(self._blocks(document, meaning, callback.now, token, verified.by))
 
@@ -309,6 +321,7 @@ class ReceiptReader:
         found = {}
         for key, normalise, get in self._pairs:
             value = scalar_key(get(document))
+            value = short_text(value) if key in PROVIDERS_OWN else value
             value = None if value is None else normalise(value)
             if value is not None and value is not MISSING:
                 found[key] = str(value)
@@ -370,6 +383,7 @@ def compile_receipts(
         definition.name,
         receipts,
         scope,
+        correlation(definition, keys.index),
         keys=keys,
         public_url=public_url,
         bounds=bounds or ReceiptBounds(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote
 
@@ -11,6 +11,7 @@ from connector.definition.receipt_tree import Receipts
 from connector.definition.receipt_tree import Verification as Way
 from connector.receipts import sns
 from connector.receipts.callback import Callback, NeedsCertificate, Refused, Token, Verified
+from connector.receipts.correlation import IndexKeys
 from connector.receipts.signatures import CHECKS, MismatchError, SignedCallback, covers_query
 from connector.receipts.tokens import ForeignTokenError, Tokens, UrlSecrets
 
@@ -21,10 +22,11 @@ _path = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ReceiptKeys:
-    """What our own references and URLs are made with, the same for all definitions."""
+    """What our own references and URLs, and keys of the index, are made with; the same for all definitions."""
 
     tokens: Tokens
     url_secrets: UrlSecrets
+    index: IndexKeys = field(default_factory=lambda: IndexKeys(()))
 
 
 @dataclass(frozen=True, slots=True)

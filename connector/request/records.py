@@ -233,12 +233,15 @@ Told = tuple[Build, Column | None]
 
 
 def _told_apart(operation: Operation) -> list[list[Told]]:
-    """By what the reply's entries will be told apart, source by source; none where recipients alone tell them apart."""
+    """By what the reply's entries, and receipts, will be told apart, source by source; none where recipients alone tell
+    them apart.
+    """
     entries = operation.response.entries if operation.response else ()
+    compared = [[expression for expression, _ in entry.match.pairs] for entry in entries]
     return [
-        [(expression.compile(), expression.column()) for expression, _ in entry.match.pairs]
-        for entry in entries
-        if entry.match.pairs and not any(_tells_recipients_apart(expression) for expression, _ in entry.match.pairs)
+        [(expression.compile(), expression.column()) for expression in each]
+        for each in [*compared, list(operation.apart)]
+        if each and not any(map(_tells_recipients_apart, each))
     ]
 
 

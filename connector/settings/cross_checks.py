@@ -103,6 +103,8 @@ def _topics(topics: Topics) -> Iterator[Clash]:
             "receipts",
             "receipts_matched",
             "receipts_unmatched",
+            "receipts_in",
+            "receipts_index",
             "inbound",
         )
     ]
@@ -214,6 +216,11 @@ def _receive(receive: Receive) -> Iterator[Clash]:
             yield Clash((url, path), f"is needed with {'.'.join(path)}", "set the URL that providers call")
     if {it.get_secret_value() for it in receive.keys} & {it.get_secret_value() for it in receive.url_keys}:
         yield Clash((url_keys, keys), "has a key of receive.keys", "make another one: they are changed separately")
+    index_keys = ("receive", "index_keys")
+    if {it.get_secret_value() for it in receive.keys} & {it.get_secret_value() for it in receive.index_keys}:
+        yield Clash((index_keys, keys), "has a key of receive.keys", "make another one: they are changed separately")
+    if receive.url is None and receive.index_keys:
+        yield Clash((url, index_keys), "is needed with receive.index_keys", "set the URL that providers call")
     if receive.key is not None and receive.certificate is None:
         yield Clash((("receive", "certificate"), ("receive", "key")), "is needed with receive.key", "name the file")
     if receive.bytes < 2 * receive.body:

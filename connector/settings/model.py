@@ -44,13 +44,19 @@ class Topics(Section):
     """Campaign values and states, paused providers (compacted)."""
 
     receipts: TopicName = "sms.receipts"
-    """Delivery receipts: one record per message and state. Used with `receive.url`, as the three below."""
+    """Delivery receipts: one record per message and state. Used with `receive.url`, as the five below."""
 
     receipts_matched: TopicName = "sms.receipts.matched"
     """What providers have reported, by message: read by `receipts run`."""
 
     receipts_unmatched: TopicName = "sms.receipts.unmatched"
     """What providers have reported and nobody can make use of: whole, with the reason."""
+
+    receipts_in: TopicName = "sms.receipts.in"
+    """What providers have reported without a reference of ours: looked up by `receipts run`."""
+
+    receipts_index: TopicName = "sms.receipts.index"
+    """Which message a provider's id, or a number in a request, belongs to: only for those that bring no reference."""
 
     inbound: TopicName = "sms.inbound"
     """Replies, opt-outs and clicks."""
@@ -375,5 +381,6 @@ class Settings(Section):
             self.results.salt,
             *self.receive.keys,
             *self.receive.url_keys,
+            *self.receive.index_keys,
         )
         return [value.get_secret_value() for value in hidden if value is not None]

@@ -71,6 +71,11 @@ class Receive(Section):
     """Keys of the secrets in URLs that are typed into a provider's panel (`receive urls` prints them): the first one
     makes them, all of them are accepted. Not those of `keys`, which may change more often than a panel does."""
 
+    index_keys: tuple[Key, ...] = ()
+    """Keys of what providers' ids and numbers become in `topics.receipts_index`, for receipts that bring no reference.
+    None: those of `url_keys` serve for it as well. The first one is used, and what was sent under another one of them
+    is found `receipts.wait` later."""
+
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8443"
     """Address and port."""
 
@@ -101,6 +106,11 @@ class Receive(Section):
     """A callback whose signature or secret is wrong is answered 403. `keep` also keeps some of them in
     `topics.receipts_unmatched`, ten in a second at most: for the first days with a provider."""
 
+    @property
+    def index_secrets(self) -> list[str]:
+        """What the index is keyed with."""
+        return [key.get_secret_value() for key in self.index_keys or self.url_keys]
+
 
 class ReceiptSettings(Section):
     """States of messages: what `receipts run` keeps."""
@@ -108,6 +118,10 @@ class ReceiptSettings(Section):
     keep: Annotated[Duration, Field(ge=3600, le=KEPT_DAYS * DAY_SECONDS)] = 5 * DAY_SECONDS
     """How long a message may have receipts. Later ones end in `topics.receipts_unmatched`. The slowest providers take
     four days; `topics.receipts` must keep its records for longer, `topics.receipts_matched` for no longer."""
+
+    wait: Annotated[Duration, Field(gt=0, le=DAY_SECONDS)] = 600.0
+    """How long a receipt that has to be looked up waits for the result of its message, counted by what has been read
+    of `topics.results`: a result that is written late, or read late, is waited for all the same."""
 
     folder: str | None = None
     """Where the states of messages are kept on disk. They are only a view of `topics.receipts`, and made anew from it

@@ -29,7 +29,7 @@ BROKERS_TIME = ("message.timestamp.type", "LogAppendTime")
 """On the results topic: records tell when they were durable, not when they were made."""
 
 
-RECEIPT_TOPICS = ("receipts", "receipts-matched", "receipts-unmatched", "inbound")
+RECEIPT_TOPICS = ("receipts", "receipts-matched", "receipts-unmatched", "inbound", "receipts-in", "receipts-index")
 
 
 class Topics:
@@ -50,7 +50,9 @@ class Topics:
         self.retry = [f"{prefix}.retry.{tier}" for tier in ("1s", "5s")]
         self.poisoned: Mapping[str, bool] = {}  # what others wrote: place → whether it has to end with a result
         self.receives = False  # its topics of receipts are made
-        self.receipts, self.matched, self.unmatched, _ = (f"{prefix}.{topic}" for topic in RECEIPT_TOPICS)
+        self.receipts, self.matched, self.unmatched, _, self.entries, self.index = (
+            f"{prefix}.{topic}" for topic in RECEIPT_TOPICS
+        )
         self.numbered = [self.results, self.journal, *self.retry]
 
     def settings(self) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class WayBack:
                 "receipts_matched": self.matched,
                 "receipts_unmatched": self.unmatched,
                 "inbound": self.inbound,
+                "receipts_in": f"{unique}.in",
+                "receipts_index": f"{unique}.index",
             },
             receive={"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32], **(receive or {})},
             receipts={"folder": str(pipeline.folder / "states"), "keep": "5d"},

@@ -31,6 +31,7 @@ from connector.receipts.callback import (
     ReceiptEntry,
     Verified,
 )
+from connector.receipts.correlation import IndexKeys
 from connector.receipts.phones import key_of
 from connector.receipts.receipt_reader import ReceiptKeys, ReceiptReader, compile_receipts
 from connector.receipts.sent_references import ReferenceSigner
@@ -45,7 +46,11 @@ from .shipped import DEMO, NAMES, Provider, as_asked, message, provided, shipped
 
 URL = "https://sms.example.com"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:sms-receipts"
-KEYS = ReceiptKeys(Tokens(["hunter2-token-key-01"], ["sms.messages"]), UrlSecrets(["hunter2-url-key-0001"]))
+KEYS = ReceiptKeys(
+    Tokens(["hunter2-token-key-01"], ["sms.messages"]),
+    UrlSecrets(["hunter2-url-key-0001"]),
+    IndexKeys(["hunter2-index-key-01"]),
+)
 BATCH_ID = "0123456789abcdef" * 2
 
 P, S, D = NetworkState.PENDING, NetworkState.SENT, NetworkState.DELIVERED

@@ -34,6 +34,7 @@ from connector.receipts.callback import (
     Verified,
     Why,
 )
+from connector.receipts.correlation import IndexKeys
 from connector.receipts.receipt_records import partition, place, read_entry
 from connector.receipts.tokens import Tokens, UrlSecrets
 from connector.receipts.verification import ReceiptKeys
@@ -49,9 +50,14 @@ from connector.settings.model import Topics
 from connector.settings.way_back import Receive
 
 MATCHED, UNMATCHED, INBOUND = "sms.receipts.matched", "sms.receipts.unmatched", "sms.inbound"
+ENTRIES = "sms.receipts.in"
 TOKEN = MessageToken(Source("sms.messages", 3, 41), 20_000, "m-1", "c-1")
 SECRET = "SeCrEtInThEpAtH"
-KEYS = ReceiptKeys(Tokens(["hunter2-token-key-01"], ["sms.messages"]), UrlSecrets(["hunter2-url-key-0001"]))
+KEYS = ReceiptKeys(
+    Tokens(["hunter2-token-key-01"], ["sms.messages"]),
+    UrlSecrets(["hunter2-url-key-0001"]),
+    IndexKeys(["hunter2-index-key-01"]),
+)
 
 
 class Kafka:
@@ -108,7 +114,9 @@ class Reader:
         now, kinds = callback.now, callback.body.split(b",")
         entries = [ReceiptEntry("p", now, 0, 1, b'{"s":1}', TOKEN) for kind in kinds if kind in {b"one", b"signed"}]
         entries += [
-            ReceiptEntry("p", now, 0, 1, b'{"s":2}', BatchToken("0" * 32, 1)) for kind in kinds if kind == b"batch"
+            ReceiptEntry("p", now, 0, 1, b'{"s":2}', BatchToken("0" * 32, 1), {}, (b"k" * 16,))
+            for kind in kinds
+            if kind == b"batch"
         ]
         entries += [ReceiptEntry("p", now, 0, 1, b"x" * 5000, TOKEN) for kind in kinds if kind == b"large"]
         entries += [
@@ -173,7 +181,10 @@ async def setup(settings: dict[str, Any]) -> AsyncIterator[Setup]:
 
     group = GroupCommit(kafka, most=receive.bytes, clock=clock)
     handler = Handler(group=group, receive=receive, fetch=SharedFetch(fetch), clock=clock)
-    known = KnownTopics({MATCHED: 12, UNMATCHED: 12, INBOUND: 4}, {MATCHED: 3000, UNMATCHED: 4_000_000, INBOUND: 3000})
+    known = KnownTopics(
+        {MATCHED: 12, UNMATCHED: 12, INBOUND: 4, ENTRIES: 12},
+        {MATCHED: 3000, ENTRIES: 3000, UNMATCHED: 4_000_000, INBOUND: 3000},
+    )
     handler.use({"p": reader})
     handler.open(Placing(Topics(), known, handler.counts))
     listening = socket.create_server(("127.0.0.1", 0))

@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from connector.clock import ManualClock
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source, Status
+from connector.receipts.correlation import Correlations
 from connector.stream.epoch.debt_payment import DebtPayment
 from connector.stream.partitions.formats import settled_place
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
@@ -70,7 +71,9 @@ def owing(*offsets: int, result: bool = True) -> Partition:
 
 
 async def pay(kafka: Kafka, partition: Partition) -> None:
-    debt_payment = DebtPayment(kafka, kafka, results="results", present=None, clock=ManualClock())  # type: ignore[arg-type]
+    debt_payment = DebtPayment(
+        kafka, kafka, results="results", present=None, correlations=Correlations(None), clock=ManualClock()
+    )  # type: ignore[arg-type]
     await debt_payment.pay([partition], wanted=lambda: True)
 
 

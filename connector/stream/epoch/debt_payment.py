@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from connector.clock import Clock
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source, Status
+from connector.receipts.correlation import Correlations
 from connector.stream.intake.unreadable import identity
 from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.shrinking import forms
@@ -40,6 +41,7 @@ class DebtPayment:
         dispatch: writes their results.
         results: the topic.
         present: changes a result before it leaves, or None.
+        correlations: what receipts are looked up by, for definitions whose receipts have to be.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class DebtPayment:
         *,
         results: str,
         present: Callable[[Result], None] | None,
+        correlations: Correlations,
         clock: Clock,
     ) -> None:
         self._cluster = cluster
         self._dispatch = dispatch
         self._results = results
         self._present = present
+        self._correlations = correlations
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
 
@@ -121,10 +125,12 @@ class DebtPayment:
             now = datetime.fromtimestamp(self._clock.wall(), UTC)
             result = Result(Status.UNKNOWN, source, now, who.message_id, who.provider, who.campaign_id, reason=REASON)
         result.to = who.to
+        looked_up = self._correlations.headers(result)
         if self._present is not None:
             self._present(result)
         key = getattr(event, "key", None) or (result.message_id or "").encode() or None
-        return key, self._encode(result), [(SETTLES, settles(partition.topic, partition.partition, offset))]
+        settled = settles(partition.topic, partition.partition, offset)
+        return key, self._encode(result), [(SETTLES, settled), *looked_up]
 
 
 def _runs(offsets: Iterable[int]) -> list[tuple[int, int]]:

@@ -22,6 +22,7 @@ from connector.delivery.uniform_results import UniformResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
 from connector.model import Result, Status
+from connector.receipts.correlation import Correlations
 from connector.stream.output.debt_sink import DebtSink
 from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.fencing import Fencing
@@ -74,6 +75,7 @@ class ResultWriter(ResultSink, RetrySink):
         fencing: asked before each write.
         failures: told of what cannot be mended here.
         refusals: the results of items whose retry record no topic takes.
+        correlations: what receipts are looked up by, for definitions whose receipts have to be.
         traced: records carry the trace of their event.
         headers: of events that their results have as well.
 
@@ -96,6 +98,7 @@ class ResultWriter(ResultSink, RetrySink):
         fencing: Fencing,
         failures: FailureSink,
         refusals: RetryRefusals,
+        correlations: Correlations,
         clock: Clock,
         traced: bool = False,
         headers: Collection[str] = (),
@@ -114,6 +117,7 @@ class ResultWriter(ResultSink, RetrySink):
         self._fencing = fencing
         self._failures = failures
         self._refusals = refusals
+        self._correlations = correlations
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
         self._record = self._dressed_record if traced or headers else self._result_record
@@ -144,7 +148,8 @@ class ResultWriter(ResultSink, RetrySink):
         """The same at once, as it nearly always is. False, with nothing done, where each needs a look. The hot path."""
         if self._each_by_itself or results.shared.status in KEPT:
             return False
-        found = records(results, self._encode)
+        correlation = self._correlations.get(results.shared.provider or "") if self._correlations else None
+        found = records(results, self._encode, correlation)
         if found is None:
             return False
         for origin, items, fields in found:
@@ -280,12 +285,13 @@ class ResultWriter(ResultSink, RetrySink):
 
     def _result_record(self, item: Item, result: Result) -> RecordFields:
         """The record of a result. The hot path."""
+        looked_up = self._correlations.headers(result) if self._correlations else ()
         if self._present is not None:
             self._present(result)
         value, key = self._encode(result), item.key
         if key is None and result.message_id:
             key = result.message_id.encode()
-        headers = [(SETTLES, _settles(item))]
+        headers = [(SETTLES, _settles(item)), *looked_up]
         if len(value) + (0 if key is None else len(key)) + RECORD_OVERHEAD_BYTES > self._result_bytes:
             return fit((key, value, headers), self._result_bytes)
         return key, value, headers

@@ -12,6 +12,7 @@ from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.outage import Outlast
 from connector.kafka.receipt_topics import (
     COPARTITIONED,
+    LOOKED_UP,
     check_receipt_access,
     check_receipts,
     limit,
@@ -50,7 +51,7 @@ async def join_topics(settings: Settings) -> JoinTopics:
         actual = await outlast(lambda: describe_topics(admin, names(settings)), doing="looking at the topics")
     assert actual is not None
     whole = with_receipts(plan(settings.topics, actual), settings, actual)
-    wanted = dataclasses.replace(whole, topics=tuple(whole.of(*COPARTITIONED)))
+    wanted = dataclasses.replace(whole, topics=tuple(whole.of(*COPARTITIONED, *LOOKED_UP)))
     problems = check(wanted, actual) + check_receipts(wanted, settings, actual)
     problems += check_receipt_access(wanted, actual, "receipts")
     if problems:

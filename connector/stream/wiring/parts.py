@@ -17,6 +17,7 @@ from connector.delivery.limits.passage import Passage
 from connector.delivery.sending.reading_turns import SlowReadings
 from connector.kafka.fetched import ReadOptions, own_record_bytes
 from connector.kafka.outage import Outlast
+from connector.receipts.correlation import Correlations, IndexKeys
 from connector.receipts.sent_references import ReferenceSigner
 from connector.receipts.tokens import Tokens
 from connector.stream.control.table import ControlTable
@@ -91,6 +92,7 @@ class WorkerLaneMaker(LaneMaker):
     Attributes:
         tokens: None where no receipts are asked for.
         receive_url: the public URL of the receiver.
+        correlations: hear of each definition in use.
     """
 
     host: LaneHost
@@ -100,6 +102,7 @@ class WorkerLaneMaker(LaneMaker):
     clock: Clock
     tokens: Tokens | None
     receive_url: str
+    correlations: Correlations
 
     def make(
         self,
@@ -109,6 +112,7 @@ class WorkerLaneMaker(LaneMaker):
         account: Account | None,
         counts: LaneCounts | None,
     ) -> Lane:
+        self.correlations.use(definition)
         return Lane(
             definition,
             host=self.host,
@@ -158,6 +162,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
 
     # write
     duplicates = _duplicates(deps)
+    correlations = Correlations(None if settings.receive.url is None else IndexKeys(settings.receive.index_secrets))
     output = build_output(
         deps,
         owned=owned,
@@ -167,6 +172,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         positions=housekeeping,
         outlast=outlast,
         failures=failures,
+        correlations=correlations,
     )
     retry_routing = RetryRouting(tiers, retries=output.writer, clock=clock, longest=settings.park_max)
 
@@ -194,6 +200,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
             if receive.url is None
             else Tokens([key.get_secret_value() for key in receive.keys], topics.source_names),
             receive_url=receive.url or "",
+            correlations=correlations,
         ),
         refile=refile,
         failures=failures,
@@ -265,7 +272,14 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         inspection=Inspection(cluster, settings, writable=output.writable, proof=output.proof, lanes=lanes),
         instance_takeover=InstanceTakeover(cluster, deps.membership, settings, clock=clock),
         opening=Opening(cluster, settings, lanes=lanes, skipped=deps.skipped),
-        debt_payment=DebtPayment(cluster, output.dispatch, results=topics.results, present=deps.present, clock=clock),
+        debt_payment=DebtPayment(
+            cluster,
+            output.dispatch,
+            results=topics.results,
+            present=deps.present,
+            correlations=correlations,
+            clock=clock,
+        ),
         dedupe_restore=None
         if duplicates is None
         else DedupeRestore(cluster, settings, duplicates=duplicates, clock=clock),
