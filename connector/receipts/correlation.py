@@ -51,7 +51,7 @@ class IndexKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class SentMessage:
+class AskedMessage:
     """What a result says of its message.
 
     Attributes:
@@ -86,7 +86,7 @@ class _Form:
             it.update(taken)
         return begun
 
-    def of_message(self, begun: Sequence[blake2b], sent: SentMessage) -> list[bytes]:
+    def of_message(self, begun: Sequence[blake2b], sent: AskedMessage) -> list[bytes]:
         """The keys of one of its messages; none where it has no value."""
         own = [side.of_message(sent) for side in self._own]
         if None in own:
@@ -122,7 +122,7 @@ class _Side:
     def of_request(self, batch_id: str, provider_batch_id: str | None) -> str | None:
         return self._text(batch_id if self.kind == "batch_id" else provider_batch_id)
 
-    def of_message(self, sent: SentMessage) -> str | None:
+    def of_message(self, sent: AskedMessage) -> str | None:
         kind = self.kind
         return self._text(sent.to if kind == "to" else sent.id if kind == "id" else sent.message_id)
 
@@ -166,7 +166,7 @@ class Correlation:
         return [] if self._whole is None else self._whole.of_entry(None, match)
 
     def of_results(
-        self, batch_id: str, provider_batch_id: str | None, size: int, messages: Sequence[SentMessage]
+        self, batch_id: str, provider_batch_id: str | None, size: int, messages: Sequence[AskedMessage]
     ) -> list[bytes]:
         """The header of each result of a request with `size` messages; empty where nothing will find it."""
         headers = [b""] * len(messages)
@@ -184,7 +184,7 @@ class Correlation:
         """The header of one result, while it still says whom it was sent to."""
         if result.batch_id is None or result.status not in INDEXED:
             return b""
-        sent = SentMessage(result.to, result.message_id, result.provider_message_id)
+        sent = AskedMessage(result.to, result.message_id, result.provider_message_id)
         return self.of_results(result.batch_id, result.provider_batch_id, result.batch_size, (sent,))[0]
 
 

@@ -22,7 +22,7 @@ from connector.receipts.correlation import (
     Correlation,
     Correlations,
     IndexKeys,
-    SentMessage,
+    AskedMessage,
     correlation,
     keys_in,
 )
@@ -259,7 +259,7 @@ def test_two_messages_of_a_request_are_never_found_by_the_same_key(
     while messages:
         rounds += 1
         rendered = renderer.render(messages, Batch(f"{rounds:032x}", 1.0))
-        sent = [SentMessage(messages[at].to, messages[at].message_id, None) for at in rendered.sent]
+        sent = [AskedMessage(messages[at].to, messages[at].message_id, None) for at in rendered.sent]
         assert sent
         keys = [key for header in known.of_results(f"{rounds:032x}", "B", len(sent), sent) for key in keys_in(header)]
         assert len(set(keys)) == len(keys)

@@ -17,7 +17,7 @@ from connector.delivery.queue.item import Item, ItemOrigin
 from connector.delivery.uniform_results import UniformResults
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source
-from connector.receipts.correlation import HEADER, INDEXED, Correlation, SentMessage
+from connector.receipts.correlation import HEADER, INDEXED, Correlation, AskedMessage
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition, partition_of
 
@@ -116,7 +116,7 @@ def _looked_up(correlation: Correlation, results: UniformResults) -> Mapping[int
     if shared.batch_id is None or shared.status not in INDEXED:
         return None
     ids: Sequence[str | None] = results.ids or [None] * len(results.messages)
-    sent = [SentMessage(it.to, it.message_id, each) for it, each in zip(results.messages, ids, strict=True)]
+    sent = [AskedMessage(it.to, it.message_id, each) for it, each in zip(results.messages, ids, strict=True)]
     headers = correlation.of_results(shared.batch_id, shared.provider_batch_id, shared.batch_size, sent)
     return {id(item): header for item, header in zip(results.items, headers, strict=True)}
 
