@@ -19,10 +19,10 @@ from connector.model import Batch, Message, Result, Source, Status
 from connector.receipts.callback import BatchToken, ReceiptEntry
 from connector.receipts.correlation import (
     KEY_BYTES,
+    AskedMessage,
     Correlation,
     Correlations,
     IndexKeys,
-    AskedMessage,
     correlation,
     keys_in,
 )

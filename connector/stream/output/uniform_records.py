@@ -17,7 +17,7 @@ from connector.delivery.queue.item import Item, ItemOrigin
 from connector.delivery.uniform_results import UniformResults
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source
-from connector.receipts.correlation import HEADER, INDEXED, Correlation, AskedMessage
+from connector.receipts.correlation import HEADER, INDEXED, AskedMessage, Correlation
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition, partition_of
 
