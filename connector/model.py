@@ -111,6 +111,7 @@ class Status(StrEnum):
     INVALID = "invalid"  # never sent: the event itself is at fault
     UNKNOWN = "unknown"  # may have been sent; the outcome is not known
     DUPLICATE = "duplicate"  # `duplicate_of` names the earlier one
+    SUPPRESSED = "suppressed"  # never sent: the number is in the suppressions topic
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):

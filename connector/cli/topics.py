@@ -98,7 +98,15 @@ async def _create(settings: Settings, partitions: int | None, replication: int |
         _agree(settings, actual, partitions)
         replicas = replication or min(DURABLE_REPLICATION, await count_brokers(client))
         wanted = with_receipts(
-            plan(settings.topics, actual, partitions=partitions, replication=replicas), settings, actual
+            plan(
+                settings.topics,
+                actual,
+                suppressions=settings.suppressions.enabled,
+                partitions=partitions,
+                replication=replicas,
+            ),
+            settings,
+            actual,
         )
         created = set(await create_topics(client, missing(wanted, actual), replication=replicas))
         for topic in wanted.topics:
@@ -115,7 +123,8 @@ async def _create(settings: Settings, partitions: int | None, replication: int |
 async def _check(settings: Settings) -> None:
     async with open_admin(settings) as client:
         actual = await describe_topics(client, _names(settings))
-    wanted = with_receipts(plan(settings.topics, actual), settings, actual)
+    planned = plan(settings.topics, actual, suppressions=settings.suppressions.enabled)
+    wanted = with_receipts(planned, settings, actual)
     found = check_plan(wanted, actual) + check_receipts(wanted, settings, actual)
     if problems := found + check_access(wanted, actual):
         raise TopicError(problems)
@@ -140,5 +149,6 @@ def _agree(settings: Settings, actual: Mapping[str, ActualTopic], partitions: in
 
 
 def _names(settings: Settings) -> list[str]:
-    names = [topic.name for topic in plan(settings.topics, {}).topics]
+    planned = plan(settings.topics, {}, suppressions=settings.suppressions.enabled)
+    names = [topic.name for topic in planned.topics]
     return [*names, *receipt_names(settings)] if settings.receive.url is not None else names

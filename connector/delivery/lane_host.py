@@ -11,7 +11,7 @@ from connector.model import Message, Result
 
 
 class LaneHost(Protocol):
-    """Asked and told by a lane, once per request at most.
+    """Asked and told by a lane, a few times per request at most.
 
     Implemented by `WorkerLaneHost` (connector/stream/pipeline.py), put in place in
     `connector/stream/wiring/parts.py`.
@@ -28,6 +28,10 @@ class LaneHost(Protocol):
 
     def decode(self, items: Sequence[Item]) -> list[Message]:
         """Their messages. Raises MessageError when one of them has none any more."""
+        ...
+
+    def suppressed(self, items: Sequence[Item], messages: Sequence[Message]) -> Sequence[bool]:
+        """For each whether it must not be sent; empty where all may be."""
         ...
 
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:

@@ -155,6 +155,12 @@ METRICS = (
     Description("lane_delayed_messages", "gauge", "Messages that wait for their time to be sent again.", ("provider",)),
     # ---- the worker
     Description("definitions_unused", "gauge", "1 while definitions on disk are wrong, so that older ones are in use."),
+    Description("suppressed_numbers", "gauge", "Phone numbers that must not be texted; 0 while the list is read."),
+    Description(
+        "suppressions_unconfirmed_seconds",
+        "gauge",
+        "Since when it is not known whether the list holds all that its topic does. Looked at every 15 s.",
+    ),
     Description("open_messages", "gauge", "Messages read and without a durable result."),
     Description("open_messages_limit", "gauge", "Setting memory.messages."),
     Description("open_bytes", "gauge", "Bytes they take, with what holds them."),

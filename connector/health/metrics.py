@@ -71,6 +71,9 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
         if provider not in status.lanes:  # the others are added to their lane's
             page.add("results", number, provider, ended)
     page.add("definitions_unused", bool(status.unused))
+    if status.suppressions is not None:
+        page.add("suppressed_numbers", status.suppressions.numbers)
+        page.add("suppressions_unconfirmed_seconds", status.suppressions.unconfirmed or 0.0)
     page.add("open_messages", status.messages)
     page.add("open_messages_limit", status.max_messages)
     page.add("open_bytes", status.bytes)

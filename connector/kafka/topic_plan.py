@@ -18,6 +18,7 @@ Role = Literal[
     "journal",
     "dead_letters",
     "control",
+    "suppressions",
     "receipts",
     "matched",
     "unmatched",
@@ -33,6 +34,7 @@ NEEDED: Mapping[Role, frozenset[AclOperation]] = {
     "journal": frozenset({AclOperation.READ, AclOperation.WRITE}),
     "dead_letters": frozenset({AclOperation.WRITE}),
     "control": frozenset({AclOperation.READ}),
+    "suppressions": frozenset({AclOperation.READ}),
     # Of the way back, which has processes of its own: see `receipt_topics`.
     "receipts": frozenset(),
     "matched": frozenset(),
@@ -45,6 +47,8 @@ NEEDED: Mapping[Role, frozenset[AclOperation]] = {
 
 WRITTEN: frozenset[Role] = frozenset({"results", "retry", "journal", "dead_letters"})
 """Topics that workers write to."""
+STEERING: frozenset[Role] = frozenset({"control", "suppressions"})
+"""Compacted topics that say what to do with messages: the newest record of a key counts."""
 WAY_BACK: frozenset[Role] = frozenset({"receipts", "matched", "unmatched", "inbound", "entries", "index"})
 """Topics of receipts and replies; their partitions are not those of the sources."""
 LEAST_BYTES = 64 * 1024
@@ -129,6 +133,7 @@ def plan(
     actual: Mapping[str, ActualTopic],
     *,
     journal: bool = False,
+    suppressions: bool = False,
     partitions: int | None = None,
     replication: int = 1,
 ) -> TopicPlan:
@@ -138,6 +143,7 @@ def plan(
         topics: names from the settings.
         actual: topics on the cluster, by name.
         journal: a provider says `on_uncertain: report`, so the journal is required.
+        suppressions: `suppressions.enabled`, so that topic is required; else it is left out.
         partitions: for sources that are not there yet; default: as the other sources, else 12.
         replication: for topics to be created.
     """
@@ -154,6 +160,7 @@ def plan(
     carry = {"max.message.bytes": str(message_bytes + HEADROOM_BYTES)}
     wait = insync | carry | {"cleanup.policy": "delete", "retention.ms": FOREVER, "retention.bytes": FOREVER}
     fresh = insync | {"cleanup.policy": "delete", "retention.ms": str(DEFAULT_RETENTION_MS)}
+    compact = insync | {"cleanup.policy": "compact"}
     kept = actual.get(topics.journal)
     return TopicPlan(
         keeps_journal=kept is not None and kept.partitions >= count and kept.allows("journal") is not False,
@@ -163,7 +170,9 @@ def plan(
             *(Topic(name, "retry", count, wait) for name in topics.retry.values()),
             Topic(topics.dead_letters, "dead_letters", count, fresh | carry),
             Topic(topics.journal, "journal", count, keep, required=journal),
-            Topic(topics.control, "control", 1, insync | {"cleanup.policy": "compact"}),
+            Topic(topics.control, "control", 1, compact),
+            # One partition: whoever writes a number, with whatever client, writes it behind what was said before.
+            *([Topic(topics.suppressions, "suppressions", 1, compact)] if suppressions else []),
             Topic(topics.receipts, "receipts", count, fresh, required=False),
         ),
         replication=replication,
@@ -274,6 +283,10 @@ def _check_topic(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[
 def _check_partitions(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     if topic.role in {"dead_letters", "control"} | WAY_BACK or there.partitions == topic.partitions:
         return
+    if topic.role == "suppressions":
+        message = f"has {there.partitions} partitions: which of two records of one number is newer could not be told"
+        yield Problem(message, "create it anew with one partition, and write the numbers again", path=topic.name)
+        return
     # A result stands in the partition of its event: that is what makes "already done?" answerable after a crash.
     message = f"has {there.partitions} partitions, but the source topics have {topic.partitions}"
     if topic.role == "source":
@@ -288,10 +301,11 @@ def _check_partitions(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
 def _check_policy(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     policy = (there.configs or {}).get("cleanup.policy", "delete")
     compacts = "compact" in policy
-    if topic.role == "control" and policy != "compact":
-        message = f"cleanup.policy is {policy}: campaigns and pauses would be forgotten"
+    if topic.role in STEERING and policy != "compact":
+        lost = "campaigns and pauses" if topic.role == "control" else "numbers that must not be texted"
+        message = f"cleanup.policy is {policy}: {lost} would be forgotten"
         yield Problem(message, alter(topic, "cleanup.policy=compact"), path=topic.name)
-    if topic.role != "control" and compacts:
+    if topic.role not in STEERING and compacts:
         message = f"cleanup.policy is {policy}: of records with one key all but the last would be lost"
         yield Problem(message, alter(topic, "cleanup.policy=delete"), path=topic.name)
 

@@ -44,6 +44,7 @@ def cross_check(settings: Settings) -> list[Clash]:
         *_tracing(settings.tracing),
         *_receive(settings.receive),
         *_inbound(settings.inbound),
+        *_suppressions(settings),
     ]
 
 
@@ -106,6 +107,7 @@ def _topics(topics: Topics) -> Iterator[Clash]:
             "receipts_in",
             "receipts_index",
             "inbound",
+            "suppressions",
         )
     ]
     named += [(("topics", "retry_prefix"), name) for name in topics.retry.values()]
@@ -229,3 +231,13 @@ def _receive(receive: Receive) -> Iterator[Clash]:
             "is less than twice receive.body",
             "raise it, or lower the other",
         )
+
+
+def _suppressions(settings: Settings) -> Iterator[Clash]:
+    for index, topic in enumerate(settings.suppressions.exempt_sources):
+        if topic not in settings.topics.source_names:
+            yield Clash(
+                (("suppressions", "exempt_sources", index),),
+                f"{topic} is none of topics.sources",
+                f"write one of {', '.join(settings.topics.source_names)}",
+            )

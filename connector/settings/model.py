@@ -20,6 +20,7 @@ from connector.config_text.units import ByteSize, Duration, UnitError, format_du
 from connector.settings.kafka import KafkaSettings
 from connector.settings.section import Section, TopicName
 from connector.settings.sources import Registry, SourceEntry, SourceTopic
+from connector.settings.suppressed import Suppressions
 from connector.settings.way_back import InboundSettings, ReceiptSettings, Receive
 
 # ---- topics ---------------------------------------------------------------------------------------------------------
@@ -60,6 +61,9 @@ class Topics(Section):
 
     inbound: TopicName = "sms.inbound"
     """Replies, opt-outs and clicks."""
+
+    suppressions: TopicName = "sms.suppressions"
+    """Phone numbers that must not be texted (compacted). Used with `suppressions.enabled`."""
 
     retry_prefix: TopicName = "sms.retry"
     """Retry topics are named `<retry_prefix>.<delay>`, such as `sms.retry.30s`."""
@@ -370,6 +374,9 @@ class Settings(Section):
 
     inbound: InboundSettings = InboundSettings()
     """What people answer."""
+
+    suppressions: Suppressions = Suppressions()
+    """Who must not be texted."""
 
     def secrets(self) -> list[str]:
         """The values that nothing may show."""

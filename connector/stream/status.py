@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.kafka.skipped import Reason
+from connector.stream.control.suppression_reader import SuppressionStatus
 from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.faust.group import Group
 from connector.stream.intake.held_sources import HeldSource
@@ -89,6 +90,7 @@ class WorkerStatus:
         skipped: records passed over, by topic and reason.
         unknown: names in events that no definition has.
         held: events kept as they are, by the format version of the worker that has to read them.
+        suppressions: how far the list of who must not be texted is; None where nobody asks for it.
         unused: where the problems stand while definitions on disk are not the ones in use; empty when they are.
     """
 
@@ -115,3 +117,4 @@ class WorkerStatus:
     refused: str = ""
     owed: int = 0
     held_sources: Mapping[str, HeldSource] = field(default_factory=dict)
+    suppressions: SuppressionStatus | None = None

@@ -35,6 +35,7 @@ class FakeHost(LaneHost):
     ) -> None:
         self.finish = finish  # type: ignore[method-assign]
         self.decode = decode  # type: ignore[method-assign]
+        self.suppresses: Callable[[str], bool] = lambda _to: False
         self._park = park
         self._await_permission = await_permission
 
@@ -43,6 +44,11 @@ class FakeHost(LaneHost):
             return False
         self._park(items, due)
         return True
+
+    def suppressed(self, items: Sequence[Item], messages: Sequence[Message]) -> Sequence[bool]:
+        """As its attribute `suppresses` says of each number."""
+        found = [self.suppresses(message.to) for message in messages]
+        return found if any(found) else ()
 
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         return self._await_permission is None or await self._await_permission(operation, batch_id, items)

@@ -55,7 +55,7 @@ class Built:
         self.builder = RequestBuilder(
             routes,
             Router("acme", routes),
-            host=cast(Any, SimpleNamespace(decode=_decoded)),
+            host=cast(Any, SimpleNamespace(decode=_decoded, suppressed=lambda _items, _messages: ())),
             outcome_handler=cast(Any, None),
             counts=LaneCounts(),
             clock=self.clock,

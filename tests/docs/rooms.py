@@ -19,7 +19,7 @@ BEGIN, END = "<!-- rooms: begin -->\n", "<!-- rooms: end -->\n"
 # In the order of the imports: a room imports what stands below it.
 ROOMS = (
     *("cli", "health", "tools", "stream", "receive", "delivery", "kafka", "formats", "store", "receipts"),
-    *("request", "response", "settings", "definition", "config_text"),
+    *("request", "response", "settings", "suppressions", "definition", "config_text"),
 )
 
 

@@ -9,6 +9,7 @@ from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.delivery.queue.fragmentation import Fragmentation
 from connector.kafka.skipped import Skipped
+from connector.stream.control.suppression_reader import SuppressionStatus
 from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.intake.held_sources import HeldSource
 from connector.stream.intake.intake_counts import IntakeCounts
@@ -63,6 +64,7 @@ def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False)
     epochs.drains.add(0.2)
     acknowledged.add(0.004)
     return WorkerStatus(
+        suppressions=SuppressionStatus(7, 9, 9, 1.5),
         ready=ready,
         stopping=stopping,
         blocked=False,

@@ -161,6 +161,7 @@ class Pipeline:
                 "journal": self.journal,
                 "control": f"{self.unique}.control",
                 "receipts": f"{self.unique}.receipts",
+                "suppressions": f"{self.unique}.suppressions",
                 "retry_prefix": f"{self.unique}.retry",
             },
             "providers": [str(self.folder / "definitions")],

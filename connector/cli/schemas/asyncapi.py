@@ -19,6 +19,7 @@ from connector.settings.way_back import Receive
 from connector.stream.control.table import CAMPAIGN, PROVIDER
 from connector.stream.intake.dedupe import REPLAY_OF
 from connector.stream.partitions.formats import SETTLES
+from connector.suppressions.record import Suppression
 
 BINDING = {"bindingVersion": "0.5.0"}
 SETTLED = {
@@ -49,12 +50,18 @@ ERRORS = {
     "__connect.errors.exception.message": "The reason in its result.",
 }
 
+SUPPRESSED = {
+    "type": "string",
+    "pattern": r"^[1-9][0-9]{4,18}(\|.+)?$",
+    "description": "The number's digits, with `|SENDER` where only one sender must not text it.",
+}
+
 
 def asyncapi() -> dict[str, Any]:
     """The document, for the default names of the topics."""
     topics = Topics()
     settings = Settings(receive=Receive(url="https://sms.example.com"))
-    whole = with_receipts(plan(topics, {}, replication=DURABLE_REPLICATION), settings, {})
+    whole = with_receipts(plan(topics, {}, suppressions=True, replication=DURABLE_REPLICATION), settings, {})
     planned = {topic.role: topic for topic in whole.topics}
     channels = {
         "messages": _channel(planned["source"], "Message events, as services produce them.", "Message"),
@@ -77,6 +84,12 @@ def asyncapi() -> dict[str, Any]:
             "Campaigns and paused providers; compacted. Every worker reads all of it before its first event.",
             "Campaign",
             "ProviderState",
+        ),
+        "suppressions": _channel(
+            planned["suppressions"],
+            "Phone numbers that must not be texted; compacted, of one partition. The key is the number's digits, or "
+            "`919812345678|SENDER`. Only with `suppressions.enabled`: workers read all of it before their first event.",
+            "Suppression",
         ),
         "receipts": _channel(
             planned["receipts"],
@@ -118,6 +131,8 @@ def asyncapi() -> dict[str, Any]:
             "receiveJournal": _operation("receive", "journal", "Read by the partition's next owner."),
             "receiveControl": _operation("receive", "control", "Applied by every worker before its next request."),
             "sendControl": _operation("send", "control", "`sms-connector campaign` and `sms-connector provider`."),
+            "receiveSuppressions": _operation("receive", "suppressions", "Looked at before each request."),
+            "sendSuppressions": _operation("send", "suppressions", "`sms-connector suppress`, and other systems."),
             "sendDeadLetters": _operation("send", "deadLetters", "Written next to the result of the same event."),
             "sendReceiptsMatched": _operation("send", "receiptsMatched", "Acknowledged before the answer."),
             "receiveReceiptsMatched": _operation("receive", "receiptsMatched", "By `receipts run`."),
@@ -221,6 +236,12 @@ def _messages() -> dict[str, Any]:
             "payload": {"$ref": "#/components/schemas/InboundRecord"},
             "examples": [{"payload": example} for example in EXAMPLES[InboundRecord]],
             "bindings": {"kafka": {"key": {"type": "string", "description": "The phone."}, **BINDING}},
+        },
+        "Suppression": {
+            "summary": "A phone number must not be texted, or may be again.",
+            "payload": {"$ref": "#/components/schemas/Suppression"},
+            "examples": [{"payload": example} for example in EXAMPLES[Suppression]],
+            "bindings": {"kafka": {"key": SUPPRESSED, **BINDING}},
         },
         "Campaign": _control("What a campaign supplies to its messages, and whether they are sent.", Campaign, "ID"),
         "ProviderState": _control("Whether anything is sent to a provider.", ProviderState, "NAME"),

@@ -9,6 +9,7 @@ import msgspec
 
 from connector.model import Campaign, Message, ProviderState, Result
 from connector.receipts.receipt_records import InboundRecord, ReceiptRecord
+from connector.suppressions.record import Suppression
 
 EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
     Message: [
@@ -66,6 +67,11 @@ EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
         {"state": "paused", "provider": "plivo", "body": "Your parcel is on its way."},
     ],
     ProviderState: [{"paused": True}],
+    Suppression: [
+        {"since": "2025-01-31T08:00:04Z", "by": "reply", "provider": "plivo", "campaign_id": "shipping"},
+        {"since": "2025-01-31T08:00:04Z", "by": "command", "who": "asha", "reason": "asked us on the phone"},
+        {"state": "lifted", "since": "2025-02-03T09:30:00Z", "by": "reply", "provider": "plivo"},
+    ],
     ReceiptRecord: [
         {
             "source": {"topic": "sms.messages", "partition": 3, "offset": 1042},

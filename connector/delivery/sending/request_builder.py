@@ -150,15 +150,16 @@ class RequestBuilder:
         return self._rendered(Part(part.key, items, None, part.split), messages, decision), decision
 
     def _sendable(self, part: Part, decision: Decision) -> tuple[list[Item], list[Message]]:
-        """Decode; messages that came too late, or are none any more, end here."""
+        """Decode; messages that came too late, must not be sent, or are none any more, end here."""
         wall = self._clock.wall()
         if not [1 for item in part.items if item.deadline is not None and item.deadline <= wall]:
             try:
-                return part.items, self._host.decode(part.items)
+                items, messages = part.items, self._host.decode(part.items)
             except MessageError:
                 pass  # one of them: which, is found out below
-        items: list[Item] = []
-        messages: list[Message] = []
+            else:
+                return self._not_suppressed(items, messages, decision)
+        items, messages = [], []
         for item in part.items:
             message = self._message(item, decision)
             if message is None:
@@ -168,7 +169,23 @@ class RequestBuilder:
             else:
                 items.append(item)
                 messages.append(message)
-        return items, messages
+        return self._not_suppressed(items, messages, decision)
+
+    def _not_suppressed(
+        self, items: list[Item], messages: list[Message], decision: Decision
+    ) -> tuple[list[Item], list[Message]]:
+        """Those whose numbers may be texted: asked before each request, as somebody may have opted out meanwhile."""
+        suppressed = self._host.suppressed(items, messages)
+        if not suppressed:
+            return items, messages
+        for item, message, is_suppressed in zip(items, messages, suppressed, strict=True):
+            if is_suppressed:
+                status = Status.SUPPRESSED
+                decision.add(item, self._outcome_handler.unsent(item, message, status, REASONS[status]))
+        return (
+            [item for item, is_suppressed in zip(items, suppressed, strict=True) if not is_suppressed],
+            [message for message, is_suppressed in zip(messages, suppressed, strict=True) if not is_suppressed],
+        )
 
     def _pass_on(self, part: Part, items: list[Item], messages: list[Message], decision: Decision) -> None:
         """Too few for their operation: message by message to the next one that fits."""

@@ -17,6 +17,7 @@ from connector.clock import Clock
 from connector.delivery.http.tracing import HEADER, HEADER_BYTES
 from connector.delivery.lane import Lane
 from connector.delivery.outcomes.unsent import PartialIdentity
+from connector.delivery.queue.expiry import REASONS
 from connector.delivery.queue.item import CarryingItem, Item, TracedItem
 from connector.errors import MessageError
 from connector.kafka.record_batch import Unreadable
@@ -38,6 +39,7 @@ from connector.stream.partitions.partition import Partition
 from connector.stream.partitions.result_sink import ResultSink
 from connector.stream.retry.retry_records import Restorer, RetryRecord
 from connector.stream.retry.routing import RetryRouting, RetrySink
+from connector.suppressions.policy import SuppressionPolicy
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
@@ -65,6 +67,7 @@ class Intake(Refiler):
         carries: headers that items carry; None where none are asked for.
         duplicates: the ids of events that were admitted; None where nobody asks.
         skipped: where events are counted that only another version can read.
+        suppressions: says who must not be texted; None where nobody asks.
 
     Attributes:
         counts: totals, for metrics.
@@ -91,6 +94,7 @@ class Intake(Refiler):
         carries: CarriedHeaders | None = None,
         duplicates: DedupeIndex | None = None,
         skipped: Skipped | None = None,
+        suppressions: SuppressionPolicy | None = None,
     ) -> None:
         self._skipped = skipped or Skipped()
         self.counts = IntakeCounts([*sources, *restorer.retries])
@@ -115,6 +119,7 @@ class Intake(Refiler):
         self._traced = traced
         self._carries = carries
         self._duplicates = duplicates
+        self._suppressions = suppressions
 
     def admit(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
         """Admit these records of a partition. Offsets that are settled already are passed over.
@@ -204,6 +209,8 @@ class Intake(Refiler):
             return False
         if not all(map(self._allowed, [message.to for message in messages])):
             return False
+        if self._suppressions is not None and self._suppressions.some(messages):
+            return False
         providers = _by_provider(items, messages)
         for name, fitting in providers.items():
             lane = None if name is None else self._lanes.get(name)
@@ -290,6 +297,8 @@ class Intake(Refiler):
         steered = self._control.steers(message.campaign_id)
         if steered and self._control.state(message.campaign_id) is CampaignState.CANCELLED:
             return self._refusals.result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
+        if self._suppressions is not None and self._suppressions.suppresses(item.event().topic, message):
+            return self._refusals.result(item, message, Status.SUPPRESSED, REASONS[Status.SUPPRESSED], now)
         if self._duplicates is not None and record is not None:
             earlier = self._duplicates.admit(item, message.message_id, record)
             if earlier is not None:

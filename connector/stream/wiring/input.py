@@ -9,6 +9,7 @@ from connector.kafka.outage import Outlast
 from connector.settings.model import Settings
 from connector.stream.control.apply import ControlApplier
 from connector.stream.control.failover import Failover
+from connector.stream.control.suppression_reader import SuppressionReader
 from connector.stream.control.table import ControlTable
 from connector.stream.control.topic_reader import ControlTopicReader
 from connector.stream.intake.admission import Admission
@@ -29,6 +30,7 @@ from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 from connector.stream.wiring.dependencies import Dependencies
 from connector.stream.wiring.output import Output
+from connector.stream.wiring.suppression import Suppressing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Input:
     control_applier: ControlApplier
     control_reader: ControlTopicReader
     held_sources: HeldSources
+    suppression_reader: SuppressionReader | None
 
 
 def build_input(
@@ -58,6 +61,7 @@ def build_input(
     progress: ReadProgress,
     held_sources: HeldSources,
     duplicates: DedupeIndex | None,
+    suppressions: Suppressing | None,
     outlast: Outlast,
 ) -> Input:
     """Make what lets events in, to `lanes`, or straight to `output`."""
@@ -85,6 +89,7 @@ def build_input(
         carries=_carries(settings, deps.formats),
         duplicates=duplicates,
         skipped=deps.skipped,
+        suppressions=None if suppressions is None else suppressions.policy,
     )
     admission = Admission(
         owned,
@@ -122,6 +127,7 @@ def build_input(
         control_applier=control_applier,
         control_reader=control_reader,
         held_sources=held_sources,
+        suppression_reader=None if suppressions is None else suppressions.reader,
     )
 
 

@@ -46,6 +46,7 @@ from connector.stream.shutdown.failure_sink import FailureSink
 from connector.stream.wiring.dependencies import Dependencies
 from connector.stream.wiring.input import Input, build_input
 from connector.stream.wiring.output import Output, build_output
+from connector.stream.wiring.suppression import build_suppressing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,12 @@ class Parts:
         """Records read back at the current opening; 0 once it is over."""
         if self.owned.live:
             return 0
-        return self.opening.seen + (0 if self.dedupe_restore is None else self.dedupe_restore.seen)
+        suppressions = self.input.suppression_reader
+        return (
+            self.opening.seen
+            + (0 if self.dedupe_restore is None else self.dedupe_restore.seen)
+            + (0 if suppressions is None else suppressions.seen)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +183,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
     retry_routing = RetryRouting(tiers, retries=output.writer, clock=clock, longest=settings.park_max)
 
     # queue, build the request, send, read the reply, decide
+    suppressions = build_suppressing(deps)
     control = ControlTable(clock, most=settings.memory.control, topic=topics.control, skipped=deps.skipped)
     host = WorkerLaneHost(
         control=control,
@@ -185,6 +192,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         retry_routing=retry_routing,
         progress=progress,
         budget=budget,
+        suppressions=None if suppressions is None else suppressions.policy,
     )
     receive = settings.receive
     lanes = Lanes(
@@ -222,6 +230,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         progress=progress,
         held_sources=held_sources,
         duplicates=duplicates,
+        suppressions=suppressions,
         outlast=outlast,
     )
 
@@ -268,6 +277,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
             housekeeping=housekeeping,
             control_reader=input_.control_reader,
             control_applier=input_.control_applier,
+            suppression_reader=input_.suppression_reader,
         ),
         inspection=Inspection(cluster, settings, writable=output.writable, proof=output.proof, lanes=lanes),
         instance_takeover=InstanceTakeover(cluster, deps.membership, settings, clock=clock),

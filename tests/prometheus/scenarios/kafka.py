@@ -27,7 +27,18 @@ def skipping(minutes: int, reason: str, at: int, *, version: str = "0.2.0", numb
     return worker.counter("sms_connector_records_skipped_total", bursts={at: 1}, **labels)
 
 
+def listing(minutes: int, unconfirmed: dict[int, float]) -> WorkerSeries:
+    """A worker that looks at who must not be texted."""
+    worker = WorkerSeries(minutes, compose())
+    return worker.gauge("sms_connector_suppressions_unconfirmed_seconds", 10, unconfirmed)
+
+
 SCENARIOS = [
+    Scenario(
+        "for ten minutes a worker does not see the end of the topic of suppressions",
+        [listing(60, {20: 70, 21: 130, 22: 190, 23: 250, 30: 12})],
+        {19: [], 20: [], 22: ["Suppressions stale"], 31: []},
+    ),
     Scenario(
         "a campaign of a million events arrives at once and is worked off in three hours",
         [reading(120, 6000, {20: 1_000_000} | {20 + it: 1_000_000 - it * 11_000 for it in range(1, 91)} | {111: 0})],

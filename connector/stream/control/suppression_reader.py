@@ -1,0 +1,309 @@
+"""Reading who must not be texted: from the snapshot and the topic to its end before events are admitted, and onwards.
+
+The topic has one partition: whoever writes a number, with whatever client, writes it behind what was said before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import structlog
+from aiokafka import TopicPartition
+
+from connector.clock import Clock
+from connector.errors import Problem, TopicError
+from connector.kafka.clients import started
+from connector.kafka.fetched import ReadOptions
+from connector.kafka.guarded import GuardedConsumer
+from connector.kafka.outage import Outlast
+from connector.kafka.skipped import Reason, Skipped
+from connector.suppressions import snapshot
+from connector.suppressions.phone_list import PhoneList
+from connector.suppressions.record import KeyFormatError, phone_of, suppresses
+from connector.suppressions.snapshot import LastRecord, SnapshotError
+
+log = structlog.get_logger(__name__)
+
+POLL_MILLISECONDS: Final = 500
+LOOK_SECONDS: Final = 15.0
+"""How often it is asked whether everything was read: a consumer whose brokers are away only hears nothing."""
+SNAPSHOT_SECONDS: Final = 600.0
+SNAPSHOT_AGE_SECONDS: Final = 20 * 3600.0
+"""Kafka keeps a record without a value, which lifts a suppression, for a day (`delete.retention.ms`): with a snapshot
+that is older the number might stay suppressed for ever."""
+RECORD_BYTES: Final = 64 * 1024
+RECORDS: Final = 10_000
+"""Between two turns of the event loop: some 20 ms."""
+
+
+class SuppressionsCluster(Protocol):
+    """Which cluster it is, and how far its topics go.
+
+    Implemented by `Cluster` (connector/stream/partitions/cluster.py), put in place in
+    `connector/stream/wiring/input.py`.
+    """
+
+    async def name(self) -> str:
+        """The id of the cluster."""
+        ...
+
+    async def stable_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where the first transaction that is not decided begins, or the end."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionStatus:
+    """How far the list is.
+
+    Attributes:
+        numbers: entries; 0 until it is whole.
+        read, expected: records read since the start, and those that were to be read then.
+        unconfirmed: seconds since it was known that everything in the topic is read; None before.
+    """
+
+    numbers: int
+    read: int
+    expected: int
+    unconfirmed: float | None
+
+
+class SuppressionReader:
+    """A consumer without a group, which fills the list.
+
+    Args:
+        options: for the aiokafka client.
+        folder: of the snapshot; None: there is none.
+        skipped: where records that name nobody are counted.
+
+    Attributes:
+        seen: records read since the start.
+        expected: records to the end of the topic at the start.
+        complete_at: monotonic seconds when everything was known to be read; None before.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        *,
+        cluster: SuppressionsCluster,
+        topic: str,
+        phones: PhoneList,
+        folder: str | None,
+        skipped: Skipped,
+        clock: Clock,
+    ) -> None:
+        self._options = {**options, "auto_offset_reset": "earliest"}
+        self._cluster = cluster
+        self._topic = topic
+        self._phones = phones
+        self._path = None if folder is None else Path(folder) / "suppressions.snapshot"
+        self._skipped = skipped
+        self._clock = clock
+        self._consumer: GuardedConsumer | None = None
+        self._partition = TopicPartition(topic, 0)
+        self._turn = asyncio.Lock()
+        self._expected_first: LastRecord | None = None
+        self._last: LastRecord | None = None
+        self._saved: LastRecord | None = None
+        self._saved_at = float("-inf")
+        self._complete_wall = 0.0
+        self._cluster_name = ""
+        self.seen = 0
+        self.expected = 0
+        self.complete_at: float | None = None
+
+    @property
+    def status(self) -> SuppressionStatus:
+        """For metrics and pages."""
+        complete_at = self.complete_at
+        return SuppressionStatus(
+            numbers=0 if self._phones.loading else len(self._phones),
+            read=self.seen,
+            expected=self.expected,
+            unconfirmed=None if complete_at is None else self._clock.monotonic() - complete_at,
+        )
+
+    async def start(self, numbers: Collection[int]) -> None:
+        """Connect, and read the snapshot, where that is still to be done; `numbers` are the topic's partitions.
+
+        Raises:
+            TopicError: it is not there, or has more than one partition.
+        """
+        if self._consumer is not None:
+            return
+        if not numbers:
+            remedy = "run `sms-connector topics create`, or correct the name in `topics.suppressions`"
+            raise TopicError([Problem("is not on the cluster, or may not be seen", remedy, path=self._topic)])
+        reading = ReadOptions(self._skipped, isolation="committed", raw=True, most=RECORD_BYTES)
+        consumer = GuardedConsumer(**self._options, reading=reading, group_id=None, enable_auto_commit=False)
+        await started(consumer)
+        try:
+            consumer.assign([self._partition])
+            self._cluster_name = await self._cluster.name()
+            await self._load()
+            await self._seek(consumer)
+        except BaseException:
+            await consumer.stop()
+            raise
+        self._consumer = consumer
+
+    async def stop(self) -> None:
+        """Disconnect, and save what has changed since the last snapshot."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()
+            await self._save()
+
+    async def catch_up(self) -> None:
+        """Read everything that is in the topic now."""
+        assert self._consumer is not None
+        end = await self._end()
+        if self._phones.loading:
+            self.expected = max(0, end - await self._consumer.position(self._partition))
+        while not await self._reached(end):
+            await self._read(end)
+        if self._expected_first is not None:  # it was the last record, and is gone: another topic, or cleaned away
+            await self._begin_anew("the last record it knows is not in the topic")
+            await self.catch_up()
+            return
+        self._note_complete()
+        if self._phones.loading:
+            await self._complete()
+            await self._save_when_due()
+
+    async def run(self, outlast: Outlast) -> None:
+        """Follow, for ever; brokers that are away are waited for."""
+        while True:
+            deadline = self._clock.monotonic() + LOOK_SECONDS
+            while self._clock.monotonic() < deadline:
+                await outlast(lambda: self._read(None), doing=f"reading {self._topic}")
+            if not self._phones.loading:
+                await outlast(self._look, doing=f"looking at the end of {self._topic}")
+                await self._save_when_due()
+
+    async def _look(self) -> None:
+        if await self._reached(await self._end()):
+            self._note_complete()
+
+    def _note_complete(self) -> None:
+        self.complete_at, self._complete_wall = self._clock.monotonic(), self._clock.wall()
+
+    async def _end(self) -> int:
+        return (await self._cluster.stable_ends([self._partition]))[self._partition]
+
+    async def _reached(self, end: int) -> bool:
+        assert self._consumer is not None
+        position: int = await self._consumer.position(self._partition)
+        return position >= end
+
+    async def _read(self, end: int | None) -> None:
+        """Take in what has come, unless everything before `end` is: then nothing more is waited for."""
+        async with self._turn:  # catching up and following take turns
+            assert self._consumer is not None
+            if end is not None and await self._reached(end):
+                return
+            polled = await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=RECORDS)
+            for records in polled.values():
+                if not self._is_expected(records):
+                    await self._begin_anew("it is of an earlier topic of this name")
+                    return
+                self._apply(records)
+
+    def _is_expected(self, records: Sequence[Any]) -> bool:
+        """Whether the first record read behind a snapshot is the last one that the snapshot knows."""
+        expected = self._expected_first
+        if expected is None or not records:
+            return True
+        self._expected_first = None
+        first = records[0]
+        return LastRecord.of(first.offset, first.timestamp, first.key, first.value) == expected
+
+    def _apply(self, records: Sequence[Any]) -> None:
+        add, lift = self._phones.add, self._phones.lift
+        for record in records:
+            try:
+                phone = phone_of(record.key)
+            except KeyFormatError as error:
+                self._skipped.note(self._topic, 0, record.offset, Reason.UNDECODABLE, what=str(error))
+                continue
+            (add if suppresses(record.value) else lift)(phone)
+        if records:
+            last = records[-1]
+            self.seen += len(records)
+            self._last = LastRecord.of(last.offset, last.timestamp, last.key, last.value)
+
+    async def _complete(self) -> None:
+        """The list is whole: from now on it may be asked."""
+        await asyncio.to_thread(self._phones.sort)
+        self._phones.loading = False
+        _trim()
+        log.info("suppressions read", topic=self._topic, numbers=len(self._phones), records=self.seen)
+
+    # ---- the snapshot -----------------------------------------------------------------------------------------------
+
+    async def _load(self) -> None:
+        if self._path is None:
+            return
+        oldest, cluster = self._clock.wall() - SNAPSHOT_AGE_SECONDS, self._cluster_name
+        try:
+            contents = await asyncio.to_thread(
+                snapshot.read, self._path, self._phones, cluster=cluster, topic=self._topic, oldest=oldest
+            )
+        except (OSError, SnapshotError) as error:
+            log.warning(
+                "snapshot of suppressions not used; the topic is read whole", path=str(self._path), why=str(error)
+            )
+            return
+        if contents is not None:
+            self._last = self._saved = self._expected_first = contents.last
+
+    async def _seek(self, consumer: GuardedConsumer) -> None:
+        if self._last is None:
+            await consumer.seek_to_beginning(self._partition)
+        else:
+            consumer.seek(self._partition, self._last.offset)
+
+    async def _begin_anew(self, why: str) -> None:
+        """The snapshot was of another topic: read this one whole."""
+        log.warning("snapshot of suppressions not used; the topic is read whole", path=str(self._path), why=why)
+        assert self._consumer is not None
+        self._phones.restore_empty()
+        self._last = self._saved = self._expected_first = None
+        await self._seek(self._consumer)
+
+    async def _save_when_due(self) -> None:
+        if self._clock.monotonic() >= self._saved_at + SNAPSHOT_SECONDS:
+            await self._save()
+
+    async def _save(self) -> None:
+        """Write a snapshot where something has changed. It may fail: the next start reads more."""
+        if self._path is None or self._phones.loading or self._last == self._saved:
+            return
+        last, self._saved_at = self._last, self._clock.monotonic()
+        try:
+            await asyncio.to_thread(
+                snapshot.write,
+                self._path,
+                self._phones,
+                cluster=self._cluster_name,
+                topic=self._topic,
+                last=last,
+                complete_at=self._complete_wall,
+            )
+        except OSError as error:
+            log.warning("snapshot of suppressions not written", path=str(self._path), error=str(error))
+        else:
+            self._saved = last
+
+
+def _trim() -> None:
+    """Give back what loading took: a fifth of the list stands in holes between its pieces (glibc only)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

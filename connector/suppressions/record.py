@@ -1,0 +1,140 @@
+"""A record of the suppressions topic: one phone number must not be texted, or may be again.
+
+The key is the number's digits, as in `919812345678`, or `919812345678|SENDER` where only one sender must not text it.
+The topic is compacted: the newest record of a key counts. Other systems may write it: a value of `{}` suppresses.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from connector.errors import ConnectorError
+
+DIGITS = re.compile(rb"[1-9][0-9]{4,18}\Z")
+"""As in the `to` of a message, without the plus sign."""
+
+SENDER_BYTES = 128
+SEPARATOR = b"|"
+
+
+class SuppressionState(StrEnum):
+    """What the newest record of a key says."""
+
+    SUPPRESSED = "suppressed"
+    LIFTED = "lifted"
+
+
+class Suppression(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a phone number must not be texted, or may be again. Unknown fields are ignored."""
+
+    state: Annotated[SuppressionState, Meta(description="`lifted` ends it; so does a record without a value.")] = (
+        SuppressionState.SUPPRESSED
+    )
+    since: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None, Meta(description="When the person, or whoever, said so (RFC 3339).")
+    ] = None
+    by: Annotated[
+        Annotated[str, Meta(max_length=64)] | None,
+        Meta(
+            description="What said so: `reply` (STOP or START), `blocked` (the provider refuses it), `command`, "
+            "`import`; other systems use words of their own.",
+        ),
+    ] = None
+    who: Annotated[Annotated[str, Meta(max_length=256)] | None, Meta(description="The person who ran the command.")] = (
+        None
+    )
+    reason: Annotated[Annotated[str, Meta(max_length=1024)] | None, Meta(description="Why, in words.")] = None
+    provider: Annotated[str | None, Meta(description="Whose callback said so.")] = None
+    campaign_id: Annotated[str | None, Meta(description="Of the message that was answered, where it is known.")] = None
+    message_id: Annotated[str | None, Meta(description="Of the message that was answered, where it is known.")] = None
+
+
+class Phone(NamedTuple):
+    """Whom a key names.
+
+    Attributes:
+        number: the digits as a number.
+        sender: in its normal form; None: every sender.
+    """
+
+    number: int
+    sender: str | None
+
+
+class KeyFormatError(ConnectorError):
+    """A key is no phone number, or its sender is none."""
+
+
+def key_of(phone: str, sender: str | None = None) -> bytes:
+    """The key of a phone number, in any usual spelling: `+91 98123-45678`.
+
+    Raises:
+        KeyFormatError: it is no international number, or the sender is empty or too long.
+    """
+    text = phone.strip()
+    digits = re.sub(r"[\s().\-/]", "", text.removeprefix("+"))
+    if not text.startswith("+"):
+        digits = digits.removeprefix("00")
+    key = digits.encode("utf-8", "replace")
+    if DIGITS.match(key) is None:
+        raise KeyFormatError("no international phone number: write it with its calling code, as in +919812345678")
+    if sender is None:
+        return key
+    plain = normal_sender(sender)
+    if not plain or len(plain.encode()) > SENDER_BYTES or "|" in plain:
+        raise KeyFormatError(f"no sender: 1 to {SENDER_BYTES} bytes, without `|`")
+    return key + SEPARATOR + plain.encode()
+
+
+def phone_of(key: bytes | None) -> Phone:
+    """Whom a record is about.
+
+    Raises:
+        KeyFormatError: nobody can know.
+    """
+    digits, separator, sender = (key or b"").partition(SEPARATOR)
+    if DIGITS.match(digits) is None:
+        raise KeyFormatError("the key is no phone number in digits, as in 919812345678")
+    if not separator:
+        return Phone(int(digits), None)
+    try:
+        plain = normal_sender(sender.decode())
+    except UnicodeDecodeError:
+        plain = ""
+    if not plain:
+        raise KeyFormatError("the sender in the key is empty, or not UTF-8")
+    return Phone(int(digits), plain)
+
+
+def normal_sender(sender: str) -> str:
+    """What spellings of one sender have in common: `+1 (555) 0100` is `15550100`, and `Acme` is `acme`."""
+    plain = re.sub(r"[\s().\-/+]", "", sender)
+    return plain if plain.isdecimal() and plain.isascii() else sender.strip().casefold()
+
+
+class _State(msgspec.Struct):
+    state: str = SuppressionState.SUPPRESSED.value
+
+
+_decoder = msgspec.json.Decoder(_State)
+
+
+def suppresses(value: bytes | None) -> bool:
+    """Whether a record's value suppresses. One that cannot be read does: somebody had a reason to write it."""
+    if not value:
+        return False
+    try:
+        return _decoder.decode(value).state != SuppressionState.LIFTED.value
+    except msgspec.DecodeError:
+        return True
+
+
+def encode(record: Suppression) -> bytes:
+    """The value."""
+    return msgspec.json.encode(record)
