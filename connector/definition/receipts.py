@@ -288,7 +288,7 @@ RECEIPTS: Final = Record(
     MapKey("states", StatesShape(), "Our states, and the provider's words; `*` any other.", {"delivered": "DELIVRD"}),
     MapKey("rules", ListOf(_RULE), "Where words are not enough; asked before them.", [{"when": "a", "then": "sent"}]),
     MapKey("id", JmesPath(), "The provider's id of the message.", "MessageSid"),
-    MapKey("to", JmesPath(), "The phone, with its calling code.", "To"),
+    MapKey("to", JmesPath(), "The phone, with its calling code: for `suppressions.blocked`.", "To"),
     MapKey("code", JmesPath(), "The provider's code.", "ErrorCode"),
     MapKey("reason", JmesPath(), "The provider's words.", "ErrorMessage"),
     MapKey("at", AtShape(), "When, by the provider's clock.", {"value": "ts", "format": "unix"}),

@@ -309,6 +309,19 @@ JOIN_METRICS = (
     Description(
         "receipt_durable_seconds", "histogram", "From the arrival of a callback to its state in topics.receipts."
     ),
+    Description(
+        "opt_outs",
+        "counter",
+        "Opt-outs and opt-ins that were looked at: suppressed, lifted (both in topics.suppressions), or why nothing "
+        "was changed: duplicate, outdated, unsure, unproved, no phone.",
+        ("provider", "outcome"),
+    ),
+    Description(
+        "opt_out_listed_seconds",
+        "histogram",
+        "From the arrival of an opt-out or opt-in to its record in topics.suppressions.",
+    ),
+    Description("replies_lag", "gauge", "Replies that were not looked at yet, over its partitions of topics.inbound."),
     Description("receipt_partitions", "gauge", "Partitions of topics.receipts_matched it owns."),
     Description("receipt_state_bytes", "gauge", "States of messages on disk."),
     Description("receipt_restore_seconds", "gauge", "How long opening partitions took last, states read back with it."),

@@ -36,9 +36,11 @@ NEEDED: Mapping[User, Mapping[Role, frozenset[AclOperation]]] = {
         "unmatched": frozenset({AclOperation.READ, AclOperation.WRITE}),
         "entries": frozenset({AclOperation.READ, AclOperation.WRITE}),
         "index": frozenset({AclOperation.READ, AclOperation.WRITE}),
+        "inbound": frozenset({AclOperation.READ}),
+        "suppressions": frozenset({AclOperation.WRITE}),
     },
 }
-"""What each of the two processes does with them."""
+"""What each of the two processes does with them; with replies `receipts run` only for the list that it writes."""
 
 
 def receipts_group(settings: Settings) -> str:

@@ -58,7 +58,8 @@ def receipt_readers(
     from connector.receipts.receipt_reader import ReceiptBounds, compile_receipts
 
     receive = settings.receive
-    rules = InboundRules(Intents(settings.inbound))
+    listing = settings.suppressions
+    rules = InboundRules(Intents(settings.inbound), blocked=listing.enabled and listing.blocked)
     # All records of a callback wait for their acknowledgement together, with room for those of others.
     most = max(receive.body, min(ENTRIES_OF_BODY * receive.body, receive.bytes // 4))
     bounds = ReceiptBounds(receive.entries, settings.receipts.keep, most)

@@ -27,6 +27,11 @@ class Suppressions(Section):
     exempt_custom: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - pydantic gives each its own
     """So are those with one of these texts as the value of a custom replacement: `{category: [otp, alarm]}`."""
 
+    blocked: bool = False
+    """A receipt that says `blocked` enters the phone too: it has opted out at the provider, or is barred, in India also
+    by the register of who wants no advertisements. Some of it means one kind of message alone, so that codes and alarms
+    may stop with the rest: look at what your providers call so first."""
+
     sender: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """The custom replacement that says who sends a message, where numbers are suppressed for one sender alone. Null:
     such a number is texted by nobody."""
