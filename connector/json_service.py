@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import ssl
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote_plus
 
 from connector.errors import ConnectorError, Problem, SettingsError
 
@@ -58,8 +60,16 @@ class Service:
         query: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         document: Any = None,
+        credentials: tuple[str, str] | None = None,
     ) -> Any:
         """The answer of a GET, or of a POST of a form or a JSON document: what JSON it holds.
+
+        Args:
+            path: behind the URL.
+            query: behind the path.
+            form: posted as a form.
+            document: posted as JSON.
+            credentials: of OAuth: id and secret, each encoded before they are put together (RFC 6749, 2.3.1).
 
         Raises:
             ServiceError: it does not answer, refuses, or its answer is no JSON of a bearable size.
@@ -70,13 +80,17 @@ class Service:
         if document is not None:
             sent = {"json": document}
         method = "GET" if not sent else "POST"
+        headers = dict(self.headers)
+        if credentials is not None:
+            pair = ":".join(quote_plus(part) for part in credentials)
+            headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.timeout), trust_env=False) as session,
                 session.request(
                     method,
                     self.url + path,
-                    headers=dict(self.headers),
+                    headers=headers,
                     params=dict(query or {}),
                     ssl=True if self.tls is None else self.tls,
                     allow_redirects=False,

@@ -50,14 +50,13 @@ def cross_check(settings: Settings) -> list[Clash]:
 
 def _kafka(kafka: KafkaSettings) -> Iterator[Clash]:
     protocol = ("kafka", "security.protocol")
+    yield from _sasl(kafka)
     for name, value in (
         ("sasl.mechanism", kafka.sasl_mechanism),
         ("sasl.username", kafka.sasl_username),
         ("sasl.password", kafka.sasl_password),
     ):
         path = ("kafka", name)
-        if kafka.sasl and value is None:
-            yield Clash((path, protocol), f"is needed with {kafka.security_protocol}", f"set kafka.{name}")
         if not kafka.sasl and value is not None:
             other = "SASL_SSL" if kafka.tls else "SASL_SSL or SASL_PLAINTEXT"
             yield Clash(
@@ -80,6 +79,37 @@ def _kafka(kafka: KafkaSettings) -> Iterator[Clash]:
     certificate, key = ("kafka", "ssl.certificate.location"), ("kafka", "ssl.key.location")
     if kafka.ssl_key_location and not kafka.ssl_certificate_location:
         yield Clash((certificate, key), "is needed with ssl.key.location", "set kafka.ssl.certificate.location")
+
+
+PASSWORDS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
+def _sasl(kafka: KafkaSettings) -> Iterator[Clash]:
+    """What each mechanism needs, and what only another one takes."""
+    protocol, mechanism = ("kafka", "security.protocol"), ("kafka", "sasl.mechanism")
+    of_oauth, of_aws = ("OAUTHBEARER",), ("AWS_MSK_IAM",)
+    for name, value, mechanisms, needed in (
+        ("sasl.username", kafka.sasl_username, PASSWORDS, True),
+        ("sasl.password", kafka.sasl_password, PASSWORDS, True),
+        ("sasl.oauthbearer.token.endpoint.url", kafka.sasl_oauthbearer_token_endpoint_url, of_oauth, True),
+        ("sasl.oauthbearer.client.id", kafka.sasl_oauthbearer_client_id, of_oauth, True),
+        ("sasl.oauthbearer.client.secret", kafka.sasl_oauthbearer_client_secret, of_oauth, True),
+        ("sasl.oauthbearer.scope", kafka.sasl_oauthbearer_scope, of_oauth, False),
+        ("sasl.oauthbearer.extensions", kafka.sasl_oauthbearer_extensions, of_oauth, False),
+        ("https.ca.location", kafka.https_ca_location, of_oauth, False),
+        ("aws.region", kafka.aws_region, of_aws, True),
+        ("aws.role.arn", kafka.aws_role_arn, of_aws, False),
+    ):
+        path, chosen = ("kafka", name), kafka.sasl_mechanism
+        if kafka.sasl and needed and value is None and (chosen or PASSWORDS[0]) in mechanisms:
+            with_ = kafka.security_protocol if chosen in {None, *PASSWORDS} else chosen
+            yield Clash((path, protocol), f"is needed with {with_}", f"set kafka.{name}")
+        if kafka.sasl and value is not None and chosen is not None and chosen not in mechanisms:
+            yield Clash((path, mechanism), f"is not used with {chosen}", "remove it, or choose another sasl.mechanism")
+    if kafka.sasl and kafka.sasl_mechanism is None:
+        yield Clash((mechanism, protocol), f"is needed with {kafka.security_protocol}", "set kafka.sasl.mechanism")
+    if kafka.sasl_mechanism == "AWS_MSK_IAM" and kafka.sasl and not kafka.tls:
+        yield Clash((protocol, mechanism), f"{kafka.security_protocol} does not encrypt", "write SASL_SSL")
 
 
 def _topics(topics: Topics) -> Iterator[Clash]:

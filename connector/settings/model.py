@@ -382,6 +382,7 @@ class Settings(Section):
         """The values that nothing may show."""
         hidden = (
             self.kafka.sasl_password,
+            self.kafka.sasl_oauthbearer_client_secret,
             self.kafka.ssl_key_password,
             self.registry.password,
             self.registry.token,

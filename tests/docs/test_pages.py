@@ -22,6 +22,7 @@ PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), ROOT / "deplo
 # Where the commands of a page are run. A page that gets its first one needs an entry, and what it promises.
 RUN_BY = {
     "README.md": "tests/integration/test_pages.py",
+    "clusters.md": "tests/docs/test_pages.py",
     "definition.md": "tests/definition/test_page.py",
     "lanes.md": "tests/integration/test_steering_on_kafka.py",
     "migrating.md": "tests/docs/test_pages.py",
@@ -34,7 +35,7 @@ RUN_BY = {
     "signing.md": "tests/definition/test_page.py",
     "simulator.md": "tests/docs/test_pages.py",
 }
-HERE = ("migrating.md", "providers.md", "security.md")
+HERE = ("clusters.md", "migrating.md", "providers.md", "security.md")
 
 # First words of lines that nothing here runs, and what looks after them instead.
 NOT_RUN = {

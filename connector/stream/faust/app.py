@@ -15,6 +15,7 @@ from typing import Any
 
 import faust
 import mode
+from faust.auth import OAuthCredentials
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
@@ -169,11 +170,15 @@ def create_app(
     reading = ReadOptions(
         skipped, unreadable="stand", isolation="committed", raw=True, most=most or settings.events.bytes
     )
-    app.transport = ChunkTransport(app.conf.broker_consumer, app, reading=reading, membership=membership)
+    app.transport = ChunkTransport(
+        app.conf.broker_consumer, app, reading=reading, membership=membership, rack=connection.rack
+    )
     return app
 
 
 def _credentials(connection: Connection) -> Any:
+    if connection.tokens is not None:
+        return OAuthCredentials(oauth_cb=connection.tokens, ssl_context=connection.ssl_context)
     if connection.sasl_mechanism is not None:
         return faust.SASLCredentials(
             username=connection.username,

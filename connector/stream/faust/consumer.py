@@ -102,6 +102,7 @@ class ConsumerThread(QuietThread, driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001  taken up by its start
+        consumer._client_rack = cast(ChunkTransport, transport).rack  # noqa: SLF001  Faust has no setting for it
         return consumer
 
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -160,11 +161,14 @@ class ChunkTransport(driver.Transport):
 
     Args:
         reading: how it reads; of committed transactions only, and raw.
+        rack: where it stands; brokers may name a nearer replica then.
     """
 
     Consumer = ChunkConsumer
     Conductor = RegisteringConductor
 
-    def __init__(self, *args: Any, reading: ReadOptions, membership: Membership, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, reading: ReadOptions, membership: Membership, rack: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.reading, self.membership = reading, membership
+        self.reading, self.membership, self.rack = reading, membership, rack
