@@ -12,11 +12,14 @@ from connector.clock import Clock
 from connector.errors import MessageError, Problem, SettingsError
 from connector.formats import cloudevents, wire
 from connector.formats.event_map import EventMap
-from connector.formats.schemas import SchemaRegistry, Schemas
+from connector.formats.schemas import SchemaNeededError, SchemaRegistry, Schemas
 from connector.settings.model import Settings
 from connector.settings.sources import SourceTopic
 from connector.untrusted import DEPTH, decoder, too_deep
 
+TRANSLATED = ("event_format", b"message")
+"""Header of an event whose value is a message, whatever its source's format: what was translated, in retry topics and
+dead letters, and what commands write."""
 HEADERS = 100
 """Headers that are looked at, of a CloudEvent."""
 EXTRA = "needs what the extra `formats` installs"
@@ -91,8 +94,21 @@ class SourceFormats:
         self.by_topic = {
             source.topic: SourceFormat(source, self._decoder(source, f"topics.sources.{index}"))
             for index, source in enumerate(settings.topics.sources)
-            if source.format != "json" or source.cloudevents or source.message
+            if not source.plain
         }
+
+    async def read(self, topic: str, value: bytes | None, headers: EventHeaders) -> bytes:
+        """The message of one event, for commands: schemas are loaded where they are needed.
+
+        Raises:
+            MessageError: it is none.
+            ServiceError: the registry cannot be asked.
+        """
+        while True:
+            try:
+                return self.by_topic[topic].message(value, headers)
+            except SchemaNeededError as needed:
+                await needed.schemas.load(needed.schema_id)
 
     def _decoder(self, source: SourceTopic, path: str) -> Decode:
         if source.format == "json":

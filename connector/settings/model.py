@@ -85,6 +85,10 @@ class Topics(Section):
     def source_names(self) -> tuple[str, ...]:
         return tuple(source.topic for source in self.sources)
 
+    def source(self, topic: str) -> SourceTopic:
+        """The entry of a source topic."""
+        return next(source for source in self.sources if source.topic == topic)
+
     @property
     def read_names(self) -> tuple[str, ...]:
         """Every topic a worker reads: sources, and those that it and operators write."""

@@ -96,6 +96,11 @@ class SourceTopic(Section):
     type: Annotated[str, AfterValidator(_full_name)] | None = None
     """With `descriptors`: the full name of the message in it."""
 
+    @property
+    def plain(self) -> bool:
+        """Whether its events are messages in JSON, as they are."""
+        return self.format == "json" and not self.cloudevents and not self.message
+
     @model_serializer(mode="wrap")
     def _written(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """As somebody would write it: without what it is by itself."""

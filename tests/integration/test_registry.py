@@ -17,7 +17,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf import descriptor_pb2
 
 from tests.formats.test_protobuf import MADE, SECOND, common, events
-from tests.integration.pipeline import Pipeline
+from tests.integration.pipeline import Pipeline, event
 from tests.integration.registry import SchemaRegistry, runner
 from tests.kafka.find import required
 from tests.kafka.jars import JarsUnavailableError
@@ -166,6 +166,30 @@ def test_what_serializers_write_is_sent_and_answered(
     reasons = sorted(it["reason"] for it in pipeline.read_results() if it["status"] == "invalid")
     assert "the registry has no schema 16777215" in reasons[-1], reasons
     assert len(read_all(pipeline.bootstrap, pipeline.dead_letters)) == 4
+
+
+def test_commands_find_send_and_replay_events_of_other_formats(
+    pipeline: Pipeline, registry: SchemaRegistry, client: SchemaRegistryClient
+) -> None:
+    shop = Shop(pipeline, registry, client)
+    shop.produce_avro(shop.avro_serializer(), range(3))
+    attributes = {f"ce_{name}": b"1.0" for name in ("specversion", "id", "source", "type")}
+    order = json.dumps({"order": "j7", "recipient": {"msisdn": 919800000079}}).encode()
+    produce(pipeline.bootstrap, shop.json, [_event(b"\0\0\0\0\1" + order, 7, **attributes)])
+    events = pipeline.folder / "events.jsonl"
+    events.write_text(json.dumps(event(5)) + "\n")
+    pipeline.invoke("send", str(events), "--topic", shop.avro)
+    worker = pipeline.worker()
+    pipeline.wait_for_results(5)
+    for message_id in ("a1", "j7", "m5"):
+        (found,) = pipeline.invoke("trace", message_id, "--json").stdout.splitlines()
+        assert '"accepted"' in found
+        assert json.loads(found)["event"] is not None
+    replay = ("replay", "--from", "results", "--status", "accepted", "--may-repeat", "--since", "1h", "--yes")
+    assert "5 events from results replayed" in pipeline.invoke(*replay).stderr
+    pipeline.wait_for_results(10)
+    assert worker.stop() == 0, worker.output
+    assert shop.statuses() == {("avro", "accepted"): 8, ("json", "accepted"): 2}
 
 
 def test_a_registry_that_is_away_holds_its_source_over_a_kill_and_loses_nothing(

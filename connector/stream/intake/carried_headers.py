@@ -8,7 +8,8 @@ from aiokafka import ConsumerRecord
 
 from connector.delivery.queue.item import CarryingItem, Item
 from connector.formats.cloudevents import CONTENT_TYPE, PREFIX
-from connector.stream.intake.translation import TRANSLATED, UntranslatedRecord
+from connector.formats.source_format import TRANSLATED
+from connector.stream.intake.translation import UntranslatedRecord
 
 CARRIED_BYTES = 4096
 """Names and contents of one event. What does not fit is left out: nobody counts this memory."""

@@ -18,7 +18,7 @@ from aiokafka import ConsumerRecord
 from connector.delivery.outcomes.unsent import PartialIdentity
 from connector.errors import MessageError
 from connector.formats.schemas import SchemaNeededError
-from connector.formats.source_format import SourceFormat, SourceFormats
+from connector.formats.source_format import TRANSLATED, SourceFormat, SourceFormats
 from connector.json_service import ServiceError
 from connector.kafka.record_batch import HeaderFields, Unreadable
 from connector.stream.control.table import decode_message
@@ -26,10 +26,6 @@ from connector.stream.intake.held_sources import HeldSources
 from connector.stream.intake.unreadable import fault, identity
 
 log = structlog.get_logger(__name__)
-
-TRANSLATED = ("event_format", b"message")
-"""Header of an event whose value is a message, whatever its source's format: what was translated, in retry topics and
-dead letters, and what `replay` makes of those."""
 
 TURN_RECORDS = 100
 """Between two turns of the event loop: a few milliseconds of work."""
