@@ -98,15 +98,18 @@ class SourceFormats:
         }
 
     async def read(self, topic: str, value: bytes | None, headers: EventHeaders) -> bytes:
-        """The message of one event, for commands: schemas are loaded where they are needed.
+        """The message of one event of any source, for those who read few: schemas are loaded where they are needed.
 
         Raises:
             MessageError: it is none.
             ServiceError: the registry cannot be asked.
         """
+        format_ = self.by_topic.get(topic)
+        if format_ is None or TRANSLATED in headers:
+            return value or b""
         while True:
             try:
-                return self.by_topic[topic].message(value, headers)
+                return format_.message(value, headers)
             except SchemaNeededError as needed:
                 await needed.schemas.load(needed.schema_id)
 

@@ -139,8 +139,8 @@ class Results(Section):
     """What a result says about the recipient, and what it has of its event."""
 
     headers: Annotated[tuple[Annotated[str, AfterValidator(_header)], ...], Field(max_length=20)] = ()
-    """Headers of the event that its result has as well (`[correlation-id]`), 4 KiB of them at most. `traceparent` is
-    that of `tracing`."""
+    """Headers of the event that its result has as well (`[correlation-id]`), 1 KiB of them at most, which counts as
+    memory of each message. `traceparent` is that of `tracing`."""
 
     to: Literal["plain", "masked", "hashed"] = "plain"
     """`plain` as in the event; `masked` keeps the last three digits; `hashed` is HMAC-SHA-256 of the digits with

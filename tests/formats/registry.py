@@ -17,6 +17,7 @@ class FakeRegistry:
     subjects: (subject, version) → the same, for references.
     asked: paths, in order.
     answer: given to everything while it is set.
+    failing: so many questions more are answered 503.
     """
 
     def __init__(self) -> None:
@@ -26,6 +27,7 @@ class FakeRegistry:
         self.headers: list[dict[str, str]] = []
         self.registered: list[tuple[str, dict[str, Any]]] = []
         self.answer: web.Response | None = None
+        self.failing = 0
         self.url = ""
 
     @asynccontextmanager
@@ -47,6 +49,9 @@ class FakeRegistry:
     def _noted(self, request: web.Request, found: dict[str, Any] | None) -> web.Response:
         self.asked.append(request.path_qs)
         self.headers.append(dict(request.headers))
+        if self.failing:
+            self.failing -= 1
+            return web.Response(status=503)
         if self.answer is not None:
             told = self.answer
             return web.Response(status=told.status, body=told.body, headers=told.headers)

@@ -15,10 +15,13 @@ import pytest_asyncio
 from aiohttp import web
 
 from connector.formats import schemas
+from connector.formats.source_format import TRANSLATED
 from connector.formats.wire import frame
 from connector.kafka.fetched import Fetched
 from connector.kafka.record_batch import Unreadable
 from connector.stream.intake import translation
+from connector.stream.intake.budget import Budget, weight
+from connector.stream.intake.carried_headers import CARRIED_BYTES, HEADER_BYTES, CarriedHeaders
 from tests.formats.registry import FakeRegistry
 from tests.formats.test_avro import written
 from tests.stream.test_pipeline import Bench, an_event
@@ -171,7 +174,7 @@ async def test_who_gives_a_partition_back_waits_for_no_registry(tmp_path: Path, 
 async def test_what_was_translated_says_so_and_is_taken_as_it_is(tmp_path: Path, registry: FakeRegistry) -> None:
     stream = Stream(tmp_path, registry)
     async with stream.running():
-        await stream.read_with((an_event(1), (translation.TRANSLATED,)), (avro(2, text=None), ()))
+        await stream.read_with((an_event(1), (TRANSLATED,)), (avro(2, text=None), ()))
         await stream.settled(2)
     assert stream.result(0)["status"] == "accepted"
     assert stream.result(1)["status"] == "invalid"  # there is no body: a message all the same, which nobody can send
@@ -193,6 +196,21 @@ async def test_a_cloudevent_that_is_no_message_keeps_what_it_says_in_headers(
     (letter,) = stream.letters
     assert letter["value"] == body
     assert {name: letter["headers"].get(name) for name in ("ce_id", "other")} == {"ce_id": b"1.0", "other": None}
+
+
+def test_what_a_waiting_message_carries_is_bounded_and_counted(tmp_path: Path) -> None:
+    carries = CarriedHeaders(["a", "b"], cloudevents=True)
+    few = (("a", b"1"), ("x", b"2"), ("b", None), ("ce_id", b"3"), ("a", b"4"))
+    assert carries.of(few) == (("a", b"1"), ("a", b"4"))
+    assert carries.of(few, ends=True) == (("a", b"1"), ("ce_id", b"3"), ("a", b"4"))
+    many = carries.of([("a", b"x" * 100)] * 1000)
+    assert len(many) == CARRIED_BYTES // (100 + HEADER_BYTES)
+    assert carries.of([("a", b"x" * CARRIED_BYTES), ("b", b"")]) == ()
+    budget = Budget(messages=1000, bytes_=10**6, carried=CARRIED_BYTES)
+    budget.charge("sms", 3, 300)
+    assert budget.bytes == weight(3, 300) + 3 * CARRIED_BYTES
+    budget.release("sms", 3, 300)
+    assert budget.bytes == 0
 
 
 async def test_a_small_event_that_holds_a_large_one_is_bounded(tmp_path: Path, registry: FakeRegistry) -> None:

@@ -18,7 +18,7 @@ from connector.cli.selection import ERRORS, decode, is_number, may_hold, text_he
 from connector.cli.trace.found import FoundRecord, Trace
 from connector.clock import SystemClock
 from connector.errors import MessageError
-from connector.formats.source_format import TRANSLATED, SourceFormats
+from connector.formats.source_format import SourceFormats
 from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.model import Source
 from connector.settings import Settings
@@ -211,7 +211,7 @@ class _Finder:
 
     async def _event(self, record: ConsumerRecord) -> dict[str, Any] | None:
         """An event as the message that it stands for."""
-        if record.topic not in self._formats.by_topic or TRANSLATED in record.headers:
+        if record.topic not in self._formats.by_topic:
             return self._read(record)
         if not any(may_hold(part or b"", self._id) for part in (record.value, *(it for _, it in record.headers))):
             return None

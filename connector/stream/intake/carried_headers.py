@@ -11,8 +11,13 @@ from connector.formats.cloudevents import CONTENT_TYPE, PREFIX
 from connector.formats.source_format import TRANSLATED
 from connector.stream.intake.translation import UntranslatedRecord
 
-CARRIED_BYTES = 4096
-"""Names and contents of one event. What does not fit is left out: nobody counts this memory."""
+CARRIED_BYTES = 1024
+"""Of one event that waits, what holds each header included; further ones are left out. Memory is counted with so much
+for each message, whatever its event has."""
+HEADER_BYTES = 90
+"""What holds one, beside its content: names are kept once."""
+KEPT_BYTES = 16 * 1024
+"""Of an event that ends at once."""
 
 
 class CarriedHeaders:
@@ -20,12 +25,11 @@ class CarriedHeaders:
 
     Args:
         names: asked for in the settings.
-        translated: sources have formats of their own: whether an event is a message already goes with it.
-        cloudevents: what an event says in headers is part of it.
+        cloudevents: what an event says in headers is part of it, where it stands for no message.
     """
 
-    def __init__(self, names: Collection[str], *, translated: bool, cloudevents: bool) -> None:
-        self._names = frozenset(names) | ({TRANSLATED[0]} if translated else set())
+    def __init__(self, names: Collection[str], *, cloudevents: bool) -> None:
+        self._names = {name: name for name in (*names, TRANSLATED[0])}
         self._cloudevents = cloudevents
 
     def hand_over(self, items: Sequence[Item], records: Sequence[ConsumerRecord]) -> bool:
@@ -34,24 +38,24 @@ class CarriedHeaders:
         """
         untranslated = False
         for item, record in zip(items, records, strict=True):
+            ends = isinstance(record, UntranslatedRecord)
+            untranslated = untranslated or ends
             if isinstance(item, CarryingItem):
-                item.carried = self.of(record.headers)
-            untranslated = untranslated or isinstance(record, UntranslatedRecord)
+                item.carried = self.of(record.headers, ends=ends)
         return untranslated
 
-    def of(self, headers: Iterable[tuple[str, bytes | None]]) -> tuple[tuple[str, bytes], ...]:
-        """Those of an event, in its order."""
-        found, left = [], CARRIED_BYTES
+    def of(self, headers: Iterable[tuple[str, bytes | None]], *, ends: bool = False) -> tuple[tuple[str, bytes], ...]:
+        """Those of an event, in its order. `ends`: it stands for no message, and goes to the dead letters whole."""
+        found, left = [], KEPT_BYTES if ends else CARRIED_BYTES
         for name, content in headers:
-            if content is None or not self._carries(name):
+            known = self._names.get(name)
+            if content is None or (known is None and not (ends and self._is_part(name))):
                 continue
-            left -= len(name) + len(content)
+            left -= len(content) + HEADER_BYTES
             if left < 0:
                 break
-            found.append((name, content))
+            found.append((known or name, content))
         return tuple(found)
 
-    def _carries(self, name: str) -> bool:
-        if name in self._names:
-            return True
+    def _is_part(self, name: str) -> bool:
         return self._cloudevents and (name.startswith(PREFIX) or name.lower() == CONTENT_TYPE)

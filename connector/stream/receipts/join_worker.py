@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import RequestTimedOutError
 
 from connector.definition.tree import Definition
+from connector.formats.source_format import SourceFormats
 from connector.kafka.outage import Outlast
 from connector.receipts.readers import receipt_readers
 from connector.receipts.verification import ReceiptKeys
@@ -115,6 +116,7 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
             phones=EventPhones(
                 cluster,
                 Outlast(clock, patience=EVENT_PATIENCE_SECONDS),
+                formats=SourceFormats(settings, clock),
                 sources=frozenset(topics.source_names),
                 most=settings.events.bytes,
             ),

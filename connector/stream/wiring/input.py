@@ -135,4 +135,4 @@ def _carries(settings: Settings, formats: SourceFormats) -> CarriedHeaders | Non
     names, found = settings.results.headers, formats.by_topic.values()
     if not names and not found:
         return None
-    return CarriedHeaders(names, translated=bool(found), cloudevents=any(it.binary for it in found))
+    return CarriedHeaders(names, cloudevents=any(it.binary for it in found))

@@ -29,6 +29,7 @@ from connector.stream.epoch.instance_takeover import InstanceTakeover
 from connector.stream.epoch.opening import Opening
 from connector.stream.epoch.topic_inspection import Inspection
 from connector.stream.intake.budget import Budget
+from connector.stream.intake.carried_headers import CARRIED_BYTES
 from connector.stream.intake.dedupe import DedupeIndex
 from connector.stream.intake.dedupe_restore import DedupeRestore
 from connector.stream.intake.held_sources import HeldSources
@@ -143,7 +144,13 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
     outlast = Outlast(clock, patience=settings.timeouts.refused)
     owned, lane_set, refile, tiers = Assignment(), LaneSet(), RefileQueue(), Tiers(topics.retry)
     shares = {source.topic: source.share for source in topics.sources}
-    budget = Budget(messages=settings.memory.messages, bytes_=settings.memory.bytes, shares=shares, lanes=lane_set)
+    budget = Budget(
+        messages=settings.memory.messages,
+        bytes_=settings.memory.bytes,
+        shares=shares,
+        lanes=lane_set,
+        carried=CARRIED_BYTES if settings.results.headers else 0,
+    )
     held_sources = HeldSources(clock)
     progress = ReadProgress(owned, deps.group, held_sources)
 
@@ -288,6 +295,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
             results=topics.results,
             present=deps.present,
             correlations=correlations,
+            formats=deps.formats,
             clock=clock,
         ),
         dedupe_restore=None
