@@ -80,13 +80,15 @@ class Service:
         if document is not None:
             sent = {"json": document}
         method = "GET" if not sent else "POST"
-        headers = dict(self.headers)
+        headers = {"Accept-Encoding": "identity", **self.headers}  # a bound of bytes is one of memory then
         if credentials is not None:
             pair = ":".join(quote_plus(part) for part in credentials)
             headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
         try:
             async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self.timeout), trust_env=False) as session,
+                aiohttp.ClientSession(
+                    timeout=aiohttp.ClientTimeout(total=self.timeout), trust_env=False, auto_decompress=False
+                ) as session,
                 session.request(
                     method,
                     self.url + path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -90,6 +91,7 @@ async def test_a_node_that_has_not_heard_of_a_new_schema_is_asked_twice_and_rand
         web.Response(status=200, text="<html>welcome</html>", content_type="text/html"),
         web.Response(status=200, text="[" * 10_000, content_type="application/json"),
         web.Response(status=200, text='{"id": 1}', content_type="application/json"),
+        web.Response(status=200, body=gzip.compress(b'{"schema": "x"}'), headers={"Content-Encoding": "gzip"}),
         web.Response(status=302, headers={"Location": "http://127.0.0.1:1/"}),
         web.Response(status=200, body=b"x" * (ANSWER_BYTES + 1)),
     ],
