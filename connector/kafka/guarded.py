@@ -6,6 +6,9 @@ one is handed over.
 
 Two names of aiokafka are replaced: the fetched bytes are kept beside `MemoryRecords` (process-wide; nothing else
 changes by it), and a fetcher that was made is given the class `GuardedFetcher`.
+
+It also wakes seldom where nothing comes. aiokafka's looks five times a second whether there is something to do, though
+whatever there may be wakes it: an answer, what was consumed, a seek, a partition that is resumed.
 """
 
 # ruff: noqa: SLF001  a class of ours in aiokafka's place, held by tests/contract
@@ -25,7 +28,11 @@ from aiokafka.errors import RecordTooLargeError
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka import codecs
+from connector.kafka.fetch_pacing import FetchPacing
 from connector.kafka.fetched import BatchSteps, Fetched, GuardedRecords, ReadOptions
+
+LOOK_SECONDS = 1.0
+"""How often a fetcher looks around though nothing woke it (aiokafka: 0.2)."""
 
 
 class KeptRecords(MemoryRecords):  # type: ignore[misc]
@@ -67,6 +74,13 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
     reading: ReadOptions
     failures: dict[TopicPartition, tuple[int, int]]
     turns: TopicTurns
+    pacing: FetchPacing | None
+    """When the next fetch may be asked for; at once where there is none."""
+
+    def _get_actions_per_node(self, assignment: Any) -> Any:
+        if self.pacing is not None and (delay := self.pacing.delay) > 0:
+            return [], {}, delay, False, []
+        return super()._get_actions_per_node(assignment)
 
     async def _proc_fetch_request(self, assignment: Any, node_id: Any, request: Any) -> bool:
         answer: bool = await super()._proc_fetch_request(assignment, node_id, request)
@@ -111,12 +125,18 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
         timeout: float = 0,  # noqa: ASYNC109  aiokafka's
         max_records: int | None = None,
     ) -> dict[TopicPartition, Fetched]:
-        """What aiokafka's does, but for a bound in bytes, and turns for others while nothing comes of much work."""
+        """What aiokafka's does, but for a bound in bytes, and turns for others while nothing comes of much work. Once
+        other partitions are assigned it answers at once: it was asked about those of before.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (timeout or 0)
-        while True:
+        if self._subscriptions.reassignment_in_progress:
+            await self._subscriptions.wait_for_assignment()
+        assignment = self._subscriptions.subscription.assignment
+        while assignment.active:
             if self._subscriptions.reassignment_in_progress:
                 await self._subscriptions.wait_for_assignment()
+                continue
             drained, busy = self._drain(partitions, math.inf if max_records is None else max_records)
             if drained:
                 return drained
@@ -126,15 +146,28 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
             if (left := deadline - loop.time()) <= 0:
                 return drained
             waiter = self._create_fetch_waiter()
-            done, _ = await asyncio.wait([waiter], timeout=left)
-            if not done or self._closed:
+            news = [waiter, assignment.unassign_future]
+            await asyncio.wait(news, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if not waiter.done() or self._closed:
                 waiter.cancel()
                 return {}
             waiter.result()
+        return {}
 
     def _drain(self, partitions: Sequence[TopicPartition], most: float) -> tuple[dict[TopicPartition, Fetched], bool]:
         """One turn: what each partition has, and whether one has more that only takes work."""
         drained: dict[TopicPartition, Fetched] = {}
+        held = len(self._records)
+        try:
+            busy = self._take(partitions, most, drained)
+        finally:
+            if self.pacing is not None:
+                self.pacing.note(sum(map(len, drained.values())))
+            if len(self._records) < held:
+                self._ask_again()
+        return drained, busy
+
+    def _take(self, partitions: Sequence[TopicPartition], most: float, drained: dict[TopicPartition, Fetched]) -> bool:
         busy = False
         for tp in self.turns.order(self._records):
             if partitions and tp not in partitions:
@@ -145,17 +178,17 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
             if type(result) is not FetchResult:
                 if drained:
                     break  # it is raised with the next call
-                self._forget(tp)
+                del self._records[tp]
                 result.check_raise()
                 continue
             if not result.check_assignment(tp):
-                self._forget(tp)
+                del self._records[tp]
                 continue
             records: GuardedRecords = result._partition_records
             taken = records.pop(most)
             result._update_position()
             if records.done:
-                self._forget(tp)
+                del self._records[tp]
             else:
                 busy = busy or not taken
             if taken or taken.end > taken.start:
@@ -168,22 +201,26 @@ class GuardedFetcher(Fetcher):  # type: ignore[misc]
             if tp in self._records:
                 self._records.move_to_end(tp)
         self.turns.note(drained)
-        return drained, busy
+        return busy
 
-    def _forget(self, tp: TopicPartition) -> None:
-        del self._records[tp]
-        self._notify(self._wait_consume_future)
+    def _ask_again(self) -> None:
+        """Partitions have nothing left here: the next fetch is asked for, when its time has come."""
+        if self.pacing is not None and (delay := self.pacing.delay) > 0:
+            asyncio.get_running_loop().call_later(delay, lambda: self._notify(self._wait_consume_future))
+        else:
+            self._notify(self._wait_consume_future)
 
 
 upstream.MemoryRecords = KeptRecords
 codecs.bound_legacy()
 
 
-def guard(consumer: AIOKafkaConsumer, reading: ReadOptions) -> None:
+def guard(consumer: AIOKafkaConsumer, reading: ReadOptions, pacing: FetchPacing | None = None) -> None:
     """Make a consumer that was started read so. Its isolation level is its own."""
     fetcher = consumer._fetcher
     fetcher.__class__ = GuardedFetcher
-    fetcher.reading, fetcher.failures, fetcher.turns = reading, {}, TopicTurns()
+    fetcher.reading, fetcher.failures, fetcher.turns, fetcher.pacing = reading, {}, TopicTurns(), pacing
+    fetcher._fetcher_timeout = LOOK_SECONDS
 
 
 class GuardedConsumer(AIOKafkaConsumer):  # type: ignore[misc]

@@ -50,7 +50,7 @@ log = structlog.get_logger(__name__)
 # What Faust's own stop may take after our partitions are closed (it leaves the group, joins its threads: 1-3 s seen).
 STOP_GRACE_SECONDS = 10.0
 # What the group has said is looked at this often.
-MEMBERSHIP_LOOK_SECONDS = 0.2
+MEMBERSHIP_LOOK_SECONDS = 1.0
 
 
 S = TypeVar("S")

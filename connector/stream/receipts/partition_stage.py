@@ -82,7 +82,7 @@ class PartitionStage:
             if missed is None or epoch != self._owned.epoch:
                 return
             await self._take(partition, missed)
-        for start, end in slices(records):
+        for start, end, _ in slices(records):
             if epoch != self._owned.epoch or not await self._write(partition, records[start:end]):
                 return
         if epoch == self._owned.epoch and records.end > partition.ledger.high:
