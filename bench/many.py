@@ -218,7 +218,8 @@ def measure(
             say(
                 f"{change.name}: {change.seconds:.1f} s, standstill {change.standstill:.1f} s, "
                 f"{change.rebalances} rebalances, {change.coordinator} requests to the coordinator, "
-                f"{sum(change.requests.values())} in all, {change.cpu:.1f} s of CPU, {change.megabytes:.0f} MB each"
+                f"{sum(change.requests.values())} in all, {change.cpu:.1f} s of CPU, {change.megabytes:.0f} MB each: "
+                + ", ".join(f"{kind} {count}" for kind, count in Counter(change.requests).most_common())
             )
 
         def stop(number: int) -> int:
