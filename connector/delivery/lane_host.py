@@ -19,12 +19,16 @@ class LaneHost(Protocol):
     Attributes:
         caught_up: no event waits in the partitions that feed the lane.
         memory_full: no further event can be read until something leaves.
+        suppression_changes: how often somebody has come to those who must not be texted. While it stands still,
+            `suppressed` need not be asked again.
     """
 
     @property
     def caught_up(self) -> bool: ...
     @property
     def memory_full(self) -> bool: ...
+    @property
+    def suppression_changes(self) -> int: ...
 
     def decode(self, items: Sequence[Item]) -> list[Message]:
         """Their messages. Raises MessageError when one of them has none any more."""
@@ -37,6 +41,12 @@ class LaneHost(Protocol):
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         """Wait until a request may leave (the journal, the check for zombies). False: this worker may not send; the
         items wait on, and nothing is pulled until `Lane.reopen`.
+        """
+        ...
+
+    async def withdraw_permission(self, operation: Operation, items: Sequence[Item]) -> None:
+        """A request that may leave does not: take back what was noted for it, so that none of its messages ends
+        `unknown`.
         """
         ...
 

@@ -98,12 +98,19 @@ class WorkerLaneHost(LaneHost):
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         return await self.permission.await_permission(operation, batch_id, items)
 
+    async def withdraw_permission(self, operation: Operation, items: Sequence[Item]) -> None:
+        await self.permission.withdraw(operation, items)
+
     def finish(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         self.results.add(items, results)
 
     def park(self, items: Sequence[Item], due: float) -> bool:
         self.retry_routing.park(items, due)
         return True
+
+    @property
+    def suppression_changes(self) -> int:
+        return 0 if self.suppressions is None else self.suppressions.changes
 
     @property
     def caught_up(self) -> bool:

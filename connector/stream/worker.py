@@ -217,10 +217,10 @@ class Worker(FailureSink, Watched, DefinitionUser):
         if suppressions is not None:
             await suppressions.start(numbers[topics.suppressions])
 
-    async def _catch_up_suppressions(self) -> None:
+    async def _catch_up_suppressions(self, wanted: Callable[[], bool]) -> None:
         """Nothing is sent before it is known who must not be texted."""
         if (suppressions := self._parts.input.suppression_reader) is not None:
-            await suppressions.catch_up()
+            await suppressions.catch_up(wanted)
 
     async def _watch_transactions(self) -> None:
         """Look for those that are left open, also where nobody looks at the metrics, for ever."""
@@ -256,7 +256,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
             # It refuses partitions that were added since it last looked, up to five minutes ago.
             self._producer.refresh(),
             parts.input.control_reader.catch_up(),
-            self._catch_up_suppressions(),
+            self._catch_up_suppressions(lambda: epoch == owned.epoch),
             parts.inspection.look(wanted=lambda: epoch == owned.epoch),
         )
         parts.input.control_applier.replayed()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from threading import Lock
 from typing import Final
 
 from connector.suppressions.record import Phone
@@ -21,10 +22,16 @@ LARGEST: Final = 10**15 - 1
 class PhoneList:
     """The list. An entry is a number, and one sender or all.
 
-    While it is `loading` entries are only collected, and sorted where they are asked for: a quarter of the time.
+    While it is `loading` entries are only collected, and sorted where they are asked for: a quarter of the time. One
+    thread changes it; others may sort it meanwhile, or read it for a snapshot: nothing is lost by that.
+
+    Attributes:
+        changes: how often an entry has come since it was loaded: whoever has asked need not ask again before it moves.
     """
 
     def __init__(self) -> None:
+        self._sorting = Lock()
+        self.changes = 0
         self._shards = [array("Q") for _ in range(SHARDS)]
         self._unsorted: set[int] = set()
         self._senders: dict[str, int] = {}
@@ -40,17 +47,20 @@ class PhoneList:
         """Enter it; nothing changes where it is there."""
         if phone.number > LARGEST:
             self._long.add(phone)
+            self.changes += 1
             return
         number = phone.number & (SHARDS - 1)
-        shard = self._shards[number]
         entry = phone.number << SENDER_BITS | self._index(phone.sender)
         if self.loading:
-            shard.append(entry)
-            self._unsorted.add(number)
+            self._shards[number].append(entry)
+            self._unsorted.add(number)  # behind it: who sorts in another thread takes the mark away first
             return
-        at = bisect_left(shard, entry)
-        if at == len(shard) or shard[at] != entry:
-            shard.insert(at, entry)
+        self.changes += 1
+        with self._sorting:
+            shard = self._sorted(number)
+            at = bisect_left(shard, entry)
+            if at == len(shard) or shard[at] != entry:
+                shard.insert(at, entry)
 
     def lift(self, phone: Phone) -> None:
         """Take it out; nothing changes where it is not there."""
@@ -60,17 +70,20 @@ class PhoneList:
         index = 0 if phone.sender is None else self._senders.get(phone.sender)
         if index is None:  # also of a sender beyond `SENDERS`: the entry for all may be somebody else's
             return
-        shard = self._sorted(phone.number & (SHARDS - 1))
         entry = phone.number << SENDER_BITS | index
-        at = bisect_left(shard, entry)
-        if at < len(shard) and shard[at] == entry:
-            del shard[at]
+        with self._sorting:
+            shard = self._sorted(phone.number & (SHARDS - 1))
+            at = bisect_left(shard, entry)
+            if at < len(shard) and shard[at] == entry:
+                del shard[at]
 
     def holds(self, number: int, sender: str | None) -> bool:
         """Whether a number must not be texted by `sender`, in its normal form; None: not known, and each counts."""
         if number > LARGEST:
             return any(it.number == number and (sender is None or it.sender in {None, sender}) for it in self._long)
-        shard = self._sorted(number & (SHARDS - 1)) if self._unsorted else self._shards[number & (SHARDS - 1)]
+        if self._unsorted:
+            self.sort()
+        shard = self._shards[number & (SHARDS - 1)]
         first = number << SENDER_BITS
         at = bisect_left(shard, first)
         if at == len(shard) or (found := shard[at]) >> SENDER_BITS != number:
@@ -102,13 +115,17 @@ class PhoneList:
     def sort(self) -> None:
         """Put in order what was collected."""
         for number in list(self._unsorted):
-            self._sorted(number)
+            with self._sorting:
+                self._sorted(number)
 
     def _sorted(self, number: int) -> array[int]:
+        """In the turn `_sorting`. What is added meanwhile stays behind what is sorted, and its shard is marked anew."""
+        shard = self._shards[number]
         if number in self._unsorted:
             self._unsorted.discard(number)
-            self._shards[number] = array("Q", sorted(set(self._shards[number])))
-        return self._shards[number]
+            size = len(shard)
+            shard[:size] = array("Q", sorted(set(shard[:size])))
+        return shard
 
     def _index(self, sender: str | None) -> int:
         """What stands for a sender; 0 for all. Where there are too many an entry counts for all: one text too few."""
@@ -135,7 +152,8 @@ class PhoneList:
 
     def shard(self, number: int) -> bytes:
         """One of `SHARDS`, as machine words of this machine."""
-        return self._sorted(number).tobytes()
+        with self._sorting:
+            return self._sorted(number).tobytes()
 
     def restore(self, shards: Iterable[array[int]], senders: Iterable[str], long: Iterable[Phone]) -> None:
         """Be what was saved."""

@@ -44,6 +44,11 @@ class SuppressionPolicy:
         patterns = "|".join(translate(re.sub(r"([\[\]?])", r"[\1]", it)) for it in exempt.campaigns)
         self._campaigns = re.compile(patterns).match if patterns else None
 
+    @property
+    def changes(self) -> int:
+        """See PhoneList."""
+        return self._phones.changes
+
     def some(self, messages: Sequence[Message]) -> bool:
         """Whether one of them may be suppressed: its number is in the list. The hot path: 0.9 µs a message with ten
         million numbers.

@@ -1,7 +1,8 @@
 """A record of the suppressions topic: one phone number must not be texted, or may be again.
 
 The key is the number's digits, as in `919812345678`, or `919812345678|SENDER` where only one sender must not text it.
-The topic is compacted: the newest record of a key counts. Other systems may write it: a value of `{}` suppresses.
+The topic is compacted: the newest record of a key counts. Other systems may write it: a value of `{}` suppresses, and
+other usual spellings of a number count as well, also in the quotes that a serializer of JSON puts around them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from connector.errors import ConnectorError
 
 DIGITS = re.compile(rb"[1-9][0-9]{4,18}\Z")
 """As in the `to` of a message, without the plus sign."""
+
+FLOAT = re.compile(r"[0-9]{7}\.0+\Z")
+"""A spreadsheet's number: without its point it would be another phone."""
 
 SENDER_BYTES = 128
 SEPARATOR = b"|"
@@ -77,13 +81,7 @@ def key_of(phone: str, sender: str | None = None) -> bytes:
     Raises:
         KeyFormatError: it is no international number, or the sender is empty or too long.
     """
-    text = phone.strip()
-    digits = re.sub(r"[\s().\-/]", "", text.removeprefix("+"))
-    if not text.startswith("+"):
-        digits = digits.removeprefix("00")
-    key = digits.encode("utf-8", "replace")
-    if DIGITS.match(key) is None:
-        raise KeyFormatError("no international phone number: write it with its calling code, as in +919812345678")
+    key = _digits(phone)
     if sender is None:
         return key
     plain = normal_sender(sender)
@@ -98,18 +96,33 @@ def phone_of(key: bytes | None) -> Phone:
     Raises:
         KeyFormatError: nobody can know.
     """
-    digits, separator, sender = (key or b"").partition(SEPARATOR)
-    if DIGITS.match(digits) is None:
-        raise KeyFormatError("the key is no phone number in digits, as in 919812345678")
-    if not separator:
-        return Phone(int(digits), None)
+    if key is not None and DIGITS.match(key) is not None:  # nearly all of them, and there are millions
+        return Phone(int(key), None)
     try:
-        plain = normal_sender(sender.decode())
-    except UnicodeDecodeError:
-        plain = ""
-    if not plain:
-        raise KeyFormatError("the sender in the key is empty, or not UTF-8")
-    return Phone(int(digits), plain)
+        plain = (key or b"").strip()
+        text = msgspec.json.decode(plain, type=str) if plain.startswith(b'"') else plain.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise KeyFormatError("the key is no phone number: neither UTF-8 nor a JSON text") from error
+    phone, separator, sender = text.partition("|")
+    number = int(_digits(phone))
+    if not separator:
+        return Phone(number, None)
+    known = normal_sender(sender)
+    if not known:
+        raise KeyFormatError("the sender in the key is empty")
+    return Phone(number, known)
+
+
+def _digits(phone: str) -> bytes:
+    """Of a number in any usual spelling."""
+    text = phone.strip()
+    digits = re.sub(r"[\s().\-/]", "", text.removeprefix("+"))
+    if not text.startswith("+"):
+        digits = digits.removeprefix("00")
+    key = digits.encode("utf-8", "replace")
+    if DIGITS.match(key) is None or FLOAT.search(text) is not None:
+        raise KeyFormatError("no international phone number: write it with its calling code, as in +919812345678")
+    return key
 
 
 def normal_sender(sender: str) -> str:

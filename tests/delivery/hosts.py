@@ -36,6 +36,8 @@ class FakeHost(LaneHost):
         self.finish = finish  # type: ignore[method-assign]
         self.decode = decode  # type: ignore[method-assign]
         self.suppresses: Callable[[str], bool] = lambda _to: False
+        self.withdrawn: list[list[int]] = []
+        self._changes = 0
         self._park = park
         self._await_permission = await_permission
 
@@ -45,6 +47,12 @@ class FakeHost(LaneHost):
         self._park(items, due)
         return True
 
+    @property
+    def suppression_changes(self) -> int:
+        """Another at each look: it is always asked again."""
+        self._changes += 1
+        return self._changes
+
     def suppressed(self, items: Sequence[Item], messages: Sequence[Message]) -> Sequence[bool]:
         """As its attribute `suppresses` says of each number."""
         found = [self.suppresses(message.to) for message in messages]
@@ -52,3 +60,6 @@ class FakeHost(LaneHost):
 
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         return self._await_permission is None or await self._await_permission(operation, batch_id, items)
+
+    async def withdraw_permission(self, operation: Operation, items: Sequence[Item]) -> None:
+        self.withdrawn.append([item.offset for item in items])

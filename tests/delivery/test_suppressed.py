@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 from connector.delivery.limits.lane_settings import LaneSettings
 from connector.model import Outcome
 
@@ -64,5 +67,31 @@ def test_what_may_have_been_taken_before_is_unknown_and_not_called_unsent() -> N
         await world.run(5)
         assert world.sent == []
         assert world.statuses == {"m0": "unknown"}
+
+    simulate(scenario())
+
+
+def test_who_opts_out_while_a_request_waits_for_permission_is_not_texted() -> None:
+    """Permission may take as long as an outage: by then the request has been made."""
+
+    async def scenario() -> None:
+        outage_ends = asyncio.Event()
+
+        async def await_permission(*_: Any) -> bool:
+            await outage_ends.wait()
+            return True
+
+        world = World(await_permission=await_permission)
+        world.offer(*names(3))
+        running = asyncio.create_task(world.run(60))
+        await asyncio.sleep(30)
+        world.host.suppresses = lambda to: SAME.get(to) == "m1"
+        outage_ends.set()
+        await running
+        assert world.sent == [["m0", "m2"]]
+        assert world.statuses == {"m0": "accepted", "m1": "suppressed", "m2": "accepted"}
+        assert world.host.withdrawn == [[1, 2, 3]]
+        assert world.results["m1"].attempts == 0
+        assert world.lane.open_count == world.lane.open_bytes == 0
 
     simulate(scenario())

@@ -11,6 +11,7 @@ import pytest
 from connector.delivery.queue.item import Item
 from connector.stream.output import journal
 from connector.stream.output.journal import Entry, Journal
+from connector.stream.output.send_permission import SendPermission
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
@@ -55,6 +56,21 @@ def test_what_was_released_may_be_sent_again():
         journal.apply(Entry(word, "t", offsets), journalled)
     assert 1 not in journalled
     assert 2 in journalled
+
+
+@pytest.mark.parametrize(
+    ("on_uncertain", "written"), [("report", [[Entry("released", "sms.messages", [1, 2])]]), ("resend", [])]
+)
+async def test_a_request_that_may_leave_and_does_not_is_taken_back(on_uncertain, written):
+    """Who has opted out meanwhile was in it: a worker killed now would have the others end `unknown`, never sent."""
+    writes = []
+
+    async def append(_origin, values):
+        writes.append([journal.decode(value) for value in values])
+
+    permission = SendPermission(None, pending=None, journal=Journal(SimpleNamespace(append=append)), writable=None)
+    await permission.withdraw(SimpleNamespace(on_uncertain=on_uncertain), items(partition(0), 1, 2))
+    assert writes == written
 
 
 async def test_batches_of_one_turn_share_a_record_batch_and_wait_for_it():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.suppressions import phone_list, snapshot
-from connector.suppressions.phone_list import LARGEST, PhoneList
+from connector.suppressions.phone_list import LARGEST, SHARDS, PhoneList
 from connector.suppressions.record import Phone
 from connector.suppressions.snapshot import LastRecord, SnapshotError
 
@@ -105,6 +107,71 @@ def test_a_snapshot_that_was_cut_is_refused(tmp_path: Path, size: int) -> None:
 
 def test_no_snapshot_is_no_error(tmp_path: Path) -> None:
     assert snapshot.read(tmp_path / "none", PhoneList(), cluster="c", topic="t", oldest=0.0) is None
+
+
+@pytest.mark.parametrize("loading", [True, False])
+def test_what_comes_while_another_thread_sorts_is_kept(monkeypatch: pytest.MonkeyPatch, loading: bool) -> None:
+    """Sorting ten million takes seconds, in a thread of its own; so does writing a snapshot."""
+    phones = PhoneList()
+    for number in (7, 3, 7, 5):
+        phones.add(Phone(10_000 + number * SHARDS, None))
+    late = [Phone(10_000 + number * SHARDS, None) for number in (4, 9)]
+    pending = list(late)
+
+    def slow(entries: set[int]) -> list[int]:
+        if pending:  # as the event loop does, in the middle of it
+            phones.add(pending.pop())
+        return sorted(entries)
+
+    monkeypatch.setattr(phone_list, "sorted", slow, raising=False)
+    phones.sort()
+    phones.shard(10_000 & (SHARDS - 1))
+    monkeypatch.undo()
+    phones.loading = loading
+    assert all(phones.holds(it.number, None) for it in late)
+    assert len(phones) == 5
+
+
+def test_threads_that_sort_lose_nothing_of_what_one_enters_and_lifts() -> None:
+    phones, model, stop = PhoneList(), set[int](), threading.Event()
+
+    def sort() -> None:
+        while not stop.is_set():
+            phones.shard(0)
+            phones.sort()
+
+    threads = [threading.Thread(target=sort) for _ in range(2)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for step in range(6_000):
+            number = (10_000 + step * 7919 % 500) * SHARDS
+            if step % 3:
+                phones.add(Phone(number, None))
+                model.add(number)
+            else:
+                phones.lift(Phone(number, None))
+                model.discard(number)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(interval)
+    phones.sort()
+    assert {number for number in ((10_000 + it) * SHARDS for it in range(500)) if phones.holds(number, None)} == model
+    assert len(phones) == len(model)
+
+
+def test_only_what_comes_after_loading_counts_as_a_change() -> None:
+    phones = PhoneList()
+    phones.add(Phone(10_000, None))
+    assert phones.changes == 0
+    phones.loading = False
+    phones.add(Phone(10_001, None))
+    phones.add(Phone(LARGEST + 1, None))
+    assert phones.changes == 2
 
 
 def test_with_more_senders_than_there_is_room_for_an_entry_counts_for_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,20 @@ def test_spellings_of_one_number_have_one_key(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "+", "0171234567", "1234", "+0049171", "ACME", "+91981234567x", "1" * 20, "٣٤٥٦٧٨", "+91|98"]
+    "text",
+    [
+        "",
+        "+",
+        "0171234567",
+        "1234",
+        "+0049171",
+        "ACME",
+        "+91981234567x",
+        "1" * 20,
+        "919812345678.0",
+        "٣٤٥٦٧٨",
+        "+91|98",
+    ],
 )
 def test_what_is_no_international_number_is_refused(text: str) -> None:
     with pytest.raises(KeyFormatError, match="international"):
@@ -34,11 +47,54 @@ def test_what_is_no_international_number_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [None, b"", b"+919812345678", b"091234567", b"abc", b"919812345678|", b"919812345678|\xff", b"91 98"]
+    "key",
+    [
+        None,
+        b"",
+        b"091234567",
+        b"+091234567",
+        b"abc",
+        b"919812345678|",
+        b"919812345678|\xff",
+        b"91 98",
+        b'"919812345678',
+        b'"919812345678"x',
+        b'""',
+        b'["919812345678"]',
+        b"9" * 20,
+        "٩١٩٨١٢٣٤٥٦".encode(),
+        b"91981234\x0067",
+        b"919812345678.0",
+        b"9.19812345678e11",
+    ],
 )
 def test_a_key_that_names_nobody_is_told(key: bytes | None) -> None:
     with pytest.raises(KeyFormatError):
         phone_of(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        b"919812345678",
+        b"+919812345678",
+        b"00919812345678",
+        b" 919812345678\n",
+        b'"919812345678"',
+        b'"+919812345678"',
+        b' "\\u002b91 98123-45678" ',
+        "+91\u00a098123\u00a045678".encode(),
+    ],
+)
+def test_keys_in_usual_spellings_name_one_number_whoever_wrote_them(key: bytes) -> None:
+    assert phone_of(key) == Phone(919812345678, None)
+
+
+@pytest.mark.parametrize(
+    "key", [b"919812345678|Acme", b"+919812345678|ACME", b'"00919812345678|acme"', b"91 9812345678 | acme "]
+)
+def test_so_do_keys_with_a_sender(key: bytes) -> None:
+    assert phone_of(key) == Phone(919812345678, "acme")
 
 
 @pytest.mark.parametrize("sender", ["Acme", " ACME ", "acme"])

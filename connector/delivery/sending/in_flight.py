@@ -123,6 +123,8 @@ class InFlight:
         if not await self._await_permission(attempt):
             self._state.rest()
             return  # `_finished` puts its items back
+        if await self._is_suppressed(attempt):
+            return  # likewise; the next request is made without them
         attempt.at_transport = True
         sent = self._clock.monotonic()
         try:
@@ -147,6 +149,19 @@ class InFlight:
             return await self._host.await_permission(attempt.route.operation, attempt.batch.id, attempt.items)
         except Exception as error:
             raise StreamError("nothing may be sent") from error
+
+    async def _is_suppressed(self, attempt: Attempt) -> bool:
+        """Whether somebody in it has opted out since it was made: permission may have taken as long as an outage."""
+        host = self._host
+        if host.suppression_changes == attempt.suppression_changes:
+            return False
+        if not host.suppressed(attempt.items, attempt.messages):
+            return False
+        try:
+            await host.withdraw_permission(attempt.route.operation, attempt.items)
+        except Exception as error:
+            raise StreamError("a request that does not leave could not be taken back") from error
+        return True
 
     def _failed(self, attempt: Attempt, error: RequestError, seconds: float) -> None:
         judgement = self._flow_control.failed(error, attempt)

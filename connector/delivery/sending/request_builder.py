@@ -143,7 +143,8 @@ class RequestBuilder:
             batch = replace(
                 part.sealed.batch, references=self._references(part.key, items, messages, part.sealed.batch.now)
             )
-            return Attempt(part, route, items, messages, part.sealed.request, batch, now), decision
+            changes = self._host.suppression_changes
+            return Attempt(part, route, items, messages, part.sealed.request, batch, now, changes), decision
         if len(items) < route.renderer.min_records:
             self._pass_on(part, items, messages, decision)
             return None, decision
@@ -220,7 +221,8 @@ class RequestBuilder:
         if part.key.operation in self._reading_message_id:
             self._count_overridden(messages)
         part = Part(part.key, items, None, part.split)
-        return Attempt(part, route, items, messages, rendered.request, batch, self._clock.monotonic())
+        started, changes = self._clock.monotonic(), self._host.suppression_changes  # nothing has waited since it said
+        return Attempt(part, route, items, messages, rendered.request, batch, started, changes)
 
     def _references(
         self, key: WindowKey, items: Sequence[Item], messages: Sequence[Message], now: float

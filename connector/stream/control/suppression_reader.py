@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +31,14 @@ from connector.suppressions.snapshot import LastRecord, SnapshotError
 log = structlog.get_logger(__name__)
 
 POLL_MILLISECONDS: Final = 500
+LOADING_MILLISECONDS: Final = 50
+"""So long waits who wants to open partitions, at most, behind a poll of who follows."""
 LOOK_SECONDS: Final = 15.0
 """How often it is asked whether everything was read: a consumer whose brokers are away only hears nothing."""
 SNAPSHOT_SECONDS: Final = 600.0
+"""Between two snapshots of a list that changes."""
+SNAPSHOT_AGAIN_SECONDS: Final = 4 * 3600.0
+"""Between two of one that does not change: each says when the list was whole, and is too old a day later."""
 SNAPSHOT_AGE_SECONDS: Final = 20 * 3600.0
 """Kafka keeps a record without a value, which lifts a suppression, for a day (`delete.retention.ms`): with a snapshot
 that is older the number might stay suppressed for ever."""
@@ -113,7 +118,7 @@ class SuppressionReader:
         self._last: LastRecord | None = None
         self._saved: LastRecord | None = None
         self._saved_at = float("-inf")
-        self._complete_wall = 0.0
+        self._complete_wall = self._saved_complete = 0.0
         self._cluster_name = ""
         self.seen = 0
         self.expected = 0
@@ -161,22 +166,23 @@ class SuppressionReader:
             await consumer.stop()
             await self._save()
 
-    async def catch_up(self) -> None:
-        """Read everything that is in the topic now."""
+    async def catch_up(self, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Read everything that is in the topic now; given up where it is not `wanted` any more."""
         assert self._consumer is not None
         end = await self._end()
         if self._phones.loading:
-            self.expected = max(0, end - await self._consumer.position(self._partition))
+            self.expected = self.seen + max(0, end - await self._consumer.position(self._partition))
         while not await self._reached(end):
+            if not wanted():
+                return
             await self._read(end)
         if self._expected_first is not None:  # it was the last record, and is gone: another topic, or cleaned away
             await self._begin_anew("the last record it knows is not in the topic")
-            await self.catch_up()
+            await self.catch_up(wanted)
             return
         self._note_complete()
         if self._phones.loading:
             await self._complete()
-            await self._save_when_due()
 
     async def run(self, outlast: Outlast) -> None:
         """Follow, for ever; brokers that are away are waited for."""
@@ -209,7 +215,8 @@ class SuppressionReader:
             assert self._consumer is not None
             if end is not None and await self._reached(end):
                 return
-            polled = await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=RECORDS)
+            wait = LOADING_MILLISECONDS if self._phones.loading else POLL_MILLISECONDS
+            polled = await self._consumer.getmany(timeout_ms=wait, max_records=RECORDS)
             for records in polled.values():
                 if not self._is_expected(records):
                     await self._begin_anew("it is of an earlier topic of this name")
@@ -241,8 +248,9 @@ class SuppressionReader:
 
     async def _complete(self) -> None:
         """The list is whole: from now on it may be asked."""
-        await asyncio.to_thread(self._phones.sort)
-        self._phones.loading = False
+        async with self._turn:  # who follows applies nothing between the sorting and its end
+            await asyncio.to_thread(self._phones.sort)
+            self._phones.loading = False
         _trim()
         log.info("suppressions read", topic=self._topic, numbers=len(self._phones), records=self.seen)
 
@@ -263,6 +271,7 @@ class SuppressionReader:
             return
         if contents is not None:
             self._last = self._saved = self._expected_first = contents.last
+            self._saved_complete = contents.complete_at
 
     async def _seek(self, consumer: GuardedConsumer) -> None:
         if self._last is None:
@@ -283,10 +292,13 @@ class SuppressionReader:
             await self._save()
 
     async def _save(self) -> None:
-        """Write a snapshot where something has changed. It may fail: the next start reads more."""
-        if self._path is None or self._phones.loading or self._last == self._saved:
+        """Write one where something has changed, or the last one ages. It may fail: the next start reads more."""
+        if self._path is None or self._phones.loading:
             return
-        last, self._saved_at = self._last, self._clock.monotonic()
+        last, complete_at = self._last, self._complete_wall
+        if last == self._saved and complete_at < self._saved_complete + SNAPSHOT_AGAIN_SECONDS:
+            return
+        self._saved_at = self._clock.monotonic()
         try:
             await asyncio.to_thread(
                 snapshot.write,
@@ -295,12 +307,12 @@ class SuppressionReader:
                 cluster=self._cluster_name,
                 topic=self._topic,
                 last=last,
-                complete_at=self._complete_wall,
+                complete_at=complete_at,
             )
         except OSError as error:
             log.warning("snapshot of suppressions not written", path=str(self._path), error=str(error))
         else:
-            self._saved = last
+            self._saved, self._saved_complete = last, complete_at
 
 
 def _trim() -> None:
