@@ -6,6 +6,7 @@ suppress again, and an old START must not undo a later STOP. Where it cannot be 
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from hashlib import blake2b
 from itertools import islice
@@ -57,18 +58,19 @@ class Sayings:
     def __len__(self) -> int:
         return len(self._known)
 
-    def hear(self, record: InboundRecord) -> bool | Ignored | None:
+    def hear(self, record: InboundRecord, now: float) -> bool | Ignored | None:
         """Take one: True suppresses the phone, False lifts that, None is another kind of reply; or why nothing changes.
 
         Without a phone (`sender`) an opt-out still suppresses: its caller finds out whose it is, by the message.
+        `now`: seconds since the epoch; what says it came later came now.
         """
         if record.kind not in STOPS | STARTS:
             return None
         stop = record.kind in STOPS
         if record.verified_by in UNPROVED:
             return Ignored.UNPROVED
-        received = record.received_at.timestamp()
-        said = Said(stop, record.provider, None if record.at is None else record.at.timestamp(), received)
+        received = min(record.received_at.timestamp(), now)
+        said = Said(stop, record.provider, _believed(record.at, received), received)
         identity = _identity(record)
         if identity is not None and self._seen(identity, received):
             return Ignored.DUPLICATE
@@ -104,6 +106,12 @@ class Sayings:
             del self._known[next(iter(self._known))]
         while len(self._last) > MOST:
             del self._last[next(iter(self._last))]
+
+
+def _believed(at: datetime | None, received: float) -> float | None:
+    """The provider's time, where it can be one: a clock that is wrong must not make a STOP an old one."""
+    moment = None if at is None else at.timestamp()
+    return moment if moment is not None and received - KEPT_SECONDS <= moment <= received + CLOCKS_SECONDS else None
 
 
 def _before(said: Said, last: Said) -> bool:

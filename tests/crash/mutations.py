@@ -358,7 +358,7 @@ def forget_what_was_said() -> None:
     """Takes each opt-out and opt-in for the last word, whatever comes again or late."""
     from connector.receipts.opt_outs import STOPS, Sayings
 
-    replace(Sayings, "hear", lambda _self, record: record.kind in STOPS)
+    replace(Sayings, "hear", lambda _self, record, _now: record.kind in STOPS)
 
 
 def forget_states() -> None:

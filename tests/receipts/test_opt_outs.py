@@ -16,6 +16,7 @@ from connector.receipts.receipt_records import InboundRecord, ReceiptPlace
 
 NOW = 1_795_770_000.0
 PHONE = "+14155550100"
+LATER = NOW + 30 * 86_400.0
 STOP, START, BLOCKED = "opt-out", "opt-in", "blocked"
 DOUBLE, OLD, UNSURE = Ignored.DUPLICATE, Ignored.OUTDATED, Ignored.UNSURE
 
@@ -51,6 +52,14 @@ CASES: dict[str, tuple[list[InboundRecord], list[bool | Ignored | None]]] = {
     "an older stop does not make the last one older": (
         [said(STOP, 3, came=3, id="3"), said(STOP, 1, came=4, id="1"), said(START, 2, came=5, id="2")],
         [True, True, OLD],
+    ),
+    "a time in the future is none": (
+        [said(START, 10 * 86_400.0, id="2"), said(STOP, 60, came=60, id="1")],
+        [False, True],
+    ),
+    "nor is one of long ago": (
+        [said(START, 0, id="2"), said(STOP, -8 * 86_400.0, came=60, id="1")],
+        [False, True],
     ),
     "clocks of two providers are not compared": (
         [said(START, 3600, id="2"), said(STOP, 0, came=1, id="1", provider="other")],
@@ -92,29 +101,39 @@ CASES: dict[str, tuple[list[InboundRecord], list[bool | Ignored | None]]] = {
 def test_what_changes_the_list(case: str) -> None:
     records, expected = CASES[case]
     sayings = Sayings()
-    assert [sayings.hear(record) for record in records] == expected
+    assert [sayings.hear(record, LATER) for record in records] == expected
+
+
+def test_what_says_it_came_tomorrow_came_now() -> None:
+    sayings = Sayings()
+    assert sayings.hear(said(STOP, id="1"), NOW) is True
+    assert sayings.hear(said(START, came=400 * 86_400.0, id="2", sender="+14155550199"), NOW) is False
+    assert sayings.hear(said(STOP, id="1"), NOW) is DOUBLE, "a wrong clock made everything be forgotten"
+    assert sayings.hear(said(STOP, came=60, id="3", sender="+14155550199"), NOW + 60) is True
 
 
 def test_an_opt_out_that_names_its_message_alone_suppresses_and_an_opt_in_does_not() -> None:
     sayings = Sayings()
     place = ReceiptPlace("sms.messages", 3, 7)
     stop = said(STOP, 0, sender=None, source=place)
-    assert sayings.hear(stop) is True
-    assert sayings.hear(said(STOP, 0, came=60, sender=None, source=place)) is DOUBLE
-    assert sayings.hear(said(STOP, 0, sender=None, source=ReceiptPlace("sms.messages", 3, 8))) is True
-    assert sayings.hear(said(START, 90, sender=None, source=place)) is Ignored.NO_PHONE
-    assert sayings.hear(said(STOP, 0, sender=None)) is Ignored.NO_PHONE
+    assert sayings.hear(stop, LATER) is True
+    assert sayings.hear(said(STOP, 0, came=60, sender=None, source=place), LATER) is DOUBLE
+    assert sayings.hear(said(STOP, 0, sender=None, source=ReceiptPlace("sms.messages", 3, 8)), LATER) is True
+    assert sayings.hear(said(START, 90, sender=None, source=place), LATER) is Ignored.NO_PHONE
+    assert sayings.hear(said(STOP, 0, sender=None), LATER) is Ignored.NO_PHONE
 
 
 def test_what_is_remembered_is_bounded_by_time_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opt_outs, "MOST", 50)
     sayings = Sayings()
     for number in range(200):
-        assert sayings.hear(said(STOP, id=str(number), came=number, sender=f"+1415555{number:04d}")) is True
+        assert sayings.hear(said(STOP, id=str(number), came=number, sender=f"+1415555{number:04d}"), LATER) is True
     assert len(sayings) == 50
     for number in range(60):
-        sayings.hear(said(STOP, id=f"late {number}", came=KEPT_SECONDS + 1000 + number, sender=f"+1415556{number:04d}"))
-    assert sayings.hear(said(STOP, id="199", came=KEPT_SECONDS + 2000, sender="+14155550199")) is True
+        sayings.hear(
+            said(STOP, id=f"late {number}", came=KEPT_SECONDS + 1000 + number, sender=f"+1415556{number:04d}"), LATER
+        )
+    assert sayings.hear(said(STOP, id="199", came=KEPT_SECONDS + 2000, sender="+14155550199"), LATER) is True
 
 
 @settings(max_examples=500)
@@ -132,7 +151,7 @@ def test_whatever_is_repeated_and_disordered_the_last_that_was_said_decides(
     dice.shuffle(heard)
     sayings, listed = Sayings(), False
     for record in heard:
-        change = sayings.hear(record)
+        change = sayings.hear(record, LATER)
         if isinstance(change, bool):
             listed = change
     if spoken:

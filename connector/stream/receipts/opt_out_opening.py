@@ -49,13 +49,14 @@ class OptOutOpening:
         inbound = self._settings.topics.inbound
         committed = await self._cluster.committed(self._settings.group, [inbound])
         bounds = await self._cluster.bounds(assigned)
-        since = await self._cluster.offsets_at(assigned, datetime.fromtimestamp(self._clock.wall(), UTC) - _KEPT)
+        now = self._clock.wall()
+        since = await self._cluster.offsets_at(assigned, datetime.fromtimestamp(now, UTC) - _KEPT)
         starts = {tp: _start(tp, committed.get(tp), bounds[tp]) for tp in sorted(assigned)}
         sayings = {tp: Sayings() for tp in starts}
 
         def seen(tp: TopicPartition, record: ConsumerRecord) -> None:
             try:
-                sayings[tp].hear(read_inbound(record.value))
+                sayings[tp].hear(read_inbound(record.value), now)
             except UnreadableError:
                 return  # told of when it was taken
 

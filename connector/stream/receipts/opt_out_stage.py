@@ -127,7 +127,7 @@ class OptOutStage(PartitionStage):
             return None
 
     async def _hear(self, partition: Partition, said: InboundRecord, heard: _Heard) -> None:
-        change = self.sayings[partition].hear(said)
+        change = self.sayings[partition].hear(said, self._clock.wall())
         if change is None:
             return
         if isinstance(change, Ignored):
