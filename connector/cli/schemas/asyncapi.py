@@ -108,7 +108,9 @@ def asyncapi() -> dict[str, Any]:
             "Unmatched",
         ),
         "inbound": _channel(
-            planned["inbound"], "Replies, opt-outs and clicks, as they came: at least once.", "Inbound"
+            planned["inbound"],
+            "Replies, opt-outs and clicks, as they came: at least once, in the order of a phone.",
+            "Inbound",
         ),
     }
     return {
@@ -132,7 +134,9 @@ def asyncapi() -> dict[str, Any]:
             "receiveControl": _operation("receive", "control", "Applied by every worker before its next request."),
             "sendControl": _operation("send", "control", "`sms-connector campaign` and `sms-connector provider`."),
             "receiveSuppressions": _operation("receive", "suppressions", "Looked at before each request."),
-            "sendSuppressions": _operation("send", "suppressions", "`sms-connector suppress`, and other systems."),
+            "sendSuppressions": _operation(
+                "send", "suppressions", "`receipts run`, `sms-connector suppress`, other systems."
+            ),
             "sendDeadLetters": _operation("send", "deadLetters", "Written next to the result of the same event."),
             "sendReceiptsMatched": _operation("send", "receiptsMatched", "Acknowledged before the answer."),
             "receiveReceiptsMatched": _operation("receive", "receiptsMatched", "By `receipts run`."),
@@ -141,6 +145,7 @@ def asyncapi() -> dict[str, Any]:
                 "send", "receiptsUnmatched", "By `receive` before it answers, and by `receipts run`."
             ),
             "sendInbound": _operation("send", "inbound", "Acknowledged before the callback is answered."),
+            "receiveInbound": _operation("receive", "inbound", "By `receipts run`, for the list of opt-outs."),
         },
         "components": {"messages": _messages(), "schemas": _schemas()},
     }
@@ -235,7 +240,12 @@ def _messages() -> dict[str, Any]:
             "summary": "What a person did.",
             "payload": {"$ref": "#/components/schemas/InboundRecord"},
             "examples": [{"payload": example} for example in EXAMPLES[InboundRecord]],
-            "bindings": {"kafka": {"key": {"type": "string", "description": "The phone."}, **BINDING}},
+            "bindings": {
+                "kafka": {
+                    "key": {"type": "string", "description": "The phone's digits; where it is not known, the message."},
+                    **BINDING,
+                }
+            },
         },
         "Suppression": {
             "summary": "A phone number must not be texted, or may be again.",
