@@ -24,12 +24,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer import fetcher as upstream
 from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchResult, PartitionRecords
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import RecordTooLargeError
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka import codecs
 from connector.kafka.fetch_pacing import FetchPacing
 from connector.kafka.fetched import BatchSteps, Fetched, GuardedRecords, ReadOptions
+from connector.kafka.patient_coordinator import PatientCoordinator
 
 LOOK_SECONDS = 1.0
 """How often a fetcher looks around though nothing woke it (aiokafka: 0.2)."""
@@ -240,3 +242,5 @@ class GuardedConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         """Connect. Raises aiokafka.errors.KafkaConnectionError where no broker answers."""
         await super().start()
         guard(self, self._reading)
+        if type(self._coordinator) is GroupCoordinator:
+            self._coordinator.__class__ = PatientCoordinator
