@@ -13,7 +13,7 @@ import os
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -22,6 +22,8 @@ from typing import Any
 
 import orjson
 import psutil
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 from rich.table import Table
 
 from bench.counting_worker import COUNT
@@ -211,6 +213,7 @@ def measure(
         timeouts = Settings().timeouts
         pipeline.configure(timeouts={"session": f"{timeouts.session:g}s", "heartbeat": f"{timeouts.heartbeat:g}s"})
         pipeline.create_topics()
+        _coordinated(kafka.bootstrap)
         fleet = Fleet(pipeline, partitions)
 
         def tell(change: Change) -> None:
@@ -251,26 +254,57 @@ def measure(
     return found
 
 
-def table(found: list[Change]) -> Table:
+HEAD = (
+    "change",
+    "workers",
+    "until steady, s",
+    "standstill, s",
+    "rebalances",
+    "requests to the coordinator",
+    "requests",
+    "CPU, s",
+    "MB each",
+)
+
+
+def row(it: Change) -> list[str]:
+    """A change as it is shown."""
+    return [
+        it.name,
+        str(it.workers),
+        f"{it.seconds:.1f}",
+        f"{it.standstill:.1f}",
+        str(it.rebalances),
+        f"{it.coordinator:,}",
+        f"{sum(it.requests.values()):,}",
+        f"{it.cpu:.1f}",
+        f"{it.megabytes:.0f}",
+    ]
+
+
+def _coordinated(bootstrap: str) -> None:
+    """Wait until groups are coordinated: new brokers make the topic for it at the first question, behind all others."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+    def known() -> bool:
+        (asked,) = admin.describe_consumer_groups(["nobody"], request_timeout=10).values()
+        try:
+            asked.result()
+        except KafkaException as error:
+            return error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND
+        return True
+
+    wait_until(known, "a coordinator", within=LIMIT_SECONDS, every=LOOK_SECONDS)
+
+
+def table(found: Sequence[Change]) -> Table:
     """The figures."""
-    made = Table(
-        "change", "workers", "s", "standstill, s", "rebalances", "coordinator", "requests", "CPU, s", "MB each"
-    )
+    made = Table(*HEAD)
     for it in found:
-        made.add_row(
-            it.name,
-            str(it.workers),
-            f"{it.seconds:.1f}",
-            f"{it.standstill:.1f}",
-            str(it.rebalances),
-            f"{it.coordinator:,}",
-            f"{sum(it.requests.values()):,}",
-            f"{it.cpu:.1f}",
-            f"{it.megabytes:.0f}",
-        )
+        made.add_row(*row(it))
     return made
 
 
-def as_json(found: list[Change]) -> dict[str, Any]:
+def as_json(found: Sequence[Change]) -> dict[str, Any]:
     """What `report.add_to_json` takes."""
     return {"changes": [asdict(it) for it in found]}

@@ -11,12 +11,17 @@ import asyncio
 import random
 from collections.abc import Iterator
 
+import structlog
 from aiokafka.client import ConnectionGroup, CoordinationType
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError
 from aiokafka.util import create_future
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 1.0
+TOLD_AFTER = 4
+"""Questions without an answer: a second, which a change of brokers takes as well."""
+
+log = structlog.get_logger(__name__)
 
 
 def pauses() -> Iterator[float]:
@@ -41,9 +46,11 @@ class PatientCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka is
         if self.coordinator_id is not None:
             return
         async with self._coordinator_lookup_lock:
-            for pause in pauses():
+            for number, pause in enumerate(pauses()):
                 if self.coordinator_id is not None or self._closing.done():
                     return
+                if number == TOLD_AFTER:
+                    log.warning("no broker coordinates the group for now; asking again", group=self.group_id)
                 if (found := await self._find()) is not None:
                     self.coordinator_id = found
                     self._coordinator_dead_fut = create_future()
