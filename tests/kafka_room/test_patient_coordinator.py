@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Iterator
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
@@ -18,8 +20,19 @@ from aiokafka.errors import (
 )
 
 from connector.kafka import patient_coordinator as room
+from connector.kafka.fetched import ReadOptions
+from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.patient_coordinator import LONGEST_PAUSE_SECONDS, PatientCoordinator, pauses
+from connector.kafka.skipped import Skipped
 from connector.stream.faust.coordinator import ReportingCoordinator
+from connector.tools.simulator.broker import Broker
+
+
+@pytest.fixture
+def bootstrap() -> Iterator[str]:
+    broker = Broker()
+    yield broker.start()
+    broker.stop()
 
 
 class Brokers:
@@ -102,3 +115,22 @@ def test_the_members_coordinator_is_one_and_aiokafkas_asks_at_a_fixed_pace() -> 
     source = inspect.getsource(GroupCoordinator.ensure_coordinator_known)
     assert "await asyncio.sleep(retry_backoff)" in source
     assert all(name in source for name in ("_coordinator_lookup_lock", "_coordinator_dead_fut", "_closing", "ready("))
+
+
+async def test_a_consumer_of_ours_finds_its_coordinator_and_commits(bootstrap: str) -> None:
+    consumer = GuardedConsumer(
+        bootstrap_servers=bootstrap, reading=ReadOptions(Skipped()), group_id="g", enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        assert type(consumer._coordinator) is PatientCoordinator
+        tp = TopicPartition("t", 0)
+        consumer.assign([tp])
+        async with asyncio.timeout(20):
+            await consumer.commit({tp: 7})
+            assert await consumer.committed(tp) == 7
+            consumer._coordinator.coordinator_dead()
+            await consumer.commit({tp: 8})  # it is looked for again
+            assert await consumer.committed(tp) == 8
+    finally:
+        await consumer.stop()
