@@ -37,7 +37,7 @@ SCENARIOS = [
     Scenario(
         "for ten minutes a worker does not see the end of the topic of suppressions",
         [listing(60, {20: 70, 21: 130, 22: 190, 23: 250, 30: 12})],
-        {19: [], 20: [], 22: ["Suppressions stale"], 31: []},
+        {19: [], 20: [], 22: ["SuppressionsStale critical"], 31: []},
     ),
     Scenario(
         "a campaign of a million events arrives at once and is worked off in three hours",
