@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import io
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import click
 import msgspec
@@ -19,6 +25,7 @@ from connector.kafka.produce import Outgoing, RecordPlace, open_producer, produc
 from connector.kafka.reader import ends_of, open_reader
 from connector.masking import mask_number
 from connector.settings import Loaded, Settings
+from connector.suppressions import snapshot
 from connector.suppressions.record import (
     KeyFormatError,
     Phone,
@@ -26,13 +33,18 @@ from connector.suppressions.record import (
     SuppressionState,
     encode,
     key_of,
+    key_of_phone,
     phone_of,
     suppresses,
 )
+from connector.suppressions.snapshot import SnapshotError
 
 TOLD_LINES = 20
 """Wrong lines of a file that are told one by one."""
 TOLD_EVERY = 100_000
+
+EXIT_SUPPRESSED = 3
+"""A script must not take a Kafka that is away for an answer."""
 
 sender_option = click.option(
     "--sender", help="Only this sender must not text it; as in the setting suppressions.sender."
@@ -60,7 +72,8 @@ def add(loaded: Loaded, numbers: tuple[str, ...], sender: str | None, reason: st
       sms-connector suppress add +919812345678 --reason "asked us on the phone"
       sms-connector suppress add +919812345678 +919812345679 --sender ACME
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    _write(loaded.settings, _keys(numbers, sender), _record(SuppressionState.SUPPRESSED, "command", reason))
+    keys = _keys(numbers, sender)
+    _write(loaded.settings, keys, len(keys), _record(SuppressionState.SUPPRESSED, "command", reason))
     note(f"{len(numbers)} suppressed")
 
 
@@ -78,45 +91,87 @@ def remove(loaded: Loaded, numbers: tuple[str, ...], sender: str | None, reason:
     Examples:
       sms-connector suppress remove +919812345678 --reason "signed up again"
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    _write(loaded.settings, _keys(numbers, sender), _record(SuppressionState.LIFTED, "command", reason))
+    keys = _keys(numbers, sender)
+    _write(loaded.settings, keys, len(keys), _record(SuppressionState.LIFTED, "command", reason))
     note(f"{len(numbers)} lifted")
 
 
 @suppress.command("import")
-@click.argument("file", type=click.File("r", encoding="utf-8-sig", errors="replace"))
+@click.argument("file", type=click.Path(allow_dash=True, dir_okay=False, exists=True, path_type=Path))
+@click.option("--snapshot", "is_snapshot", is_flag=True, help="FILE is a worker's snapshot: what a lost topic had.")
 @sender_option
 @reason_option
 @settings_options
-def import_(loaded: Loaded, file: Iterable[str], sender: str | None, reason: str | None) -> None:
+def import_(loaded: Loaded, file: Path, *, is_snapshot: bool, sender: str | None, reason: str | None) -> None:
     """Suppress every number of FILE, one a line (`-`: standard input). `NUMBER,SENDER` suppresses it for one sender.
 
     Empty lines, and lines that begin with `#`, are left out. Where a line is wrong, all wrong ones are told and nothing
-    is written.
+    is written. FILE is read twice, and never held in memory.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration: a line is wrong, or there is no such topic.
 
     \b
     Examples:
       sms-connector suppress import opted-out.txt --reason "from the old system"
+      sms-connector suppress import --snapshot /var/lib/sms-connector/suppressions.snapshot
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    keys, problems, wrong = [], [], 0
-    for number, text in enumerate(file, 1):
+    value = _record(SuppressionState.SUPPRESSED, "import", reason)
+    if is_snapshot:
+        if sender is not None:
+            raise UsageError("--snapshot: its entries have their own senders; leave --sender out")
+        try:
+            count = sum(1 for _ in snapshot.entries(file))
+            _write(loaded.settings, map(key_of_phone, snapshot.entries(file)), count, value)
+        except SnapshotError as error:
+            raise ConfigurationError([Problem(str(error), path=str(file))]) from error
+    else:
+        with _seekable(file) as lines:
+            count = _check_lines(lines, sender)
+            lines.seek(0)
+            _write(loaded.settings, (key for _, _, key in _lines(lines, sender)), count, value)
+    note(f"{count} suppressed")
+
+
+@contextmanager
+def _seekable(file: Path) -> Iterator[TextIO]:
+    """It can be read twice, also where it comes from another program."""
+    if str(file) != "-":
+        with file.open(encoding="utf-8-sig", errors="replace") as lines:
+            yield lines
+        return
+    with tempfile.TemporaryFile("w+b") as kept:
+        shutil.copyfileobj(sys.stdin.buffer, kept)
+        kept.seek(0)
+        yield io.TextIOWrapper(kept, encoding="utf-8-sig", errors="replace")
+
+
+def _lines(lines: Iterable[str], sender: str | None) -> Iterator[tuple[int, str, bytes | KeyFormatError]]:
+    """Number, phone as written, and key of each line that has one; or what is wrong with it."""
+    for number, text in enumerate(lines, 1):
         line = text.strip()
         if not line or line.startswith("#"):
             continue
         phone, _, own = line.partition(",")
         try:
-            keys.append(key_of(phone, own.strip() or sender))
+            yield number, phone, key_of(phone, own.strip() or sender)
         except KeyFormatError as error:
+            yield number, phone, error
+
+
+def _check_lines(lines: Iterable[str], sender: str | None) -> int:
+    """How many there are. Raises ConfigurationError where one is wrong."""
+    problems, count, wrong = list[Problem](), 0, 0
+    for number, phone, key in _lines(lines, sender):
+        count += 1
+        if isinstance(key, KeyFormatError):
             wrong += 1
             if wrong <= TOLD_LINES:
-                problems.append(Problem(str(error), path=f"line {number}: {mask_number(phone)[:32]}"))
+                problems.append(Problem(str(key), path=f"line {number}: {mask_number(phone)[:32]}"))
     if wrong > TOLD_LINES:
         problems.append(Problem(f"{wrong - TOLD_LINES} further lines are wrong"))
     if problems:
         raise ConfigurationError(problems)
-    _write(loaded.settings, keys, _record(SuppressionState.SUPPRESSED, "import", reason))
-    note(f"{len(keys)} suppressed")
+    return count
 
 
 @suppress.command("list")
@@ -148,7 +203,8 @@ def list_(loaded: Loaded, *, shown: bool, as_json: bool) -> None:
 def check(loaded: Loaded, number: str, *, as_json: bool) -> int:
     """Say whether NUMBER must not be texted, by which entries.
 
-    Exit codes: 0 it may be texted, 1 it must not be, or Kafka cannot be used, 2 usage, 78 configuration.
+    Exit codes: 0 it may be texted, 1 Kafka cannot be used, 2 usage, 3 it must not be texted, 78 configuration: there is
+    no such topic.
 
     \b
     Examples:
@@ -159,7 +215,7 @@ def check(loaded: Loaded, number: str, *, as_json: bool) -> int:
     entries = asyncio.run(_entries(loaded.settings, wanted))
     _show([(f"+{phone.number}", phone.sender, record) for phone, record in entries.items()], as_json=as_json)
     note("must not be texted" if entries else "may be texted")
-    return 1 if entries else 0
+    return EXIT_SUPPRESSED if entries else 0
 
 
 def _keys(numbers: Iterable[str], sender: str | None) -> list[bytes]:
@@ -185,11 +241,11 @@ def _person() -> str | None:
         return None
 
 
-def _write(settings: Settings, keys: Sequence[bytes], value: bytes) -> None:
-    asyncio.run(_produce(settings, keys, value))
+def _write(settings: Settings, keys: Iterable[bytes | KeyFormatError], count: int, value: bytes) -> None:
+    asyncio.run(_produce(settings, keys, count, value))
 
 
-async def _produce(settings: Settings, keys: Sequence[bytes], value: bytes) -> None:
+async def _produce(settings: Settings, keys: Iterable[bytes | KeyFormatError], count: int, value: bytes) -> None:
     topic = settings.topics.suppressions
     async with open_admin(settings) as admin:
         found = (await describe_topics(admin, [topic])).get(topic)
@@ -203,10 +259,11 @@ async def _produce(settings: Settings, keys: Sequence[bytes], value: bytes) -> N
         nonlocal told
         before, told = told, told + len(places)
         if told // TOLD_EVERY > before // TOLD_EVERY:
-            note(f"{told} of {len(keys)} written")
+            note(f"{told} of {count} written")
 
     async with open_producer(settings) as producer:
-        await produce(producer, (Outgoing(topic, key, value, partition=0) for key in keys), acknowledged)
+        outgoing = (Outgoing(topic, key, value, partition=0) for key in keys if isinstance(key, bytes))
+        await produce(producer, outgoing, acknowledged)
 
 
 async def _entries(settings: Settings, wanted: int | None) -> dict[Phone, Suppression]:

@@ -61,6 +61,9 @@ DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
 DURABLE_REPLICATION = 3
 """From here on two in-sync replicas can be asked for without losing availability when one broker is away."""
 FOREVER = "-1"
+LIFTED_MILLISECONDS = 24 * 3600 * 1000
+"""How long a record without a value stays among the numbers that must not be texted: a worker may begin with a snapshot
+that is some hours younger, and has to learn whom it lifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,7 @@ def plan(
     wait = insync | carry | {"cleanup.policy": "delete", "retention.ms": FOREVER, "retention.bytes": FOREVER}
     fresh = insync | {"cleanup.policy": "delete", "retention.ms": str(DEFAULT_RETENTION_MS)}
     compact = insync | {"cleanup.policy": "compact"}
+    lifts = compact | {"delete.retention.ms": str(LIFTED_MILLISECONDS)}
     kept = actual.get(topics.journal)
     return TopicPlan(
         keeps_journal=kept is not None and kept.partitions >= count and kept.allows("journal") is not False,
@@ -172,7 +176,7 @@ def plan(
             Topic(topics.journal, "journal", count, keep, required=journal),
             Topic(topics.control, "control", 1, compact),
             # One partition: whoever writes a number, with whatever client, writes it behind what was said before.
-            *([Topic(topics.suppressions, "suppressions", 1, compact)] if suppressions else []),
+            *([Topic(topics.suppressions, "suppressions", 1, lifts)] if suppressions else []),
             Topic(topics.receipts, "receipts", count, fresh, required=False),
         ),
         replication=replication,
@@ -266,6 +270,8 @@ def _check_topic(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[
     if there.configs is None:
         return
     yield from _check_policy(topic, there)
+    if topic.role == "suppressions":
+        yield from _check_lifts(topic, there)
     if topic.role in {"results", "journal"}:
         yield from _check_retention(plan, topic, there)
     if topic.role == "retry":
@@ -308,6 +314,13 @@ def _check_policy(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     if topic.role not in STEERING and compacts:
         message = f"cleanup.policy is {policy}: of records with one key all but the last would be lost"
         yield Problem(message, alter(topic, "cleanup.policy=delete"), path=topic.name)
+
+
+def _check_lifts(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    kept = there.number("delete.retention.ms", LIFTED_MILLISECONDS)
+    if kept < LIFTED_MILLISECONDS:
+        message = f"delete.retention.ms is {kept}: who may be texted again could stay suppressed in a worker's snapshot"
+        yield Problem(message, alter(topic, f"delete.retention.ms={LIFTED_MILLISECONDS}"), path=topic.name)
 
 
 def _check_retention(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[Problem]:

@@ -15,6 +15,11 @@ SHARDS: Final = 4096
 
 SENDER_BITS: Final = 14
 SENDERS: Final = (1 << SENDER_BITS) - 1
+FILTER_BITS: Final = 2**27 - 39
+"""A prime, 16 MiB: with ten million numbers one look of fourteen at a number that is not there goes on to its shard."""
+FILTER_FROM: Final = 500_000
+"""Numbers; below them the shards are in the processor's cache."""
+
 LARGEST: Final = 10**15 - 1
 """E.164 has at most 15 digits; number and sender together take 64 bits. Longer ones, which no phone has, are apart."""
 
@@ -32,6 +37,7 @@ class PhoneList:
     def __init__(self) -> None:
         self._sorting = Lock()
         self.changes = 0
+        self._filter: bytearray | None = None  # a bit is set for each number that is there; some others' are as well
         self._shards = [array("Q") for _ in range(SHARDS)]
         self._unsorted: set[int] = set()
         self._senders: dict[str, int] = {}
@@ -45,6 +51,9 @@ class PhoneList:
 
     def add(self, phone: Phone) -> None:
         """Enter it; nothing changes where it is there."""
+        if (bits := self._filter) is not None:  # first: whoever finds the bit looks at the shard
+            bit = phone.number % FILTER_BITS
+            bits[bit >> 3] |= 1 << (bit & 7)
         if phone.number > LARGEST:
             self._long.add(phone)
             self.changes += 1
@@ -100,6 +109,12 @@ class PhoneList:
         """Whether it has an entry for one of these numbers, whoever the sender. The hot path."""
         if self._unsorted:
             self.sort()
+        if (bits := self._filter) is not None:
+            for number in numbers:
+                bit = number % FILTER_BITS
+                if bits[bit >> 3] >> (bit & 7) & 1 and self.holds(number, None):
+                    return True
+            return False
         shards = self._shards
         for number in numbers:
             if number > LARGEST:
@@ -111,6 +126,45 @@ class PhoneList:
             if at < len(shard) and shard[at] >> SENDER_BITS == number:
                 return True
         return False
+
+    def has(self, phone: Phone) -> bool:
+        """Whether this entry is there, or stands for another because there are too many senders."""
+        if phone.number > LARGEST:
+            return phone in self._long
+        if len(self._senders) >= SENDERS:
+            return self.holds(phone.number, phone.sender)
+        index = 0 if phone.sender is None else self._senders.get(phone.sender)
+        entry = None if index is None else phone.number << SENDER_BITS | index
+        if entry is None:
+            return False
+        if self._unsorted:
+            self.sort()
+        shard = self._shards[phone.number & (SHARDS - 1)]
+        at = bisect_left(shard, entry)
+        return at < len(shard) and shard[at] == entry
+
+    def prepare(self) -> bytearray | None:
+        """What takes a while before it may be asked, for `finish`; may run in another thread."""
+        self.sort()
+        if self._filter is not None or sum(map(len, self._shards)) < FILTER_FROM:
+            return self._filter
+        bits = bytearray(FILTER_BITS // 8 + 1)
+        for shard in self._shards:
+            for entry in shard:
+                bit = (entry >> SENDER_BITS) % FILTER_BITS
+                bits[bit >> 3] |= 1 << (bit & 7)
+        for phone in self._long:
+            bit = phone.number % FILTER_BITS
+            bits[bit >> 3] |= 1 << (bit & 7)
+        return bits
+
+    def finish(self, prepared: bytearray | None) -> None:
+        """It is whole, and nothing has come since it was prepared: it may be asked."""
+        shards = self._shards
+        for number, shard in enumerate(shards):  # as large as they are: growing and sorting has left holes
+            shards[number] = array("Q", shard)
+        self._filter = prepared
+        self.loading = False
 
     def sort(self) -> None:
         """Put in order what was collected."""
@@ -155,14 +209,22 @@ class PhoneList:
         with self._sorting:
             return self._sorted(number).tobytes()
 
-    def restore(self, shards: Iterable[array[int]], senders: Iterable[str], long: Iterable[Phone]) -> None:
+    @property
+    def filter(self) -> bytes:
+        """Empty where there is none."""
+        return b"" if self._filter is None else bytes(self._filter)
+
+    def restore(
+        self, shards: Iterable[array[int]], senders: Iterable[str], long: Iterable[Phone], bits: bytearray | None
+    ) -> None:
         """Be what was saved."""
         self._shards = list(shards)
+        self._filter = bits
         self._unsorted.clear()
         self._senders = {sender: index for index, sender in enumerate(senders, 1)}
         self._long = set(long)
 
     def restore_empty(self) -> None:
         """Forget everything, and collect anew."""
-        self.restore((array("Q") for _ in range(SHARDS)), (), ())
+        self.restore((array("Q") for _ in range(SHARDS)), (), (), None)
         self.loading = True

@@ -90,6 +90,12 @@ def key_of(phone: str, sender: str | None = None) -> bytes:
     return key + SEPARATOR + plain.encode()
 
 
+def key_of_phone(phone: Phone) -> bytes:
+    """Its key."""
+    digits = str(phone.number).encode()
+    return digits if phone.sender is None else digits + SEPARATOR + phone.sender.encode()
+
+
 def phone_of(key: bytes | None) -> Phone:
     """Whom a record is about.
 

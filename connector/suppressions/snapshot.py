@@ -5,25 +5,42 @@ from __future__ import annotations
 import os
 import struct
 import sys
+import tempfile
+import time
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
-from connector.suppressions.phone_list import SHARDS, PhoneList
+from connector.suppressions.phone_list import FILTER_BITS, SENDER_BITS, SENDERS, SHARDS, PhoneList
 from connector.suppressions.record import Phone
 
-MAGIC: Final = b"SMSSUPP1"
+MAGIC: Final = b"SMSSUPP2"
 LENGTH: Final = struct.Struct(">I")
 HEADER_BYTES: Final = 16 * 1024 * 1024
 ENTRY_BYTES: Final = 8
+LEFTOVER_SECONDS: Final = 3600.0
+"""A file that is still being written after that is a killed worker's."""
 
 
 class SnapshotError(Exception):
     """It cannot be used; the message says why."""
+
+
+class TooOldError(SnapshotError):
+    """It is of this topic, but records that lifted something may be gone from that since.
+
+    Attributes:
+        last: see Contents.
+    """
+
+    def __init__(self, last: LastRecord | None) -> None:
+        super().__init__("it is too old")
+        self.last = last
 
 
 class LastRecord(msgspec.Struct, frozen=True):
@@ -54,7 +71,8 @@ class Contents(msgspec.Struct, frozen=True):
         byte_order: of the machine that wrote it.
         sizes: entries of each shard.
         senders, long: see PhoneList.
-        digest: of the entries.
+        filter_bits: of the list's filter, which stands behind the entries; 0 where there is none.
+        digest: of the entries and the filter.
     """
 
     cluster: str
@@ -65,6 +83,7 @@ class Contents(msgspec.Struct, frozen=True):
     sizes: list[int]
     senders: list[str]
     long: list[tuple[int, str | None]]
+    filter_bits: int
     digest: bytes
 
 
@@ -78,10 +97,12 @@ def write(
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    _remove_leftovers(path)
+    # A name of its own: workers in containers that share the folder have one process id. Mode 600.
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
     try:
-        with temporary.open("wb") as file:
-            os.fchmod(file.fileno(), 0o600)
+        with os.fdopen(descriptor, "wb") as file:
             digest, sizes = blake2b(digest_size=16), []
             # The header comes last: it has the sizes and the digest of what was written before.
             file.write(MAGIC)
@@ -90,6 +111,9 @@ def write(
                 sizes.append(len(data) // ENTRY_BYTES)
                 digest.update(data)
                 file.write(data)
+            bits = phones.filter
+            digest.update(bits)
+            file.write(bits)
             contents = Contents(
                 cluster=cluster,
                 topic=topic,
@@ -99,6 +123,7 @@ def write(
                 sizes=sizes,
                 senders=phones.senders,
                 long=[(it.number, it.sender) for it in phones.long],
+                filter_bits=FILTER_BITS if bits else 0,
                 digest=digest.digest(),
             )
             header = msgspec.msgpack.encode(contents)
@@ -111,12 +136,19 @@ def write(
         temporary.unlink(missing_ok=True)
 
 
+def _remove_leftovers(path: Path) -> None:
+    for leftover in path.parent.glob(f".{path.name}.*"):
+        with suppress(FileNotFoundError):
+            if leftover.stat().st_mtime < time.time() - LEFTOVER_SECONDS:
+                leftover.unlink()
+
+
 def read(path: Path, phones: PhoneList, *, cluster: str, topic: str, oldest: float) -> Contents | None:
     """Fill `phones` from a snapshot of this topic; None where there is none. `oldest` is in wall seconds: one that was
     complete before is of no use, as records that lifted something may be gone from the topic.
 
     Raises:
-        SnapshotError: it is no snapshot of this topic, too old or damaged; `phones` is unchanged.
+        SnapshotError: it is no snapshot of this topic, too old (TooOldError) or damaged; `phones` is unchanged.
         OSError: it cannot be read.
     """
     try:
@@ -124,25 +156,46 @@ def read(path: Path, phones: PhoneList, *, cluster: str, topic: str, oldest: flo
     except FileNotFoundError:
         return None
     with file:
-        size = os.fstat(file.fileno()).st_size
-        if size < len(MAGIC) + LENGTH.size or file.read(len(MAGIC)) != MAGIC:
-            raise SnapshotError("it is no snapshot")
-        contents = _contents(file.fileno(), size)
+        contents = _contents(file)
         if (contents.cluster, contents.topic) != (cluster, topic):
             raise SnapshotError("it is of another topic")
         if contents.complete_at < oldest:
-            raise SnapshotError("it is too old")
-        if contents.byte_order != sys.byteorder:
-            raise SnapshotError("it is of another kind of machine")
+            raise TooOldError(contents.last)
         digest = blake2b(digest_size=16)
         shards = list(_shards(file.fileno(), contents.sizes, digest))
+        bits = os.pread(file.fileno(), _filter_bytes(contents), len(MAGIC) + sum(contents.sizes) * ENTRY_BYTES)
+        digest.update(bits)
         if digest.digest() != contents.digest:
             raise SnapshotError("it is damaged")
-    phones.restore(shards, contents.senders, [Phone(number, sender) for number, sender in contents.long])
+    long = [Phone(number, sender) for number, sender in contents.long]
+    phones.restore(shards, contents.senders, long, bytearray(bits) if contents.filter_bits == FILTER_BITS else None)
     return contents
 
 
-def _contents(descriptor: int, size: int) -> Contents:
+def entries(path: Path) -> Iterator[Phone]:
+    """Whom a snapshot holds, of whatever age, one by one.
+
+    Raises:
+        SnapshotError: it cannot be used.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        contents = _contents(file)
+        senders = [None, *contents.senders]
+        for shard in _shards(file.fileno(), contents.sizes, blake2b()):
+            for entry in shard:
+                yield Phone(entry >> SENDER_BITS, senders[entry & SENDERS])
+        yield from (Phone(number, sender) for number, sender in contents.long)
+
+
+def _filter_bytes(contents: Contents) -> int:
+    return contents.filter_bits // 8 + 1 if contents.filter_bits else 0
+
+
+def _contents(file: BinaryIO) -> Contents:
+    descriptor, size = file.fileno(), os.fstat(file.fileno()).st_size
+    if size < len(MAGIC) + LENGTH.size or file.read(len(MAGIC)) != MAGIC:
+        raise SnapshotError("it is no snapshot")
     (length,) = LENGTH.unpack(os.pread(descriptor, LENGTH.size, size - LENGTH.size))
     start = size - LENGTH.size - length
     if length > HEADER_BYTES or start < len(MAGIC):
@@ -151,7 +204,10 @@ def _contents(descriptor: int, size: int) -> Contents:
         contents = msgspec.msgpack.decode(os.pread(descriptor, length, start), type=Contents)
     except msgspec.DecodeError as error:
         raise SnapshotError("it is damaged, or of another version") from error
-    if len(contents.sizes) != SHARDS or len(MAGIC) + sum(contents.sizes) * ENTRY_BYTES != start:
+    if contents.byte_order != sys.byteorder:
+        raise SnapshotError("it is of another kind of machine")
+    whole = len(MAGIC) + sum(contents.sizes) * ENTRY_BYTES + _filter_bytes(contents)
+    if len(contents.sizes) != SHARDS or whole != start:
         raise SnapshotError("it is damaged")
     return contents
 

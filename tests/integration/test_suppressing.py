@@ -109,8 +109,11 @@ def test_a_restart_knows_the_list_whatever_became_of_its_snapshot(
     assert ("snapshot of suppressions not used" in again.output) is (fault in {"damaged", "of another topic"})
 
 
-def test_a_topic_that_was_made_anew_is_read_whole(pipeline: Pipeline, tmp_path: Path) -> None:
-    """The snapshot knows offsets of the earlier one: what the new one has before them would be missed."""
+@pytest.mark.parametrize("written", [0, 3, 10], ids=["empty", "shorter", "longer"])
+def test_nobody_is_texted_again_because_the_topic_was_made_anew(
+    pipeline: Pipeline, tmp_path: Path, written: int
+) -> None:
+    """The snapshot knows whom the new one lacks: a worker does not start until somebody has said what is right."""
     pipeline.simulate()
     pipeline.define()
     enable(pipeline, folder=str(tmp_path / "state"))
@@ -121,13 +124,21 @@ def test_a_topic_that_was_made_anew_is_read_whole(pipeline: Pipeline, tmp_path: 
     topic = f"{pipeline.unique}.suppressions"
     delete(pipeline.bootstrap, topic)
     pipeline.create_topics()
-    suppress(pipeline, [number_of(n) for n in range(10, 20)])
+    suppress(pipeline, [number_of(n) for n in range(10, 10 + written)])
     pipeline.produce(event(n) for n in range(20))
-    again = pipeline.worker("w1")
+    refused = pipeline.worker("w1")
+    assert refused.wait() == 78, refused.output
+    assert "says nothing of 5 numbers" in refused.output
+    assert pipeline.requests() == []
+    snapshot = str(tmp_path / "state" / "suppressions.snapshot")
+    assert snapshot in refused.output
+    pipeline.invoke("suppress", "import", "--snapshot", snapshot)
+    again = pipeline.worker("w2")
     pipeline.wait_for_results(20)
     assert again.stop() == 0, again.output
     statuses = {it["message_id"]: it["status"] for it in pipeline.read_results()}
-    assert {it for it, status in statuses.items() if status == "suppressed"} == {f"m{n}" for n in range(10, 20)}
+    expected = {f"m{n}" for n in (*range(5), *range(10, 10 + written))}
+    assert {it for it, status in statuses.items() if status == "suppressed"} == expected
 
 
 def test_the_commands_write_what_workers_obey(pipeline: Pipeline) -> None:
@@ -153,7 +164,7 @@ def test_the_commands_write_what_workers_obey(pipeline: Pipeline) -> None:
         (number_of(1), None, "import"),
         (number_of(2), "acme", "import"),
     ]
-    pipeline.invoke("suppress", "check", number_of(0), code=1)
+    pipeline.invoke("suppress", "check", number_of(0), code=3)
     pipeline.invoke("suppress", "check", number_of(3))
     pipeline.produce(event(n) for n in range(4))
     worker = pipeline.worker()

@@ -12,6 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from connector.clock import ManualClock
+from connector.errors import TopicError
 from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 from connector.stream.control import suppression_reader as room
@@ -22,6 +23,7 @@ from connector.stream.control.suppression_reader import (
     SNAPSHOT_SECONDS,
     SuppressionReader,
 )
+from connector.suppressions import snapshot
 from connector.suppressions.phone_list import PhoneList
 from connector.suppressions.record import key_of
 from tests.waiting import eventually
@@ -48,13 +50,13 @@ class Topic:
             self.say(key)
 
     def say(self, key: str, value: bytes | None = b"{}") -> None:
-        offset = len(self.records)
+        offset = self.end
         record = SimpleNamespace(key=key.encode(), value=value, partition=0, offset=offset, timestamp=1_000 + offset)
         self.records.append(record)
 
     @property
     def end(self) -> int:
-        return len(self.records)
+        return self.records[-1].offset + 1 if self.records else 0
 
     @property
     def stable_end(self) -> int:
@@ -92,8 +94,8 @@ class Consumer:
         topic.polls += 1
         topic.before_poll()
         await asyncio.sleep(0.001)
-        found = topic.records[self.at : min(self.at + 2, topic.stable_end)]
-        self.at += len(found)
+        found = [it for it in topic.records if self.at <= it.offset < topic.stable_end][:2]
+        self.at = found[-1].offset + 1 if found else self.at
         return {TP: found} if found else {}
 
 
@@ -170,13 +172,14 @@ async def test_an_opt_out_that_comes_while_the_list_is_sorted_is_kept(
     late, sort = str(FIRST + 99), following.phones.sort
     applied: list[bool] = []
 
-    async def in_a_thread(work: Callable[[], Any]) -> None:
-        assert work == sort
+    async def in_a_thread(work: Callable[[], Any]) -> Any:
+        assert work == following.phones.prepare
         topic.say(late)
         for _ in range(50):  # turns of the loop in which it could be applied, though the sorting has seen its shard
             await asyncio.sleep(0)
         applied.append(following.reader.seen > 4)
         sort()
+        return following.phones.prepare()
 
     monkeypatch.setattr(room.asyncio, "to_thread", in_a_thread)
     await following.reader.catch_up()
@@ -213,11 +216,11 @@ async def test_the_snapshot_of_a_list_that_nobody_changes_does_not_age_out(
     await following.reader.catch_up()
     await following.follow()
     await following.pass_time(LOOK_SECONDS + 1)
-    snapshot = tmp_path / "suppressions.snapshot"
-    await eventually(snapshot.exists, "a snapshot")
-    written = [snapshot.stat().st_ino]
+    kept = tmp_path / "suppressions.snapshot"
+    await eventually(kept.exists, "a snapshot")
+    written = [kept.stat().st_ino]
     await following.pass_time(SNAPSHOT_SECONDS + 1)
-    assert snapshot.stat().st_ino == written[0]
+    assert kept.stat().st_ino == written[0]
     hours = 0.0
     while hours < 2 * SNAPSHOT_AGE_SECONDS:
         await following.pass_time(SNAPSHOT_AGAIN_SECONDS / 4)
@@ -242,3 +245,84 @@ async def test_a_key_of_any_usual_spelling_counts_and_the_newest_of_all_wins(fol
     await following.reader.catch_up()
     assert following.holds(*range(FIRST, FIRST + 4)) == [False, True, False, True]
     assert sum(following.skipped.counts.values()) == 1
+
+
+async def saved(follow: Callable[..., Following], topic: Topic, folder: Path) -> ManualClock:
+    following = follow(topic, folder)
+    await following.start()
+    await following.reader.catch_up()
+    await following.stop()
+    return following.clock
+
+
+@pytest.mark.parametrize("hours", [1, 100])
+@pytest.mark.parametrize("written", [0, 1, 2, 9])
+async def test_a_topic_that_lost_whom_a_snapshot_holds_is_refused_until_somebody_says_what_is_right(
+    follow: Callable[..., Following], tmp_path: Path, written: int, hours: float
+) -> None:
+    """Also where the snapshot is too old to be used: offsets say that the topic is another one."""
+    clock = await saved(follow, Topic(*numbers(4)), tmp_path)
+    clock.advance(hours * 3600)
+    another = Topic(*numbers(written, FIRST + 1))
+    for record in another.records:
+        record.timestamp += 1
+    following = follow(another, tmp_path)
+    await following.start()
+    with pytest.raises(TopicError, match="says nothing of") as refused:
+        await following.reader.catch_up()
+    assert "suppress import --snapshot" in str(refused.value)
+    await following.stop()
+    assert len(list(snapshot.entries(tmp_path / "suppressions.snapshot"))) == 4
+    another.say(str(FIRST))
+    for number in numbers(4):
+        another.say(number, b'{"state":"lifted"}')
+    accounted = follow(another, tmp_path)
+    await accounted.start()
+    await accounted.reader.catch_up()
+    assert accounted.holds(*range(FIRST, FIRST + 4)) == [False] * 4
+    await accounted.stop()
+
+
+async def test_deleting_the_snapshot_accepts_a_shorter_topic(follow: Callable[..., Following], tmp_path: Path) -> None:
+    await saved(follow, Topic(*numbers(4)), tmp_path)
+    (tmp_path / "suppressions.snapshot").unlink()
+    following = follow(Topic(), tmp_path)
+    await following.start()
+    await following.reader.catch_up()
+    assert len(following.phones) == 0
+
+
+async def test_a_topic_that_goes_on_while_its_last_known_record_was_cleaned_away_is_no_loss(
+    follow: Callable[..., Following], tmp_path: Path
+) -> None:
+    topic = Topic(*numbers(4))
+    await saved(follow, topic, tmp_path)
+    topic.say(str(FIRST + 3), None)
+    topic.say(str(FIRST + 4))
+    del topic.records[3]  # as compaction does
+    following = follow(topic, tmp_path)
+    await following.start()
+    await following.reader.catch_up()
+    assert following.holds(*range(FIRST, FIRST + 5)) == [True, True, True, False, True]
+
+
+async def test_a_transaction_that_is_left_open_is_no_end_of_the_topic(follow: Callable[..., Following]) -> None:
+    """What stands behind it is not seen: the list is not known to be whole, and an alert says so."""
+    topic = Topic(*numbers(4))
+    following = follow(topic)
+    await following.start()
+    await following.reader.catch_up()
+    await following.follow()
+    topic.stable = 4
+    topic.say(str(FIRST + 4))
+    await following.pass_time(LOOK_SECONDS + 1)
+    await following.pass_time(LOOK_SECONDS + 1)
+    await following.pass_time(LOOK_SECONDS + 1)
+    unconfirmed = following.reader.status.unconfirmed
+    assert unconfirmed is not None
+    assert unconfirmed >= 2 * LOOK_SECONDS
+    topic.stable = None
+    await following.pass_time(LOOK_SECONDS + 1)
+    await eventually(lambda: (following.reader.status.unconfirmed or 0) < LOOK_SECONDS + 1, "it is whole again")
+    assert following.holds(FIRST + 4) == [True]
+    await following.stop()

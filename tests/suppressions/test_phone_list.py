@@ -36,6 +36,31 @@ def filled(changes: list[tuple[str, int, str | None]]) -> tuple[PhoneList, set[P
 
 
 @given(CHANGES, NUMBERS, SENDERS)
+def test_it_holds_the_same_with_a_filter_in_front(
+    changes: list[tuple[str, int, str | None]], number: int, sender: str | None
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phone_list, "FILTER_FROM", 1)
+        patch.setattr(phone_list, "FILTER_BITS", 101)
+        half = len(changes) // 2
+        phones, _ = filled(changes[:half])
+        phones.loading = True
+        phones.finish(phones.prepare())
+        model = filled(changes[:half])[1]
+        for what, changed, its_sender in changes[half:]:
+            phone = Phone(changed, its_sender)
+            if what == "add":
+                phones.add(phone)
+                model.add(phone)
+            elif what == "lift":
+                phones.lift(phone)
+                model.discard(phone)
+        of_number = {it.sender for it in model if it.number == number}
+        assert phones.some([number]) == bool(of_number)
+        assert phones.has(Phone(number, sender)) == (Phone(number, sender) in model)
+
+
+@given(CHANGES, NUMBERS, SENDERS)
 def test_it_holds_what_a_set_would(changes: list[tuple[str, int, str | None]], number: int, sender: str | None) -> None:
     phones, model = filled(changes)
     of_number = {it.sender for it in model if it.number == number}

@@ -22,11 +22,12 @@ from connector.kafka.clients import started
 from connector.kafka.fetched import ReadOptions
 from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.outage import Outlast
+from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Reason, Skipped
 from connector.suppressions import snapshot
 from connector.suppressions.phone_list import PhoneList
 from connector.suppressions.record import KeyFormatError, phone_of, suppresses
-from connector.suppressions.snapshot import LastRecord, SnapshotError
+from connector.suppressions.snapshot import LastRecord, SnapshotError, TooOldError
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,10 @@ class SuppressionsCluster(Protocol):
 
     async def stable_ends(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """Where the first transaction that is not decided begins, or the end."""
+        ...
+
+    async def bounds(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Bounds]:
+        """The logs' bounds, whatever is decided."""
         ...
 
 
@@ -114,6 +119,12 @@ class SuppressionReader:
         self._consumer: GuardedConsumer | None = None
         self._partition = TopicPartition(topic, 0)
         self._turn = asyncio.Lock()
+        self._lifted: PhoneList | None = (
+            None  # while it is found out whether all whom a snapshot holds are accounted for
+        )
+        self._of_old_snapshot: LastRecord | None = None
+        self._made_anew = False
+        self._unreached: tuple[int, float, float] | None = None
         self._expected_first: LastRecord | None = None
         self._last: LastRecord | None = None
         self._saved: LastRecord | None = None
@@ -180,9 +191,11 @@ class SuppressionReader:
             await self._begin_anew("the last record it knows is not in the topic")
             await self.catch_up(wanted)
             return
-        self._note_complete()
         if self._phones.loading:
-            await self._complete()
+            await self._complete(end)
+            self._note_complete()
+        else:
+            await self._look()
 
     async def run(self, outlast: Outlast) -> None:
         """Follow, for ever; brokers that are away are waited for."""
@@ -195,11 +208,24 @@ class SuppressionReader:
                 await self._save_when_due()
 
     async def _look(self) -> None:
-        if await self._reached(await self._end()):
+        """Complete is what stood in the topic at a look: also behind a transaction that was open then."""
+        assert self._consumer is not None
+        end, now = await self._written_end(), (self._clock.monotonic(), self._clock.wall())
+        position = await self._consumer.position(self._partition)
+        if self._unreached is not None and position >= self._unreached[0]:
+            self.complete_at, self._complete_wall = self._unreached[1:]
+            self._unreached = None
+        if position >= end:
             self._note_complete()
+        elif self._unreached is None:
+            self._unreached = end, *now
+
+    async def _written_end(self) -> int:
+        return int((await self._cluster.bounds([self._partition]))[self._partition].end)
 
     def _note_complete(self) -> None:
         self.complete_at, self._complete_wall = self._clock.monotonic(), self._clock.wall()
+        self._unreached = None
 
     async def _end(self) -> int:
         return (await self._cluster.stable_ends([self._partition]))[self._partition]
@@ -221,7 +247,23 @@ class SuppressionReader:
                 if not self._is_expected(records):
                     await self._begin_anew("it is of an earlier topic of this name")
                     return
+                self._notice_another_topic(records)
                 self._apply(records)
+
+    def _notice_another_topic(self, records: Sequence[Any]) -> None:
+        """Offsets never go back in one topic; that of the last record a snapshot knows is never given again."""
+        if not records:
+            return
+        last, old = self._last, self._of_old_snapshot
+        if last is not None and records[0].offset < last.offset:
+            log.error(
+                "the topic of suppressions was made anew; this worker goes on with what it knew as well",
+                topic=self._topic,
+                remedy="write the numbers again: `sms-connector suppress import`",
+            )
+        if old is not None and records[0].offset <= old.offset <= records[-1].offset:
+            same = (it for it in records if it.offset == old.offset)
+            self._made_anew = any(LastRecord.of(it.offset, it.timestamp, it.key, it.value) != old for it in same)
 
     def _is_expected(self, records: Sequence[Any]) -> bool:
         """Whether the first record read behind a snapshot is the last one that the snapshot knows."""
@@ -233,26 +275,66 @@ class SuppressionReader:
         return LastRecord.of(first.offset, first.timestamp, first.key, first.value) == expected
 
     def _apply(self, records: Sequence[Any]) -> None:
-        add, lift = self._phones.add, self._phones.lift
+        add, lift, lifted = self._phones.add, self._phones.lift, self._lifted
         for record in records:
             try:
                 phone = phone_of(record.key)
             except KeyFormatError as error:
                 self._skipped.note(self._topic, 0, record.offset, Reason.UNDECODABLE, what=str(error))
                 continue
-            (add if suppresses(record.value) else lift)(phone)
+            if suppresses(record.value):
+                add(phone)
+            else:
+                lift(phone)
+                if lifted is not None:
+                    lifted.add(phone)
         if records:
             last = records[-1]
             self.seen += len(records)
             self._last = LastRecord.of(last.offset, last.timestamp, last.key, last.value)
 
-    async def _complete(self) -> None:
-        """The list is whole: from now on it may be asked."""
+    async def _complete(self, end: int) -> None:
+        """The list is whole: from now on it may be asked.
+
+        Raises:
+            TopicError: it is shorter than it may be.
+        """
         async with self._turn:  # who follows applies nothing between the sorting and its end
-            await asyncio.to_thread(self._phones.sort)
-            self._phones.loading = False
+            prepared = await asyncio.to_thread(self._phones.prepare)
+            await self._refuse_a_loss(end)
+            self._phones.finish(prepared)
         _trim()
         log.info("suppressions read", topic=self._topic, numbers=len(self._phones), records=self.seen)
+
+    async def _refuse_a_loss(self, end: int) -> None:
+        """Nobody is texted again because the topic was deleted, cut or made anew.
+
+        Whom a snapshot holds the topic names: whoever was lifted since is in it for a day, longer than a snapshot is
+        used. An older one says nothing of a topic that goes on, but of one that is another.
+        """
+        lifted, old = self._lifted, self._of_old_snapshot
+        if lifted is None or self._path is None:
+            return
+        if old is None or self._made_anew or end <= old.offset:
+            lost = await asyncio.to_thread(self._count_lost, self._path, lifted)
+            if lost:
+                message = (
+                    f"says nothing of {lost} numbers that must not be texted, which the snapshot {self._path} has: "
+                    "was the topic deleted, cut or made anew? Workers that start now would text them"
+                )
+                remedy = (
+                    f"write them again with `sms-connector suppress import --snapshot {self._path}`; if they may be "
+                    "texted, delete that file"
+                )
+                raise TopicError([Problem(message, remedy, path=self._topic)])
+        self._lifted = self._of_old_snapshot = None
+
+    def _count_lost(self, path: Path, lifted: PhoneList) -> int:
+        has, was_lifted = self._phones.has, lifted.has
+        try:
+            return sum(1 for phone in snapshot.entries(path) if not (has(phone) or was_lifted(phone)))
+        except (OSError, SnapshotError):  # it may vanish at any time
+            return 0
 
     # ---- the snapshot -----------------------------------------------------------------------------------------------
 
@@ -265,6 +347,8 @@ class SuppressionReader:
                 snapshot.read, self._path, self._phones, cluster=cluster, topic=self._topic, oldest=oldest
             )
         except (OSError, SnapshotError) as error:
+            if isinstance(error, TooOldError) and error.last is not None:
+                self._lifted, self._of_old_snapshot = PhoneList(), error.last
             log.warning(
                 "snapshot of suppressions not used; the topic is read whole", path=str(self._path), why=str(error)
             )
@@ -284,6 +368,7 @@ class SuppressionReader:
         log.warning("snapshot of suppressions not used; the topic is read whole", path=str(self._path), why=why)
         assert self._consumer is not None
         self._phones.restore_empty()
+        self._lifted = PhoneList()
         self._last = self._saved = self._expected_first = None
         await self._seek(self._consumer)
 
