@@ -4,6 +4,7 @@ python -m bench [SECTION …] [--json FILE] [--plot FILE.svg]     sections: part
 python -m bench compare COMMIT COMMIT
 python -m bench peer --peer FILE [--peer-config FILE]           the connector and another program in turns
 python -m bench soak [--seconds 1800] [--load 0.7]              steady load: flat memory, flat lag
+python -m bench many [--workers 50]                             a group of so many: what each change of it takes
 python -m bench receive                                         callbacks: CPU of the receiver per receipt
 python -m bench console                                         what reads of the console take with fifty workers
 """
@@ -22,7 +23,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import console_reads, machine, parts, priority, receiving, report, side_by_side, soak
+from bench import console_reads, machine, many, parts, priority, receiving, report, side_by_side, soak
 from bench.cell import Figures
 from bench.compare import compare
 from bench.measuring import Bench
@@ -37,6 +38,8 @@ from tests.kafka.local import FULL_JVM
 PEER_CONFIG = Path("bench/peers/bento.yaml")
 DEFAULT = ("parts", "job", "load", "growth", "workers", "guarantees")
 """Without `matrix`, which takes a quarter of an hour."""
+APART = ("priority", "many", "peer")
+"""Measured in ways of their own."""
 
 
 def main() -> int:  # noqa: C901  one section after the other
@@ -45,8 +48,7 @@ def main() -> int:  # noqa: C901  one section after the other
     parser.add_argument(
         "sections",
         nargs="*",
-        help=f"of {', '.join(['parts', *SECTIONS, 'priority', 'peer'])}; or: compare COMMIT COMMIT; soak; receive; "
-        "console",
+        help=f"of {', '.join(['parts', *SECTIONS, *APART])}; or: compare COMMIT COMMIT; soak; receive; console",
     )
     parser.add_argument("--only", default="", help="cells whose name holds this")
     parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
@@ -54,6 +56,9 @@ def main() -> int:  # noqa: C901  one section after the other
     parser.add_argument("--peer", type=Path, help="with peer: its binary")
     parser.add_argument("--peer-config", type=Path, default=PEER_CONFIG, help="with peer: its configuration")
     parser.add_argument("--rounds", type=int, default=1, help="with peer: of which the median is taken")
+    parser.add_argument(
+        "--workers", type=int, default=many.WORKERS, help="with many: how many, with four partitions for each"
+    )
     parser.add_argument("--json", type=Path, help="write the figures here, section by section")
     parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
     options = parser.parse_args()
@@ -107,6 +112,8 @@ def _sections(
         _peer(console, bench, peer, options)
     if "priority" in asked:
         _priority(console, kafka, folder, options)
+    if "many" in asked:
+        _many(console, kafka, folder, options)
     return _cells(console, bench, asked, options.only, options.json)
 
 
@@ -152,6 +159,16 @@ def _console(console: Console, about: dict[str, Any], json: Path | None) -> int:
     if json:
         report.add_to_json(json, "console", about, asdict(found))
     return 0 if found.quick else 1
+
+
+def _many(console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace) -> None:
+    about = machine.about()
+    changes = many.measure(
+        kafka, folder / "many", console.print, workers=options.workers, partitions=4 * options.workers
+    )
+    console.print(many.table(changes))
+    if options.json:
+        report.add_to_json(options.json, "many", about, many.as_json(changes))
 
 
 def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json: Path | None) -> int:

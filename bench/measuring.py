@@ -152,7 +152,7 @@ class Bench:
         return audit.with_results(figures, pipeline, cell, _taken(address), launched)
 
     def _start(self, pipeline: Pipeline, cell: Cell, name: str, address: str, stack: ExitStack) -> ConnectorProcess:
-        with _inside(self._root):
+        with inside(self._root):
             if cell.who == "connector":
                 return pipeline.worker(name)
             env = {
@@ -242,7 +242,7 @@ def _ended(cell: Cell) -> Iterator[None]:
 
 
 @contextmanager
-def _inside(folder: Path) -> Iterator[None]:
+def inside(folder: Path) -> Iterator[None]:
     """Processes started meanwhile import what stands there."""
     before = Path.cwd()
     os.chdir(folder)

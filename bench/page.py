@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from bench import side_by_side
+from bench import many, side_by_side
 
 PAGE, FIGURES = Path("docs/performance.md"), Path("docs/performance.json")
 
@@ -38,6 +38,8 @@ def _block(name: str, figures: Mapping[str, Any]) -> str:
         table = _matrix(section["cells"])
     elif name == "peer":
         table = f"The peer is {section['peer']}.\n\n{_table(side_by_side.HEAD, side_by_side.rows(section['cells']))}"
+    elif name == "many":
+        table = _table(many.HEAD, [many.row(many.Change(**change)) for change in section["changes"]])
     elif name == "soak":
         table = _soak(section)
     else:

@@ -96,6 +96,7 @@ def measure(folder: Path) -> Iterator[Figure]:
     yield Figure("batch key", _best(lambda: renderer.batch_keys(messages)))
     yield Figure(f"render ({BATCH:,} per request)", _best(lambda: renderer.render(messages, batch)), 2.0)
     yield Figure(f"read the reply ({BATCH:,} entries)", _best(lambda: reader.read(reply, messages, batch, 0.0)), 2.0)
+    yield _one_message(folder)
     yield Figure("decide on the reply", _best(lambda: outcome_handler.replied(attempt, 200, reading.outcomes, None)))
     yield Figure(
         "encode the results, keys and headers", _best(lambda: [list(it) for _, _, it in records(results, encode) or ()])
@@ -107,6 +108,27 @@ def measure(folder: Path) -> Iterator[Figure]:
     yield from _bookkeeping([encode(result) for result in each])
     for part, work in reading_batches.measure(raw):
         yield Figure(part, _best(work))
+
+
+def _one_message(folder: Path) -> Figure:
+    """The reply to a request of one message: what there is where nothing can be batched."""
+    file = folder / "unbatched.yaml"
+    file.write_text(
+        BATCHED.format(name="unbatched", simulator="http://127.0.0.1:1", records=1, concurrency=1, more="", auth="")
+    )
+    (operation,) = load(file, environment=Environment({})).operations
+    reader, batch = compile_response(operation), Batch(id="0" * 32, now=0.0, count=1)
+    message = msgspec.json.decode(orjson.dumps(event(1)), type=Message)
+    entry = {"uid": "m1", "to": "x", "status": "queued", "id": "5f2b6c1e-7d7a-4c0e-9f55-0a8d0f8f6a11"}
+    reply = Reply(status=200, headers={}, body=orjson.dumps({"batch": "b", "results": [entry]}))
+
+    def work() -> None:
+        for _ in range(BATCH):
+            reader.read(reply, [message], batch, 0.0)
+
+    (outcome,) = reader.read(reply, [message], batch, 0.0).outcomes
+    assert outcome.then == "accept"
+    return Figure("read a reply of one entry", _best(work))
 
 
 def _apart(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Protocol, overload
+from typing import Annotated, Any, Literal, Protocol, final, overload
 
 import msgspec
 from msgspec import Meta
@@ -115,6 +115,7 @@ class Status(StrEnum):
     INVALID = "invalid"  # never sent: the event itself is at fault
     UNKNOWN = "unknown"  # may have been sent; the outcome is not known
     DUPLICATE = "duplicate"  # `duplicate_of` names the earlier one
+    SUPPRESSED = "suppressed"  # never sent: the number is in the suppressions topic
 
 
 class Source(msgspec.Struct, frozen=True, gc=False):
@@ -200,8 +201,11 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     rule: str = ""
 
 
+@final
 class UniformOutcomes(Sequence[Outcome]):
     """Outcomes that differ in the provider's id alone, as nearly always in a batch: each is made when it is asked for.
+
+    To be told by `type(…) is`: an abstract base class is asked by `isinstance` in 0.4 µs, several times per reply.
 
     Attributes:
         shared: what is the same for all; without an id.

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "topics": ("connector.cli.topics:topics", "Create, check or expand the topics on the cluster."),
     "provider": ("connector.cli.provider:provider", "Pause and resume providers while workers run."),
     "campaign": ("connector.cli.campaign:campaign", "Set, pause, resume and cancel campaigns."),
+    "suppress": ("connector.cli.suppress:suppress", "Say who must not be texted; show the list."),
     "send": ("connector.cli.send:send", "Put events into the messages topic; follow their results."),
     "results": ("connector.cli.results:results", "Show results: the last ones, selected ones, or as they come."),
     "lag": ("connector.cli.lag:lag", "Show how far the group is, and what holds it back."),

@@ -31,6 +31,9 @@ from connector.receipts.callback import (
     Token,
     Verified,
 )
+from connector.receipts.correlation import IndexKeys
+from connector.receipts.inbound_reader import InboundRules
+from connector.receipts.intents import Intents
 from connector.receipts.proving import UnprovableError, proved
 from connector.receipts.receipt_reader import ReceiptBounds, ReceiptKeys, ReceiptReader, compile_receipts
 from connector.receipts.tokens import Tokens, UrlSecrets
@@ -95,6 +98,7 @@ def receipt(
     keys = ReceiptKeys(
         Tokens([key.get_secret_value() for key in receive.keys], loaded.settings.topics.source_names),
         UrlSecrets([key.get_secret_value() for key in receive.url_keys]),
+        IndexKeys(receive.index_secrets),
     )
     defined = load(definition, environment=Environment(os.environ))
     reader = compile_receipts(
@@ -102,6 +106,7 @@ def receipt(
         keys,
         public_url=receive.url or URL,
         bounds=ReceiptBounds(receive.entries, loaded.settings.receipts.keep),
+        rules=InboundRules(Intents(loaded.settings.inbound)),
     )
     raw = read_input("--request", file, REPLY_BYTES)
     if sign:

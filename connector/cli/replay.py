@@ -17,6 +17,7 @@ from connector.cli.moments import MOMENT
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table, progress
 from connector.cli.selection import selection_options
+from connector.delivery.http.tracing import HEADER as TRACE
 from connector.errors import UsageError
 from connector.kafka.produce import Outgoing, RecordPlace, open_producer, produce
 from connector.kafka.reader import TopicReader, ends_of, open_reader
@@ -28,6 +29,8 @@ from connector.stream.partitions import formats
 
 MAY_HAVE_ARRIVED = {Status.ACCEPTED, Status.UNKNOWN, Status.DUPLICATE}
 HOURS = 24
+ADDED = frozenset({REPLAY_OF, formats.SETTLES, formats.RETRY, TRACE})
+"""Headers that the connector adds, and the trace of the first attempt."""
 
 ReplayOrigin = Literal["dead-letters", "results"]
 
@@ -81,9 +84,9 @@ def replay(
 ) -> None:
     """Put events back into the messages topic. Without --yes it only says which.
 
-    A replayed event is the raw event as it was, with the header `replay_of`; it gets a result of its own under the same
-    message_id, and is no duplicate of it. What was replayed before is left out. `expires_at` still holds; `max_age`
-    counts anew.
+    A replayed event is the raw event as it was, with its own headers and `replay_of`; it gets a result of its own under
+    the same message_id, and is no duplicate of it. What was replayed before is left out. `expires_at` still holds;
+    `max_age` counts anew.
 
     Exit codes: 0 done, or said; 1 Kafka cannot be used, 2 usage, 78 configuration.
 
@@ -181,7 +184,16 @@ def _add(found: Found, record: ConsumerRecord, topic: str, result: Mapping[str, 
     if origin in replayed:
         found.replayed += 1
     else:
-        found.add(Outgoing(topic, record.key, record.value, [(REPLAY_OF, origin)]), result)
+        found.add(Outgoing(topic, record.key, record.value, [*_own_headers(record), (REPLAY_OF, origin)]), result)
+
+
+def _own_headers(record: ConsumerRecord) -> list[tuple[str, bytes]]:
+    """Those of the event itself: what a CloudEvent says there, what its result is to have, and how it is written."""
+    return [
+        (name, value)
+        for name, value in record.headers
+        if value is not None and name not in ADDED and not name.startswith(ERRORS)
+    ]
 
 
 def _source(result: Mapping[str, Any]) -> formats.EventPlace | None:

@@ -20,6 +20,7 @@ from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table, progress
 from connector.cli.results import show
 from connector.errors import Problem, UsageError
+from connector.formats.source_format import TRANSLATED
 from connector.kafka.produce import Outgoing, RecordPlace, open_producer, produce
 from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.operating.chosen_records import decode
@@ -221,7 +222,9 @@ async def _write(settings: Settings, topic: str, events: list[Prepared], sent: S
                 sent.produced(places)
                 bar(sent.count)
 
-            await produce(client, (Outgoing(topic, event.key, event.value) for event in events), acknowledged)
+            # A source of another format takes them as they are, by this header.
+            headers = () if settings.topics.source(topic).plain else (TRANSLATED,)
+            await produce(client, (Outgoing(topic, event.key, event.value, headers) for event in events), acknowledged)
 
 
 async def _follow(reader: TopicReader, starts: dict[Any, int], sent: Sent, until: float) -> None:

@@ -14,6 +14,7 @@ from connector.kafka.receipt_topics import check_receipts, with_receipts
 from connector.kafka.receipt_topics import names as receipt_names
 from connector.kafka.topic_plan import DURABLE_REPLICATION, ActualTopic, check_access, expansion, missing, plan
 from connector.kafka.topic_plan import check as check_plan
+from connector.kafka.topic_texts import TOPIC_TEXTS, TopicText, written
 from connector.settings import Loaded, Settings
 
 
@@ -42,17 +43,39 @@ def create(loaded: Loaded, partitions: int | None, replication: int | None) -> N
 
 
 @topics.command()
+@click.option(
+    "--print",
+    "form",
+    type=click.Choice(TOPIC_TEXTS),
+    help="Write all topics with their settings, for who may create them; nothing is compared.",
+)
+@click.option(
+    "--partitions", type=click.IntRange(1), help="With --print: of all; without it the cluster is asked, else 12."
+)
+@click.option("--replication", type=click.IntRange(1), default=3, show_default=True, help="With --print: replicas.")
 @settings_options
-def check(loaded: Loaded) -> None:
+def check(loaded: Loaded, form: TopicText | None, partitions: int | None, replication: int) -> None:
     """Compare the topics on the cluster with what a worker needs: partitions, configuration, access of this principal.
+
+    --print writes them as commands of Kafka's own tools, for Terraform or for Strimzi, where this principal may create
+    none. With --partitions nothing is asked of the cluster.
 
     Exit codes: 0 they fit, 1 Kafka cannot be used, 2 usage, 78 configuration: something has to be mended.
 
     \b
     Examples:
       sms-connector topics check
+      sms-connector topics check --print commands --partitions 24
+      sms-connector topics check --print strimzi > topics.yaml
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    asyncio.run(_check(loaded.settings))
+    if form is None:
+        if partitions is not None:
+            raise UsageError("--partitions is for --print: the number is the cluster's")
+        asyncio.run(_check(loaded.settings))
+        return
+    actual = asyncio.run(_actual(loaded.settings)) if partitions is None else {}
+    wanted = plan(loaded.settings.topics, actual, journal=True, partitions=partitions, replication=replication)
+    click.echo(written(with_receipts(wanted, loaded.settings, actual), form), nl=False)
 
 
 @topics.command()
@@ -98,7 +121,15 @@ async def _create(settings: Settings, partitions: int | None, replication: int |
         _agree(settings, actual, partitions)
         replicas = replication or min(DURABLE_REPLICATION, await count_brokers(client))
         wanted = with_receipts(
-            plan(settings.topics, actual, partitions=partitions, replication=replicas), settings, actual
+            plan(
+                settings.topics,
+                actual,
+                suppressions=settings.suppressions.enabled,
+                partitions=partitions,
+                replication=replicas,
+            ),
+            settings,
+            actual,
         )
         created = set(await create_topics(client, missing(wanted, actual), replication=replicas))
         for topic in wanted.topics:
@@ -112,10 +143,16 @@ async def _create(settings: Settings, partitions: int | None, replication: int |
             raise TopicError(problems)
 
 
+async def _actual(settings: Settings) -> Mapping[str, ActualTopic]:
+    async with open_admin(settings) as client:
+        return await describe_topics(client, _names(settings))
+
+
 async def _check(settings: Settings) -> None:
     async with open_admin(settings) as client:
         actual = await describe_topics(client, _names(settings))
-    wanted = with_receipts(plan(settings.topics, actual), settings, actual)
+    planned = plan(settings.topics, actual, suppressions=settings.suppressions.enabled)
+    wanted = with_receipts(planned, settings, actual)
     found = check_plan(wanted, actual) + check_receipts(wanted, settings, actual)
     if problems := found + check_access(wanted, actual):
         raise TopicError(problems)
@@ -140,5 +177,6 @@ def _agree(settings: Settings, actual: Mapping[str, ActualTopic], partitions: in
 
 
 def _names(settings: Settings) -> list[str]:
-    names = [topic.name for topic in plan(settings.topics, {}).topics]
+    planned = plan(settings.topics, {}, suppressions=settings.suppressions.enabled)
+    names = [topic.name for topic in planned.topics]
     return [*names, *receipt_names(settings)] if settings.receive.url is not None else names

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from connector.config_text.jmes_checks import walk as nodes
+from connector.config_text.jmes_parse import AstNode, PathSyntaxError, parse
 from connector.config_text.source import Map
 from connector.definition.findings import Findings
-from connector.definition.jmes_checks import walk as nodes
-from connector.definition.jmes_parse import AstNode, PathSyntaxError, parse
 from connector.definition.tree import SUCCESS, EntrySource, Operation, Rule
 from connector.definition.walk import where
 

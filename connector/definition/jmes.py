@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from connector.config_text.jmes_checks import OVER_REPLIES, STANDARD, operands, slips
+from connector.config_text.jmes_parse import AstNode, PathSyntaxError, parse
 from connector.config_text.source import PlacedValue
 from connector.definition.findings import Findings
-from connector.definition.jmes_checks import OVER_REPLIES, STANDARD, operands, slips
-from connector.definition.jmes_parse import AstNode, PathSyntaxError, parse
 from connector.definition.shape import Schema, Shape, near, scalar_text, shown
 from connector.model import Message
 

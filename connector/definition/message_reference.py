@@ -29,7 +29,11 @@ from connector.definition.walk import uses
 
 
 def refer(operation: Operation, receipts: Receipts | None) -> Operation:
-    """The operation with `$$MessageID` as a reference, where receipts bring one back in a field of theirs."""
+    """The operation with `$$MessageID` as a reference, where receipts bring one back in a field of theirs; and with
+    what they tell the messages of a request apart by.
+    """
+    if receipts is not None:
+        operation = replace(operation, apart=receipts.match.apart)
     if receipts is None or receipts.match.by != "field":
         return replace(operation, response=_compared(operation))
     operation = replace(

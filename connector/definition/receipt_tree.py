@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from connector.definition.expression import Expression
+from connector.definition.expression import Expression, Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ class ReceiptMatch:
     by: Literal["url", "field", "lookup"] = "url"
     token: str | None = None
     pairs: tuple[tuple[str, Expression | None, str], ...] = ()
+
+    @property
+    def apart(self) -> tuple[Expression, ...]:
+        """What of a message itself receipts name: two messages of a request must differ in it."""
+        return tuple([each for _, each, _ in self.pairs if each is not None and each.head != Head("call", "batch_id")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,11 @@ class ReceiptAnswer:
 
 @dataclass(frozen=True, slots=True)
 class InboundSource:
-    """Entries that are replies or clicks: JMESPath sources, None where the provider does not say."""
+    """Entries that are replies or clicks: JMESPath sources, None where the provider does not say.
+
+    Attributes:
+        country: calling code of the phones, where the provider leaves it out.
+    """
 
     when: str
     sender: str | None = None
@@ -81,6 +90,7 @@ class InboundSource:
     text: str | None = None
     id: str | None = None
     at: At | None = None
+    country: str | None = None
     parts: str | None = None
     intent: str | None = None
     url: str | None = None
@@ -95,6 +105,7 @@ class Receipts:
     Attributes:
         verify: any of these proves who posts; `url`: the secret or the token of the URL.
         states: the provider's word → our state; `*` any other word.
+        to: where the phone stands.
     """
 
     verify: tuple[Verification, ...] = (Verification("url"),)
@@ -109,6 +120,7 @@ class Receipts:
     code: str | None = None
     reason: str | None = None
     id: str | None = None
+    to: str | None = None
     at: At | None = None
     sequence: str | None = None
     parts: str | None = None

@@ -121,7 +121,8 @@ class ReceiptMatchShape(Shape):
         except ExpressionError as error:
             report.error(place, error.message, error.remedy)
             return None
-        if (expression.names - {"To"}) or (expression.calls - {"message_id", "batch_id"}):
+        known = (expression.names | expression.calls) <= {"To", "message_id", "batch_id"}
+        if not known or expression.head.kind == "literal":
             remedy = "write id, batch, To, message_id() or batch_id(), with filters"
             report.error(place, f"`{shown(key)}` is not known any more when the receipt comes", remedy)
         for call in expression.filters:
@@ -242,6 +243,12 @@ class InboundShape(Shape):
         self.record = Record(
             MapKey("when", Predicate(), "JMESPath: which entries these are.", "type == 'RECEIVED'", required=True),
             MapKey("from", JmesPath(), "The phone.", "From"),
+            MapKey(
+                "country",
+                Plain("[1-9][0-9]{0,2}", 'write its digits: "91"'),
+                "Calling code of phones that are written without one: 09812345678 is +919812345678.",
+                "91",
+            ),
             MapKey("to", JmesPath(), "The number or name it wrote to.", "To"),
             MapKey("id", JmesPath(), "The provider's id.", "MessageSid"),
             MapKey("at", AtShape(), "When.", "receivedAt"),
@@ -281,6 +288,7 @@ RECEIPTS: Final = Record(
     MapKey("states", StatesShape(), "Our states, and the provider's words; `*` any other.", {"delivered": "DELIVRD"}),
     MapKey("rules", ListOf(_RULE), "Where words are not enough; asked before them.", [{"when": "a", "then": "sent"}]),
     MapKey("id", JmesPath(), "The provider's id of the message.", "MessageSid"),
+    MapKey("to", JmesPath(), "The phone, with its calling code: for `suppressions.blocked`.", "To"),
     MapKey("code", JmesPath(), "The provider's code.", "ErrorCode"),
     MapKey("reason", JmesPath(), "The provider's words.", "ErrorMessage"),
     MapKey("at", AtShape(), "When, by the provider's clock.", {"value": "ts", "format": "unix"}),
@@ -323,7 +331,7 @@ class ReceiptsShape(Shape):
         verify = read.get("verify")
         if not {"verify", "match"} & read.broken:
             self._unsecured(source, match, verify, report)
-        names = ("state", "id", "code", "reason", "at", "sequence", "parts")
+        names = ("state", "id", "to", "code", "reason", "at", "sequence", "parts")
         fields: dict[str, Any] = {name: read.get(name) for name in names}
         rules = tuple(StateRule(each["when"], each["then"]) for each in read.get("rules") or () if _whole(each))
         return Receipts(

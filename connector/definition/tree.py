@@ -415,6 +415,7 @@ class Operation:
     Attributes:
         when: JMESPath over the message that chooses; None fits every message.
         content: the custom value that brings the text; None where `$$Body` or `$$TemplateID` does.
+        apart: by what receipts tell the messages of a request apart; none where they need not.
         nesting: how names of pairs, in the query as well, say structures.
     """
 
@@ -431,6 +432,7 @@ class Operation:
     response: Response | None
     when: str | None = None
     content: str | None = None
+    apart: tuple[Expression, ...] = ()
     nesting: Nesting = Nesting()
     idempotent: float | None = None
     on_uncertain: Literal["resend", "report"] = "resend"

@@ -35,7 +35,7 @@ from connector.delivery.queue.fragmentation import Fragmentation, fragmentation
 from connector.delivery.queue.item import Item
 from connector.delivery.queue.window_key import WindowKey
 from connector.delivery.route import Route, compile_routes
-from connector.delivery.sending.departures import NAP_SECONDS, Departures
+from connector.delivery.sending.departures import IDLE_SECONDS, NAP_SECONDS, Departures
 from connector.delivery.sending.in_flight import InFlight
 from connector.delivery.sending.lane_state import LaneState
 from connector.delivery.sending.reading_turns import SlowReadings
@@ -353,7 +353,8 @@ class Lane:
                 self._faults.elsewhere(error)
                 self._delay = delay = NAP_SECONDS
                 self._state.looking()
-            await self._state.sleep(min(delay, NAP_SECONDS))
+            longest = NAP_SECONDS if self.open_count or len(self._in_flight) else IDLE_SECONDS
+            await self._state.sleep(min(delay, longest))
 
     def close(self) -> None:
         """Let `run` end. Requests under way go on; `drain` waits for them."""

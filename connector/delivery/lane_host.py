@@ -11,7 +11,7 @@ from connector.model import Message, Result
 
 
 class LaneHost(Protocol):
-    """Asked and told by a lane, once per request at most.
+    """Asked and told by a lane, a few times per request at most.
 
     Implemented by `WorkerLaneHost` (connector/stream/pipeline.py), put in place in
     `connector/stream/wiring/parts.py`.
@@ -21,20 +21,34 @@ class LaneHost(Protocol):
     Attributes:
         caught_up: no event waits in the partitions that feed the lane.
         memory_full: no further event can be read until something leaves.
+        suppression_changes: how often somebody has come to those who must not be texted. While it stands still,
+            `suppressed` need not be asked again.
     """
 
     @property
     def caught_up(self) -> bool: ...
     @property
     def memory_full(self) -> bool: ...
+    @property
+    def suppression_changes(self) -> int: ...
 
     def decode(self, items: Sequence[Item]) -> list[Message]:
         """Their messages. Raises MessageError when one of them has none any more."""
         ...
 
+    def suppressed(self, items: Sequence[Item], messages: Sequence[Message]) -> Sequence[bool]:
+        """For each whether it must not be sent; empty where all may be."""
+        ...
+
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         """Wait until a request may leave (the journal, the check for zombies). False: this worker may not send; the
         items wait on, and nothing is pulled until `Lane.reopen`.
+        """
+        ...
+
+    async def withdraw_permission(self, operation: Operation, items: Sequence[Item]) -> None:
+        """A request that may leave does not: take back what was noted for it, so that none of its messages ends
+        `unknown`.
         """
         ...
 

@@ -5,7 +5,7 @@ asked for; the writer knows how to write them without asking.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import overload
+from typing import final, overload
 
 import msgspec
 
@@ -17,8 +17,9 @@ MIN_UNIFORM_RESULTS = 16
 """Fewer results than this are made one by one: it costs less than finding out that they are alike."""
 
 
+@final
 class UniformResults(Sequence[Result]):
-    """One result per item, in order.
+    """One result per item, in order. To be told by `type(…) is`, like `UniformOutcomes`.
 
     Attributes:
         shared: what is the same for all; nothing else of it counts.

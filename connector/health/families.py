@@ -66,6 +66,12 @@ METRICS = (
         "gauge",
         "Events that only a worker of another version can read: neither sent nor settled. /status says which version.",
     ),
+    Description(
+        "registry_wait_seconds",
+        "gauge",
+        "For how long events of a source have waited for the schema registry; absent where none wait.",
+        ("topic",),
+    ),
     Description("messages_taken", "counter", "Messages given to a provider's lane.", ("provider",)),
     Description("results", "counter", "Messages that ended, by what became of them.", ("provider", "status")),
     Description(
@@ -149,6 +155,12 @@ METRICS = (
     Description("lane_delayed_messages", "gauge", "Messages that wait for their time to be sent again.", ("provider",)),
     # ---- the worker
     Description("definitions_unused", "gauge", "1 while definitions on disk are wrong, so that older ones are in use."),
+    Description("suppressed_numbers", "gauge", "Phone numbers that must not be texted; 0 while the list is read."),
+    Description(
+        "suppressions_unconfirmed_seconds",
+        "gauge",
+        "Since when it is not known whether the list holds all that its topic does. Looked at every 15 s.",
+    ),
     Description("open_messages", "gauge", "Messages read and without a durable result."),
     Description("open_messages_limit", "gauge", "Setting memory.messages."),
     Description("open_bytes", "gauge", "Bytes they take, with what holds them."),
@@ -297,6 +309,19 @@ JOIN_METRICS = (
     Description(
         "receipt_durable_seconds", "histogram", "From the arrival of a callback to its state in topics.receipts."
     ),
+    Description(
+        "opt_outs",
+        "counter",
+        "Opt-outs and opt-ins that were looked at: suppressed, lifted (both in topics.suppressions), or why nothing "
+        "was changed: duplicate, outdated, unsure, unproved, no phone.",
+        ("provider", "outcome"),
+    ),
+    Description(
+        "opt_out_listed_seconds",
+        "histogram",
+        "From the arrival of an opt-out or opt-in to its record in topics.suppressions.",
+    ),
+    Description("replies_lag", "gauge", "Replies that were not looked at yet, over its partitions of topics.inbound."),
     Description("receipt_partitions", "gauge", "Partitions of topics.receipts_matched it owns."),
     Description("receipt_state_bytes", "gauge", "States of messages on disk."),
     Description("receipt_restore_seconds", "gauge", "How long opening partitions took last, states read back with it."),

@@ -68,6 +68,7 @@ def _add(page: Page, status: JoinStatus) -> None:
         ("receipts", counts.written),
         ("receipts_dropped", counts.dropped),
         ("receipts_unmatched", counts.unmatched),
+        ("opt_outs", counts.opt_outs),
     ):
         for (provider, what), number in numbers.items():
             page.add(name, number, provider, what)
@@ -76,6 +77,8 @@ def _add(page: Page, status: JoinStatus) -> None:
     for provider, histogram in counts.reported.items():
         page.add_histogram("receipt_report_seconds", histogram, provider)
     page.add_histogram("receipt_durable_seconds", counts.durable)
+    page.add_histogram("opt_out_listed_seconds", counts.listed)
+    page.add("replies_lag", sum(it.lag for it in status.replies))
     page.add("receipts_settled", counts.settled)
     page.add("receipts_lag", sum(it.lag for it in status.partitions))
     page.add("receipt_partitions", len(status.partitions))

@@ -6,7 +6,7 @@ import asyncio
 
 from connector.clock import Clock
 
-TICK_SECONDS = 0.1
+TICK_SECONDS = 0.25
 KEEP_SECONDS = 10.0
 
 

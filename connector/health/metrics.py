@@ -71,6 +71,9 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
         if provider not in status.lanes:  # the others are added to their lane's
             page.add("results", number, provider, ended)
     page.add("definitions_unused", bool(status.unused))
+    if status.suppressions is not None:
+        page.add("suppressed_numbers", status.suppressions.numbers)
+        page.add("suppressions_unconfirmed_seconds", status.suppressions.unconfirmed or 0.0)
     page.add("open_messages", status.messages)
     page.add("open_messages_limit", status.max_messages)
     page.add("open_bytes", status.bytes)
@@ -88,6 +91,8 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
     for cause, number in status.unknown.counts.items():
         page.add("unknown_provider", number, cause.value)
     page.add("held_events", sum(status.held.values()))
+    for topic, it in status.held_sources.items():
+        page.add("registry_wait_seconds", it.seconds, topic)
     page.add("rebalances", status.epochs.opened)
     page.add_histogram("drain_duration_seconds", status.epochs.drains)
 

@@ -133,6 +133,11 @@ def _reason(status: WorkerStatus) -> str:
         return "the worker is stopping"
     if status.cut_off:
         return "nothing is sent: no heartbeat was answered for half a session, the worker is cut off from the brokers"
+    if status.held_sources:
+        return "; ".join(f"events of {topic} wait: {it.why}" for topic, it in sorted(status.held_sources.items()))
+    suppressions = status.suppressions
+    if not status.ready and suppressions is not None and suppressions.unconfirmed is None:
+        return f"suppressions are read: {suppressions.read:,} of {suppressions.expected:,} records"
     return "" if status.ready else "the group has not given it its partitions"
 
 

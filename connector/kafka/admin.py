@@ -22,6 +22,7 @@ from aiokafka.errors import (
 from connector.errors import ConnectorError, Problem, TopicError
 from connector.kafka.access import allowed
 from connector.kafka.clients import admin
+from connector.kafka.topic_lookup import look_up
 from connector.kafka.topic_plan import ActualTopic, Topic
 from connector.settings.model import Settings
 
@@ -52,13 +53,8 @@ async def open_admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def describe_topics(client: AIOKafkaAdminClient, wanted: Iterable[str]) -> dict[str, ActualTopic]:
-    """The topics of these names that are there.
-
-    All topics are listed and then chosen from: asking for a missing one by name creates it on brokers with
-    `auto.create.topics.enable`, with the wrong number of partitions.
-    """
-    wanted = set(wanted)
-    listed = [topic for topic in await client.describe_topics() if topic["topic"] in wanted and not topic["error_code"]]
+    """The topics of these names that are there."""
+    listed = await look_up(client, wanted)
     names = [topic["topic"] for topic in listed]
     configs, operations = await _configs(client, names), await allowed(client, names)
     return {

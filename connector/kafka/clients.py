@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from connector.errors import Problem, SettingsError
 from connector.kafka import connecting
+from connector.kafka.broker_tokens import TokenSource, token_source
 from connector.settings.kafka import KafkaSettings
 from connector.settings.model import Settings
 
@@ -38,7 +39,10 @@ class Connection:
         client_id: how the client names itself to brokers.
         security_protocol: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL.
         ssl_context: present exactly with SSL and SASL_SSL.
-        sasl_mechanism, username, password: present exactly with the SASL protocols.
+        sasl_mechanism: present exactly with the SASL protocols.
+        username, password: present with mechanisms that have them.
+        tokens: present with those that have tokens, which are OAUTHBEARER to brokers.
+        rack: where this client stands.
     """
 
     servers: tuple[str, ...]
@@ -48,6 +52,8 @@ class Connection:
     sasl_mechanism: str | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    tokens: TokenSource | None = field(default=None, repr=False)
+    rack: str | None = None
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client takes."""
@@ -57,7 +63,9 @@ class Connection:
             "security_protocol": self.security_protocol,
             "ssl_context": self.ssl_context,
         }
-        if self.sasl_mechanism is not None:
+        if self.tokens is not None:
+            options |= {"sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": self.tokens}
+        elif self.sasl_mechanism is not None:
             options |= {
                 "sasl_mechanism": self.sasl_mechanism,
                 "sasl_plain_username": self.username,
@@ -84,6 +92,8 @@ def connect(kafka: KafkaSettings) -> Connection:
         sasl_mechanism=kafka.sasl_mechanism if kafka.sasl else None,
         username=kafka.sasl_username if kafka.sasl else None,
         password=password.get_secret_value() if kafka.sasl and password else None,
+        tokens=token_source(kafka) if kafka.sasl else None,
+        rack=kafka.client_rack,
     )
 
 

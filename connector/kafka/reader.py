@@ -28,6 +28,7 @@ from connector.kafka.committed import committed_offsets
 from connector.kafka.fetched import ReadOptions, own_record_bytes
 from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.skipped import Skipped
+from connector.kafka.topic_lookup import look_up
 from connector.settings.model import Settings
 
 POLL_RECORDS = 20_000
@@ -104,16 +105,13 @@ class TopicReader:
     async def partitions(self, topics: Collection[str], *, optional: bool = False) -> list[TopicPartition]:
         """The partitions of those topics.
 
-        All topics are listed: asking for a missing one by name would create it where brokers do that by themselves.
-
         Raises:
             ConnectorError: a topic is not there, or not for us, unless that is `optional`. A search that leaves it out
                 would say that there is nothing.
         """
         found = []
-        for topic in await self._admin.describe_topics():
-            if topic["topic"] in topics and not topic["error_code"]:
-                found += [TopicPartition(topic["topic"], it["partition"]) for it in topic["partitions"]]
+        for topic in await look_up(self._admin, topics):
+            found += [TopicPartition(topic["topic"], it["partition"]) for it in topic["partitions"]]
         missing = set(topics) - {tp.topic for tp in found}
         if missing and not optional:
             raise ConnectorError(

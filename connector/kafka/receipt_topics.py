@@ -20,20 +20,27 @@ GROWTH, ENVELOPE_BYTES = 2, 64 * 1024
 User = Literal["receive", "receipts"]
 COPARTITIONED: tuple[Role, ...] = ("receipts", "matched", "unmatched")
 """A message's receipts, their states and what cannot be used of them stand in partitions of one number."""
+LOOKED_UP: tuple[Role, ...] = ("entries", "index")
+"""What has to be looked up, and what it is looked up in: in partitions of the same number."""
 
 NEEDED: Mapping[User, Mapping[Role, frozenset[AclOperation]]] = {
     "receive": {
         "matched": frozenset({AclOperation.WRITE}),
         "unmatched": frozenset({AclOperation.WRITE}),
         "inbound": frozenset({AclOperation.WRITE}),
+        "entries": frozenset({AclOperation.WRITE}),
     },
     "receipts": {
         "matched": frozenset({AclOperation.READ}),
         "receipts": frozenset({AclOperation.READ, AclOperation.WRITE}),
         "unmatched": frozenset({AclOperation.READ, AclOperation.WRITE}),
+        "entries": frozenset({AclOperation.READ, AclOperation.WRITE}),
+        "index": frozenset({AclOperation.READ, AclOperation.WRITE}),
+        "inbound": frozenset({AclOperation.READ}),
+        "suppressions": frozenset({AclOperation.WRITE}),
     },
 }
-"""What each of the two processes does with them."""
+"""What each of the two processes does with them; with replies `receipts run` only for the list that it writes."""
 
 
 def receipts_group(settings: Settings) -> str:
@@ -42,9 +49,10 @@ def receipts_group(settings: Settings) -> str:
 
 
 def names(settings: Settings) -> tuple[str, ...]:
-    """Of all four."""
+    """Of all of them."""
     topics = settings.topics
-    return topics.receipts, topics.receipts_matched, topics.receipts_unmatched, topics.inbound
+    way = topics.receipts, topics.receipts_matched, topics.receipts_unmatched, topics.inbound
+    return *way, topics.receipts_in, topics.receipts_index
 
 
 def with_receipts(plan: TopicPlan, settings: Settings, actual: Mapping[str, ActualTopic]) -> TopicPlan:
@@ -57,27 +65,31 @@ def with_receipts(plan: TopicPlan, settings: Settings, actual: Mapping[str, Actu
 
 
 def receipt_topics(plan: TopicPlan, settings: Settings, actual: Mapping[str, ActualTopic]) -> tuple[Topic, ...]:
-    """The four, with as many partitions as the one that is there has, else as the sources have."""
-    receipts, matched, unmatched, inbound = names(settings)
+    """All of them, with as many partitions as the one that is there has, else as the sources have."""
+    receipts, matched, unmatched, inbound, entries, index = names(settings)
     (reserved,) = plan.of("receipts")
-    there = [actual[name].partitions for name in (matched, receipts, unmatched) if name in actual]
+    there = [actual[name].partitions for name in (matched, receipts, unmatched, entries, index) if name in actual]
     count = there[0] if there else reserved.partitions
     keep, countable = round(settings.receipts.keep * 1000), round(settings.receipts.countable * 1000)
     common = {"min.insync.replicas": reserved.configs["min.insync.replicas"], "cleanup.policy": "delete"}
     large = {"max.message.bytes": str(GROWTH * settings.receive.body + ENVELOPE_BYTES)}
     longer = {"retention.ms": str(max(countable, DEFAULT_RETENTION_MS)), "retention.bytes": FOREVER}
+    # What waits is counted by the brokers' clock.
+    stamped = {"message.timestamp.type": "LogAppendTime"}
     return (
         Topic(receipts, "receipts", count, common | longer),
         Topic(matched, "matched", count, common | large | {"retention.ms": str(keep)}),
         Topic(unmatched, "unmatched", count, common | large | {"retention.ms": str(UNMATCHED_RETENTION_MS)}),
         Topic(inbound, "inbound", count, common | {"retention.ms": str(DEFAULT_RETENTION_MS)}),
+        Topic(entries, "entries", count, common | large | longer | stamped),
+        Topic(index, "index", count, common | longer | stamped),
     )
 
 
 def check_receipts(plan: TopicPlan, settings: Settings, actual: Mapping[str, ActualTopic]) -> list[Problem]:
     """What must be mended before each message's receipts are written once; beside what `topic_plan.check` finds."""
     problems: list[Problem] = []
-    for topic in plan.of(*COPARTITIONED):
+    for topic in plan.of(*COPARTITIONED, *LOOKED_UP):
         there = actual.get(topic.name)
         if there is not None and topic.required:
             problems += _check_partitions(topic, there)
@@ -115,15 +127,22 @@ def _check_partitions(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
 def _check_retention(topic: Topic, there: ActualTopic, settings: Settings) -> Iterator[Problem]:
     keep, countable = round(settings.receipts.keep * 1000), round(settings.receipts.countable * 1000)
     kept = there.number("retention.ms", DEFAULT_RETENTION_MS)
-    if topic.role == "receipts" and kept != -1 and kept < countable:
+    if topic.role in ("receipts", *LOOKED_UP) and kept != -1 and kept < countable:
+        lost = "a state could be forgotten, and written twice"
+        if topic.role != "receipts":
+            lost = "what still may be looked up would be forgotten"
         message = (
             f"retention.ms is {kept}, but receipts count for up to {countable} (receipts.keep and the day it ends in): "
-            "a state could be forgotten, and written twice"
+            f"{lost}"
         )
         yield Problem(message, alter(topic, f"retention.ms={countable}"), path=topic.name)
     if topic.role == "receipts" and (kept_bytes := there.number("retention.bytes", -1)) != -1:
         message = f"retention.bytes is {kept_bytes}: states could be forgotten, and written twice"
         yield Problem(message, alter(topic, "retention.bytes=-1"), path=topic.name)
+    stamped = (there.configs or {}).get("message.timestamp.type", "LogAppendTime")
+    if topic.role in LOOKED_UP and stamped != "LogAppendTime":
+        message = f"message.timestamp.type is {stamped}: what waits is counted by the brokers' clock"
+        yield Problem(message, alter(topic, "message.timestamp.type=LogAppendTime"), path=topic.name)
     least = settings.receive.body + ENVELOPE_BYTES
     if topic.role == "unmatched" and (most := there.number("max.message.bytes", BROKER_MESSAGE_BYTES)) < least:
         message = f"max.message.bytes is {most}: a callback as large as receive.body does not fit"

@@ -19,10 +19,13 @@ Role = Literal[
     "dead_letters",
     "control",
     "audit",
+    "suppressions",
     "receipts",
     "matched",
     "unmatched",
     "inbound",
+    "entries",
+    "index",
 ]
 
 NEEDED: Mapping[Role, frozenset[AclOperation]] = {
@@ -33,17 +36,22 @@ NEEDED: Mapping[Role, frozenset[AclOperation]] = {
     "dead_letters": frozenset({AclOperation.WRITE}),
     "control": frozenset({AclOperation.READ}),
     "audit": frozenset(),  # of people: workers do nothing with it
+    "suppressions": frozenset({AclOperation.READ}),
     # Of the way back, which has processes of its own: see `receipt_topics`.
     "receipts": frozenset(),
     "matched": frozenset(),
     "unmatched": frozenset(),
     "inbound": frozenset(),
+    "entries": frozenset(),
+    "index": frozenset(),
 }
 """What a worker does with each topic. It reads back what it wrote to know what is done."""
 
 WRITTEN: frozenset[Role] = frozenset({"results", "retry", "journal", "dead_letters"})
 """Topics that workers write to."""
-WAY_BACK: frozenset[Role] = frozenset({"receipts", "matched", "unmatched", "inbound"})
+STEERING: frozenset[Role] = frozenset({"control", "suppressions"})
+"""Compacted topics that say what to do with messages: the newest record of a key counts."""
+WAY_BACK: frozenset[Role] = frozenset({"receipts", "matched", "unmatched", "inbound", "entries", "index"})
 """Topics of receipts and replies; their partitions are not those of the sources."""
 LEAST_BYTES = 64 * 1024
 """`max.message.bytes` below which a result without its words, or a batch of the journal, may not fit."""
@@ -56,6 +64,9 @@ AUDIT_RETENTION_MS = 365 * 24 * 3600 * 1000
 DURABLE_REPLICATION = 3
 """From here on two in-sync replicas can be asked for without losing availability when one broker is away."""
 FOREVER = "-1"
+LIFTED_MILLISECONDS = 24 * 3600 * 1000
+"""How long a record without a value stays among the numbers that must not be texted: a worker may begin with a snapshot
+that is some hours younger, and has to learn whom it lifted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,7 @@ def plan(
     actual: Mapping[str, ActualTopic],
     *,
     journal: bool = False,
+    suppressions: bool = False,
     partitions: int | None = None,
     replication: int = 1,
 ) -> TopicPlan:
@@ -137,6 +149,7 @@ def plan(
         topics: names from the settings.
         actual: topics on the cluster, by name.
         journal: a provider says `on_uncertain: report`, so the journal is required.
+        suppressions: `suppressions.enabled`, so that topic is required; else it is left out.
         partitions: for sources that are not there yet; default: as the other sources, else 12.
         replication: for topics to be created.
     """
@@ -153,6 +166,8 @@ def plan(
     carry = {"max.message.bytes": str(message_bytes + HEADROOM_BYTES)}
     wait = insync | carry | {"cleanup.policy": "delete", "retention.ms": FOREVER, "retention.bytes": FOREVER}
     fresh = insync | {"cleanup.policy": "delete", "retention.ms": str(DEFAULT_RETENTION_MS)}
+    compact = insync | {"cleanup.policy": "compact"}
+    lifts = compact | {"delete.retention.ms": str(LIFTED_MILLISECONDS)}
     kept = actual.get(topics.journal)
     return TopicPlan(
         keeps_journal=kept is not None and kept.partitions >= count and kept.allows("journal") is not False,
@@ -162,8 +177,10 @@ def plan(
             *(Topic(name, "retry", count, wait) for name in topics.retry.values()),
             Topic(topics.dead_letters, "dead_letters", count, fresh | carry),
             Topic(topics.journal, "journal", count, keep, required=journal),
-            Topic(topics.control, "control", 1, insync | {"cleanup.policy": "compact"}),
+            Topic(topics.control, "control", 1, compact),
             Topic(topics.audit, "audit", 1, fresh | {"retention.ms": str(AUDIT_RETENTION_MS)}, required=False),
+            # One partition: whoever writes a number, with whatever client, writes it behind what was said before.
+            *([Topic(topics.suppressions, "suppressions", 1, lifts)] if suppressions else []),
             Topic(topics.receipts, "receipts", count, fresh, required=False),
         ),
         replication=replication,
@@ -257,6 +274,8 @@ def _check_topic(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[
     if there.configs is None:
         return
     yield from _check_policy(topic, there)
+    if topic.role == "suppressions":
+        yield from _check_lifts(topic, there)
     if topic.role in {"results", "journal"}:
         yield from _check_retention(plan, topic, there)
     if topic.role == "retry":
@@ -274,6 +293,10 @@ def _check_topic(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[
 def _check_partitions(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     if topic.role in {"dead_letters", "control", "audit"} | WAY_BACK or there.partitions == topic.partitions:
         return
+    if topic.role == "suppressions":
+        message = f"has {there.partitions} partitions: which of two records of one number is newer could not be told"
+        yield Problem(message, "create it anew with one partition, and write the numbers again", path=topic.name)
+        return
     # A result stands in the partition of its event: that is what makes "already done?" answerable after a crash.
     message = f"has {there.partitions} partitions, but the source topics have {topic.partitions}"
     if topic.role == "source":
@@ -288,12 +311,20 @@ def _check_partitions(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
 def _check_policy(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
     policy = (there.configs or {}).get("cleanup.policy", "delete")
     compacts = "compact" in policy
-    if topic.role == "control" and policy != "compact":
-        message = f"cleanup.policy is {policy}: campaigns and pauses would be forgotten"
+    if topic.role in STEERING and policy != "compact":
+        lost = "campaigns and pauses" if topic.role == "control" else "numbers that must not be texted"
+        message = f"cleanup.policy is {policy}: {lost} would be forgotten"
         yield Problem(message, alter(topic, "cleanup.policy=compact"), path=topic.name)
-    if topic.role != "control" and compacts:
+    if topic.role not in STEERING and compacts:
         message = f"cleanup.policy is {policy}: of records with one key all but the last would be lost"
         yield Problem(message, alter(topic, "cleanup.policy=delete"), path=topic.name)
+
+
+def _check_lifts(topic: Topic, there: ActualTopic) -> Iterator[Problem]:
+    kept = there.number("delete.retention.ms", LIFTED_MILLISECONDS)
+    if kept < LIFTED_MILLISECONDS:
+        message = f"delete.retention.ms is {kept}: who may be texted again could stay suppressed in a worker's snapshot"
+        yield Problem(message, alter(topic, f"delete.retention.ms={LIFTED_MILLISECONDS}"), path=topic.name)
 
 
 def _check_retention(plan: TopicPlan, topic: Topic, there: ActualTopic) -> Iterator[Problem]:

@@ -25,13 +25,14 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a person did."""
+    """What a person did, or what a provider says of one."""
 
     REPLY = "reply"
     OPT_OUT = "opt-out"
     OPT_IN = "opt-in"
     HELP = "help"
     CLICK = "click"
+    BLOCKED = "blocked"  # a receipt said so, where that is to put the phone on the list
 
 
 class Why(StrEnum):
@@ -163,6 +164,7 @@ class ReceiptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
         document: all that it can be read from, as JSON: query, form, what stands around it, itself.
         token: whose it is; None where it has to be looked up (`match`).
         match: left side of the definition's `match` → the entry's value, where there is no token.
+        keys: what its message is looked up by in the index, one after the other, where no token names it.
     """
 
     provider: str
@@ -172,12 +174,14 @@ class ReceiptEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     document: bytes
     token: MessageToken | BatchToken | None = None
     match: dict[str, str] = {}
+    keys: tuple[bytes, ...] = ()
 
 
 class Inbound(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a person did: a reply, an opt-out, a click. Times in seconds since the epoch.
 
     Attributes:
+        by: what proved who says so, as in `Verified`.
         sender, recipient: the phone, and the number or name that was answered.
         token: of the message it answers, where the provider says so.
     """
@@ -185,6 +189,7 @@ class Inbound(msgspec.Struct, frozen=True, omit_defaults=True):
     kind: Kind
     provider: str
     arrived: float
+    by: str
     sender: str | None = None
     recipient: str | None = None
     text: str | None = None

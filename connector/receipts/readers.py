@@ -33,6 +33,7 @@ def receipt_keys(settings: Settings) -> ReceiptKeys:
         problems.append(Problem("receipts need the package cryptography, which is not installed", remedy))
     if problems:
         raise ConfigurationError(problems)
+    from connector.receipts.correlation import IndexKeys
     from connector.receipts.tokens import Tokens, UrlSecrets
     from connector.receipts.verification import ReceiptKeys
 
@@ -40,6 +41,7 @@ def receipt_keys(settings: Settings) -> ReceiptKeys:
     return ReceiptKeys(
         Tokens([key.get_secret_value() for key in receive.keys], settings.topics.source_names),
         UrlSecrets([key.get_secret_value() for key in receive.url_keys]),
+        IndexKeys(receive.index_secrets),
     )
 
 
@@ -51,9 +53,13 @@ def receipt_readers(
     Raises:
         DefinitionError: with everything that is wrong; also where none of them says it.
     """
+    from connector.receipts.inbound_reader import InboundRules
+    from connector.receipts.intents import Intents
     from connector.receipts.receipt_reader import ReceiptBounds, compile_receipts
 
     receive = settings.receive
+    listing = settings.suppressions
+    rules = InboundRules(Intents(settings.inbound), blocked=listing.enabled and listing.blocked)
     # All records of a callback wait for their acknowledgement together, with room for those of others.
     most = max(receive.body, min(ENTRIES_OF_BODY * receive.body, receive.bytes // 4))
     bounds = ReceiptBounds(receive.entries, settings.receipts.keep, most)
@@ -63,7 +69,7 @@ def receipt_readers(
         if definition.receipts is None:
             continue
         try:
-            readers[name] = compile_receipts(definition, keys, public_url=receive.url or "", bounds=bounds)
+            readers[name] = compile_receipts(definition, keys, public_url=receive.url or "", bounds=bounds, rules=rules)
         except DefinitionError as error:
             problems += error.problems
     if not readers and not problems:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
-import orjson
 
 from connector.config_text.source import Place
 from connector.definition.arguments import MISSING
 from connector.definition.expression import Expression
-from connector.definition.receipt_tree import At, InboundSource, ReceiptAnswer, Receipts
+from connector.definition.receipt_tree import Receipts
 from connector.definition.tree import Definition
 from connector.errors import DefinitionError
 from connector.receipts import sns
@@ -34,9 +33,19 @@ from connector.receipts.callback import (
     Verified,
     Why,
 )
+from connector.receipts.correlation import Correlation, correlation
 from connector.receipts.documents import Documents, written
+from connector.receipts.inbound_reader import (
+    PLAIN_RULES,
+    AnswerWriter,
+    InboundReader,
+    InboundRules,
+    MomentOf,
+    never,
+    nothing,
+    whole_number,
+)
 from connector.receipts.signatures import MismatchError
-from connector.receipts.times import moments
 from connector.receipts.tokens import ForeignTokenError, too_late
 from connector.receipts.verification import CallbackVerification, ReceiptKeys, route
 from connector.response.document import parse_json
@@ -47,14 +56,7 @@ from connector.response.work import TooMuchWorkError
 
 __all__ = ["ReceiptBounds", "ReceiptKeys", "ReceiptReader", "UnreadableEntry", "compile_receipts", "route"]
 
-TEXT: Final = 2_000  # characters of a reply
-SEQUENCE_DIGITS: Final = 15
 CONTENT_TYPE: Final = 200  # characters
-INTENTS: Final = {
-    **dict.fromkeys(("stop", "optout", "opt-out", "unsubscribe"), Kind.OPT_OUT),
-    **dict.fromkeys(("start", "optin", "opt-in", "subscribe"), Kind.OPT_IN),
-    "help": Kind.HELP,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,71 +77,9 @@ class UnreadableEntry:
     reason: str
 
 
-def _nothing(_: Any) -> None:
-    return None
-
-
-class _At:
-    def __init__(self, at: At | None, scope: Scope, place: str) -> None:
-        self._get = scope.path(at.value, f"{place}.value") if at is not None else None
-        self._read = moments(at) if at is not None else None
-
-    def __call__(self, document: Any) -> float | None:
-        return None if self._get is None or self._read is None else self._read(self._get(document))
-
-
-class _CompiledAnswer:
-    """One answer, compiled."""
-
-    def __init__(self, answer: ReceiptAnswer, scope: Scope, place: str) -> None:
-        self._fixed = CallbackAnswer(answer.status, answer.body.encode(), answer.type, tuple(answer.headers.items()))
-        self._work = scope.work
-        self._read = 0  # bytes of the entries of this callback
-        self._echo = {name: scope.path(path, f"{place}.echo.{name}") or _nothing for name, path in answer.echo.items()}
-
-    def to(self, callback: Callback) -> CallbackAnswer:
-        """Raises nothing: what is not there is echoed as null."""
-        if not self._echo:
-            return self._fixed
-        try:
-            document = parse_json(callback.body, self._work)
-            body = orjson.dumps({name: get(document) for name, get in self._echo.items()})
-        except (ValueError, TypeError, TooMuchWorkError):
-            body = orjson.dumps(dict.fromkeys(self._echo))
-        return replace(self._fixed, body=body)
-
-
-class _InboundSource:
-    """One entry of `replies` or `clicks`, compiled."""
-
-    def __init__(self, source: InboundSource, scope: Scope, place: str, *, click: bool) -> None:
-        self.holds = scope.condition(source.when, f"{place}.when") or _never
-        self._texts: dict[str, Get] = {
-            name: scope.path(getattr(source, name), f"{place}.{name}") or _nothing
-            for name in ("sender", "recipient", "text", "id", "parts", "intent", "url", "short_url")
-        }
-        self._at = _At(source.at, scope, f"{place}.at")
-        self._click = click
-        self.answer = None if source.answer is None else _CompiledAnswer(source.answer, scope, f"{place}.reply")
-
-    def inbound(self, document: Any, provider: str, arrived: float, token: Token | None) -> Inbound:
-        said = {name: get(document) for name, get in self._texts.items()}
-        text = to_text(said["text"])
-        intent = (to_text(said["intent"]) or "").lower()
-        return Inbound(
-            kind=Kind.CLICK if self._click else INTENTS.get(intent, Kind.REPLY),
-            provider=provider,
-            arrived=arrived,
-            sender=short_text(said["sender"]),
-            recipient=short_text(said["recipient"]),
-            text=None if text is None else text[:TEXT],
-            id=short_text(said["id"]),
-            at=self._at(document),
-            parts=_whole(said["parts"]),
-            url=short_text(said["url"]),
-            short_url=short_text(said["short_url"]),
-            token=token,
-        )
+NAMELESS: Final = "nothing in it names a message"
+PROVIDERS_OWN: Final = ("id", "batch")
+"""What of `match` is the provider's: bounded as in results."""
 
 
 class ReceiptReader:
@@ -156,26 +96,30 @@ class ReceiptReader:
         name: str,
         receipts: Receipts,
         scope: Scope,
+        correlation: Correlation | None,
         *,
         keys: ReceiptKeys,
         public_url: str,
         bounds: ReceiptBounds,
+        rules: InboundRules,
     ) -> None:
         self.name = name
         self.faults: Counter[str] = scope.faults
         self._receipts = receipts
+        self._correlation = correlation
         self._keys = keys
         self._public_url = public_url.rstrip("/")
         self._bounds = bounds
+        self._blocked = rules.blocked
         self._work = scope.work
         self._verification = CallbackVerification(name, receipts, keys, self._public_url)
         self.certificates = self._verification.certificates
         self._documents = Documents(receipts, scope, bounds.entries)
         self._ignore = [
-            scope.condition(when, f"receipts.ignore[{index}]") or _never for index, when in enumerate(receipts.ignore)
+            scope.condition(when, f"receipts.ignore[{index}]") or never for index, when in enumerate(receipts.ignore)
         ]
         self._inbound = [
-            _InboundSource(source, scope, f"receipts.{key}[{index}]", click=key == "clicks")
+            InboundReader(source, scope, f"receipts.{key}[{index}]", None if key == "clicks" else rules.intents)
             for key, sources in (("replies", receipts.replies), ("clicks", receipts.clicks))
             for index, source in enumerate(sources)
         ]
@@ -185,21 +129,21 @@ class ReceiptReader:
             (
                 key,
                 _normaliser(expression),
-                scope.path(path, f"receipts.match.{key}") or _nothing,
+                scope.path(path, f"receipts.match.{key}") or nothing,
             )
             for key, expression, path in match.pairs
         ]
         self._rules = [
-            (scope.condition(rule.when, f"receipts.rules[{index}].when") or _never, State(rule.then))
+            (scope.condition(rule.when, f"receipts.rules[{index}].when") or never, State(rule.then))
             for index, rule in enumerate(receipts.rules)
         ]
         self._states = {word: State(state) for word, state in receipts.states.items()}
         self._texts: dict[str, Get] = {
-            name: scope.path(getattr(receipts, name), f"receipts.{name}") or _nothing
-            for name in ("state", "id", "code", "reason", "sequence", "parts")
+            name: scope.path(getattr(receipts, name), f"receipts.{name}") or nothing
+            for name in ("state", "id", "to", "code", "reason", "sequence", "parts")
         }
-        self._at = _At(receipts.at, scope, "receipts.at")
-        self._answer = _CompiledAnswer(receipts.answer, scope, "receipts.reply")
+        self._at = MomentOf(receipts.at, scope, "receipts.at")
+        self._answer = AnswerWriter(receipts.answer, scope, "receipts.reply")
 
     def url(self) -> str:
         """What is registered with the provider by hand: it holds a secret."""
@@ -219,8 +163,7 @@ class ReceiptReader:
         try:
             if verified.by == "sns" and (special := self._subscription(callback)) is not None:
                 return special
-            documents = self._documents.read(callback)
-            return self._sorted(documents, callback, verified)
+            return self._sorted(reading, self._documents.read(callback), callback, verified)
         except TooMuchWorkError:
             reason = "reading it takes more work than a callback is given"
         except ValueError as error:
@@ -228,12 +171,13 @@ class ReceiptReader:
         except Exception as error:
             self.faults["reader"] += 1
             reason = f"it could not be read ({type(error).__name__})"
-        reading.unmatched.append(whole_callback(self.name, callback, Why.UNREADABLE, reason, verified.token))
-        return reading
+        unmatched = whole_callback(self.name, callback, Why.UNREADABLE, reason, verified.token)
+        # What people said until then counts all the same: nobody may have to find an opt-out there.
+        return Reading([], reading.inbound, [unmatched], reading.answer)
 
     def read_again(self, kept: Unmatched) -> Reading:
         """What belonged to no message, read by the definition as it is now. Raises nothing."""
-        now = Verified("kept", kept.token)
+        now = Verified(self._verification.kept, kept.token)
         body, query = (b"", kept.document.decode("utf-8", "replace")) if kept.in_query else (kept.document, "")
         headers = {} if kept.content_type is None else {"content-type": kept.content_type}
         callback = Callback("GET" if kept.in_query else "POST", "", query, headers, body, kept.arrived)
@@ -245,7 +189,9 @@ class ReceiptReader:
             document = parse_json(kept.document, self._work)
             if not isinstance(document, dict):
                 raise ValueError("it is no entry")  # noqa: TRY004 one kind of fault
-            return self._sorted([document], callback, now, at=(kept.index, kept.count))
+            return self._sorted(
+                Reading([], [], [], CallbackAnswer()), [document], callback, now, at=(kept.index, kept.count)
+            )
         except (TooMuchWorkError, ValueError) as error:
             reason = str(error) or "it cannot be decoded"
         except Exception as error:
@@ -282,14 +228,14 @@ class ReceiptReader:
 
     def _sorted(
         self,
+        reading: Reading,
         documents: list[dict[str, Any]],
         callback: Callback,
         verified: Verified,
         at: tuple[int, int] | None = None,
     ) -> Reading:
-        """What each document is; `at`: the how manyth of how many the one document was."""
+        """What each document is, into `reading`; `at`: the how manyth of how many the one document was."""
         answer = self._answer
-        reading = Reading([], [], [], answer.to(callback))
         ignored = 0
         for index, document in enumerate(documents):
             if any(ignores(document) for ignores in self._ignore):
@@ -308,7 +254,7 @@ class ReceiptReader:
                         Unmatched(self.name, callback.now, Why.UNVERIFIED, reason, raw, *at_, token=verified.token)
                     )
                 else:
-                    reading.inbound.append(source.inbound(document, self.name, callback.now, token))
+                    reading.inbound.append(source.inbound(document, self.name, callback.now, token, verified.by))
                 continue
             self._receipt(document, *(at or (index, len(documents))), callback, verified, reading)
         said = reading.answer if answer is self._answer else answer.to(callback)
@@ -334,11 +280,27 @@ class ReceiptReader:
         if token is not None and too_late(token, callback.now, self._bounds.keep):
             unmatched(Why.TOO_LATE, "its message was sent longer ago than receipts are kept")
             return
-        match = {} if isinstance(token, MessageToken) else self._match(document)
-        if token is None and len(match) < max(len(self._pairs), 1):
-            unmatched(Why.FOREIGN if foreign else Why.UNKNOWN, foreign or "nothing in it names a message")
-            return
-        reading.entries.append(ReceiptEntry(self.name, callback.now, index, count, raw, token, match))
+        match: dict[str, str] = {}
+        keys: list[bytes] = []
+        if not isinstance(token, MessageToken):
+            match = self._match(document)
+            keys = [] if self._correlation is None else self._correlation.of_entry(token, match)
+            if not keys:
+                unmatched(Why.FOREIGN if foreign else Why.UNKNOWN, foreign or NAMELESS)
+                return
+        reading.entries.append(ReceiptEntry(self.name, callback.now, index, count, raw, token, match, tuple(keys)))
+        if self._blocked and meaning.state is State.BLOCKED:
+            reading.inbound.extend(self._blocks(document, meaning, callback.now, token, verified.by))
+
+    def _blocks(
+        self, document: Any, meaning: Meaning, arrived: float, token: Token | None, by: str
+    ) -> Iterable[Inbound]:
+        """The phone that a receipt calls blocked. Who has the reference of one message proves nothing of any phone: its
+        own is that of its event.
+        """
+        phone = None if by == "token" else short_text(self._texts["to"](document))
+        if phone is not None or isinstance(token, MessageToken):
+            yield Inbound(Kind.BLOCKED, self.name, arrived, by, phone, id=meaning.id, at=meaning.at, token=token)
 
     def _token_of(self, document: Any, verified: Verified) -> tuple[Token | None, str | None]:
         """Whose an entry is by a token; None, and why, where its reference is none of ours."""
@@ -359,6 +321,7 @@ class ReceiptReader:
         found = {}
         for key, normalise, get in self._pairs:
             value = scalar_key(get(document))
+            value = short_text(value) if key in PROVIDERS_OWN else value
             value = None if value is None else normalise(value)
             if value is not None and value is not MISSING:
                 found[key] = str(value)
@@ -381,8 +344,8 @@ class ReceiptReader:
             code,
             short_text(texts["reason"]),
             self._at(document),
-            _whole(texts["sequence"]),
-            _whole(texts["parts"]),
+            whole_number(texts["sequence"]),
+            whole_number(texts["parts"]),
         )
 
 
@@ -398,22 +361,17 @@ def whole_callback(name: str, callback: Callback, why: Why, reason: str, token: 
     )
 
 
-def _never(_: Any) -> bool:
-    return False
-
-
-def _whole(value: Any) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= SEQUENCE_DIGITS:
-        return int(value)
-    return value if type(value) is int and 0 <= value < 10**SEQUENCE_DIGITS else None
-
-
 def _normaliser(expression: Expression | None) -> Callable[[Any], Any]:
     return (lambda value: value) if expression is None else expression.normalise()
 
 
 def compile_receipts(
-    definition: Definition, keys: ReceiptKeys, *, public_url: str, bounds: ReceiptBounds | None = None
+    definition: Definition,
+    keys: ReceiptKeys,
+    *,
+    public_url: str,
+    bounds: ReceiptBounds | None = None,
+    rules: InboundRules = PLAIN_RULES,
 ) -> ReceiptReader:
     """The reader of a definition's callbacks. Raises DefinitionError; only for a definition that has `receipts`."""
     receipts = definition.receipts
@@ -422,7 +380,14 @@ def compile_receipts(
         raise DefinitionError([place.problem("`receipts` is missing", "write how the provider reports")])
     scope = Scope()
     reader = ReceiptReader(
-        definition.name, receipts, scope, keys=keys, public_url=public_url, bounds=bounds or ReceiptBounds()
+        definition.name,
+        receipts,
+        scope,
+        correlation(definition, keys.index),
+        keys=keys,
+        public_url=public_url,
+        bounds=bounds or ReceiptBounds(),
+        rules=rules,
     )
     if scope.problems:
         raise DefinitionError(scope.problems)

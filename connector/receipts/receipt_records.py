@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from connector.model import Source
 from connector.receipts.callback import BatchToken, Inbound, Meaning, MessageToken, ReceiptEntry, State, Unmatched, Why
+from connector.receipts.phones import key_of
 from connector.receipts.states import Step, is_final
 from connector.untrusted import BoundedReader, UnreadableError
 
@@ -98,11 +99,28 @@ class UnmatchedHeader(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class InboundRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender": "from", "recipient": "to"}):
-    """The value of a record of `topics.inbound`."""
+    """The value of a record of `topics.inbound`: what a person did, at least once.
+
+    Attributes:
+        kind: `reply`, `opt-out`, `opt-in`, `help`, `click`; `blocked`: a receipt said so, where that is asked for.
+        provider: name of the definition.
+        received_at: when the callback came.
+        verified_by: what proved it: `url` (the secret), `hmac`, `sns`, `twilio`, …; `none` where the definition asks
+            for nothing. Only what is proved changes the list of who must not be texted.
+        sender: the phone.
+        recipient: the number or name that was answered.
+        text: of a reply, up to 2,000 characters.
+        id: the provider's.
+        at: when, by the provider's clock; None where it does not say.
+        parts: of the text, where the provider says so.
+        url, short_url: that was opened.
+        source, message_id, campaign_id: of the message that it answers, where the provider names it.
+    """
 
     kind: str
     provider: str
     received_at: datetime
+    verified_by: str = ""
     sender: str | None = None
     recipient: str | None = None
     text: str | None = None
@@ -111,6 +129,7 @@ class InboundRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"se
     parts: int | None = None
     url: str | None = None
     short_url: str | None = None
+    source: ReceiptPlace | None = None
     message_id: str | None = None
     campaign_id: str | None = None
 
@@ -152,6 +171,7 @@ class ReceiptRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _encode = msgspec.json.Encoder().encode
 _read_receipt: BoundedReader[ReceiptRecord] = BoundedReader(ReceiptRecord, most=RECEIPT_BYTES)
+_read_inbound: BoundedReader[InboundRecord] = BoundedReader(InboundRecord, most=RECEIPT_BYTES)
 _read_unmatched: BoundedReader[UnmatchedHeader] = BoundedReader(UnmatchedHeader, most=HEADER_BYTES)
 _read_header: BoundedReader[EntryHeader] = BoundedReader(EntryHeader, most=HEADER_BYTES)
 
@@ -258,12 +278,15 @@ def read_unmatched(value: bytes | None, headers: Iterable[tuple[str, bytes | Non
 
 
 def inbound_record(inbound: Inbound) -> Fields:
-    """A reply, an opt-out or a click; its key is the phone, so that what one person did stays in order."""
+    """A reply, an opt-out or a click. Its key is the phone, in digits, so that what one person did stays in order;
+    where it is not known, the message that was answered, so that what comes twice stays together.
+    """
     token = inbound.token if isinstance(inbound.token, MessageToken) else None
     value = InboundRecord(
         kind=inbound.kind.value,
         provider=inbound.provider,
         received_at=_time(inbound.arrived),
+        verified_by=inbound.by,
         sender=inbound.sender,
         recipient=inbound.recipient,
         text=inbound.text,
@@ -272,10 +295,16 @@ def inbound_record(inbound: Inbound) -> Fields:
         parts=inbound.parts,
         url=inbound.url,
         short_url=inbound.short_url,
+        source=None if token is None else _receipt_place(token.source),
         message_id=None if token is None else token.message_id,
         campaign_id=None if token is None else token.campaign_id,
     )
-    key = (inbound.sender or inbound.id or "").encode("utf-8", "replace") or None
+    if inbound.sender:
+        key: bytes | None = key_of(inbound.sender)
+    elif token is not None:
+        key = place(token.source)
+    else:
+        key = (inbound.id or "").encode("utf-8", "replace") or None
     return key, _encode(value), []
 
 
@@ -307,6 +336,11 @@ def receipt_record(entry: ReceiptEntry, meaning: Meaning, step: Step, source: Re
     identity = place(event)
     key = identity if token.message_id is None else token.message_id.encode("utf-8", "replace")
     return key, _encode(value), [(SOURCE, identity), (STATE, meaning.state.value.encode())]
+
+
+def read_inbound(value: bytes | None) -> InboundRecord:
+    """The value of a record of `topics.inbound`. Raises UnreadableError."""
+    return _read_inbound(value)
 
 
 def read_receipt(value: bytes | None) -> ReceiptRecord:

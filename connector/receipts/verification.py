@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote
 
@@ -11,6 +11,7 @@ from connector.definition.receipt_tree import Receipts
 from connector.definition.receipt_tree import Verification as Way
 from connector.receipts import sns
 from connector.receipts.callback import Callback, NeedsCertificate, Refused, Token, Verified
+from connector.receipts.correlation import IndexKeys
 from connector.receipts.signatures import CHECKS, MismatchError, SignedCallback, covers_query
 from connector.receipts.tokens import ForeignTokenError, Tokens, UrlSecrets
 
@@ -21,10 +22,11 @@ _path = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class ReceiptKeys:
-    """What our own references and URLs are made with, the same for all definitions."""
+    """What our own references and URLs, and keys of the index, are made with; the same for all definitions."""
 
     tokens: Tokens
     url_secrets: UrlSecrets
+    index: IndexKeys = field(default_factory=lambda: IndexKeys(()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class CallbackVerification:
 
     Attributes:
         certificates: of SNS; the caller adds to them what `NeedsCertificate` names.
+        kept: what has proved a callback that is read once more: it was checked when it came, where anything is.
     """
 
     def __init__(self, name: str, receipts: Receipts, keys: ReceiptKeys, public_url: str) -> None:
@@ -68,6 +71,7 @@ class CallbackVerification:
         self._origin = f"{scheme}://{host}"
         self._prefix = slash + prefix
         self.certificates = sns.Certificates()
+        self.kept = "none" if any(way.kind == "none" for way in receipts.verify) else "kept"
 
     def check(self, callback: Callback) -> Verified | Refused | NeedsCertificate:
         """Whether a callback is the provider's. Raises nothing."""

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 import msgspec
 
 from connector.kafka.batches import RecordFields, size
-from connector.receipts.callback import Callback, MessageToken, Reading, ReceiptEntry, Refused, Unmatched, Verified, Why
+from connector.receipts.callback import (
+    Callback,
+    Inbound,
+    MessageToken,
+    Reading,
+    ReceiptEntry,
+    Refused,
+    Unmatched,
+    Verified,
+    Why,
+)
 from connector.receipts.receipt_reader import whole_callback
 from connector.receipts.receipt_records import Fields, entry_record, inbound_record, partition, place, unmatched_record
 from connector.receive.callback_counts import CallbackCounts
@@ -36,7 +46,9 @@ class Placing:
         self._counts = counts
 
     def records(self, name: str, callback: Callback, verified: Verified, reading: Reading) -> Sequence[PlacedRecord]:
-        """Everything in a callback; the whole body instead, where a part of it is too large for its topic."""
+        """Everything in a callback; the whole body instead of its receipts, where one is too large for its topic. What
+        people said is there in any case: nobody may have to read `receipts_unmatched` to find an opt-out.
+        """
         counts = self._counts
         unmatched = list(reading.unmatched)
         placed: list[PlacedRecord] = []
@@ -47,12 +59,10 @@ class Placing:
                 placed.append(self._at(self._topics.receipts_matched, key, entry_record(entry, token)))
             else:
                 unmatched.append(_waits(entry))
-        for inbound in reading.inbound:
-            record = inbound_record(inbound)
-            placed.append(self._at(self._topics.inbound, record[0] or record[1] or b"", record))
         limits = self.known.limits
         if any(size(record) > limits[where.topic] for where, record in placed):
             placed, unmatched = [], [whole_callback(name, callback, Why.UNREADABLE, TOO_LARGE, verified.token)]
+        placed += map(self._inbound, reading.inbound)
         counts.read(name, reading)
         for it in unmatched:
             counts.unmatched[name, it.why.value] += 1
@@ -62,6 +72,12 @@ class Placing:
         """A callback that is kept although nothing proves it."""
         self._counts.unmatched[name, Why.UNVERIFIED.value] += 1
         return self._unmatched(whole_callback(name, callback, Why.UNVERIFIED, refused.reason, refused.token))
+
+    def _inbound(self, inbound: Inbound) -> PlacedRecord:
+        record = inbound_record(inbound)
+        if size(record) > self.known.limits[self._topics.inbound]:
+            record = inbound_record(msgspec.structs.replace(inbound, text=None, url=None, short_url=None))
+        return self._at(self._topics.inbound, record[0] or record[1] or b"", record)
 
     def _unmatched(self, it: Unmatched) -> PlacedRecord:
         topic = self._topics.receipts_unmatched

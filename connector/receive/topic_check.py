@@ -12,7 +12,7 @@ from connector.kafka.receipt_topics import check_receipt_access, check_receipts,
 from connector.kafka.topic_plan import Role, check, plan
 from connector.settings.model import Settings
 
-WRITTEN: tuple[Role, ...] = ("matched", "unmatched", "inbound")
+WRITTEN: tuple[Role, ...] = ("matched", "unmatched", "inbound", "entries")
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,6 +139,28 @@ class Records:
             sent.append(index)
             seq += 1
 
+    def place_alone(self, message: Message, batch: Batch) -> bool:
+        """Put the record of a request of one message where the body is going to look for it, as `collect` and `place`
+        would. False where it has none. Moves `batch.seq`; raises MessageError where the message cannot be rendered.
+        """
+        batch.seq = 1
+        value = self._build(message, batch)
+        if value is MISSING:
+            return False
+        for source in self._told_apart:  # what its entry is found by can be computed
+            for build, _ in source:
+                build(message, batch)
+        for key, own, make in zip(self._keys, value if len(self._keys) > 1 else (value,), self._merging, strict=True):
+            if own.__class__ is list:  # an array by itself is what arrays merge to
+                key.merged = own
+                continue
+            merged = make()
+            if merged.fits is not None and not merged.fits(own):
+                return False
+            merged.take(own)
+            key.merged = merged.first(1)
+        return True
+
     def place(self, collected: Collected, count: int) -> None:
         """Put the first `count` records where the body is going to look for them."""
         first = collected.merged.first(count)
@@ -211,12 +233,15 @@ Told = tuple[Build, Column | None]
 
 
 def _told_apart(operation: Operation) -> list[list[Told]]:
-    """By what the reply's entries will be told apart, source by source; none where recipients alone tell them apart."""
+    """By what the reply's entries, and receipts, will be told apart, source by source; none where recipients alone tell
+    them apart.
+    """
     entries = operation.response.entries if operation.response else ()
+    compared = [[expression for expression, _ in entry.match.pairs] for entry in entries]
     return [
-        [(expression.compile(), expression.column()) for expression, _ in entry.match.pairs]
-        for entry in entries
-        if entry.match.pairs and not any(_tells_recipients_apart(expression) for expression, _ in entry.match.pairs)
+        [(expression.compile(), expression.column()) for expression in each]
+        for each in [*compared, list(operation.apart)]
+        if each and not any(map(_tells_recipients_apart, each))
     ]
 
 

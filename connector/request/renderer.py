@@ -94,6 +94,8 @@ class Renderer:
         """One request of as many of `messages` as fit; all of them have the same batch key. Sets `batch.count`."""
         if self._records is None:
             return self._render_one(messages, batch)
+        if len(messages) == 1 and (request := self._alone(self._records, messages[0], batch)) is not None:
+            return Rendered(request, [0], [], [])
         rendered, guilty = self._render_batch(self._records, messages, batch)
         if not guilty:
             return rendered
@@ -111,6 +113,20 @@ class Renderer:
             sorted(invalid, key=lambda pair: pair[0]),
             [kept[position] for position in rendered.left],
         )
+
+    def _alone(self, records: Records, message: Message, batch: Batch) -> Request | None:
+        """The request of one message; None where `_render_batch` has to say why there is none. The hot path of single
+        messages.
+        """
+        batch.count = 1
+        try:
+            request = self._envelope.build(message, batch) if records.place_alone(message, batch) else None
+        except MessageError:
+            return None
+        finally:
+            records.clear()
+        bound = self._max_bytes
+        return None if request is not None and bound is not None and self._envelope.size(request) > bound else request
 
     def _render_batch(self, records: Records, messages: Sequence[Message], batch: Batch) -> tuple[Rendered, Guilty]:
         """The request; or the messages without which to try again: only writing them told that they are invalid."""

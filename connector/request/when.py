@@ -14,8 +14,8 @@ import msgspec
 from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
-from connector.definition.jmes_checks import walk
-from connector.definition.jmes_parse import AstNode, parse
+from connector.config_text.jmes_checks import walk
+from connector.config_text.jmes_parse import AstNode, parse
 from connector.model import Message
 
 MessageGetter = Callable[[Any], Any]

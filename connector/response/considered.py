@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from jmespath.exceptions import JMESPathError
 
-from connector.definition.jmes_parse import AstNode, PathSyntaxError, parse
+from connector.config_text.jmes_parse import AstNode, PathSyntaxError, parse
 from connector.definition.tree import EntrySource, Operation, Response, Rule
 from connector.model import Batch, Message, Reply
 from connector.response.content import Content

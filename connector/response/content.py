@@ -52,14 +52,21 @@ class Content:
         self._opened: tuple[Any, str | None] | None = None
 
     @property
+    def opened(self) -> tuple[Any, str | None]:
+        """`document` and `undecodable`. By hand: a `cached_property` takes a lock before Python 3.12."""
+        if self._opened is None:
+            self._opened = self._decoded()
+        return self._opened
+
+    @property
     def document(self) -> Any:
         """What the body says; None where it cannot be decoded."""
-        return (self._opened or self._open())[0]
+        return self.opened[0]
 
     @property
     def undecodable(self) -> str | None:
         """Why the body cannot be decoded; None where it can."""
-        return (self._opened or self._open())[1]
+        return self.opened[1]
 
     @property
     def text(self) -> str:
@@ -110,11 +117,6 @@ class Content:
         if self._charset is None and reply.body.isascii() and not reply.body[:_BLANKS].lstrip().startswith(b"<?xml"):
             return reply.body
         return self._recoded
-
-    def _open(self) -> tuple[Any, str | None]:
-        """Decode, once. By hand: in every reply, and a `cached_property` takes a lock before Python 3.12."""
-        self._opened = self._decoded()
-        return self._opened
 
     def _decoded(self) -> tuple[Any, str | None]:
         if self._decoders == ("none",):

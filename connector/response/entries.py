@@ -20,6 +20,7 @@ from connector.response.path import Get
 from connector.response.regex import Regex
 from connector.response.reply_values import scalar_key
 from connector.response.rules import NO, CompiledRule
+from connector.response.single_entry import SingleEntry
 from connector.response.uniform_outcomes import MIN_UNIFORM_ENTRIES, UniformEntries
 from connector.response.work import ALIKE, ENTRY
 
@@ -55,6 +56,7 @@ class Entries:
 
     def __init__(self, sources: Sequence[EntrySource], scope: Scope) -> None:
         self._sources = [_Source(source, scope) for source in sources]
+        self._single = self._sources[0].single if len(self._sources) == 1 else None
 
     def read(self, content: Content, batch: Batch, batch_id: str | None, *, meant: bool = True) -> Sequence[Outcome]:
         """One outcome per message of the request.
@@ -62,6 +64,10 @@ class Entries:
         `batch_id` is the provider's of the batch, for every outcome; `meant`: the rule that asked for entries named the
         status of this reply.
         """
+        if self._single is not None and len(content.messages) == 1:
+            outcome = self._single.read(content, batch, batch_id)
+            if outcome is not None:
+                return [outcome]
         turn = _Turn(content, batch, batch_id, Matching(len(content.messages)))
         status = content.reply.status
         if not meant and not 200 <= status <= 299:  # whoever is not named by a failure was not taken for that
@@ -81,6 +87,7 @@ class _Source:
 
     Attributes:
         reads_document: False for `text`.
+        single: reads the entry of a request of one message; None where it has to be looked at like others.
     """
 
     def __init__(self, source: EntrySource, scope: Scope) -> None:
@@ -100,11 +107,25 @@ class _Source:
         self._match = source.match
         self._values = _Values(source.match, scope, source.path) if source.match.kind == "expressions" else None
         self._weight = scope.weight - before + ENTRY
+        self.single = None if scope.problems or not SingleEntry.possible(source) else self._single()
         self._alike = None if scope.problems or not UniformEntries.possible(source) else UniformEntries(source, rules)
 
     @property
     def reads_document(self) -> bool:
         return self._text is None
+
+    def _single(self) -> SingleEntry:
+        assert self._each is not None
+        assert self._values is not None
+        return SingleEntry(
+            each=self._each,
+            known=self._values.of_message,
+            value=self._values.of_entry,
+            rules=self._rules,
+            otherwise=self._otherwise or _no_rule,
+            weight=self._weight,
+            work=self._work,
+        )
 
     def read_alike(self, turn: _Turn) -> UniformOutcomes | None:
         """The outcomes, where every message has its entry and all say the same: nothing is in doubt. The hot path."""
@@ -285,11 +306,13 @@ class _Values:
     Attributes:
         name: equal for matches that read the same of a message.
         of_entry: a function of an entry: its value; None where it has none.
+        of_message: the first value of a message, not yet as text.
     """
 
     def __init__(self, match: Match, scope: Scope, path: str) -> None:
         self.name = tuple(expression.source for expression, _ in match.pairs)
         self._of_message = [expression.compile() for expression, _ in match.pairs]
+        self.of_message = self._of_message[0]
         self._column = match.pairs[0][0].column()
         self._counts = any(expression.calls & {"seq", "index"} for expression, _ in match.pairs)
         readers = []

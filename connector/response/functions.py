@@ -37,6 +37,23 @@ def to_number(value: Any) -> int | float | None:
         return number if math.isfinite(number) else None
 
 
+_TYPE_NAMES: Final[dict[type, str]] = {
+    str: "string",
+    bool: "boolean",
+    list: "array",
+    dict: "object",
+    Fields: "object",
+    int: "number",
+    float: "number",
+    type(None): "null",
+}
+
+
+def type_name(value: Any) -> str:
+    """JMESPath's name of a value's type."""
+    return _TYPE_NAMES[value.__class__]
+
+
 class ReplyFunctions(functions.Functions):
     """JMESPath's functions with ours, paid out of `work` by the size of what they are given."""
 

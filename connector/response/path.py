@@ -21,9 +21,9 @@ from typing import Any, Final
 
 from jmespath.visitor import Options, TreeInterpreter
 
-from connector.definition.jmes_checks import OVER_REPLIES, slips, walk
-from connector.definition.jmes_parse import AstNode, PathSyntaxError, parse
-from connector.response.functions import ReplyFunctions, to_number
+from connector.config_text.jmes_checks import OVER_REPLIES, slips, walk
+from connector.config_text.jmes_parse import AstNode, PathSyntaxError, parse
+from connector.response.functions import ReplyFunctions, to_number, type_name
 from connector.response.work import BYTES_A_STEP, VISIT, TooMuchWorkError, Work
 
 Get = Callable[[Any], Any]
@@ -166,6 +166,9 @@ def compile_condition(
     source: str, faults: Counter[str], *, name: str = "", work: Work | None = None
 ) -> Callable[[Any], bool]:
     """A function from a document to whether the expression is true of it. Raises PathError as `compile_path` does."""
+    test = _test(_parsed(source))
+    if test is not None:
+        return test
     get = compile_path(source, faults, name=name, work=work)
 
     def holds(document: Any) -> bool:
@@ -173,6 +176,15 @@ def compile_condition(
         return result is True or (result is not False and truthy(result))
 
     return holds
+
+
+def _test(node: AstNode) -> Callable[[Any], bool] | None:
+    """`name == 'text'`, which nearly every rule of an entry asks, in one call: it cannot fail, and is true or false."""
+    test = _plain_test(node)
+    if test is None or other_form(test[1]) is not None:
+        return None
+    name, text = test
+    return lambda document: isinstance(document, dict) and document.get(name) == text
 
 
 def weight(source: str) -> int:
@@ -189,9 +201,17 @@ def plain_name(source: str | None) -> str | None:
     return names[0] if names is not None and len(names) == 1 else None
 
 
+def plain_path(source: str) -> bool:
+    """Whether the expression is nothing but names: looking for it cannot fail, and costs next to nothing."""
+    return _plain_names(parse(source)) is not None
+
+
 def plain_test(source: str) -> tuple[str, str] | None:
     """Name and text, where the expression is `name == 'text'`."""
-    node = parse(source)
+    return _plain_test(parse(source))
+
+
+def _plain_test(node: AstNode) -> tuple[str, str] | None:
     if node["type"] != "comparator" or node["value"] != "eq":
         return None
     left, right = node["children"]
@@ -338,6 +358,9 @@ class _Closures:
         if name == "to_number":
             (argument,) = arguments
             return lambda value: to_number(argument(value))
+        if name == "type":
+            (argument,) = arguments
+            return lambda value: type_name(argument(value))
         call = self._interpreter.functions.call_function
         return lambda value: call(name, [argument(value) for argument in arguments])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -27,8 +26,7 @@ from connector.response.work import TooMuchWorkError
 _NO_SECRETS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyReading:
+class ReplyReading(msgspec.Struct, frozen=True, gc=False):
     """What a reply meant.
 
     Attributes:

@@ -71,7 +71,7 @@ class CompiledRule:
         """The document for the rule's fields when it holds for the reply, else NO."""
         if not self.fits_head(content):
             return NO
-        groups = self._named_in_headers(content)
+        groups: dict[str, Any] = self._named_in_headers(content) if self._headers else {}
         if self._text is not None:
             found = self._text.search(content.text)
             if found is None or (content.text_is_cut and found.end() >= len(content.text)):
@@ -79,11 +79,10 @@ class CompiledRule:
             groups |= found.groupdict()
         if groups:  # without named groups the document stays what was decoded
             return groups if self._when is None or self._when(groups) else NO
+        document, undecodable = content.opened
         if self._when is None:
-            return content.document
-        if content.undecodable is not None or not self._when(content.document):
-            return NO
-        return content.document
+            return document
+        return document if undecodable is None and self._when(document) else NO
 
     def whole(self, document: Any, content: Content, *, batched: bool) -> Outcome:
         """The outcome for all messages of the request."""

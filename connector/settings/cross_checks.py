@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from connector.config_text.units import format_duration
 from connector.settings.kafka import KafkaSettings
+from connector.settings.key_words import plain
 from connector.settings.model import Settings, Timeouts, Topics, Tracing
 from connector.settings.origin import SettingPath
-from connector.settings.way_back import Receive
+from connector.settings.way_back import InboundSettings, Receive
 from connector.settings.web import Web
 
 LEAVE_SECONDS = 10.0
@@ -37,25 +38,27 @@ def cross_check(settings: Settings) -> list[Clash]:
     return [
         *_kafka(settings.kafka),
         *_topics(settings.topics),
+        *_formats(settings),
         *_results(settings),
         *_windows(settings),
         *_timeouts(settings.timeouts),
         *_tracing(settings.tracing),
         *_receive(settings.receive),
         *_web(settings.web),
+        *_inbound(settings.inbound),
+        *_suppressions(settings),
     ]
 
 
 def _kafka(kafka: KafkaSettings) -> Iterator[Clash]:
     protocol = ("kafka", "security.protocol")
+    yield from _sasl(kafka)
     for name, value in (
         ("sasl.mechanism", kafka.sasl_mechanism),
         ("sasl.username", kafka.sasl_username),
         ("sasl.password", kafka.sasl_password),
     ):
         path = ("kafka", name)
-        if kafka.sasl and value is None:
-            yield Clash((path, protocol), f"is needed with {kafka.security_protocol}", f"set kafka.{name}")
         if not kafka.sasl and value is not None:
             other = "SASL_SSL" if kafka.tls else "SASL_SSL or SASL_PLAINTEXT"
             yield Clash(
@@ -78,6 +81,37 @@ def _kafka(kafka: KafkaSettings) -> Iterator[Clash]:
     certificate, key = ("kafka", "ssl.certificate.location"), ("kafka", "ssl.key.location")
     if kafka.ssl_key_location and not kafka.ssl_certificate_location:
         yield Clash((certificate, key), "is needed with ssl.key.location", "set kafka.ssl.certificate.location")
+
+
+PASSWORDS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
+def _sasl(kafka: KafkaSettings) -> Iterator[Clash]:
+    """What each mechanism needs, and what only another one takes."""
+    protocol, mechanism = ("kafka", "security.protocol"), ("kafka", "sasl.mechanism")
+    of_oauth, of_aws = ("OAUTHBEARER",), ("AWS_MSK_IAM",)
+    for name, value, mechanisms, needed in (
+        ("sasl.username", kafka.sasl_username, PASSWORDS, True),
+        ("sasl.password", kafka.sasl_password, PASSWORDS, True),
+        ("sasl.oauthbearer.token.endpoint.url", kafka.sasl_oauthbearer_token_endpoint_url, of_oauth, True),
+        ("sasl.oauthbearer.client.id", kafka.sasl_oauthbearer_client_id, of_oauth, True),
+        ("sasl.oauthbearer.client.secret", kafka.sasl_oauthbearer_client_secret, of_oauth, True),
+        ("sasl.oauthbearer.scope", kafka.sasl_oauthbearer_scope, of_oauth, False),
+        ("sasl.oauthbearer.extensions", kafka.sasl_oauthbearer_extensions, of_oauth, False),
+        ("https.ca.location", kafka.https_ca_location, of_oauth, False),
+        ("aws.region", kafka.aws_region, of_aws, True),
+        ("aws.role.arn", kafka.aws_role_arn, of_aws, False),
+    ):
+        path, chosen = ("kafka", name), kafka.sasl_mechanism
+        if kafka.sasl and needed and value is None and (chosen or PASSWORDS[0]) in mechanisms:
+            with_ = kafka.security_protocol if chosen in {None, *PASSWORDS} else chosen
+            yield Clash((path, protocol), f"is needed with {with_}", f"set kafka.{name}")
+        if kafka.sasl and value is not None and chosen is not None and chosen not in mechanisms:
+            yield Clash((path, mechanism), f"is not used with {chosen}", "remove it, or choose another sasl.mechanism")
+    if kafka.sasl and kafka.sasl_mechanism is None:
+        yield Clash((mechanism, protocol), f"is needed with {kafka.security_protocol}", "set kafka.sasl.mechanism")
+    if kafka.sasl_mechanism == "AWS_MSK_IAM" and kafka.sasl and not kafka.tls:
+        yield Clash((protocol, mechanism), f"{kafka.security_protocol} does not encrypt", "write SASL_SSL")
 
 
 def _topics(topics: Topics) -> Iterator[Clash]:
@@ -103,7 +137,10 @@ def _topics(topics: Topics) -> Iterator[Clash]:
             "receipts",
             "receipts_matched",
             "receipts_unmatched",
+            "receipts_in",
+            "receipts_index",
             "inbound",
+            "suppressions",
         )
     ]
     named += [(("topics", "retry_prefix"), name) for name in topics.retry.values()]
@@ -111,6 +148,25 @@ def _topics(topics: Topics) -> Iterator[Clash]:
         if name in used:
             yield Clash((path, used[name]), f"{name} is used twice", "give each topic a name of its own")
         used.setdefault(name, path)
+
+
+def _formats(settings: Settings) -> Iterator[Clash]:
+    registry = settings.registry
+    for index, source in enumerate(settings.topics.sources):
+        path = ("topics", "sources", index)
+        asks = source.format == "avro" or (source.format == "protobuf" and source.descriptors is None)
+        if asks and registry.url is None:
+            yield Clash((("registry", "url"), path), f"is needed with format: {source.format}", "set registry.url")
+        if source.descriptors is not None and source.format != "protobuf":
+            yield Clash(((*path, "descriptors"), path), "is for format: protobuf", "remove it, or write that format")
+        if (source.descriptors is None) != (source.type is None):
+            there, other = ("type", "descriptors") if source.type is None else ("descriptors", "type")
+            yield Clash(((*path, there), path), f"is needed with {other}", "a file may hold many messages: name both")
+    if registry.token is not None and registry.password is not None:
+        yield Clash((("registry", "token"), ("registry", "password")), "is a second credential", "remove one of them")
+    if (registry.username is None) != (registry.password is None):
+        missing, other = ("password", "username") if registry.password is None else ("username", "password")
+        yield Clash((("registry", missing), ("registry", other)), f"is needed with registry.{other}", "set both")
 
 
 def _results(settings: Settings) -> Iterator[Clash]:
@@ -176,6 +232,16 @@ def _tracing(tracing: Tracing) -> Iterator[Clash]:
         yield Clash((path,), "without spans there is no trace to pass on", "set tracing.enabled: true")
 
 
+def _inbound(inbound: InboundSettings) -> Iterator[Clash]:
+    used: dict[str, SettingPath] = {}
+    for name in ("stop", "start", "help", "plain"):
+        for word in getattr(inbound, name):
+            path: SettingPath = ("inbound", name)
+            other = used.setdefault(plain(word), path)
+            if other != path:
+                yield Clash((path, other), f"{word!r} stands in both", "keep it in one of them: a text means one thing")
+
+
 def _receive(receive: Receive) -> Iterator[Clash]:
     url, keys, url_keys = ("receive", "url"), ("receive", "keys"), ("receive", "url_keys")
     for path, there in ((keys, receive.keys), (url_keys, receive.url_keys)):
@@ -185,6 +251,11 @@ def _receive(receive: Receive) -> Iterator[Clash]:
             yield Clash((url, path), f"is needed with {'.'.join(path)}", "set the URL that providers call")
     if {it.get_secret_value() for it in receive.keys} & {it.get_secret_value() for it in receive.url_keys}:
         yield Clash((url_keys, keys), "has a key of receive.keys", "make another one: they are changed separately")
+    index_keys = ("receive", "index_keys")
+    if {it.get_secret_value() for it in receive.keys} & {it.get_secret_value() for it in receive.index_keys}:
+        yield Clash((index_keys, keys), "has a key of receive.keys", "make another one: they are changed separately")
+    if receive.url is None and receive.index_keys:
+        yield Clash((url, index_keys), "is needed with receive.index_keys", "set the URL that providers call")
     if receive.key is not None and receive.certificate is None:
         yield Clash((("receive", "certificate"), ("receive", "key")), "is needed with receive.key", "name the file")
     if receive.bytes < 2 * receive.body:
@@ -211,3 +282,13 @@ def _web(web: Web) -> Iterator[Clash]:
         yield Clash(((*proxy, "secret"), auth), "is needed with `auth: proxy`", remedy)
     if web.auth == "proxy" and not web.proxy.groups:
         yield Clash(((*proxy, "groups"), auth), "is needed with `auth: proxy`", "say what each group may do")
+
+
+def _suppressions(settings: Settings) -> Iterator[Clash]:
+    for index, topic in enumerate(settings.suppressions.exempt_sources):
+        if topic not in settings.topics.source_names:
+            yield Clash(
+                (("suppressions", "exempt_sources", index),),
+                f"{topic} is none of topics.sources",
+                f"write one of {', '.join(settings.topics.source_names)}",
+            )

@@ -29,11 +29,32 @@ def _check_addresses(value: str) -> str:
 
 
 def _mechanism(value: Any) -> Any:
-    if value in {"GSSAPI", "OAUTHBEARER", "AWS_MSK_IAM"}:
+    if value == "GSSAPI":
         raise UnitError(
-            "not supported", "use SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN, or mutual TLS (ssl.certificate.location)"
+            "not supported",
+            "use OAUTHBEARER, AWS_MSK_IAM, SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN, or mutual TLS "
+            "(ssl.certificate.location)",
         )
     return value
+
+
+def _endpoint(value: str) -> str:
+    if not _url(value):
+        raise UnitError("not a URL without user", "write https://login.example.com/oauth2/token")
+    return value
+
+
+def _extensions(value: str) -> str:
+    for pair in value.split(","):
+        if not _extension(pair.strip()):
+            raise UnitError(
+                "not name=value, several separated by commas", "write logicalCluster=lkc-1,identityPoolId=p"
+            )
+    return value
+
+
+_url = re.compile(r"https?://[^/?#\s@]+(/[^#\s]*)?").fullmatch
+_extension = re.compile(r"(?P<name>[A-Za-z]+)=(?P<value>[\x21-\x2b\x2d-\x7e]*)").fullmatch
 
 
 Addresses = Annotated[
@@ -58,15 +79,48 @@ class KafkaSettings(BaseModel):
     """Transport and authentication."""
 
     sasl_mechanism: Annotated[
-        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None, BeforeValidator(_mechanism)
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"] | None,
+        BeforeValidator(_mechanism),
     ] = Field(default=None, alias="sasl.mechanism")
-    """Needed with a SASL protocol."""
+    """Needed with a SASL protocol. `AWS_MSK_IAM` needs the extra `msk`, and SASL_SSL."""
 
     sasl_username: str | None = Field(default=None, alias="sasl.username")
     """User name, or API key."""
 
     sasl_password: SecretStr | None = Field(default=None, alias="sasl.password")
     """Password, or API secret."""
+
+    sasl_oauthbearer_token_endpoint_url: Annotated[str, AfterValidator(_endpoint)] | None = Field(
+        default=None, alias="sasl.oauthbearer.token.endpoint.url"
+    )
+    """With OAUTHBEARER: where tokens are asked for, by OpenID Connect's client credentials."""
+
+    sasl_oauthbearer_client_id: str | None = Field(default=None, alias="sasl.oauthbearer.client.id", min_length=1)
+    """Id of this client."""
+
+    sasl_oauthbearer_client_secret: SecretStr | None = Field(default=None, alias="sasl.oauthbearer.client.secret")
+    """Secret of this client."""
+
+    sasl_oauthbearer_scope: str | None = Field(default=None, alias="sasl.oauthbearer.scope")
+    """Scope that is asked for, where the endpoint wants one."""
+
+    sasl_oauthbearer_extensions: Annotated[str, AfterValidator(_extensions)] | None = Field(
+        default=None, alias="sasl.oauthbearer.extensions"
+    )
+    """What brokers are told with the token: `logicalCluster=lkc-1,identityPoolId=pool-1`."""
+
+    https_ca_location: str | None = Field(default=None, alias="https.ca.location")
+    """PEM file of the authorities to trust for the token endpoint, in place of those of the system."""
+
+    aws_region: str | None = Field(default=None, alias="aws.region", pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
+    """With AWS_MSK_IAM: the cluster's region. Credentials are those that AWS's own tools would take."""
+
+    aws_role_arn: str | None = Field(default=None, alias="aws.role.arn", pattern=r"^arn:[A-Za-z0-9:/_+=,.@-]+$")
+    """With AWS_MSK_IAM: a role to take on for the cluster."""
+
+    client_rack: str | None = Field(default=None, alias="client.rack", min_length=1)
+    """Where this client stands (`${ZONE}`): events are fetched from the nearest replica, where brokers choose one by
+    `replica.selector.class`."""
 
     ssl_ca_location: str | None = Field(default=None, alias="ssl.ca.location")
     """PEM file of the authorities to trust, in place of those of the system."""
@@ -89,6 +143,12 @@ class KafkaSettings(BaseModel):
     def servers(self) -> tuple[str, ...]:
         """The bootstrap addresses, one by one."""
         return tuple(address.strip() for address in self.bootstrap_servers.split(","))
+
+    @property
+    def extensions(self) -> dict[str, str]:
+        """What brokers are told with a token."""
+        pairs = (self.sasl_oauthbearer_extensions or "").split(",")
+        return {name.strip(): value.strip() for name, found, value in (it.partition("=") for it in pairs) if found}
 
     @property
     def tls(self) -> bool:
@@ -118,7 +178,10 @@ ELSEWHERE: dict[str, str] = {
     "acks": "leave it out: it is always `all`",
     "enable.idempotence": "leave it out: it is always on",
     "sasl.mechanisms": "write `sasl.mechanism`",
-    "sasl.jaas.config": "write `sasl.username` and `sasl.password`",
+    "sasl.jaas.config": "write `sasl.username` and `sasl.password`, or `sasl.oauthbearer.…`",
+    "sasl.oauthbearer.method": "leave it out: it is `oidc`",
+    "sasl.login.callback.handler.class": "leave it out: `sasl.mechanism` says all",
+    "sasl.client.callback.handler.class": "leave it out: write `sasl.mechanism: AWS_MSK_IAM` for Amazon MSK",
     "ssl.truststore.location": "write `ssl.ca.location` with a PEM file",
     "ssl.truststore.password": "write `ssl.ca.location` with a PEM file; it needs no password",
     "ssl.keystore.location": "write `ssl.certificate.location` and `ssl.key.location` with PEM files",

@@ -182,10 +182,10 @@ def _explain(merged: Layer, detail: ErrorDetails) -> Problem:
 
 
 def _meant(name: str, siblings: list[str]) -> str:
-    """The nearest name here, or a setting of that name elsewhere."""
+    """A setting of that name elsewhere, or the nearest name here."""
     return (
-        did_you_mean(name, siblings)
-        or next((f"did you mean {leaf.name}?" for leaf in leaves() if leaf.path[-1] == name), "")
+        next((f"did you mean {leaf.name}?" for leaf in leaves() if leaf.path[-1] == name), "")
+        or did_you_mean(name, siblings)
         or f"possible here: {', '.join(siblings)}"
     )
 

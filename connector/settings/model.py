@@ -19,34 +19,19 @@ from pydantic import (
 from connector.config_text.units import ByteSize, Duration, UnitError, format_duration
 from connector.settings.kafka import KafkaSettings
 from connector.settings.section import Section, TopicName
-from connector.settings.way_back import ReceiptSettings, Receive
+from connector.settings.sources import Registry, SourceEntry, SourceTopic
+from connector.settings.suppressed import Suppressions
+from connector.settings.way_back import InboundSettings, ReceiptSettings, Receive
 from connector.settings.web import Web
 
 # ---- topics ---------------------------------------------------------------------------------------------------------
-
-
-class SourceTopic(Section):
-    """One input topic."""
-
-    topic: TopicName
-    """Topic of message events."""
-
-    share: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Fraction of `memory` kept free for this topic: a backlog elsewhere cannot take it. 0 reserves nothing."""
-
-
-def _source(value: Any) -> Any:
-    return {"topic": value} if isinstance(value, str) else value
-
-
-SourceEntry = Annotated[SourceTopic, BeforeValidator(_source, json_schema_input_type=str | SourceTopic)]
 
 
 class Topics(Section):
     """Names of the topics. `sms-connector topics create` makes them, `topics check` compares them."""
 
     sources: Annotated[tuple[SourceEntry, ...], Field(min_length=1)] = (SourceTopic(topic="sms.messages"),)
-    """Where message events are read: a list of `{topic, share}`, or of names."""
+    """Where message events are read: a list of names, or of `{topic, share, format, cloudevents, message, …}`."""
 
     results: TopicName = "sms.results"
     """One final result per message."""
@@ -64,7 +49,7 @@ class Topics(Section):
     """What people did through the console and the command line: who, when, why. Without it nothing is written down."""
 
     receipts: TopicName = "sms.receipts"
-    """Delivery receipts: one record per message and state. Used with `receive.url`, as the three below."""
+    """Delivery receipts: one record per message and state. Used with `receive.url`, as the five below."""
 
     receipts_matched: TopicName = "sms.receipts.matched"
     """What providers have reported, by message: read by `receipts run`."""
@@ -72,8 +57,17 @@ class Topics(Section):
     receipts_unmatched: TopicName = "sms.receipts.unmatched"
     """What providers have reported and nobody can make use of: whole, with the reason."""
 
+    receipts_in: TopicName = "sms.receipts.in"
+    """What providers have reported without a reference of ours: looked up by `receipts run`."""
+
+    receipts_index: TopicName = "sms.receipts.index"
+    """Which message a provider's id, or a number in a request, belongs to: only for those that bring no reference."""
+
     inbound: TopicName = "sms.inbound"
     """Replies, opt-outs and clicks."""
+
+    suppressions: TopicName = "sms.suppressions"
+    """Phone numbers that must not be texted (compacted). Used with `suppressions.enabled`."""
 
     retry_prefix: TopicName = "sms.retry"
     """Retry topics are named `<retry_prefix>.<delay>`, such as `sms.retry.30s`."""
@@ -94,6 +88,10 @@ class Topics(Section):
     @property
     def source_names(self) -> tuple[str, ...]:
         return tuple(source.topic for source in self.sources)
+
+    def source(self, topic: str) -> SourceTopic:
+        """The entry of a source topic."""
+        return next(source for source in self.sources if source.topic == topic)
 
     @property
     def read_names(self) -> tuple[str, ...]:
@@ -132,8 +130,21 @@ class Recipients(Section):
         return allowed
 
 
+HEADERS_OF_OURS = frozenset({"settles", "retry", "event_format"})
+
+
+def _header(value: str) -> str:
+    if not 0 < len(value) <= 200 or value in HEADERS_OF_OURS or value.startswith("__connect."):
+        raise UnitError("no name of an event's header that can be passed on", "write its name, as correlation-id")
+    return value
+
+
 class Results(Section):
-    """What a result says about the recipient."""
+    """What a result says about the recipient, and what it has of its event."""
+
+    headers: Annotated[tuple[Annotated[str, AfterValidator(_header)], ...], Field(max_length=20)] = ()
+    """Headers of the event that its result has as well (`[correlation-id]`), 1 KiB of them at most, which counts as
+    memory of each message. `traceparent` is that of `tracing`."""
 
     to: Literal["plain", "masked", "hashed"] = "plain"
     """`plain` as in the event; `masked` keeps the last three digits; `hashed` is HMAC-SHA-256 of the digits with
@@ -298,6 +309,9 @@ class Settings(Section):
     topics: Topics = Topics()
     """Names of the topics."""
 
+    registry: Registry = Registry()
+    """The schema registry."""
+
     providers: tuple[str, ...] = ()
     """Provider definitions: files, folders, or names of the built-in catalogue."""
 
@@ -366,6 +380,12 @@ class Settings(Section):
     receipts: ReceiptSettings = ReceiptSettings()
     """States of messages, from those callbacks."""
 
+    inbound: InboundSettings = InboundSettings()
+    """What people answer."""
+
+    suppressions: Suppressions = Suppressions()
+    """Who must not be texted."""
+
     web: Web = Web()
     """The console."""
 
@@ -373,11 +393,15 @@ class Settings(Section):
         """The values that nothing may show."""
         hidden = (
             self.kafka.sasl_password,
+            self.kafka.sasl_oauthbearer_client_secret,
             self.kafka.ssl_key_password,
+            self.registry.password,
+            self.registry.token,
             self.results.salt,
             self.web.session_key,
             self.web.proxy.secret,
             *self.receive.keys,
             *self.receive.url_keys,
+            *self.receive.index_keys,
         )
         return [value.get_secret_value() for value in hidden if value is not None]

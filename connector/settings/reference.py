@@ -67,7 +67,7 @@ results:
 
 KAFKA_NOTE = """\
 Names are those of Kafka's own clients. The list is closed: a name that is misspelt and ignored would make a connection
-nobody meant. GSSAPI and OAUTHBEARER are not supported.
+nobody meant. GSSAPI is not supported.
 """
 
 

@@ -1,4 +1,4 @@
-"""The sections `receive` and `receipts`: the way back from the providers. Without `receive.url` none of it is used."""
+"""The sections `receive`, `receipts` and `inbound`: the way back. Without `receive.url` none of it is used."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from connector.config_text.units import ByteSize, Duration, UnitError
+from connector.settings.key_words import LANGUAGES, LONGEST, Language, plain
 from connector.settings.section import Section
 
 KEY_CHARACTERS = 16
@@ -45,6 +46,16 @@ def _key(value: SecretStr) -> SecretStr:
 Key = Annotated[SecretStr, AfterValidator(_key)]
 
 
+def _key_word(value: str) -> str:
+    if not plain(value) or len(value) > LONGEST:
+        message = f"no text of 1 to {LONGEST} characters with a letter or digit"
+        raise UnitError(message, "write a whole text, as people send it: no more")
+    return value
+
+
+KeyWord = Annotated[str, AfterValidator(_key_word)]
+
+
 class Receive(Section):
     """Callbacks of providers: what `receive` listens to, and how its URLs and tokens are signed."""
 
@@ -59,6 +70,11 @@ class Receive(Section):
     url_keys: tuple[Key, ...] = ()
     """Keys of the secrets in URLs that are typed into a provider's panel (`receive urls` prints them): the first one
     makes them, all of them are accepted. Not those of `keys`, which may change more often than a panel does."""
+
+    index_keys: tuple[Key, ...] = ()
+    """Keys of what providers' ids and numbers become in `topics.receipts_index`, for receipts that bring no reference.
+    None: those of `url_keys` serve for it as well. The first one is used, and what was sent under another one of them
+    is found `receipts.wait` later."""
 
     listen: Annotated[str, AfterValidator(_listen)] = "127.0.0.1:8443"
     """Address and port."""
@@ -90,6 +106,11 @@ class Receive(Section):
     """A callback whose signature or secret is wrong is answered 403. `keep` also keeps some of them in
     `topics.receipts_unmatched`, ten in a second at most: for the first days with a provider."""
 
+    @property
+    def index_secrets(self) -> list[str]:
+        """What the index is keyed with."""
+        return [key.get_secret_value() for key in self.index_keys or self.url_keys]
+
 
 class ReceiptSettings(Section):
     """States of messages: what `receipts run` keeps."""
@@ -97,6 +118,10 @@ class ReceiptSettings(Section):
     keep: Annotated[Duration, Field(ge=3600, le=KEPT_DAYS * DAY_SECONDS)] = 5 * DAY_SECONDS
     """How long a message may have receipts. Later ones end in `topics.receipts_unmatched`. The slowest providers take
     four days; `topics.receipts` must keep its records for longer, `topics.receipts_matched` for no longer."""
+
+    wait: Annotated[Duration, Field(gt=0, le=DAY_SECONDS)] = 600.0
+    """How long a receipt that has to be looked up waits for the result of its message, counted by what has been read
+    of `topics.results`: a result that is written late, or read late, is waited for all the same."""
 
     folder: str | None = None
     """Where the states of messages are kept on disk. They are only a view of `topics.receipts`, and made anew from it
@@ -111,3 +136,25 @@ class ReceiptSettings(Section):
         it ends. So long its states must be known.
         """
         return (-(-self.keep // DAY_SECONDS) + 1) * DAY_SECONDS
+
+
+class InboundSettings(Section):
+    """What people answer: which whole texts are an opt-out, an opt-in or a question for help. Case, accents and
+    punctuation make no difference; whatever is a sentence is a reply, for people to read.
+    """
+
+    languages: tuple[Language, ...] = LANGUAGES
+    """Whose words count; the English ones always do. docs/receipts.md lists them."""
+
+    stop: tuple[KeyWord, ...] = ()
+    """Further whole texts that are an opt-out."""
+
+    start: tuple[KeyWord, ...] = ()
+    """Further whole texts that are an opt-in."""
+
+    help: tuple[KeyWord, ...] = ()
+    """Further whole texts that ask for help."""
+
+    plain: tuple[KeyWord, ...] = ()
+    """Whole texts that are replies like any other, although a language has them: `[cancel]` where people cancel
+    appointments with it. The provider's own word for an opt-out counts all the same."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,16 @@ from connector.errors import ConfigurationError, Problem
 
 log = structlog.get_logger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 # Memory per open partition that is not the cache's.
 WRITE_BUFFER_BYTES = 4 * 1024**2
 BLOOM_BITS = 10
 LOG_FILES = 2
 OPEN_FILES = 64
+
+DAY_SECONDS = 86_400
+STAMP_BYTES = 2
+SWEPT_AT_LEAST = 16
 
 _PLACE = b"\x00place"
 _KEY = b"\x01"
@@ -59,39 +64,65 @@ class ViewPlace(msgspec.Struct, frozen=True):
 
 
 class _Header(msgspec.Struct, frozen=True):
+    """What a store says of itself; `begun` is the day since the epoch when it was made."""
+
     identity: StoreIdentity
     place: ViewPlace
+    begun: int
 
 
 class States:
     """The states of one partition. Used by one thread.
+
+    Each carries the day it was written, and is forgotten as new ones come: with each of them an old one is looked at.
+    RocksDB's own time to live is not used: opened with it, rocksdict 0.3.29 loses live keys whenever files are merged.
 
     Attributes:
         place: up to where it is a view; None where it is new.
     """
 
     def __init__(
-        self, database: Any, batch: Any, identity: StoreIdentity, place: ViewPlace | None, temporary: Path | None
+        self, database: Any, batch: Any, identity: StoreIdentity, header: _Header | None, *, keep_days: int
     ) -> None:
-        self.place = place
+        self.place = None if header is None else header.place
         self._database = database
         self._batch = batch
         self._identity = identity
-        self._temporary = temporary
+        self._keep_days = keep_days
+        self._begun = _today() if header is None else header.begun
+        self._swept = _KEY
+        self._temporary: Path | None = None
 
     def get(self, key: bytes) -> bytes | None:
         """What was written last for this key; None where nothing was, or it is older than what is kept."""
         found: bytes | None = self._database.get(_KEY + key)
-        return found
+        return None if found is None else found[STAMP_BYTES:]
 
     def write(self, states: Mapping[bytes, bytes], place: ViewPlace) -> None:
         """Write states and the place they bring this store to, all or nothing."""
         batch = self._batch(raw_mode=True)
+        today = _today()
+        stamp = today.to_bytes(STAMP_BYTES, "big")
         for key, value in states.items():
-            batch.put(_KEY + key, value)
-        batch.put(_PLACE, msgspec.msgpack.encode(_Header(self._identity, place)))
+            batch.put(_KEY + key, stamp + value)
+        if states and today - self._begun > self._keep_days:
+            self._forget_old(batch, states, (today - self._keep_days).to_bytes(STAMP_BYTES, "big"))
+        batch.put(_PLACE, msgspec.msgpack.encode(_Header(self._identity, place, self._begun)))
         self._database.write(batch)
         self.place = place
+
+    def _forget_old(self, batch: Any, states: Mapping[bytes, bytes], oldest: bytes) -> None:
+        """Look at as many keys as are written, from where the last look ended."""
+        iterator = self._database.iter()
+        iterator.seek(self._swept)
+        for _ in range(len(states) + SWEPT_AT_LEAST):
+            if not iterator.valid() or not (key := iterator.key()).startswith(_KEY):
+                self._swept = _KEY
+                return
+            if iterator.value()[:STAMP_BYTES] < oldest and key[len(_KEY) :] not in states:
+                batch.delete(key)
+            iterator.next()
+        self._swept = iterator.key() if iterator.valid() else _KEY
 
     @property
     def bytes(self) -> int:
@@ -105,13 +136,17 @@ class States:
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
 
+    def vanish_with(self, folder: Path) -> None:
+        """It is for this process alone: `folder` goes when it is closed."""
+        self._temporary = folder
+
 
 class Stores:
     """Opens stores that share one cache: memory does not grow with partitions or keys.
 
     Args:
         folder: where they stand, one folder each.
-        keep: seconds after which a state that is not written again may be forgotten.
+        keep: seconds for which a state is kept at least.
         cache: bytes of the cache.
 
     Raises:
@@ -134,14 +169,14 @@ class Stores:
             raise ConfigurationError([problem]) from error
         self._driver = rocksdict
         self._folder = folder
-        self._keep = max(1, round(keep))
+        self._keep_days = -(-round(keep) // DAY_SECONDS)
         self._cache = rocksdict.Cache(cache)
 
     def open(self, identity: StoreIdentity) -> States:
         """The store of a partition; a new one where there is none that can be used."""
         folder = self._folder / f"{identity.topic}-{identity.partition}"
         try:
-            return self._opened(folder, identity, None)
+            return self._opened(folder, identity)
         except Exception as error:  # rocksdict has one class for whatever RocksDB says
             if _is_locked(error):
                 # Its owner may have been frozen, and has lost the partition since.
@@ -150,7 +185,9 @@ class Stores:
                     "states are in use by another process; made anew from the topic", partition=identity.partition
                 )
                 shutil.rmtree(aside, ignore_errors=True)
-                return self._opened(aside, identity, aside)
+                opened = self._opened(aside, identity)
+                opened.vanish_with(aside)
+                return opened
             log.warning(
                 "states cannot be opened; made anew from the topic", partition=identity.partition, error=str(error)
             )
@@ -160,26 +197,24 @@ class Stores:
         """A new store in the place of one that cannot be used. That one is closed."""
         folder = self._folder / f"{identity.topic}-{identity.partition}"
         shutil.rmtree(folder, ignore_errors=True)
-        return self._opened(folder, identity, None)
+        return self._opened(folder, identity)
 
-    def _opened(self, folder: Path, identity: StoreIdentity, temporary: Path | None) -> States:
+    def _opened(self, folder: Path, identity: StoreIdentity) -> States:
         driver = self._driver
-        access = driver.AccessType.with_ttl(self._keep)
-        database = driver.Rdict(str(folder), self._options(), access_type=access)
-        place = None
+        database = driver.Rdict(str(folder), self._options())
+        header = None
         raw = database.get(_PLACE)
         try:
             if raw is not None:
                 header = msgspec.msgpack.decode(raw, type=_Header)
                 if header.identity != identity:
                     raise ValueError("it is of another partition, topic or cluster")
-                place = header.place
             elif next(iter(database.keys()), None) is not None:
                 raise ValueError("it does not say what it is of")
         except (ValueError, msgspec.MsgspecError):
             database.close()
             raise
-        return States(database, driver.WriteBatch, identity, place, temporary)
+        return States(database, driver.WriteBatch, identity, header, keep_days=self._keep_days)
 
     def _options(self) -> Any:
         driver = self._driver
@@ -193,6 +228,10 @@ class Stores:
         blocks.set_block_cache(self._cache)
         options.set_block_based_table_factory(blocks)
         return options
+
+
+def _today() -> int:
+    return int(time.time() // DAY_SECONDS)
 
 
 def _is_locked(error: Exception) -> bool:

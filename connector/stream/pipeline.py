@@ -25,6 +25,7 @@ from connector.delivery.queue.item import Item
 from connector.kafka.outage import Outlast
 from connector.model import Message, Result
 from connector.stream.control.apply import ControlApplier
+from connector.stream.control.suppression_reader import SuppressionReader
 from connector.stream.control.table import ControlTable
 from connector.stream.control.topic_reader import ControlTopicReader
 from connector.stream.epoch.housekeeping import Housekeeping
@@ -40,6 +41,7 @@ from connector.stream.partitions.partition import Partition
 from connector.stream.partitions.result_sink import ResultSink
 from connector.stream.retry.retry_reader import RetryReader
 from connector.stream.retry.routing import RetryRouting
+from connector.suppressions.policy import SuppressionPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,7 @@ class Pipeline:
     housekeeping: Housekeeping
     control_reader: ControlTopicReader
     control_applier: ControlApplier
+    suppression_reader: SuppressionReader | None
 
     async def admit(self, chunk: FetchedChunk) -> None:
         """Admit what was fetched of a source partition; waits while there is no room."""
@@ -67,6 +70,7 @@ class Pipeline:
             self.control_reader.run(self.outlast),
             self.control_applier.run(),
             self.overdue.run(),
+            *(() if self.suppression_reader is None else (self.suppression_reader.run(self.outlast),)),
         )
 
 
@@ -80,12 +84,22 @@ class WorkerLaneHost(LaneHost):
     retry_routing: RetryRouting
     progress: ReadProgress
     budget: Budget
+    suppressions: SuppressionPolicy | None
 
     def decode(self, items: Sequence[Item]) -> list[Message]:
         return self.control.waiting(items)
 
+    def suppressed(self, items: Sequence[Item], messages: Sequence[Message]) -> Sequence[bool]:
+        policy = self.suppressions
+        if policy is None or not policy.some(messages):
+            return ()
+        return [policy.suppresses(it.event().topic, message) for it, message in zip(items, messages, strict=True)]
+
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         return await self.permission.await_permission(operation, batch_id, items)
+
+    async def withdraw_permission(self, operation: Operation, items: Sequence[Item]) -> None:
+        await self.permission.withdraw(operation, items)
 
     def finish(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         self.results.add(items, results)
@@ -93,6 +107,10 @@ class WorkerLaneHost(LaneHost):
     def park(self, items: Sequence[Item], due: float) -> bool:
         self.retry_routing.park(items, due)
         return True
+
+    @property
+    def suppression_changes(self) -> int:
+        return 0 if self.suppressions is None else self.suppressions.changes
 
     @property
     def caught_up(self) -> bool:

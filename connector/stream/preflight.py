@@ -51,10 +51,16 @@ async def _look(settings: Settings, definitions: Mapping[str, Definition], admin
         topics.dead_letters,
         topics.journal,
         topics.control,
+        topics.suppressions,
         *topics.retry.values(),
     }
     actual = await describe_topics(admin, names)
-    wanted = plan(topics, actual, journal=any(map(reports, definitions.values())))
+    wanted = plan(
+        topics,
+        actual,
+        journal=any(map(reports, definitions.values())),
+        suppressions=settings.suppressions.enabled,
+    )
     problems = check(wanted, actual) + check_access(wanted, actual)
     if not problems:
         problems = await _left_behind(settings, admin)

@@ -20,6 +20,7 @@ from connector.clock import SystemClock
 from connector.definition.tree import Definition
 from connector.delivery.http.tracing import RequestTracing
 from connector.errors import ConnectorError
+from connector.formats.source_format import SourceFormats
 from connector.kafka import clients
 from connector.kafka.clients import Connection
 from connector.kafka.skipped import Skipped
@@ -49,7 +50,7 @@ log = structlog.get_logger(__name__)
 # What Faust's own stop may take after our partitions are closed (it leaves the group, joins its threads: 1-3 s seen).
 STOP_GRACE_SECONDS = 10.0
 # What the group has said is looked at this often.
-MEMBERSHIP_LOOK_SECONDS = 0.2
+MEMBERSHIP_LOOK_SECONDS = 1.0
 
 
 S = TypeVar("S")
@@ -398,10 +399,11 @@ def run_worker(
         log.info("stopped before it had joined")
         return 0
     ready()
+    formats = SourceFormats(settings, SystemClock())
     tracing = RequestTracing(propagate=settings.tracing.propagate) if settings.tracing.enabled else None
     process = Process(
         settings,
-        lambda host: _worker(host, definitions, topics, tracing),
+        lambda host: _worker(host, definitions, topics, formats, tracing),
         sources=settings.topics.source_names,
         most=settings.events.bytes,
         read=settings.topics.read_names,
@@ -417,7 +419,11 @@ def run_worker(
 
 
 def _worker(
-    host: Host, definitions: Mapping[str, Definition], topics: TopicPlan, tracing: RequestTracing | None
+    host: Host,
+    definitions: Mapping[str, Definition],
+    topics: TopicPlan,
+    formats: SourceFormats,
+    tracing: RequestTracing | None,
 ) -> Worker:
     settings = host.settings
     deps = Dependencies(
@@ -432,6 +438,7 @@ def _worker(
         present=presenter(settings.results),
         allowed=settings.recipients.matcher(),
         skipped=host.skipped,
+        formats=formats,
         tracing=tracing,
     )
     return Worker(deps, definitions, crash=host.crash)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.kafka.skipped import Reason
+from connector.stream.control.suppression_reader import SuppressionStatus
 from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.faust.group import Group
+from connector.stream.intake.held_sources import HeldSource
 from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.assignment import Assignment
@@ -84,11 +86,13 @@ class WorkerStatus:
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
         refused: topics that refuse what has to be written; nothing is sent meanwhile.
         owed: results that are owed because they were refused.
+        held_sources: source topics whose events wait for the schema registry.
         skipped: records passed over, by topic and reason.
         unknown: names in events that no definition has.
         held: events kept as they are, by the format version of the worker that has to read them.
         member: what the group calls it; empty before it has joined.
         control: per partition of the control topic, the offset of the newest record it obeys.
+        suppressions: how far the list of who must not be texted is; None where nobody asks for it.
         unused: where the problems stand while definitions on disk are not the ones in use; empty when they are.
     """
 
@@ -116,3 +120,5 @@ class WorkerStatus:
     cut_off: bool = False
     refused: str = ""
     owed: int = 0
+    held_sources: Mapping[str, HeldSource] = field(default_factory=dict)
+    suppressions: SuppressionStatus | None = None

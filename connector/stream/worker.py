@@ -150,7 +150,10 @@ class Worker(FailureSink, Watched, DefinitionUser):
         parts, output = self._parts, self._parts.output
         memory = self._settings.memory
         return WorkerStatus(
-            ready=parts.owned.live and self._lease.certain and not output.writable.holding,
+            ready=parts.owned.live
+            and self._lease.certain
+            and not output.writable.holding
+            and not parts.input.held_sources.look(),
             cut_off=parts.owned.live and not self._lease.certain,
             stopping=self.stopping,
             blocked=parts.budget.blocked,
@@ -174,6 +177,8 @@ class Worker(FailureSink, Watched, DefinitionUser):
             member=self._group.member_id,
             control=dict(parts.control.applied),
             unused=self._unused,
+            held_sources=parts.input.held_sources.look(),
+            suppressions=None if (reader := parts.input.suppression_reader) is None else reader.status,
         )
 
     # ---- life -------------------------------------------------------------------------------------------------------
@@ -195,7 +200,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
             if self._started:
                 return
             await together(
-                self._cluster.start(), self._producer.start(), parts.retry_reader.start(), self._start_control_reader()
+                self._cluster.start(), self._producer.start(), parts.retry_reader.start(), self._start_readers()
             )
             self._started = True
             for loop in (*parts.pipeline.loops(), self._watch_transactions()):
@@ -204,9 +209,20 @@ class Worker(FailureSink, Watched, DefinitionUser):
                 self._tasks.append(task)
             parts.lanes.start()
 
-    async def _start_control_reader(self) -> None:
-        control = self._settings.topics.control
-        await self._parts.input.control_reader.start((await self._cluster.partitions([control]))[control])
+    async def _start_readers(self) -> None:
+        """Of what steers: who is sent what, and who must not be texted."""
+        input_, topics = self._parts.input, self._settings.topics
+        suppressions = input_.suppression_reader
+        wanted = [topics.control] if suppressions is None else [topics.control, topics.suppressions]
+        numbers = await self._cluster.partitions(wanted)
+        await input_.control_reader.start(numbers[topics.control])
+        if suppressions is not None:
+            await suppressions.start(numbers[topics.suppressions])
+
+    async def _catch_up_suppressions(self, wanted: Callable[[], bool]) -> None:
+        """Nothing is sent before it is known who must not be texted."""
+        if (suppressions := self._parts.input.suppression_reader) is not None:
+            await suppressions.catch_up(wanted)
 
     async def _watch_transactions(self) -> None:
         """Look for those that are left open, also where nobody looks at the metrics, for ever."""
@@ -242,6 +258,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
             # It refuses partitions that were added since it last looked, up to five minutes ago.
             self._producer.refresh(),
             parts.input.control_reader.catch_up(),
+            self._catch_up_suppressions(lambda: epoch == owned.epoch),
             parts.inspection.look(wanted=lambda: epoch == owned.epoch),
         )
         parts.input.control_applier.replayed()
@@ -307,6 +324,8 @@ class Worker(FailureSink, Watched, DefinitionUser):
         self._tasks.clear()
         await self._parts.lanes.stop()
         await self._parts.input.control_reader.stop()
+        if (suppressions := self._parts.input.suppression_reader) is not None:
+            await suppressions.stop()
         await self._parts.retry_reader.stop()
         await self._producer.stop()
         await self._cluster.stop()

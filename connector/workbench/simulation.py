@@ -273,10 +273,11 @@ class _Run:
 
 
 class SimulatedHost(LaneHost):
-    """Nothing else is read meanwhile, everything may leave, and nothing is parked."""
+    """Nothing else is read meanwhile, everything may leave, nobody is suppressed, and nothing is parked."""
 
     caught_up = True
     memory_full = False
+    suppression_changes = 0
 
     def __init__(self, finish: Callable[[Sequence[Item], Sequence[Result]], None]) -> None:
         self._finish = finish
@@ -284,8 +285,14 @@ class SimulatedHost(LaneHost):
     def decode(self, items: Sequence[Item]) -> list[Message]:
         return [_decode(item.raw) for item in items]
 
+    def suppressed(self, items: Sequence[Item], messages: Sequence[Message]) -> Sequence[bool]:
+        return ()
+
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         return True
+
+    async def withdraw_permission(self, operation: Operation, items: Sequence[Item]) -> None:
+        """Nothing was noted."""
 
     def finish(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         self._finish(items, results)

@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka import client as client_module
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.errors import (
     KafkaTimeoutError,
     MessageSizeTooLargeError,
@@ -311,6 +311,66 @@ async def test_a_guarded_consumer_reads_through_the_guard(kafka: Kafka, unique: 
         consumer.seek(places[0], 0)
         again = (await consumer.getmany(places[0], timeout_ms=5000))[places[0]]
         assert again.start == 0
+    finally:
+        await consumer.stop()
+
+
+def test_a_fetcher_is_told_what_to_do_and_how_long_to_wait_where_that_is_nothing() -> None:
+    """Fetcher._get_actions_per_node: requests, resets, seconds, whether to ask for metadata, what else wakes it; and
+    ._fetcher_timeout, which are these seconds.
+    """
+    fetcher = Fetcher.__new__(Fetcher)
+    fetcher._fetcher_timeout = 7.0
+    assert fetcher._get_actions_per_node(SimpleNamespace(tps=())) == ([], {}, 7.0, False, [])
+
+
+async def test_a_fetch_is_answered_when_other_partitions_are_assigned(kafka: Kafka, unique: str) -> None:
+    """Assignment.active and .unassign_future: it was to bring what comes of the first, and would for a minute."""
+    await asyncio.to_thread(records.create_topics, kafka.bootstrap, unique, partitions=2)
+    consumer = GuardedConsumer(
+        bootstrap_servers=kafka.bootstrap, reading=ReadOptions(Skipped()), enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        first, second = (TopicPartition(unique, number) for number in range(2))
+        consumer.assign([first])
+        waiting = asyncio.create_task(consumer.getmany(timeout_ms=600_000))
+        async with asyncio.timeout(30):
+            while not consumer._fetcher._fetch_waiters:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            consumer.assign([second])
+            assert await waiting == {}
+            await consumer.seek_to_beginning(second)
+            await asyncio.to_thread(records.produce, kafka.bootstrap, unique, [Event(b"x", partition=1)])
+            assert set(await consumer.getmany(timeout_ms=600_000)) == {second}
+    finally:
+        await consumer.stop()
+
+
+async def test_a_topic_that_has_had_no_turn_is_read_before_what_else_was_fetched(kafka: Kafka, unique: str) -> None:
+    """Fetcher._records: what is not read yet, in the order of fetches; more is fetched while some is left."""
+    busy, quiet = f"{unique}.busy", f"{unique}.quiet"
+    for topic, partitions in ((busy, 4), (quiet, 1)):
+        await asyncio.to_thread(records.create_topics, kafka.bootstrap, topic, partitions=partitions)
+    await asyncio.to_thread(records.produce, kafka.bootstrap, busy, [b"%d" % n for n in range(4000)])
+    consumer = GuardedConsumer(
+        bootstrap_servers=kafka.bootstrap, reading=ReadOptions(Skipped()), enable_auto_commit=False
+    )
+    await consumer.start()
+    try:
+        lone = TopicPartition(quiet, 0)
+        consumer.assign([*(TopicPartition(busy, number) for number in range(4)), lone])
+        await consumer.seek_to_beginning()
+        found: set[TopicPartition] = set()
+        while not found:
+            found = set(await consumer.getmany(timeout_ms=5000, max_records=10))
+        assert {tp.topic for tp in found} == {busy}
+        await asyncio.to_thread(records.produce, kafka.bootstrap, quiet, [b"lone"])
+        async with asyncio.timeout(20):
+            while lone not in consumer._fetcher._records:  # noqa: ASYNC110  it is fetched although nothing is read
+                await asyncio.sleep(0.01)
+        assert len(consumer._fetcher._records) > 1, "others wait as well"
+        assert lone in await consumer.getmany(timeout_ms=5000, max_records=10)
     finally:
         await consumer.stop()
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import inspect
 import signal
+from collections import defaultdict
 from types import SimpleNamespace
+from typing import Any, cast
 
 import faust
 import faust.streams
 import faust.transport.utils
 import mode
 import pytest
+from faust.sensors.monitor import Monitor
 from faust.tables.manager import TableManager
+from faust.transport.consumer import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Consumer
 from faust.types import TP
-from mode.threads import ServiceThread
+from mode.threads import QueueServiceThread, ServiceThread
 
 from connector.kafka.fetched import Fetched
-from connector.stream.faust.app import Chunk, ChunkScheduler
+from connector.stream.faust.app import Chunk, ChunkScheduler, NoSampling
+from connector.stream.faust.consumer import ChunkConsumer
+from connector.stream.faust.direct_thread import DirectThread
 from connector.stream.faust.quiet_thread import QuietThread
 from connector.stream.faust.subscription import NoTables, RegisteringConductor
 
@@ -96,6 +103,54 @@ async def test_the_app_subscribes_when_every_agent_has_registered_its_topic() ->
     aiter(second)
     await starting
     assert manager.seen == ["channels", "recovery"]
+
+
+def test_modes_threads_and_fausts_statistics_tick() -> None:
+    """mode/threads.py `_keepalive2` and `_thread_keepalive`, sensors/monitor.py `_sampler`: these go without."""
+    for theirs, ours, name in (
+        (ServiceThread, DirectThread, "_thread_keepalive"),
+        (Monitor, NoSampling, "_sampler"),
+    ):
+        assert isinstance(getattr(theirs, name), mode.services.ServiceTask)
+        assert isinstance(getattr(ours, name), mode.services.ServiceTask)
+    assert inspect.iscoroutinefunction(ServiceThread._keepalive2)
+    assert inspect.iscoroutinefunction(QueueServiceThread.call_thread)
+
+
+async def test_faust_has_its_consumer_hand_on_what_was_fetched_until_the_fetcher_is_stopped() -> None:
+    """transport/consumer.py `Fetcher._fetcher` awaits `_drain_messages`: it takes `getmany`, and hands each message
+    whose offset is not below `_read_offset` to `callback`.
+    """
+    handed: list[Any] = []
+    fetcher = SimpleNamespace(should_stop=False)
+
+    class Stopping:
+        """A consumer whose third message is the last one."""
+
+        should_stop, consumer_stopped_errors = False, (OSError,)
+        app = SimpleNamespace(should_stop=False, flow_control=SimpleNamespace(is_active=lambda: True))
+
+        def __init__(self) -> None:
+            self._read_offset = defaultdict(lambda: None, {TP("t", 1): 5})
+
+        async def getmany(self, _: float) -> Any:
+            for tp, offset in ((TP("t", 0), 3), (TP("t", 1), 4), (TP("t", 1), 5)):
+                yield tp, SimpleNamespace(tp=tp, offset=offset)
+            fetcher.should_stop = True
+
+        async def callback(self, message: Any) -> None:
+            handed.append((message.tp, message.offset))
+
+        _hand_on = ChunkConsumer._hand_on
+
+    consumer = Stopping()
+    await ChunkConsumer._drain_messages(cast(Any, consumer), fetcher)
+    assert handed == [(TP("t", 0), 3), (TP("t", 1), 5)], "what was rewound meanwhile is not handed on twice"
+    assert consumer._read_offset == {TP("t", 0): 3, TP("t", 1): 5}
+    parameters = inspect.signature(FaustConsumer._drain_messages).parameters
+    assert list(parameters) == ["self", "fetcher"]
+    source = inspect.getsource(FaustConsumer._drain_messages)
+    assert all(name in source for name in ("getmany", "_read_offset", "callback", "suspend_flow"))
 
 
 class Quiet(mode.Service):

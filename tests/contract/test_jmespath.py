@@ -1,4 +1,4 @@
-"""What `connector/definition/jmes_parse.py` takes from inside jmespath: its parser's methods and its tokens."""
+"""What `connector/config_text/jmes_parse.py` takes from inside jmespath: its parser's methods and its tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jmespath.lexer import Lexer
 from jmespath.parser import Parser
 from jmespath.visitor import TreeInterpreter
 
-from connector.definition.jmes_parse import parse
+from connector.config_text.jmes_parse import parse
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import orjson
 from connector.cli.demo.audit import Event, SeenMessage
 from connector.cli.demo.audit import audit as compare
 from connector.model import Result, Source, Status
-from tests.crash.states import StateAudit
+from tests.crash.states import ListAudit, StateAudit
 
 GRACE_SECONDS = 0.1
 """From the provider's answer to the acknowledged result: read, matched, written, acknowledged (10 ms when idle). On a
@@ -143,6 +143,9 @@ class Findings:
         receipts_lost: receipts that are neither a state nor unmatched; None where there were none.
         states_twice: records beyond the first of a message and state.
         states_fallen: states written after a later one of the same message.
+        opt_outs_lost: people who said no last, and are not on the list.
+        opt_ins_lost: people who said yes last, and are on it.
+        people: who said anything.
         states_strange: states of another message than their receipt is of, or in another partition.
         written: states of messages that were written.
         examples: of each, message ids or offsets.
@@ -169,6 +172,9 @@ class Findings:
     states_twice: int = 0
     states_fallen: int = 0
     states_strange: int = 0
+    opt_outs_lost: int = 0
+    opt_ins_lost: int = 0
+    people: int = 0
     written: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -194,6 +200,8 @@ class Findings:
             ("states_twice", 0),
             ("states_fallen", 0),
             ("states_strange", 0),
+            ("opt_outs_lost", 0),
+            ("opt_ins_lost", 0),
         ):
             count = getattr(self, name)
             if count is not None and count > limit:
@@ -205,6 +213,10 @@ class Findings:
         self.receipts_lost, self.states_twice = states.lost, states.twice
         self.states_fallen, self.states_strange = states.fallen, states.strange
         self.written = sum(states.states.values())
+
+    def note_list(self, listed: ListAudit) -> None:
+        """What became of what people said."""
+        self.opt_outs_lost, self.opt_ins_lost, self.people = listed.opt_outs, listed.opt_ins, listed.people
 
     def note(self, name: str, examples: Iterable[object]) -> None:
         place = self.examples.setdefault(name, [])

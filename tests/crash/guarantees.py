@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,11 @@ GROUPS = {
     "repeat": "Events with the id of an earlier one (`duplicates.horizon`)",
     "offsets": "Offsets and topics",
     "receipts": "Receipts: states of messages",
+    "opt-outs": "Opt-outs: who must not be texted",
     "input": "What producers and others write: compression, transactions, poison records",
 }
 """Scenario.promise → heading."""
+LIST_FIGURES = ("opt_outs_lost", "opt_ins_lost")
 STATE_FIGURES = ("receipts_lost", "states_twice", "states_fallen", "states_strange")
 
 
@@ -47,8 +49,8 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
         chosen = [scenario for scenario in report["scenarios"] if scenario["promise"] == promise]
         if not chosen:
             continue
-        if promise == "receipts":
-            yield from _states(heading, chosen)
+        if promise in SPECIAL:
+            yield from SPECIAL[promise](heading, chosen)
             continue
         yield from ("", f"### {heading}", "")
         yield "| fault | events | lost | results twice | sent twice (at most) | unknown (at most) | |"
@@ -79,6 +81,23 @@ def _states(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         counts = " | ".join(str(it[name]) for name in STATE_FIGURES)
         verdict = "holds" if it["holds"] else "**fails**: " + "; ".join(it["failures"])
         yield f"| {it['fault']} | {it['written']:,} | {counts} | {verdict} |"
+
+
+def _people(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from ("", f"### {heading}", "")
+    yield "| fault | people | said no and are not on the list | said yes and are on it | |"
+    yield "|---|--:|--:|--:|---|"
+    for it in chosen:
+        counts = " | ".join(str(it[name]) for name in LIST_FIGURES)
+        verdict = "holds" if it["holds"] else "**fails**: " + "; ".join(it["failures"])
+        yield f"| {it['fault']} | {it['people']:,} | {counts} | {verdict} |"
+
+
+SPECIAL: Mapping[str, Callable[[str, Sequence[Mapping[str, Any]]], Iterator[str]]] = {
+    "receipts": _states,
+    "opt-outs": _people,
+}
+"""Promises whose figures are others than those of messages."""
 
 
 def with_measured(page: str, report: Mapping[str, Any]) -> str:

@@ -56,6 +56,8 @@ CHECKS = (
     Check("forget-the-log", "receipts-disk-lost", "states_twice"),
     Check("ignore-the-rank", "receipts-killed", "states_fallen"),
     Check("join-without-heartbeats", "receipts-cut-off", "states_twice"),
+    Check("settle-before-listing", "opt-outs-before-listing", "opt_outs_lost"),
+    Check("forget-what-was-said", "opt-outs-killed", "opt_outs_lost"),
     Check("believe-any-offset", "poison-everywhere", "needless"),
 )
 
@@ -338,6 +340,27 @@ def settle_before_writing() -> None:
     replace(JoinStage, "_send", early)
 
 
+def settle_before_listing() -> None:
+    """Takes opt-outs for listed that are on the way."""
+    from connector.stream.receipts.opt_out_stage import OptOutStage
+
+    send = OptOutStage._send
+
+    async def early(self: OptOutStage, partition: Any, changes: Any) -> None:
+        partition.ledger.settle(range(partition.ledger.position, partition.ledger.high))
+        await asyncio.sleep(1)  # the commit is faster than the write
+        await send(self, partition, changes)
+
+    replace(OptOutStage, "_send", early)
+
+
+def forget_what_was_said() -> None:
+    """Takes each opt-out and opt-in for the last word, whatever comes again or late."""
+    from connector.receipts.opt_outs import STOPS, Sayings
+
+    replace(Sayings, "hear", lambda _self, record, _now: record.kind in STOPS)
+
+
 def forget_states() -> None:
     """Does not keep what it has written of messages."""
     from connector.store.state_store import States
@@ -367,6 +390,8 @@ def ignore_the_rank() -> None:
 MUTATIONS: dict[str, Callable[[], None]] = {
     "join-without-heartbeats": do_without_heartbeats,
     "settle-before-writing": settle_before_writing,
+    "settle-before-listing": settle_before_listing,
+    "forget-what-was-said": forget_what_was_said,
     "forget-states": forget_states,
     "forget-the-log": forget_the_log,
     "ignore-the-rank": ignore_the_rank,

@@ -136,6 +136,20 @@ def after_state(reached: Reached) -> None:
     around(JoinStage, "_send", after=lambda *_: reached())
 
 
+def before_listing(reached: Reached) -> None:
+    """Opt-outs were heard, and are about to be handed to the producer (`receipts run`)."""
+    from connector.stream.receipts.opt_out_stage import OptOutStage
+
+    around(OptOutStage, "_send", before=lambda *_: reached())
+
+
+def after_listing(reached: Reached) -> None:
+    """Opt-outs are on the list; the ledger does not know yet."""
+    from connector.stream.receipts.opt_out_stage import OptOutStage
+
+    around(OptOutStage, "_send", after=lambda *_: reached())
+
+
 def after_disk(reached: Reached) -> None:
     """States are on the disk as well; their offset is not committed."""
     from connector.stream.receipts.join_stage import JoinStage
@@ -167,5 +181,7 @@ POINTS: dict[str, Callable[[Reached], None]] = {
     "before-state": before_state,
     "after-state": after_state,
     "after-disk": after_disk,
+    "before-listing": before_listing,
+    "after-listing": after_listing,
 }
 """Name → puts a fuse there."""

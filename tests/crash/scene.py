@@ -143,6 +143,7 @@ class Scene:
         }
         if self.size.receipts:
             document["receive"] = {"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32]}
+            document["suppressions"] = {"enabled": True}
         (self.folder / "connector.yaml").write_text(json.dumps(document, indent=1))
 
     def create_topics(self) -> None:
@@ -359,6 +360,7 @@ class Scene:
         found = audit(evidence)
         if self.size.receipts:
             found.note_states(self.topics.states())
+            found.note_list(self.topics.opt_outs())
         return found
 
     # ---- files ------------------------------------------------------------------------------------------------------

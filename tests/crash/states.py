@@ -9,6 +9,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -86,6 +87,37 @@ def compare_states(matched: Sequence[Record], written: Sequence[Record], unmatch
         states=dict(Counter(itertools.chain.from_iterable(seen.values()))),
         unmatched=_reasons(unmatched),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ListAudit:
+    """Counts that must be zero, and what was seen.
+
+    Attributes:
+        opt_outs: people who said no last, and are not on the list.
+        opt_ins: people who said yes last, and are on it.
+        people: who said anything.
+    """
+
+    opt_outs: int
+    opt_ins: int
+    people: int
+
+
+def compare_list(inbound: Sequence[Record], listed: Sequence[Record]) -> ListAudit:
+    """Compare what people said last, by their providers' clocks, with the last record of each on the list."""
+    last: dict[str, tuple[datetime, bool]] = {}
+    for record in inbound:
+        said = orjson.loads(record.value or b"")
+        phone, at = said["from"].lstrip("+"), datetime.fromisoformat(said["at"])
+        if phone not in last or at > last[phone][0]:
+            last[phone] = at, said["kind"] == "opt-out"
+    stopped = {
+        (record.key or b"").decode(): orjson.loads(record.value or b"").get("state", "suppressed") == "suppressed"
+        for record in sorted(listed, key=lambda record: record.offset)
+    }
+    wrong = [stop for phone, (_, stop) in last.items() if stopped.get(phone) is not stop]
+    return ListAudit(opt_outs=sum(wrong), opt_ins=len(wrong) - sum(wrong), people=len(last))
 
 
 def _told(record: Record, seen: dict[str, list[str]]) -> bool:

@@ -20,7 +20,7 @@ from connector.cli.demo.audit import Event
 from connector.model import Source
 from tests.crash import poison
 from tests.crash.audit import Recorded, decode_result, read_event
-from tests.crash.states import StateAudit, compare_states
+from tests.crash.states import ListAudit, StateAudit, compare_list, compare_states
 from tests.kafka import records
 from tests.waiting import wait_until
 
@@ -29,7 +29,10 @@ BROKERS_TIME = ("message.timestamp.type", "LogAppendTime")
 """On the results topic: records tell when they were durable, not when they were made."""
 
 
-RECEIPT_TOPICS = ("receipts", "receipts-matched", "receipts-unmatched", "inbound")
+RECEIPT_TOPICS = (
+    *("receipts", "receipts-matched", "receipts-unmatched", "inbound", "receipts-in", "receipts-index"),
+    "suppressions",
+)
 
 
 class Topics:
@@ -50,7 +53,9 @@ class Topics:
         self.retry = [f"{prefix}.retry.{tier}" for tier in ("1s", "5s")]
         self.poisoned: Mapping[str, bool] = {}  # what others wrote: place → whether it has to end with a result
         self.receives = False  # its topics of receipts are made
-        self.receipts, self.matched, self.unmatched, _ = (f"{prefix}.{topic}" for topic in RECEIPT_TOPICS)
+        self.receipts, self.matched, self.unmatched, self.inbound, self.entries, self.index, self.suppressions = (
+            f"{prefix}.{topic}" for topic in RECEIPT_TOPICS
+        )
         self.numbered = [self.results, self.journal, *self.retry]
 
     def settings(self) -> dict[str, Any]:
@@ -121,7 +126,7 @@ class Topics:
         """
         groups = {self.source: group, **dict.fromkeys(self.retry, f"{group}-retry")}
         if self.receives:
-            groups[self.matched] = f"{group}-receipts"
+            groups |= dict.fromkeys((self.matched, self.inbound), f"{group}-receipts")
         committed = {topic: records.committed(self._bootstrap, name, topic) for topic, name in groups.items()}
         return sum(
             end - (committed[topic][number].offset if number in committed[topic] else 0)
@@ -178,6 +183,14 @@ class Topics:
     def states(self) -> StateAudit:
         """What became of receipts."""
         return compare_states(*(records.read_all(self._bootstrap, it) for it in self.way_back))
+
+    def opt_outs(self) -> ListAudit:
+        """What became of what people said."""
+        return compare_list(*(records.read_all(self._bootstrap, it) for it in (self.inbound, self.suppressions)))
+
+    def count_listed(self) -> int:
+        """Records of the list, lifted ones too."""
+        return sum(records.end_offsets(self._bootstrap, self.suppressions).values())
 
     def count_states(self) -> int:
         """Records of states."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.config_text.jmes_checks import OVER_REPLIES, STANDARD
 from connector.definition.expression import CALLS, called
-from connector.definition.jmes_checks import OVER_REPLIES, STANDARD
 from connector.definition.reference import TABLES, filled
 from connector.definition.replies import OUTCOMES
 from connector.definition.signing import CALLS as SIGNING_CALLS

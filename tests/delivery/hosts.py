@@ -35,6 +35,9 @@ class FakeHost(LaneHost):
     ) -> None:
         self.finish = finish  # type: ignore[method-assign]
         self.decode = decode  # type: ignore[method-assign]
+        self.suppresses: Callable[[str], bool] = lambda _to: False
+        self.withdrawn: list[list[int]] = []
+        self._changes = 0
         self._park = park
         self._await_permission = await_permission
 
@@ -44,5 +47,19 @@ class FakeHost(LaneHost):
         self._park(items, due)
         return True
 
+    @property
+    def suppression_changes(self) -> int:
+        """Another at each look: it is always asked again."""
+        self._changes += 1
+        return self._changes
+
+    def suppressed(self, items: Sequence[Item], messages: Sequence[Message]) -> Sequence[bool]:
+        """As its attribute `suppresses` says of each number."""
+        found = [self.suppresses(message.to) for message in messages]
+        return found if any(found) else ()
+
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         return self._await_permission is None or await self._await_permission(operation, batch_id, items)
+
+    async def withdraw_permission(self, operation: Operation, items: Sequence[Item]) -> None:
+        self.withdrawn.append([item.offset for item in items])

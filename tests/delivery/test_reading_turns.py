@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 from connector.clock import ManualClock
 from connector.delivery.sending.reading_turns import SLOW_SECONDS, ReadingTurns, SlowReadings
+
+
+@contextmanager
+def reading(clock: ManualClock, turns: ReadingTurns) -> Iterator[None]:
+    begun = clock.monotonic()
+    try:
+        yield
+    finally:
+        turns.read(begun)
 
 
 async def settled() -> None:
@@ -17,20 +28,23 @@ async def settled() -> None:
 async def test_a_quick_reading_makes_nobody_wait() -> None:
     clock = ManualClock()
     turns = ReadingTurns(clock)
-    with turns.reading():
+    with reading(clock, turns):
         clock.advance(SLOW_SECONDS)
+    assert turns.free(clock.monotonic())
     await turns.come()
 
 
 async def test_after_a_slow_reading_as_much_time_passes_before_the_next_one() -> None:
     clock = ManualClock()
     turns = ReadingTurns(clock)
-    with turns.reading():
+    with reading(clock, turns):
         clock.advance(0.02)
+    assert not turns.free(clock.monotonic())
     waiting = asyncio.create_task(turns.come())
     await settled()
     assert not waiting.done()
     clock.advance(0.02)
+    assert turns.free(clock.monotonic())
     await waiting
 
 
@@ -41,7 +55,7 @@ async def test_those_who_wait_come_one_by_one() -> None:
 
     async def reader() -> None:
         await turns.come()
-        with turns.reading():
+        with reading(clock, turns):
             read.append(clock.monotonic())
             clock.advance(0.02)
 
@@ -60,7 +74,7 @@ async def test_those_who_wait_come_one_by_one() -> None:
 async def test_a_lane_that_closes_waits_no_more() -> None:
     clock = ManualClock()
     turns = ReadingTurns(clock)
-    with turns.reading():
+    with reading(clock, turns):
         clock.advance(60)
     waiting = asyncio.create_task(turns.come())
     await settled()
@@ -73,7 +87,7 @@ async def test_a_reading_that_failed_counts_as_well() -> None:
     clock = ManualClock()
     turns = ReadingTurns(clock)
     try:
-        with turns.reading():
+        with reading(clock, turns):
             clock.advance(0.02)
             raise ValueError
     except ValueError:
@@ -95,7 +109,7 @@ async def test_however_many_providers_are_slow_to_read_half_of_the_time_is_left_
         nonlocal busy
         while clock.monotonic() < begun + 60:
             await lanes[number].come()
-            with lanes[number].reading():
+            with reading(clock, lanes[number]):
                 read[number] += 1
                 busy += 0.25
                 clock.advance(0.25)
@@ -118,10 +132,10 @@ async def test_however_many_providers_are_slow_to_read_half_of_the_time_is_left_
 async def test_a_provider_that_is_quick_to_read_waits_for_no_slow_one() -> None:
     clock, shared = ManualClock(), SlowReadings()
     slow, quick = ReadingTurns(clock, shared), ReadingTurns(clock, shared)
-    with slow.reading():
+    with reading(clock, slow):
         clock.advance(10)
     await quick.come()
-    with quick.reading():
+    with reading(clock, quick):
         clock.advance(0.001)
     await quick.come()
 
@@ -129,12 +143,12 @@ async def test_a_provider_that_is_quick_to_read_waits_for_no_slow_one() -> None:
 async def test_a_provider_that_was_slow_once_waits_no_longer_than_until_it_is_quick_again() -> None:
     clock, shared = ManualClock(), SlowReadings()
     once, slow = ReadingTurns(clock, shared), ReadingTurns(clock, shared)
-    with once.reading():
+    with reading(clock, once):
         clock.advance(0.02)
     clock.advance(0.02)
     await once.come()
-    with once.reading():
+    with reading(clock, once):
         clock.advance(0.001)
-    with slow.reading():
+    with reading(clock, slow):
         clock.advance(10)
     await once.come()

@@ -55,7 +55,9 @@ class Built:
         self.builder = RequestBuilder(
             routes,
             Router("acme", routes),
-            host=cast(Any, SimpleNamespace(decode=_decoded)),
+            host=cast(
+                Any, SimpleNamespace(decode=_decoded, suppressed=lambda _items, _messages: (), suppression_changes=0)
+            ),
             outcome_handler=cast(Any, None),
             counts=LaneCounts(),
             clock=self.clock,

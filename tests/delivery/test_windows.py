@@ -183,12 +183,13 @@ class Model(RuleBasedStateMachine):
     """Against a plain dictionary: the same messages, the right choice, nothing lost, ranks never stale."""
 
     keys = Bundle("keys")
+    shapes = (WindowShape(4, 0.5), WindowShape(1, 0.0), WindowShape(6, 2.0))
 
     @initialize()
     def start(self) -> None:
         self.now = 0.0
-        self.made = windows(WindowShape(4, 0.5), WindowShape(1, 0.0), WindowShape(6, 2.0))
-        self.records = [4, 1, 6]
+        self.made = windows(*self.shapes)
+        self.records = [shape.records for shape in self.shapes]
         self.model: dict[WindowKey, list[Item]] = {}
         self.taken: list[tuple[WindowKey, list[Item]]] = []
 
@@ -243,6 +244,14 @@ class Model(RuleBasedStateMachine):
         removed = self.made.remove(lambda at, _item: at == where)
         assert removed == self.model.pop(where, [])
 
+    @rule(campaign=st.sampled_from("abc"), hold=st.booleans())
+    def hold(self, campaign: str, hold: bool) -> None:
+        (self.made.hold if hold else self.made.release)(campaign)
+
+    @rule(campaigns=st.sets(st.sampled_from("abc"), max_size=2))
+    def set_aside(self, campaigns: set[str | None]) -> None:
+        self.made.set_aside(campaigns)
+
     @invariant()
     def same(self) -> None:
         if hasattr(self, "made"):
@@ -251,7 +260,9 @@ class Model(RuleBasedStateMachine):
 
     def check(self, window: Window | None, idle: bool, caught_up: bool, memory_full: bool) -> None:
         """The order of design.md, written as a search over everything."""
-        ages = {k: items[0].since for k, items in self.model.items()}
+        stopped = self.made.held | self.made.aside
+        ages = {k: items[0].since for k, items in self.model.items() if k.campaign not in stopped}
+        assert window is None or window.key in ages
         high = {k: age for k, age in ages.items() if k[3]}
         normal = {k: age for k, age in ages.items() if not k[3]}
         overdue = {k: age for k, age in normal.items() if self.now - age >= WAIT_MAX}
@@ -278,6 +289,16 @@ TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)
 
 
+class OneRecordModel(Model):
+    """The same where each message is a request of its own: every window is full, and only two rankings are kept."""
+
+    shapes = (WindowShape(1, 0.0), WindowShape(1, 2.0), WindowShape(1, 0.5))
+
+
+TestOneRecordModel = OneRecordModel.TestCase
+TestOneRecordModel.settings = TestModel.settings
+
+
 def test_a_window_that_was_full_before_is_noticed_when_it_is_full_again() -> None:
     made = windows()
     fill(made, "c", FULL + 2, since=0.0)
@@ -287,6 +308,34 @@ def test_a_window_that_was_full_before_is_noticed_when_it_is_full_again() -> Non
     assert chosen(made, 0.0) is None
     fill(made, "c", FULL - 2, since=0.0)
     assert chosen(made, 0.0) == "c"
+
+
+@pytest.mark.parametrize("records", [1, FULL])
+def test_older_messages_behind_one_that_was_given_back_go_before_younger_windows(records: int) -> None:
+    made = windows(WindowShape(records, WAIT))
+    fill(made, "old", FULL, since=0.0)
+    made.give_back(key("old"), [item(2.0)])
+    fill(made, "young", FULL, since=1.0)
+    assert chosen(made, 2.0) == "young"
+    old = next(window for window in made if window.key.campaign == "old")
+    made.pop(old, 1, 2.0)
+    assert chosen(made, 2.0) == "old"
+
+
+@pytest.mark.parametrize("records", [1, FULL])
+def test_a_campaign_set_aside_stays_so_when_a_hold_of_it_ends(records: int) -> None:
+    made = windows(WindowShape(records, WAIT))
+    fill(made, "c", FULL, since=0.0)
+    made.set_aside({"c"})
+    made.hold("c")
+    made.release("c")
+    assert chosen(made, 9.0, idle=True, caught_up=True) is None
+    assert not made.free("c")
+    made.hold("c")
+    made.set_aside(set())
+    assert chosen(made, 9.0, idle=True, caught_up=True) is None
+    made.release("c")
+    assert chosen(made, 9.0) == "c"
 
 
 def test_rankings_do_not_grow_with_traffic() -> None:

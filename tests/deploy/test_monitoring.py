@@ -44,7 +44,7 @@ def way_back_pages() -> str:
     received.expect(["acme"])
     joined.expect(["acme"])
     receiver = ReceiverStatus(received, "", 0, 2_000, 0, 1, 0, 0.0, ["acme"], ())
-    join = JoinStatus(True, "", joined, (), 0, 0.0, 0, EpochCounts(), {}, ["acme"], ())
+    join = JoinStatus(True, "", joined, (), (), 0, 0.0, 0, EpochCounts(), {}, ["acme"], ())
     text = ""
     for collector in (ReceiverCollector(lambda: receiver, lambda: 0.0), JoinCollector(lambda: join, lambda: 0.0)):
         pages = CollectorRegistry(auto_describe=False)

@@ -19,8 +19,8 @@ BEGIN, END = "<!-- rooms: begin -->\n", "<!-- rooms: end -->\n"
 # In the order of the imports: a room imports what stands below it.
 ROOMS = (
     *("cli", "web", "workbench", "operating", "health", "tools", "stream", "receive"),
-    *("delivery", "kafka", "store", "receipts"),
-    *("request", "response", "settings", "definition", "config_text"),
+    *("delivery", "kafka", "formats", "store", "receipts"),
+    *("request", "response", "settings", "suppressions", "definition", "config_text"),
 )
 
 

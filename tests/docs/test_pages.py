@@ -22,6 +22,7 @@ PAGES = sorted([*(ROOT / "docs").glob("*.md"), *ROOT.glob("*.md"), ROOT / "deplo
 # Where the commands of a page are run. A page that gets its first one needs an entry, and what it promises.
 RUN_BY = {
     "README.md": "tests/integration/test_pages.py",
+    "clusters.md": "tests/docs/test_pages.py",
     "definition.md": "tests/definition/test_page.py",
     "lanes.md": "tests/integration/test_steering_on_kafka.py",
     "migrating.md": "tests/docs/test_pages.py",
@@ -35,7 +36,7 @@ RUN_BY = {
     "simulator.md": "tests/docs/test_pages.py",
     "studio.md": "tests/web/test_studio_alone.py",
 }
-HERE = ("migrating.md", "providers.md", "security.md")
+HERE = ("clusters.md", "migrating.md", "providers.md", "security.md")
 
 # First words of lines that nothing here runs, and what looks after them instead.
 NOT_RUN = {
@@ -52,6 +53,7 @@ ENVIRON = {
     "RECEIPT_KEY": "as-if-of-the-receipts",
     "RECEIPT_URL_KEY": "as-if-of-the-urls",
     "KAFKA_PASSWORD": "hunter2-password",
+    "REGISTRY_PASSWORD": "hunter2-password",
     "RESULTS_SALT": "hunter2-0123456789",
     "CONSOLE_SECRET": "hunter2-as-if-of-the-proxy-0123456789",
 }

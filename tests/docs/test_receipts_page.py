@@ -16,6 +16,7 @@ from connector.definition.files import CATALOGUE
 from connector.definition.load import load
 from connector.receipts.callback import Callback, Meaning, MessageToken, State, Verified
 from connector.receipts.receipt_reader import compile_receipts
+from connector.settings.key_words import KEY_WORDS
 from connector.tools.simulator.providers import PROVIDERS
 from connector.tools.simulator.receipts.fate import FINAL, NetworkState, News, NewsKind, SentMessage
 from connector.tools.simulator.receipts.reporter import CallbackAttempt
@@ -54,6 +55,13 @@ def test_those_without_receipts_are_named() -> None:
     said = re.search(r"^(.*) have no `receipts`", TEXT, re.MULTILINE)
     assert said is not None
     assert set(re.split(", | and ", said[1])) == without
+
+
+def test_the_words_of_the_page_are_those_that_count() -> None:
+    found = dict[str, list[set[str]]]()
+    for language, *cells in re.findall(r"^\| ([a-z]{2}) \| (.+) \| (.+) \| (.+) \|$", TEXT, re.MULTILINE):
+        found[language] = [set() if cell == "–" else set(cell.split(", ")) for cell in cells]
+    assert found == {language: [*map(set, words)] for language, words in KEY_WORDS.items()}
 
 
 @pytest.mark.parametrize("state", sorted(FINAL))

@@ -40,6 +40,8 @@ class Back:
                 "receipts": self._receipts,
                 "receipts_matched": f"{self._receipts}.matched",
                 "receipts_unmatched": f"{self._receipts}.unmatched",
+                "receipts_in": f"{self._receipts}.in",
+                "receipts_index": f"{self._receipts}.index",
                 **names,
             },
             receive={

@@ -85,6 +85,18 @@ async def test_who_is_cut_off_from_the_brokers_is_not_ready_and_says_so(lane: Se
         assert (await get(f"{url}/health/live"))[0] == 200
 
 
+async def test_whose_events_wait_for_the_schema_registry_is_not_ready_and_says_so(lane: SeenLane) -> None:
+    status = worker_status(lane, ready=False)
+    async with console(lambda: status) as url:
+        code, text = await get(f"{url}/health/ready")
+        assert (code, text) == (
+            503,
+            "not ready: events of sms.messages wait: the schema registry cannot be asked: it answers 500\n",
+        )
+        assert 'registry_wait_seconds{topic="sms.messages"} 12.5' in (await get(f"{url}/metrics"))[1]
+        assert (await get(f"{url}/health/live"))[0] == 200
+
+
 async def test_every_metric_is_on_the_page_with_its_meaning_and_only_bounded_labels(lane: SeenLane) -> None:
     status = worker_status(lane)
     async with console(lambda: status) as url:

@@ -9,7 +9,9 @@ from connector.delivery.counts import Histogram
 from connector.delivery.lane import Lane
 from connector.delivery.queue.fragmentation import Fragmentation
 from connector.kafka.skipped import Skipped
+from connector.stream.control.suppression_reader import SuppressionStatus
 from connector.stream.epoch.epoch_counts import EpochCounts
+from connector.stream.intake.held_sources import HeldSource
 from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.status import PartitionStatus, WorkerStatus
@@ -63,6 +65,7 @@ def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False)
     epochs.drains.add(0.2)
     acknowledged.add(0.004)
     return WorkerStatus(
+        suppressions=SuppressionStatus(7, 9, 9, 1.5),
         ready=ready,
         stopping=stopping,
         blocked=False,
@@ -81,6 +84,7 @@ def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False)
         skipped=Skipped(["sms.control"]).counts,
         unknown=UnknownNames({"acme": lane}, grace=600, clock=ManualClock()),
         held={2: 3},
+        held_sources={"sms.messages": HeldSource("the schema registry cannot be asked: it answers 500", 12.5)},
     )
 
 

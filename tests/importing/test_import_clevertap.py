@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +168,14 @@ def test_the_form_of_today_with_the_id_of_the_message_is_a_definition(tmp_path: 
     messages = [Message(f"m{n}", f"+9198123456{n}", custom={"hid": 7, "uid": "u"}, **shared) for n in (70, 71)]
     request, _ = sent(result.stdout, tmp_path, messages, **secrets)
     assert [each["mid"] for each in json.loads(request.body)["msgs"]] == ["m70", "m71"]
+    (told,) = [line for line in result.stdout.splitlines() if "comes back from the provider as `meta`" in line]
+    (suggested,) = re.findall("`(receipts: {.*?})`", told)
+    file = tmp_path / "reporting.yaml"
+    file.write_text(f"{result.stdout}{suggested}\n")
+    receipts = load(file, environment=Environment(secrets)).receipts
+    assert receipts is not None
+    assert receipts.match.token == "meta"
+    assert "comes back" not in run("-", "--name", "acme", text=FORM).stdout
 
 
 def test_an_id_outside_the_batching_key_is_refused_with_its_place() -> None:

@@ -162,6 +162,7 @@ class Pipeline:
                 "control": f"{self.unique}.control",
                 "audit": f"{self.unique}.audit",
                 "receipts": f"{self.unique}.receipts",
+                "suppressions": f"{self.unique}.suppressions",
                 "retry_prefix": f"{self.unique}.retry",
             },
             "providers": [str(self.folder / "definitions")],

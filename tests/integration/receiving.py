@@ -104,6 +104,8 @@ class Receiving:
             "receipts_matched": self.matched,
             "receipts_unmatched": self.unmatched,
             "inbound": self.inbound,
+            "receipts_in": f"{unique}.receipts.in",
+            "receipts_index": f"{unique}.receipts.index",
         }
         self.kafka: dict[str, str] = {"bootstrap.servers": bootstrap}
         self.tokens = Tokens([KEY], [self.source])

@@ -47,7 +47,8 @@ def for_both(scene: Scene) -> None:
     file = scene.folder / "connector.yaml"
     settings = json.loads(file.read_text())
     settings["console"] = settings.pop("health")
-    for name in ("receipts_matched", "receipts_unmatched", "inbound"):  # of the way back, which 0.1.0 does not have
+    way_back = ("receipts_matched", "receipts_unmatched", "inbound", "receipts_in", "receipts_index")
+    for name in way_back:  # which 0.1.0 does not have
         settings["topics"].pop(name, None)
     settings.pop("receive", None)
     settings.pop("receipts", None)

@@ -42,6 +42,8 @@ class WholeWay:
             "receipts_matched": f"{unique}.matched",
             "receipts_unmatched": f"{unique}.unmatched",
             "inbound": f"{unique}.inbound",
+            "receipts_in": f"{unique}.in",
+            "receipts_index": f"{unique}.index",
         }
         url = f"http://127.0.0.1:{self.port}/r/batched/{UrlSecrets([URL_KEY]).of('batched')}"
         again = "json.receipts.retry=[0.2,0.5,1,2,5]"

@@ -15,8 +15,8 @@ import aiokafka.errors
 import orjson
 
 from connector.model import Source
-from connector.receipts.callback import MessageToken, ReceiptEntry, State
-from connector.receipts.receipt_records import entry_record, partition, place
+from connector.receipts.callback import Inbound, Kind, MessageToken, ReceiptEntry, State
+from connector.receipts.receipt_records import entry_record, inbound_record, partition, place
 from tests.crash.states import RECEIPTS, WORDS, StateAudit, compare_states
 from tests.integration.pipeline import ASK_SECONDS, Pipeline
 from tests.kafka.records import Event, Record, committed, end_offsets, produce, read_all
@@ -37,6 +37,7 @@ class WayBack:
         unique = pipeline.unique
         self.matched, self.receipts = f"{unique}.matched", f"{unique}.receipts"
         self.unmatched, self.inbound = f"{unique}.unmatched", f"{unique}.inbound"
+        self.suppressions = f"{unique}.suppressions"
         pipeline.address = "http://127.0.0.1:9"
         pipeline.define(more=RECEIPTS)
         pipeline.configure(
@@ -51,9 +52,13 @@ class WayBack:
                 "receipts_matched": self.matched,
                 "receipts_unmatched": self.unmatched,
                 "inbound": self.inbound,
+                "receipts_in": f"{unique}.in",
+                "receipts_index": f"{unique}.index",
+                "suppressions": self.suppressions,
             },
             receive={"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32], **(receive or {})},
             receipts={"folder": str(pipeline.folder / "states"), "keep": "5d"},
+            suppressions={"enabled": True},
             **(settings or {}),
         )
         pipeline.create_topics()
@@ -90,10 +95,43 @@ class WayBack:
     def produce(self, entries: Iterable[Event]) -> int:
         return produce(self.pipeline.bootstrap, self.matched, entries)
 
+    def said(
+        self,
+        kind: Kind,
+        phone: str | None,
+        *,
+        at: float | None = None,
+        by: str = "hmac",
+        offset: int | None = None,
+        **more: Any,
+    ) -> Event:
+        """A reply as receivers write it; `offset`: of the message that it answers."""
+        now = time.time()
+        token = (
+            None if offset is None else MessageToken(Source(self.pipeline.source, 0, offset), int(now // DAY), "m", "c")
+        )
+        more = {"text": "x", "id": f"r{next(self._numbers)}"} | more
+        key, value, headers = inbound_record(Inbound(kind, "batched", now, by, phone, at=at, token=token, **more))
+        return Event(value, key, partition(key or b"", self.pipeline.partitions), dict(headers))
+
+    def tell(self, *replies: Event) -> None:
+        produce(self.pipeline.bootstrap, self.inbound, replies)
+
+    def listed(self) -> dict[str, str]:
+        """Phone → state, as the last record of each says."""
+        found = read_all(self.pipeline.bootstrap, self.suppressions)
+        return {
+            (record.key or b"").decode(): orjson.loads(record.value or b"").get("state", "suppressed")
+            for record in found
+        }
+
     def lag(self) -> int:
-        """Entries that are not committed."""
-        ends = end_offsets(self.pipeline.bootstrap, self.matched)
-        done = committed(self.pipeline.bootstrap, f"{self.pipeline.unique}-receipts", self.matched)
+        """Entries and replies that are not committed."""
+        return self._lag(self.matched) + self._lag(self.inbound)
+
+    def _lag(self, topic: str) -> int:
+        ends = end_offsets(self.pipeline.bootstrap, topic)
+        done = committed(self.pipeline.bootstrap, f"{self.pipeline.unique}-receipts", topic)
         return sum(end - (done[number].offset if number in done else 0) for number, end in ends.items())
 
     def wait_until_done(self, *processes: ConnectorProcess, within: float = 90.0) -> None:

@@ -21,6 +21,7 @@ from tests.kafka import find
 from tests.kafka.certificates import make_certificates
 from tests.kafka.local import LocalKafka
 from tests.kafka.secure import Security
+from tests.kafka.tokens import TokenKey
 
 MakeKafka = Callable[..., LocalKafka]
 
@@ -84,7 +85,7 @@ def own_kafka(make_kafka: MakeKafka) -> LocalKafka:
 @pytest.fixture(scope="session")
 def _secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalKafka]:
     folder = tmp_path_factory.mktemp("secure-kafka")
-    security = Security(make_certificates(folder / "certificates"))
+    security = Security(make_certificates(folder / "certificates"), tokens=TokenKey(folder / "jwks.json"))
     cluster = LocalKafka(folder, security=security)
     try:
         cluster.start()

@@ -210,7 +210,8 @@ class LocalKafka:
         }
 
     def _java(self) -> list[str]:
-        return [java(), *self._jvm, "-cp", f"{jars(self.version)}/*"]
+        more = self.security.jvm() if self.security else []
+        return [java(), *self._jvm, *more, "-cp", f"{jars(self.version)}/*"]
 
     def _node(self, number: int) -> Path:
         return self._folder / f"broker-{number}"

@@ -27,6 +27,9 @@ def cluster() -> dict[str, ActualTopic]:
     return {it.name: ActualTopic(it.name, it.partitions, 3, it.configs) for it in wanted({}).topics}
 
 
+ENDS = (".matched", "", ".unmatched", ".in", ".index")
+
+
 def problems(actual, settings=SETTINGS) -> list[str]:
     planned = wanted(actual, settings)
     return [str(it) for it in check(planned, actual) + check_receipts(planned, settings, actual)]
@@ -52,6 +55,8 @@ def test_topics_of_receipts_are_needed_once_there_is_a_url() -> None:
         "sms.receipts",
         "sms.receipts.matched",
         "sms.receipts.unmatched",
+        "sms.receipts.in",
+        "sms.receipts.index",
     ]
 
 
@@ -73,6 +78,12 @@ def test_they_take_their_number_of_partitions_from_the_one_that_is_there() -> No
         ("sms.receipts.matched", {"configs": {"retention.ms": str(5 * DAY_MS + 1)}}, "would come too late"),
         ("sms.receipts.matched", {"configs": {"retention.ms": "-1"}}, f"retention.ms={5 * DAY_MS}"),
         ("sms.receipts.matched", {"configs": {"message.timestamp.before.max.ms": "5"}}, "refused for their time"),
+        ("sms.receipts.in", {"partitions": 4}, "has 4 partitions, but the other topics of receipts have 6"),
+        ("sms.receipts.index", {"partitions": 12}, "has 12 partitions"),
+        ("sms.receipts.index", {"configs": {"retention.ms": str(5 * DAY_MS)}}, f"retention.ms={6 * DAY_MS}"),
+        ("sms.receipts.index", {"configs": {"message.timestamp.type": "CreateTime"}}, "the brokers' clock"),
+        ("sms.receipts.in", {"configs": {"message.timestamp.type": "CreateTime"}}, "the brokers' clock"),
+        ("sms.receipts.in", {"configs": {"cleanup.policy": "compact"}}, "cleanup.policy=delete"),
         ("sms.inbound", {"replication": 1}, "nothing could be written"),
     ],
 )
@@ -99,7 +110,8 @@ def test_each_process_needs_only_its_own_access() -> None:
     there = {name: dataclasses.replace(it, operations=frozenset({write})) for name, it in cluster().items()}
     assert check_receipt_access(wanted(there), there, "receive") == []
     lacking = [str(it).split(";")[0] for it in check_receipt_access(wanted(there), there, "receipts")]
-    assert lacking == [f"sms.receipts{end}: this principal lacks Read on it" for end in (".matched", "", ".unmatched")]
+    topics = [*(f"sms.receipts{end}" for end in ENDS), "sms.inbound"]
+    assert lacking == [f"{topic}: this principal lacks Read on it" for topic in topics]
     there["sms.inbound"] = dataclasses.replace(there["sms.inbound"], operations=frozenset({read}))
     (told,) = check_receipt_access(wanted(there), there, "receive")
     assert "Write" in str(told)

@@ -81,6 +81,19 @@ def test_the_journal_is_needed_only_for_providers_that_report() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kept", "fits"), [(None, True), ("86400000", True), ("604800000", True), ("86399999", False), ("0", False)]
+)
+def test_whom_the_topic_of_suppressions_lifts_it_tells_for_a_day(kept, fits) -> None:
+    """Workers begin with snapshots that are younger than that."""
+    (wanted,) = plan(TOPICS, {}, suppressions=True).of("suppressions")
+    assert wanted.configs["delete.retention.ms"] == "86400000"
+    configs = {"cleanup.policy": "compact"} | ({} if kept is None else {"delete.retention.ms": kept})
+    there = {"sms.suppressions": ActualTopic("sms.suppressions", 1, 1, configs)}
+    found = [it for it in check(plan(TOPICS, there, suppressions=True), there) if "delete.retention.ms" in str(it)]
+    assert (found == []) is fits
+
+
+@pytest.mark.parametrize(
     ("name", "changes", "part"),
     [
         ("sms.results", {"partitions": 3}, "kafka-topics.sh --alter --topic sms.results --partitions 6"),

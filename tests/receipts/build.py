@@ -10,12 +10,17 @@ from connector.definition.load import load
 from connector.definition.tree import Definition
 from connector.model import Source
 from connector.receipts.callback import Callback, Reading, Verified
+from connector.receipts.correlation import IndexKeys
 from connector.receipts.receipt_reader import ReceiptBounds, ReceiptKeys, ReceiptReader, compile_receipts
 from connector.receipts.tokens import Tokens, UrlSecrets
 
 NOW = 1_795_770_000.0
 URL = "https://sms.example.com"
-KEYS = ReceiptKeys(Tokens(["hunter2-token-key-01"], ["sms.messages"]), UrlSecrets(["hunter2-url-key-0001"]))
+KEYS = ReceiptKeys(
+    Tokens(["hunter2-token-key-01"], ["sms.messages"]),
+    UrlSecrets(["hunter2-url-key-0001"]),
+    IndexKeys(["hunter2-index-key-01"]),
+)
 SOURCE = Source("sms.messages", 3, 4711)
 
 _HEAD = """

@@ -119,7 +119,7 @@ def test_clevertaps_own_format(tmp_path: Path) -> None:
     ]
     reading = proved(read, post(SECRET_PATH, json.dumps(body).encode()))
     assert _states(read, reading) == [State.DELIVERED, State.BLOCKED]
-    assert [each.kind for each in reading.inbound] == [Kind.CLICK, Kind.REPLY]
+    assert [each.kind for each in reading.inbound] == [Kind.CLICK, Kind.OPT_OUT]
     assert [each.why for each in reading.unmatched] == [Why.FOREIGN]
     assert reading.inbound[0].token is not None
     assert reading.answer.type == "application/json"
@@ -358,8 +358,9 @@ def test_beside_the_reference_of_a_request_its_messages_are_told_apart(tmp_path:
     batch = KEYS.tokens.batch("acme", "ab" * 16, NOW)
     bodies = [{"s": "d", "ref": ref, "to": "+91 98"} for ref in (batch, token(), "0")]
     reading = proved(read, post(path, orjson.dumps(bodies)))
-    assert [type(entry.token).__name__ for entry in reading.entries] == ["BatchToken", "MessageToken", "NoneType"]
-    assert [entry.match for entry in reading.entries] == [{"To|digits": "9198"}, {}, {"To|digits": "9198"}]
+    assert [type(entry.token).__name__ for entry in reading.entries] == ["BatchToken", "MessageToken"]
+    assert [entry.match for entry in reading.entries] == [{"To|digits": "9198"}, {}]
+    assert [it.why for it in reading.unmatched] == [Why.FOREIGN]  # a number alone names nobody's message
 
 
 def test_of_no_topic_nothing_is_proved(tmp_path: Path) -> None:

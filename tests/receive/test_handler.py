@@ -34,6 +34,7 @@ from connector.receipts.callback import (
     Verified,
     Why,
 )
+from connector.receipts.correlation import IndexKeys
 from connector.receipts.receipt_records import partition, place, read_entry
 from connector.receipts.tokens import Tokens, UrlSecrets
 from connector.receipts.verification import ReceiptKeys
@@ -49,9 +50,14 @@ from connector.settings.model import Topics
 from connector.settings.way_back import Receive
 
 MATCHED, UNMATCHED, INBOUND = "sms.receipts.matched", "sms.receipts.unmatched", "sms.inbound"
+ENTRIES = "sms.receipts.in"
 TOKEN = MessageToken(Source("sms.messages", 3, 41), 20_000, "m-1", "c-1")
 SECRET = "SeCrEtInThEpAtH"
-KEYS = ReceiptKeys(Tokens(["hunter2-token-key-01"], ["sms.messages"]), UrlSecrets(["hunter2-url-key-0001"]))
+KEYS = ReceiptKeys(
+    Tokens(["hunter2-token-key-01"], ["sms.messages"]),
+    UrlSecrets(["hunter2-url-key-0001"]),
+    IndexKeys(["hunter2-index-key-01"]),
+)
 
 
 class Kafka:
@@ -108,7 +114,9 @@ class Reader:
         now, kinds = callback.now, callback.body.split(b",")
         entries = [ReceiptEntry("p", now, 0, 1, b'{"s":1}', TOKEN) for kind in kinds if kind in {b"one", b"signed"}]
         entries += [
-            ReceiptEntry("p", now, 0, 1, b'{"s":2}', BatchToken("0" * 32, 1)) for kind in kinds if kind == b"batch"
+            ReceiptEntry("p", now, 0, 1, b'{"s":2}', BatchToken("0" * 32, 1), {}, (b"k" * 16,))
+            for kind in kinds
+            if kind == b"batch"
         ]
         entries += [ReceiptEntry("p", now, 0, 1, b"x" * 5000, TOKEN) for kind in kinds if kind == b"large"]
         entries += [
@@ -117,7 +125,7 @@ class Reader:
             if kind == b"many"
             for it in range(self.many)
         ]
-        inbound = [Inbound(Kind.OPT_OUT, "p", now, sender="+1555", text="STOP") for kind in kinds if kind == b"stop"]
+        inbound = [Inbound(Kind.OPT_OUT, "p", now, "url", "+1555", text="STOP") for kind in kinds if kind == b"stop"]
         unmatched = [
             Unmatched("p", now, Why.UNREADABLE, "no JSON", callback.body, whole=True) for kind in kinds if kind == b"{"
         ]
@@ -173,7 +181,10 @@ async def setup(settings: dict[str, Any]) -> AsyncIterator[Setup]:
 
     group = GroupCommit(kafka, most=receive.bytes, clock=clock)
     handler = Handler(group=group, receive=receive, fetch=SharedFetch(fetch), clock=clock)
-    known = KnownTopics({MATCHED: 12, UNMATCHED: 12, INBOUND: 4}, {MATCHED: 3000, UNMATCHED: 4_000_000, INBOUND: 3000})
+    known = KnownTopics(
+        {MATCHED: 12, UNMATCHED: 12, INBOUND: 4, ENTRIES: 12},
+        {MATCHED: 3000, ENTRIES: 3000, UNMATCHED: 4_000_000, INBOUND: 3000},
+    )
     handler.use({"p": reader})
     handler.open(Placing(Topics(), known, handler.counts))
     listening = socket.create_server(("127.0.0.1", 0))
@@ -219,8 +230,9 @@ async def test_everything_that_is_answered_as_taken_is_in_a_topic(setup: Setup, 
 
 async def test_what_is_too_large_for_its_topic_is_kept_whole(setup: Setup) -> None:
     assert await setup.post(b"large,one,stop") == 204
-    ((topic, _, _, value, _),) = setup.kafka.records
-    assert (topic, value) == (UNMATCHED, b"large,one,stop")
+    found = {topic: value for topic, _, _, value, _ in setup.kafka.records}
+    assert set(found) == {UNMATCHED, INBOUND}, "nobody may have to find an opt-out among what is unmatched"
+    assert found[UNMATCHED] == b"large,one,stop"
 
 
 async def test_a_reply_names_the_phone_as_from(setup: Setup) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from jmespath.exceptions import JMESPathError
 
-from connector.definition.jmes_checks import OVER_REPLIES
+from connector.config_text.jmes_checks import OVER_REPLIES
 from connector.response.functions import ReplyFunctions
 from connector.response.path import PathError, compile_condition, compile_path, truthy
 from tests.thorough import examples
@@ -197,6 +197,7 @@ EXPRESSIONS = st.recursive(
         | st.builds("contains({}, {})".format, inner, inner)
         | st.builds("starts_with({}, {})".format, inner, inner)
         | st.builds("length({})".format, inner)
+        | st.builds("type({})".format, inner)
         | st.builds("not_null({}, {})".format, inner, inner)
         | st.builds("[{}, {}]".format, inner, inner)
         | st.builds("{{k: {}}}".format, inner)
@@ -204,8 +205,9 @@ EXPRESSIONS = st.recursive(
     ),
     max_leaves=6,
 )
+# No text writes a number: that is where we differ.
 DOCUMENTS = st.recursive(
-    st.sampled_from([None, True, False, 0, 1, 6, "", "x", "06"]),  # no text writes a number: that is where we differ
+    st.sampled_from([None, True, False, 0, 1, 6, 0.5, "", "x", "06"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
     max_leaves=8,
 )
@@ -229,3 +231,16 @@ def test_closures_agree_with_the_library(source: str, document: Any) -> None:
         found = get(document)
         assert found == expected
         assert type(found) is type(expected)
+
+
+TESTS = st.builds("{} {} '{}'".format, NAMES, st.sampled_from(["==", "!="]), st.sampled_from(["x", "6", "06", ""]))
+TESTED = st.fixed_dictionaries(dict.fromkeys("ab", st.sampled_from(["x", "6", 6, 6.0, "06", "", None, True, [6]])))
+
+
+@settings(max_examples=examples(500), deadline=None)
+@given(source=TESTS, document=TESTED | st.sampled_from([None, "x", 6, [], [{"a": "x"}]]))
+def test_a_field_that_is_compared_with_a_text_is_compared_like_any_other_value(source: str, document: Any) -> None:
+    faults: Counter[str] = Counter()
+    holds = compile_condition(source, faults)
+    assert holds(document) is compile_path(f"({source}) && `true`", faults)(document)
+    assert not faults

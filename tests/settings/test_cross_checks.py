@@ -32,6 +32,7 @@ SASL = "security.protocol: SASL_SSL, sasl.mechanism: PLAIN, sasl.username: u, sa
             "kafka.sasl.password",
             "is needed with SASL_SSL",
         ),
+        ("inbound: {stop: [No more], start: [no more!]}", "inbound.start", "keep it in one of them"),
         (f"kafka: {{{SASL}, ssl.key.location: k}}", "kafka.ssl.certificate.location", "needed with ssl.key.location"),
     ],
 )
@@ -53,6 +54,7 @@ def test_a_clash_names_the_setting_to_change(desk, text, path, part) -> None:
         f"kafka: {{{SASL}}}",
         "kafka: {security.protocol: SSL, ssl.certificate.location: c}",
         "results: {to: hashed, salt: 0123456789abcdef}",
+        "inbound: {stop: [no more, No more!], start: [go on], languages: [de]}",
     ],
 )
 def test_bounds_may_be_met_exactly(desk, text) -> None:
@@ -89,3 +91,10 @@ def test_only_allowed_recipients_are_texted(desk, allow, to, allowed) -> None:
 def test_retry_topics_are_named_by_their_delay(desk) -> None:
     topics = desk.load("topics: {retry_tiers: [500ms, 90s, 2h], retry_prefix: again}").settings.topics
     assert topics.retry == {0.5: "again.500ms", 90.0: "again.90s", 7200.0: "again.2h"}
+
+
+@pytest.mark.parametrize("word", ["...", "'  '", "x" * 101])
+def test_a_key_word_must_be_one_that_a_text_can_be(desk, word) -> None:
+    problem = desk.problem(f"inbound: {{stop: [{word}]}}")
+    assert problem.path == "inbound.stop[0]"
+    assert "no text of 1 to 100 characters" in problem.message

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest.mock import ANY
+from urllib.parse import quote
+from uuid import uuid4
 
 import aiohttp
 import orjson
@@ -61,9 +66,9 @@ class Row:
     path: str
     expected: list[Any]
     read: Callable[[Arrived], Any]
-    form: Mapping[str, str] | None = None
+    form: Mapping[str, str] | Callable[[], Mapping[str, str]] | None = None
     json: Any = None
-    headers: Mapping[str, str] = field(default_factory=lambda: BASIC)
+    headers: Mapping[str, str] | Callable[[bytes], Mapping[str, str]] = field(default_factory=lambda: BASIC)
     method: str = "POST"
     registered: bool = False
     knobs: Mapping[str, Any] | None = None
@@ -458,15 +463,150 @@ ROWS: dict[str, list[Row]] = {
         )
     ],
 }
+
+
+def aliyun_form() -> dict[str, str]:
+    """SendSms, signed as signature V1 says."""
+    fields = {
+        "Action": "SendSms",
+        "Version": "2017-05-25",
+        "AccessKeyId": "demo",
+        "SignatureMethod": "HMAC-SHA1",
+        "SignatureVersion": "1.0",
+        "SignatureNonce": uuid4().hex,
+        "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "PhoneNumbers": "8613811112222",
+        "SignName": "Acme",
+        "TemplateCode": "SMS_1",
+        "OutId": "out-1",
+    }
+    joined = "&".join(f"{quote(name, safe='~')}={quote(fields[name], safe='~')}" for name in sorted(fields))
+    text = f"POST&%2F&{quote(joined, safe='~')}"
+    digest = hmac.digest(b"demo-secret&", text.encode(), "sha1")
+    return {**fields, "Signature": base64.b64encode(digest).decode()}
+
+
+def tencent_headers(body: bytes) -> dict[str, str]:
+    """SendSms, signed as TC3-HMAC-SHA256 says; Host may be anything the fake is reached by."""
+    stamp, key = str(int(time.time())), b"TC3demo-secret"
+    day = time.strftime("%Y-%m-%d", time.gmtime(int(stamp)))
+    host = "sms.tencentcloudapi.com"
+    lines = f"content-type:application/json\nhost:{host}\n"
+    canonical = f"POST\n/\n\n{lines}\ncontent-type;host\n{hashlib.sha256(body).hexdigest()}"
+    text = f"TC3-HMAC-SHA256\n{stamp}\n{day}/sms/tc3_request\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    for step in (day, "sms", "tc3_request"):
+        key = hmac.digest(key, step.encode(), "sha256")
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    scope = f"Credential=demo/{day}/sms/tc3_request, SignedHeaders=content-type;host"
+    return {
+        "Content-Type": "application/json",
+        "Host": host,
+        "X-TC-Action": "SendSms",
+        "X-TC-Version": "2021-01-11",
+        "X-TC-Region": "ap-guangzhou",
+        "X-TC-Timestamp": stamp,
+        "Authorization": f"TC3-HMAC-SHA256 {scope}, Signature={signature}",
+    }
+
+
+ROWS["aliyun"] = [
+    Row(
+        "/aliyun/",
+        [
+            [
+                {
+                    "phone_number": "13811112222",
+                    "send_time": ANY,
+                    "report_time": ANY,
+                    "success": True,
+                    "err_code": "DELIVERED",
+                    "err_msg": "delivered",
+                    "sms_size": "1",
+                    "biz_id": ANY,
+                    "out_id": "out-1",
+                }
+            ]
+        ],
+        document,
+        form=aliyun_form,
+        headers={},
+        registered=True,
+    )
+]
+ROWS["tencent"] = [
+    Row(
+        "/tencent/",
+        [
+            [
+                {
+                    "user_receive_time": ANY,
+                    "nationcode": country,
+                    "mobile": mobile,
+                    "report_status": status,
+                    "errmsg": code,
+                    "description": ANY,
+                    "sid": ANY,
+                }
+                for country, mobile, status, code in (
+                    ("91", "9810012345", "SUCCESS", "DELIVRD"),
+                    ("852", "60000742", "FAIL", "REJECTD"),
+                )
+            ]
+        ],
+        lambda arrived: sorted(document(arrived), key=lambda report: -len(report["mobile"])),
+        json={
+            "SmsSdkAppId": "1",
+            "TemplateId": "1",
+            "SignName": "Acme",
+            "PhoneNumberSet": [TO, "+85260000742"],
+        },
+        headers=tencent_headers,
+        registered=True,
+    )
+]
+ROWS["jasmin"] = [
+    Row(
+        "/jasmin/send",
+        [
+            ("POST", ANY, "1", "ESME_ROK", None, None),
+            ("POST", ANY, "2", "DELIVRD", "001", "000"),
+        ],
+        form_of("id", "level", "message_status", "dlvrd", "err"),
+        form={
+            "username": "demo",
+            "password": "demo-secret",
+            "to": TO,
+            "content": "Hi",
+            "dlr": "yes",
+            "dlr-url": "HERE/m/x",
+            "dlr-level": "3",
+        },
+        headers={},
+    ),
+    Row(
+        "/jasmin/send?username=demo&password=demo-secret&to=919810000242&content=Hi&dlr=yes&dlr-url=HERE/m/x&dlr-level=2&dlr-method=GET",
+        [("GET", ANY, "2", "UNDELIV", "000", "001")],
+        query_of("id", "level", "message_status", "dlvrd", "err"),
+        headers={},
+        method="GET",
+    ),
+]
+ANSWERS: dict[str, bytes] = {
+    "aliyun": b'{"code": 0}',
+    "tencent": b'{"result": 0, "errmsg": "OK"}',
+    "jasmin": b"ACK/Jasmin",
+}
+"""What some want to hear."""
 CASES = [(name, index) for name, rows in ROWS.items() for index in range(len(rows))]
 
 
 async def send(client: aiohttp.ClientSession, row: Row, here: str) -> int:
     """Make the row's request; returns the reply's status."""
     url = row.path.replace("HERE", here.replace(":", "%3A").replace("/", "%2F"))
-    data = None if row.form is None else {name: value.replace("HERE", here) for name, value in row.form.items()}
+    form = row.form() if callable(row.form) else row.form
+    data = None if form is None else {name: value.replace("HERE", here) for name, value in form.items()}
     body = orjson.dumps(row.json).replace(b"HERE", here.encode()) if row.json is not None else None
-    headers = dict(row.headers)
+    headers = dict(row.headers(body or b"") if callable(row.headers) else row.headers)
     if body is not None:
         headers.setdefault("Content-Type", "application/json")
     if row.aws:
@@ -488,6 +628,8 @@ async def test_what_arrives_is_what_the_provider_sends(
     row = ROWS[name][index]
     if name == "aws-pinpoint":
         receiver.answer = lambda arrived: (200, orjson.dumps({"requestId": arrived.json["requestId"], "timestamp": 1}))
+    if name in ANSWERS:
+        receiver.answer = lambda _: (200, ANSWERS[name])
     own = {"url": f"{receiver.url}/r/x"} if row.registered else {}
     await control(client, name, delay=[0.01, 0.01], **own, **(row.knobs or {}))
     if name == "bulksms":

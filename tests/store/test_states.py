@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from connector.errors import ConfigurationError
+from connector.store import state_store
 from connector.store.state_store import States, StoreIdentity, Stores, ViewPlace
 
 HERE = StoreIdentity("cluster", "sms.receipts", 3, 12)
@@ -44,7 +45,7 @@ def test_a_new_one_says_that_it_is_new(stores: Stores) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"cluster": "another"}, {"topic": "other.receipts"}, {"partition": 4}, {"partitions": 24}, {"format": 2}],
+    [{"cluster": "another"}, {"topic": "other.receipts"}, {"partition": 4}, {"partitions": 24}, {"format": 3}],
     ids=str,
 )
 def test_one_of_another_partition_is_not_used(stores: Stores, tmp_path: Path, change: dict[str, object]) -> None:
@@ -117,7 +118,7 @@ def test_one_that_another_process_holds_is_made_anew_beside_it_and_goes_with_us(
 
 def test_all_or_nothing_is_written(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     store: States = stores.open(HERE)
-    with pytest.raises(ValueError, match="bytes"):
+    with pytest.raises(TypeError, match="bytes"):
         store.write({b"a": b"1", b"b": None}, ViewPlace(9))  # type: ignore[dict-item]
     assert (store.get(b"a"), store.place) == (None, None)
     store.close()
@@ -133,3 +134,31 @@ def test_without_the_extra_the_command_to_install_it_is_told(tmp_path: Path, mon
     monkeypatch.setitem(__import__("sys").modules, "rocksdict", None)
     with pytest.raises(ConfigurationError, match=r"kafka-sms-connector\[receipts\]"):
         Stores(tmp_path, keep=1, cache=1024**2)
+
+
+def test_what_is_in_use_outlives_any_number_of_merges(stores: Stores) -> None:
+    for turn in range(12):  # each time it is opened a file more; four of them are merged
+        store = stores.open(HERE)
+        assert turn == 0 or store.get(b"a") == b"1"
+        store.write({b"a": b"1", f"b{turn}".encode(): b"2"}, ViewPlace(turn))
+        store.close()
+    store = stores.open(HERE)
+    assert [store.get(f"b{turn}".encode()) for turn in range(12)] == [b"2"] * 12
+    store.close()
+
+
+def test_what_is_older_than_is_kept_is_forgotten_as_new_keys_come(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    today = [100]
+    monkeypatch.setattr(state_store, "_today", lambda: today[0])
+    store = stores.open(HERE)
+    store.write({f"old{number}".encode(): b"1" for number in range(200)}, ViewPlace(1))
+    for day in (100, 100, 101, 101, 102, 102, 103, 103):
+        today[0] = day
+        new = {f"new{day}-{number}".encode(): b"1" for number in range(200)}
+        store.write({**new, b"old7": b"1"}, ViewPlace(2))
+    kept = [number for number in range(200) if store.get(f"old{number}".encode()) is not None]
+    assert kept == [7]  # it is written again
+    assert store.get(b"new103-0") == b"1"
+    store.close()

@@ -171,7 +171,7 @@ async def test_lanes_that_hold_something_are_woken_once_the_log_is_read_to_its_e
 @given(st.lists(st.sampled_from([None, 0, 1, 300, 5_000, SLICE_BYTES - 1, SLICE_BYTES, SLICE_BYTES + 1]), max_size=30))
 def test_a_slice_is_bounded_by_bytes_and_a_large_event_is_one_by_itself(sizes: list[int | None]) -> None:
     found = [cast(ConsumerRecord, SimpleNamespace(value=None if size is None else bytes(size))) for size in sizes]
-    taken = list(slices(found))
+    taken = [(start, end) for start, end, _ in slices(found)]
     assert [place for start, end in taken for place in range(start, end)] == list(range(len(found)))
     for start, end in taken:
         assert end - start == 1 or sum(size or 0 for size in sizes[start:end]) <= SLICE_BYTES
@@ -182,7 +182,34 @@ def test_a_slice_is_bounded_by_bytes_and_a_large_event_is_one_by_itself(sizes: l
 def test_a_slice_is_bounded_by_records() -> None:
     found = records(range(2 * SLICE_RECORDS + 1))
     assert list(slices(found)) == [
-        (0, SLICE_RECORDS),
-        (SLICE_RECORDS, 2 * SLICE_RECORDS),
-        (2 * SLICE_RECORDS, 2 * SLICE_RECORDS + 1),
+        (0, SLICE_RECORDS, 1),
+        (SLICE_RECORDS, 2 * SLICE_RECORDS, 1),
+        (2 * SLICE_RECORDS, 2 * SLICE_RECORDS + 1, 1 / SLICE_RECORDS),
     ]
+
+
+@pytest.mark.parametrize(
+    ("events", "bytes_", "turns"),
+    [
+        (1, 0, 1),  # of eight partitions
+        (SLICE_RECORDS // 4, 0, 2),
+        (1, SLICE_BYTES // 2, 4),  # what takes long to decode counts by its bytes
+        (1, SLICE_BYTES + 1, 8),
+    ],
+)
+async def test_others_have_their_turn_after_a_millisecond_of_work(
+    events: int, bytes_: int, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(log=range(START, START + 10_000))
+    taken: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        taken.append(seconds)
+
+    monkeypatch.setattr("connector.stream.intake.admission.asyncio.sleep", sleep)
+    for number in range(8):
+        found = records(range(START + number * events, START + (number + 1) * events))
+        for record in found:
+            record.value = bytes(bytes_)
+        await bench.chunk([], value=[(3, found)])
+    assert taken == [0] * turns

@@ -11,8 +11,11 @@ import orjson
 from aiokafka import TopicPartition
 
 from connector.clock import ManualClock
+from connector.formats.source_format import SourceFormats
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source, Status
+from connector.receipts.correlation import Correlations
+from connector.settings.model import Settings
 from connector.stream.epoch.debt_payment import DebtPayment
 from connector.stream.partitions.formats import settled_place
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
@@ -69,8 +72,17 @@ def owing(*offsets: int, result: bool = True) -> Partition:
     return partition
 
 
-async def pay(kafka: Kafka, partition: Partition) -> None:
-    debt_payment = DebtPayment(kafka, kafka, results="results", present=None, clock=ManualClock())  # type: ignore[arg-type]
+async def pay(kafka: Kafka, partition: Partition, **source: Any) -> None:
+    settings = Settings.model_validate({"topics": {"sources": [{"topic": "in", **source}]}})
+    debt_payment = DebtPayment(
+        kafka,  # type: ignore[arg-type]
+        kafka,  # type: ignore[arg-type]
+        results="results",
+        present=None,
+        correlations=Correlations(None),
+        formats=SourceFormats(settings, ManualClock()),
+        clock=ManualClock(),
+    )
     await debt_payment.pay([partition], wanted=lambda: True)
 
 
@@ -81,6 +93,14 @@ async def test_each_is_written_once_and_its_event_is_settled() -> None:
     assert {result.to for _, result in kafka.written} == {"+919812345678"}
     assert partition.debts == {}
     assert [offset for offset in range(10) if not partition.ledger.admit(offset)] == [2, 3, 7]
+
+
+async def test_events_of_another_shape_say_whose_a_result_is() -> None:
+    kafka, partition = Kafka(), owing(2, result=False)
+    kafka.events[2] = orjson.dumps({"order": "m2", "phone": "+919800000002"})
+    await pay(kafka, partition, message={"message_id": "order", "to": "phone"})
+    ((_, result),) = kafka.written
+    assert (result.status, result.message_id, result.to) == (Status.UNKNOWN, "m2", "+919800000002")
 
 
 async def test_what_has_come_to_light_since_it_was_read_back_is_not_written_again() -> None:

@@ -13,6 +13,7 @@ from faust.transport.drivers import aiokafka as driver
 
 from connector.clock import ManualClock
 from connector.kafka.clients import connect
+from connector.kafka.fetch_pacing import FEW_RECORDS
 from connector.kafka.fetched import Fetched
 from connector.kafka.outage import Outlast
 from connector.kafka.record_batch import Unreadable
@@ -20,12 +21,8 @@ from connector.kafka.skipped import Skipped
 from connector.settings import Settings
 from connector.stream.faust.app import TOGETHER_BYTES, ChunkScheduler, create_app
 from connector.stream.faust.consumer import (
-    FEW_RECORDS,
-    PACE_SECONDS,
-    STEADY_PACE_SECONDS,
     ChunkConsumer,
     ConsumerThread,
-    FetchPacing,
 )
 from tests.stream.members import membership
 
@@ -45,7 +42,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, clock: ManualClock, *answers: Any
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread._pace, thread._outlast = FetchPacing(clock), Outlast(clock, patience=0)
+    thread._outlast = Outlast(clock, patience=0)
     return thread
 
 
@@ -66,37 +63,6 @@ def test_the_app_uses_that_consumer() -> None:
     settings = Settings()
     app = create_app(settings, connect(settings.kafka), skipped=Skipped(), membership=membership(settings))
     assert app.transport.Consumer is ChunkConsumer
-
-
-@pytest.mark.parametrize(
-    ("records", "later", "delay"),
-    [
-        (1, 0.0, PACE_SECONDS),
-        (FEW_RECORDS - 1, 0.0, PACE_SECONDS),
-        (FEW_RECORDS, 0.0, 0.0),  # under load nothing waits
-        (0, 0.0, 0.0),
-        (1, PACE_SECONDS, 0.0),  # who comes alone waits for nothing
-    ],
-)
-def test_fetches_that_bring_little_are_kept_apart(records: int, later: float, delay: float) -> None:
-    clock = ManualClock()
-    pace = FetchPacing(clock)
-    assert pace.delay <= 0
-    pace.note(records)
-    clock.advance(later)
-    assert max(pace.delay, 0.0) == pytest.approx(delay)
-
-
-def test_fetches_that_keep_bringing_little_are_kept_further_apart() -> None:
-    clock = ManualClock()
-    pace = FetchPacing(clock)
-    delays = []
-    for seconds in (1.0, STEADY_PACE_SECONDS, STEADY_PACE_SECONDS, 1.0):
-        clock.advance(seconds)
-        assert pace.delay <= 0
-        pace.note(1)
-        delays.append(pace.delay)
-    assert delays == pytest.approx([PACE_SECONDS, STEADY_PACE_SECONDS, STEADY_PACE_SECONDS, PACE_SECONDS])
 
 
 def fetched(start: int, *values: bytes) -> Fetched:
@@ -140,20 +106,3 @@ def test_large_events_are_a_chunk_each_as_a_buffer_counts_chunks_only(place: str
     assert len(list(ChunkScheduler().iterate(found))) == 3
     del found[faust_types.TP("a", 2)]
     assert len(list(ChunkScheduler().iterate(found))) == 1
-
-
-async def test_a_fetch_waits_for_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        clock.advance(seconds)
-
-    clock = ManualClock()
-    thread = answering(monkeypatch, clock, {TP: ["event"]}, {TP: ["event"] * FEW_RECORDS}, {})
-    monkeypatch.setattr("connector.stream.faust.consumer.asyncio.sleep", sleep)
-    assert await thread._fetch_records(STARTING, set()) == {TP: ["event"]}
-    assert slept == []
-    await thread._fetch_records(STARTING, set())
-    await thread._fetch_records(STARTING, set())
-    assert slept == [pytest.approx(PACE_SECONDS)]

@@ -187,3 +187,22 @@ async def test_nothing_is_committed_while_the_membership_is_in_doubt() -> None:
     lease.prove(clock.monotonic())
     await eventually(lambda: seen, "a commit")
     loop.cancel()
+
+
+@pytest.mark.parametrize(("age", "pause"), [(0, room.CALM_TICK_SECONDS), (6, room.TICK_SECONDS)])
+async def test_it_looks_often_only_while_somebody_may_wait_for_the_lease(
+    age: float, pause: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten wake-ups a second of a worker that has nothing to do were a fifth of what it cost."""
+    clock, slept = ManualClock(), asyncio.get_running_loop().create_future()
+    lease = proven(clock)
+    clock.advance(age)
+
+    async def sleep(seconds: float) -> None:
+        slept.set_result(seconds)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(f"{room.__name__}.asyncio.sleep", sleep)
+    loop = asyncio.ensure_future(housekeeping(Assignment(), clock, lease, commit=cast(Any, None)).ticking())
+    assert await asyncio.wait_for(slept, 10) == pause
+    loop.cancel()

@@ -11,6 +11,7 @@ import pytest
 from connector.delivery.queue.item import Item
 from connector.stream.output import journal
 from connector.stream.output.journal import Entry, Journal
+from connector.stream.output.send_permission import SendPermission
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
@@ -55,6 +56,21 @@ def test_what_was_released_may_be_sent_again():
         journal.apply(Entry(word, "t", offsets), journalled)
     assert 1 not in journalled
     assert 2 in journalled
+
+
+@pytest.mark.parametrize(
+    ("on_uncertain", "written"), [("report", [[Entry("released", "sms.messages", [1, 2])]]), ("resend", [])]
+)
+async def test_a_request_that_may_leave_and_does_not_is_taken_back(on_uncertain, written):
+    """Who has opted out meanwhile was in it: a worker killed now would have the others end `unknown`, never sent."""
+    writes = []
+
+    async def append(_origin, values):
+        writes.append([journal.decode(value) for value in values])
+
+    permission = SendPermission(None, pending=None, journal=Journal(SimpleNamespace(append=append)), writable=None)
+    await permission.withdraw(SimpleNamespace(on_uncertain=on_uncertain), items(partition(0), 1, 2))
+    assert writes == written
 
 
 async def test_batches_of_one_turn_share_a_record_batch_and_wait_for_it():
@@ -137,3 +153,25 @@ async def test_a_write_that_fails_stops_the_batch():
     for offset in (1, 2):  # the next one is written all the same
         with pytest.raises(ConnectionError):
             await log.sending("a", items(partition(0), offset))
+
+
+async def test_a_write_that_is_cancelled_lets_no_request_leave():
+    """Nor does the one that waits behind it; what comes afterwards is written."""
+    written, acknowledged = [], asyncio.Event()
+
+    async def append(origin, values):
+        await acknowledged.wait()
+        written.extend(journal.decode(value).offsets for value in values)
+
+    log, origin = Journal(SimpleNamespace(append=append)), partition(0)
+    one = asyncio.create_task(log.sending("a", items(origin, 1)))
+    await turns()
+    two = asyncio.create_task(log.sending("b", items(origin, 2)))
+    await turns()
+    for write in asyncio.all_tasks() - {one, two, asyncio.current_task()}:
+        write.cancel()
+    await turns()
+    assert (one.cancelled(), two.cancelled()) == (True, True)
+    acknowledged.set()
+    await log.sending("c", items(origin, 3))
+    assert written == [[3]]

@@ -35,6 +35,9 @@ class Kafka:
     async def committed(self, _group: str, topics: Any) -> dict[TopicPartition, Committed]:
         return {tp: found for tp, found in self._committed.items() if tp.topic in set(topics)}
 
+    async def committed_of(self, _group: str, partitions: Any) -> dict[TopicPartition, Committed]:
+        return {tp: found for tp, found in self._committed.items() if tp in set(partitions)}
+
     async def bounds(self, partitions: Any) -> dict[TopicPartition, Bounds]:
         return {tp: Bounds(0, self._ends.get(tp, 0)) for tp in partitions}
 

@@ -39,7 +39,7 @@ from connector.settings.model import Settings
 from connector.stream.control.topic_reader import ControlTopicReader
 from connector.stream.epoch import housekeeping as upkeep_room
 from connector.stream.epoch.housekeeping import Housekeeping
-from connector.stream.faust.consumer import ConsumerThread, FetchPacing
+from connector.stream.faust.consumer import ConsumerThread
 from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
 from connector.stream.output.dispatch import BatchPlace, Dispatch
@@ -296,7 +296,7 @@ async def fetching(fail: Fail, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread._pace, thread._outlast = FetchPacing(ManualClock()), outlast()
+    thread._outlast = outlast()
     thread.consumer = SimpleNamespace(flow_active=True)
     assert await thread._fetch_records(SimpleNamespace(), set()) == {TP: ["event"]}
 
@@ -362,7 +362,7 @@ async def test_who_may_not_read_events_for_too_long_is_told_to_the_membership(mo
 
     monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
     thread = ConsumerThread.__new__(ConsumerThread)
-    thread._pace, thread._outlast = FetchPacing(ManualClock()), Outlast(ManualClock(), patience=0)
+    thread._outlast = Outlast(ManualClock(), patience=0)
     thread.consumer, thread.transport = SimpleNamespace(flow_active=True), SimpleNamespace(membership=member)
     assert await thread._fetch_records(SimpleNamespace(), set()) == {}
     verdict = member.verdict()

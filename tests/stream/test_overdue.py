@@ -18,7 +18,7 @@ from connector.kafka.batches import RecordFields, unpack
 from connector.stream.output import dispatch as dispatching
 from connector.stream.output.debts import Debts, decode
 from connector.stream.output.dispatch import BatchPlace, Dispatch
-from connector.stream.output.overdue import LATE_SECONDS, Overdue
+from connector.stream.output.overdue import CALM_LOOK_SECONDS, LATE_SECONDS, OVERDUE_LOOK_SECONDS, Overdue
 from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.output.shrinking import forms
 from connector.stream.output.writability import Writability
@@ -310,3 +310,23 @@ async def test_somebody_elses_cancellation_is_none_of_a_topic_that_is_gone() -> 
 def test_a_topic_that_is_gone_is_told_with_what_to_do() -> None:
     refused = Writability(ManualClock(), patience=1.0).refuse("results", UnknownTopicOrPartitionError())
     assert "is not on the cluster any more" in str(refused)
+
+
+@pytest.mark.parametrize("calm", [True, False])
+async def test_it_looks_seldom_while_nothing_waits(calm: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is sent right after a look is late after several."""
+    case, slept = Case(), asyncio.get_running_loop().create_future()
+    sending = None if calm else await case.sending(3)
+
+    async def sleep(seconds: float) -> None:
+        if not slept.done():
+            slept.set_result(seconds)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("connector.stream.output.overdue.asyncio.sleep", sleep)
+    loop = asyncio.ensure_future(case.overdue.run())
+    assert await slept == (CALM_LOOK_SECONDS if calm else OVERDUE_LOOK_SECONDS)
+    assert CALM_LOOK_SECONDS + OVERDUE_LOOK_SECONDS < LATE_SECONDS
+    loop.cancel()
+    if sending is not None:
+        sending.cancel()

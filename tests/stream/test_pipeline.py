@@ -18,6 +18,7 @@ from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 from connector.clock import ManualClock, SystemClock
 from connector.config_text.environment import Environment
 from connector.definition.load import load
+from connector.formats.source_format import SourceFormats
 from connector.kafka.batches import unpack
 from connector.kafka.fetched import Fetched
 from connector.kafka.skipped import Skipped
@@ -75,9 +76,9 @@ class Brokers:
 class Bench:
     """A worker with one source partition, and events that are read from it."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, definition: str = DEFINITION, **settings: Any) -> None:
         file = folder / "acme.yaml"
-        file.write_text(DEFINITION)
+        file.write_text(definition)
         self.settings = Settings.model_validate({"delivery": "dry-run", **settings})
         topics = self.settings.topics
         self.brokers = Brokers()
@@ -99,6 +100,7 @@ class Bench:
             present=None,
             allowed=lambda to: to != "+910000000000",
             skipped=Skipped(topics.read_names),
+            formats=SourceFormats(self.settings, self.clock),
             **surroundings,
         )
         self.worker = Worker(deps, {"acme": load(file, environment=Environment({}))}, crash=self._crash)

@@ -180,6 +180,10 @@ class Kafka:
     async def committed(self, _group: str, topics: Any) -> dict[TopicPartition, Committed]:
         return {SOURCE: Committed(10, self.metadata)} if SOURCE.topic in topics else {}
 
+    async def committed_of(self, _group: str, partitions: Any) -> dict[TopicPartition, Committed]:
+        found = await self.committed(_group, {tp.topic for tp in partitions})
+        return {tp: it for tp, it in found.items() if tp in set(partitions)}
+
     async def bounds(self, partitions: Any) -> dict[TopicPartition, Bounds]:
         ends = {SOURCE: 1000, RESULTS: 500, JOURNAL: 50, RETRY: 5}
         return {tp: Bounds(0, ends.get(tp, 0)) for tp in partitions}

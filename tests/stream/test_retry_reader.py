@@ -17,7 +17,7 @@ from connector.kafka.skipped import Skipped
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
-from connector.stream.retry.retry_reader import RetryReader
+from connector.stream.retry.retry_reader import RetryReader, _Waiting
 
 TP = TopicPartition("sms.retry.5s", 3)
 END = 4
@@ -87,3 +87,50 @@ async def test_a_fetch_that_a_new_assignment_overtakes_loses_nothing(position: i
     finally:
         task.cancel()
     assert admitted == list(range(position, END))
+
+
+@pytest.mark.parametrize(
+    ("written", "waits"),
+    [
+        (None, 5_000),  # nothing was read: what comes is handed over at once
+        (-4.6, 400),  # due in 0.4 s
+        (-1.0, 1_000),  # later, but clocks are set
+        (-7.0, 0),
+    ],
+)
+async def test_it_waits_until_something_is_due(written: float | None, waits: int) -> None:
+    clock, asked = ManualClock(), asyncio.get_running_loop().create_future()
+    reader = RetryReader({}, reading=ReadOptions(Skipped()), group="g", delays={TP.topic: 5}, clock=clock)
+
+    async def getmany(*, timeout_ms: int) -> dict[TopicPartition, Fetched]:
+        asked.set_result(timeout_ms)
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    reader._consumer = cast(Any, SimpleNamespace(getmany=getmany, assign=lambda _: None, seek=lambda *_: None))
+    reader.assign([owned(0)])
+    reader.feed()
+    if written is not None:
+        reader._fetched[TP].append(_Waiting(cast(Any, None), (clock.wall() + written) * 1000))
+    loop = asyncio.ensure_future(reader.run(Outlast(clock, patience=0), cast(Any, None)))
+    assert await asyncio.wait_for(asked, 10) == pytest.approx(waits, abs=1)
+    loop.cancel()
+
+
+async def test_it_sleeps_while_it_has_no_partitions() -> None:
+    clock, asked = ManualClock(), asyncio.Event()
+    reader = RetryReader({}, reading=ReadOptions(Skipped()), group="g", delays={TP.topic: 5}, clock=clock)
+
+    async def getmany(*, timeout_ms: int) -> dict[TopicPartition, Fetched]:
+        asked.set()
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    reader._consumer = cast(Any, SimpleNamespace(getmany=getmany, assign=lambda _: None, seek=lambda *_: None))
+    loop = asyncio.ensure_future(reader.run(Outlast(clock, patience=0), cast(Any, None)))
+    before = len(asyncio.get_running_loop()._scheduled)  # type: ignore[attr-defined]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(asyncio.get_running_loop()._scheduled) == before  # type: ignore[attr-defined]
+    reader.assign([owned(0)])
+    reader.feed()
+    await asyncio.wait_for(asked.wait(), 10)
+    loop.cancel()

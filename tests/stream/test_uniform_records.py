@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.definition.expression_text import parse
+from connector.definition.receipt_tree import ReceiptMatch
 from connector.delivery.queue.item import Item
 from connector.delivery.uniform_results import UniformResults
 from connector.kafka.batches import RecordFields
 from connector.model import Message, Result, Source, Status
+from connector.receipts.correlation import HEADER, Correlation, IndexKeys
 from connector.stream.output.uniform_records import KEY_BYTES, records
 from connector.stream.partitions.formats import settled_place
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
@@ -21,6 +24,8 @@ from connector.stream.partitions.partition import Partition
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 PARTITIONS = [Partition("sms", number, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100)) for number in range(3)]
+
+MATCH = ReceiptMatch("lookup", None, (("id", None, "a"), ("To|digits", parse("To|digits"), "b")))
 
 encode = msgspec.json.Encoder().encode
 
@@ -85,6 +90,19 @@ def test_each_record_is_what_its_result_alone_would_be(given: UniformResults) ->
         assert value == encode(result)
         assert key == (message.message_id.encode() if item.key is None else item.key)
         assert settled_place(headers) == (f"sms/{item.origin.partition}", item.offset)
+
+
+@given(results())
+def test_what_receipts_look_a_result_up_by_is_the_same_for_all_at_once_and_each_alone(given: UniformResults) -> None:
+    known = Correlation("sms", MATCH, IndexKeys(["n" * 32, "o" * 32]), asks=True)
+    found = records(given, encode, known)
+    assert found is not None
+    each = {(it.source.partition, it.source.offset): known.of_result(it) for it in given}
+    for origin, items, fields in found:
+        for item, (_, _, headers) in zip(items, fields, strict=True):
+            keys = b"".join(value for name, value in headers if name == HEADER)
+            if list(given.items).count(item) == 1 and [it.offset for it in given.items].count(item.offset) == 1:
+                assert keys == each[origin.partition, item.offset]
 
 
 def lone(

@@ -14,6 +14,7 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item
 from connector.model import Result, Source, Status
+from connector.receipts.correlation import Correlations
 from connector.stream.intake.refusals import Refusals
 from connector.stream.output.debt_sink import NO_DEBTS
 from connector.stream.output.pending_results import PendingResults
@@ -82,6 +83,7 @@ class Bench:
             fencing=SimpleNamespace(await_lease_for=self._await_lease_for),
             failures=SimpleNamespace(failed=lambda error: pytest.fail(str(error))),
             refusals=Refusals(dry_run=False),
+            correlations=Correlations(None),
             clock=ManualClock(),
         )
 

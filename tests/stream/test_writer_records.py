@@ -17,6 +17,7 @@ from connector.clock import ManualClock
 from connector.delivery.queue.item import Item, TracedItem
 from connector.kafka.batches import unpack
 from connector.model import Result, Source, Status
+from connector.receipts.correlation import Correlations
 from connector.stream.intake.refusals import Refusals
 from connector.stream.output import dispatch as module
 from connector.stream.output.debt_sink import NO_DEBTS
@@ -83,6 +84,7 @@ class Case:
             fencing=SimpleNamespace(await_lease_for=await_lease_for),
             failures=SimpleNamespace(failed=lambda error: pytest.fail(repr(error))),
             refusals=Refusals(dry_run=False),
+            correlations=Correlations(None),
             clock=ManualClock(),
             traced=traced,
         )

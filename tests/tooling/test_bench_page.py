@@ -89,3 +89,19 @@ def test_measuring_one_section_anew_leaves_the_others(tmp_path: Path) -> None:
     add_to_json(file, "job", ABOUT, {"cells": [3]})
     found = orjson.loads(file.read_bytes())
     assert {name: it["cells"] for name, it in found.items()} == {"job": [3], "load": [2]}
+
+
+def test_a_group_of_many_workers_has_a_row_for_each_change() -> None:
+    change = {
+        "name": "one is killed",
+        "workers": 50,
+        "seconds": 15.31,
+        "standstill": 4.1,
+        "rebalances": 1,
+        "requests": {"JoinGroup": 900, "Heartbeat": 200, "Fetch": 1000},
+        "cpu": 12.0,
+        "megabytes": 64.2,
+    }
+    group = {"machine": section()["machine"], "changes": [change]}
+    text = rendered("<!-- bench: many -->\n<!-- end -->", {"many": group})
+    assert "| one is killed | 50 | 15.3 | 4.1 | 1 | 1,100 | 2,100 | 12.0 | 64 |" in text

@@ -27,6 +27,7 @@ TIMES_SEEN: dict[Status, tuple[int, int]] = {
     Status.EXPIRED: (0, 0),
     Status.CANCELLED: (0, 0),
     Status.DUPLICATE: (0, 0),
+    Status.SUPPRESSED: (0, 0),
 }
 """Status → how often such a message may have been in a request, at least and at most."""
 

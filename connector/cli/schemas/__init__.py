@@ -16,6 +16,7 @@ from connector.model import Campaign, Message, ProviderState, Result
 from connector.operating.audit_trail import AuditRecord
 from connector.receipts.receipt_records import InboundRecord, ReceiptRecord
 from connector.settings.schema import json_schema as settings_schema
+from connector.suppressions.record import Suppression
 from connector.web.openapi_document import openapi
 
 __all__ = ["documents", "schemas"]
@@ -31,6 +32,7 @@ def documents() -> dict[str, dict[str, Any]]:
         "providerstate.schema.json": event_schema(ProviderState),
         "receipt.schema.json": event_schema(ReceiptRecord),
         "inbound.schema.json": event_schema(InboundRecord),
+        "suppression.schema.json": event_schema(Suppression),
         "connector.schema.json": settings_schema(),
         "provider.schema.json": definition,
         "asyncapi.json": asyncapi(),

@@ -21,6 +21,7 @@ from connector.settings.way_back import Receive
 from connector.stream.control.table import CAMPAIGN, PROVIDER
 from connector.stream.intake.dedupe import REPLAY_OF
 from connector.stream.partitions.formats import SETTLES
+from connector.suppressions.record import Suppression
 
 BINDING = {"bindingVersion": "0.5.0"}
 SETTLED = {
@@ -51,12 +52,18 @@ ERRORS = {
     "__connect.errors.exception.message": "The reason in its result.",
 }
 
+SUPPRESSED = {
+    "type": "string",
+    "pattern": r"^[1-9][0-9]{4,18}(\|.+)?$",
+    "description": "The number's digits, with `|SENDER` where only one sender must not text it.",
+}
+
 
 def asyncapi() -> dict[str, Any]:
     """The document, for the default names of the topics."""
     topics = Topics()
     settings = Settings(receive=Receive(url="https://sms.example.com"))
-    whole = with_receipts(plan(topics, {}, replication=DURABLE_REPLICATION), settings, {})
+    whole = with_receipts(plan(topics, {}, suppressions=True, replication=DURABLE_REPLICATION), settings, {})
     planned = {topic.role: topic for topic in whole.topics}
     channels = {
         "messages": _channel(planned["source"], "Message events, as services produce them.", "Message"),
@@ -85,6 +92,12 @@ def asyncapi() -> dict[str, Any]:
             "What people did through the console and the command line: a record before each deed, and one after it.",
             "Audit",
         ),
+        "suppressions": _channel(
+            planned["suppressions"],
+            "Phone numbers that must not be texted; compacted, of one partition. The key is the number's digits, or "
+            "`919812345678|SENDER`. Only with `suppressions.enabled`: workers read all of it before their first event.",
+            "Suppression",
+        ),
         "receipts": _channel(
             planned["receipts"],
             "What providers have reported of messages: one record per message and state. Only with `receive.url`, "
@@ -102,7 +115,9 @@ def asyncapi() -> dict[str, Any]:
             "Unmatched",
         ),
         "inbound": _channel(
-            planned["inbound"], "Replies, opt-outs and clicks, as they came: at least once.", "Inbound"
+            planned["inbound"],
+            "Replies, opt-outs and clicks, as they came: at least once, in the order of a phone.",
+            "Inbound",
         ),
     }
     return {
@@ -126,6 +141,10 @@ def asyncapi() -> dict[str, Any]:
             "receiveControl": _operation("receive", "control", "Applied by every worker before its next request."),
             "sendControl": _operation("send", "control", "`sms-connector campaign` and `sms-connector provider`."),
             "sendAudit": _operation("send", "audit", "Acknowledged before the deed; then how it ended."),
+            "receiveSuppressions": _operation("receive", "suppressions", "Looked at before each request."),
+            "sendSuppressions": _operation(
+                "send", "suppressions", "`receipts run`, `sms-connector suppress`, other systems."
+            ),
             "sendDeadLetters": _operation("send", "deadLetters", "Written next to the result of the same event."),
             "sendReceiptsMatched": _operation("send", "receiptsMatched", "Acknowledged before the answer."),
             "receiveReceiptsMatched": _operation("receive", "receiptsMatched", "By `receipts run`."),
@@ -134,6 +153,7 @@ def asyncapi() -> dict[str, Any]:
                 "send", "receiptsUnmatched", "By `receive` before it answers, and by `receipts run`."
             ),
             "sendInbound": _operation("send", "inbound", "Acknowledged before the callback is answered."),
+            "receiveInbound": _operation("receive", "inbound", "By `receipts run`, for the list of opt-outs."),
         },
         "components": {"messages": _messages(), "schemas": _schemas()},
     }
@@ -228,7 +248,18 @@ def _messages() -> dict[str, Any]:
             "summary": "What a person did.",
             "payload": {"$ref": "#/components/schemas/InboundRecord"},
             "examples": [{"payload": example} for example in EXAMPLES[InboundRecord]],
-            "bindings": {"kafka": {"key": {"type": "string", "description": "The phone."}, **BINDING}},
+            "bindings": {
+                "kafka": {
+                    "key": {"type": "string", "description": "The phone's digits; where it is not known, the message."},
+                    **BINDING,
+                }
+            },
+        },
+        "Suppression": {
+            "summary": "A phone number must not be texted, or may be again.",
+            "payload": {"$ref": "#/components/schemas/Suppression"},
+            "examples": [{"payload": example} for example in EXAMPLES[Suppression]],
+            "bindings": {"kafka": {"key": SUPPRESSED, **BINDING}},
         },
         "Audit": {
             "summary": "What somebody did.",

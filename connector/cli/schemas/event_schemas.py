@@ -10,6 +10,7 @@ import msgspec
 from connector.model import Campaign, Message, ProviderState, Result
 from connector.operating.audit_trail import AuditRecord
 from connector.receipts.receipt_records import InboundRecord, ReceiptRecord
+from connector.suppressions.record import Suppression
 
 EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
     Message: [
@@ -81,6 +82,11 @@ EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
             "before": "17",
             "after": "18",
         }
+    ],
+    Suppression: [
+        {"since": "2025-01-31T08:00:04Z", "by": "reply", "provider": "plivo", "campaign_id": "shipping"},
+        {"since": "2025-01-31T08:00:04Z", "by": "command", "who": "asha", "reason": "asked us on the phone"},
+        {"state": "lifted", "since": "2025-02-03T09:30:00Z", "by": "reply", "provider": "plivo"},
     ],
     ReceiptRecord: [
         {

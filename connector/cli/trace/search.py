@@ -15,6 +15,9 @@ from connector.cli.moments import moment
 from connector.cli.output import note
 from connector.cli.results import source_of
 from connector.cli.trace.found import FoundRecord, Trace
+from connector.clock import SystemClock
+from connector.errors import MessageError
+from connector.formats.source_format import SourceFormats
 from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.model import Source
 from connector.operating.chosen_records import ERRORS, decode, is_number, may_hold, text_headers
@@ -90,6 +93,7 @@ class _Finder:
 
     def __init__(self, reader: TopicReader, settings: Settings, message_id: str, searched: list[str]) -> None:
         self._reader = reader
+        self._formats = SourceFormats(settings, SystemClock())
         self._settings = settings
         self._id = message_id
         self._searched = searched
@@ -98,7 +102,7 @@ class _Finder:
         """Every event of the id."""
         found = []
         async for record in self._scan(partitions, since, "events"):
-            event = self._read(record)
+            event = await self._event(record)
             if event is not None and event.get("message_id") == self._id:
                 found.append(_seen(record, {name: event.get(name) for name in EVENT_FIELDS}))
         return sorted(found, key=lambda it: it.at)
@@ -204,6 +208,17 @@ class _Finder:
 
     def _read(self, record: ConsumerRecord) -> dict[str, Any] | None:
         return decode(record.value) if self._may_hold(record) else None
+
+    async def _event(self, record: ConsumerRecord) -> dict[str, Any] | None:
+        """An event as the message that it stands for."""
+        if record.topic not in self._formats.by_topic:
+            return self._read(record)
+        if not any(may_hold(part or b"", self._id) for part in (record.value, *(it for _, it in record.headers))):
+            return None
+        try:
+            return decode(await self._formats.read(record.topic, record.value, record.headers))
+        except MessageError:
+            return None
 
 
 def _seen(record: ConsumerRecord, about: dict[str, Any]) -> FoundRecord:

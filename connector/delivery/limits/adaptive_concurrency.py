@@ -47,7 +47,7 @@ class AdaptiveConcurrency:
         group = records.bit_length()
         usual = self._usual.get(group, seconds)
         self._usual[group] = seconds if seconds <= usual else usual + (seconds - usual) * DRIFT
-        if seconds <= usual * SLOW:
+        if self._limit < self._maximum and seconds <= usual * SLOW:
             self._limit = min(self._maximum, self._limit + 1.0 / max(1.0, self._limit))
 
     def overloaded(self, started: float, now: float) -> None:

@@ -208,8 +208,13 @@ class FlowControl:
         A provider that refuses messages one by one for now works: a few that it always refuses, alone in their
         requests at the end, would otherwise keep every other message behind a probe of one of them.
         """
-        thens = {whole.then} if whole is not None else {outcome.then for outcome in outcomes}
-        outcome = whole or (outcomes[0] if len(thens) == 1 else _decisive(outcomes, thens))
+        outcome = whole or outcomes[0]
+        unknown = outcome.then == "unknown"  # of any message
+        if whole is None and len(outcomes) > 1:
+            thens = {each.then for each in outcomes}
+            unknown = "unknown" in thens
+            if len(thens) > 1:
+                outcome = _decisive(outcomes, thens)
         now = self._clock.monotonic()
         breaker = self.account.breaker
         before = breaker.state
@@ -231,7 +236,7 @@ class FlowControl:
             self._failing(attempt, f"{outcome.rule}: HTTP {status}", now, unknown=outcome.then == "unknown")
         else:
             self._working(attempt, now)
-        self._note_unknown(outcomes, now, some="unknown" in thens)
+        self._note_unknown(outcomes, now, some=unknown)
         self._tell(before, attempt.part.key)
         if own or outcome.then != "accept":
             return Judgement(breaker.outage(attempt.started, self._attempts), own, own or failing)

@@ -116,7 +116,7 @@ class OutcomeHandler:
         if whole is not None and halves and len(attempt.items) > 1:
             return self._bisected(attempt, http_status, whole)
         reply = _Reply(attempt, outcomes, http_status, self._now(), Decision(), judgement)
-        if self._finish_alike(reply, whole):
+        if len(outcomes) >= MIN_UNIFORM_RESULTS and self._finish_alike(reply, whole):
             return reply.decision
         final = [index for index, outcome in enumerate(outcomes) if outcome.then in FINAL]
         self._finish(reply, final)
@@ -302,14 +302,14 @@ class OutcomeHandler:
     def _finish_alike(self, reply: _Reply, whole: Outcome | None) -> bool:
         """The results of all messages at once, where their outcomes are final and alike. The hot path."""
         attempt, outcomes = reply.attempt, reply.outcomes
-        if isinstance(outcomes, UniformOutcomes):
+        if type(outcomes) is UniformOutcomes:
             outcome, ids = outcomes.shared, outcomes.ids
         elif whole is not None and whole.provider_message_id is None:
             outcome, ids = whole, None
         else:
             return False
         items = attempt.items
-        if outcome.then not in FINAL or len(items) < MIN_UNIFORM_RESULTS or any(item.source for item in items):
+        if outcome.then not in FINAL or any(item.source for item in items):
             return False
         shared = Result(
             FINAL[outcome.then],

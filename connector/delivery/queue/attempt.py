@@ -91,6 +91,7 @@ class Attempt:
     Attributes:
         part: what was taken; `items` and `messages` are those of it that are in the request, in record order.
         started: monotonic seconds.
+        suppression_changes: of the host, when it was asked who must not be texted.
         probe: it finds out whether an open breaker may close.
         at_transport: False until the transport has it: it can be put back as if nothing had been.
         judged: the lane's flow control has learned from how it ended.
@@ -104,6 +105,7 @@ class Attempt:
     request: Request
     batch: Batch
     started: float
+    suppression_changes: int = 0
     probe: bool = False
     at_transport: bool = False
     judged: bool = False

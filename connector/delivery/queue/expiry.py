@@ -17,7 +17,11 @@ EXPIRE_SECONDS = 5.0
 TURN_MESSAGES = 1000
 """Ended before other tasks get their turn: a cancelled campaign may have hundreds of thousands."""
 
-REASONS = {Status.EXPIRED: "not sent before it expired", Status.CANCELLED: "its campaign was cancelled"}
+REASONS = {
+    Status.EXPIRED: "not sent before it expired",
+    Status.CANCELLED: "its campaign was cancelled",
+    Status.SUPPRESSED: "the number must not be texted (topics.suppressions)",
+}
 
 
 class Expiry:

@@ -74,3 +74,13 @@ class TracedItem(Item, gc=False, eq=False):
     """
 
     traceparent: bytes | None = None
+
+
+class CarryingItem(TracedItem, gc=False, eq=False):
+    """With headers of its event that go where it goes.
+
+    Attributes:
+        carried: name and content, in the event's order.
+    """
+
+    carried: tuple[tuple[str, bytes], ...] = ()

@@ -93,6 +93,12 @@ class Window:
         del items[:number]
         return taken
 
+    def expect_growth(self) -> None:
+        """Set `threshold` by what there is now."""
+        size = len(self.items)
+        threshold = 1 << size.bit_length()
+        self.threshold = min(threshold, self.records) if size < self.records else threshold
+
     def put_first(self, items: Sequence[Item]) -> None:
         """Put messages before the others, in their order."""
         if isinstance(self.items, deque):
@@ -105,17 +111,21 @@ class _Ranking:
     """Windows by rank, lowest first: a heap whose entries are corrected when they surface.
 
     A rank may grow unnoticed (a window's head is taken); `add` must be called when it may have shrunk.
+
+    Args:
+        stopped: campaigns whose windows have no rank; read again each time.
     """
 
-    def __init__(self, number: int, rank: Callable[[Window], float | None]) -> None:
+    def __init__(self, number: int, rank: Callable[[Window], float | None], stopped: AbstractSet[str | None]) -> None:
         self._number = number
         self._rank = rank
+        self._stopped = stopped
         self._heap: list[tuple[float, Window]] = []
         self._live = 0
 
     def add(self, window: Window) -> None:
         """Enter a window, or move it up."""
-        rank = self._rank(window)
+        rank = None if window.key.campaign in self._stopped else self._rank(window)
         mark = window.marks[self._number]
         if rank is None or (mark is not None and mark <= rank):
             return
@@ -141,7 +151,7 @@ class _Ranking:
             if window.marks[self._number] != entered:
                 heappop(heap)
                 continue
-            rank = self._rank(window)
+            rank = None if window.key.campaign in self._stopped else self._rank(window)
             if rank is None:
                 heappop(heap)
                 self.forget(window)
@@ -151,6 +161,10 @@ class _Ranking:
             else:
                 return window
         return None
+
+
+def _since(window: Window) -> float:
+    return window.items[0].since
 
 
 class Windows:
@@ -174,26 +188,21 @@ class Windows:
         self._sequence = 0
         self.held: set[str | None] = set()
         self.aside: AbstractSet[str | None] = frozenset()
-
-        def ranking(number: int, rank: Callable[[Window], float | None], *, high: bool = False) -> _Ranking:
-            """Of the windows of one priority whose campaign is neither held nor set aside."""
-            held = self.held
-            return _Ranking(
-                number,
-                lambda it: (
-                    rank(it)
-                    if it.key.high is high and it.key.campaign not in held and it.key.campaign not in self.aside
-                    else None
-                ),
-            )
-
-        self._high = ranking(0, lambda window: window.since, high=True)
-        self._oldest = ranking(1, lambda window: window.since)
-        self._full = ranking(2, lambda window: window.since if len(window.items) >= window.records else None)
-        self._ripe = ranking(3, lambda window: window.since + window.wait)
-        # By powers of two, so that a growing window is entered log2(records) times and not once per message.
-        self._fullest = ranking(4, lambda window: -len(window.items).bit_length())
-        self._rankings = (self._high, self._oldest, self._full, self._ripe, self._fullest)
+        self._stopped: set[str | None] = set()  # held or set aside
+        stopped = self._stopped
+        self._high = _Ranking(0, _since, stopped)
+        self._oldest = _Ranking(1, _since, stopped)
+        self._normal: tuple[_Ranking, ...] = (self._oldest,)
+        if all(shape.records == 1 for shape in shapes):
+            # Each window is full as soon as it is open: no rule after "full" is ever reached.
+            self._full = self._ripe = self._fullest = self._oldest
+        else:
+            self._full = _Ranking(2, lambda it: it.items[0].since if len(it.items) >= it.records else None, stopped)
+            self._ripe = _Ranking(3, lambda it: it.items[0].since + it.wait, stopped)
+            # By powers of two, so that a growing window is entered log2(records) times and not once per message.
+            self._fullest = _Ranking(4, lambda it: -len(it.items).bit_length(), stopped)
+            self._normal += (self._full, self._ripe, self._fullest)
+        self._rankings = (self._high, *self._normal)
         self._lone: OrderedDict[tuple[int, str | None], tuple[int, WindowKey, float]] = OrderedDict()
         self.count = 0
 
@@ -292,13 +301,17 @@ class Windows:
         """Take out the first messages of a window: at most `limit`, a full request and REQUEST_BYTES of them."""
         items = window.items
         self._note_size(window, now)
-        number = _within(items, min(len(items), window.records, limit))
+        number = min(len(items), window.records, limit)
+        if number > 1:
+            number = _within(items, number)
         taken = window.pop(number)
         self.count -= number
-        if items:
-            self._grown(window)  # a message that was given back may have stood before older ones
-        else:
+        if not items:
             self._close(window)
+        elif items[0].since < taken[0].since:  # one that was given back may have stood before older ones
+            self._grown(window)
+        else:  # every rank has grown, which is seen when the window surfaces
+            window.expect_growth()
         return taken
 
     def remove(self, wanted: Callable[[WindowKey, Item], bool]) -> list[Item]:
@@ -320,22 +333,27 @@ class Windows:
     def hold(self, campaign: str | None) -> None:
         """Let no window of a campaign leave; they go on filling."""
         self.held.add(campaign)
+        self._stopped.add(campaign)
 
     def release(self, campaign: str | None) -> None:
         """End a hold."""
         self.held.discard(campaign)
+        if campaign not in self.aside:
+            self._stopped.discard(campaign)
         for window in self._windows.values():
             if window.key.campaign == campaign:
                 self._grown(window)
 
     def free(self, campaign: str | None) -> bool:
         """Whether a campaign's windows may leave."""
-        return campaign not in self.held and campaign not in self.aside
+        return campaign not in self._stopped
 
     def set_aside(self, campaigns: AbstractSet[str | None]) -> None:
         """Let no window of these campaigns leave; those set aside before may again."""
         back = self.aside - campaigns
         self.aside = frozenset(campaigns)
+        self._stopped.clear()
+        self._stopped.update(self.held, campaigns)
         if back:
             for window in self._windows.values():
                 if window.key.campaign in back:
@@ -376,18 +394,19 @@ class Windows:
 
     def _close(self, window: Window) -> None:
         del self._windows[window.key]
-        for ranking in self._rankings:
+        for ranking in self._of(window):
             ranking.forget(window)
+
+    def _of(self, window: Window) -> tuple[_Ranking, ...]:
+        """The rankings a window may stand in."""
+        return self._rankings[:1] if window.key.high else self._normal
 
     def _grown(self, window: Window) -> None:
         """The window's size or head has changed for the better: enter it where it now belongs."""
-        size = len(window.items)
-        if size >= MANY and isinstance(window.items, list):
+        if len(window.items) >= MANY and isinstance(window.items, list):
             window.items = deque(window.items)
-        threshold = 1 << size.bit_length()
-        window.threshold = min(threshold, window.records) if size < window.records else threshold
-        rankings: Iterable[_Ranking] = (self._high,) if window.key.high else self._rankings[1:]
-        for ranking in rankings:
+        window.expect_growth()
+        for ranking in self._of(window):
             ranking.add(window)
 
     def _note_size(self, window: Window, now: float) -> None:

@@ -26,6 +26,8 @@ TURN = 16
 
 NAP_SECONDS = 1.0
 """Longest sleep: what else the lane depends on (`caught_up`, a shared breaker, hours) is looked at this often."""
+IDLE_SECONDS = 30.0
+"""Of a lane without messages: what comes wakes it."""
 
 
 class Departures:
@@ -122,7 +124,7 @@ class Departures:
         if choice is None:
             self._counts.flow(now)
             change = self._backlog.next_change(caught_up=caught_up)
-            return NAP_SECONDS if change is None else max(change - now, 0.0)
+            return IDLE_SECONDS if change is None else max(change - now, 0.0)
         if isinstance(choice, Part) and choice.last is not None:
             verdict = self._flow_control.verdict(choice, now)
             if verdict is not Verdict.OUTAGE:

@@ -123,6 +123,8 @@ class InFlight:
         if not await self._await_permission(attempt):
             self._state.rest()
             return  # `_finished` puts its items back
+        if await self._is_suppressed(attempt):
+            return  # likewise; the next request is made without them
         attempt.at_transport = True
         sent = self._clock.monotonic()
         try:
@@ -136,16 +138,30 @@ class InFlight:
             if not attempt.done:
                 self._failed(attempt, error, self._clock.monotonic() - sent)
         else:
-            seconds = self._clock.monotonic() - sent
-            await self._turns.come()
+            landed = self._clock.monotonic()
+            if not self._turns.free(landed):
+                await self._turns.come()
             if not attempt.done:
-                self._handle_reply(attempt, reply, seconds)
+                self._handle_reply(attempt, reply, landed - sent)
 
     async def _await_permission(self, attempt: Attempt) -> bool:
         try:
             return await self._host.await_permission(attempt.route.operation, attempt.batch.id, attempt.items)
         except Exception as error:
             raise StreamError("nothing may be sent") from error
+
+    async def _is_suppressed(self, attempt: Attempt) -> bool:
+        """Whether somebody in it has opted out since it was made: permission may have taken as long as an outage."""
+        host = self._host
+        if host.suppression_changes == attempt.suppression_changes:
+            return False
+        if not host.suppressed(attempt.items, attempt.messages):
+            return False
+        try:
+            await host.withdraw_permission(attempt.route.operation, attempt.items)
+        except Exception as error:
+            raise StreamError("a request that does not leave could not be taken back") from error
+        return True
 
     def _failed(self, attempt: Attempt, error: RequestError, seconds: float) -> None:
         judgement = self._flow_control.failed(error, attempt)
@@ -159,7 +175,7 @@ class InFlight:
     def _handle_reply(self, attempt: Attempt, reply: Reply, seconds: float) -> None:
         """Read it, let limits and counts learn from it, decide what becomes of each message, and carry that out."""
         outcomes, whole = self._read_outcomes(attempt, reply)
-        told = [outcomes.shared] * len(outcomes) if isinstance(outcomes, UniformOutcomes) else outcomes
+        told = [outcomes.shared] * len(outcomes) if type(outcomes) is UniformOutcomes else outcomes
         status = None if self._dry_run else reply.status
         judgement, fault = CLEAR, None
         try:
@@ -180,8 +196,11 @@ class InFlight:
         if self._dry_run:
             accepted = Outcome("accept")
             return [accepted] * len(attempt.items), accepted
-        with self._turns.reading():
+        begun = self._clock.monotonic()
+        try:
             reading = attempt.route.reader.read(reply, attempt.messages, attempt.batch, self._clock.wall())
+        finally:
+            self._turns.read(begun)
         if len(reading.outcomes) != len(attempt.items):
             raise AssertionError("a reader gives one outcome per message")
         return reading.outcomes, reading.whole

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Final
 
 from connector.clock import Clock
@@ -44,23 +43,22 @@ class ReadingTurns:
         self._slow = False
         self._hurried = asyncio.Event()
 
+    def free(self, now: float) -> bool:
+        """Whether `come` would not wait: nearly always, and asked without making a coroutine for each reply."""
+        return self._turn() <= now
+
     async def come(self) -> None:
         """Wait until a reply may be read."""
         while not self._hurried.is_set() and (seconds := self._turn() - self._clock.monotonic()) > 0:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hurried.wait(), seconds)
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Around the reading of a reply."""
-        begun = self._clock.monotonic()
-        try:
-            yield
-        finally:
-            ended = self._clock.monotonic()
-            self._slow = ended - begun > SLOW_SECONDS
-            if self._slow:
-                self._free = self._shared.free = ended + (ended - begun)
+    def read(self, begun: float) -> None:
+        """A reply has been read, or could not be; `begun`: monotonic seconds, when that was begun."""
+        ended = self._clock.monotonic()
+        self._slow = ended - begun > SLOW_SECONDS
+        if self._slow:
+            self._free = self._shared.free = ended + (ended - begun)
 
     def _turn(self) -> float:
         return max(self._free, self._shared.free) if self._slow else self._free

@@ -143,22 +143,24 @@ class RequestBuilder:
             batch = replace(
                 part.sealed.batch, references=self._references(part.key, items, messages, part.sealed.batch.now)
             )
-            return Attempt(part, route, items, messages, part.sealed.request, batch, now), decision
+            changes = self._host.suppression_changes
+            return Attempt(part, route, items, messages, part.sealed.request, batch, now, changes), decision
         if len(items) < route.renderer.min_records:
             self._pass_on(part, items, messages, decision)
             return None, decision
         return self._rendered(Part(part.key, items, None, part.split), messages, decision), decision
 
     def _sendable(self, part: Part, decision: Decision) -> tuple[list[Item], list[Message]]:
-        """Decode; messages that came too late, or are none any more, end here."""
+        """Decode; messages that came too late, must not be sent, or are none any more, end here."""
         wall = self._clock.wall()
         if not [1 for item in part.items if item.deadline is not None and item.deadline <= wall]:
             try:
-                return part.items, self._host.decode(part.items)
+                items, messages = part.items, self._host.decode(part.items)
             except MessageError:
                 pass  # one of them: which, is found out below
-        items: list[Item] = []
-        messages: list[Message] = []
+            else:
+                return self._not_suppressed(items, messages, decision)
+        items, messages = [], []
         for item in part.items:
             message = self._message(item, decision)
             if message is None:
@@ -168,7 +170,23 @@ class RequestBuilder:
             else:
                 items.append(item)
                 messages.append(message)
-        return items, messages
+        return self._not_suppressed(items, messages, decision)
+
+    def _not_suppressed(
+        self, items: list[Item], messages: list[Message], decision: Decision
+    ) -> tuple[list[Item], list[Message]]:
+        """Those whose numbers may be texted: asked before each request, as somebody may have opted out meanwhile."""
+        suppressed = self._host.suppressed(items, messages)
+        if not suppressed:
+            return items, messages
+        for item, message, is_suppressed in zip(items, messages, suppressed, strict=True):
+            if is_suppressed:
+                status = Status.SUPPRESSED
+                decision.add(item, self._outcome_handler.unsent(item, message, status, REASONS[status]))
+        return (
+            [item for item, is_suppressed in zip(items, suppressed, strict=True) if not is_suppressed],
+            [message for message, is_suppressed in zip(messages, suppressed, strict=True) if not is_suppressed],
+        )
 
     def _pass_on(self, part: Part, items: list[Item], messages: list[Message], decision: Decision) -> None:
         """Too few for their operation: message by message to the next one that fits."""
@@ -203,7 +221,8 @@ class RequestBuilder:
         if part.key.operation in self._reading_message_id:
             self._count_overridden(messages)
         part = Part(part.key, items, None, part.split)
-        return Attempt(part, route, items, messages, rendered.request, batch, self._clock.monotonic())
+        started, changes = self._clock.monotonic(), self._host.suppression_changes  # nothing has waited since it said
+        return Attempt(part, route, items, messages, rendered.request, batch, started, changes)
 
     def _references(
         self, key: WindowKey, items: Sequence[Item], messages: Sequence[Message], now: float

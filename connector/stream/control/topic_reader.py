@@ -15,7 +15,8 @@ from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.outage import Outlast
 from connector.kafka.skipped import Skipped
 
-POLL_MILLISECONDS = 200
+WAIT_MILLISECONDS = 5_000
+"""For the next record; it comes at once."""
 
 
 class ControlRecords(Protocol):
@@ -74,7 +75,13 @@ class ControlTopicReader:
             return
         if not numbers:
             raise missing(self._topic)
-        consumer = GuardedConsumer(**self._options, reading=self._reading, group_id=None, enable_auto_commit=False)
+        consumer = GuardedConsumer(
+            **self._options,
+            reading=self._reading,
+            group_id=None,
+            enable_auto_commit=False,
+            fetch_max_wait_ms=WAIT_MILLISECONDS,
+        )
         await started(consumer)
         partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
         try:
@@ -114,7 +121,7 @@ class ControlTopicReader:
             assert self._consumer is not None
             if ends and await self._reached(ends):
                 return
-            for records in (await self._consumer.getmany(timeout_ms=POLL_MILLISECONDS)).values():
+            for records in (await self._consumer.getmany(timeout_ms=WAIT_MILLISECONDS)).values():
                 for record in records:
                     self._records.apply(record.key, record.value, (record.partition, record.offset))
 

@@ -11,8 +11,13 @@ import structlog
 from aiokafka import TopicPartition
 
 from connector.clock import Clock
+from connector.delivery.outcomes.unsent import PartialIdentity
+from connector.errors import MessageError
+from connector.formats.source_format import SourceFormats
+from connector.json_service import ServiceError
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source, Status
+from connector.receipts.correlation import Correlations
 from connector.stream.intake.unreadable import identity
 from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.shrinking import forms
@@ -40,6 +45,8 @@ class DebtPayment:
         dispatch: writes their results.
         results: the topic.
         present: changes a result before it leaves, or None.
+        correlations: what receipts are looked up by, for definitions whose receipts have to be.
+        formats: what events of sources look like.
     """
 
     def __init__(
@@ -49,12 +56,16 @@ class DebtPayment:
         *,
         results: str,
         present: Callable[[Result], None] | None,
+        correlations: Correlations,
+        formats: SourceFormats,
         clock: Clock,
     ) -> None:
+        self._formats = formats
         self._cluster = cluster
         self._dispatch = dispatch
         self._results = results
         self._present = present
+        self._correlations = correlations
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
 
@@ -91,7 +102,7 @@ class DebtPayment:
             if not wanted():
                 return
             records += [
-                self._record(partition, offset, events.get(offset))
+                await self._record(partition, offset, events.get(offset))
                 for offset in range(start, end)
                 # Where only that is known and there is no event it is a gap of the log, or was deleted there.
                 if offset in partition.debts and (offset in events or partition.debts[offset] is not None)
@@ -108,23 +119,32 @@ class DebtPayment:
         partition.ledger.learn(partition.debts)
         partition.debts = {}
 
-    def _record(self, partition: Partition, offset: int, event: object) -> RecordFields:
+    async def _who(self, topic: str, event: object) -> PartialIdentity:
+        """Whose it is, as far as its event says so now: no opening waits for a schema registry."""
+        raw, headers = getattr(event, "value", None), getattr(event, "headers", ())
+        try:
+            return identity(await self._formats.read(topic, raw, headers))
+        except (MessageError, ServiceError):
+            return PartialIdentity()
+
+    async def _record(self, partition: Partition, offset: int, event: object) -> RecordFields:
         """The owed result, with what only its event says."""
-        raw = getattr(event, "value", None) or b""
         try:
             source = retry_records.read(getattr(event, "headers", ())).source
         except (UnreadableError, VersionError):  # of a source topic it is the event itself
             source = Source(partition.topic, partition.partition, offset)
-        who = identity(raw)
+        who = await self._who(partition.topic, event)
         result = partition.debts[offset]
         if result is None:
             now = datetime.fromtimestamp(self._clock.wall(), UTC)
             result = Result(Status.UNKNOWN, source, now, who.message_id, who.provider, who.campaign_id, reason=REASON)
         result.to = who.to
+        looked_up = self._correlations.headers(result)
         if self._present is not None:
             self._present(result)
         key = getattr(event, "key", None) or (result.message_id or "").encode() or None
-        return key, self._encode(result), [(SETTLES, settles(partition.topic, partition.partition, offset))]
+        settled = settles(partition.topic, partition.partition, offset)
+        return key, self._encode(result), [(SETTLES, settled), *looked_up]
 
 
 def _runs(offsets: Iterable[int]) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.settings.model import Settings
-from connector.stream.membership.lease import TICK_SECONDS, Lease
+from connector.stream.membership.lease import CALM_TICK_SECONDS, TICK_SECONDS, Lease
 from connector.stream.output.debts import Positions
 from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.partitions.assignment import Assignment
@@ -80,7 +80,7 @@ class Housekeeping(Positions):
         """Let go whoever waits for the lease, and ask the group where it has run out."""
         since: float | None = None
         while True:
-            await asyncio.sleep(TICK_SECONDS)
+            await asyncio.sleep(CALM_TICK_SECONDS if self._lease.certain else TICK_SECONDS)
             if self._lease.tick():
                 if since is not None:
                     log.info("membership confirmed; going on", seconds=round(self._clock.monotonic() - since, 1))

@@ -131,8 +131,11 @@ class Opening:
         if not assigned:
             return []
         topics = {tp.topic for tp in assigned}
+        # Of sources all: where others are committed the topic is no new one.
         committed = await self._cluster.committed(self._settings.group, topics - self._retry)
-        committed |= await self._cluster.committed(retry_group(self._settings.group), topics & self._retry)
+        committed |= await self._cluster.committed_of(
+            retry_group(self._settings.group), [tp for tp in assigned if tp.topic in self._retry]
+        )
         copartitions = await self._copartitions(assigned)
         copartition_bounds = await self._cluster.bounds(
             sorted({copartition for found in copartitions.values() for copartition in found})

@@ -15,16 +15,19 @@ from typing import Any
 
 import faust
 import mode
+from faust.auth import OAuthCredentials
+from faust.sensors.monitor import Monitor
 from faust.transport.utils import DefaultSchedulingStrategy
 from faust.types import TP
 
 from connector.kafka.clients import Connection
+from connector.kafka.fetch_pacing import FEW_RECORDS
 from connector.kafka.fetched import Fetched, ReadOptions
 from connector.kafka.record_batch import Unreadable, size_of
 from connector.kafka.skipped import Skipped
 from connector.settings.model import Settings
 from connector.stream.faust.chunk import ChunkSink
-from connector.stream.faust.consumer import FEW_RECORDS, ChunkTransport
+from connector.stream.faust.consumer import ChunkTransport
 from connector.stream.faust.subscription import NoTables
 from connector.stream.membership.group_answers import Membership
 
@@ -44,6 +47,7 @@ TOGETHER_BYTES = 64 * 1024
 # Heartbeats detect a dead process and the watchdog a stuck one; leaving the group because the providers are slow helps
 # nobody, and aiokafka does not come back from it.
 MAX_POLL_INTERVAL_SECONDS = 86_400.0
+NEVER_SECONDS = 10 * 365 * 86_400.0
 
 # How long partitions that are added to a source may go unnoticed by the group's leader (aiokafka: five minutes).
 METADATA_SECONDS = 60
@@ -116,6 +120,14 @@ class PassThrough(faust.Schema):  # type: ignore[type-arg]
         return message.value
 
 
+class NoSampling(Monitor):
+    """Faust's statistics, without the median of them that it takes each second; nobody looks at it."""
+
+    @mode.Service.task
+    async def _sampler(self) -> None:
+        """No tick."""
+
+
 class BufferingApp(faust.App):
     """Agents' buffers that fill per partition and never stop the fetcher, which all topics share."""
 
@@ -152,6 +164,9 @@ def create_app(
         agent_supervisor=mode.CrashingSupervisor,
         TableManager=NoTables,
         ConsumerScheduler=ChunkScheduler,
+        Monitor=NoSampling,
+        # Faust has nothing to commit; it would look every 3 s, and after 7 whether each partition of ours moves on.
+        broker_commit_interval=NEVER_SECONDS,
         # start_offset.py decides where to start; an offset out of range must stop us, not restart the topic.
         consumer_auto_offset_reset="none",
         consumer_group_instance_id=settings.static_membership,
@@ -169,11 +184,15 @@ def create_app(
     reading = ReadOptions(
         skipped, unreadable="stand", isolation="committed", raw=True, most=most or settings.events.bytes
     )
-    app.transport = ChunkTransport(app.conf.broker_consumer, app, reading=reading, membership=membership)
+    app.transport = ChunkTransport(
+        app.conf.broker_consumer, app, reading=reading, membership=membership, rack=connection.rack
+    )
     return app
 
 
 def _credentials(connection: Connection) -> Any:
+    if connection.tokens is not None:
+        return OAuthCredentials(oauth_cb=connection.tokens, ssl_context=connection.ssl_context)
     if connection.sasl_mechanism is not None:
         return faust.SASLCredentials(
             username=connection.username,

@@ -11,10 +11,11 @@ it throws away, and relies on "seek to committed" to read it again; aiokafka 0.1
 asks for one partition after the other, before the first fetch: here one request asks for all.
 
 While every partition is left out because agents' buffers are full, Faust sleeps for a second: a worker would idle, or
-its buffers had to hold more than it does in that time. It looks again much sooner.
+its buffers had to hold more than it does in that time. Where some are left out it waits for the others for a second.
+Here it looks again much sooner; and where nothing is left out, it waits for as long as nothing comes.
 
-Kafka answers a fetch as soon as it has one event: where a few hundred come in a second, each would be a fetch, a hop
-between threads and a slice by itself, at a millisecond of CPU time. Fetches that bring little are kept apart.
+Of what was fetched Faust hands each chunk on through two timers and seven tasks, to notice that it is stopped: what it
+waits for there never waits. And it ticks though nothing comes: for commits and statistics that it does not keep here.
 
 What a fetch brings after the partitions were revoked is not delivered, and Faust rewinds them then, one request each:
 those that have gone meanwhile raise, and of one that is ours again, and flows, events would come twice. Opening sets
@@ -38,54 +39,30 @@ from aiokafka.errors import NoOffsetForPartitionError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from connector.clock import Clock, SystemClock
+from connector.clock import SystemClock
 from connector.errors import ConfigurationError
+from connector.kafka.fetch_pacing import FetchPacing
 from connector.kafka.fetched import ReadOptions
 from connector.kafka.guarded import guard
 from connector.kafka.outage import Outlast
 from connector.stream.faust.coordinator import attach
-from connector.stream.faust.quiet_thread import QuietThread
+from connector.stream.faust.direct_thread import DirectThread
 from connector.stream.faust.subscription import RegisteringConductor
 from connector.stream.membership.group_answers import Membership
 
-# While every partition is left out, this often it is looked whether one is not.
+# While partitions are left out, this often it is looked whether they still are.
 LEFT_OUT_LOOK_SECONDS = 0.01
-
-# After a fetch that brought fewer records the next one is taken no sooner than this: it brings those of meanwhile.
-FEW_RECORDS = 100
-PACE_SECONDS = 0.005
-# Where they keep coming, no sooner than this.
-STEADY_PACE_SECONDS = 0.01
+# While none is, so long a fetch waits for an event; what else may happen ends it.
+IDLE_SECONDS = 30.0
 
 
-class FetchPacing:
-    """Keeps fetches that bring little apart. An event that comes alone waits for nothing."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._next = self._noted = 0.0
-
-    @property
-    def delay(self) -> float:
-        """Seconds until the next fetch is to be taken; not above 0 where it is now."""
-        return self._next - self._clock.monotonic()
-
-    def note(self, records: int) -> None:
-        """A fetch brought so many."""
-        if 0 < records < FEW_RECORDS:
-            now = self._clock.monotonic()
-            steady = now - self._noted < 2 * STEADY_PACE_SECONDS
-            self._next = now + (STEADY_PACE_SECONDS if steady else PACE_SECONDS)
-            self._noted = now
-
-
-class ConsumerThread(QuietThread, driver.AIOKafkaConsumerThread):
+class ConsumerThread(DirectThread, driver.AIOKafkaConsumerThread):
     """Fetches as Faust's does, but for what the module says."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         clock = SystemClock()
-        self._pace = FetchPacing(clock)
+        self._pacing = FetchPacing(clock)
         self._outlast = Outlast(clock, patience=self._membership.patience)
 
     @property
@@ -96,17 +73,16 @@ class ConsumerThread(QuietThread, driver.AIOKafkaConsumerThread):
         """Nothing is fetched before it is guarded, and no group joined before it is heard: Faust subscribes later."""
         await super().on_start()
         consumer, transport = self._ensure_consumer(), cast(ChunkTransport, self.transport)
-        guard(consumer, transport.reading)
+        guard(consumer, transport.reading, self._pacing)
         attach(consumer, transport.membership)
 
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # noqa: SLF001  taken up by its start
+        consumer._client_rack = cast(ChunkTransport, transport).rack  # noqa: SLF001  Faust has no setting for it
         return consumer
 
     async def _fetch_records(self, consumer: Any, *args: Any, **kwargs: Any) -> Any:
-        if (delay := self._pace.delay) > 0:
-            await asyncio.sleep(delay)
         fetch = super()._fetch_records
         try:
             fetched = await self._outlast(
@@ -119,10 +95,7 @@ class ConsumerThread(QuietThread, driver.AIOKafkaConsumerThread):
         except ConfigurationError as error:  # told where the epoch is closed in order; Faust would just crash
             self._membership.broke(error)
             fetched = None
-        if fetched is None:
-            return {}
-        self._pace.note(sum(map(len, fetched.values())))
-        return fetched
+        return {} if fetched is None else fetched
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Rewind every assigned partition that has a committed offset; answers with those."""
@@ -145,10 +118,35 @@ class ChunkConsumer(driver.Consumer):
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for tp, message in self.getmany(IDLE_SECONDS):
+                    read_to = self._read_offset[tp]
+                    if read_to is None or message.offset >= read_to:
+                        await self._hand_on(message)
+                        self._read_offset[tp] = message.offset
+                await asyncio.sleep(0)
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+        except asyncio.CancelledError:
+            if not self.app.should_stop:
+                raise
+
+    async def _hand_on(self, message: Any) -> None:
+        """To the agent of its topic. That waits for nothing, as buffers are never full, unless the flow is stopped."""
+        if self.app.flow_control.is_active():
+            await self.callback(message)
+        else:
+            await self.wait_first(self.callback(message), self.suspend_flow.wait())
+
     async def _wait_next_records(self, timeout: float) -> Any:  # noqa: ASYNC109  Faust's
-        if self.flow_active and self._buffered_partitions and not self._get_active_partitions():
-            await self.sleep(LEFT_OUT_LOOK_SECONDS)
-            return {}, set()
+        if self.flow_active and self._buffered_partitions:
+            if not self._get_active_partitions():
+                await asyncio.sleep(LEFT_OUT_LOOK_SECONDS)
+                return {}, set()
+            timeout = LEFT_OUT_LOOK_SECONDS
         found = await super()._wait_next_records(timeout)
         if not self.flow_active:
             return None, None
@@ -160,11 +158,14 @@ class ChunkTransport(driver.Transport):
 
     Args:
         reading: how it reads; of committed transactions only, and raw.
+        rack: where it stands; brokers may name a nearer replica then.
     """
 
     Consumer = ChunkConsumer
     Conductor = RegisteringConductor
 
-    def __init__(self, *args: Any, reading: ReadOptions, membership: Membership, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, reading: ReadOptions, membership: Membership, rack: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.reading, self.membership = reading, membership
+        self.reading, self.membership, self.rack = reading, membership, rack

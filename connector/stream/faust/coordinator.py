@@ -23,13 +23,13 @@ import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import IllegalGenerationError, KafkaError
 from aiokafka.protocol.api import Request, RequestStruct
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetCommitResponse_v3
 from aiokafka.protocol.group import HeartbeatRequest, HeartbeatResponse_v1, JoinGroupRequest, SyncGroupRequest
 from aiokafka.protocol.types import Array, Int32, Int64, Schema, String
 
+from connector.kafka.patient_coordinator import PatientCoordinator
 from connector.stream.membership.group_answers import Membership
 
 NO_ERROR = 0
@@ -117,7 +117,7 @@ def named(request: Any, instance: str) -> Any:
     return request
 
 
-class ReportingCoordinator(GroupCoordinator):  # type: ignore[misc]
+class ReportingCoordinator(PatientCoordinator):
     """A coordinator that reports to `Membership`."""
 
     _membership: Membership

@@ -22,16 +22,20 @@ from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.passed_over import PassedOver
 from connector.stream.intake.read_progress import ReadProgress
+from connector.stream.intake.translation import Translation
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.partition import Partition
 from connector.stream.retry.head_of_line import HeadOfLine
 from connector.stream.retry.retry_reader import DueRecords
 
-# Records admitted between two turns of the event loop: a millisecond of work. What others wrote may take longer to
-# decode, 0.15 µs per byte at worst, so there is a bound of bytes as well: an event that is larger is a slice by itself.
+# Records admitted between two turns of the event loop, of one partition or of several: a millisecond of work. What
+# others wrote may take longer to decode, 0.15 µs per byte at worst, so there is a bound of bytes as well: an event that
+# is larger is a slice by itself.
 SLICE_RECORDS = 500
 SLICE_BYTES = 256 * 1024
+# What part of that a slice takes at least, however few its records are.
+LEAST_OF_A_TURN = 1 / 8
 # While nothing is released, this often it is looked again: a lane may have been held up meanwhile.
 ROOM_LOOK_SECONDS = 1.0
 
@@ -46,6 +50,7 @@ class Admission(DueRecords):
         cluster: asked for what stands before a partition's first records, where they begin later than expected.
         outlast: waits for brokers that do not answer that.
         stops: a record batch that cannot be decoded ends the worker, before its events.
+        translation: of sources whose events are not plain messages.
     """
 
     def __init__(
@@ -61,7 +66,9 @@ class Admission(DueRecords):
         cluster: Cluster,
         outlast: Outlast,
         stops: bool = False,
+        translation: Translation | None = None,
     ) -> None:
+        self._translation = translation
         self._owned = owned
         self._intake = intake
         self._budget = budget
@@ -71,6 +78,7 @@ class Admission(DueRecords):
         self._span = span
         self._passed_over = PassedOver(owned, cluster, outlast)
         self._stops = stops
+        self._spent = 0.0
 
     async def admit(self, chunk: FetchedChunk) -> None:
         """Admit one chunk from the agent."""
@@ -96,16 +104,10 @@ class Admission(DueRecords):
                 return
         if self._stops:
             _look_for_undecodable(partition, records)
-        for start, end in slices(records):
-            while self._full(partition):
-                await self._wait()
-                if epoch != self._owned.epoch:
-                    return
-            partition.marks.add(records[start].offset, partition.ends)
-            self._intake.admit(partition, records[start:end])
-            if self._progress.caught_up:
-                self._wake()
-            await asyncio.sleep(0)
+        for start, end, part in slices(records):
+            if not await self._admit_slice(partition, records[start:end], epoch):
+                return
+            await self._give_way(part)
             if epoch != self._owned.epoch:
                 return
         if records.end > partition.ledger.high:  # markers of transactions, what was aborted, what was compacted
@@ -113,6 +115,31 @@ class Admission(DueRecords):
             partition.ledger.pass_to(records.end)
             if self._progress.caught_up:
                 self._wake()
+
+    async def _admit_slice(self, partition: Partition, records: Sequence[ConsumerRecord], epoch: int) -> bool:
+        """Admit them once there is room. False where the epoch has ended meanwhile."""
+        while self._full(partition):
+            await self._wait()
+            if epoch != self._owned.epoch:
+                return False
+        if self._translation is not None and self._translation.needed(partition.topic):
+            records = await self._translation.translate(
+                partition.topic, records, wanted=lambda: epoch == self._owned.epoch
+            )
+            if epoch != self._owned.epoch:
+                return False
+        partition.marks.add(records[0].offset, partition.ends)
+        self._intake.admit(partition, records)
+        if self._progress.caught_up:
+            self._wake()
+        return True
+
+    async def _give_way(self, part: float) -> None:
+        """Let others have their turn when it is time: not after the one event that a fetch brings of each partition."""
+        self._spent += max(part, LEAST_OF_A_TURN)
+        if self._spent >= 1.0:
+            self._spent = 0.0
+            await asyncio.sleep(0)
 
     def _full(self, partition: Partition) -> bool:
         if partition.ledger.span >= self._span:
@@ -144,15 +171,17 @@ def _look_for_undecodable(partition: Partition, records: Fetched) -> None:
     raise TopicError([Problem(f"a record batch cannot be decoded: {broken.why}", remedy, path=where)])
 
 
-def slices(records: Sequence[ConsumerRecord]) -> Iterator[tuple[int, int]]:
-    """Begin and end of each: SLICE_RECORDS records and SLICE_BYTES of them at most, and at least one."""
+def slices(records: Sequence[ConsumerRecord]) -> Iterator[tuple[int, int, float]]:
+    """Begin and end of each: SLICE_RECORDS records and SLICE_BYTES of them at most, and at least one. Third, which part
+    of those it is.
+    """
     for first in range(0, len(records), SLICE_RECORDS):
         sizes = [0 if record.value is None else len(record.value) for record in records[first : first + SLICE_RECORDS]]
-        if sum(sizes) <= SLICE_BYTES:  # as it nearly always is
-            yield first, first + len(sizes)
+        if (bytes_ := sum(sizes)) <= SLICE_BYTES:  # as it nearly always is
+            yield first, first + len(sizes), max(len(sizes) / SLICE_RECORDS, bytes_ / SLICE_BYTES)
             continue
         ends, start, before = list(accumulate(sizes)), 0, 0
         while start < len(sizes):
             end = max(start + 1, bisect_right(ends, before + SLICE_BYTES, start))
-            yield first + start, first + end
+            yield first + start, first + end, 1.0
             start, before = end, ends[end - 1]

@@ -30,6 +30,7 @@ class Budget:
     Args:
         shares: source topic → fraction kept free for it. Topics that are not in it (retry topics) have none.
         lanes: whose windows take memory as well; without them none are counted.
+        carried: bytes that each message may hold beside its event: headers that go with it.
 
     Attributes:
         messages, bytes: open now.
@@ -43,7 +44,9 @@ class Budget:
         bytes_: int,
         shares: Mapping[str, float] | None = None,
         lanes: LaneSet | None = None,
+        carried: int = 0,
     ) -> None:
+        self._carried = carried
         self._shares = {topic: share for topic, share in (shares or {}).items() if share > 0}
         self._max_messages = messages
         self._max_bytes = bytes_
@@ -102,12 +105,12 @@ class Budget:
     def charge(self, topic: str, messages: int, bytes_: int) -> None:
         """So many messages, whose events have so many bytes, are open from now on."""
         self._messages[topic] += messages
-        self._bytes[topic] += weight(messages, bytes_)
+        self._bytes[topic] += weight(messages, bytes_ + messages * self._carried)
 
     def release(self, topic: str, messages: int, bytes_: int) -> None:
         """These are no longer."""
         self._messages[topic] -= messages
-        self._bytes[topic] -= weight(messages, bytes_)
+        self._bytes[topic] -= weight(messages, bytes_ + messages * self._carried)
         self.changed()
 
     def clear(self) -> None:

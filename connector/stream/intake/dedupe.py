@@ -200,7 +200,7 @@ class DedupeIndex:
 
     def finished(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """These items have these results."""
-        if isinstance(results, UniformResults):  # the hot path: no result is made, and none came from a retry topic
+        if type(results) is UniformResults:  # the hot path: no result is made, and none came from a retry topic
             sent = results.shared.status in SENT
             for item, message in zip(items, results.messages, strict=True):
                 origin = item.origin

@@ -16,7 +16,9 @@ from aiokafka import ConsumerRecord
 from connector.clock import Clock
 from connector.delivery.http.tracing import HEADER, HEADER_BYTES
 from connector.delivery.lane import Lane
-from connector.delivery.queue.item import Item, TracedItem
+from connector.delivery.outcomes.unsent import PartialIdentity
+from connector.delivery.queue.expiry import REASONS
+from connector.delivery.queue.item import CarryingItem, Item, TracedItem
 from connector.errors import MessageError
 from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Reason, Skipped
@@ -25,9 +27,11 @@ from connector.stream.control.apply import Refiler
 from connector.stream.control.failover import Failover
 from connector.stream.control.table import ControlTable, decode_message, decode_messages
 from connector.stream.intake.budget import Budget, weight
+from connector.stream.intake.carried_headers import CarriedHeaders
 from connector.stream.intake.dedupe import DedupeIndex
 from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.refusals import Refusals
+from connector.stream.intake.translation import UntranslatedRecord
 from connector.stream.intake.unknown_names import Cause, UnknownNames
 from connector.stream.partitions.formats import VersionError
 from connector.stream.partitions.ledger import Ledger
@@ -35,6 +39,7 @@ from connector.stream.partitions.partition import Partition
 from connector.stream.partitions.result_sink import ResultSink
 from connector.stream.retry.retry_records import Restorer, RetryRecord
 from connector.stream.retry.routing import RetryRouting, RetrySink
+from connector.suppressions.policy import SuppressionPolicy
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
@@ -59,8 +64,10 @@ class Intake(Refiler):
         allowed: whether a number may be texted.
         max_age: seconds after which an event is stale, None for never.
         traced: items carry the trace of their event.
+        carries: headers that items carry; None where none are asked for.
         duplicates: the ids of events that were admitted; None where nobody asks.
         skipped: where events are counted that only another version can read.
+        suppressions: says who must not be texted; None where nobody asks.
 
     Attributes:
         counts: totals, for metrics.
@@ -84,8 +91,10 @@ class Intake(Refiler):
         allowed: Callable[[str], bool],
         max_age: float | None,
         traced: bool = False,
+        carries: CarriedHeaders | None = None,
         duplicates: DedupeIndex | None = None,
         skipped: Skipped | None = None,
+        suppressions: SuppressionPolicy | None = None,
     ) -> None:
         self._skipped = skipped or Skipped()
         self.counts = IntakeCounts([*sources, *restorer.retries])
@@ -106,8 +115,11 @@ class Intake(Refiler):
         self._clock = clock
         self._allowed = allowed
         self._max_age = max_age
-        self._item = TracedItem if traced else Item
+        self._item = CarryingItem if carries is not None else TracedItem if traced else Item
+        self._traced = traced
+        self._carries = carries
         self._duplicates = duplicates
+        self._suppressions = suppressions
 
     def admit(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
         """Admit these records of a partition. Offsets that are settled already are passed over.
@@ -133,8 +145,10 @@ class Intake(Refiler):
                 deadlines,
             )
         )
-        if self._item is TracedItem:
+        if self._traced:
             _trace(items, records)
+        if self._carries is not None:
+            late = self._carries.hand_over(items, records) or late
         ended: list[tuple[Item, Result | RetryRecord]] = []
         kept: set[int] = set()
         self._rooms.clear()
@@ -195,6 +209,8 @@ class Intake(Refiler):
             return False
         if not all(map(self._allowed, [message.to for message in messages])):
             return False
+        if self._suppressions is not None and self._suppressions.some(messages):
+            return False
         providers = _by_provider(items, messages)
         for name, fitting in providers.items():
             lane = None if name is None else self._lanes.get(name)
@@ -249,7 +265,8 @@ class Intake(Refiler):
                     offset=item.offset,
                     why=record.why,
                 )
-        return self._refusals.poison(item, record.why, now)
+        known = record.identity if isinstance(record, UntranslatedRecord) else PartialIdentity()
+        return self._refusals.poison(item, record.why, known, now)
 
     def _deadlines(self, records: Sequence[ConsumerRecord], now: float) -> tuple[Sequence[float | None], bool]:
         """When each is stale, and whether one of them is, or may be."""
@@ -280,6 +297,8 @@ class Intake(Refiler):
         steered = self._control.steers(message.campaign_id)
         if steered and self._control.state(message.campaign_id) is CampaignState.CANCELLED:
             return self._refusals.result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
+        if self._suppressions is not None and self._suppressions.suppresses(item.event().topic, message):
+            return self._refusals.result(item, message, Status.SUPPRESSED, REASONS[Status.SUPPRESSED], now)
         if self._duplicates is not None and record is not None:
             earlier = self._duplicates.admit(item, message.message_id, record)
             if earlier is not None:

@@ -39,9 +39,9 @@ class Refusals(RetryRefusals):
         reason = f"the event cannot be read: {fault(item.raw, error)}"
         return self.result(item, identity(item.raw), Status.INVALID, reason, now)
 
-    def poison(self, item: Item, why: str, now: float) -> Result:
-        """Nothing of its value is there."""
-        return self.result(item, PartialIdentity(), Status.INVALID, f"the event cannot be read: {why}", now)
+    def poison(self, item: Item, why: str, known: PartialIdentity, now: float) -> Result:
+        """It cannot be read as an event, or stands for no message; `known` is all that can be said of that."""
+        return self.result(item, known, Status.INVALID, f"the event cannot be read: {why}", now)
 
     def internal(self, item: Item, error: Exception, now: float) -> Result:
         """A fault of ours that only this event brings out."""

@@ -15,7 +15,9 @@ import asyncio
 
 from connector.clock import Clock
 
-TICK_SECONDS = 0.1
+TICK_SECONDS, CALM_TICK_SECONDS = 0.1, 0.5
+"""How often whoever waits is let go, and how often it is looked whether the lease has run out. Who sends or writes asks
+by itself."""
 
 
 class Lease:
@@ -52,7 +54,7 @@ class Lease:
         await self._changed.wait()
 
     def tick(self) -> bool:
-        """Called by the loop every TICK_SECONDS: lets go whoever waits, once it is certain. Returns `certain`."""
+        """Called by the loop time and again: lets go whoever waits, once it is certain. Returns `certain`."""
         if certain := self.certain:
             self.wake()
         return certain

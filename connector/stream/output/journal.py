@@ -66,6 +66,39 @@ def apply(entry: Entry, journalled: OffsetSet) -> bool:
     return True
 
 
+class _Write:
+    """Records of one partition that are written together.
+
+    Attributes:
+        records: encoded.
+        task: writes them.
+    """
+
+    __slots__ = ("_waiting", "records", "task")
+
+    task: asyncio.Task[None]
+
+    def __init__(self) -> None:
+        self.records: list[bytes] = []
+        self._waiting: list[asyncio.Future[BaseException | None]] = []
+
+    def ended(self) -> asyncio.Future[BaseException | None]:
+        """Why it failed, or None, once that is known.
+
+        A future of their own for all who ask: it is cancelled with them, and whoever is given up takes no write along
+        that others wait for. `asyncio.wait` for the task does the same for three times as much, in each request.
+        """
+        waiting: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        return waiting
+
+    def end(self, failure: BaseException | None) -> None:
+        """It is durable, or has failed."""
+        for waiting in self._waiting:
+            if not waiting.done():
+                waiting.set_result(failure)
+
+
 class Journal:
     """Writes the journal. Each partition has one write on its way at most; what comes meanwhile shares the next one.
 
@@ -75,9 +108,8 @@ class Journal:
 
     def __init__(self, topic: JournalTopic) -> None:
         self._topic = topic
-        self._pending: dict[Partition, list[bytes]] = {}
-        self._next: dict[Partition, asyncio.Task[None]] = {}  # write what is pending
-        self._current: dict[Partition, asyncio.Task[None]] = {}
+        self._next: dict[Partition, _Write] = {}  # takes what comes
+        self._current: dict[Partition, _Write] = {}
 
     async def sending(self, batch_id: str, items: Sequence[Item]) -> None:
         """Note that these items are about to be sent; returns when that is durable."""
@@ -88,26 +120,37 @@ class Journal:
         await self._note("released", items)
 
     async def _note(self, word: Word, items: Sequence[Item], batch_id: str = "") -> None:
-        writes = []
+        ends = []
         for origin, offsets in _by_origin(items):
-            pending = self._pending.setdefault(origin, [])
+            write = self._next.get(origin)
+            if write is None:
+                write = self._next[origin] = _Write()
+                write.task = asyncio.create_task(self._write(origin, write))
             for start in range(0, len(offsets), JOURNAL_OFFSETS):
-                pending.append(encode(Entry(word, origin.topic, offsets[start : start + JOURNAL_OFFSETS], batch_id)))
-            if origin not in self._next:
-                self._next[origin] = asyncio.create_task(self._write(origin))
-            writes.append(self._next[origin])
-        await asyncio.wait(writes)  # who is given up meanwhile takes no write along that others wait for
-        for write in writes:
-            write.result()
+                part = offsets[start : start + JOURNAL_OFFSETS]
+                write.records.append(encode(Entry(word, origin.topic, part, batch_id)))
+            ends.append(write.ended())
+        for failure in [await end for end in ends]:
+            if failure is not None:
+                raise failure
 
-    async def _write(self, origin: Partition) -> None:
-        if origin in self._current:
-            await asyncio.wait([self._current[origin]])
-        self._current[origin] = self._next.pop(origin)
+    async def _write(self, origin: Partition, write: _Write) -> None:
+        failure: BaseException | None = None
         try:
-            await self._topic.append(origin, self._pending.pop(origin))
+            if origin in self._current:
+                await self._current[origin].ended()
+            self._current[origin] = self._next.pop(origin)
+            await self._topic.append(origin, write.records)
+        except Exception as error:
+            failure = error  # raised in each who waits: none of them may send
+        except BaseException as error:
+            failure = error
+            raise
         finally:
-            del self._current[origin]
+            for writes in (self._next, self._current):
+                if writes.get(origin) is write:
+                    del writes[origin]
+            write.end(failure)
 
 
 def _by_origin(items: Sequence[Item]) -> Iterable[tuple[Partition, list[int]]]:

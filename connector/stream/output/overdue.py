@@ -23,8 +23,8 @@ from connector.stream.partitions.partition import Partition
 
 log = structlog.get_logger(__name__)
 
-# How often it is looked for what waits too long for its acknowledgement.
-OVERDUE_LOOK_SECONDS = 0.5
+# How often it is looked for what waits too long for its acknowledgement: while something waits, and while nothing does.
+OVERDUE_LOOK_SECONDS, CALM_LOOK_SECONDS = 0.5, 2.0
 # A new leader for a partition takes seconds. Whoever ends this process sooner leaves no word of what waits.
 LATE_SECONDS = 5.0
 
@@ -62,8 +62,14 @@ class Overdue:
 
     async def _again(self, look: Callable[[], Awaitable[None]]) -> None:
         while True:
-            await asyncio.sleep(OVERDUE_LOOK_SECONDS)
+            await asyncio.sleep(CALM_LOOK_SECONDS if self.calm else OVERDUE_LOOK_SECONDS)
             await look()
+
+    @property
+    def calm(self) -> bool:
+        """True while there is nothing to look after. What begins to wait now is late long after the next look."""
+        waits = self._dispatch.late(0.0) or self._dispatch.gone
+        return not (waits or self._debts.unwritten or self._writable.holding)
 
     async def note(self) -> None:
         """Write down what may be lost with this process."""

@@ -41,6 +41,11 @@ class SendPermission:
                 return False
         return not self._writable.holding or await self._await_writable()
 
+    async def withdraw(self, operation: Operation, items: Sequence[Item]) -> None:
+        """A request does not leave though it may: the journal takes it back before its messages are journalled anew."""
+        if operation.on_uncertain == "report":
+            await self._journal.release(items)
+
     async def _await_writable(self) -> bool:
         """Wait while Kafka refuses what this worker has to write."""
         return await self._writable.await_writable(lambda: self._fencing.live) and await self._fencing.await_lease()

@@ -17,6 +17,7 @@ from connector.delivery.queue.item import Item, ItemOrigin
 from connector.delivery.uniform_results import UniformResults
 from connector.kafka.batches import RecordFields
 from connector.model import Result, Source
+from connector.receipts.correlation import HEADER, INDEXED, AskedMessage, Correlation
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition, partition_of
 
@@ -33,9 +34,11 @@ RECEIVED_AT = datetime(1, 1, 1, tzinfo=UTC)
 
 
 def records(
-    results: UniformResults, encode: Callable[[Result], bytes]
+    results: UniformResults, encode: Callable[[Result], bytes], correlation: Correlation | None = None
 ) -> Iterator[tuple[Partition, list[Item], list[RecordFields]]] | None:
-    """Per partition: items that are finished, and their records. None where one is out of the ordinary."""
+    """Per partition: items that are finished, and their records. None where one is out of the ordinary. `correlation`:
+    how their receipts are looked up; None where they need not be.
+    """
     message_ids = [message.message_id for message in results.messages]
     numbers = [message.to for message in results.messages]
     ids = results.ids
@@ -44,8 +47,13 @@ def records(
     if max([0 if item.key is None else len(item.key) for item in results.items]) > KEY_BYTES:
         return None
     own = list(zip(results.items, message_ids, numbers, ids or [""] * len(numbers), strict=True))
+    looked_up = None if correlation is None else _looked_up(correlation, results)
     return (
-        (origin, [each[0] for each in group], _filled(_pieces(results, origin, attempts, segments, encode), group))
+        (
+            origin,
+            [each[0] for each in group],
+            _filled(_pieces(results, origin, attempts, segments, encode), group, looked_up),
+        )
         for attempts, segments, alike in _kinds(own, results.segments)
         for origin, group in _by_origin(alike).items()
     )
@@ -102,10 +110,21 @@ def _pieces(
     return [*pieces, piece, rest]
 
 
-def _filled(pieces: Sequence[str], group: Sequence[Own]) -> list[RecordFields]:
+def _looked_up(correlation: Correlation, results: UniformResults) -> Mapping[int, bytes] | None:
+    """By the identity of an item what receipts look its result up by; empty where nothing finds it."""
+    shared = results.shared
+    if shared.batch_id is None or shared.status not in INDEXED:
+        return None
+    ids: Sequence[str | None] = results.ids or [None] * len(results.messages)
+    sent = [AskedMessage(it.to, it.message_id, each) for it, each in zip(results.messages, ids, strict=True)]
+    headers = correlation.of_results(shared.batch_id, shared.provider_batch_id, shared.batch_size, sent)
+    return {id(item): header for item, header in zip(results.items, headers, strict=True)}
+
+
+def _filled(pieces: Sequence[str], group: Sequence[Own], looked_up: Mapping[int, bytes] | None) -> list[RecordFields]:
     before, a, b, c, d, after = pieces
     settles = partition_of(group[0][0]).settles
-    return [
+    records: list[RecordFields] = [
         (
             message_id.encode() if item.key is None else item.key,
             f"{before}{item.offset}{a}{message_id}{b}{to}{c}{identity}{d}{_written(item.received_at)}{after}".encode(),
@@ -113,6 +132,11 @@ def _filled(pieces: Sequence[str], group: Sequence[Own]) -> list[RecordFields]:
         )
         for item, message_id, to, identity in group
     ]
+    if looked_up is not None:
+        for (item, *_), (_, _, headers) in zip(group, records, strict=True):
+            if keys := looked_up[id(item)]:
+                headers.append((HEADER, keys))
+    return records
 
 
 @lru_cache(maxsize=4096)  # a slice of events shares one

@@ -17,11 +17,12 @@ import structlog
 from connector.clock import Clock
 from connector.delivery.counts import Histogram
 from connector.delivery.http.tracing import HEADER
-from connector.delivery.queue.item import Item, TracedItem
+from connector.delivery.queue.item import CarryingItem, Item, TracedItem
 from connector.delivery.uniform_results import UniformResults
 from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
 from connector.model import Result, Status
+from connector.receipts.correlation import Correlations
 from connector.stream.output.debt_sink import DebtSink
 from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.fencing import Fencing
@@ -74,7 +75,9 @@ class ResultWriter(ResultSink, RetrySink):
         fencing: asked before each write.
         failures: told of what cannot be mended here.
         refusals: the results of items whose retry record no topic takes.
+        correlations: what receipts are looked up by, for definitions whose receipts have to be.
         traced: records carry the trace of their event.
+        headers: of events that their results have as well.
 
     Attributes:
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
@@ -95,9 +98,12 @@ class ResultWriter(ResultSink, RetrySink):
         fencing: Fencing,
         failures: FailureSink,
         refusals: RetryRefusals,
+        correlations: Correlations,
         clock: Clock,
         traced: bool = False,
+        headers: Collection[str] = (),
     ) -> None:
+        self._headers = frozenset(headers)
         self.acknowledged = Histogram()
         self._dispatch = dispatch
         self._results = results
@@ -111,15 +117,16 @@ class ResultWriter(ResultSink, RetrySink):
         self._fencing = fencing
         self._failures = failures
         self._refusals = refusals
+        self._correlations = correlations
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
-        self._record = self._traced_record if traced else self._result_record
-        self._each_by_itself = traced or present is not None
+        self._record = self._dressed_record if traced or headers else self._result_record
+        self._each_by_itself = traced or bool(headers) or present is not None
         self._pending = pending
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
         """Take the final results of these items. They are settled when they are acknowledged, not before."""
-        if isinstance(results, UniformResults) and self._add_alike(results):
+        if type(results) is UniformResults and self._add_alike(results):
             return
         buffers, append, record = self._pending.buffers, self._append, self._record
         for item, result in zip(items, results, strict=True):
@@ -141,7 +148,8 @@ class ResultWriter(ResultSink, RetrySink):
         """The same at once, as it nearly always is. False, with nothing done, where each needs a look. The hot path."""
         if self._each_by_itself or results.shared.status in KEPT:
             return False
-        found = records(results, self._encode)
+        correlation = self._correlations.get(results.shared.provider or "") if self._correlations else None
+        found = records(results, self._encode, correlation)
         if found is None:
             return False
         for origin, items, fields in found:
@@ -277,19 +285,22 @@ class ResultWriter(ResultSink, RetrySink):
 
     def _result_record(self, item: Item, result: Result) -> RecordFields:
         """The record of a result. The hot path."""
+        looked_up = self._correlations.headers(result) if self._correlations else ()
         if self._present is not None:
             self._present(result)
         value, key = self._encode(result), item.key
         if key is None and result.message_id:
             key = result.message_id.encode()
-        headers = [(SETTLES, _settles(item))]
+        headers = [(SETTLES, _settles(item)), *looked_up]
         if len(value) + (0 if key is None else len(key)) + RECORD_OVERHEAD_BYTES > self._result_bytes:
             return fit((key, value, headers), self._result_bytes)
         return key, value, headers
 
-    def _traced_record(self, item: Item, result: Result) -> RecordFields:
+    def _dressed_record(self, item: Item, result: Result) -> RecordFields:
+        """With what it has of its event's headers."""
         record = self._result_record(item, result)
         record[2].extend(_trace(item))
+        record[2].extend([it for it in _carried(item) if it[0] in self._headers])
         return record
 
     async def _write_moved(
@@ -300,7 +311,8 @@ class ResultWriter(ResultSink, RetrySink):
         refused = []
         for item, (topic, header) in moved:
             settled = _settles(item)
-            record: RecordFields = (item.key, item.raw, [(SETTLES, settled), header, *_trace(item)])
+            headers = [(SETTLES, settled), header, *_trace(item), *_carried(item)]
+            record: RecordFields = (item.key, item.raw, headers)
             if size(record) > self._limits[topic]:
                 refused.append((item, self._refusals.too_large(item, topic, self._clock.wall())))
             else:
@@ -341,6 +353,7 @@ class ResultWriter(ResultSink, RetrySink):
         return [
             (SETTLES, _settles(item)),
             *_trace(item),
+            *_carried(item),
             ("__connect.errors.topic", origin.topic.encode()),
             ("__connect.errors.partition", str(origin.partition).encode()),
             ("__connect.errors.offset", str(item.offset).encode()),
@@ -364,3 +377,8 @@ def _settles(item: Item) -> bytes:
 def _trace(item: Item) -> Headers:
     """What the event carried of its trace."""
     return [(HEADER, item.traceparent)] if isinstance(item, TracedItem) and item.traceparent is not None else []
+
+
+def _carried(item: Item) -> Headers:
+    """Headers of the event that go where it goes; `traceparent` is tracing's."""
+    return [it for it in item.carried if it[0] != HEADER] if isinstance(item, CarryingItem) else []

@@ -20,6 +20,7 @@ from connector.kafka.guarded import GuardedConsumer
 from connector.kafka.log_offsets import EARLIEST, LATEST, log_offsets
 from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Skipped
+from connector.kafka.topic_lookup import look_up
 from connector.kafka.topic_plan import ActualTopic
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.tail import read_tail
@@ -103,16 +104,12 @@ class Cluster:
         return str((await self._admin.describe_cluster()).get("cluster_id") or "")
 
     async def partitions(self, topics: Collection[str]) -> dict[str, set[int]]:
-        """Partition numbers of these topics; empty for one that does not exist.
-
-        All topics are listed: asking for a missing one by name would create it where brokers do that by themselves.
-        """
+        """Partition numbers of these topics; empty for one that does not exist."""
         await self.start()
         assert self._admin is not None
         found: dict[str, set[int]] = {topic: set() for topic in topics}
-        for topic in await self._admin.describe_topics():
-            if topic["topic"] in found:
-                found[topic["topic"]] = {partition["partition"] for partition in topic["partitions"]}
+        for topic in await look_up(self._admin, topics):
+            found[topic["topic"]] = {partition["partition"] for partition in topic["partitions"]}
         return found
 
     async def topics(self, names: Collection[str]) -> dict[str, ActualTopic]:
@@ -127,8 +124,14 @@ class Cluster:
     async def committed(self, group: str, topics: Collection[str]) -> dict[TopicPartition, Committed]:
         """The group's offsets in these topics with their metadata. Raises KafkaError where nobody can tell now."""
         numbers = await self.partitions(topics)
+        return await self.committed_of(
+            group, [TopicPartition(topic, number) for topic in topics for number in sorted(numbers[topic])]
+        )
+
+    async def committed_of(self, group: str, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Committed]:
+        """Likewise, of these partitions."""
+        await self.start()
         assert self._admin is not None
-        partitions = [TopicPartition(topic, number) for topic in topics for number in sorted(numbers[topic])]
         offsets = await committed_offsets(self._admin, group, partitions)
         return {tp: Committed(found.offset, found.metadata) for tp, found in offsets.items()}
 

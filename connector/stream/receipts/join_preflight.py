@@ -12,13 +12,14 @@ from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.outage import Outlast
 from connector.kafka.receipt_topics import (
     COPARTITIONED,
+    LOOKED_UP,
     check_receipt_access,
     check_receipts,
     limit,
     names,
     with_receipts,
 )
-from connector.kafka.topic_plan import check, plan
+from connector.kafka.topic_plan import Role, check, plan
 from connector.settings.model import Settings
 from connector.stream.preflight import PATIENCE_SECONDS
 
@@ -30,7 +31,7 @@ class JoinTopics:
     Attributes:
         partitions: of each of them.
         limits: the largest record each takes.
-        most: bytes of the largest entry.
+        most: bytes of the largest record that is read.
     """
 
     partitions: int
@@ -46,15 +47,18 @@ async def join_topics(settings: Settings) -> JoinTopics:
         ConnectorError: no broker answers.
     """
     outlast = Outlast(SystemClock(), patience=PATIENCE_SECONDS, limit=PATIENCE_SECONDS)
+    topics, listing = settings.topics, settings.suppressions.enabled
+    asked = [*names(settings), topics.suppressions]
     async with open_admin(settings) as admin:
-        actual = await outlast(lambda: describe_topics(admin, names(settings)), doing="looking at the topics")
+        actual = await outlast(lambda: describe_topics(admin, asked), doing="looking at the topics")
     assert actual is not None
-    whole = with_receipts(plan(settings.topics, actual), settings, actual)
-    wanted = dataclasses.replace(whole, topics=tuple(whole.of(*COPARTITIONED)))
+    whole = with_receipts(plan(topics, actual, suppressions=listing), settings, actual)
+    roles: tuple[Role, ...] = ("inbound", "suppressions") if listing else ()
+    wanted = dataclasses.replace(whole, topics=tuple(whole.of(*COPARTITIONED, *LOOKED_UP, *roles)))
     problems = check(wanted, actual) + check_receipts(wanted, settings, actual)
     problems += check_receipt_access(wanted, actual, "receipts")
     if problems:
         raise TopicError(dict.fromkeys(problems))
-    matched = settings.topics.receipts_matched
     limits = {topic.name: limit(actual, topic.name) for topic in wanted.topics}
-    return JoinTopics(actual[matched].partitions, limits, limits[matched])
+    most = max(limits[topics.receipts_matched], limits.get(topics.inbound, 0))
+    return JoinTopics(actual[topics.receipts_matched].partitions, limits, most)

@@ -56,9 +56,9 @@ def run_receipts(
         process = Process(
             settings,
             lambda host: JoinWorker(host, definitions, stores=stores, known=known, keys=keys),
-            sources=[topics.receipts_matched],
+            sources=[topics.receipts_matched, *([topics.inbound] if settings.suppressions.enabled else [])],
             most=known.most,
-            read=[topics.receipts_matched, topics.receipts],
+            read=[topics.receipts_matched, topics.receipts, topics.inbound],
             signals=signals,
             source=source,
             attendants=attendants,

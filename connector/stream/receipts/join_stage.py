@@ -1,7 +1,7 @@
 """Entries in, states out: joined, written, acknowledged, noted on disk, settled, in this order and one run at a time.
 
-A partition's records are written in the order of its entries, one record batch after the other, so that no state is
-followed by an earlier one of the same message.
+No state is followed by an earlier one of the same message: a partition's records are written in the order of its
+entries.
 """
 
 from __future__ import annotations
@@ -16,12 +16,9 @@ from aiokafka.errors import ProducerClosed
 
 from connector.clock import Clock
 from connector.kafka.batches import RecordFields
-from connector.kafka.fetched import Fetched
 from connector.receipts.receipt_records import read_receipt
 from connector.settings.model import Topics
 from connector.store.state_store import States, ViewPlace
-from connector.stream.faust.chunk import FetchedChunk
-from connector.stream.intake.admission import slices
 from connector.stream.intake.passed_over import PassedOver
 from connector.stream.output.dispatch import BatchPlace, Dispatch, Forms
 from connector.stream.output.fencing import Fencing
@@ -30,12 +27,13 @@ from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition
 from connector.stream.receipts.join_status import JoinCounts
 from connector.stream.receipts.joining import JoinedEntries, Joining
+from connector.stream.receipts.partition_stage import PartitionStage
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
 
 
-class JoinStage:
+class JoinStage(PartitionStage):
     """Takes entries.
 
     Args:
@@ -60,75 +58,14 @@ class JoinStage:
         counts: JoinCounts,
         clock: Clock,
     ) -> None:
+        super().__init__(owned, passed_over=passed_over)
         self.states: Mapping[Partition, States] = {}
-        self._owned = owned
         self._joining = joining
         self._dispatch = dispatch
         self._fencing = fencing
-        self._passed_over = passed_over
         self._receipts, self._unmatched = topics.receipts, topics.receipts_unmatched
         self._counts = counts
         self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._abandoned = False
-
-    @property
-    def busy(self) -> bool:
-        """Entries are being joined or written."""
-        return bool(self._tasks)
-
-    async def finish(self, seconds: float) -> bool:
-        """Wait until nothing is; False when `seconds` were not enough, or what was on its way was let go."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
-        return not self.busy and not self._abandoned
-
-    async def give_up(self) -> None:
-        """The partitions are gone: nothing of what has not left yet may leave later, by whatever producer."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._abandoned = False
-
-    async def admit(self, chunk: FetchedChunk) -> None:
-        """Take what was fetched; returns when it is done with, or its partitions are gone.
-
-        Raises:
-            RefusedError: Kafka refuses for good what has to be written.
-        """
-        owned = self._owned
-        if not owned.live or chunk.generation_id != owned.generation:
-            return  # of an earlier generation
-        tasks = []
-        for number, records in chunk.value:
-            if (partition := owned.find(chunk.topic, number)) is not None:
-                task = asyncio.create_task(self._take(partition, records))
-                task.add_done_callback(self._tasks.discard)
-                tasks.append(task)
-        self._tasks.update(tasks)
-        try:
-            found = await asyncio.gather(*tasks, return_exceptions=True)
-        except asyncio.CancelledError:
-            self._abandoned = True
-            raise
-        for ended in found:
-            if isinstance(ended, Exception):  # and not where it was given up
-                raise ended
-
-    async def _take(self, partition: Partition, records: Fetched) -> None:
-        epoch = self._owned.epoch
-        if records.start > partition.ledger.high:
-            missed = await self._passed_over(partition, records.start)
-            if missed is None or epoch != self._owned.epoch:
-                return
-            await self._take(partition, missed)
-        for start, end in slices(records):
-            if epoch != self._owned.epoch or not await self._write(partition, records[start:end]):
-                return
-        if epoch == self._owned.epoch and records.end > partition.ledger.high:
-            partition.marks.add(partition.ledger.high, partition.ends)
-            partition.ledger.pass_to(records.end)
 
     async def _write(self, partition: Partition, records: Sequence[Any]) -> bool:
         """Join, write and settle these; False where the partition has gone meanwhile."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from connector.delivery.counts import Histogram
 from connector.kafka.skipped import Reason
 from connector.receipts.callback import State, Why
+from connector.receipts.opt_outs import Ignored
 from connector.receipts.states import DROPPED
 from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.output.dispatch import Acknowledgements
@@ -16,6 +17,11 @@ from connector.stream.status import PartitionStatus
 
 REPORT_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 6 * 3600.0, 86_400.0, 3 * 86_400.0)
 """Bounds from seconds to days: what providers and networks take."""
+
+
+SUPPRESSED, LIFTED = "suppressed", "lifted"
+OPT_OUTS = (SUPPRESSED, LIFTED, *(it.value for it in Ignored))
+"""What becomes of an opt-out or opt-in."""
 
 
 @dataclass(slots=True)
@@ -45,6 +51,8 @@ class JoinCounts(Acknowledgements):
         batches: record batches that were acknowledged.
         reported: by provider, seconds from when it says that something happened to the arrival of its callback.
         durable: seconds from the arrival of a callback to its state in Kafka.
+        opt_outs: opt-outs and opt-ins, by provider and what became of them: one of `OPT_OUTS`.
+        listed: seconds from the arrival of an opt-out or opt-in to its record in topics.suppressions.
     """
 
     def __init__(self) -> None:
@@ -56,6 +64,8 @@ class JoinCounts(Acknowledgements):
         self.batches = 0
         self.reported: dict[str, Histogram] = {}
         self.durable = Histogram(REPORT_SECONDS)
+        self.opt_outs: Counter[tuple[str, str]] = Counter()
+        self.listed = Histogram(REPORT_SECONDS)
 
     def expect(self, names: Iterable[str]) -> None:
         """These providers may report: what is counted of them begins at 0, as `increase()` does not see a series that
@@ -65,6 +75,7 @@ class JoinCounts(Acknowledgements):
             self.written.update({(name, state.value): 0 for state in State})
             self.contradictions.update({name: 0})
             self.dropped.update({(name, why): 0 for why in DROPPED})
+            self.opt_outs.update({(name, what): 0 for what in OPT_OUTS})
             self.unmatched.update({(name, why.value): 0 for why in Why})
             self.reported.setdefault(name, Histogram(REPORT_SECONDS))
 
@@ -96,6 +107,7 @@ class JoinStatus:
         ready: it owns what the group gave it, and takes entries.
         reason: why it is not ready; empty where it is.
         partitions: of topics.receipts_matched, while it owns them.
+        replies: partitions of topics.inbound.
         state_bytes: of the states on disk.
         restore_seconds: what making them anew took, when partitions were opened last.
         restored: records that were read for it.
@@ -107,6 +119,7 @@ class JoinStatus:
     reason: str
     counts: JoinCounts
     partitions: Sequence[PartitionStatus]
+    replies: Sequence[PartitionStatus]
     state_bytes: int
     restore_seconds: float
     restored: int

@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import RequestTimedOutError
 
 from connector.definition.tree import Definition
+from connector.formats.source_format import SourceFormats
 from connector.kafka.outage import Outlast
 from connector.receipts.readers import receipt_readers
 from connector.receipts.verification import ReceiptKeys
@@ -37,16 +38,23 @@ from connector.stream.partitions.committer import Committer
 from connector.stream.partitions.open_transactions import OpenTransactions
 from connector.stream.partitions.partition import Partition
 from connector.stream.process import Host
+from connector.stream.receipts.event_phones import EventPhones
 from connector.stream.receipts.join_preflight import JoinTopics
 from connector.stream.receipts.join_stage import JoinStage
 from connector.stream.receipts.join_status import JoinCounts, JoinStatus
 from connector.stream.receipts.joining import Joining
+from connector.stream.receipts.opt_out_opening import OptOutOpening
+from connector.stream.receipts.opt_out_stage import OptOutStage
+from connector.stream.receipts.partition_stage import PartitionStage
 from connector.stream.receipts.state_opening import StateOpening
 from connector.stream.shutdown.deadline import Deadline, Watched, WorkerProgress
 from connector.stream.shutdown.failure_sink import FailureSink
 from connector.stream.status import partition_status
 
 log = structlog.get_logger(__name__)
+
+EVENT_PATIENCE_SECONDS = 5.0
+"""For an event that a reply is about: where it may not be read, other replies wait no longer for it."""
 
 
 class JoinWorker(FailureSink, Watched, DefinitionUser):
@@ -72,26 +80,49 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
         self._clock = clock
         self._lease = lease
         self._owned = owned = Assignment()
+        self._matched, self._inbound = topics.receipts_matched, topics.inbound
         self._counts = JoinCounts()
-        self._cluster = cluster = host.cluster([topics.receipts_matched], most=known.most)
+        sources = [topics.receipts_matched, topics.inbound]
+        # Events are read where a reply names its message and no phone.
+        most = max(known.most, settings.events.bytes)
+        self._cluster = cluster = host.cluster([*sources, *topics.source_names], most=most)
         self._producer = host.producer(known.limits)
         self._outlast = outlast = Outlast(clock, patience=settings.timeouts.refused)
         self._writable = Writability(clock, patience=settings.timeouts.refused)
+        fencing, passed_over = Fencing(owned, lease), PassedOver(owned, cluster, outlast)
+        dispatch = Dispatch(
+            self._producer,
+            writable=self._writable,
+            read_back=ReadBack(cluster, outlast),
+            proof=self._counts,
+            clock=clock,
+        )
         self._joining = Joining(keep=settings.receipts.keep, most=known.limits[topics.receipts_unmatched], clock=clock)
         self._stage = JoinStage(
             owned,
             joining=self._joining,
-            dispatch=Dispatch(
-                self._producer,
-                writable=self._writable,
-                read_back=ReadBack(cluster, outlast),
-                proof=self._counts,
-                clock=clock,
-            ),
-            fencing=Fencing(owned, lease),
-            passed_over=PassedOver(owned, cluster, outlast),
+            dispatch=dispatch,
+            fencing=fencing,
+            passed_over=passed_over,
             topics=topics,
             counts=self._counts,
+            clock=clock,
+        )
+        self._opt_outs = OptOutStage(
+            owned,
+            passed_over=passed_over,
+            dispatch=dispatch,
+            fencing=fencing,
+            phones=EventPhones(
+                cluster,
+                Outlast(clock, patience=EVENT_PATIENCE_SECONDS),
+                formats=SourceFormats(settings, clock),
+                sources=frozenset(topics.source_names),
+                most=settings.events.bytes,
+            ),
+            topic=topics.suppressions,
+            counts=self._counts,
+            skipped=host.skipped,
             clock=clock,
         )
         self._housekeeping = Housekeeping(
@@ -109,6 +140,7 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
         self._opening = StateOpening(
             cluster, stores, settings, partitions=known.partitions, skipped=host.skipped, clock=clock
         )
+        self._opt_out_opening = OptOutOpening(cluster, settings, clock=clock)
         self._reading = ReadProgress(owned, host.group)
         self._progress = WorkerProgress()
         self._undecided = OpenTransactions(clock)
@@ -164,17 +196,20 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
         """It stops, by a deadline of its own; or there is nothing more to read."""
         if self.stopping:
             return True
-        return self._owned.live and not self._stage.busy and not self._reading.more
+        busy = self._stage.busy or self._opt_outs.busy
+        return self._owned.live and not busy and not self._reading.more
 
     @property
     def status(self) -> JoinStatus:
         """What it is doing, for metrics and pages."""
         group = self._host.group
+        partitions = [partition_status(it, group, self._undecided) for it in self._owned.sources]
         return JoinStatus(
             ready=not self._reason(),
             reason=self._reason(),
             counts=self._counts,
-            partitions=tuple(partition_status(it, group, self._undecided) for it in self._owned.sources),
+            partitions=tuple(it for it in partitions if it.topic == self._matched),
+            replies=tuple(it for it in partitions if it.topic != self._matched),
             state_bytes=sum(states.bytes for states in self._stage.states.values()),
             restore_seconds=self._opening.seconds,
             restored=self._opening.seen,
@@ -244,25 +279,26 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
 
         # The producer refuses partitions that were added since it last looked, up to five minutes ago.
         await self._producer.refresh()
-        topic = self._host.settings.topics.receipts_matched
-        assigned = {tp for tp in group.assignment() if tp.topic == topic}
+        assigned = set(group.assignment())
         await self._takeover.wait(assigned, wanted=wanted)
-        opened = await self._opening.open(assigned, wanted=wanted)
+        opened = await self._opening.open({tp for tp in assigned if tp.topic == self._matched}, wanted=wanted)
         try:
-            if not wanted() or not await self._claim(opened, wanted=wanted):
+            replies = {tp for tp in assigned if tp.topic == self._inbound}
+            heard = await self._opt_out_opening.open(replies, wanted=wanted)
+            if not wanted() or not await self._claim([*opened, *heard], wanted=wanted):
                 _close(opened)
                 return
         except BaseException:
             _close(opened)
             raise
-        self._stage.states = opened
-        owned.own(list(opened), [], group.generation)
+        self._stage.states, self._opt_outs.sayings = opened, heard
+        owned.own([*opened, *heard], [], group.generation)
         owned.go_live()
         self._epochs.opened += 1
 
-    async def _claim(self, opened: Mapping[Partition, States], *, wanted: Callable[[], bool]) -> bool:
+    async def _claim(self, opened: Sequence[Partition], *, wanted: Callable[[], bool]) -> bool:
         """Commit the start, and read from there. False where the partitions have gone meanwhile."""
-        claimed = await self._housekeeping.commit(list(opened), [])
+        claimed = await self._housekeeping.commit(opened, [])
         if self._takeover.needed and not claimed:
             raise RequestTimedOutError
         if not wanted():
@@ -273,7 +309,8 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
 
     async def admit(self, chunk: FetchedChunk) -> None:
         """Take what was fetched."""
-        await self._stage.admit(chunk)
+        stage: PartitionStage = self._opt_outs if chunk.topic == self._inbound else self._stage
+        await stage.admit(chunk)
 
     async def close(self, why: str, seconds: float) -> None:
         """Give the partitions back: wait up to `seconds` for what is being written, commit, forget. Idempotent."""
@@ -288,16 +325,18 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
         deadline = Deadline(seconds + CLOSE_GRACE_SECONDS, f"closing took too long ({why})")
         began = self._clock.monotonic()
         member = self._lease.certain or (await self._housekeeping.confirm() and self._lease.certain)
+        until = began + seconds
         written = member and await self._stage.finish(seconds)
+        written = written and await self._opt_outs.finish(max(0.0, until - self._clock.monotonic()))
         committed = member and await self._housekeeping.commit(partitions, [], closed=written)
         self._owned.disown()
         self._lease.wake()
         if not written:
             log.warning("what is not acknowledged is left to the next owner", member=member)
-            await self._stage.give_up()
+            await asyncio.gather(self._stage.give_up(), self._opt_outs.give_up())
             await self._producer.discard()
         _close(self._stage.states)
-        self._stage.states = {}
+        self._stage.states, self._opt_outs.sayings = {}, {}
         deadline.cancel()
         taken = round(self._clock.monotonic() - began, 3)
         self._epochs.drains.add(taken)

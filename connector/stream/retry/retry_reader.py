@@ -7,6 +7,7 @@ under a group without members, only while the epoch lives.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -25,8 +26,11 @@ from connector.stream.partitions.partition import Partition
 
 # Fetched records that are not due yet stay in memory, this many for all partitions together.
 POLL_RECORDS = 500
-# How late a due record may be noticed.
-POLL_MILLISECONDS = 200
+# For a record of a tier: it comes at once. What waits in memory is looked at when it is due, and at least this often:
+# clocks are set.
+WAIT_SECONDS, WAITING_LOOK_SECONDS = 5.0, 1.0
+# So long the broker waits for a record before it hears of partitions that go on. They do when what was read is due.
+FETCH_WAIT_MILLISECONDS = 1_500
 
 
 class DueRecords(Protocol):
@@ -69,6 +73,7 @@ class RetryReader(OffsetCommits):
         self._partitions: dict[TopicPartition, Partition] = {}
         self._fetched: dict[TopicPartition, deque[_Waiting]] = {}
         self._positions: dict[TopicPartition, Fetched] = {}  # without records: what was handed out, and what was read
+        self._feeding = asyncio.Event()
 
     async def start(self) -> None:
         """Connect, where that is still to be done: opening is tried again until every reader has begun."""
@@ -81,6 +86,7 @@ class RetryReader(OffsetCommits):
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_records=POLL_RECORDS,
+            fetch_max_wait_ms=FETCH_WAIT_MILLISECONDS,
         )
         self._consumer = await started(consumer)
 
@@ -102,10 +108,12 @@ class RetryReader(OffsetCommits):
         self._fetched = {tp: deque() for tp in self._assigned}
         self._positions = {tp: Fetched(it.ledger.position) for tp, it in self._assigned.items()}
         self._partitions = self._assigned
+        self._feeding.set()
 
     def hold(self) -> None:
         """Hand out nothing more; what was fetched and not taken stays in Kafka."""
         self._partitions, self._fetched = {}, {}
+        self._feeding.clear()
 
     def release(self) -> None:
         """Own nothing."""
@@ -126,7 +134,8 @@ class RetryReader(OffsetCommits):
         while True:
             partitions, consumer = self._partitions, self._consumer
             if not partitions or consumer is None:
-                await asyncio.sleep(POLL_MILLISECONDS / 1000)
+                self._feeding.clear()
+                await self._feeding.wait()
                 continue
             found = await self._fetch(consumer, partitions, outlast)
             if partitions is not self._partitions:
@@ -151,7 +160,7 @@ class RetryReader(OffsetCommits):
     ) -> Mapping[TopicPartition, Fetched] | None:
         """The next records; None once others are owned."""
         found: Mapping[TopicPartition, Fetched] | None = await outlast(
-            lambda: consumer.getmany(timeout_ms=POLL_MILLISECONDS),
+            lambda: consumer.getmany(timeout_ms=math.ceil(self._until_due() * 1000)),
             doing="reading retry topics",
             wanted=lambda: partitions is self._partitions,
         )
@@ -166,6 +175,12 @@ class RetryReader(OffsetCommits):
                 return
             if not self._fetched[tp]:
                 self._consumer.resume(tp)
+
+    def _until_due(self) -> float:
+        """Seconds until something is that was read, or until it is looked again."""
+        now, fetched = self._clock.wall(), self._fetched
+        due = [of[0].written / 1000 + self._delays[tp.topic] - now for tp, of in fetched.items() if of]
+        return min(max(0.0, min(due)), WAITING_LOOK_SECONDS) if due else WAIT_SECONDS
 
     def _due(self, tp: TopicPartition) -> Fetched:
         """Records whose tier's delay has passed since they were written: offset order is due order."""

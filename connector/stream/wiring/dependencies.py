@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connector.clock import Clock
 from connector.delivery.http.tracing import RequestTracing
+from connector.formats.source_format import SourceFormats
 from connector.kafka.skipped import Skipped
 from connector.model import Result
 from connector.settings.model import Settings
@@ -30,6 +31,7 @@ class Dependencies:
         present: changes results before they leave.
         allowed: whether a number may be texted.
         skipped: where records that are passed over are counted.
+        formats: what events of sources look like that are no plain messages.
         tracing: makes spans of requests, where that is wanted.
     """
 
@@ -44,4 +46,5 @@ class Dependencies:
     present: Callable[[Result], None] | None
     allowed: Callable[[str], bool]
     skipped: Skipped
+    formats: SourceFormats
     tracing: RequestTracing | None = None

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from connector.formats.source_format import SourceFormats
 from connector.kafka.outage import Outlast
+from connector.settings.model import Settings
 from connector.stream.control.apply import ControlApplier
 from connector.stream.control.failover import Failover
+from connector.stream.control.suppression_reader import SuppressionReader
 from connector.stream.control.table import ControlTable
 from connector.stream.control.topic_reader import ControlTopicReader
 from connector.stream.intake.admission import Admission
 from connector.stream.intake.budget import Budget
+from connector.stream.intake.carried_headers import CarriedHeaders
 from connector.stream.intake.dedupe import DedupeIndex
+from connector.stream.intake.held_sources import HeldSources
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.read_progress import ReadProgress
+from connector.stream.intake.translation import Translation
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.lanes import LaneSet
 from connector.stream.partitions.assignment import Assignment
@@ -24,6 +30,7 @@ from connector.stream.retry.routing import RetryRouting
 from connector.stream.retry.tiers import Tiers
 from connector.stream.wiring.dependencies import Dependencies
 from connector.stream.wiring.output import Output
+from connector.stream.wiring.suppression import Suppressing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,8 @@ class Input:
     admission: Admission
     control_applier: ControlApplier
     control_reader: ControlTopicReader
+    held_sources: HeldSources
+    suppression_reader: SuppressionReader | None
 
 
 def build_input(
@@ -50,7 +59,9 @@ def build_input(
     retry_routing: RetryRouting,
     budget: Budget,
     progress: ReadProgress,
+    held_sources: HeldSources,
     duplicates: DedupeIndex | None,
+    suppressions: Suppressing | None,
     outlast: Outlast,
 ) -> Input:
     """Make what lets events in, to `lanes`, or straight to `output`."""
@@ -75,8 +86,10 @@ def build_input(
         allowed=deps.allowed,
         max_age=settings.max_age,
         traced=deps.tracing is not None,
+        carries=_carries(settings, deps.formats),
         duplicates=duplicates,
         skipped=deps.skipped,
+        suppressions=None if suppressions is None else suppressions.policy,
     )
     admission = Admission(
         owned,
@@ -89,6 +102,9 @@ def build_input(
         cluster=deps.cluster,
         outlast=outlast,
         stops=settings.events.undecodable == "stop",
+        translation=Translation(deps.formats, most=settings.events.bytes, held=held_sources)
+        if deps.formats.by_topic
+        else None,
     )
     control_applier = ControlApplier(
         lanes.current,
@@ -110,4 +126,13 @@ def build_input(
         admission=admission,
         control_applier=control_applier,
         control_reader=control_reader,
+        held_sources=held_sources,
+        suppression_reader=None if suppressions is None else suppressions.reader,
     )
+
+
+def _carries(settings: Settings, formats: SourceFormats) -> CarriedHeaders | None:
+    names, found = settings.results.headers, formats.by_topic.values()
+    if not names and not found:
+        return None
+    return CarriedHeaders(names, cloudevents=any(it.binary for it in found))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connector.kafka.outage import Outlast
+from connector.receipts.correlation import Correlations
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.dedupe import DedupedRefusals, DedupedResults, DedupeIndex
 from connector.stream.intake.refusals import Refusals
@@ -67,9 +68,10 @@ def build_output(
     positions: Positions,
     outlast: Outlast,
     failures: FailureSink,
+    correlations: Correlations,
 ) -> Output:
     """Make what writes. `duplicates` hears of each result before it is written; `positions` take the debts that the
-    journal does not.
+    journal does not; `correlations` say what receipts are looked up by.
     """
     settings, topics, clock = deps.settings, deps.settings.topics, deps.clock
     writable = Writability(clock, patience=settings.timeouts.refused)
@@ -97,8 +99,10 @@ def build_output(
         fencing=fencing,
         failures=failures,
         refusals=refusals if duplicates is None else DedupedRefusals(duplicates, refusals),
+        correlations=correlations,
         clock=clock,
         traced=deps.tracing is not None,
+        headers=deps.settings.results.headers,
     )
     return Output(
         writable=writable,

@@ -17,6 +17,7 @@ from connector.delivery.limits.passage import Passage
 from connector.delivery.sending.reading_turns import SlowReadings
 from connector.kafka.fetched import ReadOptions, own_record_bytes
 from connector.kafka.outage import Outlast
+from connector.receipts.correlation import Correlations, IndexKeys
 from connector.receipts.sent_references import ReferenceSigner
 from connector.receipts.tokens import Tokens
 from connector.stream.control.table import ControlTable
@@ -28,8 +29,10 @@ from connector.stream.epoch.instance_takeover import InstanceTakeover
 from connector.stream.epoch.opening import Opening
 from connector.stream.epoch.topic_inspection import Inspection
 from connector.stream.intake.budget import Budget
+from connector.stream.intake.carried_headers import CARRIED_BYTES
 from connector.stream.intake.dedupe import DedupeIndex
 from connector.stream.intake.dedupe_restore import DedupeRestore
+from connector.stream.intake.held_sources import HeldSources
 from connector.stream.intake.read_progress import ReadProgress
 from connector.stream.lanes import LaneMaker, Lanes, LaneSet
 from connector.stream.partitions.assignment import Assignment
@@ -44,6 +47,7 @@ from connector.stream.shutdown.failure_sink import FailureSink
 from connector.stream.wiring.dependencies import Dependencies
 from connector.stream.wiring.input import Input, build_input
 from connector.stream.wiring.output import Output, build_output
+from connector.stream.wiring.suppression import build_suppressing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +84,12 @@ class Parts:
         """Records read back at the current opening; 0 once it is over."""
         if self.owned.live:
             return 0
-        return self.opening.seen + (0 if self.dedupe_restore is None else self.dedupe_restore.seen)
+        suppressions = self.input.suppression_reader
+        return (
+            self.opening.seen
+            + (0 if self.dedupe_restore is None else self.dedupe_restore.seen)
+            + (0 if suppressions is None else suppressions.seen)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +99,7 @@ class WorkerLaneMaker(LaneMaker):
     Attributes:
         tokens: None where no receipts are asked for.
         receive_url: the public URL of the receiver.
+        correlations: hear of each definition in use.
     """
 
     host: LaneHost
@@ -99,6 +109,7 @@ class WorkerLaneMaker(LaneMaker):
     clock: Clock
     tokens: Tokens | None
     receive_url: str
+    correlations: Correlations
 
     def make(
         self,
@@ -108,6 +119,7 @@ class WorkerLaneMaker(LaneMaker):
         account: Account | None,
         counts: LaneCounts | None,
     ) -> Lane:
+        self.correlations.use(definition)
         return Lane(
             definition,
             host=self.host,
@@ -132,8 +144,15 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
     outlast = Outlast(clock, patience=settings.timeouts.refused)
     owned, lane_set, refile, tiers = Assignment(), LaneSet(), RefileQueue(), Tiers(topics.retry)
     shares = {source.topic: source.share for source in topics.sources}
-    budget = Budget(messages=settings.memory.messages, bytes_=settings.memory.bytes, shares=shares, lanes=lane_set)
-    progress = ReadProgress(owned, deps.group)
+    budget = Budget(
+        messages=settings.memory.messages,
+        bytes_=settings.memory.bytes,
+        shares=shares,
+        lanes=lane_set,
+        carried=CARRIED_BYTES if settings.results.headers else 0,
+    )
+    held_sources = HeldSources(clock)
+    progress = ReadProgress(owned, deps.group, held_sources)
 
     # commit
     retry_reader = RetryReader(
@@ -156,6 +175,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
 
     # write
     duplicates = _duplicates(deps)
+    correlations = Correlations(None if settings.receive.url is None else IndexKeys(settings.receive.index_secrets))
     output = build_output(
         deps,
         owned=owned,
@@ -165,10 +185,12 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         positions=housekeeping,
         outlast=outlast,
         failures=failures,
+        correlations=correlations,
     )
     retry_routing = RetryRouting(tiers, retries=output.writer, clock=clock, longest=settings.park_max)
 
     # queue, build the request, send, read the reply, decide
+    suppressions = build_suppressing(deps)
     control = ControlTable(clock, most=settings.memory.control, topic=topics.control, skipped=deps.skipped)
     host = WorkerLaneHost(
         control=control,
@@ -177,6 +199,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         retry_routing=retry_routing,
         progress=progress,
         budget=budget,
+        suppressions=None if suppressions is None else suppressions.policy,
     )
     receive = settings.receive
     lanes = Lanes(
@@ -192,6 +215,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
             if receive.url is None
             else Tokens([key.get_secret_value() for key in receive.keys], topics.source_names),
             receive_url=receive.url or "",
+            correlations=correlations,
         ),
         refile=refile,
         failures=failures,
@@ -211,7 +235,9 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
         retry_routing=retry_routing,
         budget=budget,
         progress=progress,
+        held_sources=held_sources,
         duplicates=duplicates,
+        suppressions=suppressions,
         outlast=outlast,
     )
 
@@ -258,11 +284,20 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
             housekeeping=housekeeping,
             control_reader=input_.control_reader,
             control_applier=input_.control_applier,
+            suppression_reader=input_.suppression_reader,
         ),
         inspection=Inspection(cluster, settings, writable=output.writable, proof=output.proof, lanes=lanes),
         instance_takeover=InstanceTakeover(cluster, deps.membership, settings, clock=clock),
         opening=Opening(cluster, settings, lanes=lanes, skipped=deps.skipped),
-        debt_payment=DebtPayment(cluster, output.dispatch, results=topics.results, present=deps.present, clock=clock),
+        debt_payment=DebtPayment(
+            cluster,
+            output.dispatch,
+            results=topics.results,
+            present=deps.present,
+            correlations=correlations,
+            formats=deps.formats,
+            clock=clock,
+        ),
         dedupe_restore=None
         if duplicates is None
         else DedupeRestore(cluster, settings, duplicates=duplicates, clock=clock),

@@ -22,6 +22,8 @@ from connector.tools.importing.known import known_providers
 from connector.tools.importing.literal import plain_name, variable
 from connector.tools.importing.usual_names import USER
 
+MESSAGE_ID: Final = "$$MessageID"
+
 
 @dataclass(slots=True)
 class Form:
@@ -114,6 +116,12 @@ FORM: Final = Record(
 )
 
 
+RECEIPTS: Final = (
+    "$$MessageID comes back from the provider as `meta`: with `receipts: {}` here and `receive.url` in the settings "
+    "its calls become receipts and replies (docs/receipts.md)"
+)
+
+
 def read_form(text: str, file: str) -> Form:
     """A form written as YAML. Raises DefinitionError with every problem."""
     report = Findings(Environment.placeholders(), file)
@@ -160,6 +168,12 @@ def _endpoint(endpoint: str) -> tuple[str, dict[str, str]]:
     return address, dict(pairs)
 
 
+def _names_message(form: Form) -> bool:
+    """Whether the provider was told what to call the message, as CleverTap's callbacks need it."""
+    texts = (form.endpoint, form.json or "", *form.headers.values(), *form.pairs.values())
+    return any(MESSAGE_ID in text for text in texts)
+
+
 def from_form(form: Form, name: str) -> Draft:
     """The definition that does what the form did. What is secret is named in it, and stands in the environment."""
     draft = Draft(name, {})
@@ -199,6 +213,8 @@ def from_form(form: Form, name: str) -> Draft:
         draft.keys["parameters"] = {"pairs": fields(form.pairs)}
     if form.batching is not None:
         draft.keys["batching"] = {"key": form.batching[0], "records": form.batching[1]}
+    if _names_message(form):
+        draft.open.append(RECEIPTS)
     draft.keys = scalars(draft.keys)
     draft.secrets = tuple(secrets)
     return draft

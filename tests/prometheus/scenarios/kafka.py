@@ -27,7 +27,18 @@ def skipping(minutes: int, reason: str, at: int, *, version: str = "0.2.0", numb
     return worker.counter("sms_connector_records_skipped_total", bursts={at: 1}, **labels)
 
 
+def listing(minutes: int, unconfirmed: dict[int, float]) -> WorkerSeries:
+    """A worker that looks at who must not be texted."""
+    worker = WorkerSeries(minutes, compose())
+    return worker.gauge("sms_connector_suppressions_unconfirmed_seconds", 10, unconfirmed)
+
+
 SCENARIOS = [
+    Scenario(
+        "for ten minutes a worker does not see the end of the topic of suppressions",
+        [listing(60, {20: 70, 21: 130, 22: 190, 23: 250, 30: 12})],
+        {19: [], 20: [], 22: ["SuppressionsStale critical"], 31: []},
+    ),
     Scenario(
         "a campaign of a million events arrives at once and is worked off in three hours",
         [reading(120, 6000, {20: 1_000_000} | {20 + it: 1_000_000 - it * 11_000 for it in range(1, 91)} | {111: 0})],
@@ -177,6 +188,21 @@ SCENARIOS = [
         [WorkerSeries(40, compose()).gauge("sms_connector_held_events", 0, {10: 5, 20: 0})],
         {40: []},
         near=["HeldEvents critical"],
+    ),
+    Scenario(
+        "the schema registry is away, and events wait for it",
+        [
+            WorkerSeries(40, compose()).gauge(
+                "sms_connector_registry_wait_seconds", 0, {20: 90, 21: 150, 30: 0}, topic="t"
+            )
+        ],
+        {20: [], 22: ["RegistryAway critical"], 29: ["RegistryAway critical"], 31: []},
+    ),
+    Scenario(
+        "a registry that is restarted within a minute",
+        [WorkerSeries(40, compose()).gauge("sms_connector_registry_wait_seconds", 0, {20: 40, 21: 0}, topic="t")],
+        {40: []},
+        near=["RegistryAway critical"],
     ),
     Scenario(
         "Kafka acknowledges nothing; the alert comes before the watchdog, which ends the worker after three minutes",

@@ -25,7 +25,7 @@ class WayBack:
         self._away = range(*away)
         self._series: dict[str, str] = {}
         self.ready().join_ready().written("acme", 600).refused("acme", 0).receipts("acme", 600).unmatched("acme", 0)
-        self.states("acme", delivered=570, undelivered=30).lag(0).answered(600)
+        self.states("acme", delivered=570, undelivered=30).lag(0).answered(600).opted_out(0.5).heard(0.5).nobody(0)
 
     def gauge(
         self, target: Mapping[str, str], name: str, value: float, at: Changes | None = None, **labels: str
@@ -86,6 +86,18 @@ class WayBack:
             self.counter(RECEIVER, "callback_answer_seconds_bucket", rate, provider="acme", le=le)
         return self
 
+    def opted_out(self, rate: float, at: Changes | None = None) -> WayBack:
+        self.counter(RECEIVER, "callback_entries_total", rate, at, provider="acme", kind="opt-out")
+        return self
+
+    def heard(self, rate: float, at: Changes | None = None) -> WayBack:
+        self.counter(JOIN, "opt_outs_total", rate, at, provider="acme", outcome="suppressed")
+        return self
+
+    def nobody(self, rate: float, at: Changes | None = None) -> WayBack:
+        self.counter(JOIN, "opt_outs_total", rate, at, provider="acme", outcome="no phone")
+        return self
+
     @property
     def series(self) -> list[dict[str, str]]:
         return [{"series": name, "values": values} for name, values in self._series.items()]
@@ -125,6 +137,8 @@ SCENARIOS = [
             "ReceiptsUnmatched warning",
             "ReceiptsStopped critical",
             "ReceiptsLag warning",
+            "OptOutsWait critical",
+            "OptOutOfNobody critical",
             "DeliveryRate warning",
         ),
     ),
@@ -197,6 +211,25 @@ SCENARIOS = [
         90,
         WayBack(90).lag(0, {20: 50_000, 60: 0}, settled={20: 60, 60: 600}),
         {30: [], 40: ["ReceiptsLag warning"], 59: ["ReceiptsLag warning"], 75: []},
+    ),
+    scenario(
+        "opt-outs are taken, and nothing puts them on the list",
+        150,
+        WayBack(150).heard(0.5, {20: 0, 90: 0.5}),
+        {50: [], 65: ["OptOutsWait critical"], 89: ["OptOutsWait critical"], 100: []},
+    ),
+    scenario(
+        "nobody opts out",
+        120,
+        WayBack(120).opted_out(0).heard(0),
+        {120: []},
+        near=("OptOutsWait critical",),
+    ),
+    scenario(
+        "somebody opts out, and nothing says who",
+        120,
+        WayBack(120).nobody(0, {20: 1, 21: 0}),
+        {19: [], 24: ["OptOutOfNobody critical"], 110: []},
     ),
     scenario(
         "a carrier is down for two hours",

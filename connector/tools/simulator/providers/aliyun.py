@@ -11,8 +11,10 @@ import time
 from urllib.parse import quote
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.china_callbacks import AliyunCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 
 PHONE = re.compile(r"(\+|00)?[1-9][0-9]{5,18}")
 TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -50,6 +52,7 @@ class Aliyun(Fake):
     about = "Alibaba Cloud SMS SendSms, signature V1"
     paths = ("/",)
     options = AccountKnobs
+    reports = AliyunCallbacks
 
     def __init__(self, *args: object, **names: object) -> None:
         super().__init__(*args, **names)  # type: ignore[arg-type]
@@ -74,7 +77,10 @@ class Aliyun(Fake):
         record["id"] = f"{self.number()}^0"
         document = {"Code": "OK", "Message": "OK", "BizId": record["id"], "RequestId": self.uuid().upper()}
         values = {name: fields[name] for name in ("SignName", "TemplateCode")}
-        return Answer(200, document, taken=[record], values=values)
+        sent = SentMessage(
+            record["to"], record["id"], self.now(), ref=record["ref"], sender=fields["SignName"], batch=record["id"]
+        )
+        return Answer(200, document, taken=[record], values=values, sent=[sent])
 
     def _authenticate(self, method: str, fields: dict[str, str]) -> None:
         for name in PUBLIC:

@@ -8,8 +8,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.jasmin_callbacks import LEVELS, JasminCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 from connector.tools.simulator.texts import first_parts, from_septets
 
 PATTERNS = {  # of the fields it knows
@@ -56,6 +58,7 @@ class Jasmin(Fake):
     about = "Jasmin SMS gateway, /send"
     paths = ("/send",)
     options = JasminOptions
+    reports = JasminCallbacks
 
     @route("GET|POST", "/send")
     def send(self, call: Call) -> Answer:
@@ -78,7 +81,22 @@ class Jasmin(Fake):
             raise _error(*refused, refused=[{**record, "code": refused[1]}])
         record["id"] = self.uuid()
         values = {"from": fields.get("from"), "coding": fields.get("coding", "0")}
-        return Answer(200, f'Success "{record["id"]}"', media="text/plain", taken=[record], values=values)
+        words = f'Success "{record["id"]}"'
+        return Answer(200, words, media="text/plain", taken=[record], values=values, sent=[self._sent(record, fields)])
+
+    def _sent(self, record: LogEntry, fields: dict[str, str]) -> SentMessage:
+        """Without `dlr: yes` nothing is reported."""
+        asked = fields.get("dlr") == "yes"
+        return SentMessage(
+            record["to"],
+            record["id"],
+            self.now(),
+            url=fields.get("dlr-url") if asked else None,
+            method=fields.get("dlr-method", "POST").upper(),
+            sender=fields.get("from", ""),
+            text=record["text"],
+            wants=LEVELS[fields.get("dlr-level", "1")] if asked else frozenset(),
+        )
 
     def _text(self, fields: dict[str, str]) -> str:
         """What a phone shows."""

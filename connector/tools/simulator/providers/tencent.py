@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connector.tools.simulator.call import Answer, Call, LogEntry, RefusedCall
+from connector.tools.simulator.callbacks.china_callbacks import TencentCallbacks
 from connector.tools.simulator.fake import Fake, Magic, magic, route
 from connector.tools.simulator.knobs import AccountKnobs
+from connector.tools.simulator.receipts.fate import SentMessage
 
 AUTHORIZATION = re.compile(
     r"TC3-HMAC-SHA256 Credential=(?P<id>[^/]+)/(?P<day>\d{4}-\d\d-\d\d)/(?P<service>\w+)/tc3_request, "
@@ -49,6 +51,7 @@ class Tencent(Fake):
     about = "Tencent Cloud SMS SendSms, TC3 signature"
     paths = ("/",)
     options = AccountKnobs
+    reports = TencentCallbacks
 
     @route("POST", "/")
     def send(self, call: Call) -> Answer:
@@ -82,6 +85,9 @@ class Tencent(Fake):
         answer.document = lambda results: {"Response": {"SendStatusSet": results, "RequestId": self.uuid()}}
         names = ("SmsSdkAppId", "SignName", "TemplateId", "SenderId")
         answer.values = {name: fields[name] for name in names if name in fields}
+        answer.sent = [
+            SentMessage(each["to"], each["id"], self.now(), sender=fields.get("SignName", "")) for each in answer.taken
+        ]
         return answer
 
     def _status(self, record: LogEntry, code: str, text: str) -> dict[str, Any]:

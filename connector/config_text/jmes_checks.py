@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from jmespath.functions import Functions
 
-from connector.definition.jmes_parse import AstNode
+from connector.config_text.jmes_parse import AstNode
 
 ANY: Final[tuple[str, ...]] = ()
 
