@@ -2,7 +2,7 @@
 # linux/amd64 because Faust has wheels for it and none for linux/arm64; nothing is compiled here.
 FROM --platform=linux/amd64 python:3.13-slim-bookworm AS packages
 
-# `docker build --build-arg LOCK=full .` adds the extras: signatures for AWS (botocore), traces (OpenTelemetry), receipts.
+# `docker build --build-arg LOCK=full .` adds the extras: signatures for AWS (botocore), traces (OpenTelemetry), receipts, formats, MSK.
 ARG LOCK=run
 COPY requirements/${LOCK}.lock /tmp/packages.lock
 # Pygments colours program text, which nothing here shows; rich does without it, and it is a tenth of the image.

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,13 +24,13 @@ from confluent_kafka import Producer
 from bench.cell import KINDS
 from bench.events import event
 from bench.measuring import inside
+from bench.processes import starter
 from connector.settings.model import Settings
 from tests.integration.pipeline import AUTH, Pipeline
 from tests.kafka import find
 from tests.kafka.local import FULL_JVM
 from tests.kafka.ports import free_ports
 from tests.kafka.records import alter, read_all
-from tests.processes import ConnectorProcess
 
 PARTITIONS, CAMPAIGNS = 12, 15
 WARM_SECONDS, REST_SECONDS = 3.0, 2.0
@@ -77,14 +77,7 @@ def measure(kafka: find.Kafka, folder: Path, root: Path, *, rate: float, seconds
     """One worker of `root` at a rate of messages per second, 0 for none."""
     folder.mkdir(parents=True)
     with ExitStack() as stack:
-
-        def start(
-            *arguments: str, name: str = "", env: Mapping[str, str] | None = None, module: str = "connector"
-        ) -> ConnectorProcess:
-            process = ConnectorProcess(folder / f"{name}.out", *arguments, env=env, module=module)
-            stack.callback(process.kill)
-            return process
-
+        start = starter(folder, stack)
         pipeline = Pipeline(folder, kafka.bootstrap, f"low-{os.getpid()}-{folder.name}", start, partitions=PARTITIONS)
         most = int(rate * (WARM_SECONDS + seconds + REST_SECONDS)) + 1
         provider = start("0.05", str(most), name="provider", module="bench.provider")

@@ -27,6 +27,7 @@ from confluent_kafka.admin import AdminClient
 from rich.table import Table
 
 from bench.counting_worker import COUNT
+from bench.processes import starter
 from connector.settings.model import Settings
 from tests.integration.pipeline import Pipeline
 from tests.kafka import find
@@ -199,14 +200,7 @@ def measure(
     folder.mkdir(parents=True, exist_ok=True)
     found: list[Change] = []
     with ExitStack() as stack:
-
-        def start(
-            *arguments: str, name: str = "", env: Mapping[str, str] | None = None, module: str = "connector"
-        ) -> ConnectorProcess:
-            process = ConnectorProcess(folder / f"{name}.out", *arguments, env=env, module=module)
-            stack.callback(process.kill)
-            return process
-
+        start = starter(folder, stack)
         pipeline = Pipeline(folder, kafka.bootstrap, f"many-{os.getpid()}", start, partitions=partitions)
         pipeline.simulate()
         pipeline.define()

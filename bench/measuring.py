@@ -6,7 +6,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from bench.cell import KINDS, Cell, Figures
 from bench.ends import Ends
 from bench.machine import calibrate
 from bench.peer import Peer
+from bench.processes import starter
 from tests.integration.pipeline import AUTH, Pipeline
 from tests.kafka import find
 from tests.kafka.records import alter, delete
@@ -89,14 +90,7 @@ class Bench:
         folder = self._folder / f"{self._number}"
         folder.mkdir(parents=True)
         with ExitStack() as stack:
-
-            def start(
-                *arguments: str, name: str = "", env: Mapping[str, str] | None = None, module: str = "connector"
-            ) -> ConnectorProcess:
-                process = ConnectorProcess(folder / f"{name}.out", *arguments, env=env, module=module)
-                stack.callback(process.kill)
-                return process
-
+            start = starter(folder, stack)
             unique = f"bench-{os.getpid()}-{self._root.name}-{self._number}"
             pipeline = Pipeline(folder, self._kafka.bootstrap, unique, start, partitions=cell.partitions)
             source = self._sources.get(_events(cell)) if cell.rate is None else None

@@ -6,7 +6,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count
@@ -23,11 +23,11 @@ from bench.ends import Ends
 from bench.events import event
 from bench.machine import calibrate
 from bench.measuring import LIMIT_SECONDS, LOOK_SECONDS
+from bench.processes import starter
 from tests.integration.pipeline import AUTH, Pipeline
 from tests.kafka import find
 from tests.kafka.ports import free_ports
 from tests.kafka.records import read_all
-from tests.processes import ConnectorProcess
 
 PARTITIONS, CAMPAIGNS, SLOTS = 12, 15, 64
 SHARE = 0.2
@@ -63,14 +63,7 @@ def measure(kafka: find.Kafka, folder: Path, cell: Saturation) -> Figures:
     folder = folder / f"priority-{cell.kind}"
     folder.mkdir(parents=True)
     with ExitStack() as stack:
-
-        def start(
-            *arguments: str, name: str = "", env: Mapping[str, str] | None = None, module: str = "connector"
-        ) -> ConnectorProcess:
-            process = ConnectorProcess(folder / f"{name}.out", *arguments, env=env, module=module)
-            stack.callback(process.kill)
-            return process
-
+        start = starter(folder, stack)
         pipeline = Pipeline(folder, kafka.bootstrap, f"bench-{os.getpid()}-{cell.kind}", start, partitions=PARTITIONS)
         urgent = f"{pipeline.unique}.priority"
         _define(pipeline, cell, urgent)

@@ -28,6 +28,7 @@ import psutil
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.events import event
+from bench.processes import starter
 from connector.settings.model import Settings
 from tests.integration.pipeline import AUTH, BATCHED, Pipeline
 from tests.kafka.local import LocalKafka
@@ -76,14 +77,7 @@ def measure(cell: StartCell, kafka: LocalKafka, folder: Path, number: int) -> St
     """One start. Fails with the worker's output where there is no result in time."""
     folder.mkdir(parents=True)
     with ExitStack() as stack:
-
-        def start(
-            *arguments: str, name: str = "", env: Mapping[str, str] | None = None, module: str = "connector"
-        ) -> ConnectorProcess:
-            process = ConnectorProcess(folder / f"{name}.out", *arguments, env=env, module=module)
-            stack.callback(process.kill)
-            return process
-
+        start = starter(folder, stack)
         pipeline = Pipeline(folder, kafka.bootstrap, f"start-{os.getpid()}-{number}", start, partitions=PARTITIONS)
         _prepare(pipeline, cell)
         results = _Results(pipeline)

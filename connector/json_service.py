@@ -59,16 +59,14 @@ class Service:
         *,
         query: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
-        document: Any = None,
         credentials: tuple[str, str] | None = None,
     ) -> Any:
-        """The answer of a GET, or of a POST of a form or a JSON document: what JSON it holds.
+        """The answer of a GET, or of a POST of a form: what JSON it holds.
 
         Args:
             path: behind the URL.
             query: behind the path.
             form: posted as a form.
-            document: posted as JSON.
             credentials: of OAuth: id and secret, each encoded before they are put together (RFC 6749, 2.3.1).
 
         Raises:
@@ -77,8 +75,6 @@ class Service:
         import aiohttp  # only who uses such a service waits for this
 
         sent: dict[str, Any] = {} if form is None else {"data": dict(form)}
-        if document is not None:
-            sent = {"json": document}
         method = "GET" if not sent else "POST"
         headers = {"Accept-Encoding": "identity", **self.headers}  # a bound of bytes is one of memory then
         if credentials is not None:

@@ -35,6 +35,7 @@ from connector.suppressions.record import (
     key_of,
     key_of_phone,
     phone_of,
+    read_suppression,
     suppresses,
 )
 from connector.suppressions.snapshot import SnapshotError
@@ -285,15 +286,8 @@ async def _entries(settings: Settings, wanted: int | None) -> dict[Phone, Suppre
             if wanted is None or phone.number == wanted:
                 found.pop(phone, None)
                 if suppresses(record.value):
-                    found[phone] = _said(record.value)
+                    found[phone] = read_suppression(record.value)
     return found
-
-
-def _said(value: bytes) -> Suppression:
-    try:
-        return msgspec.json.decode(value, type=Suppression)
-    except msgspec.DecodeError:
-        return Suppression(reason="the record cannot be read, so it suppresses")
 
 
 def _show(rows: Iterable[tuple[str, str | None, Suppression]], *, as_json: bool) -> None:

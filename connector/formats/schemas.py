@@ -103,15 +103,6 @@ class SchemaRegistry:
         await self._refer(found, references, form, above=())
         return SchemaText(str(found.get("schemaType") or "AVRO"), _text(found), tuple(references.items()))
 
-    async def register(self, subject: str, kind: str, text: str) -> int:
-        """The id of a schema under a subject, which has it from now on. Raises ServiceError."""
-        document = {"schemaType": kind, "schema": text}
-        answer = await self._service.ask(f"/subjects/{subject}/versions", document=document)
-        number = answer.get("id") if isinstance(answer, dict) else None
-        if not isinstance(number, int) or not 0 <= number < 2**32:
-            raise ServiceError(f"{self._service.url} answers without the id of the schema")
-        return number
-
     async def _refer(self, schema: dict[str, Any], found: dict[str, str], form: str, *, above: tuple[str, ...]) -> None:
         """Everything it refers to, into `found`: what stands deepest first."""
         listed = schema.get("references") or []

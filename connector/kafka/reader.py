@@ -250,7 +250,7 @@ async def open_reader(settings: Settings, note: Callable[[str], object]) -> Asyn
         try:
             await ours.start()
             await events.start()
-            yield TopicReader(ours, events, admin, (*topics.source_names, topics.control))
+            yield TopicReader(ours, events, admin, (*topics.source_names, topics.control, topics.suppressions))
         except KafkaError as error:
             raise ConnectorError(f"Kafka refused: {type(error).__name__}: {error}") from error
         finally:

@@ -93,7 +93,8 @@ class WorkerLaneHost(LaneHost):
         policy = self.suppressions
         if policy is None or not policy.some(messages):
             return ()
-        return [policy.suppresses(it.event().topic, message) for it, message in zip(items, messages, strict=True)]
+        found = [policy.suppresses(it.event().topic, message) for it, message in zip(items, messages, strict=True)]
+        return found if any(found) else ()  # all of those in the list are exempt
 
     async def await_permission(self, operation: Operation, batch_id: str, items: Sequence[Item]) -> bool:
         return await self.permission.await_permission(operation, batch_id, items)

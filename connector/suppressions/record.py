@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from connector.errors import ConnectorError
+from connector.untrusted import READ_ERRORS
 
 DIGITS = re.compile(rb"[1-9][0-9]{4,18}\Z")
 """As in the `to` of a message, without the plus sign."""
@@ -84,10 +85,7 @@ def key_of(phone: str, sender: str | None = None) -> bytes:
     key = _digits(phone)
     if sender is None:
         return key
-    plain = normal_sender(sender)
-    if not plain or len(plain.encode()) > SENDER_BYTES or "|" in plain:
-        raise KeyFormatError(f"no sender: 1 to {SENDER_BYTES} bytes, without `|`")
-    return key + SEPARATOR + plain.encode()
+    return key + SEPARATOR + _sender(sender).encode()
 
 
 def key_of_phone(phone: Phone) -> bytes:
@@ -107,16 +105,13 @@ def phone_of(key: bytes | None) -> Phone:
     try:
         plain = (key or b"").strip()
         text = msgspec.json.decode(plain, type=str) if plain.startswith(b'"') else plain.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except READ_ERRORS as error:
         raise KeyFormatError("the key is no phone number: neither UTF-8 nor a JSON text") from error
     phone, separator, sender = text.partition("|")
     number = int(_digits(phone))
     if not separator:
         return Phone(number, None)
-    known = normal_sender(sender)
-    if not known:
-        raise KeyFormatError("the sender in the key is empty")
-    return Phone(number, known)
+    return Phone(number, _sender(sender))
 
 
 def _digits(phone: str) -> bytes:
@@ -129,6 +124,14 @@ def _digits(phone: str) -> bytes:
     if DIGITS.match(key) is None or FLOAT.search(text) is not None:
         raise KeyFormatError("no international phone number: write it with its calling code, as in +919812345678")
     return key
+
+
+def _sender(sender: str) -> str:
+    """In its normal form, which is kept in memory."""
+    plain = normal_sender(sender)
+    if not plain or len(plain.encode("utf-8", "replace")) > SENDER_BYTES or "|" in plain:
+        raise KeyFormatError(f"no sender: 1 to {SENDER_BYTES} bytes, without `|`")
+    return plain
 
 
 def normal_sender(sender: str) -> str:
@@ -150,8 +153,16 @@ def suppresses(value: bytes | None) -> bool:
         return False
     try:
         return _decoder.decode(value).state != SuppressionState.LIFTED.value
-    except msgspec.DecodeError:
+    except READ_ERRORS:
         return True
+
+
+def read_suppression(value: bytes) -> Suppression:
+    """What a record says; of one that cannot be read, that."""
+    try:
+        return msgspec.json.decode(value, type=Suppression)
+    except READ_ERRORS:
+        return Suppression(reason="the record cannot be read, so it suppresses")
 
 
 def encode(record: Suppression) -> bytes:

@@ -184,6 +184,8 @@ def entries(path: Path) -> Iterator[Phone]:
         senders = [None, *contents.senders]
         for shard in _shards(file.fileno(), contents.sizes, blake2b()):
             for entry in shard:
+                if entry & SENDERS >= len(senders):
+                    raise SnapshotError("it is damaged")
                 yield Phone(entry >> SENDER_BITS, senders[entry & SENDERS])
         yield from (Phone(number, sender) for number, sender in contents.long)
 

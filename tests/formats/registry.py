@@ -25,7 +25,6 @@ class FakeRegistry:
         self.subjects: dict[tuple[str, int], dict[str, Any]] = {}
         self.asked: list[str] = []
         self.headers: list[dict[str, str]] = []
-        self.registered: list[tuple[str, dict[str, Any]]] = []
         self.answer: web.Response | None = None
         self.failing = 0
         self.url = ""
@@ -35,7 +34,6 @@ class FakeRegistry:
         app = web.Application()
         app.router.add_get("/schemas/ids/{id}", self._schema)
         app.router.add_get("/subjects/{subject}/versions/{version}", self._subject)
-        app.router.add_post("/subjects/{subject}/versions", self._register)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -63,7 +61,3 @@ class FakeRegistry:
     async def _subject(self, request: web.Request) -> web.Response:
         place = request.match_info["subject"], int(request.match_info["version"])
         return self._noted(request, self.subjects.get(place))
-
-    async def _register(self, request: web.Request) -> web.Response:
-        self.registered.append((request.match_info["subject"], await request.json()))
-        return self._noted(request, {"id": 100 + len(self.registered)})

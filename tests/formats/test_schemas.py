@@ -185,9 +185,3 @@ async def test_credentials_go_with_each_question_and_nowhere_else(
         await case.schemas.load(1)
     assert fake.headers[0].get("Authorization") == header
     assert "hunter2" not in repr(case.registry.__dict__) + str(caught.value)
-
-
-async def test_a_schema_is_registered_under_its_subject(fake: FakeRegistry) -> None:
-    case = Case(fake)
-    assert await case.registry.register("sms.results-value", "AVRO", '"string"') == 101
-    assert fake.registered == [("sms.results-value", {"schemaType": "AVRO", "schema": '"string"'})]

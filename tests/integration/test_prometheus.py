@@ -23,6 +23,10 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 ONLY_SOMETIMES = {
     "sms_connector_batch_key_values": "windows are apart by something",
     "sms_connector_worker_restarts_total": "there is a parent of several workers",
+    "sms_connector_registry_wait_seconds": "a source is held for its schema registry",
+    "sms_connector_suppressed_numbers": "there is a list of who must not be texted",
+    "sms_connector_suppressions_unconfirmed_seconds": "there is such a list",
+    'status="suppressed"': "a message was suppressed",
 }
 """Metrics that a page shows only while …"""
 

@@ -98,7 +98,7 @@ async def test_what_is_answered_2xx_stands_in_its_topic_and_nothing_else_is(rece
         'callbacks_total{outcome="undefined",provider=""} 1.0',
         'callbacks_refused_total{provider="plain",reason="url"} 2.0',
         'callbacks_refused_total{provider="acme",reason="signature"} 2.0',
-        'callback_entries_total{kind="reply",provider="acme"} 1.0',
+        'callback_entries_total{kind="opt-out",provider="acme"} 1.0',
         'callback_entries_unmatched_total{provider="acme",reason="foreign"} 1.0',
         'callback_answer_seconds_count{provider="plain"} 1.0',
     ):

@@ -47,7 +47,7 @@ def for_both(scene: Scene) -> None:
     file = scene.folder / "connector.yaml"
     settings = json.loads(file.read_text())
     settings["console"] = settings.pop("health")
-    way_back = ("receipts_matched", "receipts_unmatched", "inbound", "receipts_in", "receipts_index")
+    way_back = ("receipts_matched", "receipts_unmatched", "inbound", "receipts_in", "receipts_index", "suppressions")
     for name in way_back:  # which 0.1.0 does not have
         settings["topics"].pop(name, None)
     settings.pop("receive", None)

@@ -12,6 +12,7 @@ from connector.suppressions.record import key_of
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.small import LIMIT_SECONDS, configure
 from tests.kafka.records import Event, delete, produce
+from tests.kafka.transactional import Transaction, aborted
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(LIMIT_SECONDS)]
@@ -155,26 +156,37 @@ def test_the_commands_write_what_workers_obey(pipeline: Pipeline) -> None:
     pipeline.invoke("suppress", "import", str(file))
     pipeline.invoke("suppress", "add", number_of(3))
     pipeline.invoke("suppress", "remove", number_of(3))
+    topic = f"{pipeline.unique}.suppressions"
+    with aborted(pipeline.bootstrap, pipeline.unique) as transaction:  # whoever reads it stops a message to somebody
+        transaction.write(topic, Event(b"{}", key_of(number_of(3)), 0))
+    transaction = Transaction(pipeline.bootstrap, f"{pipeline.unique}-c")
+    transaction.write(topic, Event(b"{}", key_of(number_of(5)), 0))
+    transaction.commit()
+    suppress(pipeline, [number_of(4)], b'{"reason":' + b"[" * 50_000)  # what others write stops no worker
     listed = pipeline.invoke("suppress", "list").output
     assert number_of(0) not in listed
     assert "asked us" in listed
     rows = [orjson.loads(it) for it in pipeline.invoke("suppress", "list", "--numbers", "--json").stdout.splitlines()]
-    assert [(it["to"], it.get("sender"), it["by"]) for it in rows] == [
+    assert [(it["to"], it.get("sender"), it.get("by")) for it in rows] == [
         (number_of(0), None, "command"),
         (number_of(1), None, "import"),
         (number_of(2), "acme", "import"),
+        (number_of(5), None, None),
+        (number_of(4), None, None),
     ]
     pipeline.invoke("suppress", "check", number_of(0), code=3)
     pipeline.invoke("suppress", "check", number_of(3))
-    pipeline.produce(event(n) for n in range(4))
+    pipeline.produce(event(n) for n in range(6))
     worker = pipeline.worker()
-    pipeline.wait_for_results(4)
+    pipeline.wait_for_results(6)
     assert worker.stop() == 0, worker.output
     assert {it["message_id"]: it["status"] for it in pipeline.read_results()} == {
         "m0": "suppressed",
         "m1": "suppressed",
         "m2": "suppressed",
         "m3": "accepted",
+        "m4": "suppressed",
+        "m5": "suppressed",
     }
 
 

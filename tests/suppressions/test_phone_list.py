@@ -207,3 +207,14 @@ def test_with_more_senders_than_there_is_room_for_an_entry_counts_for_all(monkey
     assert [phones.holds(10_000 + index, "another") for index in range(3)] == [False, False, True]
     phones.lift(Phone(10_002, "c"))  # it may be somebody else's
     assert phones.holds(10_002, "c")
+
+
+def test_a_damaged_snapshot_that_is_asked_whom_it_holds_says_so(tmp_path: Path) -> None:
+    """Its digest covers all of it; it is read entry by entry here, to find a loss."""
+    path = saved(tmp_path)
+    data = bytearray(path.read_bytes())
+    place = 8  # the first entry of the first shard: a sender that there is not
+    data[place : place + 2] = b"\xff\x3f"
+    path.write_bytes(data)
+    with pytest.raises(SnapshotError, match="damaged"):
+        list(snapshot.entries(path))

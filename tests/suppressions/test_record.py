@@ -13,6 +13,7 @@ from connector.suppressions.record import (
     key_of,
     normal_sender,
     phone_of,
+    read_suppression,
     suppresses,
 )
 
@@ -130,3 +131,32 @@ def test_a_sender_that_is_none_is_refused(sender: str) -> None:
 )
 def test_only_what_clearly_lifts_lifts(value: bytes | None, expected: bool) -> None:
     assert suppresses(value) is expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"x":' + b"[" * 100_000,
+        b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"x":' + b'{"x":' * 50_000 + b"1" + b"}" * 50_001,
+        b'{"x":"\xff"}',
+        b'{"\xff":1}',
+        b'{"x":"\\ud800"}',
+        b'{"state":"\\ud800"}',
+        b'{"x":1e999}',
+        b'{"x":' + b"9" * 30_000 + b"}",
+        b"[" * 60_000,
+        b"\x00\x00\x00\x00\x07magic",
+    ],
+    ids=lambda value: repr(value[:24]),
+)
+def test_whatever_others_wrote_suppresses_and_stops_nobody(value: bytes) -> None:
+    assert suppresses(value)
+    assert isinstance(read_suppression(value), Suppression)
+
+
+@pytest.mark.parametrize("key", [b"919812345678|" + b"x" * 129, b"9" * 60_000, b'"' + b"9" * 60_000, b'"\\ud800"'])
+def test_a_key_that_is_too_long_names_nobody(key: bytes) -> None:
+    """Senders are kept in memory, as many as there may be."""
+    with pytest.raises(KeyFormatError):
+        phone_of(key)

@@ -154,7 +154,13 @@ def _perform(plan: DemoPlan, folder: Path, *, confirm: bool) -> tuple[dict[str, 
 
     topics = Topics()
     failures: list[str] = []
-    way_back = (topics.receipts_matched, topics.receipts_unmatched, topics.inbound)
+    way_back = (
+        topics.receipts_matched,
+        topics.receipts_unmatched,
+        topics.inbound,
+        topics.receipts_in,
+        topics.receipts_index,
+    )
     names = (*(topic.name for topic in plan_topics(topics, {}).topics), *way_back)
     # The fake that stands in for a user's providers knows nothing of how they report.
     route = ReceiptRoute.make(folder) if plan.definitions is None else None

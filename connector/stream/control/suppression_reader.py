@@ -52,7 +52,7 @@ class SuppressionsCluster(Protocol):
     """Which cluster it is, and how far its topics go.
 
     Implemented by `Cluster` (connector/stream/partitions/cluster.py), put in place in
-    `connector/stream/wiring/input.py`.
+    `connector/stream/wiring/suppression.py`.
     """
 
     async def name(self) -> str:
@@ -119,9 +119,8 @@ class SuppressionReader:
         self._consumer: GuardedConsumer | None = None
         self._partition = TopicPartition(topic, 0)
         self._turn = asyncio.Lock()
-        self._lifted: PhoneList | None = (
-            None  # while it is found out whether all whom a snapshot holds are accounted for
-        )
+        # Whom the topic lifts, while it is found out whether it speaks of all whom a snapshot holds.
+        self._lifted: PhoneList | None = None
         self._of_old_snapshot: LastRecord | None = None
         self._made_anew = False
         self._unreached: tuple[int, float, float] | None = None

@@ -136,6 +136,8 @@ class OptOutStage(PartitionStage):
         phone = said.sender
         if phone is None and said.source is not None:
             phone = await self._phones.of(said.source, wanted=lambda: partition.live)
+            if not partition.live:  # its next owner takes it again
+                return
         if phone is None:
             log.error("somebody opted out, and nothing says who", provider=said.provider, message_id=said.message_id)
             heard.outcomes.append((said.provider, Ignored.NO_PHONE.value))

@@ -35,6 +35,12 @@ def listing(minutes: int, unconfirmed: dict[int, float]) -> WorkerSeries:
 
 SCENARIOS = [
     Scenario(
+        "for a minute and a half a worker does not see the end of the topic of suppressions",
+        [listing(40, {20: 70, 21: 100, 22: 12})],
+        {19: [], 21: [], 23: []},
+        near=["SuppressionsStale critical"],
+    ),
+    Scenario(
         "for ten minutes a worker does not see the end of the topic of suppressions",
         [listing(60, {20: 70, 21: 130, 22: 190, 23: 250, 30: 12})],
         {19: [], 20: [], 22: ["SuppressionsStale critical"], 31: []},
