@@ -1,5 +1,6 @@
 """What reads of the console take: every endpoint over HTTP, beside the looks at fifty workers, two hours of curves and
-10,000 campaigns. No Kafka is needed: what it tells is put where the console keeps it, as answers are made of memory.
+10,000 campaigns, all of which are rejected. No Kafka is needed: what it tells is put where the console keeps it, as
+answers are made of memory.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ from connector.clock import ManualClock
 from connector.health.status_report import MemoryReport, PartitionReport, WorkerReport, read_reports
 from connector.kafka.reader import GroupMember, Members
 from connector.model import Campaign, ProviderState
+from connector.operating.audit_trail import AuditRecord, DeedState, encode_audit
 from connector.operating.group_progress import GroupProgress, Oldest, Row
 from connector.operating.worker_pages import WorkerAnswer
 from connector.settings import Settings
 from connector.settings.web import Web
 from connector.stream.control.table import campaign_record, provider_record
 from connector.web.console_view import ConsoleView
+from connector.web.control_watch import KEPT_DEEDS
 from connector.web.curves import FINE_POINTS, FINE_SECONDS
 from connector.web.look_api import LookApi
+from connector.web.recent_counts import Seen
 from connector.web.serving import WebServer, bind
 from tests.web.fleet import lane, worker
 
@@ -39,7 +43,7 @@ MOST_SECONDS = 0.3
 """Of 95 in 100 reads."""
 PATHS = (
     *("/api/me", "/api/overview", "/api/overview?range=24h", "/api/providers", "/api/providers/p07"),
-    *("/api/workers", "/api/partitions", "/api/definitions", "/api/audit"),
+    *("/api/workers", "/api/partitions", "/api/definitions", "/api/audit", "/api/audit?who=nobody"),
     *("/api/series?names=results&by=status", "/api/series?names=results&by=provider&range=24h"),
     *("/api/series?names=results&by=worker", "/api/series?names=waiting_messages&range=6h"),
 )
@@ -164,6 +168,15 @@ def _steer(view: ConsoleView) -> None:
     records += [provider_record(f"p{n:02}", ProviderState(paused=n % 2 == 0)) for n in range(0, PROVIDERS, 5)]
     view.control.note(_record(topic, offset, key, value) for offset, (key, value) in enumerate(records))
     view.control.caught_up = True
+    deed = AuditRecord(
+        at=view.now, who="arun", via="console", what="provider.pause", target="p00", state=DeedState.ASKED, request="r"
+    )
+    audit, value = view.settings.topics.audit, encode_audit(deed)
+    view.control.note(_record(audit, offset, b"p00", value) for offset in range(KEPT_DEEDS))
+    now, results = view.now.timestamp(), view.recent.results
+    for minute in range(15):
+        seen = [Seen(now - 60 * minute, "p01", "rejected", f"campaign-{n}", "4306") for n in range(CAMPAIGNS)]
+        results.note(seen, 10 * len(seen), now)
 
 
 def _record(topic: str, offset: int, key: bytes, value: bytes | None) -> ConsumerRecord:

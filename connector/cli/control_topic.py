@@ -19,7 +19,6 @@ from connector.kafka import clients
 from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.log_offsets import LATEST, log_offsets
 from connector.kafka.skipped import Skipped
-from connector.operating.audit_trail import REASON_CHARACTERS
 from connector.operating.kafka_writer import open_writer
 from connector.operating.steering import ControlDeed, steer
 from connector.settings import Settings
@@ -80,7 +79,7 @@ async def _write(settings: Settings, record: ControlRecord, what: str, target: s
         who=_person(settings),
         role="",
         via="cli",
-        reason=" ".join(reason.split())[:REASON_CHARACTERS],
+        reason=reason,
         request=secrets.token_hex(8),
     )
     async with open_writer(settings, (topics.control, topics.audit)) as writer:

@@ -34,6 +34,8 @@ PRIORITY = "priority"
 CLOSED = (PRIORITY, "wait_max", "full", "wait", "memory", "idle", "again")
 """Why a window became a request."""
 
+MOST_RULES, OTHER_RULES = 500, "others"
+
 T = TypeVar("T")
 
 
@@ -79,6 +81,7 @@ class LaneCounts:
         held: seconds in which messages could have left but for limits, breaker or hours.
         errors: times something of ours went wrong with a request.
         unknown_runs: times the provider was paused because replies do not say what became of messages.
+        rules: messages by the rule that decided what a reply means for them.
     """
 
     def __init__(self) -> None:
@@ -95,6 +98,7 @@ class LaneCounts:
         self.held = 0.0
         self.errors = 0
         self.unknown_runs = 0
+        self.rules: Counter[str] = Counter()
         self._held_since: float | None = None
 
     def departed(self, why: str, age: float, now: float) -> None:
@@ -123,8 +127,17 @@ class LaneCounts:
     def replied(self, status: int, seconds: float, outcomes: Sequence[Outcome]) -> None:
         """A reply came."""
         self._request(f"{status // 100}xx", seconds, len(outcomes))
-        if len(outcomes) == 1 and outcomes[0].then in FINAL:  # nearly always, where there is nothing to batch
+        if not outcomes:
             return
+        first, number = outcomes[0], len(outcomes)
+        # Nearly always one object stands for all, or there is one message: told by identity, at C speed.
+        if outcomes[-1] is first and outcomes.count(first) == number:
+            self._decided(first.rule, number)
+            if first.then not in FINAL:
+                self.again[first.then] += number
+            return
+        for rule, number in tally([outcome.rule for outcome in outcomes]):
+            self._decided(rule, number)
         for then, number in tally([outcome.then for outcome in outcomes]):
             if then not in FINAL:
                 self.again[then] += number
@@ -144,6 +157,12 @@ class LaneCounts:
             return
         for status, number in tally([result.status for result in results]):
             self.finished[status] += number
+
+    def _decided(self, rule: str, messages: int) -> None:
+        """Definitions come and go while a worker runs: of more rules than one may have, the others are one."""
+        if rule not in self.rules and len(self.rules) >= MOST_RULES:
+            rule = OTHER_RULES
+        self.rules[rule] += messages
 
     def _request(self, group: str, seconds: float, messages: int) -> None:
         histogram = self.requests.get(group)

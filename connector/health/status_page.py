@@ -32,7 +32,7 @@ from connector.health.status_report import (
 )
 
 if TYPE_CHECKING:
-    from connector.definition.tree import Hours, Rate
+    from connector.definition.tree import Definition, Hours, Rate
     from connector.delivery.lane import Lane
     from connector.delivery.limits.lane_status import LaneStatus
     from connector.stream.status import WorkerStatus
@@ -173,6 +173,7 @@ def _lane(name: str, lane: Lane, worker: WorkerStatus, wall: float) -> LaneRepor
         ),
         full=max(1 if it.batching is None else it.batching.max_records for it in definition.operations),
         apart=None if apart is None else ApartReport(apart.part, apart.values),
+        receipts=definition.receipts is not None,
         counters=LaneCounters(
             results={status: number for status, number in finished.items() if number},
             requests={group: _histogram(it) for group, it in counts.requests.items() if any(it.counts)},
@@ -182,6 +183,7 @@ def _lane(name: str, lane: Lane, worker: WorkerStatus, wall: float) -> LaneRepor
             unknown_runs=counts.unknown_runs,
             errors=counts.errors,
             held=round(status.held, 1),
+            rules=_rules(definition) | {rule: number for rule, number in counts.rules.items() if rule},
         ),
     )
 
@@ -199,6 +201,13 @@ def _instant(wall: float) -> datetime:
 
 def _rates(rates: Iterable[Rate]) -> list[RateReport]:
     return [RateReport(it.amount, it.seconds) for it in rates]
+
+
+def _rules(definition: Definition) -> dict[str, int]:
+    """Those that may decide about a message, at 0. One that asks for entries leaves it to the rules of these."""
+    responses = [it.response for it in definition.operations if it.response is not None]
+    rules = [rule for it in responses for rule in (*it.rules, *(rule for entry in it.entries for rule in entry.rules))]
+    return {rule.path: 0 for rule in rules if rule.then != "entries"}
 
 
 def _hours(hours: Hours | None) -> str:

@@ -51,7 +51,7 @@ class LaneCounters(msgspec.Struct):
 
     `results` by status, `requests` by status class of the reply, `closed` by why windows became requests, `again` by
     why messages wait for another request. `held`: seconds in which messages could have left but for limits, breaker or
-    hours.
+    hours. `rules`: messages by the rule that decided about them; those of the definition that never did are there at 0.
     """
 
     results: dict[str, int] = msgspec.field(default_factory=dict)
@@ -62,6 +62,7 @@ class LaneCounters(msgspec.Struct):
     unknown_runs: int = 0
     errors: int = 0
     held: float = 0.0
+    rules: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class LaneReport(msgspec.Struct):
@@ -69,6 +70,7 @@ class LaneReport(msgspec.Struct):
 
     `since`: from when its state is what it is; `until`: when it asks again, or its hours begin; null where nobody
     knows. `oldest`: seconds for which the first message that may leave has waited. `expires`: none expires before.
+    `receipts`: its definition says how it reports what became of messages.
     """
 
     state: str
@@ -89,6 +91,7 @@ class LaneReport(msgspec.Struct):
     limits: LimitsReport = msgspec.field(default_factory=LimitsReport)
     full: int = 0
     apart: ApartReport | None = None
+    receipts: bool = False
     counters: LaneCounters = msgspec.field(default_factory=LaneCounters)
 
 

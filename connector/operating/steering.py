@@ -1,7 +1,7 @@
 """Pausing and resuming, so that it can be looked up who did it: written to the audit topic before it is done.
 
-A deed is a record in `topics.control` with the headers `by` and `reason`. Where the record before it cannot be written,
-what stops messages is done all the same, with a warning; what lets them go is not.
+A deed is a record in `topics.control` with the headers `by`, `reason` and `request`. Where the record before it cannot
+be written, what stops messages is done all the same, with a warning; what lets them go is not.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ import structlog
 
 from connector.clock import Clock
 from connector.errors import ConnectorError
-from connector.operating.audit_trail import AuditRecord, AuditVia, DeedState, encode_audit
+from connector.operating.audit_trail import AuditRecord, AuditVia, DeedState, encode_audit, plain_reason
 
 log = structlog.get_logger(__name__)
 
 WRITE_SECONDS = 10.0
 """Beyond that nobody waits: the record may be written all the same."""
 
-BY, REASON = "by", "reason"
-"""Headers of control records."""
+BY, REASON, REQUEST = "by", "reason", "request"
+"""Headers of control records. `request` is that of the audit records of the same deed: where a process ends between two
+of its steps, it says which of them were done.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ async def steer(deed: ControlDeed, writer: RecordWriter, *, control: str, audit:
         if not deed.unrecorded:
             raise NotRecordedError(f"not done: {audit} does not take the record of who did it")
         warnings.append(f"done without a record of who did it: {audit} does not take it")
-    headers = [(BY, deed.who.encode()), (REASON, deed.reason.encode())]
+    headers = [(BY, deed.who.encode()), (REASON, plain_reason(deed.reason).encode()), (REQUEST, deed.request.encode())]
     try:
         async with asyncio.timeout(WRITE_SECONDS):
             partition, offset = await writer.write(control, deed.key, deed.value, headers)

@@ -36,7 +36,7 @@ class WorkerAnswer:
 async def ask(session: aiohttp.ClientSession, url: str) -> WorkerAnswer:
     """The workers at one address."""
     try:
-        async with session.get(f"{url.rstrip('/')}/status") as response:
+        async with session.get(f"{url.rstrip('/')}/status", allow_redirects=False) as response:
             if response.status != 200:
                 return WorkerAnswer(url, error=f"HTTP {response.status}")
             page = await response.content.read(REPORT_BYTES + 1)

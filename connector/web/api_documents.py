@@ -23,6 +23,9 @@ AttentionKind = Literal[
     "expiring",
     "lag",
     "results-not-acknowledged",
+    "no-receipts",
+    "campaign-rejected",
+    "campaign-paused",
 ]
 
 
@@ -85,6 +88,15 @@ class SecondsDocument(msgspec.Struct):
     p95: float | None
 
 
+class TimesDocument(msgspec.Struct):
+    """How long replies took since the workers began: how many came within each of `bounds` (seconds), not adding up,
+    and a last number of those that took longer.
+    """
+
+    bounds: list[float]
+    counts: list[int]
+
+
 class ApartDocument(msgspec.Struct):
     """What keeps messages from sharing requests, in a sentence."""
 
@@ -115,10 +127,12 @@ class ShareDocument(msgspec.Struct):
 
 
 class ProviderDocument(msgspec.Struct, kw_only=True):
-    """One provider, over all workers that answer.
+    """One provider, over all workers that answer. `delivered`: part of the messages of which its receipts of the last
+    quarter of an hour, or a sample of them, say the end; null where there are none.
 
     `state` is that of the worker that is worst off; `sentence` says it with what follows from it. `rate`: accepted a
-    second. `slots`: used, of all. `results`: since workers began. `etag`: of the control record that holds for it.
+    second. `slots`: used, of all. `results`, `rules` and the like: since workers began; `rules` are messages by the
+    rule that decided about them, with those that never did at 0. `etag`: of the control record that holds for it.
     `shares`: what each worker says, of one provider alone; empty in lists.
     """
 
@@ -141,8 +155,10 @@ class ProviderDocument(msgspec.Struct, kw_only=True):
     limits: LimitsDocument
     per_request: PerRequestDocument
     reply_seconds: SecondsDocument
+    reply_times: TimesDocument
     windows_closed: dict[str, int]
     replies: dict[str, int]
+    rules: dict[str, int]
     again: dict[str, int]
     results: dict[str, int]
     apart: ApartDocument | None
@@ -178,7 +194,7 @@ class FiguresDocument(msgspec.Struct):
 
 
 class DeedDocument(msgspec.Struct):
-    """A record of the audit topic."""
+    """A record of the audit topic. `known`: of a deed whose end nobody has written, what is known of it."""
 
     at: datetime
     who: str
@@ -192,6 +208,7 @@ class DeedDocument(msgspec.Struct):
     request: str
     done: str
     error: str
+    known: str
 
 
 class KafkaDocument(msgspec.Struct):

@@ -1,12 +1,11 @@
-"""What needs attention, the most messages at stake first, and the sentence that answers "is it working?". Pure."""
+"""What needs attention, the most messages at stake first. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 
-from connector.health.status_report import WorkerReport
 from connector.web.api_documents import (
     ActionDocument,
     AttentionDocument,
@@ -14,7 +13,8 @@ from connector.web.api_documents import (
     ProviderDocument,
     Severity,
 )
-from connector.web.plain_words import span
+from connector.web.plain_words import plain_id, plain_words, span
+from connector.web.situation import CampaignSituation, ProviderPast, Situation
 
 MANY_REJECTED = 0.1
 """Share of a provider's results from which on rejections are worth a look."""
@@ -25,114 +25,9 @@ SOON = timedelta(minutes=15)
 OLD_SECONDS = 300.0
 SLOW_ACK_SECONDS = 10.0
 MOST = 50
+MOST_CAMPAIGNS = 10
 
 SEVERITIES: Mapping[Severity, int] = {"bad": 0, "warn": 1, "odd": 2}
-
-
-@dataclass(frozen=True, slots=True)
-class ProviderPast:
-    """What a provider's messages came to in the range."""
-
-    accepted: float = 0.0
-    rejected: float = 0.0
-    unknown: float = 0.0
-    ended: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class SilentWorker:
-    """One that does not answer."""
-
-    key: str
-    address: str
-    error: str
-    seen: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """All there is to say at one moment.
-
-    Attributes:
-        reports: of the workers that answer.
-        members: of the group; None where Kafka does not say.
-        waiting: messages without a result.
-        oldest: seconds for which the oldest of them has waited.
-        rates: accepted and ended a second.
-        past: by provider.
-        away: seconds since Kafka does not answer; None while it does.
-        looked: workers were asked at least once.
-    """
-
-    now: datetime
-    providers: Sequence[ProviderDocument]
-    reports: Sequence[WorkerReport]
-    silent: Sequence[SilentWorker]
-    members: int | None
-    waiting: int
-    oldest: float
-    accepted_rate: float
-    ended_rate: float
-    past: Mapping[str, ProviderPast]
-    away: float | None
-    looked: bool = True
-
-
-# ---- the sentence ---------------------------------------------------------------------------------------------------
-
-
-def headline(it: Situation) -> str:
-    """Is it working?"""
-    refusing = [provider.name for provider in it.providers if provider.state in {"open", "probing"}]
-    tail = f" {_named(refusing)} {'refuse' if len(refusing) > 1 else 'refuses'}." if refusing else ""
-    if it.away is not None:
-        return f"Kafka has not answered the console for {span(it.away)}; figures are of then."
-    if not it.looked:
-        return "Looking for workers."
-    if not it.reports:
-        if it.members == 0:
-            return "Nothing is sent: no worker runs."
-        return "No worker answers the console: what is sent is not known."
-    stopped = next((report.reason for report in it.reports if not report.ready), "")
-    if all(not report.ready for report in it.reports):
-        return f"Nothing is sent: {stopped.removeprefix('nothing is sent: ')}."
-    if it.accepted_rate >= 0.05:
-        return f"Sending {_rate(it.accepted_rate)} messages a second.{tail}"
-    if it.waiting == 0:
-        return f"Nothing waits: whatever came has its result.{tail}"
-    if all(provider.state != "sending" for provider in it.providers if provider.waiting):
-        return f"Nothing is sent: {it.waiting:,} messages wait.{tail}"
-    return f"{it.waiting:,} messages wait; none was accepted in the last ten seconds.{tail}"
-
-
-def detail(it: Situation) -> str:
-    """What it is made of."""
-    words = {"sending": "sends", "closed": "waits for its hours", "paused": "is paused", "open": "refuses"}
-    many = {"sending": "send", "closed": "wait for their hours", "paused": "are paused", "open": "refuse"}
-    parts = []
-    for state in ("sending", "closed", "paused", "open"):
-        states = {state, "probing"} if state == "open" else {state}
-        number = sum(provider.state in states for provider in it.providers)
-        if number:
-            parts.append(f"{number} {words[state] if number == 1 else many[state]}")
-    told = f"Of {len(it.providers)} providers {', '.join(parts)}. " if parts else ""
-    if it.waiting:
-        age = f", the oldest for {span(it.oldest)}" if it.oldest >= 1 else ""
-        return f"{told}Nothing is lost: {it.waiting:,} {'message waits' if it.waiting == 1 else 'messages wait'}{age}."
-    return told.strip()
-
-
-def _named(names: Sequence[str]) -> str:
-    if len(names) <= 2:
-        return " and ".join(names)
-    return f"{names[0]}, {names[1]} and {len(names) - 2} more"
-
-
-def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
-
-
-# ---- what needs attention -------------------------------------------------------------------------------------------
 
 
 def attention(it: Situation) -> list[AttentionDocument]:
@@ -141,6 +36,8 @@ def attention(it: Situation) -> list[AttentionDocument]:
     for provider in it.providers:
         found += _provider(provider, it)
     found += _unknown_names(it)
+    found += _unreported(it)
+    found += _campaigns(it)
     found.sort(key=lambda one: (-one.messages, SEVERITIES[one.severity], one.subject))
     return found[:MOST]
 
@@ -355,3 +252,67 @@ def _unknown_names(it: Situation) -> Iterator[AttentionDocument]:
                 "smsconnectorunknownprovider",
                 messages=name.events,
             )
+
+
+def _unreported(it: Situation) -> Iterator[AttentionDocument]:
+    for name, accepted in it.unreported:
+        yield _one(
+            "no-receipts",
+            "warn",
+            name,
+            f"{name} reports nothing of its messages",
+            f"About {accepted:,.0f} were accepted in the last quarter of an hour, and no receipt has come: whether "
+            "they arrive is not known.",
+            "smsconnectornoreceipts",
+            messages=round(accepted),
+            actions=[ActionDocument(f"See {name}", page=f"/providers/{name}")],
+        )
+
+
+def _campaigns(it: Situation) -> Iterator[AttentionDocument]:
+    """The worst of them: thousands of campaigns may be under way."""
+    refused = [one for campaign in it.campaigns if campaign.counts is not None for one in _refused(campaign)]
+    yield from sorted(refused, key=lambda one: -one.messages)[:MOST_CAMPAIGNS]
+    paused = [campaign for campaign in it.campaigns if campaign.paused]
+    paused.sort(key=lambda one: (not one.unreadable, -one.by.at.timestamp() if one.by else 0.0))
+    yield from map(_paused, paused[:MOST_CAMPAIGNS])
+
+
+def _refused(campaign: CampaignSituation) -> Iterator[AttentionDocument]:
+    counts = campaign.counts
+    assert counts is not None
+    share = counts.rejected / counts.ended if counts.ended else 0.0
+    if counts.looked < ENOUGH_RESULTS or share <= MANY_REJECTED:
+        return
+    name, code = plain_id(campaign.name, most=128) or "", plain_words(counts.code, most=64)
+    most = f" {counts.code_share:.0%} of them have the code {code}." if code and counts.code_share > 0.5 else ""
+    query = urlencode({"status": "rejected", "campaign": campaign.name})
+    yield _one(
+        "campaign-rejected",
+        "warn",
+        name,
+        f"Campaign {name}: {share:.0%} rejected",
+        f"About {counts.rejected:,.0f} of {counts.ended:,.0f} results of the last quarter of an hour say that "
+        f"{plain_words(counts.provider, most=64)} refuses the message for good.{most}",
+        "smsconnectorrejections",
+        messages=round(counts.rejected),
+        actions=[ActionDocument("See them come", page=f"/tail?{query}")],
+    )
+
+
+def _paused(campaign: CampaignSituation) -> AttentionDocument:
+    name, by = plain_id(campaign.name, most=128) or "", campaign.by
+    who = f" by {by.who}" if by is not None and by.who else ""
+    why = f": {by.reason}" if by is not None and by.reason else ""
+    told = f"Paused{who}{why}. Its messages wait, and still expire. `sms-connector campaign resume` lets them go."
+    if campaign.unreadable:
+        told = "Its record cannot be read, so nobody knows whether it may be sent: write it again (`campaign put`)."
+    return _one(
+        "campaign-paused",
+        "warn" if campaign.unreadable else "odd",
+        name,
+        f"Campaign {name} is paused",
+        told,
+        "things-to-do-while-it-runs",
+        since=None if by is None else by.at,
+    )

@@ -72,7 +72,7 @@ class Console:
         try:
             await self.server.start()
             async with asyncio.TaskGroup() as group:
-                for look in (view.fleet.run, view.kafka.run, view.control.run, view.draw):
+                for look in (view.fleet.run, view.kafka.run, view.control.run, view.recent.run, view.draw):
                     group.create_task(_kept(look))
         finally:
             await self._tail.stop()

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from connector.clock import Clock
 from connector.health.status_report import WorkerReport
+from connector.model import CampaignState
 from connector.operating.audit_trail import AuditRecord
 from connector.operating.holding import Providers, providers_of
+from connector.receipts.callback import State
+from connector.receipts.states import is_final
 from connector.settings import Settings
+from connector.stream.control.table import UNREADABLE
 from connector.web.api_documents import (
     DeedDocument,
     FiguresDocument,
@@ -21,14 +25,23 @@ from connector.web.api_documents import (
     StaleDocument,
     WhoDocument,
 )
-from connector.web.attention import ProviderPast, SilentWorker, Situation, attention, detail, headline
+from connector.web.attention import attention
 from connector.web.control_watch import ControlWatch
 from connector.web.curves import FINE_SECONDS, Curves
+from connector.web.deed_documents import DeedDocuments
 from connector.web.fleet_watch import FleetWatch
 from connector.web.kafka_watch import KafkaWatch
 from connector.web.provider_figures import Pace, Steering, provider_document, provider_names
+from connector.web.recent_counts import WINDOW_SECONDS
+from connector.web.recent_watch import RecentWatch
+from connector.web.situation import CampaignSituation, ProviderPast, SilentWorker, Situation, detail, headline
 
 LATEST_DEEDS = 10
+FINAL_STATES = tuple(str(state) for state in State if is_final(state))
+RECEIPT_SECONDS = 300.0
+"""Receipts of messages may take so long before somebody wonders."""
+ENOUGH_ACCEPTED = 50
+"""Of fewer messages there may be no receipt yet, as phones are off."""
 PAST_SECONDS = 3600.0
 """Of what needs attention: what happened in the last hour."""
 
@@ -42,7 +55,7 @@ class ConsoleView:
     """Everything that is known at this moment.
 
     Attributes:
-        fleet, kafka, control, curves: what watches.
+        fleet, kafka, control, recent, curves: what watches.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -51,6 +64,7 @@ class ConsoleView:
         self.fleet = FleetWatch(settings, clock)
         self.control = ControlWatch(settings, clock)
         self.curves = Curves()
+        self.recent = RecentWatch(settings, clock)
         self.kafka = KafkaWatch(settings, clock, providers=self.holding, told=self.fleet.told_members)
 
     def holding(self) -> Providers:
@@ -132,10 +146,12 @@ class ConsoleView:
 
     def provider(self, name: str) -> ProviderDocument | None:
         """One provider; None where nobody knows it."""
-        reports, steering = self.fleet.reports, self.steering(name)
-        if not steering.paused and not any(name in report.lanes for report in reports):
-            return None
-        return self._provider(name, reports, self.fleet.rates(), shares=True)
+        known = self.steering(name).paused or any(name in report.lanes for report in self.fleet.reports)
+        return self.steered(name) if known else None
+
+    def steered(self, name: str) -> ProviderDocument:
+        """One that somebody has just paused or resumed, whoever has it."""
+        return self._provider(name, self.fleet.reports, self.fleet.rates(), shares=True)
 
     def providers(self) -> list[ProviderDocument]:
         """All of them."""
@@ -150,6 +166,7 @@ class ConsoleView:
             rates.get((name, "accepted"), 0.0),
             self.fleet.reply_seconds(name, 0.5),
             self.fleet.reply_seconds(name, 0.95),
+            self.recent.receipts.share(name, State.DELIVERED, *FINAL_STATES),
         )
         return provider_document(name, reports, self.steering(name), pace, self.now, shares=shares)
 
@@ -172,6 +189,8 @@ class ConsoleView:
             ended_rate=sum(rates.values()),
             past=self._past(),
             away=away,
+            campaigns=self._campaigns(),
+            unreported=self._unreported(),
             looked=self.fleet.looked_at is not None
             and (self.kafka.state.quick is not None or bool(self.fleet.workers)),
         )
@@ -182,10 +201,41 @@ class ConsoleView:
             attention=attention(situation),
             figures=self._figures(situation, seconds),
             providers=providers,
-            deeds=[deed_document(it) for _, _, it in list(self.control.deeds)[: -LATEST_DEEDS - 1 : -1]],
+            deeds=self.deeds(it for _, _, it in list(self.control.deeds)[: -LATEST_DEEDS - 1 : -1]),
             stale=self.stale(),
             kafka=self.kafka_document(),
         )
+
+    def deeds(self, records: Iterable[AuditRecord]) -> list[DeedDocument]:
+        """Records of the audit topic."""
+        return DeedDocuments(self.control, self.now).of(records)
+
+    def _campaigns(self) -> list[CampaignSituation]:
+        """Campaigns that may need attention: those that are paused, and those of which messages were refused."""
+        table = self.control.table
+        found = []
+        for name, campaign in table.campaigns.items():
+            if campaign.state is CampaignState.PAUSED:
+                change = self.control.of_campaign(name)
+                by = None if change is None else WhoDocument(change.by, change.at, change.reason)
+                found.append(CampaignSituation(name, paused=True, by=by, unreadable=campaign is UNREADABLE))
+        found += [CampaignSituation(it.campaign, counts=it) for it in self.recent.results.campaigns() if it.rejected]
+        return found
+
+    def _unreported(self) -> list[tuple[str, float]]:
+        """Providers that report nothing of what they took, though they should; and how many messages those are."""
+        settings, wall = self.settings, self._clock.wall()
+        if settings.receive.url is None or not self.recent.receipts_there:
+            return []
+        reporting = {name for report in self.fleet.reports for name, lane in report.lanes.items() if lane.receipts}
+        after, until = wall - WINDOW_SECONDS, wall - RECEIPT_SECONDS
+        found = []
+        for name in sorted(reporting):
+            accepted = self.recent.results.of_provider(name, "accepted", after=after, until=until)
+            expected = accepted * self.recent.receipts.fraction
+            if expected >= ENOUGH_ACCEPTED and not self.recent.receipts.looked_at(name):
+                found.append((name, accepted))
+        return found
 
     def _past(self) -> dict[str, ProviderPast]:
         """What messages came to in the last hour, by provider."""
@@ -241,21 +291,3 @@ class ConsoleView:
         """Whether Kafka answers."""
         it = self.kafka.reachability
         return KafkaDocument(it.away_since is None, instant(it.as_of), instant(it.away_since), it.why)
-
-
-def deed_document(it: AuditRecord) -> DeedDocument:
-    """A record of the audit topic, as the API says it."""
-    return DeedDocument(
-        at=it.at,
-        who=it.who[:128],
-        role=it.role[:32],
-        via=it.via,
-        what=it.what[:64],
-        target=it.target[:256],
-        reason=it.reason[:256],
-        before=it.before[:32],
-        after=it.after[:32],
-        request=it.request[:32],
-        done=it.state.value,
-        error=it.error[:256],
-    )

@@ -7,6 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -16,12 +17,13 @@ from connector.clock import Clock
 from connector.errors import ConnectorError
 from connector.kafka.reader import open_reader
 from connector.kafka.skipped import Skipped
-from connector.masking import mask_phone
 from connector.operating.audit_trail import AuditRecord, read_audit
 from connector.operating.chosen_records import text_headers
-from connector.operating.steering import BY, REASON
+from connector.operating.steering import BY, REASON, REQUEST
 from connector.settings import Settings
-from connector.stream.control.table import PROVIDER, ControlTable
+from connector.stream.control.table import CAMPAIGN, PROVIDER, ControlTable
+from connector.web.moments import control_moment, kept_moments
+from connector.web.plain_words import plain_words
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +42,7 @@ class ControlChange:
     """The newest control record of a key.
 
     Attributes:
+        by, reason: who wrote it and why, as a page may show it.
         before: offset of the one before it, as far as it was seen here.
     """
 
@@ -57,6 +60,8 @@ class ControlWatch:
     Attributes:
         table: what the control topic says.
         changes: by key, who changed it last.
+        requests: of the newest control records that say which request they are of.
+        moments: at which records came, the oldest first.
         deeds: records of the audit topic, the oldest first.
         caught_up: everything that was there at the start is read.
         audit_there: there is an audit topic that may be read.
@@ -76,6 +81,8 @@ class ControlWatch:
         topic, most = settings.topics.control, settings.memory.control
         self.table = ControlTable(self._clock, most=most, topic=topic, skipped=quiet)
         self.changes: OrderedDict[str, ControlChange] = OrderedDict()
+        self.requests: OrderedDict[str, None] = OrderedDict()
+        self.moments = kept_moments()
         self.deeds: deque[tuple[int, int, AuditRecord]] = deque(maxlen=KEPT_DEEDS)
 
     async def run(self) -> None:
@@ -124,22 +131,24 @@ class ControlWatch:
         self.table.apply(record.key, record.value, (record.partition, record.offset))
         headers = text_headers(record)
         key = (record.key or b"").decode("utf-8", "replace")[: 2 * WORD_CHARACTERS]
-        before = self.changes.get(key)
-        self.changes[key] = ControlChange(
-            record.partition,
-            record.offset,
-            datetime.fromtimestamp(record.timestamp / 1000, UTC),
-            mask_phone(headers[BY][:WORD_CHARACTERS]),
-            mask_phone(headers[REASON][:WORD_CHARACTERS]),
-            None if before is None else before.offset,
-        )
-        self.changes.move_to_end(key)
-        if len(self.changes) > KEPT_CHANGES:
-            self.changes.popitem(last=False)
+        before, at = self.changes.get(key), _instant(record.timestamp)
+        by, reason = (plain_words(headers[name], most=WORD_CHARACTERS) or "" for name in (BY, REASON))
+        offset = None if before is None else before.offset
+        self.changes[key] = ControlChange(record.partition, record.offset, at, by, reason, offset)
+        _keep(self.changes, key, KEPT_CHANGES)
+        if request := headers[REQUEST]:
+            self.requests[request[:WORD_CHARACTERS]] = None
+            _keep(self.requests, request[:WORD_CHARACTERS], KEPT_DEEDS)
+        if (moment := control_moment(at, key, self.table, by)) is not None:
+            self.moments.append(moment)
 
     def of_provider(self, name: str) -> ControlChange | None:
         """Who paused or resumed it last; None where nobody did."""
         return self.changes.get(f"{PROVIDER}{name}")
+
+    def of_campaign(self, name: str) -> ControlChange | None:
+        """Who changed it last."""
+        return self.changes.get(f"{CAMPAIGN}{name}")
 
     async def reached(self, partition: int, offset: int, seconds: float) -> bool:
         """Wait until a record of the control topic has come in; False where it has not within so many seconds."""
@@ -151,3 +160,18 @@ class ControlWatch:
         except TimeoutError:
             return False
         return True
+
+
+def _instant(milliseconds: int) -> datetime:
+    """Of a record: its producer may have written any time, or none (-1)."""
+    try:
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
+
+
+def _keep(kept: OrderedDict[str, Any], newest: str, most: int) -> None:
+    """The oldest give way."""
+    kept.move_to_end(newest)
+    if len(kept) > most:
+        kept.popitem(last=False)

@@ -21,7 +21,7 @@ class Deed:
         what: `definition.save`, `definition.undo`, `test.send`.
         target: of what: a name.
         reason: why, in their words.
-        before, after: digests, where a text changes.
+        before, after: digests, where a text changes; `after` of a test: the message's id, by which it can be found.
         request: the id of the request that asked.
     """
 

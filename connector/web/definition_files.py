@@ -13,7 +13,7 @@ from pathlib import Path
 
 from connector.config_text.regular_file import FileError, read_regular
 from connector.definition.files import FILE_BYTES, SUFFIXES
-from connector.definition.keys import is_name
+from connector.definition.keys import NAME_HINT, is_name
 from connector.web.problems import HttpProblemError
 
 NEW_FILE_MODE = 0o644
@@ -117,7 +117,8 @@ class DefinitionFiles:
         """Raises HttpProblemError where a name is not what the person has seen."""
         if self.folder is None:
             raise HttpProblemError(409, "definitions are not saved here: web.definitions is read-only")
-        assert is_name(name)  # so it leads nowhere else
+        if not is_name(name):  # it could lead anywhere
+            raise HttpProblemError(422, f"no name of a definition: {NAME_HINT}")
         file = self._file(name)
         there = self.read(name) if file.exists() else None
         if (there.etag if there is not None else None) != seen:

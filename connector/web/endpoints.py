@@ -87,6 +87,7 @@ class Endpoint:
         takes: the type of its JSON body; None: no body.
         gives: the type of its JSON answer; None: nothing, or what `media` says.
         media: the type of an answer that is no JSON.
+        empty: there may be nothing to give (204).
         most: bytes of the body, at most.
         tag: its chapter.
         statuses: of its problems, beside those that every endpoint may have.
@@ -101,6 +102,7 @@ class Endpoint:
     takes: Any = None
     gives: Any = None
     media: str = ""
+    empty: bool = False
     most: int = BODY_BYTES
     tag: Tag = "look"
     parameters: Sequence[QueryParameter] = ()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from connector.web.endpoints import ApiCall
+from connector.web.plain_words import plain_json
 from connector.web.web_app import strict
 
 
@@ -21,5 +21,5 @@ async def begin_events(call: ApiCall) -> web.StreamResponse:
 
 
 def event_bytes(name: str, value: Any) -> bytes:
-    """One event, whose data is JSON."""
-    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(value) + b"\n\n"
+    """One event, whose data is JSON; nothing in it is invisible."""
+    return b"event: " + name.encode() + b"\ndata: " + plain_json(value) + b"\n\n"

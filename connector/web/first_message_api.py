@@ -12,6 +12,7 @@ from msgspec import Meta
 from connector.definition.keys import NAME
 from connector.errors import ConnectorError
 from connector.model import Message, Result
+from connector.operating.audit_trail import REASON_CHARACTERS
 from connector.settings.web import Web
 from connector.stream.intake.unreadable import fault
 from connector.web.callers import Role
@@ -35,7 +36,7 @@ class FirstMessageBody(msgspec.Struct, forbid_unknown_fields=True):
 
     provider: Annotated[str, Meta(pattern=rf"^{NAME}\Z")]
     number: Annotated[int, Meta(ge=0)]
-    reason: Annotated[str, Meta(min_length=3, max_length=200)]
+    reason: Annotated[str, Meta(min_length=3, max_length=REASON_CHARACTERS)]
     event: dict[str, Any] = {}
 
 
@@ -95,7 +96,7 @@ class FirstMessageApi(Chapter):
             msgspec.json.decode(value, type=Message)
         except msgspec.DecodeError as error:
             raise HttpProblemError(422, f"the event is no message: {fault(value, error)}") from None
-        deed = Deed(call.who, "test.send", body.provider, body.reason, request=call.id)
+        deed = Deed(call.who, "test.send", body.provider, body.reason, after=message_id, request=call.id)
         await self._deeds.asked(deed)
         places: list[WrittenEvent] = []
         told = send_and_follow(self._events, number.encode(), value, places.append)

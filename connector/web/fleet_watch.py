@@ -9,14 +9,17 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import structlog
 
 from connector.clock import Clock
-from connector.health.status_report import HistogramReport, LaneReport, WorkerReport
+from connector.health.status_report import WorkerReport
 from connector.kafka.reader import GroupMember
 from connector.operating.worker_pages import WorkerAnswer, addresses, ask_all, open_session
 from connector.settings import Settings
+from connector.web.moments import DefinitionChanges
+from connector.web.provider_figures import replies_within
 
 log = structlog.get_logger(__name__)
 
@@ -25,6 +28,9 @@ RATE_SECONDS = 10.0
 """Rates are of the last while: of one look they would jump."""
 SILENT_SECONDS = 3600.0
 """A worker that has been silent for so long, and is no member of the group, is no longer listed."""
+
+MOST_TOTALS = 20_000
+"""Providers and statuses that are counted: more are no providers, but names that whoever answers makes up."""
 
 Totals = Mapping[tuple[str, str], float]
 """By provider and status."""
@@ -76,6 +82,7 @@ class FleetWatch:
     Attributes:
         workers: all that are known, by key.
         second_bounds: of the histograms of seconds.
+        definitions: when they were changed.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -90,6 +97,7 @@ class FleetWatch:
         self._by_worker: defaultdict[str, float] = defaultdict(float)
         self._looks: deque[_Look] = deque()
         self.looked_at: float | None = None
+        self.definitions = DefinitionChanges()
 
     def told_members(self, members: Sequence[GroupMember]) -> None:
         """The group's members: where workers answer, and who of them should."""
@@ -125,6 +133,10 @@ class FleetWatch:
         members = {it.id for it in self._members}
         self._silence(heard, failed, members, now)
         self.looked_at = now
+        # Of silent workers as well: who answers again has changed nothing.
+        told = [it.report for it in self.workers.values() if it.report is not None]
+        digests = [(name, lane.digest) for report in told for name, lane in report.lanes.items()]
+        self.definitions.note(datetime.fromtimestamp(now, UTC), digests)
         self._looks.append(_Look(now, dict(self._totals), _copied(self._requests), dict(self._by_worker)))
         while len(self._looks) > 2 and self._looks[1].at <= now - RATE_SECONDS:
             self._looks.popleft()
@@ -170,17 +182,22 @@ class FleetWatch:
             for status, number in lane.counters.results.items()
         }
         results |= {("", status): number for status, number in report.other_results.items()}
-        requests = {name: _all_requests(lane) for name, lane in report.lanes.items()}
+        buckets = len(report.second_bounds) + 1
+        requests = {name: replies_within(lane, buckets) for name, lane in report.lanes.items()}
         before = self._before.get(key)
         self._before[key] = _Before(report.started, results, requests)
         if before is None:
             return  # what it did before it was seen first is nobody's rate
         same = before.started == report.started
         for place, number in results.items():
+            if place not in self._totals and len(self._totals) >= MOST_TOTALS:
+                continue
             grown = max(0, number - (before.results.get(place, 0) if same else 0))
             self._totals[place] += grown
             self._by_worker[key] += grown
         for name, counts in requests.items():
+            if name not in self._requests and len(self._requests) >= MOST_TOTALS:
+                continue
             old = before.requests.get(name, ()) if same else ()
             sums = self._requests.setdefault(name, [0.0] * len(counts))
             for index, number in enumerate(counts[: len(sums)]):
@@ -240,21 +257,6 @@ def quantile(counts: Sequence[float], bounds: Sequence[float], share: float) -> 
             return round(below + (bound - below) * (wanted - seen) / count, 4)
         seen, below = seen + count, bound
     return float(bounds[-1])
-
-
-def _all_requests(lane: LaneReport) -> list[int]:
-    """Of all replies: how many came within each bound."""
-    sums: list[int] = []
-    for group, it in lane.counters.requests.items():
-        if group != "none":
-            sums = _added(sums, it)
-    return sums
-
-
-def _added(sums: list[int], it: HistogramReport) -> list[int]:
-    if not sums:
-        return list(it.counts)
-    return [a + b for a, b in zip(sums, it.counts, strict=False)]
 
 
 def _copied(lists: Mapping[str, list[float]]) -> dict[str, list[float]]:

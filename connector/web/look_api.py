@@ -23,7 +23,7 @@ from connector.web.api_documents import (
     WorkerMemory,
     WorkersDocument,
 )
-from connector.web.console_view import ConsoleView, deed_document, instant
+from connector.web.console_view import ConsoleView, instant
 from connector.web.curves import step_of
 from connector.web.endpoints import ApiCall, Endpoint, QueryParameter
 from connector.web.fleet_watch import SeenWorker
@@ -39,6 +39,7 @@ NAMES = (
 )
 LABELS = ("", "provider", "status", "worker", "topic")
 PAGE_DEEDS = 100
+MOST_MARKS = 50
 NAME_CHARACTERS = 64
 
 RANGE_PARAMETER = QueryParameter(
@@ -156,17 +157,14 @@ class LookApi:
         end = int(self._view.now.timestamp()) // step * step
         begin = end - int(seconds) // step * step
         found = self._view.curves.select(names, by, begin, end, step)
-        marks = [
-            MarkDocument(it.at, f"{it.target}: {it.what.rpartition('.')[2]} by {it.who}")
-            for _, _, it in self._view.control.deeds
-            if it.state == "done" and it.at.timestamp() >= begin
-        ]
+        moments = sorted([*self._view.control.moments, *self._view.fleet.definitions.moments], key=lambda it: it.at)
+        marks = [MarkDocument(it.at, it.sentence) for it in moments if it.at.timestamp() >= begin]
         return SeriesDocument(
             start=begin,
             step=step,
             began=self._view.curves.began,
             series=[CurveDocument(it.name, dict(it.labels), it.values) for it in found],
-            marks=marks[-50:],
+            marks=marks[-MOST_MARKS:],
         )
 
     async def _definitions(self, _: ApiCall) -> list[DeployedDocument]:
@@ -237,7 +235,7 @@ class LookApi:
         ]
         page = found[:PAGE_DEEDS]
         more = str(page[-1][0]) if len(found) > len(page) else None
-        return DeedsDocument([deed_document(it) for _, it in page], more, self._view.control.audit_there)
+        return DeedsDocument(self._view.deeds(it for _, it in page), more, self._view.control.audit_there)
 
 
 def range_seconds(call: ApiCall) -> float:

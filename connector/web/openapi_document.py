@@ -33,9 +33,20 @@ for nobody, and say what did not answer.
 
 def openapi() -> dict[str, Any]:
     """The document, of every endpoint there can be."""
-    web = Web(auth="tokens", tokens=(WebToken(name="somebody", sha256="0" * 64),))
+    return document(every_endpoint())
+
+
+def every_endpoint() -> list[Endpoint]:
+    """Those of a console in which everything is switched on."""
+    web = Web(
+        auth="tokens",
+        tokens=(WebToken(name="somebody", sha256="0" * 64),),
+        test_numbers=("+15550000000",),
+        tail=True,
+        simulate=True,
+    )
     with socket.socket() as place:
-        return document(Console(Settings(web=web), place).server.endpoints)
+        return Console(Settings(web=web), place).server.endpoints
 
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
@@ -97,6 +108,8 @@ def _operation(one: Endpoint, named: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(one: Endpoint, named: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    if one.empty:
+        found["204"] = {"description": "Done; nothing is left of it"}
     if one.gives is not None:
         found["200"] = {"description": "OK", "content": {"application/json": {"schema": named[repr(one.gives)]}}}
     elif one.media:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from typing import Any
+
+import msgspec
 
 from connector.masking import mask_number, mask_phone
 
@@ -33,6 +37,38 @@ def escaped(text: str) -> str:
     return "".join(
         character if unicodedata.category(character) not in HIDDEN else f"\\u{ord(character):04x}" for character in text
     )
+
+
+def plain_json(value: Any) -> bytes:
+    """A document as JSON in which no text, whoever wrote it, holds what does not show; but for ends of lines."""
+    data = msgspec.json.encode(value)
+    if b"\\" in data:
+        data = _ESCAPE.sub(_visible, data)
+    plain = data.isascii() and b"\x7f" not in data
+    return data if plain else data.decode().translate(_VISIBLE).encode()
+
+
+_SHORT = {b"b": 0x08, b"f": 0x0C, b"r": 0x0D}
+_ESCAPE = re.compile(rb"\\(?:u([0-9a-f]{4})|(.))")
+
+
+def _visible(escape: re.Match[bytes]) -> bytes:
+    """An escape of JSON for a character that does not show, escaped once more."""
+    code, short = escape.groups()
+    if code is None and short not in _SHORT:
+        return escape.group()
+    return b"\\\\u%04x" % (int(code, 16) if code else _SHORT[short])
+
+
+class _Visible(dict[int, int | str]):
+    """What stands for each character; found out when it is met first."""
+
+    def __missing__(self, code: int) -> int | str:
+        self[code] = found = code if unicodedata.category(chr(code)) not in HIDDEN else f"\\\\u{code:04x}"
+        return found
+
+
+_VISIBLE = _Visible()
 
 
 def plain_number(text: str | None) -> str | None:

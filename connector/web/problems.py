@@ -9,6 +9,7 @@ import msgspec
 from aiohttp import web
 
 from connector.errors import ConfigurationError, ConnectorError, Problem
+from connector.web.plain_words import plain_json
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -70,7 +71,7 @@ class HttpProblemError(ConnectorError):
             problems=[ProblemDetail(it.message, it.remedy, it.path, it.line, it.column) for it in self.problems],
             sign_in=self.sign_in,
         )
-        body = msgspec.json.encode(document)
+        body = plain_json(document)
         return web.Response(status=self.status, body=body, headers={**self.headers, "Content-Type": PROBLEM_TYPE})
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from connector.definition.keys import is_name
+from connector.delivery.counts import NO_REPLY
 from connector.health.status_report import LaneReport, RateReport, WorkerReport
 from connector.web.api_documents import (
     ApartDocument,
@@ -16,12 +18,17 @@ from connector.web.api_documents import (
     ProviderWord,
     SecondsDocument,
     ShareDocument,
+    TimesDocument,
     WhoDocument,
 )
 from connector.web.plain_words import span
 
 WORST: Sequence[ProviderWord] = ("paused", "open", "probing", "closed", "sending", "unused")
 """Of several workers' states the first one of these is the provider's: what a person has to end goes first."""
+
+
+MOST_UNKNOWN = 100
+"""Names that somebody has paused and no worker that answers has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +53,19 @@ class Steering:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What the last while says of a provider: results a second, seconds that replies took."""
+    """What the last while says of a provider: results a second, seconds that replies took, part that was delivered."""
 
     accepted: float = 0.0
     p50: float | None = None
     p95: float | None = None
+    delivered: float | None = None
 
 
 def provider_names(reports: Iterable[WorkerReport], paused: Iterable[str]) -> list[str]:
-    """Those that workers have, and those that somebody has paused."""
-    return sorted({name for report in reports for name in report.lanes} | set(paused))
+    """Those that workers have, and some of those that somebody has paused: anybody may write such names."""
+    known = {name for report in reports for name in report.lanes}
+    others = sorted(name for name in paused if name not in known and is_name(name))
+    return sorted(known) + others[:MOST_UNKNOWN]
 
 
 def provider_document(
@@ -99,15 +109,17 @@ def provider_document(
         limits=_limits(lanes),
         per_request=fill,
         reply_seconds=SecondsDocument(pace.p50, pace.p95),
+        reply_times=_reply_times(having, lanes),
         windows_closed=_summed(lane.counters.closed for lane in lanes),
         replies=_summed({group: sum(it.counts) for group, it in lane.counters.requests.items()} for lane in lanes),
+        rules=_summed(lane.counters.rules for lane in lanes),
         again=_summed(lane.counters.again for lane in lanes),
         results=_summed(lane.counters.results for lane in lanes),
         apart=_apart(lanes),
         failover=lanes[0].failover if lanes else [],
         account=(lanes[0].account or None) if lanes else None,
         digests=sorted({lane.digest for lane in lanes if lane.digest}),
-        delivered=None,
+        delivered=None if pace.delivered is None else round(pace.delivered, 4),
         shares=[_share(report, report.lanes[name], steering) for report in having] if shares else [],
         etag="" if steering.offset is None else str(steering.offset),
     )
@@ -149,6 +161,25 @@ def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for each in counts:
         total.update(each)
     return dict(total)
+
+
+def _reply_times(reports: Sequence[WorkerReport], lanes: Sequence[LaneReport]) -> TimesDocument:
+    """Of all workers that use the same bounds: those of another release may use others."""
+    bounds = reports[0].second_bounds if reports else []
+    counts = [0] * (len(bounds) + 1)
+    for report, lane in zip(reports, lanes, strict=True):
+        if report.second_bounds == bounds:
+            counts = [many + more for many, more in zip(counts, replies_within(lane, len(counts)), strict=True)]
+    return TimesDocument(bounds, counts)
+
+
+def replies_within(lane: LaneReport, length: int) -> list[int]:
+    """Of all replies: how many came within each bound; what has no reply is none."""
+    sums = [0] * length
+    for group, it in lane.counters.requests.items():
+        if group != NO_REPLY and len(it.counts) == length:
+            sums = [many + more for many, more in zip(sums, it.counts, strict=True)]
+    return sums
 
 
 def _limits(lanes: Sequence[LaneReport]) -> LimitsDocument:

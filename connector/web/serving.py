@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 from aiohttp import web
@@ -74,7 +74,9 @@ class WebServer:
     ) -> None:
         self._place = place
         signing = sign_in(settings, clock)
-        session = SessionApi(signing, Surroundings(settings.environment, settings.time_zone, pages))
+        definitions: Literal["read-only", "folder"] = "read-only" if settings.definitions_folder is None else "folder"
+        surroundings = Surroundings(settings.environment, settings.time_zone, pages, definitions)
+        session = SessionApi(signing, surroundings)
         self.endpoints = [endpoint for chapter in (session, *chapters) for endpoint in chapter.endpoints()]
         self._app = build_app(
             self.endpoints,

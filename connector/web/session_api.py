@@ -51,11 +51,13 @@ class Surroundings:
     Attributes:
         environment: its name.
         pages: of the console.
+        definitions: where Studio saves: nowhere, or into a folder.
     """
 
     environment: str
     time_zone: str
     pages: Sequence[str]
+    definitions: Literal["read-only", "folder"]
 
 
 class SessionApi:
@@ -114,7 +116,7 @@ class SessionApi:
             auth=kind,  # type: ignore[arg-type]
             environment=self._surroundings.environment,
             time_zone=self._surroundings.time_zone,
-            definitions="read-only",
+            definitions=self._surroundings.definitions,
             version=__version__,
             pages=list(self._surroundings.pages),
         )

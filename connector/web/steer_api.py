@@ -71,16 +71,14 @@ class SteerApi:
         ]
 
     async def _set_state(self, call: ApiCall) -> SteeredProvider:
-        name, body = call.path["name"], call.body
+        name = call.path["name"]
         warnings = self._known(name)
         async with self._turn:  # of one console, one after the other
             seen = self._unchanged(name, call.http.headers.get("If-Match"))
             done = await self._steer(call, name, seen)
             warnings += done.warnings
             warnings += await self._overtaken(name, done, seen)
-        found = self._view.provider(name)
-        if found is None:  # it was resumed, and no worker that answers has it
-            raise HttpProblemError(404, f"{'paused' if body.paused else 'resumed'}; no worker that answers has it")
+        found = self._view.steered(name)
         fields = {field: getattr(found, field) for field in ProviderDocument.__struct_fields__}
         return SteeredProvider(**fields, warnings=warnings)
 
@@ -122,7 +120,7 @@ class SteerApi:
             who=call.who.name,
             role=call.who.role.label,
             via=call.who.via,
-            reason=" ".join(escaped(body.reason).split()),
+            reason=escaped(body.reason),
             request=call.id,
             before="" if seen is None else str(seen.offset),
         )

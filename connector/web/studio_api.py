@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
@@ -12,6 +12,7 @@ from aiohttp import web
 from connector.definition.keys import NAME_HINT, is_name
 from connector.errors import Problem
 from connector.masking import mask_number
+from connector.operating.audit_trail import REASON_CHARACTERS
 from connector.settings.web import Web
 from connector.tools.simulator import PROVIDERS
 from connector.tools.simulator.in_memory import magic_numbers
@@ -88,17 +89,20 @@ class ListedDefinition(msgspec.Struct):
     writable: bool
 
 
+Reason = Annotated[str, msgspec.Meta(max_length=REASON_CHARACTERS)]
+
+
 class SaveBody(msgspec.Struct, forbid_unknown_fields=True):
     """A text to be saved, and why."""
 
     definition: asks.Text
-    reason: str = ""
+    reason: Reason = ""
 
 
 class UndoBody(msgspec.Struct, forbid_unknown_fields=True):
     """Why it is taken back."""
 
-    reason: str = ""
+    reason: Reason = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,13 +300,14 @@ class StudioApi(Chapter):
             "POST",
             one + "/undo",
             self._undo,
-            "Take the last save back.",
+            "Take the last save back; 204 where it had made the file.",
             role=Role.EDITOR,
             takes=UndoBody,
             gives=SavedDefinition,
+            empty=True,
             tag="studio",
             parameters=(SEEN,),
-            statuses=(409, 412),
+            statuses=(409, 412, 422),
         )
         return [listed, read, save, undo]
 
@@ -321,7 +326,7 @@ class StudioApi(Chapter):
         name, text = call.path["name"], call.body.definition
         if self._files.folder is None:
             raise HttpProblemError(409, "definitions are not saved here: web.definitions is read-only")
-        if is_name(name) is None:
+        if not is_name(name):
             raise HttpProblemError(422, f"no name of a definition: {NAME_HINT}")
         ask = asks.TogetherAsk(definition=text, name=name)
         checked = msgspec.json.decode(await answered(lambda: self._children.ask(ask)), type=asks.CheckAnswer)
@@ -334,6 +339,8 @@ class StudioApi(Chapter):
 
     async def _undo(self, call: ApiCall) -> Tagged | None:
         name, seen = call.path["name"], _seen(call)
+        if not is_name(name):
+            raise HttpProblemError(422, f"no name of a definition: {NAME_HINT}")
         deed = Deed(call.who, "definition.undo", name, call.body.reason, seen or "", "", call.id)
         found = await self._done(deed, lambda: self._files.undo(name, seen))
         if found is None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
 from aiohttp import web
 
 from connector.clock import Clock
 from connector.model import Status
 from connector.web.endpoints import ApiCall, Endpoint, QueryParameter
+from connector.web.event_stream import begin_events, event_bytes
 from connector.web.problems import HttpProblemError
 from connector.web.results_tail import ResultsTail, Watcher
-from connector.web.web_app import strict
 
 COUNT_SECONDS = 1.0
 STATUSES = [it.value for it in Status]
@@ -56,15 +55,11 @@ class TailApi:
             raise HttpProblemError(400, f"status: write some of {', '.join(STATUSES)}")
         if self._tail.full:
             raise HttpProblemError(429, "too many people watch already", headers={"Retry-After": "30"})
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-        strict(response, call.id)
         watcher = Watcher(statuses, call.query("provider") or None, call.query("campaign") or None)
         self._tail.join(watcher)
         try:
-            await response.prepare(call.http)
+            response = await begin_events(call)
             await self._stream(response, watcher, call)
-        except ConnectionError:
-            pass  # the person has gone
         finally:
             await self._tail.leave(watcher)
         return response
@@ -73,14 +68,10 @@ class TailApi:
         """Until the person goes, or their session ends."""
         until = call.who.until
         told = self._clock.monotonic()
-        await _send(response, "count", watcher.count(away=self._tail.away))
+        await response.write(event_bytes("count", watcher.count(away=self._tail.away)))
         while until is None or self._clock.wall() < until:
             for row in await watcher.rows(COUNT_SECONDS / 4):
-                await _send(response, "row", row)
+                await response.write(event_bytes("row", row))
             if self._clock.monotonic() - told >= COUNT_SECONDS:
                 told = self._clock.monotonic()
-                await _send(response, "count", watcher.count(away=self._tail.away))
-
-
-async def _send(response: web.StreamResponse, event: str, document: object) -> None:
-    await response.write(b"event: " + event.encode() + b"\ndata: " + msgspec.json.encode(document) + b"\n\n")
+                await response.write(event_bytes("count", watcher.count(away=self._tail.away)))

@@ -16,6 +16,7 @@ from connector.untrusted import READ_ERRORS, too_deep
 from connector.web.callers import Caller
 from connector.web.endpoints import ApiCall, Endpoint
 from connector.web.guard import HostNames, check_changing, check_json, check_reading
+from connector.web.plain_words import plain_json
 from connector.web.problems import HttpProblemError, from_aiohttp, from_error
 from connector.web.sign_in import SignIn
 from connector.web.static_files import StaticFiles
@@ -26,6 +27,9 @@ REQUEST_ID = "X-Request-Id"
 _ID = web.RequestKey("id", str)
 MOST_BYTES = 4 * 1024**2
 """Of any body; an endpoint may say less."""
+
+GONE = 499
+"""Nobody is there any more to read it."""
 
 STRICT = {
     "X-Content-Type-Options": "nosniff",
@@ -82,7 +86,7 @@ class Guard:
             caller = self._admitted(request, endpoint)
             body = await _body(request, endpoint)
             call = ApiCall(caller, body, request.match_info, request[_ID], request)
-            return _answer(await endpoint.handler(call))
+            return _answer(await endpoint.handler(call), exact=endpoint.tag == "studio")
 
         return handle
 
@@ -127,7 +131,7 @@ def _where(words: str) -> str:
     return words[:300]
 
 
-def _answer(value: Any) -> web.StreamResponse:
+def _answer(value: Any, *, exact: bool) -> web.StreamResponse:
     if isinstance(value, web.StreamResponse):
         return value
     if value is None:
@@ -135,7 +139,9 @@ def _answer(value: Any) -> web.StreamResponse:
     headers = {}
     if isinstance(value, Tagged):
         headers["ETag"], value = f'"{value.tag}"', value.value
-    return web.Response(body=msgspec.json.encode(value), content_type="application/json", headers=headers)
+    # What Studio's children say is about texts of the person who asks, which must come back as they are.
+    body = msgspec.json.encode(value) if exact else plain_json(value)
+    return web.Response(body=body, content_type="application/json", headers=headers)
 
 
 class Tagged(msgspec.Struct):
@@ -163,16 +169,23 @@ def _outermost(hosts: HostNames) -> Any:
         except ConnectorError as error:
             response = from_error(error).response()
         except Exception as error:
-            # Its text, and the values in its traceback, may hold what a message says.
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{where.filename}:{where.lineno}"
-            log.error("the console could not answer", request=request[_ID], error=type(error).__name__, place=place)  # noqa: TRY400
-            response = HttpProblemError(500, "something went wrong in the console; its log says what").response()
+            response = _unanswered(request, error)
         if not response.prepared:
             strict(response, request[_ID])
         return response
 
     return middleware
+
+
+def _unanswered(request: web.Request, error: Exception) -> web.Response:
+    """What nobody foresaw; or the person has left a stream that was being written, which is no fault of anybody."""
+    if isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing()):
+        return web.Response(status=GONE)
+    # Its text, and the values in its traceback, may hold what a message says.
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{where.filename}:{where.lineno}"
+    log.error("the console could not answer", request=request[_ID], error=type(error).__name__, place=place)
+    return HttpProblemError(500, "something went wrong in the console; its log says what").response()
 
 
 def strict(response: web.StreamResponse, request_id: str) -> None:

@@ -17,6 +17,7 @@ import orjson
 from connector.cli.demo.audit import Event, SeenMessage
 from connector.cli.demo.audit import audit as compare
 from connector.model import Result, Source, Status
+from tests.crash.deeds import DeedAudit
 from tests.crash.states import ListAudit, StateAudit
 
 GRACE_SECONDS = 0.1
@@ -146,6 +147,9 @@ class Findings:
         opt_outs_lost: people who said no last, and are not on the list.
         opt_ins_lost: people who said yes last, and are on it.
         people: who said anything.
+        unrecorded: deeds that let messages go, or sent one, without a record before them of who wanted it; None where
+            nobody did anything.
+        deeds: how many of those there were.
         states_strange: states of another message than their receipt is of, or in another partition.
         written: states of messages that were written.
         examples: of each, message ids or offsets.
@@ -175,6 +179,8 @@ class Findings:
     opt_outs_lost: int = 0
     opt_ins_lost: int = 0
     people: int = 0
+    unrecorded: int | None = None
+    deeds: int = 0
     written: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -202,6 +208,7 @@ class Findings:
             ("states_strange", 0),
             ("opt_outs_lost", 0),
             ("opt_ins_lost", 0),
+            ("unrecorded", 0),
         ):
             count = getattr(self, name)
             if count is not None and count > limit:
@@ -217,6 +224,11 @@ class Findings:
     def note_list(self, listed: ListAudit) -> None:
         """What became of what people said."""
         self.opt_outs_lost, self.opt_ins_lost, self.people = listed.opt_outs, listed.opt_ins, listed.people
+
+    def note_deeds(self, deeds: DeedAudit) -> None:
+        """What people did."""
+        self.unrecorded, self.deeds = len(deeds.unrecorded), deeds.done
+        self.note("unrecorded", deeds.unrecorded)
 
     def note(self, name: str, examples: Iterable[object]) -> None:
         place = self.examples.setdefault(name, [])

@@ -28,6 +28,7 @@ GROUPS = {
     "offsets": "Offsets and topics",
     "receipts": "Receipts: states of messages",
     "opt-outs": "Opt-outs: who must not be texted",
+    "deeds": "Deeds: what people do through the console",
     "input": "What producers and others write: compression, transactions, poison records",
 }
 """Scenario.promise → heading."""
@@ -93,9 +94,22 @@ def _people(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"| {it['fault']} | {it['people']:,} | {counts} | {verdict} |"
 
 
+def _deeds(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from ("", f"### {heading}", "")
+    yield "| fault | deeds | without a record before | events | lost | sent twice (at most) | |"
+    yield "|---|--:|--:|--:|--:|--:|---|"
+    for it in chosen:
+        verdict = "holds" if it["holds"] else "**fails**: " + "; ".join(it["failures"])
+        yield (
+            f"| {it['fault']} | {it['deeds']} | {it['unrecorded']} | {it['messages']:,} | {it['lost']} "
+            f"| {it['duplicated_sends']:,} ({it['allowed']:,}) | {verdict} |"
+        )
+
+
 SPECIAL: Mapping[str, Callable[[str, Sequence[Mapping[str, Any]]], Iterator[str]]] = {
     "receipts": _states,
     "opt-outs": _people,
+    "deeds": _deeds,
 }
 """Promises whose figures are others than those of messages."""
 

@@ -58,6 +58,7 @@ CHECKS = (
     Check("join-without-heartbeats", "receipts-cut-off", "states_twice"),
     Check("settle-before-listing", "opt-outs-before-listing", "opt_outs_lost"),
     Check("forget-what-was-said", "opt-outs-killed", "opt_outs_lost"),
+    Check("act-unrecorded", "deeds-refused", "unrecorded"),
     Check("believe-any-offset", "poison-everywhere", "needless"),
 )
 
@@ -387,6 +388,19 @@ def ignore_the_rank() -> None:
     replace(joining, "step", step)
 
 
+def act_unrecorded() -> None:
+    """Does what nobody can look up: takes a record that was refused for written."""
+    from connector.operating import steering
+
+    recorded = steering._recorded
+
+    async def careless(record: Any, writer: Any, topic: str) -> bool:
+        await recorded(record, writer, topic)
+        return True
+
+    replace(steering, "_recorded", careless)
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "join-without-heartbeats": do_without_heartbeats,
     "settle-before-writing": settle_before_writing,
@@ -395,6 +409,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "forget-states": forget_states,
     "forget-the-log": forget_the_log,
     "ignore-the-rank": ignore_the_rank,
+    "act-unrecorded": act_unrecorded,
     "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,
     "show-echoes": show_echoes,

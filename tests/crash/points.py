@@ -163,6 +163,28 @@ def after_disk(reached: Reached) -> None:
     replace(JoinStage, "_note", noted)
 
 
+def after_asking(reached: Reached) -> None:
+    """It is recorded who wants something done; it is not done (`console`)."""
+    from connector.operating.kafka_writer import KafkaWriter
+
+    def written(_writer: KafkaWriter, _topic: str, _key: bytes, value: bytes | None, *_: Any) -> None:
+        if b'"state":"asked"' in (value or b""):
+            reached()
+
+    around(KafkaWriter, "write", after=written)
+
+
+def after_steering(reached: Reached) -> None:
+    """A provider is paused or resumed; that it was done is not recorded (`console`)."""
+    from connector.operating.kafka_writer import KafkaWriter
+
+    def written(_writer: KafkaWriter, _topic: str, key: bytes, *_: Any) -> None:
+        if key.startswith(b"provider:"):
+            reached()
+
+    around(KafkaWriter, "write", after=written)
+
+
 POINTS: dict[str, Callable[[Reached], None]] = {
     "before-send": before_send,
     "after-send": after_send,
@@ -183,5 +205,7 @@ POINTS: dict[str, Callable[[Reached], None]] = {
     "after-disk": after_disk,
     "before-listing": before_listing,
     "after-listing": after_listing,
+    "after-asking": after_asking,
+    "after-steering": after_steering,
 }
 """Name → puts a fuse there."""

@@ -51,6 +51,7 @@ class Scene:
         uncertain: messages the provider may have taken although their request was given up.
         doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
         outage: the provider was away and nothing else: nobody may be given up.
+        deeds: people do things through a console.
         spared: results that were read before the topic was deleted.
         blocked: from when until when no result could be written.
         concluded: what was found when a scenario had to compare before it went on.
@@ -72,6 +73,7 @@ class Scene:
     doubtful: int = 0
     doubtful_least: int = 0
     outage: bool = False
+    deeds: bool = False
     blocked: list[tuple[float, float]] = field(default_factory=list)
     concluded: Findings | None = None
     spared: list[Recorded] = field(default_factory=list)
@@ -361,6 +363,8 @@ class Scene:
         if self.size.receipts:
             found.note_states(self.topics.states())
             found.note_list(self.topics.opt_outs())
+        if self.deeds:
+            found.note_deeds(self.topics.deeds())
         return found
 
     # ---- files ------------------------------------------------------------------------------------------------------

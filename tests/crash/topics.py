@@ -20,6 +20,7 @@ from connector.cli.demo.audit import Event
 from connector.model import Source
 from tests.crash import poison
 from tests.crash.audit import Recorded, decode_result, read_event
+from tests.crash.deeds import DeedAudit, compare_deeds
 from tests.crash.states import ListAudit, StateAudit, compare_list, compare_states
 from tests.kafka import records
 from tests.waiting import wait_until
@@ -50,6 +51,7 @@ class Topics:
         self.results = f"{prefix}.results"
         self.journal = f"{prefix}.journal"
         self.control = f"{prefix}.control"
+        self.audit = f"{prefix}.audit"
         self.retry = [f"{prefix}.retry.{tier}" for tier in ("1s", "5s")]
         self.poisoned: Mapping[str, bool] = {}  # what others wrote: place → whether it has to end with a result
         self.receives = False  # its topics of receipts are made
@@ -60,7 +62,7 @@ class Topics:
 
     def settings(self) -> dict[str, Any]:
         """As connector.yaml has them."""
-        fixed = ("results", "dead-letters", "journal", "control", *RECEIPT_TOPICS)
+        fixed = ("results", "dead-letters", "journal", "control", "audit", *RECEIPT_TOPICS)
         names = {topic.replace("-", "_"): f"{self._prefix}.{topic}" for topic in fixed}
         return {"sources": [self.source], **names, "retry_prefix": f"{self._prefix}.retry", "retry_tiers": ["1s", "5s"]}
 
@@ -187,6 +189,14 @@ class Topics:
     def opt_outs(self) -> ListAudit:
         """What became of what people said."""
         return compare_list(*(records.read_all(self._bootstrap, it) for it in (self.inbound, self.suppressions)))
+
+    def deeds(self) -> DeedAudit:
+        """What people did through the console, and what is written about it."""
+        return compare_deeds(*(records.read_all(self._bootstrap, it) for it in (self.control, self.source, self.audit)))
+
+    def count_control(self) -> int:
+        """Records that steer."""
+        return sum(records.end_offsets(self._bootstrap, self.control).values())
 
     def count_listed(self) -> int:
         """Records of the list, lifted ones too."""

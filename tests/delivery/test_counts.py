@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.definition.tree import Limits, Rate
-from connector.delivery.counts import Histogram, LaneCounts, tally
+from connector.delivery.counts import MOST_RULES, OTHER_RULES, Histogram, LaneCounts, tally
 from connector.errors import Phase, RequestError
 from connector.model import Outcome
 
@@ -84,3 +85,38 @@ def test_what_urgent_messages_waited_for_is_told_apart() -> None:
     counts.departed("full", 3.0, 1.0)
     counts.departed("priority", 0.3, 1.0)
     assert (sum(counts.age.counts), sum(counts.urgent.counts), counts.urgent.total) == (2, 1, 0.3)
+
+
+OTHER = Outcome("accept", rule="a")
+RULES: list[tuple[str, list[Outcome], dict[str, int], dict[str, int]]] = [
+    ("one for all", [Outcome("accept", rule="a")] * 5, {"a": 5}, {}),
+    ("one for all, to be sent again", [Outcome("retry", rule="b")] * 5, {"b": 5}, {"retry": 5}),
+    ("equal ones", [Outcome("accept", rule="a"), Outcome("accept", rule="a")], {"a": 2}, {}),
+    (
+        "several",
+        [OTHER, Outcome("reject", rule="b"), Outcome("retry", rule="c"), Outcome("accept", rule="a")],
+        {"a": 2, "b": 1, "c": 1},
+        {"retry": 1},
+    ),
+    ("the first and the last", [OTHER, Outcome("defer", rule="d"), OTHER], {"a": 2, "d": 1}, {"defer": 1}),
+    ("one message", [Outcome("pause", rule="e")], {"e": 1}, {"pause": 1}),
+    ("none", [], {}, {}),
+]
+
+
+@pytest.mark.parametrize(("what", "outcomes", "rules", "again"), RULES, ids=[what for what, *_ in RULES])
+def test_messages_are_counted_by_the_rule_that_decided(
+    what: str, outcomes: list[Outcome], rules: dict[str, int], again: dict[str, int]
+) -> None:
+    counts = LaneCounts()
+    counts.replied(200, 0.1, outcomes)
+    assert counts.rules == rules
+    assert +counts.again == again
+
+
+def test_rules_of_definitions_that_come_and_go_are_bounded() -> None:
+    counts = LaneCounts()
+    for number in range(3 * MOST_RULES):
+        counts.replied(200, 0.1, [Outcome("accept", rule=f"response.rules[{number}]")])
+    assert len(counts.rules) == MOST_RULES + 1
+    assert counts.rules[OTHER_RULES] == 2 * MOST_RULES

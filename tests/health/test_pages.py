@@ -209,7 +209,9 @@ async def test_status_says_in_a_word_what_each_provider_does(paused_lane: SeenLa
         found = json.loads((await get(f"{url}/status"))[1])
     assert found["ready"] is True
     assert found["partitions"] == {"sms.messages": [0, 1]}
-    assert found["lanes"]["acme"]["state"] == "paused"
+    acme = found["lanes"]["acme"]
+    assert (acme["state"], acme["receipts"]) == ("paused", False)
+    assert sum(acme["counters"]["rules"].values()) == 5, "each message that had a reply is told by its rule"
 
 
 async def test_status_and_metrics_say_when_definitions_on_disk_are_not_in_use(lane: SeenLane) -> None:

@@ -25,9 +25,11 @@ from connector.errors import ConnectorError
 from connector.kafka.clients import connect
 from connector.receipts.tokens import Tokens
 from connector.settings.model import Settings
+from tests.integration.console import RunningConsole
 from tests.integration.pipeline import Pipeline
 from tests.integration.receiving import KEY, Answers, Receiving, caller, report
 from tests.kafka.local import LocalKafka
+from tests.kafka.ports import free_ports
 from tests.kafka.records import end_offsets
 from tests.processes import StartConnector
 from tests.tooling.pages import ROOT, blocks
@@ -136,6 +138,60 @@ def test_each_role_can_do_its_work_and_nothing_else(
         refused = run(role, *arguments)
         assert isinstance(refused.exception, ConnectorError), (role, arguments, refused)
         assert "uthoriz" in str(refused.exception)
+
+
+def test_a_console_that_may_only_read_shows_everything_and_changes_nothing(
+    ruled: LocalKafka, tmp_path: Path, start_connector: StartConnector
+) -> None:
+    """With the rights of support; then with those of a console, which pauses and resumes, and sends no message."""
+    pipeline = Pipeline(tmp_path, ruled.bootstrap, "access", start_connector)
+    pipeline.simulate()
+    pipeline.define()
+    made = start_connector("topics", "create", "--config", str(configure(ruled, tmp_path, None)), "--replication", "1")
+    assert made.wait() == 0, made.output
+    (port,) = free_ports(1)
+    config = str(configure(ruled, tmp_path, "sms-connector"))
+    worker = start_connector("run", "--config", config, "--set", f"health.port={port}", name="worker")
+    worker.wait_for("partitions opened")
+    test = {"provider": "batched", "number": 0, "reason": "does it arrive"}
+
+    def console(role: str) -> RunningConsole:
+        pipeline.config = configure(ruled, tmp_path, role)
+        return RunningConsole(
+            pipeline,
+            start_connector,
+            name=f"console-{role}",
+            workers=f"http://127.0.0.1:{port}",
+            test_numbers="['+919899999999']",
+        )
+
+    viewer = console("support")
+    found = viewer.wait("/api/workers", lambda it: it["members"] == 1 and it["items"][0]["ready"], "the worker")
+    assert not found["items"][0]["silent"]
+    assert viewer.wait("/api/partitions", lambda it: it["looked"], "partitions")["kafka"]["reachable"]
+    overview = viewer.wait("/api/overview", lambda it: not it["stale"], "everything")
+    assert overview["sentence"] == "Nothing waits: whatever came has its result."
+    with viewer.tail() as events:
+        assert next(events)[1]["away"] is False
+    before = end_offsets(ruled.bootstrap, "sms.control")
+    code, refused = viewer.steer("batched", paused=True)
+    assert (code, "uthoriz" in refused["title"]) == (503, True)
+    assert viewer.ask("POST", "/api/studio/test", test)[0] == 503
+    assert end_offsets(ruled.bootstrap, "sms.control") == before
+    assert viewer.process.stop() == 0, viewer.process.output
+
+    steering = console("console")
+    steering.wait("/api/overview", lambda it: not it["stale"] and it["providers"], "everything")
+    assert steering.steer("batched", paused=True)[0] == 200
+    assert steering.steer("batched", paused=False)[0] == 200
+    code, refused, _ = steering.ask("POST", "/api/studio/test", test)
+    assert (code, "uthoriz" in refused["title"]) == (503, True)
+    deeds = steering.wait("/api/audit", lambda it: len(it["items"]) >= 6, "records")["items"]
+    assert [(it["what"], it["done"]) for it in deeds[:2]] == [("test.send", "failed"), ("test.send", "asked")]
+    assert steering.process.stop() == 0, steering.process.output
+    assert worker.stop() == 0, worker.output
+    for process in (viewer.process, steering.process):
+        assert "could not answer" not in process.output
 
 
 async def test_a_receiver_writes_what_providers_call_back_and_reads_nothing_and_states_are_made_of_it(

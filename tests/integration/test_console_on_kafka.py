@@ -91,9 +91,9 @@ def test_what_the_console_sees_and_does(pipeline: Pipeline, start_connector: Sta
     assert {it["who"] for it in deeds} == {"local"}
     assert deeds[0]["request"] == deeds[1]["request"] != deeds[2]["request"]
     control = read_all(pipeline.bootstrap, f"{pipeline.unique}.control")
-    assert [it.headers for it in control] == [
-        {"by": b"local", "reason": b"sender id under review"},
-        {"by": b"local", "reason": b"approved"},
+    assert [(it.headers["by"].decode(), it.headers["reason"].decode()) for it in control] == [
+        ("local", "sender id under review"),
+        ("local", "approved"),
     ]
     assert orjson.loads(control[-1].value or b"") == {"paused": False}
 

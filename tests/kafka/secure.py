@@ -22,7 +22,16 @@ class Security:
 
     certificates: Certificates
     user: str = "connector"
-    others: tuple[str, ...] = ("sms-connector", "receivers", "receipts", "campaigns", "reports", "support", "oncall")
+    others: tuple[str, ...] = (
+        "sms-connector",
+        "receivers",
+        "receipts",
+        "campaigns",
+        "reports",
+        "support",
+        "oncall",
+        "console",
+    )
     password: str = field(default="hunter2 horse battery staple", repr=False)
     tokens: TokenKey | None = None
 

@@ -11,7 +11,7 @@ from connector.clock import ManualClock
 from connector.errors import ConnectorError
 from connector.operating import steering as room
 from connector.operating.audit_trail import AuditRecord, DeedState, encode_audit, read_audit
-from connector.operating.steering import BY, REASON, ControlDeed, NotRecordedError, RecordWriter, steer
+from connector.operating.steering import BY, REASON, REQUEST, ControlDeed, NotRecordedError, RecordWriter, steer
 
 CONTROL, AUDIT = "sms.control", "sms.audit"
 
@@ -70,7 +70,7 @@ async def test_it_is_asked_done_and_said_to_be_done_in_this_order() -> None:
     asked, ended = broker.states
     assert (asked.state, asked.who, asked.role, asked.reason) == (DeedState.ASKED, "priya", "operator", "under review")
     assert (ended.state, ended.before, ended.after, ended.request) == (DeedState.DONE, "7", "2", asked.request)
-    assert broker.records[1][3] == {BY: b"priya", REASON: b"under review"}
+    assert broker.records[1][3] == {BY: b"priya", REASON: b"under review", REQUEST: b"r1"}
 
 
 @pytest.mark.parametrize("fault", ["refuses", "hangs"])

@@ -56,6 +56,20 @@ class Asker:
             cookies = {name: morsel.value for name, morsel in response.cookies.items()}
             return Answer(response.status, await response.text(), response.headers, cookies)
 
+    async def until(
+        self, method: str, path: str, headers: Mapping[str, str], body: str | None, *, last: str
+    ) -> tuple[int, str]:
+        """A stream, up to an event of that name."""
+        data = None if body is None else io.BytesIO(body.encode())
+        url = URL(self.url.rstrip("/") + path, encoded=True)
+        text = ""
+        async with self._session.request(method, url, headers=headers, data=data) as response:
+            async for line in response.content:
+                text += line.decode()
+                if f"event: {last}\n" in text and text.endswith("\n\n"):
+                    break
+            return response.status, text
+
     async def as_role(self, role: str, method: str, path: str, body: str | None = None) -> Answer:
         """By a script with a token."""
         headers = {"Authorization": f"Bearer {TOKENS[role]}", "Content-Type": "application/json"}

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from connector.health.status_report import ApartReport, LaneReport, UnknownReport, WorkerReport
+from connector.delivery.counts import SECONDS
+from connector.health.status_report import ApartReport, HistogramReport, LaneReport, UnknownReport, WorkerReport
 from connector.web.api_documents import WhoDocument
-from connector.web.attention import ProviderPast, SilentWorker, Situation, attention, detail, headline
-from connector.web.provider_figures import Pace, Steering, provider_document, provider_names
+from connector.web.attention import attention
+from connector.web.provider_figures import MOST_UNKNOWN, Pace, Steering, provider_document, provider_names
+from connector.web.situation import ProviderPast, SilentWorker, Situation, detail, headline
 from tests.web.fleet import lane, worker
 
 NOW = datetime(2026, 11, 27, 14, 8, tzinfo=UTC)
@@ -86,7 +88,7 @@ SENTENCES = [
     (
         "Kafka is away",
         situation(SENDING, accepted_rate=9.0, away=360.0),
-        "Kafka has not answered the console for 6m; figures are of then.",
+        "Kafka has not answered the console for 6 min; figures are of then.",
     ),
 ]
 
@@ -101,7 +103,7 @@ def test_the_second_sentence_says_what_each_provider_does_and_that_nothing_is_lo
     steering = {"e": Steering(paused=True, by=BY)}
     assert detail(situation(worker("w", lanes), steering=steering, oldest=960.0)) == (
         "Of 5 providers 2 send, 1 waits for its hours, 1 is paused, 1 refuses. Nothing is lost: 48 messages wait, the "
-        "oldest for 16m."
+        "oldest for 16 min."
     )
 
 
@@ -134,8 +136,8 @@ def test_each_says_since_when_what_is_at_stake_what_can_be_done_and_where_to_rea
     (one,) = attention(situation(worker("w", {"plivo": refusing()})))
     assert one.sentence == "plivo refuses"
     assert one.detail == (
-        "Nothing is sent: response.rules[3]: HTTP 402. It is asked again in 48s. 18,402 messages wait. The first may "
-        "expire in 52m. No failover is set."
+        "Nothing is sent: response.rules[3]: HTTP 402. It is asked again in 48 s. 18,402 messages wait. The first may "
+        "expire in 52 min. No failover is set."
     )
     assert one.since == NOW - timedelta(minutes=16)
     assert [(it.label, it.page, it.operation, it.target) for it in one.actions] == [
@@ -251,3 +253,32 @@ def test_what_keeps_windows_apart_is_explained(part: str, full: int, words: str 
     assert (
         (found.apart is None) if words is None else found.apart is not None and found.apart.sentence.startswith(words)
     )
+
+
+def test_how_long_replies_took_is_added_up_over_workers_that_count_alike() -> None:
+    odd = worker("w3", {"acme": lane(requests=1000)})
+    odd.second_bounds = [1.0]
+    short = worker("w4", {"acme": lane()})
+    short.lanes["acme"].counters.requests = {"2xx": HistogramReport([7], 1.0)}
+    reports = [worker("w1", {"acme": lane(requests=4)}), worker("w2", {"acme": lane(requests=2)}), odd, short]
+    found = provider_document("acme", reports, Steering(), Pace(), NOW)
+    assert (found.reply_times.bounds, found.reply_times.counts[3], sum(found.reply_times.counts)) == (
+        list(SECONDS),
+        6,
+        6,
+    )
+
+
+def test_messages_are_told_by_the_rule_that_decided_with_those_that_never_did() -> None:
+    lanes = [lane(), lane()]
+    lanes[0].counters.rules = {"response.rules[0]": 3, "response.rules[1]": 0}
+    lanes[1].counters.rules = {"response.rules[0]": 2, "response.rules[1]": 0, "built-in 2xx": 1}
+    reports = [worker(f"w{n}", {"acme": each}) for n, each in enumerate(lanes)]
+    found = provider_document("acme", reports, Steering(), Pace(), NOW)
+    assert found.rules == {"response.rules[0]": 5, "response.rules[1]": 0, "built-in 2xx": 1}
+
+
+def test_of_names_that_are_paused_and_nobody_has_some_are_shown_and_none_that_is_no_name() -> None:
+    paused = [*(f"p{n:05}" for n in range(10_000)), "call +919812345678", "", "acme"]
+    names = provider_names([worker("w1")], paused)
+    assert names == ["acme", *(f"p{n:05}" for n in range(MOST_UNKNOWN))]

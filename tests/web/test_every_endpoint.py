@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import socket
 from typing import Any
 
 import pytest
 
-from connector.settings import Settings
-from connector.settings.web import Web, WebToken
+from connector.settings.web import Web
 from connector.web.callers import Role
-from connector.web.console_process import Console
 from connector.web.endpoints import ApiCall, Endpoint
+from connector.web.openapi_document import every_endpoint
 from tests.web.serving import BROWSER, TOKENS, served, with_tokens
 
 JSON = {"Content-Type": "application/json"}
 
 
-def every_endpoint() -> list[Endpoint]:
-    web = Web(auth="tokens", tokens=(WebToken(name="somebody", sha256="0" * 64),))
-    with socket.socket() as place:
-        return [it for it in Console(Settings(web=web), place).server.endpoints if it.path != "/api/session"]
-
-
-ENDPOINTS = every_endpoint()
+ENDPOINTS = [it for it in every_endpoint() if it.path != "/api/session"]
 NAMES = [it.operation for it in ENDPOINTS]
 
 

@@ -8,6 +8,7 @@ from connector.clock import ManualClock
 from connector.kafka.reader import GroupMember
 from connector.operating.worker_pages import WorkerAnswer
 from connector.settings import Settings
+from connector.web import fleet_watch
 from connector.web.fleet_watch import LOOK_SECONDS, RATE_SECONDS, FleetWatch, quantile
 from tests.web.fleet import STARTED, lane, worker
 
@@ -132,3 +133,25 @@ def test_seconds_of_replies_are_those_of_the_last_while() -> None:
 )
 def test_a_quantile_is_what_prometheus_would_say(counts: list[float], share: float, found: float | None) -> None:
     assert quantile(counts, [1.0, 2.0], share) == found
+
+
+def test_replies_that_come_after_the_first_look_are_timed() -> None:
+    fleet, clock = watch()
+    fleet.note([answer(A, worker("w1", {"acme": lane(requests=0)}))])
+    for number in (0, 100, 200):
+        clock.advance(LOOK_SECONDS)
+        fleet.note([answer(A, worker("w1", {"acme": lane(requests=number)}))])
+    assert fleet.reply_seconds("acme", 0.5) == pytest.approx(0.075)
+
+
+def test_names_that_somebody_makes_up_take_no_more_memory_than_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fleet_watch, "MOST_TOTALS", 20)
+    fleet, clock = watch()
+    for step in range(3):
+        lanes = {f"p{step}-{n}": lane(results={"accepted": 1}) for n in range(20)}
+        for results in (0, 5):
+            for each in lanes.values():
+                each.counters.results = {"accepted": results}
+            clock.advance(LOOK_SECONDS)
+            fleet.note([answer(A, worker("w1", lanes))])
+    assert len(fleet.totals) == 20

@@ -66,6 +66,11 @@ class Child:
         lines = self.log.read_text(errors="replace").splitlines()
         return "\n".join(lines[-LOG_TAIL_LINES:])
 
+    def ask_to_stop(self) -> None:
+        """SIGTERM."""
+        if self.process.poll() is None:
+            self.process.terminate()
+
     def stop(self, patience: float) -> int:
         """SIGTERM, then after `patience` seconds SIGKILL to its whole group; returns the exit code."""
         if self.process.poll() is None:
@@ -104,6 +109,8 @@ class Children:
         return child
 
     def stop(self, patience: float = 2.0) -> None:
+        for child in self._children:  # all at once: nobody waits for each of them after Ctrl-C
+            child.ask_to_stop()
         while self._children:
             self._children.pop().stop(patience)
 

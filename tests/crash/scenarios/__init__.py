@@ -6,6 +6,7 @@ then lets the workers finish, stops them and compares.
 
 from tests.crash.scenarios import (
     brokers,
+    deeds,
     kills,
     membership,
     offsets,
@@ -28,6 +29,7 @@ __all__ = [
     "SCENARIOS",
     "Scenario",
     "brokers",
+    "deeds",
     "kills",
     "membership",
     "offsets",
