@@ -57,7 +57,7 @@ class Console:
             chapters=[
                 LookApi(self._view),
                 SteerApi(self._view, clock, writer),
-                TailApi(self._tail, clock, allowed=settings.web.tail),
+                TailApi(self._tail, clock, allowed=settings.web.tail, away=self._view.kafka.reachability.away),
                 StudioApi(self._children, places, deeds),
                 FirstMessageApi(settings.web, KafkaEvents(settings), deeds),
             ],

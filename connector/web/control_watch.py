@@ -22,7 +22,7 @@ from connector.operating.chosen_records import text_headers
 from connector.operating.steering import BY, REASON, REQUEST
 from connector.settings import Settings
 from connector.stream.control.table import CAMPAIGN, PROVIDER, ControlTable
-from connector.web.moments import control_moment, kept_moments
+from connector.web.curve_marks import control_mark, kept_marks
 from connector.web.plain_words import plain_words
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ class ControlWatch:
         table: what the control topic says.
         changes: by key, who changed it last.
         requests: of the newest control records that say which request they are of.
-        moments: at which records came, the oldest first.
+        marks: at which records came, the oldest first.
         deeds: records of the audit topic, the oldest first.
         caught_up: everything that was there at the start is read.
         audit_there: there is an audit topic that may be read.
@@ -82,7 +82,7 @@ class ControlWatch:
         self.table = ControlTable(self._clock, most=most, topic=topic, skipped=quiet)
         self.changes: OrderedDict[str, ControlChange] = OrderedDict()
         self.requests: OrderedDict[str, None] = OrderedDict()
-        self.moments = kept_moments()
+        self.marks = kept_marks()
         self.deeds: deque[tuple[int, int, AuditRecord]] = deque(maxlen=KEPT_DEEDS)
 
     async def run(self) -> None:
@@ -139,8 +139,8 @@ class ControlWatch:
         if request := headers[REQUEST]:
             self.requests[request[:WORD_CHARACTERS]] = None
             _keep(self.requests, request[:WORD_CHARACTERS], KEPT_DEEDS)
-        if (moment := control_moment(at, key, self.table, by)) is not None:
-            self.moments.append(moment)
+        if (mark := control_mark(at, key, self.table, by)) is not None:
+            self.marks.append(mark)
 
     def of_provider(self, name: str) -> ControlChange | None:
         """Who paused or resumed it last; None where nobody did."""

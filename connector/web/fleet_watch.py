@@ -18,7 +18,7 @@ from connector.health.status_report import WorkerReport
 from connector.kafka.reader import GroupMember
 from connector.operating.worker_pages import WorkerAnswer, addresses, ask_all, open_session
 from connector.settings import Settings
-from connector.web.moments import DefinitionChanges
+from connector.web.curve_marks import DefinitionChanges
 from connector.web.provider_figures import replies_within
 
 log = structlog.get_logger(__name__)

@@ -41,6 +41,10 @@ class Reachability:
     away_since: float | None = None
     why: str = ""
 
+    def away(self) -> bool:
+        """It does not."""
+        return self.away_since is not None
+
     def answered(self, now: float) -> None:
         """It does."""
         self.as_of, self.away_since, self.why = now, None, ""

@@ -157,7 +157,7 @@ class LookApi:
         end = int(self._view.now.timestamp()) // step * step
         begin = end - int(seconds) // step * step
         found = self._view.curves.select(names, by, begin, end, step)
-        moments = sorted([*self._view.control.moments, *self._view.fleet.definitions.moments], key=lambda it: it.at)
+        moments = sorted([*self._view.control.marks, *self._view.fleet.definitions.marks], key=lambda it: it.at)
         marks = [MarkDocument(it.at, it.sentence) for it in moments if it.at.timestamp() >= begin]
         return SeriesDocument(
             start=begin,

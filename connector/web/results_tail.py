@@ -63,13 +63,17 @@ class TailRow(msgspec.Struct):
 
 
 class TailCount(msgspec.Struct):
-    """Of the last second: results that came, those that pass the filter, those shown; `estimated`: by a sample."""
+    """Of the last second: results that came, those that pass the filter, those shown; `estimated`: by a sample.
+
+    `begun`: results are read, and from now on none is missed. `away`: Kafka does not let them be read.
+    """
 
     came: int
     passed: int
     shown: int
     estimated: bool
     away: bool
+    begun: bool
 
 
 class _SourceSeen(msgspec.Struct):
@@ -150,9 +154,9 @@ class Watcher:
         self._rows.clear()
         return found
 
-    def count(self, *, away: bool) -> TailCount:
+    def count(self, *, away: bool, begun: bool) -> TailCount:
         """Since the last call."""
-        told = TailCount(self.came, self.passed, self.shown, self.estimated, away)
+        told = TailCount(self.came, self.passed, self.shown, self.estimated, away, begun)
         self.came = self.passed = self.shown = 0
         self.estimated = False
         return told
@@ -163,13 +167,14 @@ class ResultsTail:
 
     Attributes:
         away: Kafka does not let it read.
+        begun: it reads.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._watchers: set[Watcher] = set()
         self._reading: asyncio.Task[None] | None = None
-        self.away = False
+        self.away = self.begun = False
 
     @property
     def full(self) -> bool:
@@ -190,7 +195,7 @@ class ResultsTail:
 
     async def stop(self) -> None:
         """Read no more."""
-        reading, self._reading = self._reading, None
+        reading, self._reading, self.begun = self._reading, None, False
         if reading is not None:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -202,11 +207,11 @@ class ResultsTail:
                 async with open_reader(self._settings, lambda _: None) as reader:
                     partitions = await reader.partitions([topic])
                     ends = ends_of(await reader.bounds(partitions))
-                    self.away = False
+                    self.away, self.begun = False, True
                     async for records in reader.follow(ends):
                         self.note(records)
             except (ConnectorError, KafkaError, OSError) as error:
-                self.away = True
+                self.away, self.begun = True, False
                 log.info("results are not followed", why=type(error).__name__)
             await asyncio.sleep(AGAIN_SECONDS)
 

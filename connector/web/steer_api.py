@@ -95,7 +95,7 @@ class SteerApi:
     def _unchanged(self, name: str, wanted: str | None) -> ControlChange | None:
         """The newest record of it, which the person has seen. Raises HttpProblemError."""
         view = self._view
-        if view.kafka.reachability.away_since is not None:
+        if view.kafka.reachability.away():
             raise HttpProblemError(503, "Kafka does not answer the console: nothing can be changed")
         if not view.control.caught_up:
             raise HttpProblemError(503, "the control topic is still being read: try again in a moment")

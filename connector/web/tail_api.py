@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from connector.clock import Clock
@@ -9,19 +11,25 @@ from connector.model import Status
 from connector.web.endpoints import ApiCall, Endpoint, QueryParameter
 from connector.web.event_stream import begin_events, event_bytes
 from connector.web.problems import HttpProblemError
-from connector.web.results_tail import ResultsTail, Watcher
+from connector.web.results_tail import ResultsTail, TailCount, Watcher
 
 COUNT_SECONDS = 1.0
 STATUSES = [it.value for it in Status]
 
 
 class TailApi:
-    """The endpoint."""
+    """The endpoint.
 
-    def __init__(self, tail: ResultsTail, clock: Clock, *, allowed: bool) -> None:
+    Args:
+        allowed: results may be watched.
+        away: Kafka does not answer the console: a consumer says nothing of brokers that only stand still.
+    """
+
+    def __init__(self, tail: ResultsTail, clock: Clock, *, allowed: bool, away: Callable[[], bool]) -> None:
         self._tail = tail
         self._clock = clock
         self._allowed = allowed
+        self._away = away
 
     def endpoints(self) -> list[Endpoint]:
         """All of them."""
@@ -68,10 +76,13 @@ class TailApi:
         """Until the person goes, or their session ends."""
         until = call.who.until
         told = self._clock.monotonic()
-        await response.write(event_bytes("count", watcher.count(away=self._tail.away)))
+        await response.write(event_bytes("count", self._count(watcher)))
         while until is None or self._clock.wall() < until:
             for row in await watcher.rows(COUNT_SECONDS / 4):
                 await response.write(event_bytes("row", row))
             if self._clock.monotonic() - told >= COUNT_SECONDS:
                 told = self._clock.monotonic()
-                await response.write(event_bytes("count", watcher.count(away=self._tail.away)))
+                await response.write(event_bytes("count", self._count(watcher)))
+
+    def _count(self, watcher: Watcher) -> TailCount:
+        return watcher.count(away=self._tail.away or self._away(), begun=self._tail.begun)

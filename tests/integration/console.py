@@ -81,6 +81,22 @@ class RunningConsole:
             yield events()
 
 
+def until(events: Iterator[tuple[str, Any]], wanted: Callable[[str, Any], bool], what: str) -> Any:
+    """The data of the first event of which something holds; there is a count every second."""
+    counts = 0
+    for name, data in events:
+        if wanted(name, data):
+            return data
+        counts += name == "count"
+        assert counts < SECONDS, f"no {what} within {SECONDS:g} counts; the last one was {data}"
+    raise AssertionError(f"the stream has ended before {what}")
+
+
+def until_begun(events: Iterator[tuple[str, Any]]) -> None:
+    """From now on no result is missed."""
+    until(events, lambda name, data: name == "count" and data["begun"], "count that says that results are read")
+
+
 def workers(pipeline: Pipeline, number: int) -> tuple[list[ConnectorProcess], str]:
     """Workers that answer on ports of this machine, and those as `web.workers` has them."""
     ports = free_ports(number)

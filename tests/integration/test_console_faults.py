@@ -9,11 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.integration.console import RunningConsole, workers
+from tests.integration.console import RunningConsole, until, until_begun, workers
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.small import two_providers
 from tests.kafka.local import LocalKafka
@@ -105,10 +104,6 @@ def resident(console: RunningConsole) -> int:
     return int(pages) * 4096
 
 
-def until(events: Iterator[tuple[str, Any]], wanted: Callable[[str, Any], bool]) -> Any:
-    return next(data for name, data in events if wanted(name, data))
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 def test_kafka_goes_and_comes_under_open_pages(
     fault: str, own_kafka: LocalKafka, tmp_path: Path, start_connector: StartConnector
@@ -124,7 +119,8 @@ def test_kafka_goes_and_comes_under_open_pages(
     assert console.steer("sick", paused=True)[0] == 200
     with ExitStack() as stack:
         tails = [stack.enter_context(console.tail()) for _ in range(WATCHERS)]
-        assert [next(events)[0] for events in tails] == ["count"] * WATCHERS
+        for events in tails:
+            until_begun(events)
         before = resident(console)
         go, come = FAULTS[fault]
         go(own_kafka)
@@ -148,9 +144,13 @@ def test_kafka_goes_and_comes_under_open_pages(
         come(own_kafka)
         console.wait("/api/overview", lambda it: it["kafka"]["reachable"] and not it["stale"], "that Kafka is back")
         console.wait("/api/workers", lambda it: it["members"] == 1 and it["items"][0]["ready"], "the worker")
+        for events in tails:
+            until(events, lambda name, data: name == "count" and data["away"], "count that says that Kafka is away")
+        with console.tail() as fresh:  # read by the same reader
+            until_begun(fresh)
         pipeline.produce(event(n, provider="healthy") for n in range(100))
         for events in tails:
-            assert until(events, lambda name, _: name == "row")["provider"] == "healthy"
+            assert until(events, lambda name, _: name == "row", "row")["provider"] == "healthy"
         assert console.steer("sick", paused=False)[0] == 200
     deeds = console.wait("/api/audit", lambda it: len(it["items"]) >= 4, "four records")["items"]
     assert [it["what"] for it in deeds].count("test.send") == 0, "what could not be recorded was not begun"

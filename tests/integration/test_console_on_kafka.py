@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from tests import marked
-from tests.integration.console import RunningConsole, workers
+from tests.integration.console import RunningConsole, until, until_begun, workers
 from tests.integration.pipeline import Pipeline, event
 from tests.integration.small import two_providers
 from tests.kafka.records import read_all
@@ -70,10 +70,10 @@ def test_what_the_console_sees_and_does(pipeline: Pipeline, start_connector: Sta
     code, _ = console.steer("sick", paused=False, **{"If-Match": '"999"'})
     assert code == 412
     with console.tail("?status=accepted&provider=sick") as events:
-        assert next(events)[0] == "count"
+        until_begun(events)
         code, resumed = console.steer("sick", paused=False, reason="approved", **{"If-Match": f'"{etag}"'})
         assert (code, resumed["warnings"]) == (200, [])
-        row = next(data for name, data in events if name == "row")
+        row = until(events, lambda name, _: name == "row", "row")
     assert row["provider"] == "sick"
     assert re.fullmatch(r"\+\*+\d\d", row["to"])
     pipeline.wait_for_results(400)

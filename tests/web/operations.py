@@ -137,7 +137,7 @@ async def whole_console(folder: Path) -> AsyncIterator[Asker]:
     chapters = [
         LookApi(view),
         SteerApi(view, clock, writer),
-        TailApi(TalkingTail(view.settings), clock, allowed=True),
+        TailApi(TalkingTail(view.settings), clock, allowed=True, away=lambda: False),
         StudioApi(children, StudioPlaces(settings, DefinitionFiles([], folder)), KeptDeeds()),
         FirstMessageApi(settings, KeptEvents(result()), KeptDeeds()),
     ]

@@ -54,7 +54,7 @@ async def test_a_row_shows_whose_result_it_is_and_no_number() -> None:
 async def test_only_what_passes_the_filter_is_shown(watcher: Watcher, passed: int) -> None:
     found = [result(1), result(2, status="rejected", provider="other"), result(3, provider="x", campaign_id="diwali")]
     tail(watcher).note(found)
-    count = watcher.count(away=False)
+    count = watcher.count(away=False, begun=True)
     assert (count.came, count.passed, count.shown, count.estimated) == (3, passed, passed, False)
 
 
@@ -64,7 +64,7 @@ async def test_of_a_burst_rows_are_taken_evenly_and_the_count_says_how_many_pass
     rows = await watcher.rows(1)
     assert len(rows) <= ROWS_A_SECOND // POLLS_A_SECOND
     assert rows[-1].place.offset > MOST / 2
-    count = watcher.count(away=False)
+    count = watcher.count(away=False, begun=True)
     assert (count.came, count.passed, count.shown) == (MOST, MOST, len(rows))
 
 
@@ -72,7 +72,7 @@ async def test_of_more_than_can_be_looked_at_the_counts_are_estimates() -> None:
     watcher = Watcher(["rejected"], None, None)
     found = [result(number, status="rejected" if number % 2 else "accepted") for number in range(9 * MOST)]
     tail(watcher).note(found)
-    count = watcher.count(away=False)
+    count = watcher.count(away=False, begun=True)
     assert count.estimated
     assert count.came == 9 * MOST
     assert count.passed == pytest.approx(4.5 * MOST, rel=0.05)
@@ -82,7 +82,7 @@ async def test_of_more_than_can_be_looked_at_the_counts_are_estimates() -> None:
 async def test_what_is_no_result_is_counted_and_not_shown(value: bytes | None) -> None:
     watcher = Watcher([], None, None)
     tail(watcher).note([SimpleNamespace(value=value)])
-    count = watcher.count(away=False)
+    count = watcher.count(away=False, begun=True)
     assert (count.came, count.shown) == (1, 0)
 
 

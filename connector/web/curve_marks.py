@@ -20,19 +20,19 @@ STATES: Mapping[CampaignState, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class CurveMark:
     """One of them, in a sentence."""
 
     at: datetime
     sentence: str
 
 
-def kept_moments() -> deque[Moment]:
+def kept_marks() -> deque[CurveMark]:
     """Room for the newest ones."""
     return deque(maxlen=KEPT)
 
 
-def control_moment(at: datetime, key: str, table: ControlTable, by: str) -> Moment | None:
+def control_mark(at: datetime, key: str, table: ControlTable, by: str) -> CurveMark | None:
     """What a control record that was just taken in has done; None where it is no record of ours."""
     kind, _, name = key.partition(":")
     who = f" by {by}" if by else ""
@@ -41,11 +41,11 @@ def control_moment(at: datetime, key: str, table: ControlTable, by: str) -> Mome
             return None
         case it if it == PROVIDER:
             what = "paused" if name in table.paused else "resumed"
-            return Moment(at, f"{plain_words(name, most=64)} {what}{who}")
+            return CurveMark(at, f"{plain_words(name, most=64)} {what}{who}")
         case it if it == CAMPAIGN:
             campaign = table.campaigns.get(name)
             what = "deleted" if campaign is None else STATES[campaign.state]
-            return Moment(at, f"campaign {plain_id(name, most=64)} {what}{who}")
+            return CurveMark(at, f"campaign {plain_id(name, most=64)} {what}{who}")
         case _:
             return None
 
@@ -54,11 +54,11 @@ class DefinitionChanges:
     """Notices that a worker has another definition of a provider than any worker had at the look before.
 
     Attributes:
-        moments: the newest ones, the oldest first.
+        marks: the newest ones, the oldest first.
     """
 
     def __init__(self) -> None:
-        self.moments = kept_moments()
+        self.marks = kept_marks()
         self._before: dict[str, set[str]] = {}
 
     def note(self, at: datetime, digests: Iterable[tuple[str, str]]) -> None:
@@ -70,7 +70,7 @@ class DefinitionChanges:
         for name, found in now.items():
             before = self._before.get(name)
             if before is not None and (new := found - before):
-                self.moments.append(Moment(at, f"{name}: a new definition, {', '.join(sorted(new))}"))
+                self.marks.append(CurveMark(at, f"{name}: a new definition, {', '.join(sorted(new))}"))
         self._before |= now  # what no worker has at this moment may come back as it was
         if len(self._before) > KEPT:
             self._before = now
