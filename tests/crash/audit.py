@@ -97,6 +97,7 @@ class Evidence:
         doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
         report: the definition says `on_uncertain: report`.
         outage: the provider was away and nothing else: nobody may be given up.
+        held: what events are read by was away: none of them may end `invalid` for it.
         unwritable: from when until when no result could be written.
         readings: seconds of CPU that reading a reply took: the longest of each worker, where they were measured.
     """
@@ -115,6 +116,7 @@ class Evidence:
     doubtful_least: int = 0
     report: bool = False
     outage: bool = False
+    held: bool = False
     unwritable: Sequence[tuple[float, float]] = ()
     readings: Sequence[float] = ()
 
@@ -136,6 +138,7 @@ class Findings:
         denied: results that say "not taken" of messages the provider took, or the other way round.
         uncommitted: events without a committed offset at the end.
         given_up: results `failed` although the provider was only away.
+        invalidated: results `invalid` of events that only could not be read for a while.
         leaked: secrets, recipients and texts that a worker or a topic shows.
         unreported: how often one message was sent, at most, while its result could not be written; None where results
             could be written all the time.
@@ -165,6 +168,7 @@ class Findings:
     denied: int = 0
     uncommitted: int = 0
     given_up: int = 0
+    invalidated: int = 0
     leaked: int = 0
     unreported: int | None = None
     reading: float | None = None
@@ -193,6 +197,7 @@ class Findings:
             ("denied", 0),
             ("uncommitted", 0),
             ("given_up", 0),
+            ("invalidated", 0),
             ("leaked", 0),
             ("unreported", MOST_UNREPORTED),
             ("reading", MOST_READING_SECONDS),
@@ -244,6 +249,8 @@ def audit(evidence: Evidence) -> Findings:
             found.note(name, report.examples.get(each, ()))
     if evidence.outage:
         found.given_up = found.statuses.get(Status.FAILED.value, 0)
+    if evidence.held:
+        found.invalidated = found.statuses.get(Status.INVALID.value, 0)
     doubtful = sum(len(send.seen) for send in evidence.sends if send.doubtful)
     # Where somebody was killed, some of them may have been sent again before they ended `unknown`.
     least = evidence.doubtful_least + (0 if evidence.moments else doubtful)

@@ -58,6 +58,7 @@ CHECKS = (
     Check("join-without-heartbeats", "receipts-cut-off", "states_twice"),
     Check("settle-before-listing", "opt-outs-before-listing", "opt_outs_lost"),
     Check("forget-what-was-said", "opt-outs-killed", "opt_outs_lost"),
+    Check("give-up-on-the-registry", "registry-away", "invalidated"),
     Check("believe-any-offset", "poison-everywhere", "needless"),
 )
 
@@ -387,6 +388,23 @@ def ignore_the_rank() -> None:
     replace(joining, "step", step)
 
 
+def give_up_on_the_registry() -> None:
+    """Takes a registry that cannot be asked for one that does not have the schema."""
+    from connector.errors import MessageError
+    from connector.formats.schemas import SchemaRegistry
+    from connector.json_service import ServiceError
+
+    schema = SchemaRegistry.schema
+
+    async def hasty(self: SchemaRegistry, schema_id: int, form: str) -> Any:
+        try:
+            return await schema(self, schema_id, form)
+        except ServiceError as error:
+            raise MessageError(error.why) from error
+
+    replace(SchemaRegistry, "schema", hasty)
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "join-without-heartbeats": do_without_heartbeats,
     "settle-before-writing": settle_before_writing,
@@ -395,6 +413,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "forget-states": forget_states,
     "forget-the-log": forget_the_log,
     "ignore-the-rank": ignore_the_rank,
+    "give-up-on-the-registry": give_up_on_the_registry,
     "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,
     "show-echoes": show_echoes,

@@ -21,6 +21,7 @@ from confluent_kafka.admin import AclOperation
 from tests import marked
 from tests.crash.audit import Evidence, Findings, Moment, Recorded, Send, audit
 from tests.crash.definitions import FAKES, definition
+from tests.crash.registry import MAP, Registry
 from tests.crash.simulated import Simulator
 from tests.crash.size import Size
 from tests.crash.topics import Topics
@@ -79,6 +80,7 @@ class Scene:
     produced: int = 0
     _simulators: dict[str, Simulator] = field(default_factory=dict)
     _guarded: bool = False
+    _registry: Registry | None = None
 
     def __enter__(self) -> Self:
         self.dice.seed(self.seed)
@@ -87,6 +89,8 @@ class Scene:
         self.topics.receives = self.size.receipts
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
+            if self.size.avro:
+                self._registry = Registry()
             for name in self.size.providers:
                 fake = FAKES.get(name, "json")
                 self._simulators[name] = simulator = Simulator(self.folder, name, self.size.latency, fake=fake)
@@ -103,6 +107,8 @@ class Scene:
             process.kill()
         for simulator in self._simulators.values():
             simulator.process.kill()
+        if self._registry is not None:
+            self._registry.stop()
 
     def leaks(self) -> list[str]:
         """Secrets, recipients and texts that a worker has shown, or that stand where they must not; once it is over."""
@@ -141,6 +147,9 @@ class Scene:
                 **timeouts,
             },
         }
+        if self._registry is not None:
+            document["registry"] = {"url": self._registry.url}
+            document["topics"]["sources"] = [{"topic": self.topics.source, "format": "avro", "message": MAP}]
         if self.size.receipts:
             document["receive"] = {"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32]}
             document["suppressions"] = {"enabled": True}
@@ -169,6 +178,12 @@ class Scene:
         begun = time.time()
         yield
         self.blocked.append((begun, time.time()))
+
+    @property
+    def registry(self) -> Registry:
+        """The scenario's own."""
+        assert self._registry is not None
+        return self._registry
 
     @property
     def broker(self) -> LocalKafka:
@@ -352,6 +367,7 @@ class Scene:
             doubtful=self.doubtful,
             doubtful_least=self.doubtful_least,
             outage=self.outage,
+            held=self.size.avro,
             unwritable=self.blocked,
             readings=[mark["reading"] for mark in _lines(self._readings)],
             report=self.size.on_uncertain == "report",

@@ -8,6 +8,7 @@ import orjson
 
 from connector.tools.simulator.fake import Magic
 from tests import marked
+from tests.crash.registry import as_avro
 from tests.kafka.records import Event
 
 REPEAT_ROUNDS = 400
@@ -33,6 +34,7 @@ class Size:
         providers: definitions, each with a simulator of its own; messages take turns.
         http_total: time-out of a request.
         receipts: receipts are asked for: their topics are made.
+        avro: events are written so, and there is a schema registry.
         unknown_run: of the definitions, where they have one: connector 0.1 does not know it.
     """
 
@@ -53,6 +55,7 @@ class Size:
     providers: tuple[str, ...] = ("fake",)
     unknown_run: str | None = None
     receipts: bool = False
+    avro: bool = False
 
     @property
     def at_once(self) -> int:
@@ -76,7 +79,7 @@ class Size:
             "body": f"hello {marked.TEXT}",
             "custom": {"hid": f"h-{campaign}"},
         }
-        return Event(orjson.dumps(document), partition=place)
+        return Event(as_avro(document, number) if self.avro else orjson.dumps(document), partition=place)
 
     def _named(self, number: int, partitions: int) -> int:
         """Whose id and recipient the message has: its own, or those of one that came soon or long before it."""
