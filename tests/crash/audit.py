@@ -18,6 +18,7 @@ from connector.cli.demo.audit import Event, SeenMessage
 from connector.cli.demo.audit import audit as compare
 from connector.model import Result, Source, Status
 from tests.crash.states import ListAudit, StateAudit
+from tests.crash.suppressed import WordAudit
 
 GRACE_SECONDS = 0.1
 """From the provider's answer to the acknowledged result: read, matched, written, acknowledged (10 ms when idle). On a
@@ -149,6 +150,8 @@ class Findings:
         opt_outs_lost: people who said no last, and are not on the list.
         opt_ins_lost: people who said yes last, and are on it.
         people: who said anything.
+        texted: messages that were sent although their number was to be texted no more; None where nobody asked.
+        withheld: messages that ended `suppressed` although their number might be texted.
         states_strange: states of another message than their receipt is of, or in another partition.
         written: states of messages that were written.
         examples: of each, message ids or offsets.
@@ -179,6 +182,8 @@ class Findings:
     opt_outs_lost: int = 0
     opt_ins_lost: int = 0
     people: int = 0
+    texted: int | None = None
+    withheld: int = 0
     written: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -207,6 +212,8 @@ class Findings:
             ("states_strange", 0),
             ("opt_outs_lost", 0),
             ("opt_ins_lost", 0),
+            ("texted", 0),
+            ("withheld", 0),
         ):
             count = getattr(self, name)
             if count is not None and count > limit:
@@ -222,6 +229,12 @@ class Findings:
     def note_list(self, listed: ListAudit) -> None:
         """What became of what people said."""
         self.opt_outs_lost, self.opt_ins_lost, self.people = listed.opt_outs, listed.opt_ins, listed.people
+
+    def note_words(self, words: WordAudit) -> None:
+        """Who was texted, and who was not, against what was said of them."""
+        self.texted, self.withheld = len(words.texted), len(words.withheld)
+        self.note("texted", words.texted)
+        self.note("withheld", words.withheld)
 
     def note(self, name: str, examples: Iterable[object]) -> None:
         place = self.examples.setdefault(name, [])

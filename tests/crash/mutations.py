@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.crash.seams import replace
+from tests.crash.suppression_mutations import OF_THE_LIST
 
 PATIENCE_SECONDS = 45.0
 """A worker that cannot finish any more is not waited for as long as a sound one."""
@@ -58,6 +59,10 @@ CHECKS = (
     Check("join-without-heartbeats", "receipts-cut-off", "states_twice"),
     Check("settle-before-listing", "opt-outs-before-listing", "opt_outs_lost"),
     Check("forget-what-was-said", "opt-outs-killed", "opt_outs_lost"),
+    Check("ask-once-who-may-be-texted", "suppressions-killed", "texted"),
+    Check("start-without-the-list", "suppressions-stopped", "texted"),
+    Check("forget-who-was-lifted", "suppressions-stopped", "withheld"),
+    Check("believe-any-snapshot", "suppressions-snapshot", "withheld"),
     Check("give-up-on-the-registry", "registry-away", "invalidated"),
     Check("believe-any-offset", "poison-everywhere", "needless"),
 )
@@ -413,6 +418,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "forget-states": forget_states,
     "forget-the-log": forget_the_log,
     "ignore-the-rank": ignore_the_rank,
+    **OF_THE_LIST,
     "give-up-on-the-registry": give_up_on_the_registry,
     "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,

@@ -18,12 +18,14 @@ import orjson
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AclOperation
 
+from connector.model import Status
 from tests import marked
 from tests.crash.audit import Evidence, Findings, Moment, Recorded, Send, audit
 from tests.crash.definitions import FAKES, definition
 from tests.crash.registry import MAP, Registry
 from tests.crash.simulated import Simulator
 from tests.crash.size import Size
+from tests.crash.suppressed import Word, compare_words
 from tests.crash.topics import Topics
 from tests.kafka import records
 from tests.kafka.acls import Acls, worker_settings
@@ -54,6 +56,7 @@ class Scene:
         outage: the provider was away and nothing else: nobody may be given up.
         spared: results that were read before the topic was deleted.
         blocked: from when until when no result could be written.
+        words: what was said of phone numbers, in order.
         concluded: what was found when a scenario had to compare before it went on.
         failures: what went wrong beyond the audit.
     """
@@ -74,6 +77,7 @@ class Scene:
     doubtful_least: int = 0
     outage: bool = False
     blocked: list[tuple[float, float]] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
     concluded: Findings | None = None
     spared: list[Recorded] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -121,8 +125,8 @@ class Scene:
 
     def configure(self, *, memory: Mapping[str, int] | None = None, **timeouts: str) -> None:
         """Write connector.yaml (JSON is YAML), with some time-outs, or the memory, changed."""
-        session = self.size.session
-        drain = self.size.http_total + 10
+        size, session = self.size, self.size.session
+        drain = size.http_total + 10
         document = {
             "kafka": worker_settings(self.broker) if self._guarded else {"bootstrap.servers": self.kafka.bootstrap},
             "group": self.group,
@@ -152,6 +156,7 @@ class Scene:
             document["topics"]["sources"] = [{"topic": self.topics.source, "format": "avro", "message": MAP}]
         if self.size.receipts:
             document["receive"] = {"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32]}
+        if size.receipts or size.suppresses:
             document["suppressions"] = {"enabled": True}
         (self.folder / "connector.yaml").write_text(json.dumps(document, indent=1))
 
@@ -377,6 +382,10 @@ class Scene:
         if self.size.receipts:
             found.note_states(self.topics.states())
             found.note_list(self.topics.opt_outs())
+        if self.size.suppresses:
+            withheld = [it for it in evidence.results if it.result.status is Status.SUPPRESSED]
+            found.note_words(compare_words(self.words, evidence.sends, withheld))
+            self.check(bool(withheld), "nothing was suppressed")
         return found
 
     # ---- files ------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from tests.crash.scenarios import (
     replies,
     retries,
     stops,
+    suppressions,
     unanswered,
 )
 from tests.crash.scenarios.table import SCENARIOS, Scenario
@@ -44,5 +45,6 @@ __all__ = [
     "replies",
     "retries",
     "stops",
+    "suppressions",
     "unanswered",
 ]
