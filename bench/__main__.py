@@ -6,6 +6,7 @@ python -m bench peer --peer FILE [--peer-config FILE]           the connector an
 python -m bench soak [--seconds 1800] [--load 0.7]              steady load: flat memory, flat lag
 python -m bench many [--workers 50]                             a group of so many: what each change of it takes
 python -m bench receive                                         callbacks: CPU of the receiver per receipt
+python -m bench suppressions                                    ten million numbers: ready, memory, what asking costs
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine, many, parts, priority, receiving, report, side_by_side, soak
+from bench import machine, many, parts, priority, receiving, report, side_by_side, soak, suppressions
 from bench.cell import Figures
 from bench.compare import compare
 from bench.measuring import Bench
@@ -47,7 +48,7 @@ def main() -> int:
     parser.add_argument(
         "sections",
         nargs="*",
-        help=f"of {', '.join(['parts', *SECTIONS, *APART])}; or: compare COMMIT COMMIT; soak; receive",
+        help=f"of {', '.join(['parts', *SECTIONS, *APART])}; or: compare COMMIT COMMIT; soak; receive; suppressions",
     )
     parser.add_argument("--only", default="", help="cells whose name holds this")
     parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
@@ -58,6 +59,7 @@ def main() -> int:
     parser.add_argument(
         "--workers", type=int, default=many.WORKERS, help="with many: how many, with four partitions for each"
     )
+    parser.add_argument("--numbers", type=int, default=suppressions.NUMBERS, help="with suppressions: how many")
     parser.add_argument("--json", type=Path, help="write the figures here, section by section")
     parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
     options = parser.parse_args()
@@ -92,6 +94,8 @@ def main() -> int:
                 return 0
             if asked[0] == "receive":
                 return _receive(console, found.kafka, folder, options.only, options.json)
+            if asked[0] == "suppressions":
+                return _suppressions(console, found.kafka, folder, options, about)
             if asked[0] == "soak":
                 return _soak(console, found.kafka, folder, options, about)
             rows = _sections(console, found.kafka, folder, asked, options)
@@ -175,6 +179,18 @@ def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json:
     if json:
         report.add_to_json(json, "receive", about, {cell.name: asdict(it) for cell, it in measured})
     return int(any(cell.most is not None and it.microseconds > cell.most for cell, it in measured))
+
+
+def _suppressions(
+    console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace, about: dict[str, Any]
+) -> int:
+    stage = folder / "list"
+    stage.mkdir()
+    found = suppressions.measure(kafka, stage, console.print, numbers=options.numbers)
+    console.print(suppressions.table(found))
+    if options.json:
+        report.add_to_json(options.json, "suppressions", about, suppressions.as_json(options.numbers, found))
+    return int(any(it.exceeded for it in found))
 
 
 def _parts(console: Console, folder: Path) -> dict[str, float]:
