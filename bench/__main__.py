@@ -92,12 +92,8 @@ def main() -> int:
             if asked[0] == "compare":
                 compare(console, found.kafka, folder, *asked[1:3])
                 return 0
-            if asked[0] == "receive":
-                return _receive(console, found.kafka, folder, options.only, options.json)
-            if asked[0] == "suppressions":
-                return _suppressions(console, found.kafka, folder, options, about)
-            if asked[0] == "soak":
-                return _soak(console, found.kafka, folder, options, about)
+            if (alone := ALONE.get(asked[0])) is not None:
+                return alone(console, found.kafka, folder, options, about)
             rows = _sections(console, found.kafka, folder, asked, options)
     if options.plot:
         write_plot(options.plot, about, rows)
@@ -164,9 +160,11 @@ def _many(console: Console, kafka: find.Kafka, folder: Path, options: argparse.N
         report.add_to_json(options.json, "many", about, many.as_json(changes))
 
 
-def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json: Path | None) -> int:
-    about, measured = machine.about(), []
-    for cell, figures in receiving.measure(kafka, folder, only):
+def _receive(
+    console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace, about: dict[str, Any]
+) -> int:
+    measured = []
+    for cell, figures in receiving.measure(kafka, folder, options.only):
         measured.append((cell, figures))
     table = Table("callbacks", "µs per receipt", "at most", "per second", "p50 ms", "p99 ms", "MB", "answers")
     for cell, it in measured:
@@ -176,8 +174,8 @@ def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json:
         spread = (f"{it.p50 * 1000:.1f}", f"{it.p99 * 1000:.1f}", f"{it.megabytes:.0f}")
         table.add_row(cell.name, f"{it.microseconds:.0f}", most, f"{it.per_second:,.0f}", *spread, answers)
     console.print(table)
-    if json:
-        report.add_to_json(json, "receive", about, {cell.name: asdict(it) for cell, it in measured})
+    if options.json:
+        report.add_to_json(options.json, "receive", about, {cell.name: asdict(it) for cell, it in measured})
     return int(any(cell.most is not None and it.microseconds > cell.most for cell, it in measured))
 
 
@@ -191,6 +189,10 @@ def _suppressions(
     if options.json:
         report.add_to_json(options.json, "suppressions", about, suppressions.as_json(options.numbers, found))
     return int(any(it.exceeded for it in found))
+
+
+ALONE = {"receive": _receive, "soak": _soak, "suppressions": _suppressions}
+"""Sections that have figures of their own, one at a time."""
 
 
 def _parts(console: Console, folder: Path) -> dict[str, float]:

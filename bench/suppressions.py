@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from rich.table import Table
 
 from bench.processes import starter
@@ -172,9 +173,8 @@ def _keys(numbers: int) -> Iterator[bytes]:
 def _asked(pipeline: Pipeline, file: Path) -> list[Measured]:
     """Reading the snapshot, and asking for messages of which none is in the list: the hot path."""
     phones, began = PhoneList(), time.process_time()
-    with file.open("rb") as opened:
-        contents = snapshot._contents(opened)
-    snapshot.read(file, phones, cluster=contents.cluster, topic=contents.topic, oldest=0.0)
+    cluster, topic = asyncio.run(_named(pipeline))
+    assert snapshot.read(file, phones, cluster=cluster, topic=topic, oldest=0.0) is not None
     phones.finish(phones.prepare())
     read = time.process_time() - began
     policy = SuppressionPolicy(phones, Exemptions(campaigns=["otp-*"]), None)
@@ -186,6 +186,16 @@ def _asked(pipeline: Pipeline, file: Path) -> list[Measured]:
         Measured("CPU of reading the snapshot", read, "s"),
         Measured("asking about a message", best / (len(batches) * ASKED) * 1e6, "µs", 1.0),
     ]
+
+
+async def _named(pipeline: Pipeline) -> tuple[str, str]:
+    """The cluster's id and the list's topic, as a snapshot has them."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=pipeline.bootstrap)
+    await admin.start()
+    try:
+        return str((await admin.describe_cluster())["cluster_id"]), f"{pipeline.unique}.suppressions"
+    finally:
+        await admin.close()
 
 
 def _seconds(policy: SuppressionPolicy, batches: Sequence[Sequence[Message]]) -> float:
@@ -205,9 +215,7 @@ def table(found: Sequence[Measured]) -> Table:
 
 def rows(found: Sequence[Measured]) -> list[list[str]]:
     """Of a table: `HEAD`."""
-    return [
-        [it.what, _shown(it.value, it.unit), "" if it.most is None else _shown(it.most, it.unit)] for it in found
-    ]
+    return [[it.what, _shown(it.value, it.unit), "" if it.most is None else _shown(it.most, it.unit)] for it in found]
 
 
 def _shown(value: float, unit: str) -> str:

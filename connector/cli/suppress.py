@@ -239,9 +239,7 @@ async def _produce(
         await produce(producer, (Outgoing(topic, key, value, partition=0) for key in keys), written)
 
 
-async def _show(
-    found: AsyncIterator[tuple[Phone, Suppression]], shown: Callable[[str], str], *, as_json: bool
-) -> int:
+async def _show(found: AsyncIterator[tuple[Phone, Suppression]], shown: Callable[[str], str], *, as_json: bool) -> int:
     """Print them as they come, so that none of millions is held; how many there were."""
     count, block = 0, list[tuple[str | None, ...]]()
     async for phone, record in found:

@@ -40,7 +40,8 @@ async def entries(settings: Settings, wanted: int | None = None) -> AsyncIterato
         if not partitions:
             raise missing(topic)
         bounds = await reader.bounds(partitions)
-        for tp, end in ends_of(bounds).items():
+        for tp, last in ends_of(bounds).items():
+            end = last
             while end > bounds[tp].begin:
                 start = max(bounds[tp].begin, end - PIECE_OFFSETS)
                 piece: dict[Phone, bytes | None] = {}

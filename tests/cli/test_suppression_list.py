@@ -17,7 +17,15 @@ from connector.kafka.reader import Bounds
 from connector.settings import Settings
 
 TP = TopicPartition("sms.suppressions", 0)
-FILE = ["# old system", "+919812345678", "", "00919812345679,ACME", "919812345678", "+91 98123 45679 , acme", "15550100"]
+FILE = [
+    "# old system",
+    "+919812345678",
+    "",
+    "00919812345679,ACME",
+    "919812345678",
+    "+91 98123 45679 , acme",
+    "15550100",
+]
 
 
 def test_lines_that_say_what_another_says_are_counted() -> None:

@@ -97,7 +97,7 @@ def _people(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _words(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from ("", f"### {heading}", "")
-    yield "| fault | events | suppressed | sent although suppressed | suppressed although lifted | lost | results twice | |"
+    yield "| fault | events | suppressed | sent all the same | suppressed although lifted | lost | results twice | |"
     yield "|---|--:|--:|--:|--:|--:|--:|---|"
     for it in chosen:
         counts = " | ".join(str(it[name]) for name in WORD_FIGURES)

@@ -72,4 +72,3 @@ def _surely(words: Sequence[Word], at: float, *, stop: bool) -> bool:
     known = bisect_right(words, at - EFFECT_SECONDS, key=lambda it: it.durable)
     state = words[known - 1].stop if known else False
     return state is stop and not any(it.stop is not stop and it.begun <= at for it in words[known:])
-

@@ -114,7 +114,7 @@ class SuppressionScene:
     # ---- the definition ---------------------------------------------------------------------------------------------
 
     def send_from_next_minute(self) -> float:
-        """Let messages wait for their hours, which begin within some 20 to 80 seconds: how many there are until then."""
+        """Let messages wait for their hours, which begin within 20 to 80 seconds: how many there are until then."""
         now = datetime.now(UTC)
         begins = (now + timedelta(seconds=80)).replace(second=0, microsecond=0)
         ends = begins - timedelta(minutes=5)

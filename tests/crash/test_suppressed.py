@@ -1,4 +1,4 @@
-"""The audit of who must not be texted: what was said long enough before counts, and what was said meanwhile does not."""
+"""The audit of who must not be texted: what was said long enough before counts, what was said meanwhile does not."""
 
 from __future__ import annotations
 

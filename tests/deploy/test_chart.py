@@ -87,7 +87,9 @@ def settings_of(manifests: list[Document], folder: Path) -> Settings:
     return load_settings(file=lay_out(manifests, folder), environ=SECRETS, overrides={}).settings
 
 
-def test_workers_keep_the_list_of_who_must_not_be_texted_in_a_folder_unless_the_settings_name_one(tmp_path: Path) -> None:
+def test_workers_keep_the_list_of_who_must_not_be_texted_in_a_folder_of_the_pod_or_of_the_settings(
+    tmp_path: Path,
+) -> None:
     enabled = "settings.suppressions.enabled=true"
     manifests = render(FIRST, sets=[enabled, "suppressions.disk=2Gi"])
     spec = one(manifests, "Deployment", "sms-connector")["spec"]["template"]["spec"]

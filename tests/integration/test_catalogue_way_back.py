@@ -1,4 +1,4 @@
-"""Every provider that reports, at once, on a real Kafka: worker → fake → receiver → `receipts run`, from send to end."""
+"""Every provider that reports, at once, on a real Kafka: worker → fake → receiver → `receipts run`, to the end."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import urlopen
 
 import aiokafka.errors
 import orjson
 import pytest
 
 from connector.receipts.tokens import UrlSecrets
-from connector.tools.simulator.receipts.fate import Fate, NetworkState, course
+from connector.tools.simulator.receipts.fate import Fate, course
 from tests import marked
 from tests.crash.states import FINAL, rank
 from tests.integration.pipeline import ASK_SECONDS, Pipeline
 from tests.integration.test_providers import define_all, variables
 from tests.kafka.ports import free_ports
 from tests.kafka.records import committed, end_offsets, read_all
-from tests.providers.rows import ROWS
 from tests.providers.shipped import DEMO
 from tests.providers.way_back import BATCHES, LOOKED_UP, MEANS, TOPIC
 from tests.waiting import wait_until
@@ -33,7 +33,7 @@ REPORTING = sorted(set(MEANS) - set(LOOKED_UP))
 EACH = 24
 FATES = (None, Fate.UNDELIVERED, Fate.EXPIRED, Fate.BLOCKED, Fate.CONTRADICTION, Fate.FIVE)
 HARD = {"delay": [0, 0.3], "duplicate": 0.2, "disorder": 1, "before_reply": 0.1, "retry": [0.2, 0.5, 1, 2, 5]}
-"""One receipt in five comes twice, all of a message come in reverse order, the first of every tenth before the reply."""
+"""One receipt in five comes twice, all of a message come in reverse order, the first of one in ten before the reply."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,6 @@ def messages() -> Iterator[tuple[dict[str, Any], Sent]]:
                 "template_variables": variables(name, "Asha"),
                 "custom": {"sender": "ACMEIN", "entity": "1101"},
             }
-            assert ROWS[name] is not None
             yield event, Sent(name, to, frozenset(steps))
 
 
@@ -182,9 +181,7 @@ def test_each_state_of_every_providers_messages_is_written_once_and_of_no_other_
     except AssertionError:
         pytest.fail(f"final states that are missing: {dict(missing())}")
     wait_until(back.settled, "every callback to be read", within=60, every=ASK_SECONDS)
-    ids = {
-        (record["news"][0]["to"][-10:], news["id"]) for record in _callbacks(back) for news in record["news"]
-    }
+    ids = {(record["news"][0]["to"][-10:], news["id"]) for record in _callbacks(back) for news in record["news"]}
     for name, states in back.written().items():
         said = [state["status"] for state in states]
         assert len(said) == len(set(said)), (name, said)
@@ -201,7 +198,5 @@ def test_each_state_of_every_providers_messages_is_written_once_and_of_no_other_
 
 def _callbacks(back: Back) -> list[dict[str, Any]]:
     """What the fakes have called, and of which message."""
-    from urllib.request import urlopen
-
     with urlopen(f"{back.pipeline.address}/_receipts", timeout=30) as response:
         return [orjson.loads(line) for line in response.read().splitlines() if line]
