@@ -7,6 +7,7 @@ python -m bench soak [--seconds 1800] [--load 0.7]              steady load: fla
 python -m bench many [--workers 50]                             a group of so many: what each change of it takes
 python -m bench receive                                         callbacks: CPU of the receiver per receipt
 python -m bench console                                         what reads of the console take with fifty workers
+python -m bench suppressions                                    ten million numbers: ready, memory, what asking costs
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import console_reads, machine, many, parts, priority, receiving, report, side_by_side, soak
+from bench import console_reads, machine, many, parts, priority, receiving, report, side_by_side, soak, suppressions
 from bench.cell import Figures
 from bench.compare import compare
 from bench.measuring import Bench
@@ -42,13 +43,14 @@ APART = ("priority", "many", "peer")
 """Measured in ways of their own."""
 
 
-def main() -> int:  # noqa: C901  one section after the other
+def main() -> int:
     """Run what is asked for; without a real Kafka, say why there are only parts."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "sections",
         nargs="*",
-        help=f"of {', '.join(['parts', *SECTIONS, *APART])}; or: compare COMMIT COMMIT; soak; receive; console",
+        help=f"of {', '.join(['parts', *SECTIONS, *APART])}; or: compare COMMIT COMMIT; soak; receive; console; "
+        "suppressions",
     )
     parser.add_argument("--only", default="", help="cells whose name holds this")
     parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
@@ -59,6 +61,7 @@ def main() -> int:  # noqa: C901  one section after the other
     parser.add_argument(
         "--workers", type=int, default=many.WORKERS, help="with many: how many, with four partitions for each"
     )
+    parser.add_argument("--numbers", type=int, default=suppressions.NUMBERS, help="with suppressions: how many")
     parser.add_argument("--json", type=Path, help="write the figures here, section by section")
     parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
     options = parser.parse_args()
@@ -93,10 +96,8 @@ def main() -> int:  # noqa: C901  one section after the other
             if asked[0] == "compare":
                 compare(console, found.kafka, folder, *asked[1:3])
                 return 0
-            if asked[0] == "receive":
-                return _receive(console, found.kafka, folder, options.only, options.json)
-            if asked[0] == "soak":
-                return _soak(console, found.kafka, folder, options, about)
+            if (alone := ALONE.get(asked[0])) is not None:
+                return alone(console, found.kafka, folder, options, about)
             rows = _sections(console, found.kafka, folder, asked, options)
     if options.plot:
         write_plot(options.plot, about, rows)
@@ -171,9 +172,11 @@ def _many(console: Console, kafka: find.Kafka, folder: Path, options: argparse.N
         report.add_to_json(options.json, "many", about, many.as_json(changes))
 
 
-def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json: Path | None) -> int:
-    about, measured = machine.about(), []
-    for cell, figures in receiving.measure(kafka, folder, only):
+def _receive(
+    console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace, about: dict[str, Any]
+) -> int:
+    measured = []
+    for cell, figures in receiving.measure(kafka, folder, options.only):
         measured.append((cell, figures))
     table = Table("callbacks", "µs per receipt", "at most", "per second", "p50 ms", "p99 ms", "MB", "answers")
     for cell, it in measured:
@@ -183,9 +186,25 @@ def _receive(console: Console, kafka: find.Kafka, folder: Path, only: str, json:
         spread = (f"{it.p50 * 1000:.1f}", f"{it.p99 * 1000:.1f}", f"{it.megabytes:.0f}")
         table.add_row(cell.name, f"{it.microseconds:.0f}", most, f"{it.per_second:,.0f}", *spread, answers)
     console.print(table)
-    if json:
-        report.add_to_json(json, "receive", about, {cell.name: asdict(it) for cell, it in measured})
+    if options.json:
+        report.add_to_json(options.json, "receive", about, {cell.name: asdict(it) for cell, it in measured})
     return int(any(cell.most is not None and it.microseconds > cell.most for cell, it in measured))
+
+
+def _suppressions(
+    console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace, about: dict[str, Any]
+) -> int:
+    stage = folder / "list"
+    stage.mkdir()
+    found = suppressions.measure(kafka, stage, console.print, numbers=options.numbers)
+    console.print(suppressions.table(found))
+    if options.json:
+        report.add_to_json(options.json, "suppressions", about, suppressions.as_json(options.numbers, found))
+    return int(any(it.exceeded for it in found))
+
+
+ALONE = {"receive": _receive, "soak": _soak, "suppressions": _suppressions}
+"""Sections that have figures of their own, one at a time."""
 
 
 def _parts(console: Console, folder: Path) -> dict[str, float]:

@@ -45,7 +45,7 @@ class AnsweringTransport:
     def __init__(self, *_: object, **__: object) -> None:
         self._waiting: deque[tuple[asyncio.Future[Reply], Request]] = deque()
 
-    async def send(self, request: Request, auth: Auth | None = None) -> Reply:
+    async def send(self, request: Request, auth: Auth | None = None, _: object = None) -> Reply:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Reply] = loop.create_future()
         if not self._waiting:

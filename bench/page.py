@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from bench import many, side_by_side
+from bench import many, side_by_side, suppressions
 
 PAGE, FIGURES = Path("docs/performance.md"), Path("docs/performance.json")
 
@@ -40,6 +40,9 @@ def _block(name: str, figures: Mapping[str, Any]) -> str:
         table = f"The peer is {section['peer']}.\n\n{_table(side_by_side.HEAD, side_by_side.rows(section['cells']))}"
     elif name == "many":
         table = _table(many.HEAD, [many.row(many.Change(**change)) for change in section["changes"]])
+    elif name == "suppressions":
+        measured = [suppressions.Measured(**figure) for figure in section["figures"]]
+        table = _table(suppressions.HEAD, suppressions.rows(measured))
     elif name == "soak":
         table = _soak(section)
     else:

@@ -23,6 +23,7 @@ from connector.receipts.callback import MessageToken, Reading, Unmatched, Why
 from connector.receipts.receipt_records import (
     Fields,
     entry_record,
+    inbound_again,
     inbound_record,
     partition,
     place,
@@ -129,12 +130,8 @@ async def _replay(
             kept = _wanted(record, wanted, found)
             if kept is None:
                 continue
-            definition = readers.get(kept.provider)
-            if definition is None:
-                found.found[kept.provider, "no such definition", ""] += 1
-                continue
             origin = f"{record.topic}/{record.partition}/{record.offset}"
-            for piece, (topic, key, fields) in _sorted(definition.read_again(kept), kept, settings, found).items():
+            for piece, (topic, key, fields) in _pieces(readers, kept, origin, settings, found).items():
                 # Each by itself: a replay may have been ended in the middle, or a definition mended in two steps.
                 replayed = f"{origin}/{piece}".encode()
                 if replayed in before:
@@ -159,6 +156,25 @@ def _wanted(
         found.unreadable += 1
         return None
     return kept if kept.why in reasons and (not providers or kept.provider in providers) else None
+
+
+def _pieces(
+    readers: Mapping[str, ReceiptReader], kept: Unmatched, origin: str, settings: Settings, found: ReceiptReplay
+) -> dict[str, tuple[str, bytes, Fields]]:
+    """See `_sorted`."""
+    if kept.inbound:  # `receipts run` could not find out whose it is
+        try:
+            record = inbound_again(kept, origin)
+        except UnreadableError:
+            found.unreadable += 1
+            return {}
+        found.found[kept.provider, Why.NO_PHONE, "is looked at once more"] += 1
+        return {"inbound": (settings.topics.inbound, record[0] or b"", record)}
+    definition = readers.get(kept.provider)
+    if definition is None:
+        found.found[kept.provider, "no such definition", ""] += 1
+        return {}
+    return _sorted(definition.read_again(kept), kept, settings, found)
 
 
 def _sorted(

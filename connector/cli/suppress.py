@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import io
-import shutil
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import click
 import msgspec
 
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table
-from connector.errors import ConfigurationError, Problem, TopicError, UsageError
+from connector.cli.suppression_entries import entries, missing
+from connector.cli.suppression_file import FileKeys, look, seekable
+from connector.errors import ConfigurationError, Problem, UsageError
 from connector.kafka.admin import describe_topics, open_admin
 from connector.kafka.produce import Outgoing, RecordPlace, open_producer, produce
-from connector.kafka.reader import ends_of, open_reader
 from connector.masking import mask_number
 from connector.settings import Loaded, Settings
 from connector.suppressions import snapshot
@@ -35,14 +31,14 @@ from connector.suppressions.record import (
     key_of,
     key_of_phone,
     phone_of,
-    read_suppression,
-    suppresses,
 )
 from connector.suppressions.snapshot import SnapshotError
 
-TOLD_LINES = 20
-"""Wrong lines of a file that are told one by one."""
 TOLD_EVERY = 100_000
+
+COLUMNS = ("to", "sender", "since", "by", "who", "reason")
+TABLE_ROWS = 1_000
+"""Of one table; a longer list is several of them."""
 
 EXIT_SUPPRESSED = 3
 """A script must not take a Kafka that is away for an answer."""
@@ -100,14 +96,18 @@ def remove(loaded: Loaded, numbers: tuple[str, ...], sender: str | None, reason:
 @suppress.command("import")
 @click.argument("file", type=click.Path(allow_dash=True, dir_okay=False, exists=True, path_type=Path))
 @click.option("--snapshot", "is_snapshot", is_flag=True, help="FILE is a worker's snapshot: what a lost topic had.")
+@click.option("--from-line", type=click.IntRange(min=1), help="Go on with this line of FILE, where one was stopped.")
 @sender_option
 @reason_option
 @settings_options
-def import_(loaded: Loaded, file: Path, *, is_snapshot: bool, sender: str | None, reason: str | None) -> None:
+def import_(
+    loaded: Loaded, file: Path, *, is_snapshot: bool, from_line: int | None, sender: str | None, reason: str | None
+) -> None:
     """Suppress every number of FILE, one a line (`-`: standard input). `NUMBER,SENDER` suppresses it for one sender.
 
     Empty lines, and lines that begin with `#`, are left out. Where a line is wrong, all wrong ones are told and nothing
-    is written. FILE is read twice, and never held in memory.
+    is written. FILE is read twice; of ten million numbers a hundred megabytes are held. One that is stopped says with
+    which line to go on; to begin again changes nothing either.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration: a line is wrong, or there is no such topic.
 
@@ -120,59 +120,28 @@ def import_(loaded: Loaded, file: Path, *, is_snapshot: bool, sender: str | None
     if is_snapshot:
         if sender is not None:
             raise UsageError("--snapshot: its entries have their own senders; leave --sender out")
+        if from_line is not None:
+            raise UsageError("--from-line: a snapshot has no lines; to begin again changes nothing")
         try:
             count = sum(1 for _ in snapshot.entries(file))
             _write(loaded.settings, map(key_of_phone, snapshot.entries(file)), count, value)
         except SnapshotError as error:
             raise ConfigurationError([Problem(str(error), path=str(file))]) from error
-    else:
-        with _seekable(file) as lines:
-            count = _check_lines(lines, sender)
-            lines.seek(0)
-            _write(loaded.settings, (key for _, _, key in _lines(lines, sender)), count, value)
-    note(f"{count} suppressed")
-
-
-@contextmanager
-def _seekable(file: Path) -> Iterator[TextIO]:
-    """It can be read twice, also where it comes from another program."""
-    if str(file) != "-":
-        with file.open(encoding="utf-8-sig", errors="replace") as lines:
-            yield lines
+        note(f"{count} suppressed")
         return
-    with tempfile.TemporaryFile("w+b") as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
-        kept.seek(0)
-        yield io.TextIOWrapper(kept, encoding="utf-8-sig", errors="replace")
-
-
-def _lines(lines: Iterable[str], sender: str | None) -> Iterator[tuple[int, str, bytes | KeyFormatError]]:
-    """Number, phone as written, and key of each line that has one; or what is wrong with it."""
-    for number, text in enumerate(lines, 1):
-        line = text.strip()
-        if not line or line.startswith("#"):
-            continue
-        phone, _, own = line.partition(",")
+    with seekable(file) as lines:
+        looked = look(lines, sender)
+        if looked.repeated:
+            note(f"{looked.repeated} lines have a number that another line has as well")
+        lines.seek(0)
+        keys = FileKeys(lines, sender, from_line or 1)
         try:
-            yield number, phone, key_of(phone, own.strip() or sender)
-        except KeyFormatError as error:
-            yield number, phone, error
-
-
-def _check_lines(lines: Iterable[str], sender: str | None) -> int:
-    """How many there are. Raises ConfigurationError where one is wrong."""
-    problems, count, wrong = list[Problem](), 0, 0
-    for number, phone, key in _lines(lines, sender):
-        count += 1
-        if isinstance(key, KeyFormatError):
-            wrong += 1
-            if wrong <= TOLD_LINES:
-                problems.append(Problem(str(key), path=f"line {number}: {mask_number(phone)[:32]}"))
-    if wrong > TOLD_LINES:
-        problems.append(Problem(f"{wrong - TOLD_LINES} further lines are wrong"))
-    if problems:
-        raise ConfigurationError(problems)
-    return count
+            _write(loaded.settings, keys, looked.numbers, value, keys.acknowledged)
+        except BaseException:
+            if keys.done >= (from_line or 1):
+                note(f"written up to line {keys.done}; go on with --from-line {keys.done + 1}")
+            raise
+    note(f"{looked.numbers - looked.repeated} suppressed")
 
 
 @suppress.command("list")
@@ -180,7 +149,7 @@ def _check_lines(lines: Iterable[str], sender: str | None) -> int:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per entry.")
 @settings_options
 def list_(loaded: Loaded, *, shown: bool, as_json: bool) -> None:
-    """Show who must not be texted, since when and why.
+    """Show who must not be texted, since when and why; whoever came last first.
 
     Exit codes: 0 shown, 1 Kafka cannot be used, 2 usage, 78 configuration: there is no such topic.
 
@@ -189,12 +158,8 @@ def list_(loaded: Loaded, *, shown: bool, as_json: bool) -> None:
       sms-connector suppress list
       sms-connector suppress list --numbers --json
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    entries = asyncio.run(_entries(loaded.settings, None))
-    rows = [
-        ((str if shown else mask_number)(f"+{phone.number}"), phone.sender, record) for phone, record in entries.items()
-    ]
-    _show(rows, as_json=as_json)
-    note(f"{len(rows)} suppressed")
+    number = asyncio.run(_show(entries(loaded.settings), str if shown else mask_number, as_json=as_json))
+    note(f"{number} suppressed")
 
 
 @suppress.command()
@@ -213,10 +178,9 @@ def check(loaded: Loaded, number: str, *, as_json: bool) -> int:
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     (key,) = _keys([number], None)
     wanted = phone_of(key).number
-    entries = asyncio.run(_entries(loaded.settings, wanted))
-    _show([(f"+{phone.number}", phone.sender, record) for phone, record in entries.items()], as_json=as_json)
-    note("must not be texted" if entries else "may be texted")
-    return EXIT_SUPPRESSED if entries else 0
+    found = asyncio.run(_show(entries(loaded.settings, wanted), str, as_json=as_json))
+    note("must not be texted" if found else "may be texted")
+    return EXIT_SUPPRESSED if found else 0
 
 
 def _keys(numbers: Iterable[str], sender: str | None) -> list[bytes]:
@@ -242,71 +206,54 @@ def _person() -> str | None:
         return None
 
 
-def _write(settings: Settings, keys: Iterable[bytes | KeyFormatError], count: int, value: bytes) -> None:
-    asyncio.run(_produce(settings, keys, count, value))
+def _write(
+    settings: Settings,
+    keys: Iterable[bytes],
+    count: int,
+    value: bytes,
+    acknowledged: Callable[[int], None] = lambda _: None,
+) -> None:
+    asyncio.run(_produce(settings, keys, count, value, acknowledged))
 
 
-async def _produce(settings: Settings, keys: Iterable[bytes | KeyFormatError], count: int, value: bytes) -> None:
+async def _produce(
+    settings: Settings, keys: Iterable[bytes], count: int, value: bytes, acknowledged: Callable[[int], None]
+) -> None:
     topic = settings.topics.suppressions
     async with open_admin(settings) as admin:
         found = (await describe_topics(admin, [topic])).get(topic)
     if found is None:  # a producer would wait for it, or make it
-        raise _missing(topic)
+        raise missing(topic)
     if not settings.suppressions.enabled:
         note("suppressions.enabled is false in these settings: workers with them do not look at the list")
     told = 0
 
-    def acknowledged(places: Sequence[RecordPlace]) -> None:
+    def written(places: Sequence[RecordPlace]) -> None:
         nonlocal told
+        acknowledged(len(places))
         before, told = told, told + len(places)
         if told // TOLD_EVERY > before // TOLD_EVERY:
             note(f"{told} of {count} written")
 
     async with open_producer(settings) as producer:
-        outgoing = (Outgoing(topic, key, value, partition=0) for key in keys if isinstance(key, bytes))
-        await produce(producer, outgoing, acknowledged)
+        await produce(producer, (Outgoing(topic, key, value, partition=0) for key in keys), written)
 
 
-async def _entries(settings: Settings, wanted: int | None) -> dict[Phone, Suppression]:
-    """Who is suppressed now, of all numbers or of one; in the order in which it was said."""
-    found: dict[Phone, Suppression] = {}
-    topic = settings.topics.suppressions
-    async with open_reader(settings, note) as reader:
-        partitions = await reader.partitions([topic], optional=True)
-        if not partitions:
-            raise _missing(topic)
-        bounds = await reader.bounds(partitions)
-        starts = {tp: it.begin for tp, it in bounds.items()}
-        async for record in reader.scan(starts, ends_of(bounds)):
-            try:
-                phone = phone_of(record.key)
-            except KeyFormatError:
-                note(f"{topic}/{record.partition}/{record.offset}: the key is no phone number; it suppresses nobody")
-                continue
-            if wanted is None or phone.number == wanted:
-                found.pop(phone, None)
-                if suppresses(record.value):
-                    found[phone] = read_suppression(record.value)
-    return found
-
-
-def _show(rows: Iterable[tuple[str, str | None, Suppression]], *, as_json: bool) -> None:
-    if as_json:
-        for phone, sender, record in rows:
-            document: dict[str, Any] = {"to": phone} | ({} if sender is None else {"sender": sender})
+async def _show(found: AsyncIterator[tuple[Phone, Suppression]], shown: Callable[[str], str], *, as_json: bool) -> int:
+    """Print them as they come, so that none of millions is held; how many there were."""
+    count, block = 0, list[tuple[str | None, ...]]()
+    async for phone, record in found:
+        count += 1
+        number = shown(f"+{phone.number}")
+        if as_json:
+            document: dict[str, Any] = {"to": number} | ({} if phone.sender is None else {"sender": phone.sender})
             print_json(document | msgspec.to_builtins(record))
-        return
-    print_table(("to", "sender", "since", "by", "who", "reason"), _columns(rows))
-
-
-def _columns(rows: Iterable[tuple[str, str | None, Suppression]]) -> Iterator[tuple[str | None, ...]]:
-    for phone, sender, record in rows:
+            continue
         since = None if record.since is None else record.since.isoformat(timespec="seconds")
-        yield phone, sender, since, record.by, record.who, record.reason
-
-
-def _missing(topic: str) -> TopicError:
-    remedy = (
-        "set suppressions.enabled and run `sms-connector topics create`, or correct the name in `topics.suppressions`"
-    )
-    return TopicError([Problem("is not on the cluster, or may not be seen", remedy, path=topic)])
+        block.append((number, phone.sender, since, record.by, record.who, record.reason))
+        if len(block) == TABLE_ROWS:
+            print_table(COLUMNS, block)
+            block.clear()
+    if block or not (count or as_json):
+        print_table(COLUMNS, block)
+    return count

@@ -44,6 +44,7 @@ class Why(StrEnum):
     TOO_LATE = "too late"  # its message was sent longer ago than receipts are kept
     UNVERIFIED = "unverified"
     AMBIGUOUS = "ambiguous"  # it may belong to two messages
+    NO_PHONE = "no phone"  # somebody opted out, and nothing says who
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +211,7 @@ class Unmatched(msgspec.Struct, frozen=True, omit_defaults=True):
         token: whose it is, where the URL says so: the document does not.
         content_type: of the whole body; its charset decides how it is read.
         in_query: the whole of it stood in the query.
+        inbound: `document` is the value of a record of `topics.inbound`.
     """
 
     provider: str
@@ -223,6 +225,7 @@ class Unmatched(msgspec.Struct, frozen=True, omit_defaults=True):
     token: MessageToken | BatchToken | None = None
     content_type: str | None = None
     in_query: bool = False
+    inbound: bool = False
 
 
 @dataclass(frozen=True, slots=True)

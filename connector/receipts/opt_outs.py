@@ -126,5 +126,5 @@ def _identity(record: InboundRecord) -> int | None:
     if record.id is None and record.at is None:
         return None
     phone: bytes = b"" if record.sender is None else key_of(record.sender)
-    parts = (record.kind, record.provider, record.id, record.at, phone or record.source)
+    parts = (record.kind, record.provider, record.id, record.at, phone or record.source, record.again)
     return int.from_bytes(blake2b(repr(parts).encode("utf-8", "replace"), digest_size=8).digest(), "big")

@@ -79,6 +79,7 @@ class UnmatchedHeader(msgspec.Struct, frozen=True, omit_defaults=True):
         content_type: of the whole body.
         source, day, message_id, campaign_id: of the token in the URL, where it named a message.
         batch_id: of the token, where it named a request.
+        inbound: the value is that of a record of `topics.inbound`.
     """
 
     v: Annotated[int, Meta(ge=0, le=9_999)]
@@ -96,6 +97,7 @@ class UnmatchedHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     message_id: Annotated[str, Meta(max_length=256)] | None = None
     campaign_id: Annotated[str, Meta(max_length=256)] | None = None
     batch_id: Annotated[str, Meta(max_length=64)] | None = None
+    inbound: bool = False
 
 
 class InboundRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"sender": "from", "recipient": "to"}):
@@ -115,6 +117,7 @@ class InboundRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"se
         parts: of the text, where the provider says so.
         url, short_url: that was opened.
         source, message_id, campaign_id: of the message that it answers, where the provider names it.
+        again: where it was kept meanwhile because nothing said whose it is: it is no repetition.
     """
 
     kind: str
@@ -132,6 +135,7 @@ class InboundRecord(msgspec.Struct, frozen=True, omit_defaults=True, rename={"se
     source: ReceiptPlace | None = None
     message_id: str | None = None
     campaign_id: str | None = None
+    again: str | None = None
 
 
 class ReceiptRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -240,6 +244,7 @@ def unmatched_record(unmatched: Unmatched) -> Fields:
         message_id=None if message is None else message.message_id,
         campaign_id=None if message is None else message.campaign_id,
         batch_id=token.batch_id if isinstance(token, BatchToken) else None,
+        inbound=unmatched.inbound,
     )
     return None, unmatched.document, [(UNMATCHED, _encode(header))]
 
@@ -274,6 +279,7 @@ def read_unmatched(value: bytes | None, headers: Iterable[tuple[str, bytes | Non
         token,
         header.content_type,
         header.in_query,
+        header.inbound,
     )
 
 
@@ -306,6 +312,21 @@ def inbound_record(inbound: Inbound) -> Fields:
     else:
         key = (inbound.id or "").encode("utf-8", "replace") or None
     return key, _encode(value), []
+
+
+def nobodys_record(said: InboundRecord, value: bytes, reason: str) -> Fields:
+    """A reply that changes the list of who must not be texted, and says nothing of whose it is."""
+    return unmatched_record(
+        Unmatched(said.provider, said.received_at.timestamp(), Why.NO_PHONE, reason, value, inbound=True)
+    )
+
+
+def inbound_again(kept: Unmatched, origin: str) -> Fields:
+    """What `nobodys_record` kept at `origin`, to be heard once more. Raises UnreadableError: others wrote it."""
+    said = msgspec.structs.replace(_read_inbound(kept.document), again=origin)
+    source = said.source
+    key = origin if source is None else f"{source.topic}/{source.partition}/{source.offset}"
+    return key.encode(), _encode(said), []
 
 
 def receipt_record(entry: ReceiptEntry, meaning: Meaning, step: Step, source: ReceiptPlace) -> Fields:

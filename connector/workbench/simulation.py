@@ -23,7 +23,7 @@ from connector.config_text.environment import Environment, Resolved
 from connector.definition.check_receipts import needed_references
 from connector.definition.signing import login_names
 from connector.definition.tree import Auth, Definition, Login, OAuth2, Operation, Sign, SigV4
-from connector.delivery.http.transport import Transport
+from connector.delivery.http.transport import MayLeave, Transport, always
 from connector.delivery.lane import Lane
 from connector.delivery.lane_host import LaneHost
 from connector.delivery.limits.lane_settings import LaneSettings
@@ -324,8 +324,8 @@ class FakeTransport(Transport):
     def token_refreshes(self) -> int:
         return 0
 
-    async def send(self, request: Request, auth: Auth) -> Reply:
-        """What the fake answers, after as long as it takes."""
+    async def send(self, request: Request, auth: Auth, may_leave: MayLeave = always) -> Reply:
+        """What the fake answers, after as long as it takes. A simulation knows nobody who must not be texted."""
         self.requests += 1
         self._fake.begin()
         try:

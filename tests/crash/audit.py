@@ -19,6 +19,7 @@ from connector.cli.demo.audit import audit as compare
 from connector.model import Result, Source, Status
 from tests.crash.deeds import DeedAudit
 from tests.crash.states import ListAudit, StateAudit
+from tests.crash.suppressed import WordAudit
 
 GRACE_SECONDS = 0.1
 """From the provider's answer to the acknowledged result: read, matched, written, acknowledged (10 ms when idle). On a
@@ -98,6 +99,7 @@ class Evidence:
         doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
         report: the definition says `on_uncertain: report`.
         outage: the provider was away and nothing else: nobody may be given up.
+        held: what events are read by was away: none of them may end `invalid` for it.
         unwritable: from when until when no result could be written.
         readings: seconds of CPU that reading a reply took: the longest of each worker, where they were measured.
     """
@@ -116,6 +118,7 @@ class Evidence:
     doubtful_least: int = 0
     report: bool = False
     outage: bool = False
+    held: bool = False
     unwritable: Sequence[tuple[float, float]] = ()
     readings: Sequence[float] = ()
 
@@ -137,6 +140,7 @@ class Findings:
         denied: results that say "not taken" of messages the provider took, or the other way round.
         uncommitted: events without a committed offset at the end.
         given_up: results `failed` although the provider was only away.
+        invalidated: results `invalid` of events that only could not be read for a while.
         leaked: secrets, recipients and texts that a worker or a topic shows.
         unreported: how often one message was sent, at most, while its result could not be written; None where results
             could be written all the time.
@@ -150,6 +154,8 @@ class Findings:
         unrecorded: deeds that let messages go, or sent one, without a record before them of who wanted it; None where
             nobody did anything.
         deeds: how many of those there were.
+        texted: messages that were sent although their number was to be texted no more; None where nobody asked.
+        withheld: messages that ended `suppressed` although their number might be texted.
         states_strange: states of another message than their receipt is of, or in another partition.
         written: states of messages that were written.
         examples: of each, message ids or offsets.
@@ -169,6 +175,7 @@ class Findings:
     denied: int = 0
     uncommitted: int = 0
     given_up: int = 0
+    invalidated: int = 0
     leaked: int = 0
     unreported: int | None = None
     reading: float | None = None
@@ -181,6 +188,8 @@ class Findings:
     people: int = 0
     unrecorded: int | None = None
     deeds: int = 0
+    texted: int | None = None
+    withheld: int = 0
     written: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -199,6 +208,7 @@ class Findings:
             ("denied", 0),
             ("uncommitted", 0),
             ("given_up", 0),
+            ("invalidated", 0),
             ("leaked", 0),
             ("unreported", MOST_UNREPORTED),
             ("reading", MOST_READING_SECONDS),
@@ -209,6 +219,8 @@ class Findings:
             ("opt_outs_lost", 0),
             ("opt_ins_lost", 0),
             ("unrecorded", 0),
+            ("texted", 0),
+            ("withheld", 0),
         ):
             count = getattr(self, name)
             if count is not None and count > limit:
@@ -229,6 +241,12 @@ class Findings:
         """What people did."""
         self.unrecorded, self.deeds = len(deeds.unrecorded), deeds.done
         self.note("unrecorded", deeds.unrecorded)
+
+    def note_words(self, words: WordAudit) -> None:
+        """Who was texted, and who was not, against what was said of them."""
+        self.texted, self.withheld = len(words.texted), len(words.withheld)
+        self.note("texted", words.texted)
+        self.note("withheld", words.withheld)
 
     def note(self, name: str, examples: Iterable[object]) -> None:
         place = self.examples.setdefault(name, [])
@@ -256,6 +274,8 @@ def audit(evidence: Evidence) -> Findings:
             found.note(name, report.examples.get(each, ()))
     if evidence.outage:
         found.given_up = found.statuses.get(Status.FAILED.value, 0)
+    if evidence.held:
+        found.invalidated = found.statuses.get(Status.INVALID.value, 0)
     doubtful = sum(len(send.seen) for send in evidence.sends if send.doubtful)
     # Where somebody was killed, some of them may have been sent again before they ended `unknown`.
     least = evidence.doubtful_least + (0 if evidence.moments else doubtful)

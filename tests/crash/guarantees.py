@@ -29,9 +29,11 @@ GROUPS = {
     "receipts": "Receipts: states of messages",
     "opt-outs": "Opt-outs: who must not be texted",
     "deeds": "Deeds: what people do through the console",
+    "suppressions": "Who must not be texted is not",
     "input": "What producers and others write: compression, transactions, poison records",
 }
 """Scenario.promise → heading."""
+WORD_FIGURES = ("texted", "withheld", "lost", "duplicated_results")
 LIST_FIGURES = ("opt_outs_lost", "opt_ins_lost")
 STATE_FIGURES = ("receipts_lost", "states_twice", "states_fallen", "states_strange")
 
@@ -106,10 +108,22 @@ def _deeds(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
+def _words(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from ("", f"### {heading}", "")
+    yield "| fault | events | suppressed | sent all the same | suppressed although lifted | lost | results twice | |"
+    yield "|---|--:|--:|--:|--:|--:|--:|---|"
+    for it in chosen:
+        counts = " | ".join(str(it[name]) for name in WORD_FIGURES)
+        verdict = "holds" if it["holds"] else "**fails**: " + "; ".join(it["failures"])
+        withheld = it["statuses"].get("suppressed", 0)
+        yield f"| {it['fault']} | {it['messages']:,} | {withheld:,} | {counts} | {verdict} |"
+
+
 SPECIAL: Mapping[str, Callable[[str, Sequence[Mapping[str, Any]]], Iterator[str]]] = {
     "receipts": _states,
     "opt-outs": _people,
     "deeds": _deeds,
+    "suppressions": _words,
 }
 """Promises whose figures are others than those of messages."""
 

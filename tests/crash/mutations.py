@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.crash.seams import replace
+from tests.crash.suppression_mutations import OF_THE_LIST
 
 PATIENCE_SECONDS = 45.0
 """A worker that cannot finish any more is not waited for as long as a sound one."""
@@ -59,6 +60,11 @@ CHECKS = (
     Check("settle-before-listing", "opt-outs-before-listing", "opt_outs_lost"),
     Check("forget-what-was-said", "opt-outs-killed", "opt_outs_lost"),
     Check("act-unrecorded", "deeds-refused", "unrecorded"),
+    Check("ask-once-who-may-be-texted", "suppressions-killed", "texted"),
+    Check("start-without-the-list", "suppressions-stopped", "texted"),
+    Check("forget-who-was-lifted", "suppressions-stopped", "withheld"),
+    Check("believe-any-snapshot", "suppressions-snapshot", "withheld"),
+    Check("give-up-on-the-registry", "registry-away", "invalidated"),
     Check("believe-any-offset", "poison-everywhere", "needless"),
 )
 
@@ -401,6 +407,23 @@ def act_unrecorded() -> None:
     replace(steering, "_recorded", careless)
 
 
+def give_up_on_the_registry() -> None:
+    """Takes a registry that cannot be asked for one that does not have the schema."""
+    from connector.errors import MessageError
+    from connector.formats.schemas import SchemaRegistry
+    from connector.json_service import ServiceError
+
+    schema = SchemaRegistry.schema
+
+    async def hasty(self: SchemaRegistry, schema_id: int, form: str) -> Any:
+        try:
+            return await schema(self, schema_id, form)
+        except ServiceError as error:
+            raise MessageError(error.why) from error
+
+    replace(SchemaRegistry, "schema", hasty)
+
+
 MUTATIONS: dict[str, Callable[[], None]] = {
     "join-without-heartbeats": do_without_heartbeats,
     "settle-before-writing": settle_before_writing,
@@ -410,6 +433,8 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "forget-the-log": forget_the_log,
     "ignore-the-rank": ignore_the_rank,
     "act-unrecorded": act_unrecorded,
+    **OF_THE_LIST,
+    "give-up-on-the-registry": give_up_on_the_registry,
     "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,
     "show-echoes": show_echoes,

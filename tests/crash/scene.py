@@ -18,11 +18,14 @@ import orjson
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AclOperation
 
+from connector.model import Status
 from tests import marked
 from tests.crash.audit import Evidence, Findings, Moment, Recorded, Send, audit
 from tests.crash.definitions import FAKES, definition
+from tests.crash.registry import MAP, Registry
 from tests.crash.simulated import Simulator
 from tests.crash.size import Size
+from tests.crash.suppressed import Word, compare_words
 from tests.crash.topics import Topics
 from tests.kafka import records
 from tests.kafka.acls import Acls, worker_settings
@@ -54,6 +57,7 @@ class Scene:
         deeds: people do things through a console.
         spared: results that were read before the topic was deleted.
         blocked: from when until when no result could be written.
+        words: what was said of phone numbers, in order.
         concluded: what was found when a scenario had to compare before it went on.
         failures: what went wrong beyond the audit.
     """
@@ -75,12 +79,14 @@ class Scene:
     outage: bool = False
     deeds: bool = False
     blocked: list[tuple[float, float]] = field(default_factory=list)
+    words: list[Word] = field(default_factory=list)
     concluded: Findings | None = None
     spared: list[Recorded] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     produced: int = 0
     _simulators: dict[str, Simulator] = field(default_factory=dict)
     _guarded: bool = False
+    _registry: Registry | None = None
 
     def __enter__(self) -> Self:
         self.dice.seed(self.seed)
@@ -89,6 +95,8 @@ class Scene:
         self.topics.receives = self.size.receipts
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
+            if self.size.avro:
+                self._registry = Registry()
             for name in self.size.providers:
                 fake = FAKES.get(name, "json")
                 self._simulators[name] = simulator = Simulator(self.folder, name, self.size.latency, fake=fake)
@@ -105,6 +113,8 @@ class Scene:
             process.kill()
         for simulator in self._simulators.values():
             simulator.process.kill()
+        if self._registry is not None:
+            self._registry.stop()
 
     def leaks(self) -> list[str]:
         """Secrets, recipients and texts that a worker has shown, or that stand where they must not; once it is over."""
@@ -117,8 +127,8 @@ class Scene:
 
     def configure(self, *, memory: Mapping[str, int] | None = None, **timeouts: str) -> None:
         """Write connector.yaml (JSON is YAML), with some time-outs, or the memory, changed."""
-        session = self.size.session
-        drain = self.size.http_total + 10
+        size, session = self.size, self.size.session
+        drain = size.http_total + 10
         document = {
             "kafka": worker_settings(self.broker) if self._guarded else {"bootstrap.servers": self.kafka.bootstrap},
             "group": self.group,
@@ -143,8 +153,12 @@ class Scene:
                 **timeouts,
             },
         }
+        if self._registry is not None:
+            document["registry"] = {"url": self._registry.url}
+            document["topics"]["sources"] = [{"topic": self.topics.source, "format": "avro", "message": MAP}]
         if self.size.receipts:
             document["receive"] = {"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32]}
+        if size.receipts or size.suppresses:
             document["suppressions"] = {"enabled": True}
         (self.folder / "connector.yaml").write_text(json.dumps(document, indent=1))
 
@@ -171,6 +185,12 @@ class Scene:
         begun = time.time()
         yield
         self.blocked.append((begun, time.time()))
+
+    @property
+    def registry(self) -> Registry:
+        """The scenario's own."""
+        assert self._registry is not None
+        return self._registry
 
     @property
     def broker(self) -> LocalKafka:
@@ -354,6 +374,7 @@ class Scene:
             doubtful=self.doubtful,
             doubtful_least=self.doubtful_least,
             outage=self.outage,
+            held=self.size.avro,
             unwritable=self.blocked,
             readings=[mark["reading"] for mark in _lines(self._readings)],
             report=self.size.on_uncertain == "report",
@@ -365,6 +386,10 @@ class Scene:
             found.note_list(self.topics.opt_outs())
         if self.deeds:
             found.note_deeds(self.topics.deeds())
+        if self.size.suppresses:
+            withheld = [it for it in evidence.results if it.result.status is Status.SUPPRESSED]
+            found.note_words(compare_words(self.words, evidence.sends, withheld))
+            self.check(bool(withheld), "nothing was suppressed")
         return found
 
     # ---- files ------------------------------------------------------------------------------------------------------

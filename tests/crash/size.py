@@ -8,6 +8,7 @@ import orjson
 
 from connector.tools.simulator.fake import Magic
 from tests import marked
+from tests.crash.registry import as_avro
 from tests.kafka.records import Event
 
 REPEAT_ROUNDS = 400
@@ -33,6 +34,8 @@ class Size:
         providers: definitions, each with a simulator of its own; messages take turns.
         http_total: time-out of a request.
         receipts: receipts are asked for: their topics are made.
+        avro: events are written so, and there is a schema registry.
+        suppresses: workers look whom they must not text.
         unknown_run: of the definitions, where they have one: connector 0.1 does not know it.
     """
 
@@ -53,6 +56,8 @@ class Size:
     providers: tuple[str, ...] = ("fake",)
     unknown_run: str | None = None
     receipts: bool = False
+    avro: bool = False
+    suppresses: bool = False
 
     @property
     def at_once(self) -> int:
@@ -63,20 +68,24 @@ class Size:
         """Partitions, providers and campaigns take turns, campaigns in short runs as a service makes them."""
         place, number = number % partitions, self._named(number, partitions)
         campaign = f"c{number // 7 % self.campaigns}"
-        magic = ""
-        if self.temporary and number % self.temporary == 0:
-            magic = Magic.TEMPORARY
-        elif self.refused and number % self.refused == 0:
-            magic = Magic.PERMANENT
         document = {
             "message_id": f"m{number}",
-            "to": f"+91{number:07d}{magic}" if magic else f"+9198{ORDINARY + number:08d}",
+            "to": self.phone(number),
             "provider": self.providers[number // 3 % len(self.providers)],
             "campaign_id": campaign,
             "body": f"hello {marked.TEXT}",
             "custom": {"hid": f"h-{campaign}"},
         }
-        return Event(orjson.dumps(document), partition=place)
+        return Event(as_avro(document, number) if self.avro else orjson.dumps(document), partition=place)
+
+    def phone(self, number: int) -> str:
+        """Whom message `number` is to."""
+        magic = ""
+        if self.temporary and number % self.temporary == 0:
+            magic = Magic.TEMPORARY
+        elif self.refused and number % self.refused == 0:
+            magic = Magic.PERMANENT
+        return f"+91{number:07d}{magic}" if magic else f"+9198{ORDINARY + number:08d}"
 
     def _named(self, number: int, partitions: int) -> int:
         """Whose id and recipient the message has: its own, or those of one that came soon or long before it."""

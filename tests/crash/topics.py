@@ -21,6 +21,7 @@ from connector.model import Source
 from tests.crash import poison
 from tests.crash.audit import Recorded, decode_result, read_event
 from tests.crash.deeds import DeedAudit, compare_deeds
+from tests.crash.registry import as_json
 from tests.crash.states import ListAudit, StateAudit, compare_list, compare_states
 from tests.kafka import records
 from tests.waiting import wait_until
@@ -139,7 +140,7 @@ class Topics:
     def events(self) -> list[Event]:
         """The source topic."""
         return [
-            read_event(Source(record.topic, record.partition, record.offset), record.value or b"")
+            read_event(Source(record.topic, record.partition, record.offset), as_json(record.value or b""))
             for record in records.read_all(self._bootstrap, self.source)
             if MARK not in record.headers
         ]

@@ -75,7 +75,7 @@ def test_a_reply_that_comes_after_drain_gave_up_changes_nothing() -> None:
         world = World()
 
         class Stubborn:
-            async def send(self, request: object, auth: object) -> object:
+            async def send(self, request: object, auth: object, _: object) -> object:
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.sleep(1000)
                 await asyncio.sleep(60)

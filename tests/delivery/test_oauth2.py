@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 from connector.clock import ManualClock
 from connector.definition.tree import Definition, Http, OAuth2, SigV4
 from connector.delivery.http.client import HttpTransport
-from connector.errors import Phase, RequestError
+from connector.errors import Phase, RequestError, WithheldError
 
 from .servers import Server, post, serving
 from .world import operation
@@ -87,6 +87,15 @@ async def test_one_token_serves_many_requests() -> None:
         assert [reply.status for reply in replies] == [200] * 5
         assert len(s.provider.token_requests) == 1
         assert s.provider.sends == ["Bearer token-1"] * 5
+
+
+async def test_who_opts_out_while_a_token_is_fetched_is_not_texted() -> None:
+    """The token may take as long as the request: what it waited for has changed, or has not, when it leaves."""
+    async with setup() as s:
+        with pytest.raises(WithheldError):
+            await s.client.send(post(s.provider.url), s.auth, lambda: not s.provider.token_requests)
+        assert (len(s.provider.token_requests), s.provider.sends) == (1, [])
+        assert (await s.client.send(post(s.provider.url), s.auth)).status == 200
 
 
 async def test_credentials_in_the_body_with_extra_pairs() -> None:

@@ -95,3 +95,21 @@ def test_who_opts_out_while_a_request_waits_for_permission_is_not_texted() -> No
         assert world.lane.open_count == world.lane.open_bytes == 0
 
     simulate(scenario())
+
+
+def test_who_opts_out_while_a_request_waits_for_its_token_or_connection_is_not_texted() -> None:
+    async def scenario() -> None:
+        world = World()
+        world.provider.connecting = 20
+        world.offer(*names(3))
+        running = asyncio.create_task(world.run(100))
+        await asyncio.sleep(10)
+        world.host.suppresses = lambda to: SAME.get(to) == "m1"
+        await running
+        assert world.sent == [["m0", "m2"]]
+        assert world.statuses == {"m0": "accepted", "m1": "suppressed", "m2": "accepted"}
+        assert world.host.withdrawn == [[1, 2, 3]]
+        assert world.results["m1"].attempts == 0
+        assert world.lane.open_count == world.lane.open_bytes == 0
+
+    simulate(scenario())

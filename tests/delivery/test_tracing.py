@@ -29,7 +29,7 @@ class Provider:
         self.answer = answer
         self.headers: dict[str, str] = {}
 
-    async def send(self, request: Request, auth: Any) -> Reply:
+    async def send(self, request: Request, auth: Any, _: Any = None) -> Reply:
         self.headers = dict(request.headers)
         if isinstance(self.answer, RequestError):
             raise self.answer

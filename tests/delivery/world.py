@@ -23,11 +23,12 @@ from connector.definition.tree import (
     Operation,
     Retry,
 )
+from connector.delivery.http.transport import MayLeave, always
 from connector.delivery.lane import Lane
 from connector.delivery.limits.lane_settings import LaneSettings
 from connector.delivery.queue.item import Item
 from connector.delivery.route import Route
-from connector.errors import MessageError, RequestError
+from connector.errors import MessageError, RequestError, WithheldError
 from connector.model import Batch, Message, Outcome, Reply, Request, Result, Status
 
 from .hosts import FakeHost, decode_message
@@ -123,10 +124,13 @@ class Call:
 
 @dataclass
 class FakeProvider:
-    """Answers requests after `latency` seconds (or those of `latency_of`), as `answer` says."""
+    """Answers requests after `latency` seconds (or those of `latency_of`), as `answer` says; `connecting`: before each
+    can leave.
+    """
 
     clock: LoopClock
     latency: float = 0.2
+    connecting: float = 0.0
     answer: Callable[[Call], Any] = lambda call: ACCEPT
     latency_of: Callable[[Call], float] | None = None
     calls: list[Call] = field(default_factory=list)
@@ -134,7 +138,11 @@ class FakeProvider:
     most_under_way: int = 0
     token_refreshes: int = 0
 
-    async def send(self, request: Request, auth: Auth) -> Any:
+    async def send(self, request: Request, auth: Auth, may_leave: MayLeave = always) -> Any:
+        if self.connecting:
+            await asyncio.sleep(self.connecting)
+        if not may_leave():
+            raise WithheldError
         document = json.loads(request.body or b"")
         call = Call(self.clock.monotonic(), document["ids"], document["batch"], request)
         self.calls.append(call)

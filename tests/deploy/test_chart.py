@@ -117,6 +117,26 @@ def test_the_console_has_a_deployment_of_its_own_and_needs_people_to_sign_in(tmp
     assert not [it for it in render(FIRST) if "console" in it["metadata"]["name"]]
 
 
+def test_workers_keep_the_list_of_who_must_not_be_texted_in_a_folder_of_the_pod_or_of_the_settings(
+    tmp_path: Path,
+) -> None:
+    enabled = "settings.suppressions.enabled=true"
+    manifests = render(FIRST, sets=[enabled, "suppressions.disk=2Gi"])
+    spec = one(manifests, "Deployment", "sms-connector")["spec"]["template"]["spec"]
+    (container,) = spec["containers"]
+    mounted = {it["name"]: it["mountPath"] for it in container["volumeMounts"]}
+    assert mounted.keys() == {it["name"] for it in spec["volumes"]}
+    assert {"name": "list", "emptyDir": {"sizeLimit": "2Gi"}} in spec["volumes"]
+    words = container["args"]
+    overrides = dict(words[at + 1].split("=", 1) for at, word in enumerate(words) if word == "--set")
+    settings = load_settings(file=lay_out(manifests, tmp_path), environ=SECRETS, overrides=overrides).settings
+    assert settings.suppressions.folder == mounted["list"]
+    for sets in ([], [enabled, "settings.suppressions.folder=/mine"]):
+        spec = one(render(FIRST, sets=sets), "Deployment", "sms-connector")["spec"]["template"]["spec"]
+        assert "list" not in {it["name"] for it in spec["volumes"]}
+        assert spec["containers"][0]["args"] == ["run", "--config", "/etc/sms-connector/connector.yaml"]
+
+
 def test_the_way_back_has_deployments_of_its_own_and_a_service_for_the_ingress(tmp_path: Path) -> None:
     manifests = render(FIRST, sets=["receive.enabled=true", "receipts.enabled=true", "receive.port=9443"])
     worker = one(manifests, "Deployment", "sms-connector")["spec"]["selector"]["matchLabels"]

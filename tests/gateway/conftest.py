@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def make_gateway(tmp_path: Path, kannel_programs: Programs) -> Iterator[Callable
     """Start a gateway, and the network that it is connected to: `make_gateway(queue=20)`."""
     made: list[tuple[Kannel, Smsc]] = []
 
-    def make(**options: int) -> tuple[Kannel, Smsc]:
+    def make(**options: Any) -> tuple[Kannel, Smsc]:
         gateway = Kannel(tmp_path / f"kannel-{len(made)}", kannel_programs, **options)
         network = Smsc(gateway.network)
         made.append((gateway, network))

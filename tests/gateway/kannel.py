@@ -66,6 +66,8 @@ sendsms-interface = 127.0.0.1
 log-file = {folder}/smsbox.log
 log-level = 0
 access-log = {folder}/requests.log
+http-request-retry = 60
+http-queue-delay = 1
 
 group = sendsms-user
 username = octets
@@ -98,6 +100,14 @@ password = {password}
 forced-smsc = nowhere
 """
 
+SERVICE = """
+group = sms-service
+keyword = default
+get-url = "{url}"
+max-messages = 0
+"""
+"""As docs/receipts.md has it."""
+
 _requested = re.compile(r"^[-0-9: ]{19} send-SMS request added - sender:\S+ \S+ target:(\S+) ", re.MULTILINE)
 _got = re.compile(r"^[-0-9: ]{19} \[[0-9]+\] \[[0-9]+\] DEBUG: Got message [0-9]+: <(.*)>$", re.MULTILINE)
 
@@ -105,12 +115,16 @@ _got = re.compile(r"^[-0-9: ]{19} \[[0-9]+\] \[[0-9]+\] DEBUG: Got message [0-9]
 class Kannel:
     """The two processes of a gateway.
 
+    Args:
+        queue: sms-outgoing-queue-limit.
+        replies: the get-url that is called for what people answer.
+
     Attributes:
         url: what KANNEL_URL is in the environment of a worker.
         network: the port of the SMSC that it connects to by SMPP.
     """
 
-    def __init__(self, folder: Path, programs: Programs, *, queue: int = 100_000) -> None:
+    def __init__(self, folder: Path, programs: Programs, *, queue: int = 100_000, replies: str = "") -> None:
         self._folder = folder
         self._programs = programs
         self._processes: dict[Path, subprocess.Popen[bytes]] = {}
@@ -121,7 +135,7 @@ class Kannel:
         (folder / "spool").mkdir(parents=True)
         ports = {"admin": admin, "boxes": boxes, "network": self.network, "fake": self._fake, "sendsms": sendsms}
         text = CONFIGURATION.format(**ports, folder=folder, password=marked.PASSWORD, queue=queue)
-        (folder / "kannel.conf").write_text(text)
+        (folder / "kannel.conf").write_text(text + (SERVICE.format(url=replies) if replies else ""))
 
     def start(self) -> None:
         """Start what does not run; returns when it takes requests."""

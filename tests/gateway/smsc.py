@@ -6,6 +6,7 @@ Source: SMPP Protocol Specification 3.4, 4.1 (bind), 4.4 (submit_sm); 3GPP TS 23
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import struct
 import threading
@@ -125,6 +126,7 @@ class Smsc:
         self.port = port
         self.fates: dict[str, str] = {}
         self.submitted: list[Submitted] = []
+        self._said = itertools.count(1_000_000)
         self._lock = threading.Lock()
         self._listener: socket.socket | None = None
         self._links: list[socket.socket] = []
@@ -186,6 +188,16 @@ class Smsc:
                 if command == BIND_TRANSCEIVER:
                     with self._lock:
                         self._links.append(link)
+
+    def say(self, phone: str, to: str, text: str) -> None:
+        """A person writes: a deliver_sm that is no receipt, from an international number."""
+        addresses = b"\1\1" + phone.removeprefix("+").encode() + b"\0" + b"\5\0" + to.encode() + b"\0"
+        octets = encode(text)
+        coding = 0 if is_gsm(text) else UCS_2
+        body = b"\0" + addresses + bytes([0, 0, 0, 0, 0, 0, 0, coding, 0, len(octets)]) + octets
+        with self._lock:
+            link = self._links[-1]
+        link.sendall(struct.pack(">IIII", 16 + len(body), DELIVER, 0, next(self._said)) + body)
 
     def _receipt(self, about: Submitted, identity: str) -> bytes:
         """A deliver_sm about a message, its text as SMPP 3.4 proposes it (appendix B)."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import orjson
 import pytest
 
+from connector.receipts.tokens import UrlSecrets
 from tests import marked
 from tests.gateway.kannel import OCTETS, SHOWN, Kannel
-from tests.gateway.sending import PATIENCE, define, event, phone, worker
+from tests.gateway.sending import PATIENCE, SENDER, define, event, phone, worker
 from tests.gateway.smsc import Smsc
 from tests.integration.pipeline import Pipeline
 from tests.kafka.ports import free_ports
@@ -19,17 +22,22 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
+URL_KEY = f"{marked.SECRET}-url-key-000001"
+
 
 class Back:
     """A receiver and the process of states beside a pipeline, and what they wrote."""
 
-    def __init__(self, pipeline: Pipeline, start: StartConnector, gateway: Kannel) -> None:
+    def __init__(
+        self, pipeline: Pipeline, start: StartConnector, gateway: Kannel, *, port: int = 0, listing: bool = False
+    ) -> None:
         self._pipeline = pipeline
         self._start = start
         self._env = {"KANNEL_URL": gateway.url, "KANNEL_USER": "unused", "KANNEL_PASSWORD": marked.PASSWORD}
-        (port,) = free_ports(1)
+        port = port or free_ports(1)[0]
+        self._inbound, self._suppressions = f"{pipeline.unique}.inbound", f"{pipeline.unique}.suppressions"
         self._receipts = f"{pipeline.unique}.receipts"
-        names = {name: f"{pipeline.unique}.{name}" for name in ("control", "inbound")}
+        names = {name: f"{pipeline.unique}.{name}" for name in ("control", "inbound", "suppressions")}
         pipeline.configure(
             topics={
                 "sources": [pipeline.source],
@@ -47,9 +55,10 @@ class Back:
             receive={
                 "url": f"http://127.0.0.1:{port}",
                 "keys": [f"{marked.SECRET}-token-key-0001"],
-                "url_keys": [f"{marked.SECRET}-url-key-000001"],
+                "url_keys": [URL_KEY],
                 "listen": f"127.0.0.1:{port}",
             },
+            suppressions={"enabled": listing},
         )
         pipeline.create_topics()
 
@@ -66,6 +75,18 @@ class Back:
             state = orjson.loads(record.value or b"")
             found[state["message_id"]].append(state["status"])
         return dict(found)
+
+    def heard(self) -> list[dict[str, Any]]:
+        """What people answered."""
+        return [orjson.loads(it.value or b"") for it in read_all(self._pipeline.bootstrap, self._inbound)]
+
+    def listed(self) -> dict[str, str]:
+        """Phone → what the list says of it last."""
+        found = read_all(self._pipeline.bootstrap, self._suppressions)
+        return {
+            (it.key or b"").decode(): orjson.loads(it.value or b"").get("state", "suppressed")
+            for it in sorted(found, key=lambda it: it.offset)
+        }
 
     def _begin(self, *words: str) -> ConnectorProcess:
         config = ("--config", str(self._pipeline.config))
@@ -100,3 +121,49 @@ def test_a_message_is_followed_from_send_to_the_phone_through_a_real_gateway(
     for message, states in back.states().items():
         # what the SMSC took is told before, or came later and says nothing new
         assert states in (["sent", final[message]], [final[message]])
+
+
+def test_whoever_answers_stop_through_a_real_gateway_is_texted_no_more_until_they_answer_start(
+    pipeline: Pipeline, make_gateway: Callable[..., tuple[Kannel, Smsc]], start_connector: StartConnector
+) -> None:
+    """The network hands the answer to Kannel, which calls get-url until a receiver is there to take it."""
+    (port,) = free_ports(1)
+    called = f"http://127.0.0.1:{port}/r/kannel/{UrlSecrets([URL_KEY]).of('kannel')}"
+    kannel, network = make_gateway(replies=f"{called}?from=%p&to=%P&text=%a&id=%I&at=%T")
+    define(pipeline, "kannel", OCTETS)
+    back = Back(pipeline, start_connector, kannel, port=port, listing=True)
+    stopped, other = phone(0), phone(1)
+    network.say(stopped, SENDER, "Stop ")
+    network.say(other, SENDER, "क्या? 50% & +1")
+    processes = [*back.run(), worker(pipeline, kannel)]
+    wait_until(lambda: back.listed() == {stopped[1:]: "suppressed"}, "the list to have it", within=PATIENCE)
+    wait_until(lambda: len(back.heard()) == 2, "both answers", within=PATIENCE)
+    said = {it["from"]: it for it in back.heard()}
+    assert {phone: (it["kind"], it["text"].strip(), it["to"]) for phone, it in said.items()} == {
+        stopped: ("opt-out", "Stop", SENDER),
+        other: ("reply", "क्या? 50% & +1", SENDER),
+    }
+    assert len({it["id"] for it in said.values()}) == 2
+    assert all("at" in it for it in said.values())
+
+    def send(number: int, name: str) -> str:
+        pipeline.produce([{**event(number, "kannel"), "message_id": name}])
+        found: dict[str, str] = {}
+
+        def ended() -> bool:
+            found.update({it["message_id"]: it["status"] for it in pipeline.read_results()})
+            return name in found
+
+        wait_until(ended, f"the result of {name}", within=PATIENCE)
+        return found[name]
+
+    assert send(0, "after-stop") == "suppressed"
+    assert send(1, "to-another") == "accepted"
+    network.say(stopped, SENDER, "START")
+    wait_until(lambda: back.listed() == {stopped[1:]: "lifted"}, "the list to lift it", within=PATIENCE)
+    wait_until(lambda: send(0, f"after-start-{len(pipeline.read_results())}") == "accepted", "the worker to know")
+    for process in processes:
+        assert process.stop() == 0, process.output
+    assert {it.destination for it in network.submitted} <= {stopped.removeprefix("+"), other.removeprefix("+")}
+    texts = {it.octets for it in network.submitted}
+    assert len(texts) == 1, "Kannel itself answers nobody"

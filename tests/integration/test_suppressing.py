@@ -168,11 +168,11 @@ def test_the_commands_write_what_workers_obey(pipeline: Pipeline) -> None:
     assert "asked us" in listed
     rows = [orjson.loads(it) for it in pipeline.invoke("suppress", "list", "--numbers", "--json").stdout.splitlines()]
     assert [(it["to"], it.get("sender"), it.get("by")) for it in rows] == [
-        (number_of(0), None, "command"),
-        (number_of(1), None, "import"),
-        (number_of(2), "acme", "import"),
-        (number_of(5), None, None),
         (number_of(4), None, None),
+        (number_of(5), None, None),
+        (number_of(2), "acme", "import"),
+        (number_of(1), None, "import"),
+        (number_of(0), None, "command"),
     ]
     pipeline.invoke("suppress", "check", number_of(0), code=3)
     pipeline.invoke("suppress", "check", number_of(3))

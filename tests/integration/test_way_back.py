@@ -34,7 +34,7 @@ NUMBERS = {
 class WholeWay:
     """Everything, on one broker."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(self, pipeline: Pipeline, *, blocked: bool = False) -> None:
         self.pipeline = pipeline
         unique = pipeline.unique
         (self.port,) = free_ports(1)
@@ -44,6 +44,7 @@ class WholeWay:
             "inbound": f"{unique}.inbound",
             "receipts_in": f"{unique}.in",
             "receipts_index": f"{unique}.index",
+            "suppressions": f"{unique}.suppressions",
         }
         url = f"http://127.0.0.1:{self.port}/r/batched/{UrlSecrets([URL_KEY]).of('batched')}"
         again = "json.receipts.retry=[0.2,0.5,1,2,5]"
@@ -67,6 +68,7 @@ class WholeWay:
                 "url_keys": [URL_KEY],
             },
             receipts={"folder": str(pipeline.folder / "states")},
+            suppressions={"enabled": True, "blocked": blocked},
         )
         pipeline.create_topics()
 
@@ -79,7 +81,7 @@ class WholeWay:
         config = ["--config", str(self.pipeline.config)]
         self.receiver = self.pipeline._start("receive", *config, name="receiver")
         self.join = self.pipeline._start("receipts", "run", *config, name="join")
-        self.receiver.wait_for("callbacks are taken")
+        self.receiver.wait_for("callbacks are taken", within=120)
         self.pipeline.worker()
 
     def send(self) -> None:
@@ -172,3 +174,31 @@ def test_what_a_wrong_definition_could_not_read_is_read_once_it_is_mended_and_on
     assert (again["replayed"], again["replayed_before"]) == (0, 6 - found)
     pipeline.command("receipts", "replay", "--why", "unverified", code=2)
     assert "0 receipts" in pipeline.command("receipts", "replay", "--provider", "nobody", "--since", "1h")
+
+
+@pytest.mark.timeout(300)  # worker, receiver and `receipts run` start one after the other
+def test_whoever_answers_stop_is_texted_no_more_until_somebody_lets_them(pipeline: Pipeline) -> None:
+    """The provider's callback names the message that was answered, as CleverTap's page has it, and not the phone."""
+    way = WholeWay(pipeline, blocked=True)
+    way.start()
+    stopped, barred, other = "+919812000801", "+919812000701", "+919812100001"
+    sent = 0
+
+    def send(*numbers: str) -> dict[str, str]:
+        nonlocal sent
+        pipeline.produce(event(sent + n, to=to) for n, to in enumerate(numbers))
+        sent += len(numbers)
+        pipeline.wait_for_results(sent)
+        results = {it["message_id"]: it["status"] for it in pipeline.read_results()}
+        return {to: results[f"m{sent - len(numbers) + n}"] for n, to in enumerate(numbers)}
+
+    assert set(send(stopped, barred, other).values()) == {"accepted"}
+    listed = f"{pipeline.unique}.suppressions"
+    wait_until(lambda: len(read_all(pipeline.bootstrap, listed)) >= 2, "two records of the list", within=60)
+    found = {(it.key or b"").decode(): orjson.loads(it.value or b"") for it in read_all(pipeline.bootstrap, listed)}
+    assert {phone: it["by"] for phone, it in found.items()} == {stopped[1:]: "reply", barred[1:]: "blocked"}
+    assert found[stopped[1:]]["message_id"] == "m0"
+    wait_until(lambda: send(stopped)[stopped] == "suppressed", "the worker to know", within=30)
+    assert send(stopped, barred, other) == {stopped: "suppressed", barred: "suppressed", other: "accepted"}
+    pipeline.command("suppress", "remove", stopped, "--reason", "asked us to")
+    wait_until(lambda: send(stopped)[stopped] == "accepted", "the worker to know", within=30)

@@ -107,7 +107,7 @@ async def test_of_a_batch_each_message_is_known_or_its_number_beside_the_request
             assert any(each.to.endswith(number) for each in messages)
 
 
-@pytest.mark.parametrize("name", sorted(set(MEANS) - {"msg91", "nimbus-biz", "kannel", *LOOKED_UP}))
+@pytest.mark.parametrize("name", sorted(set(MEANS) - {"msg91", "nimbus-biz", *LOOKED_UP}))
 async def test_a_reply_stop_is_an_opt_out_of_the_phone_that_wrote_it(name: str) -> None:
     sent = fated(7, Fate.STOP)
     async with back(name) as (way, _):

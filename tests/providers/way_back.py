@@ -168,6 +168,8 @@ async def back(name: str, **more: Any) -> AsyncIterator[tuple[Way, Receiver]]:
         way = Way(provider)
         receiver.answer = way.answer
         own: dict[str, Any] = {"confirmed": True, "topic": TOPIC} if name == "aws-eum" else {}
+        if name == "kannel":  # as its get-url would be written
+            own["inbound"] = f"{way.reader.url()}?from=%p&to=%P&text=%a&id=%I&at=%T"
         knobs = {"url": way.reader.url(), "via": receiver.url, "delay": [0, 0], "retry": "none", **own, **more}
         provider.set(account="demo", receipts=knobs)
         yield way, receiver

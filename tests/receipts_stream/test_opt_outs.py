@@ -15,14 +15,14 @@ from connector.clock import ManualClock
 from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Source
-from connector.receipts.callback import Inbound, Kind, MessageToken
+from connector.receipts.callback import Inbound, Kind, MessageToken, Unmatched, Why
 from connector.receipts.opt_outs import KEPT_SECONDS, Sayings
-from connector.receipts.receipt_records import inbound_record
+from connector.receipts.receipt_records import inbound_again, inbound_record, read_unmatched
 from connector.settings.model import Settings
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.partition import Partition
-from connector.stream.receipts.event_phones import EventPhones
+from connector.stream.receipts.event_phones import EventPhone, EventPhones
 from connector.stream.receipts.join_status import JoinCounts
 from connector.stream.receipts.opt_out_opening import OptOutOpening
 from connector.stream.receipts.opt_out_stage import OptOutStage
@@ -108,13 +108,17 @@ class Writes:
     def __init__(self) -> None:
         self.allowed = asyncio.Event()
         self.written: list[tuple[str, int, bytes, str]] = []
+        self.kept: list[Unmatched] = []
 
     def pack(self, records: Any) -> list[Any]:
         return [list(records)]
 
     async def send(self, place: Any, batches: Any) -> list[Any]:
         await self.allowed.wait()
-        for key, value, _ in batches[0]:
+        for key, value, headers in batches[0]:
+            if place.topic == "sms.receipts.unmatched":
+                self.kept.append(read_unmatched(value, headers))
+                continue
             self.written.append(
                 (place.topic, place.partition, key, msgspec.json.decode(value).get("state", "suppressed"))
             )
@@ -134,8 +138,8 @@ class Setup:
         async def certain(_: Any) -> bool:
             return True
 
-        async def of(*_: Any, **__: Any) -> str | None:
-            return phone
+        async def of(*_: Any, **__: Any) -> EventPhone:
+            return EventPhone(phone, "" if phone else "nothing says it")
 
         self.stage = OptOutStage(
             owned,
@@ -143,7 +147,8 @@ class Setup:
             dispatch=cast(Any, self.writes),
             fencing=cast(Any, SimpleNamespace(await_lease_for=certain)),
             phones=cast(EventPhones, SimpleNamespace(of=of)),
-            topic="sms.suppressions",
+            topics=Settings().topics,
+            partitions=12,
             counts=self.counts,
             skipped=self.skipped,
             clock=ManualClock(),
@@ -193,6 +198,24 @@ async def test_an_opt_out_without_a_phone_is_that_of_its_message(phone: str | No
     assert setup.writes.written == ([listed("+15550100", "suppressed")] if outcome == "suppressed" else [])
     assert setup.counts.opt_outs == {("acme", outcome): 1}
     assert setup.partition.ledger.position == 1
+
+
+async def test_an_opt_out_of_whom_nothing_says_is_kept_and_is_no_repetition_when_it_is_replayed() -> None:
+    """The right to read events was missing for an hour, or their schema registry was away."""
+    partition, sayings = await opened(Kafka([]))
+    setup = Setup(partition, sayings)
+    setup.writes.allowed.set()
+    assert await setup.stage._write(partition, [reply(STOP, None, "1")])
+    [kept] = setup.writes.kept
+    assert (kept.why, kept.reason, kept.inbound, kept.provider) == (Why.NO_PHONE, "nothing says it", True, "acme")
+    assert partition.ledger.position == 1
+    mended = Setup(partition, sayings, phone="+15550100")
+    mended.writes.allowed.set()
+    _, value, _ = inbound_again(kept, "sms.receipts.unmatched/0/0")
+    again = [SimpleNamespace(offset=offset, value=value, headers=[], timestamp=0) for offset in (1, 2)]
+    assert await mended.stage._write(partition, again)
+    assert mended.writes.written == [listed("+15550100", "suppressed")]
+    assert mended.counts.opt_outs == {("acme", "suppressed"): 1, ("acme", "duplicate"): 1}
 
 
 async def test_what_changes_nothing_is_counted_and_what_is_none_passed_over() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench import suppressions
 from bench.cell import KINDS, Figures
 from bench.measuring import LIMIT_SECONDS
 from bench.peer import Peer
@@ -101,6 +102,28 @@ def test_the_light_provider_counts_what_it_takes_and_what_it_had_before(tmp_path
     finally:
         process.kill()
     assert counts == {"requests": 2, "messages": 3, "again": 1, "most_at_once": 1}
+
+
+def started(seconds: float, megabytes: float, **more: float) -> suppressions.Started:
+    figures = {"cpu": 1.0, "peak": megabytes, "told": 5, **more}
+    return suppressions.Started(seconds, megabytes=megabytes, **figures)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("nothing", "restored", "exceeded"),
+    [
+        (started(40.0, 180.0), started(2.5, 180.0), []),
+        (started(61.0, 180.0), started(2.5, 180.0), ["ready from nothing"]),
+        (started(40.0, 190.0), started(2.5, 180.0), ["memory, read from nothing"]),
+        (started(40.0, 180.0), started(3.2, 180.0), ["ready from the snapshot, later than without the list"]),
+    ],
+)
+def test_what_the_list_costs_is_what_a_worker_with_it_has_more_than_one_without(
+    nothing: suppressions.Started, restored: suppressions.Started, exceeded: list[str]
+) -> None:
+    found = suppressions.figures(suppressions.NUMBERS, started(1.0, 85.0), nothing, restored)
+    assert [it.what for it in found if it.exceeded] == exceeded
+    assert len(suppressions.rows(found)) == len(found)
 
 
 def sample(at: float, **changed: float) -> Sample:

@@ -32,7 +32,7 @@ from connector.delivery.http.request_errors import (
     explain,
     told_by_reply,
 )
-from connector.delivery.http.transport import Transport
+from connector.delivery.http.transport import MayLeave, Transport, always
 from connector.errors import DefinitionError, Phase, Problem, RequestError
 from connector.model import Reply, Request
 from connector.request import sigv4
@@ -96,19 +96,25 @@ class HttpTransport(Transport):
         self._signers: list[tuple[Sign, Signer]] = []
         self._logins: list[tuple[OAuth2 | Login, LoginAuthenticator]] = []
 
-    async def send(self, request: Request, auth: Auth = NoAuth()) -> Reply:  # noqa: B008
+    async def send(
+        self,
+        request: Request,
+        auth: Auth = NoAuth(),  # noqa: B008
+        may_leave: MayLeave = always,
+    ) -> Reply:
         """See `Transport.send`."""
         if isinstance(auth, SigV4):
             # In a thread: finding credentials may ask a metadata service.
             request = await asyncio.to_thread(sigv4.sign, request, auth, self._clock.wall())
-            reply = await self._exchange(request, self._http.reply_bytes, self._total)
+            reply = await self._send(request, self._total, may_leave)
             return _with_credentials(reply, sigv4.session_token(request))
         if isinstance(auth, OAuth2 | Login):
-            return await self._login(auth).send(request, self._send, self._total)
+            exchange = functools.partial(self._send, may_leave=may_leave)
+            return await self._login(auth).send(request, exchange, self._total)
         if isinstance(auth, Sign):
             signed = await self._signed(request, auth)
-            return _with_credentials(await self._send(signed.request, self._total), signed.hidden)
-        return await self._exchange(request, self._http.reply_bytes, self._total)
+            return _with_credentials(await self._send(signed.request, self._total, may_leave), signed.hidden)
+        return await self._send(request, self._total, may_leave)
 
     @property
     def token_refreshes(self) -> int:
@@ -140,14 +146,14 @@ class HttpTransport(Transport):
             return signer.sign(request, clockwork)
         return await asyncio.to_thread(signer.sign, request, clockwork)
 
-    async def _send(self, request: Request, seconds: float) -> Reply:
-        return await self._exchange(request, self._http.reply_bytes, seconds)
+    async def _send(self, request: Request, seconds: float, may_leave: MayLeave) -> Reply:
+        return await self._exchange(request, self._http.reply_bytes, seconds, may_leave)
 
     async def _ask(self, request: Request) -> Reply:
         # Within the time of the request that needs the token, so that it is this one that is seen to fail.
-        return await self._exchange(request, TOKEN_REPLY_BYTES, self._total / 2)
+        return await self._exchange(request, TOKEN_REPLY_BYTES, self._total / 2, always)
 
-    async def _exchange(self, request: Request, limit: int, seconds: float) -> Reply:
+    async def _exchange(self, request: Request, limit: int, seconds: float, may_leave: MayLeave) -> Reply:
         exchanges = self._exchanges or self._open()
         until = asyncio.get_running_loop().time() + seconds
         while True:
@@ -156,7 +162,7 @@ class HttpTransport(Transport):
                 destination, target = self._destinations.find(request.url)
                 body = request.body or b""
                 head = destination.heads.head(request.method.upper(), target, request.headers, body)
-                reply = await exchanges.run(destination, head, body, progress, until)
+                reply = await exchanges.run(destination, head, body, progress, until, may_leave=may_leave)
             except StrayBytesError as stray:
                 if not stray.kept:
                     told = f"{_host_of(request)} sends bytes, or closes, before anything is sent to it"

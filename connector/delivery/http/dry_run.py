@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connector.definition.tree import Auth
-from connector.delivery.http.transport import Transport
+from connector.delivery.http.transport import MayLeave, Transport, always
 from connector.model import Reply, Request
 
 
@@ -14,7 +14,7 @@ class DryRunTransport(Transport):
     def token_refreshes(self) -> int:
         return 0
 
-    async def send(self, request: Request, auth: Auth) -> Reply:
+    async def send(self, request: Request, auth: Auth, may_leave: MayLeave = always) -> Reply:
         """An empty reply, at once."""
         return Reply(200, {})
 

@@ -14,6 +14,7 @@ from connector.delivery.http.destinations import Destination
 from connector.delivery.http.reply_parser import ReplyParser
 from connector.delivery.http.request_errors import PROGRESS, DepartureGuard, RequestProgress
 from connector.delivery.http.request_head import RequestHead
+from connector.delivery.http.transport import MayLeave, always
 from connector.errors import Phase, WithheldError
 
 PIECE_BYTES: Final = 64 * 1024
@@ -37,7 +38,14 @@ class Exchanges:
         self._deadlines = Deadlines(self._loop)
 
     async def run(
-        self, destination: Destination, head: RequestHead, body: bytes, progress: RequestProgress, until: float
+        self,
+        destination: Destination,
+        head: RequestHead,
+        body: bytes,
+        progress: RequestProgress,
+        until: float,
+        *,
+        may_leave: MayLeave = always,
     ) -> ReplyParser:
         """The reply, read to its end or to what its parser calls a fault.
 
@@ -47,6 +55,7 @@ class Exchanges:
             body: of it; may be empty.
             progress: is told how far it comes.
             until: when all of it has to be over, by the loop's clock.
+            may_leave: asked when the connection stands.
 
         Raises:
             StrayBytesError: another connection is to be taken: nothing was sent.
@@ -58,7 +67,7 @@ class Exchanges:
         assert isinstance(protocol, ReplyProtocol), "connections of WireConnector have one"
         self._deadlines.add(protocol, until)
         try:
-            if self._guard is not None and not self._guard.may_leave_now():
+            if (self._guard is not None and not self._guard.may_leave_now()) or not may_leave():
                 raise WithheldError
             protocol.arm(progress.limit)
             protocol.begin()

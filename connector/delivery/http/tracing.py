@@ -16,7 +16,7 @@ import msgspec
 from yarl import URL
 
 from connector import __version__
-from connector.delivery.http.transport import Transport
+from connector.delivery.http.transport import MayLeave, Transport, always
 from connector.delivery.queue.attempt import Attempt
 from connector.delivery.queue.item import TracedItem
 from connector.errors import Problem, RequestError, SettingsError
@@ -82,7 +82,7 @@ class RequestTracing:
         self._propagate = propagate
         self._trace = trace
 
-    async def send(self, transport: Transport, attempt: Attempt, provider: str) -> Reply:
+    async def send(self, transport: Transport, attempt: Attempt, provider: str, may_leave: MayLeave = always) -> Reply:
         """Send the request of an attempt within a span of its own. Raises what `transport` raises."""
         trace, request = self._trace, attempt.request
         parents = [self._propagator.extract({HEADER: text}) for text in _traces(attempt)]
@@ -106,7 +106,7 @@ class RequestTracing:
             set_status_on_exception=False,
         ) as span:
             try:
-                reply = await transport.send(self._carrying(request), attempt.route.operation.auth)
+                reply = await transport.send(self._carrying(request), attempt.route.operation.auth, may_leave)
             except RequestError as error:
                 span.set_attribute("error.type", "uncertain" if error.uncertain else error.phase.value)
                 span.set_status(trace.StatusCode.ERROR, str(error))

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from connector.definition.tree import Auth
 from connector.model import Reply, Request
+
+MayLeave = Callable[[], bool]
+
+
+def always() -> bool:
+    """Of a request that nobody can take back."""
+    return True
 
 
 class Transport(Protocol):
@@ -24,14 +32,16 @@ class Transport(Protocol):
     @property
     def token_refreshes(self) -> int: ...
 
-    async def send(self, request: Request, auth: Auth) -> Reply:
+    async def send(self, request: Request, auth: Auth, may_leave: MayLeave = always) -> Reply:
         """The provider's reply, whatever its status.
 
         Args:
             request: ready to send, with the static headers of its authentication.
             auth: of its operation; fetched or signed while sending where it changes with time (all but `basic`).
+            may_leave: asked when its connection stands, right before it is written: it may have waited for a token.
 
         Raises:
+            WithheldError: it may not leave, and has not.
             RequestError: no usable reply; says how far it came and whether the provider may have taken the request.
         """
         ...

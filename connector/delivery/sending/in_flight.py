@@ -25,6 +25,29 @@ CANCEL_SECONDS = 1.0
 """Given to abandoned requests to end; one that does not is left behind."""
 
 
+class Departure:
+    """Whether a request may leave: nobody in it has opted out since it was made.
+
+    Attributes:
+        suppressed: somebody has.
+    """
+
+    __slots__ = ("_attempt", "_host", "suppressed")
+
+    def __init__(self, host: LaneHost, attempt: Attempt) -> None:
+        self._host = host
+        self._attempt = attempt
+        self.suppressed = False
+
+    def may_leave(self) -> bool:
+        """Asked again wherever it had to wait: for permission, a token, a connection."""
+        host, attempt = self._host, self._attempt
+        if host.suppression_changes == attempt.suppression_changes:
+            return True
+        self.suppressed = bool(host.suppressed(attempt.items, attempt.messages))
+        return not self.suppressed
+
+
 class InFlight:
     """The requests of one lane.
 
@@ -127,13 +150,16 @@ class InFlight:
             return  # likewise; the next request is made without them
         attempt.at_transport = True
         sent = self._clock.monotonic()
+        departure = Departure(self._host, attempt)
         try:
             if self._tracing is None:
-                reply = await self._transport.send(attempt.request, operation.auth)
+                reply = await self._transport.send(attempt.request, operation.auth, departure.may_leave)
             else:
-                reply = await self._tracing.send(self._transport, attempt, self._provider)
+                reply = await self._tracing.send(self._transport, attempt, self._provider, departure.may_leave)
         except WithheldError:
             attempt.at_transport = False  # nothing of it has left; `_finished` puts its items back
+            if departure.suppressed:
+                await self._withdraw(attempt)
         except RequestError as error:
             if not attempt.done:
                 self._failed(attempt, error, self._clock.monotonic() - sent)
@@ -152,16 +178,16 @@ class InFlight:
 
     async def _is_suppressed(self, attempt: Attempt) -> bool:
         """Whether somebody in it has opted out since it was made: permission may have taken as long as an outage."""
-        host = self._host
-        if host.suppression_changes == attempt.suppression_changes:
+        if Departure(self._host, attempt).may_leave():
             return False
-        if not host.suppressed(attempt.items, attempt.messages):
-            return False
+        await self._withdraw(attempt)
+        return True
+
+    async def _withdraw(self, attempt: Attempt) -> None:
         try:
-            await host.withdraw_permission(attempt.route.operation, attempt.items)
+            await self._host.withdraw_permission(attempt.route.operation, attempt.items)
         except Exception as error:
             raise StreamError("a request that does not leave could not be taken back") from error
-        return True
 
     def _failed(self, attempt: Attempt, error: RequestError, seconds: float) -> None:
         judgement = self._flow_control.failed(error, attempt)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from connector.clock import Clock
 from connector.errors import ConnectorError, MessageError
 from connector.formats.source_format import SourceFormats
 from connector.json_service import ServiceError
@@ -20,6 +21,23 @@ from connector.stream.partitions.cluster import Cluster
 from connector.untrusted import BoundedReader, UnreadableError
 
 log = structlog.get_logger(__name__)
+
+REGISTRY_SECONDS: Final = 60.0
+"""For so long a schema registry that is away is waited for: replies of other people stand behind this one."""
+REFUSED_SECONDS: Final = 60.0
+"""For so long it is not asked again of a topic what could not be had of it."""
+
+
+class EventPhone(NamedTuple):
+    """What an event says of its recipient.
+
+    Attributes:
+        phone: None where it is not known.
+        why: it is not; in words, without content.
+    """
+
+    phone: str | None
+    why: str = ""
 
 
 class Addressed(msgspec.Struct, frozen=True):
@@ -40,43 +58,65 @@ class EventPhones:
     """
 
     def __init__(
-        self, cluster: Cluster, outlast: Outlast, *, formats: SourceFormats, sources: frozenset[str], most: int
+        self,
+        cluster: Cluster,
+        outlast: Outlast,
+        *,
+        formats: SourceFormats,
+        sources: frozenset[str],
+        most: int,
+        clock: Clock,
     ) -> None:
         self._formats = formats
         self._cluster = cluster
         self._outlast = outlast
         self._sources: Final = sources
+        self._clock = clock
         self._read: BoundedReader[Addressed] = BoundedReader(Addressed, most=most)
+        self._closed: dict[str, tuple[float, str]] = {}  # topic → until when it is not asked, and why
 
-    async def of(self, place: ReceiptPlace, *, wanted: Callable[[], bool]) -> str | None:
-        """The phone; None where the event is gone or cannot be read, or nobody wants to know any more."""
+    async def of(self, place: ReceiptPlace, *, wanted: Callable[[], bool]) -> EventPhone:
+        """The phone, or why it is not known; nothing of that counts where it is not `wanted` any more."""
         if place.topic not in self._sources:
-            return None
+            return EventPhone(None, "the message it answers is of no topic of topics.sources")
+        until, why = self._closed.get(place.topic, (0.0, ""))
+        if self._clock.monotonic() < until:
+            return EventPhone(None, why)
         tp = TopicPartition(place.topic, place.partition)
 
-        async def read() -> str | None:
+        async def read() -> EventPhone:
             bounds = (await self._cluster.bounds([tp]))[tp]
             if not bounds.begin <= place.offset < bounds.end:
-                return None
+                return EventPhone(None, "the event of the message it answers is not in its topic any more")
             found = await self._cluster.read_between(tp, place.offset, place.offset + 1, wanted=wanted)
-            return await self._phone(place.topic, found[0], wanted) if found else None
+            if not found:
+                return EventPhone(None, "the event of the message it answers was never committed, or is gone")
+            return await self._phone(place.topic, found[0], wanted)
 
         try:
-            return await self._outlast(read, doing="reading the event that a reply is about", wanted=wanted)
+            found = await self._outlast(read, doing="reading the event that a reply is about", wanted=wanted)
         except (KafkaError, ConnectorError):  # no right to read events: whoever looks after it is told
             log.exception("the event that a reply is about cannot be read", topic=place.topic)
-            return None
+            return self._close(place.topic, "events of its topic may not be read")
+        return found or EventPhone(None)
 
-    async def _phone(self, topic: str, event: ConsumerRecord, wanted: Callable[[], bool]) -> str | None:
+    async def _phone(self, topic: str, event: ConsumerRecord, wanted: Callable[[], bool]) -> EventPhone:
+        deadline = self._clock.monotonic() + REGISTRY_SECONDS
         told = False
         while wanted():
             try:
-                return self._read(await self._formats.read(topic, event.value, event.headers)).to
+                return EventPhone(self._read(await self._formats.read(topic, event.value, event.headers)).to)
             except (MessageError, UnreadableError):
-                return None
-            except ServiceError as error:  # an opt-out must not be lost because a registry is away
+                return EventPhone(None, "the event of the message it answers cannot be read, or names no phone")
+            except ServiceError as error:
                 if not told:
-                    log.warning("the schema registry cannot be asked; a reply waits until it can", why=error.why)
+                    log.warning("the schema registry cannot be asked; a reply waits for it", why=error.why)
                 told = True
+                if self._clock.monotonic() >= deadline:
+                    return self._close(topic, "the schema registry that its event is read by does not answer")
                 await asyncio.sleep(AGAIN_SECONDS)
-        return None
+        return EventPhone(None)
+
+    def _close(self, topic: str, why: str) -> EventPhone:
+        self._closed[topic] = self._clock.monotonic() + REFUSED_SECONDS, why
+        return EventPhone(None, why)

@@ -21,7 +21,8 @@ from connector.kafka.record_batch import Unreadable
 from connector.kafka.skipped import Reason, Skipped
 from connector.receipts.callback import Kind
 from connector.receipts.opt_outs import Ignored, Sayings
-from connector.receipts.receipt_records import InboundRecord, read_inbound
+from connector.receipts.receipt_records import InboundRecord, nobodys_record, read_inbound
+from connector.settings.model import Topics
 from connector.stream.intake.passed_over import PassedOver
 from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.fencing import Fencing
@@ -45,12 +46,14 @@ class _Heard:
 
     Attributes:
         changes: to be written.
+        nobodys: opt-outs of which nothing says whose they are: to be kept, so that they can be replayed.
         offsets: of the replies, all of which are done with then.
         outcomes: provider and what became of it, to be counted then.
         arrivals: when the callbacks of `changes` came, seconds since the epoch.
     """
 
     changes: list[RecordFields] = field(default_factory=list)
+    nobodys: list[RecordFields] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     outcomes: list[tuple[str, str]] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
@@ -63,7 +66,8 @@ class OptOutStage(PartitionStage):
         dispatch: writes.
         fencing: asked before each write.
         phones: of messages, for replies that name nothing else.
-        topic: of the list.
+        topics: the list, and the one of what belongs to nobody.
+        partitions: of that.
 
     Attributes:
         sayings: by partition, while they are owned.
@@ -77,7 +81,8 @@ class OptOutStage(PartitionStage):
         dispatch: Dispatch,
         fencing: Fencing,
         phones: EventPhones,
-        topic: str,
+        topics: Topics,
+        partitions: int,
         counts: JoinCounts,
         skipped: Skipped,
         clock: Clock,
@@ -87,7 +92,8 @@ class OptOutStage(PartitionStage):
         self._dispatch = dispatch
         self._fencing = fencing
         self._phones = phones
-        self._topic = topic
+        self._topic, self._unmatched = topics.suppressions, topics.receipts_unmatched
+        self._partitions = partitions
         self._counts = counts
         self._skipped = skipped
         self._clock = clock
@@ -99,13 +105,14 @@ class OptOutStage(PartitionStage):
             if partition.ledger.admit(record.offset):
                 heard.offsets.append(record.offset)
                 if (said := self._read(partition, record)) is not None:
-                    await self._hear(partition, said, heard)
+                    await self._hear(partition, said, record.value, heard)
         if not heard.offsets:
             return True
-        if heard.changes and not await self._fencing.await_lease_for(partition):
+        if (heard.changes or heard.nobodys) and not await self._fencing.await_lease_for(partition):
             return False
         try:
             await self._send(partition, heard.changes)
+            await self._keep(partition, heard.nobodys)
         except ProducerClosed:
             if partition.live:
                 raise
@@ -126,31 +133,39 @@ class OptOutStage(PartitionStage):
             self._skipped.note(*place, Reason.MALFORMED, what=str(error))
             return None
 
-    async def _hear(self, partition: Partition, said: InboundRecord, heard: _Heard) -> None:
+    async def _hear(self, partition: Partition, said: InboundRecord, value: bytes, heard: _Heard) -> None:
         change = self.sayings[partition].hear(said, self._clock.wall())
         if change is None:
             return
         if isinstance(change, Ignored):
             heard.outcomes.append((said.provider, change.value))
             return
-        phone = said.sender
+        phone, why = said.sender, ""
         if phone is None and said.source is not None:
-            phone = await self._phones.of(said.source, wanted=lambda: partition.live)
+            phone, why = await self._phones.of(said.source, wanted=lambda: partition.live)
             if not partition.live:  # its next owner takes it again
                 return
-        if phone is None:
-            log.error("somebody opted out, and nothing says who", provider=said.provider, message_id=said.message_id)
-            heard.outcomes.append((said.provider, Ignored.NO_PHONE.value))
-            return
-        try:
-            key = key_of(phone)
-        except KeyFormatError:  # a name, a short number: nobody texts it
+            if phone is None:
+                log.error(
+                    "somebody opted out, and nothing says who; it is kept, to be replayed",
+                    provider=said.provider,
+                    message_id=said.message_id,
+                    why=why,
+                )
+                heard.nobodys.append(nobodys_record(said, value, why))
+        key = _key(phone)
+        if key is None:
             heard.outcomes.append((said.provider, Ignored.NO_PHONE.value))
             return
         record: RecordFields = key, encode(_change(said, stop=change)), []
         heard.changes.append(record)
         heard.outcomes.append((said.provider, SUPPRESSED if change else LIFTED))
         heard.arrivals.append(said.received_at.timestamp())
+
+    async def _keep(self, partition: Partition, nobodys: Sequence[RecordFields]) -> None:
+        place = BatchPlace(partition, self._unmatched, partition.partition % self._partitions)
+        for batch in self._dispatch.pack(nobodys) if nobodys else ():
+            await self._dispatch.send(place, [batch])
 
     async def _send(self, partition: Partition, changes: Sequence[RecordFields]) -> None:
         place = BatchPlace(partition, self._topic, LIST)
@@ -166,6 +181,14 @@ class OptOutStage(PartitionStage):
             counts.opt_outs[outcome] += 1
         for arrived in heard.arrivals:
             counts.listed.add(max(0.0, now - arrived))
+
+
+def _key(phone: str | None) -> bytes | None:
+    """Of a phone; None of a name or a short number, which nobody texts."""
+    try:
+        return None if phone is None else key_of(phone)
+    except KeyFormatError:
+        return None
 
 
 def _change(said: InboundRecord, *, stop: bool) -> Suppression:

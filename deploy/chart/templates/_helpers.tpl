@@ -96,6 +96,12 @@ connector.yaml: |
 {{- end }}
 {{- end -}}
 
+{{/* Not empty where workers keep the list of who must not be texted in a folder that the settings do not name. */}}
+{{- define "sms-connector.list" -}}
+{{- $suppressions := .Values.settings.suppressions | default dict -}}
+{{- if and $suppressions.enabled (not $suppressions.folder) }}yes{{ end -}}
+{{- end -}}
+
 {{/* What is the same in every container: no rights, nothing to write to but /tmp, variables from the secret. */}}
 {{- define "sms-connector.container" -}}
 image: {{ include "sms-connector.image" . }}

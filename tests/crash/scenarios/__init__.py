@@ -17,10 +17,12 @@ from tests.crash.scenarios import (
     reading,
     receipts,
     refused,
+    registry,
     repeats,
     replies,
     retries,
     stops,
+    suppressions,
     unanswered,
 )
 from tests.crash.scenarios.table import SCENARIOS, Scenario
@@ -40,9 +42,11 @@ __all__ = [
     "reading",
     "receipts",
     "refused",
+    "registry",
     "repeats",
     "replies",
     "retries",
     "stops",
+    "suppressions",
     "unanswered",
 ]
