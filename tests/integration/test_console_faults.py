@@ -37,6 +37,15 @@ FAULTS: dict[str, tuple[Callable[[LocalKafka], None], Callable[[LocalKafka], Non
 }
 
 
+SAID = {
+    "html": b"<html>",
+    "list": b"[]",
+    "wrong": b'{"ready": 1, "reason": []}',
+    "deep": b"[" * 1_000_000,
+    "bomb": gzip.compress(b'{"x": "' + b"y" * (64 << 20), 1),
+}
+
+
 class HostileServer(ThreadingHTTPServer):
     """Says one thing."""
 
@@ -68,16 +77,8 @@ class HostilePages(BaseHTTPRequestHandler):
             self._say(what)
 
     def _say(self, what: str) -> None:
-        said = {
-            "html": b"<html>",
-            "list": b"[]",
-            "wrong": b'{"ready": 1, "reason": []}',
-            "deep": b"[" * 1_000_000,
-            "bomb": gzip.compress(b'{"x": "' + b"y" * (256 << 20), 9),
-        }
-        if what in said:
-            self.wfile.write(said[what])
-        for _ in range(1_000_000 if what == "huge" else 100 if what == "slow" else 0):
+        self.wfile.write(SAID.get(what, b""))
+        for _ in range(3_000 if what == "huge" else 100 if what == "slow" else 0):
             self.wfile.write(b" " * 10_000 if what == "huge" else b" ")
             if what == "slow":
                 threading.Event().wait(0.2)
@@ -163,7 +164,7 @@ def test_a_worker_that_stands_still_is_silent_and_never_zero_and_comes_back_by_i
     pipeline: Pipeline, start_connector: StartConnector
 ) -> None:
     two_providers(pipeline)
-    pipeline.configure(timeouts={"session": "60s", "heartbeat": "1s"})
+    pipeline.configure(timeouts={"session": "40s", "heartbeat": "1s"})
     pipeline.create_topics()
     (still, other), urls = workers(pipeline, 2)
     console = RunningConsole(pipeline, start_connector, workers=urls)
