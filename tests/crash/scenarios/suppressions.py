@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from tests.crash.scenarios.membership import LEEWAY_SECONDS, sent_between
 from tests.crash.scenarios.table import Scenario, add, scenario
 from tests.crash.scene import Scene
 from tests.crash.size import Size
@@ -64,10 +66,13 @@ def suppressions_cut_off(scene: Scene) -> None:
     way.start("w1")
     scene.until_sent(1, worker="w0")
     scene.until_sent(0.2)
+    cut, session = time.time(), scene.size.session
     scene.broker.cut()
     way.stop_ahead(2_000)
-    scene.hold(2 * scene.size.session)
+    scene.hold(2 * session)
     scene.broker.heal()
+    # What it sent while its lease held has no durable result, nor what was about to be written.
+    scene.uncertain += sent_between(scene, "w0", cut - 2 * scene.size.latency, cut + session / 2 + LEEWAY_SECONDS)
     way.end()
 
 
