@@ -24,7 +24,7 @@ FAULTS ?= 3600
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test gateway containers crash brokers soak lint bench browser generated vendor tools lock clean
+.PHONY: help demo check test gateway containers crash brokers soak lint bench browser generated vendor tools lock site release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,13 @@ tools: $(READY) ## helm and kubeconform into .cache/, with which the Helm chart 
 lock: $(READY) ## resolve pyproject.toml into requirements/*.lock
 	@echo "== resolving requirements/*.lock"
 	@requirements/lock $(BIN)/python
+
+site: $(READY) ## the documentation as a site with search, in build/site: needs no network
+	@echo "== building the site; a link or an anchor that leads nowhere fails"
+	@$(BIN)/python -m website
+
+release: $(READY) ## wheel, sdist and SBOM in dist/: reproducible, licences checked, tried in an empty environment: a minute
+	@$(BIN)/python -m release
 
 clean: ## remove what make has made, but for downloaded jars
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

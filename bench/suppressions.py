@@ -8,7 +8,11 @@ has to say how far it is.
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -101,7 +105,9 @@ def measure(kafka: Kafka, folder: Path, say: Any, *, numbers: int = NUMBERS) -> 
         say(f"from nothing: {nothing}")
         restored = _start(pipeline, "restored", port)
         say(f"from its snapshot: {restored}")
-        return [*figures(numbers, without, nothing, restored), *_asked(pipeline, kept / "suppressions.snapshot")]
+        listed = _listed(pipeline, numbers)
+        asked = _asked(pipeline, kept / "suppressions.snapshot")
+        return [*figures(numbers, without, nothing, restored), *asked, *listed]
 
 
 def figures(numbers: int, without: Started, nothing: Started, restored: Started) -> list[Measured]:
@@ -140,6 +146,24 @@ def _start(pipeline: Pipeline, name: str, port: int, *options: str) -> Started:
     peak = _peak(worker)
     assert worker.stop(within=120) == 0, worker.output[-3000:]
     return Started(seconds, cpu, megabytes, peak, len(told))
+
+
+def _listed(pipeline: Pipeline, numbers: int) -> list[Measured]:
+    """`suppress list`, all of it."""
+    output = pipeline.folder / "listed.out"
+    began = time.monotonic()
+    command = [sys.executable, "-m", "connector", "suppress", "list", "--json", "--config", str(pipeline.config)]
+    with output.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=subprocess.DEVNULL) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, "suppress list failed"
+    with output.open("rb") as file:
+        lines = sum(chunk.count(b"\n") for chunk in iter(functools.partial(file.read, 1 << 20), b""))
+    assert lines == numbers, f"{lines} listed"
+    return [
+        Measured("`suppress list`: memory at most", used.ru_maxrss / 1e3, "MB"),
+        Measured("`suppress list`: time", time.monotonic() - began, "s"),
+    ]
 
 
 def _peak(worker: ConnectorProcess) -> float:

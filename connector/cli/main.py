@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lag": ("connector.cli.lag:lag", "Show how far the group is, and what holds it back."),
     "trace": ("connector.cli.trace:trace", "Find a message: event, waits, attempts, result."),
     "replay": ("connector.cli.replay:replay", "Put dead letters, or events of results, back into the topic."),
+    "adopt": ("connector.cli.adopt:adopt", "Take over from another cluster whose topics were mirrored."),
     "config": ("connector.cli.config:config", "Show the settings and where each came from."),
     "check": ("connector.cli.check:check", "Check provider definitions; print each batch key."),
     "render": ("connector.cli.render:render", "Show the exact requests for events, without sending."),

@@ -14,7 +14,7 @@ import msgspec
 
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table
-from connector.cli.suppression_entries import entries, missing
+from connector.cli.suppression_entries import entries, keys_of, missing
 from connector.cli.suppression_file import FileKeys, look, seekable
 from connector.errors import ConfigurationError, Problem, UsageError
 from connector.kafka.admin import describe_topics, open_admin
@@ -183,6 +183,31 @@ def check(loaded: Loaded, number: str, *, as_json: bool) -> int:
     return EXIT_SUPPRESSED if found else 0
 
 
+@suppress.command()
+@click.argument("number")
+@click.option("--yes", is_flag=True, help="Do it; without it, only say how many keys there are.")
+@settings_options
+def forget(loaded: Loaded, number: str, *, yes: bool) -> None:
+    """Erase NUMBER from the list: under every key it is there, for all and for single senders.
+
+    `remove` keeps a record that says that it may be texted; this leaves none, once Kafka has compacted the topic.
+    Nothing keeps the number from being texted afterwards.
+
+    Exit codes: 0 done, or said; 1 Kafka cannot be used, 2 usage, 78 configuration: there is no such topic.
+
+    \b
+    Examples:
+      sms-connector suppress forget +919812345678
+      sms-connector suppress forget +919812345678 --yes
+    """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
+    (key,) = _keys([number], None)
+    keys = asyncio.run(keys_of(loaded.settings, phone_of(key).number))
+    if yes and keys:
+        _write(loaded.settings, keys, len(keys), None)
+    done = "forgotten" if yes else "would be forgotten: add --yes"
+    note(f"{len(keys)} keys of this number {done}" if keys else "the list has no record of this number")
+
+
 def _keys(numbers: Iterable[str], sender: str | None) -> list[bytes]:
     keys, problems = [], []
     for number in numbers:
@@ -210,14 +235,14 @@ def _write(
     settings: Settings,
     keys: Iterable[bytes],
     count: int,
-    value: bytes,
+    value: bytes | None,
     acknowledged: Callable[[int], None] = lambda _: None,
 ) -> None:
     asyncio.run(_produce(settings, keys, count, value, acknowledged))
 
 
 async def _produce(
-    settings: Settings, keys: Iterable[bytes], count: int, value: bytes, acknowledged: Callable[[int], None]
+    settings: Settings, keys: Iterable[bytes], count: int, value: bytes | None, acknowledged: Callable[[int], None]
 ) -> None:
     topic = settings.topics.suppressions
     async with open_admin(settings) as admin:

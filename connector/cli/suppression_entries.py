@@ -64,6 +64,29 @@ async def entries(settings: Settings, wanted: int | None = None) -> AsyncIterato
                         yield phone, read_suppression(value or b"")
 
 
+async def keys_of(settings: Settings, number: int) -> list[bytes]:
+    """Every key, as it is in the topic, whose newest record says something of this number.
+
+    Raises:
+        TopicError: there is no such topic.
+    """
+    topic = settings.topics.suppressions
+    found: dict[bytes, bool] = {}
+    async with open_reader(settings, note) as reader:
+        partitions = await reader.partitions([topic], optional=True)
+        if not partitions:
+            raise missing(topic)
+        bounds = await reader.bounds(partitions)
+        async for record in reader.scan({tp: it.begin for tp, it in bounds.items()}, ends_of(bounds)):
+            try:
+                phone = phone_of(record.key)
+            except KeyFormatError:
+                continue
+            if phone.number == number and record.key is not None:
+                found[record.key] = record.value is not None
+    return [key for key, says in found.items() if says]
+
+
 def missing(topic: str) -> TopicError:
     """It is not there."""
     remedy = (

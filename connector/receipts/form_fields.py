@@ -10,7 +10,8 @@ FIELDS: Final = 1_000
 
 
 def form_pairs(text: str) -> list[tuple[str, str]]:
-    """Names and values in their order, as `urllib.parse.parse_qsl` reads them with blank values kept.
+    """Names and values in their order, as `urllib.parse.parse_qsl` reads them with blank values kept; one that is not
+    UTF-8 is Windows-1252, which has all of Latin-1.
 
     Raises:
         ValueError: there are more than FIELDS.
@@ -35,4 +36,9 @@ def _read(text: str) -> list[tuple[str, str]]:
 def _plain(text: str) -> str:
     if "+" in text:
         text = text.replace("+", " ")
-    return unquote(text, errors="replace") if "%" in text else text
+    if "%" not in text:
+        return text
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:  # gateways write what fits into it in Latin-1, a STOP with an accent among it
+        return unquote(text, "cp1252", "replace")

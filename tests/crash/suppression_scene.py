@@ -114,9 +114,9 @@ class SuppressionScene:
     # ---- the definition ---------------------------------------------------------------------------------------------
 
     def send_from_next_minute(self) -> float:
-        """Let messages wait for their hours, which begin within 20 to 80 seconds: how many there are until then."""
+        """Let messages wait for their hours, which begin within 45 to 105 seconds: how many there are until then."""
         now = datetime.now(UTC)
-        begins = (now + timedelta(seconds=80)).replace(second=0, microsecond=0)
+        begins = (now + timedelta(seconds=105)).replace(second=0, microsecond=0)
         ends = begins - timedelta(minutes=5)
         definition = self._scene.folder / f"{self._scene.size.providers[0]}.yaml"
         definition.write_text(f"{definition.read_text()}hours: {begins:%H:%M}-{ends:%H:%M} UTC\n")

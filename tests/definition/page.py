@@ -2,7 +2,7 @@
 
 A block whose info string names a file (```yaml acme.yaml) is that file. In a ```console block each line that begins
 with `$ sms-connector` is run in the folder of the files. To write the output anew:
-`python -m tests.definition.page docs/definition.md`.
+`python -m tests.definition.page docs/tutorial.md docs/definition.md docs/signing.md`; the pages share the folder.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _output(command: str, folder: Path) -> str:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        file = Path(name)
-        with tempfile.TemporaryDirectory() as temporary:
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in sys.argv[1:]:
+            file = Path(name)
             file.write_text(executed(filled(file.read_text("utf-8")), Path(temporary)), "utf-8")

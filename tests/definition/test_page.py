@@ -1,4 +1,4 @@
-"""docs/definition.md: its examples do what they show, its tables are the code's, its definitions are sound."""
+"""Pages on definitions: examples do what they show, tables are the code's, definitions are sound."""
 
 from __future__ import annotations
 
@@ -18,24 +18,30 @@ from .page import executed
 from .write import problems_of
 
 DOCS = Path(__file__).parents[2] / "docs"
+TUTORIAL = (DOCS / "tutorial.md").read_text("utf-8")
 PAGE = (DOCS / "definition.md").read_text("utf-8")
 SIGNING = (DOCS / "signing.md").read_text("utf-8")
-REWRITE = "python -m tests.definition.page docs/definition.md docs/signing.md"
+ALL = TUTORIAL + PAGE + SIGNING
+REWRITE = "python -m tests.definition.page docs/tutorial.md docs/definition.md docs/signing.md"
+_file = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", [PAGE, SIGNING], ids=["definition", "signing"])
+@pytest.mark.parametrize("page", [TUTORIAL, PAGE, SIGNING], ids=["tutorial", "definition", "signing"])
 def test_every_command_prints_what_the_page_shows(tmp_path: Path, page: str) -> None:
+    """The reference goes on from the files of the tutorial."""
+    for name, text in _file.findall(TUTORIAL):
+        (tmp_path / name).write_text(text)
     assert executed(page, tmp_path) == page, REWRITE
 
 
 def test_every_table_is_the_one_of_the_code() -> None:
-    assert (filled(PAGE), filled(SIGNING)) == (PAGE, SIGNING), REWRITE
-    assert set(re.findall(r"<!-- table: ([a-z ]+) -->", PAGE + SIGNING)) == set(TABLES)
+    assert filled(ALL) == ALL, REWRITE
+    assert set(re.findall(r"<!-- table: ([a-z ]+) -->", ALL)) == set(TABLES)
 
 
-@pytest.mark.parametrize("name", re.findall(r"^```yaml (\S+)$", PAGE + SIGNING, re.MULTILINE))
+@pytest.mark.parametrize("name", re.findall(r"^```yaml (\S+)$", ALL, re.MULTILINE))
 def test_every_definition_of_the_page_loads_but_the_wrong_one(tmp_path: Path, name: str) -> None:
-    for each, text in re.findall(r"^```yaml (\S+)\n(.*?)^```$", PAGE + SIGNING, re.MULTILINE | re.DOTALL):
+    for each, text in re.findall(r"^```yaml (\S+)\n(.*?)^```$", ALL, re.MULTILINE | re.DOTALL):
         (tmp_path / each).write_text(text)
     errors, warnings = problems_of(tmp_path, (tmp_path / name).read_text())
     assert bool(errors) is (name == "wrong.yaml")
@@ -52,4 +58,4 @@ WORDS = [*SYSTEM_NAMES, *(called(call) for call in CALLS), *OUTCOMES, *sorted(OV
 
 @pytest.mark.parametrize("word", WORDS)
 def test_every_word_of_the_language_is_explained(word: str) -> None:
-    assert re.search(rf"`[^`]*{re.escape(word.removesuffix('()'))}[^`]*`", PAGE)
+    assert re.search(rf"`[^`]*{re.escape(word.removesuffix('()'))}[^`]*`", PAGE), "the reference has every word"

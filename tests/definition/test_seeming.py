@@ -233,6 +233,6 @@ def test_no_definition_of_ours_says_something_else_than_it_seems_to(tmp_path: Pa
 
 
 def test_the_tutorial_says_it_where_when_first_appears() -> None:
-    page = (ROOT / "docs" / "definition.md").read_text("utf-8")
+    page = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
     first = page.index("`when` is [JMESPath]")
     assert "double quotes" in page[first : page.index("```", first)]

@@ -68,6 +68,7 @@ log-level = 0
 access-log = {folder}/requests.log
 http-request-retry = 60
 http-queue-delay = 1
+mo-recode = true
 
 group = sendsms-user
 username = octets

@@ -59,6 +59,7 @@ class Back:
                 "listen": f"127.0.0.1:{port}",
             },
             suppressions={"enabled": listing},
+            inbound={"languages": ["en", "fr", "hi"]},
         )
         pipeline.create_topics()
 
@@ -132,18 +133,21 @@ def test_whoever_answers_stop_through_a_real_gateway_is_texted_no_more_until_the
     kannel, network = make_gateway(replies=f"{called}?from=%p&to=%P&text=%a&id=%I&at=%T")
     define(pipeline, "kannel", OCTETS)
     back = Back(pipeline, start_connector, kannel, port=port, listing=True)
-    stopped, other = phone(0), phone(1)
+    stopped, other, french = phone(0), phone(1), phone(2)
     network.say(stopped, SENDER, "Stop ")
     network.say(other, SENDER, "क्या? 50% & +1")
+    network.say(french, SENDER, "Arrêt")  # which is not in the GSM alphabet, and in Latin-1
     processes = [*back.run(), worker(pipeline, kannel)]
-    wait_until(lambda: back.listed() == {stopped[1:]: "suppressed"}, "the list to have it", within=PATIENCE)
-    wait_until(lambda: len(back.heard()) == 2, "both answers", within=PATIENCE)
+    whole = {stopped[1:]: "suppressed", french[1:]: "suppressed"}
+    wait_until(lambda: back.listed() == whole, "the list to have both", within=PATIENCE)
+    wait_until(lambda: len(back.heard()) == 3, "all answers", within=PATIENCE)
     said = {it["from"]: it for it in back.heard()}
     assert {phone: (it["kind"], it["text"].strip(), it["to"]) for phone, it in said.items()} == {
         stopped: ("opt-out", "Stop", SENDER),
         other: ("reply", "क्या? 50% & +1", SENDER),
+        french: ("opt-out", "Arrêt", SENDER),
     }
-    assert len({it["id"] for it in said.values()}) == 2
+    assert len({it["id"] for it in said.values()}) == 3
     assert all("at" in it for it in said.values())
 
     def send(number: int, name: str) -> str:
@@ -160,7 +164,7 @@ def test_whoever_answers_stop_through_a_real_gateway_is_texted_no_more_until_the
     assert send(0, "after-stop") == "suppressed"
     assert send(1, "to-another") == "accepted"
     network.say(stopped, SENDER, "START")
-    wait_until(lambda: back.listed() == {stopped[1:]: "lifted"}, "the list to lift it", within=PATIENCE)
+    wait_until(lambda: back.listed() == {**whole, stopped[1:]: "lifted"}, "the list to lift it", within=PATIENCE)
     wait_until(lambda: send(0, f"after-start-{len(pipeline.read_results())}") == "accepted", "the worker to know")
     for process in processes:
         assert process.stop() == 0, process.output

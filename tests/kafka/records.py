@@ -183,6 +183,14 @@ def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
     return {number: high for number, (_, high) in _watermarks(bootstrap, topic).items()}
 
 
+def delete_records(bootstrap: str, topic: str, before: Mapping[int, int]) -> None:
+    """Delete what lies before an offset of each partition: the log begins there."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    asked = [TopicPartition(topic, partition, offset) for partition, offset in before.items()]
+    for answer in admin.delete_records(asked).values():
+        answer.result(SECONDS)
+
+
 def start_offsets(bootstrap: str, topic: str) -> dict[int, int]:
     """The first offset each partition still holds (DeleteRecords moves it)."""
     return {number: low for number, (low, _) in _watermarks(bootstrap, topic).items()}

@@ -12,6 +12,7 @@ from tests.docs.rooms import BEGIN
 ROOT = Path(__file__).parents[2]
 FOLDERS = [path.name for base in (ROOT, ROOT / "connector") for path in base.glob("[a-z]*") if path.is_dir()]
 PATH = re.compile(rf"`((?:{'|'.join(map(re.escape, FOLDERS))})/(?:[a-z_]+/)*(?:[a-z_]+\.(?:py|md|yaml))?)`")
+FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -30,6 +31,34 @@ def test_every_link_to_a_file_leads_to_one() -> None:
         if "://" not in target and not (document.parent / target).exists()
     ]
     assert broken == []
+
+
+def anchors(text: str) -> set[str]:
+    """Of the headings of a page, as code hosts and the site make them."""
+    found: dict[str, int] = {}
+    names = set()
+    for heading in re.findall(r"^#{1,6} (.+?)\s*$", FENCED.sub("", text), re.MULTILINE):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        name = re.sub(r"[^\w\- ]", "", plain).replace(" ", "-")
+        count = found[name] = found.get(name, -1) + 1
+        names.add(f"{name}-{count}" if count else name)
+    return names | set(re.findall(r'<a (?:id|name)="([^"]+)"', text))
+
+
+def test_every_anchor_leads_to_a_heading() -> None:
+    broken = []
+    for document in documents():
+        text = FENCED.sub("", document.read_text())
+        for target, anchor in re.findall(r"\[[^\]]*\]\(([^)#\s]*)#([^)\s]+)\)", text):
+            there = document.parent / target if target else document
+            if "://" not in target and there.suffix == ".md" and anchor not in anchors(there.read_text()):
+                broken.append(f"{document.relative_to(ROOT)}: {target}#{anchor}")
+    assert broken == []
+
+
+def test_a_heading_has_one_anchor_and_a_second_of_its_name_another() -> None:
+    text = "# A `b`: c?\n```sh\n# no heading\n```\n## x – y\n## Where …?\n### Same\n### Same\n"
+    assert anchors(text) == {"a-b-c", "x--y", "where-", "same", "same-1"}
 
 
 def test_every_path_into_the_tree_that_a_document_names_is_there() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DOCUMENT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, GROUPS = DOCUMENT["project"], DOCUMENT["dependency-groups"]
 EXTRAS = PROJECT["optional-dependencies"]
 
 ENTRY = re.compile(
@@ -37,7 +39,8 @@ def wanted(*extras: str) -> list[Requirement]:
     ("lock", "extras"),
     [
         ("run.lock", ()),
-        ("full.lock", ("aws", "otel", "receipts")),
+        ("full.lock", ("aws", "formats", "msk", "otel", "receipts")),
+        ("extras.lock", tuple(EXTRAS.keys() - {"test"})),
         ("test.lock", ("demo", "aws", "plot", "otel", "test")),
     ],
 )
@@ -49,16 +52,35 @@ def test_every_dependency_is_locked_at_a_version_that_satisfies_it(lock: str, ex
 
 
 def test_the_locks_agree() -> None:
-    assert entries("run.lock").items() <= entries("full.lock").items() <= entries("test.lock").items()
+    grows = [entries(f"{name}.lock").items() for name in ("run", "full", "extras", "test")]
+    assert all(smaller <= larger for smaller, larger in pairwise(grows))
+    assert entries("docs.lock").items() <= grows[-1]
 
 
-@pytest.mark.parametrize("lock", ["run.lock", "full.lock", "test.lock"])
+def test_what_builds_the_site_is_locked_and_nothing_of_the_project_with_it() -> None:
+    versions = entries("docs.lock")
+    for requirement in map(Requirement, GROUPS["docs"]):
+        assert versions[canonicalize_name(requirement.name)] in requirement.specifier
+    assert "faust-streaming" not in versions
+
+
+@pytest.mark.parametrize("lock", ["run.lock", "full.lock", "extras.lock", "test.lock", "docs.lock"])
 def test_no_index_host_or_path_stands_in_a_lock(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text()
     assert not re.search(r"://|--(?:index|extra|find|trusted)|\bfile:|@ ", text)
 
 
 def test_what_only_tests_need_is_not_in_the_image() -> None:
-    left_out = {"pytest", "ruff", "mypy", "confluent-kafka", "testcontainers", "setuptools", "matplotlib", "numpy"}
+    left_out = {
+        "pytest",
+        "ruff",
+        "mypy",
+        "confluent-kafka",
+        "testcontainers",
+        "setuptools",
+        "matplotlib",
+        "numpy",
+        "mkdocs",
+    }
     assert not left_out & entries("full.lock").keys()
     assert not {"botocore", "opentelemetry-sdk", "protobuf"} & entries("run.lock").keys()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 
 import structlog
@@ -18,6 +19,7 @@ from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Result
 from connector.settings.model import Settings
+from connector.stream.epoch.foreign_results import LOOKED_AT, NamedResult, foreign_results
 from connector.stream.lanes import Lanes
 from connector.stream.output import debts, journal
 from connector.stream.partitions.cluster import Cluster, Committed
@@ -61,6 +63,7 @@ class RecoveredState:
         end: offsets from it on name no event.
         results: records that settle an event of the log.
         beyond: offsets past its end that others settle, the first of them.
+        newest: the last results that name an event of the log.
     """
 
     def __init__(self, span: int, *, committed: int | None = None, end: int | None = None) -> None:
@@ -73,6 +76,7 @@ class RecoveredState:
         self.end = math.inf if end is None else end
         self.results = 0
         self.beyond: set[int] = set()
+        self.newest: deque[NamedResult] = deque(maxlen=LOOKED_AT)
 
     def settle(self, offset: int) -> bool:
         """Note a settled event; False where its log has none at this offset."""
@@ -151,11 +155,18 @@ class Opening:
             for tp in copartitions
         }
         read = await self._cluster.read_tail(starts, ends, functools.partial(self._seen, known), wanted=wanted)
+        doubtful = {
+            tp: known[_place(tp.topic, tp.partition)].newest
+            for tp in copartitions
+            if self._is_doubtful(tp, committed, copartition_bounds)
+        }
+        results = self._settings.topics.results
+        if problems := await foreign_results(self._cluster, doubtful, results, wanted=wanted):
+            raise ConfigurationError(problems)
         chosen = await self._chosen([tp for tp in copartitions if tp not in committed], bounds)
 
         # Where no result was ever deleted, an event from `start_from` on without one was not sent: the first results
         # need not be of the first events.
-        results = self._settings.topics.results
         whole = {
             copartition.partition
             for copartition, bound in copartition_bounds.items()
@@ -203,6 +214,22 @@ class Opening:
         """Whether its commit says that nobody is at work on it: a later bearer of our id would believe that."""
         return self._settings.static_membership is not None and is_closed(committed.metadata)
 
+    def _is_doubtful(
+        self,
+        tp: TopicPartition,
+        committed: Mapping[TopicPartition, Committed],
+        copartition_bounds: Mapping[TopicPartition, Bounds],
+    ) -> bool:
+        """Whether no commit bears the results out: there is none, or it names ends that our topics do not have."""
+        topics = self._settings.topics
+        if tp.topic not in topics.source_names or not topics.source(tp.topic).plain:
+            return False
+        if tp not in committed:
+            return True
+        ends = self._ends(tp, committed[tp])
+        now = {topic: copartition_bounds.get(TopicPartition(topic, tp.partition)) for topic in ends}
+        return any(bound is not None and ends[topic] > bound.end for topic, bound in now.items())
+
     def _begins_at(
         self,
         tp: TopicPartition,
@@ -239,8 +266,11 @@ class Opening:
         topic, _, number = place.rpartition("/")
         if number != str(tp.partition) or (topic not in self._events and not topic.startswith(self._waiting)):
             self._pass_over(tp, record, Reason.FOREIGN, "settles an event of another partition")
-        elif (found := known.get(place)) is not None and not found.settle(offset):
-            self._pass_over(tp, record, Reason.FOREIGN, "settles an event beyond the end of its log")
+        elif (found := known.get(place)) is not None:
+            if not found.settle(offset):
+                self._pass_over(tp, record, Reason.FOREIGN, "settles an event beyond the end of its log")
+            elif tp.topic == self._settings.topics.results:
+                found.newest.append((offset, record.value))
 
     def _journalled(self, known: Mapping[str, RecoveredState], tp: TopicPartition, record: ConsumerRecord) -> None:
         debt = debts.decode(record.value)

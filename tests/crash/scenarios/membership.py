@@ -21,7 +21,7 @@ def _proxied(scene: Scene) -> dict[str, str]:
     return {"kafka.bootstrap.servers": scene.broker.proxied_bootstrap}
 
 
-def _sent_between(scene: Scene, worker: str, since: float, until: float) -> int:
+def sent_between(scene: Scene, worker: str, since: float, until: float) -> int:
     return sum(len(send.seen) for send in scene.sends() if send.worker == worker and since <= send.time <= until)
 
 
@@ -41,8 +41,8 @@ def cut_off(scene: Scene) -> None:
     healed = time.time()
     scene.broker.heal()
     # What it sent while its lease held has no durable result, nor what was about to be written.
-    scene.uncertain += _sent_between(scene, "w0", cut - 2 * scene.size.latency, cut + session / 2 + LEEWAY_SECONDS)
-    late = _sent_between(scene, "w0", cut + session / 2 + LEEWAY_SECONDS, healed)
+    scene.uncertain += sent_between(scene, "w0", cut - 2 * scene.size.latency, cut + session / 2 + LEEWAY_SECONDS)
+    late = sent_between(scene, "w0", cut + session / 2 + LEEWAY_SECONDS, healed)
     scene.check(late == 0, f"{late} messages sent by a worker that had heard nothing for more than half a session")
     scene.produce(1_500)
     before = scene.sent("w0")
@@ -89,7 +89,7 @@ def one_id_twice(scene: Scene) -> None:
     fenced = time.time()
     # Until its next heartbeat it does not know.
     known = fenced - scene.moments[-1].time
-    scene.uncertain += _sent_between(scene, "w0", fenced - known, fenced)
+    scene.uncertain += sent_between(scene, "w0", fenced - known, fenced)
     scene.until_sent(1, worker="w1")
     first = min(send.time for send in scene.sends() if send.worker == "w1")
     last = max(send.time for send in scene.sends() if send.worker == "w0")
@@ -119,7 +119,7 @@ def one_id_unheard(scene: Scene) -> None:
     last = max(send.time for send in scene.sends() if send.worker == "w0")
     scene.check(last > joined, "the older one was told at once: nothing of this was played")
     # What is at the provider when it hears of it has no durable result.
-    scene.uncertain += _sent_between(scene, "w0", last - scene.size.latency - LEEWAY_SECONDS, last)
+    scene.uncertain += sent_between(scene, "w0", last - scene.size.latency - LEEWAY_SECONDS, last)
     scene.until_sent(1, worker="w1")
     first = min(send.time for send in scene.sends() if send.worker == "w1")
     scene.check(last < first, "both bearers of one id were sending")

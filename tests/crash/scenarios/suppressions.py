@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from tests.crash.scenarios.membership import LEEWAY_SECONDS, sent_between
 from tests.crash.scenarios.table import Scenario, add, scenario
 from tests.crash.scene import Scene
 from tests.crash.size import Size
@@ -64,16 +66,19 @@ def suppressions_cut_off(scene: Scene) -> None:
     way.start("w1")
     scene.until_sent(1, worker="w0")
     scene.until_sent(0.2)
+    cut, session = time.time(), scene.size.session
     scene.broker.cut()
     way.stop_ahead(2_000)
-    scene.hold(2 * scene.size.session)
+    scene.hold(2 * session)
     scene.broker.heal()
+    # What it sent while its lease held has no durable result, nor what was about to be written.
+    scene.uncertain += sent_between(scene, "w0", cut - 2 * scene.size.latency, cut + session / 2 + LEEWAY_SECONDS)
     way.end()
 
 
 @scenario("suppressions", size=LIST, brokers=1)
 def suppressions_broker_away(scene: Scene) -> None:
-    """The only broker is away when a worker starts, when one is about to read the list, and when one sends."""
+    """The only broker is away when a worker starts, and when one is about to read the list."""
     way = SuppressionScene(scene)
     way.begin()
     scene.broker.kill()
@@ -99,9 +104,6 @@ def suppressions_broker_away(scene: Scene) -> None:
     scene.until_sent(0.2)
     scene.check(readiness(port)[0] == 200, "a worker that sends is not ready")
     way.stop_ahead(1_000)
-    scene.broker.kill()
-    scene.hold(5)
-    scene.broker.restart()
     way.end()
 
 
@@ -161,7 +163,9 @@ def _waits(begin: Callable[[Scene, SuppressionScene], Callable[[], object]], sce
     go_on = begin(scene, way)
     scene.produce()
     way.start("w0")
-    scene.wait(lambda: scene.topics.moved() > 0, "messages to wait in retry topics")
+    scene.workers["w0"].wait_for("partitions opened", within=60)
+    scene.hold(3)  # some wait in memory, some in retry topics
+    scene.check(scene.topics.moved() > 0 or not scene.sent(), "nothing waits")
     way.stop(range(1, scene.size.messages, 2))
     scene.kill("w0")
     way.lift(range(1, scene.size.messages, 10))
