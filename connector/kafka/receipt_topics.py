@@ -48,6 +48,16 @@ def receipts_group(settings: Settings) -> str:
     return f"{settings.group}-receipts"
 
 
+def index_group(group: str) -> str:
+    """The consumer group of entries that are looked up; `group`: of `receipts run`."""
+    return f"{group}-index"
+
+
+def indexer_group(group: str) -> str:
+    """The consumer group that puts results into the index; `group`: of `receipts run`."""
+    return f"{group}-indexer"
+
+
 def names(settings: Settings) -> tuple[str, ...]:
     """Of all of them."""
     topics = settings.topics
