@@ -31,7 +31,7 @@ NEEDED: Mapping[User, Mapping[Role, frozenset[AclOperation]]] = {
         "entries": frozenset({AclOperation.WRITE}),
     },
     "receipts": {
-        "matched": frozenset({AclOperation.READ}),
+        "matched": frozenset({AclOperation.READ, AclOperation.WRITE}),
         "receipts": frozenset({AclOperation.READ, AclOperation.WRITE}),
         "unmatched": frozenset({AclOperation.READ, AclOperation.WRITE}),
         "entries": frozenset({AclOperation.READ, AclOperation.WRITE}),
