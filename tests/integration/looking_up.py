@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import aiokafka.errors
 import msgspec
 import orjson
 
@@ -90,7 +92,9 @@ class LookingUp(WayBack):
         def done() -> bool:
             ends = end_offsets(self.pipeline.bootstrap, self.entries)
             group = f"{self.pipeline.unique}-receipts-index"
-            found = committed(self.pipeline.bootstrap, group, self.entries)
+            found: dict[int, Any] = {}
+            with suppress(aiokafka.errors.KafkaError):  # a coordinator that is just beginning
+                found = committed(self.pipeline.bootstrap, group, self.entries)
             return all(end == 0 or (number in found and found[number].offset >= end) for number, end in ends.items())
 
         wait_until(done, "all entries to be looked up", within=within)
