@@ -24,6 +24,8 @@ LOOKUP: Final = "lookup"
 WATERMARK: Final = "watermark"
 DAY: Final = 86_400.0
 INDEX_BYTES: Final = 2 * 1024
+MOST_KEYS: Final = 64
+"""Of one result: two for each secret."""
 WATERMARK_BYTES: Final = 256 * 1024  # of ten thousand partitions
 
 _Instant = Annotated[float, Meta(ge=0, le=253_402_300_799.0)]
@@ -147,10 +149,13 @@ def index_records(header: bytes, value: bytes | None) -> list[Fields]:
     result = _read_result(value)
     if result.status not in INDEXED:
         return []
+    keys = keys_in(header)
+    if len(keys) > MOST_KEYS:
+        raise UnreadableError(f"{len(keys)} keys to look it up by")
     day = int(result.completed_at.timestamp() // DAY)
     known = IndexRecord(VERSION, result.source, day, result.message_id, result.campaign_id)
     raw = _encode(known)
-    return [(key, raw, []) for key in keys_in(header)]
+    return [(key, raw, []) for key in keys]
 
 
 def read_index(value: bytes | None) -> IndexRecord:

@@ -7,7 +7,7 @@ order in which it came, with all that it is: the first to have waited long enoug
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, Final
 
 import msgspec
@@ -79,7 +79,7 @@ class IndexStore(StoreView):
 
     def _read(self, place: msgspec.Raw | None) -> None:
         self.place = None if place is None else msgspec.msgpack.decode(place, type=IndexPlace)
-        self.waiting = sum(1 for _ in self._in_order())
+        self.waiting = sum(1 for _ in self._raw_in_order())
 
     def get(self, keys: Sequence[bytes]) -> list[KeyState]:
         """What is known of each of these, in order. Changing them changes nothing here."""
@@ -94,6 +94,10 @@ class IndexStore(StoreView):
     def first(self, number: int) -> list[WaitingEntry]:
         """The entries that have waited longest, so many at most."""
         return list(islice(self._in_order(), number))
+
+    def due(self, arrived: int, most: int) -> list[WaitingEntry]:
+        """The entries that came by then, in order, up to the first one that came later; so many at most."""
+        return list(takewhile(lambda it: it.arrived <= arrived, islice(self._in_order(), most)))
 
     def write(
         self,
@@ -126,10 +130,13 @@ class IndexStore(StoreView):
         self.waiting = 0
 
     def _in_order(self) -> Iterator[WaitingEntry]:
+        return map(_read_entry, self._raw_in_order())
+
+    def _raw_in_order(self) -> Iterator[bytes]:
         iterator: Any = self._database.iter()
         iterator.seek(_WAITING)
         while iterator.valid() and iterator.key() < _BEHIND:
-            yield _read_entry(iterator.value())
+            yield iterator.value()
             iterator.next()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from connector.receipts.index_records import IndexRecord, _encode, lookup_record
 from connector.receipts.receipt_records import ReceiptPlace, partition, place, read_entry, read_unmatched
 from connector.store.index_store import IndexPlace, IndexStore, KeyState, WaitingEntry
 from connector.store.state_store import StoreIdentity, StoreMemory, Stores
-from connector.stream.receipts.lookup import Lookup, LookupChanges
+from connector.stream.receipts.lookup import MOST_WAITING, Lookup, LookupChanges
 
 WAIT = 600.0
 PARTITIONS = 4
@@ -255,6 +256,52 @@ def test_a_waiting_entry_is_kept_as_it_stands_in_its_topic(bench: Bench) -> None
     assert (kept.key, kept.value) == (key(1), b'{"s":"d"}')
 
 
+def test_one_that_was_given_up_is_not_given_to_either_of_two_messages_that_are_told_together(bench: Bench) -> None:
+    bench.take(entry(1))
+    bench.mark(p0=10**12, p1=10**12)
+    bench.expire()
+    bench.index((key(1), message(1), []), (key(1), message(2), []))
+    assert bench.found == []
+    assert bench.why == [Why.UNKNOWN]
+
+
+def test_one_that_was_given_up_and_is_read_once_more_does_not_wait_again(bench: Bench) -> None:
+    bench.take(entry(1))
+    bench.mark(p0=10**12, p1=10**12)
+    bench.expire()
+    bench.lookup.place = msgspec.structs.replace(bench.lookup.place, entries=0)
+    changes = LookupChanges()
+    bench.lookup.entries(bench.log, changes)
+    assert (changes.unmatched, changes.waits, changes.changed) == ([], {}, set())
+
+
+def test_one_that_is_repeated_without_end_is_kept_as_unmatched_and_slows_nobody_down(bench: Bench) -> None:
+    bench.take(*[entry(1)] * (MOST_WAITING + 10))
+    assert bench.store.waiting == MOST_WAITING
+    assert bench.why == [Why.UNKNOWN] * 10
+    bench.know(1)
+    assert bench.found == [1] * MOST_WAITING
+    bench.take(*[entry(2)] * MOST_WAITING)
+    bench.mark(p0=10**12, p1=10**12)
+    while bench.expire():
+        pass
+    bench.take(*[entry(2)] * MOST_WAITING)
+    while bench.expire():
+        pass
+    (state,) = bench.store.get([key(2)])
+    assert len(state.late) == MOST_WAITING
+    assert len(bench.unmatched) == 10 + 2 * MOST_WAITING
+
+
+def test_only_what_is_due_is_looked_at(bench: Bench) -> None:
+    bench.take(entry(1), at=1)
+    bench.take(entry(2), at=5)
+    bench.take(entry(3), at=3)  # a broker's clock that was set back
+    assert [it.offset for it in bench.store.due(4, 10)] == [0]
+    assert [it.offset for it in bench.store.due(5, 10)] == [0, 1, 2]
+    assert [it.offset for it in bench.store.due(5, 2)] == [0, 1]
+
+
 # ---- in any order ---------------------------------------------------------------------------------------------------
 
 EVENTS = st.lists(
@@ -266,7 +313,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(EVENTS)
 def test_in_any_order_an_entry_is_found_by_a_message_of_its_key_or_says_why_not(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[str, int, int]]

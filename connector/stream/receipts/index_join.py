@@ -11,8 +11,9 @@ neither fencing nor a ledger. What is unmatched says which entry it was, and is 
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ from connector.stream.partitions.formats import Metadata, encode_metadata
 from connector.stream.receipts.index_opening import IndexOpening, OpenedIndex
 from connector.stream.receipts.index_status import IndexCounts, IndexStatus
 from connector.stream.receipts.lookup import LookupChanges
+from connector.stream.receipts.polling import Polling, Stopping
 from connector.stream.receipts.record_writing import RecordWriting
 
 log = structlog.get_logger(__name__)
@@ -44,6 +46,8 @@ POLL_MILLISECONDS = 50
 LOOK_SECONDS = 5.0
 """How often it is looked whether the topics are what they were."""
 PROGRESS_SECONDS = 5.0
+NEARBY = 200
+"""Entries that are read again lie so near each other that those between them are read with them."""
 
 
 class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -53,8 +57,6 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer: of the entries, in a group of its own; started, and subscribed here.
         reader: of the index, without a group; started.
         group: of the consumer.
-        wanted: whether to go on.
-        failed: told of what ends it.
     """
 
     def __init__(
@@ -71,8 +73,7 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
         counts: IndexCounts,
         skipped: Skipped,
         clock: Clock,
-        wanted: Callable[[], bool],
-        failed: Callable[[BaseException], None],
+        stopping: Stopping,
     ) -> None:
         topics = settings.topics
         self._consumer = consumer
@@ -88,30 +89,33 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
         self._counts = counts
         self._skipped = skipped
         self._clock = clock
-        self._wanted = wanted
-        self._failed = failed
+        self._stopping = stopping
+        self._poll_entries = Polling(consumer, outlast, stopping, doing="reading entries to be looked up")
+        self._poll_index = Polling(reader, outlast, stopping, doing="reading the index")
         self._opened: dict[int, OpenedIndex] = {}
         self._restoring: set[int] = set()
+        self._to_open: list[int] | None = None
         self._said: dict[int, tuple[int, str]] = {}
         self._turn = asyncio.Lock()
         self._epoch = 0
         self._results = 0
         self._more = False
-        self._looked = self._committed = self._told = -1e9
+        self._since = clock.wall()
+        self._committed = self._told = -1e9
 
     @property
     def status(self) -> IndexStatus:
         """What it is doing."""
         opened = self._opened
         until = min((it.lookup.until(self._results) for it in opened.values()), default=0)
-        behind = sum(max(0, opened[number].end - opened[number].lookup.place.index) for number in self._restoring)
+        behind = sum(max(0, opened[number].end - opened[number].read) for number in self._restoring)
         reason = f"the index is being read: {behind} records to go" if behind else ""
         return IndexStatus(
             counts=self._counts,
             reason=reason,
             partitions=len(opened),
             waiting=sum(it.store.waiting for it in opened.values()),
-            lag=max(0.0, self._clock.wall() - until / 1000) if until else None,
+            lag=max(0.0, self._clock.wall() - (until / 1000 or self._since)) if opened else None,
             bytes=sum(it.store.bytes for it in opened.values()),
             behind=behind,
         )
@@ -121,49 +125,59 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Give them back: what is committed is done with, or waits."""
         self._epoch += 1
+        self._to_open = None
         async with self._turn:
             await self.close()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Open them. Entries wait in their topic while the index is read."""
+        """Note them. They are opened between turns: as long as this takes, aiokafka sends no heartbeat."""
         self._epoch += 1
+        self._consumer.pause(*assigned)
+        self._to_open = [tp.partition for tp in assigned if tp.topic == self._entries]
+
+    async def _open(self, numbers: Sequence[int]) -> None:
+        """Open them. Entries wait in their topic while the index is read."""
         epoch = self._epoch
 
         def wanted() -> bool:
-            return epoch == self._epoch and self._wanted()
+            return epoch == self._epoch and self._stopping.wanted()
 
-        numbers = [tp.partition for tp in assigned if tp.topic == self._entries]
-        try:
-            async with self._turn:
-                await self.close()
-                self._results = await self._asked(self._opening.results, wanted) or 0
-                opened = await self._asked(lambda: self._opening.open(numbers, self._group, wanted=wanted), wanted)
-                if opened is None or not wanted():
-                    for it in (opened or {}).values():
-                        it.store.close()
-                    return
-                self._begin(opened)
-        except Exception as error:  # aiokafka would only log it
-            self._failed(error)
+        async def ask() -> tuple[int, dict[int, OpenedIndex]]:
+            return await self._opening.results(), await self._opening.open(numbers, self._group, wanted=wanted)
 
-    async def _asked(self, ask: Callable[[], Any], wanted: Callable[[], bool]) -> Any:
-        return await self._outlast(ask, doing="opening the index", wanted=wanted)
+        async with self._turn:
+            if not wanted():
+                return
+            await self.close()
+            found = await self._outlast(ask, doing="opening the index", wanted=wanted)
+            if found is None:
+                return
+            self._results, opened = found
+            if not wanted():
+                for it in opened.values():
+                    it.store.close()
+                return
+            self._to_open = None
+            self._begin(opened)
 
     def _begin(self, opened: Mapping[int, OpenedIndex]) -> None:
+        # What was read until now began where the group had committed, and not where these begin: it is read once more.
+        self._epoch += 1
+        self._since = self._clock.wall()
         self._opened = dict(opened)
-        self._restoring = {number for number, it in opened.items() if it.lookup.place.index < it.end}
+        self._restoring = {number for number, it in opened.items() if it.read < it.end}
         self._reader.assign([TopicPartition(self._index, number) for number in opened])
         for number, it in opened.items():
             tp = TopicPartition(self._entries, number)
             self._reader.seek(TopicPartition(self._index, number), it.lookup.place.index)
             self._consumer.seek(tp, it.lookup.place.entries)
-            if number in self._restoring:
-                self._consumer.pause(tp)
+            if number not in self._restoring:
+                self._consumer.resume(tp)
         log.info(
             "partitions of the index opened",
             partitions=len(opened),
             waiting=sum(it.store.waiting for it in opened.values()),
-            to_read=sum(max(0, it.end - it.lookup.place.index) for it in opened.values()),
+            to_read=sum(max(0, it.end - it.read) for it in opened.values()),
         )
 
     async def close(self) -> None:
@@ -182,7 +196,9 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
         """Until it is not wanted any more. Raises what cannot be outlasted."""
         self._consumer.subscribe([self._entries], listener=self)
         try:
-            while self._wanted():
+            while self._stopping.wanted():
+                if self._to_open is not None:
+                    await self._open(self._to_open)
                 await self._run_turn()
         finally:
             async with self._turn:
@@ -190,8 +206,9 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _run_turn(self) -> None:
         epoch = self._epoch
-        index = await self._read(self._reader, INDEX, "reading the index") if self._opened else {}
-        entries = await self._read(self._consumer, ENTRIES, "reading entries to be looked up", idle=not index)
+        index = await self._poll_index(most=INDEX, milliseconds=0) if self._opened else {}
+        busy = bool(index) or self._more
+        entries = await self._poll_entries(most=ENTRIES, milliseconds=0 if busy else POLL_MILLISECONDS)
         async with self._turn:
             if epoch == self._epoch and self._opened:
                 await self._work(index, entries)
@@ -199,19 +216,16 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
             if now - self._committed >= self._commit_interval:
                 self._committed = now
                 await self._commit()
-            if now - self._looked >= LOOK_SECONDS and self._opened:
-                self._looked = now
-                found = await self._outlast(self._opening.results, doing="looking at the topics", wanted=self._wanted)
-                self._results = found or self._results
 
-    async def _read(
-        self, consumer: GuardedConsumer, most: int, doing: str, *, idle: bool = False
-    ) -> Mapping[TopicPartition, Any]:
-        wait = POLL_MILLISECONDS if idle and not self._more else 0
-        found: Mapping[TopicPartition, Any] | None = await self._outlast(
-            lambda: consumer.getmany(timeout_ms=wait, max_records=most), doing=doing, wanted=self._wanted
-        )
-        return found or {}
+    async def watch(self) -> None:
+        """Look after the topics. Raises TopicError where they are not what they were: what is to be written to one that
+        is gone would wait for ever.
+        """
+        while self._stopping.wanted():
+            await self._stopping.pause(LOOK_SECONDS)
+            wanted = self._stopping.wanted
+            found = await self._outlast(self._opening.results, doing="looking at the topics", wanted=wanted)
+            self._results = found or self._results
 
     async def _work(self, index: Mapping[TopicPartition, Any], entries: Mapping[TopicPartition, Any]) -> None:
         """One turn of all partitions: what they change is written together, then noted by each."""
@@ -219,13 +233,9 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
         self._more = False
         for number, it in self._opened.items():
             changes = LookupChanges()
-            if records := index.get(TopicPartition(self._index, number)):
-                foreign = it.lookup.index(records, changes)
-                self._counts.restored += len(records)
-                if foreign:
-                    what = "neither a message nor how far the index is"
-                    offset = records[-1].offset
-                    self._skipped.note(self._index, number, offset, Reason.FOREIGN, records=foreign, what=what)
+            changes.healed, it.heal = it.heal, []
+            if (records := index.get(TopicPartition(self._index, number))) is not None:
+                self._take_index(number, records, changes)
             if records := entries.get(TopicPartition(self._entries, number)):
                 it.lookup.entries(records, changes)
             if number not in self._restoring and it.store.waiting:
@@ -236,12 +246,21 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._note(number, changes)
             self._restored()
 
+    def _take_index(self, number: int, records: Any, changes: LookupChanges) -> None:
+        it = self._opened[number]
+        foreign = it.lookup.index(records, changes)
+        it.read = records.end
+        self._counts.restored += len(records)
+        if foreign:
+            what = "neither a message nor how far the index is"
+            self._skipped.note(self._index, number, records[-1].offset, Reason.FOREIGN, records=foreign, what=what)
+
     async def _write(self, turns: Mapping[int, LookupChanges]) -> bool:
         """Write what they change; False where the partitions have gone meanwhile."""
         epoch = self._epoch
 
         def wanted() -> bool:
-            return epoch == self._epoch and self._wanted()
+            return epoch == self._epoch and self._stopping.wanted()
 
         placed: defaultdict[LogPlace, list[RecordFields]] = defaultdict(list)
         for number, changes in turns.items():
@@ -259,9 +278,9 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
         """Read entries again that were given up. What is not kept any more stays unmatched."""
         messages = dict(changes.healed)
         tp = TopicPartition(self._entries, number)
-        for offset in sorted(messages):
+        for first, last in _ranges(sorted(messages)):
             found = await self._outlast(
-                lambda offset=offset: self._cluster.read_between(tp, offset, offset + 1, wanted=wanted),  # type: ignore[misc]
+                functools.partial(self._cluster.read_between, tp, first, last + 1, wanted=wanted),
                 doing="reading entries again",
                 wanted=wanted,
             )
@@ -279,7 +298,7 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
         """Take entries of partitions whose index has been read to where it ended."""
         for number in list(self._restoring):
             it = self._opened[number]
-            if it.lookup.place.index >= it.end:
+            if it.read >= it.end:
                 self._restoring.discard(number)
                 self._consumer.resume(TopicPartition(self._entries, number))
                 log.info("the index is read", partition=number, restoring=len(self._restoring))
@@ -308,3 +327,12 @@ class IndexJoin(ConsumerRebalanceListener):  # type: ignore[misc]
             self._said |= said
         except KafkaError as error:  # it is read once more, and found twice: the state is written once
             log.debug("entries are not committed", error=type(error).__name__)
+
+
+def _ranges(offsets: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first and the last offset of those that lie near each other."""
+    begin = 0
+    for at in range(1, len(offsets) + 1):
+        if at == len(offsets) or offsets[at] - offsets[at - 1] > NEARBY:
+            yield offsets[begin], offsets[at - 1]
+            begin = at

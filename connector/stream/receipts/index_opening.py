@@ -6,8 +6,8 @@ first of them on, which the commit says. What is unmatched by then is read back,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
@@ -15,15 +15,17 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.errors import Problem, TopicError
 from connector.kafka.reader import Bounds
+from connector.kafka.receipt_topics import indexer_group
 from connector.receipts.callback import Why
 from connector.receipts.correlation import KEY_BYTES
+from connector.receipts.index_records import IndexRecord, read_index
 from connector.receipts.receipt_records import read_unmatched
 from connector.settings.model import Settings
 from connector.store.index_store import IndexPlace, IndexStore, KeyState
 from connector.store.state_store import StoreIdentity, Stores
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import settled_place, waiting_from
-from connector.stream.receipts.lookup import Lookup
+from connector.stream.receipts.lookup import MOST_WAITING, Lookup
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
@@ -37,11 +39,28 @@ class OpenedIndex:
 
     Attributes:
         end: of the index when it was opened: before it is read to there, entries would wait for what is known.
+        read: up to where it is read.
+        heal: entries that somebody else has given up, and whose messages are known here.
     """
 
     store: IndexStore
     lookup: Lookup
     end: int
+    read: int
+    heal: list[tuple[int, IndexRecord]]
+
+
+@dataclass(slots=True)
+class UnmatchedBefore:
+    """What had become of entries of a partition when it was opened.
+
+    Attributes:
+        settled: those from where reading begins that are unmatched already.
+        heal: those that were given up, and whose messages are known.
+    """
+
+    settled: set[int] = field(default_factory=set)
+    heal: list[tuple[int, IndexRecord]] = field(default_factory=list)
 
 
 class IndexOpening:
@@ -85,7 +104,7 @@ class IndexOpening:
                 f"it has {len(found[topic])} partitions, and had {self._partitions}"
                 if found[topic]
                 else "it is not there any more: what messages are known by would be lost unnoticed",
-                remedy if found[topic] else "run `sms-connector topics create`, then start again",
+                remedy if found[topic] else self._made_anew(topic),
                 path=topic,
             )
             for topic in topics
@@ -94,6 +113,13 @@ class IndexOpening:
         if problems:
             raise TopicError(problems)
         return len(found[self._settings.topics.results])
+
+    def _made_anew(self, topic: str) -> str:
+        made = "run `sms-connector topics create`, then start again"
+        if topic != self._index:
+            return made
+        group = indexer_group(self._settings.group)
+        return f"delete the offsets of group {group!r}, so that the results are indexed once more; {made}"
 
     async def open(self, numbers: Collection[int], group: str, *, wanted: Callable[[], bool]) -> dict[int, OpenedIndex]:
         """These partitions, each with the store it has; `place` of their lookups says from where to read.
@@ -179,14 +205,16 @@ class IndexOpening:
         bounds: Mapping[TopicPartition, Bounds],
         *,
         wanted: Callable[[], bool],
-    ) -> tuple[IndexPlace, set[int]]:
+    ) -> tuple[IndexPlace, UnmatchedBefore]:
         """What is unmatched by now, into the store; with the place that it has come to."""
         place = store.place or IndexPlace()
         tp = TopicPartition(self._unmatched, number)
-        at = bounds[tp]
-        begin = place.unmatched if at.begin <= place.unmatched <= at.end else at.begin
-        settled: set[int] = set()
-        late: dict[bytes, list[int]] = {}
+        at, end = bounds[tp], bounds[TopicPartition(self._entries, number)].end
+        # Entries that are read once more may be unmatched since long before the store ended.
+        whole = start >= place.entries and at.begin <= place.unmatched <= at.end
+        begin = place.unmatched if whole else at.begin
+        before = UnmatchedBefore()
+        kept: dict[bytes, list[tuple[int, bool]]] = {}
         prefix = f"{self._entries}/{number}"
         place = msgspec.structs.replace(place, entries=start, unmatched=at.end)
 
@@ -195,26 +223,28 @@ class IndexOpening:
             if named is None or named[0] != prefix:
                 return
             offset = named[1]
+            if offset >= end:  # nobody can have looked it up
+                return
             if offset >= start:
-                settled.add(offset)
-            if record.key is not None and len(record.key) == KEY_BYTES and _is_unknown(record):
-                late.setdefault(record.key, []).append(offset)
-                if len(late) >= TOGETHER:
-                    _note_late(store, late, store.place or IndexPlace())
-                    late.clear()
+                before.settled.add(offset)
+            if record.key is not None and len(record.key) == KEY_BYTES:
+                kept.setdefault(record.key, []).append((offset, _is_unknown(record)))
+                if len(kept) >= TOGETHER:
+                    before.heal += _note_unmatched(store, kept, store.place or IndexPlace())
+                    kept.clear()
 
         await self._cluster.read_tail({tp: begin}, {tp: at.end}, seen, wanted=wanted)
-        _note_late(store, late, place)
-        return place, settled
+        before.heal += _note_unmatched(store, kept, place)
+        return place, before
 
     def _opened(
         self,
         number: int,
         store: IndexStore,
-        back: tuple[IndexPlace, set[int]],
+        back: tuple[IndexPlace, UnmatchedBefore],
         bounds: Mapping[TopicPartition, Bounds],
     ) -> OpenedIndex:
-        place, settled = back
+        place, before = back
         at = bounds[TopicPartition(self._index, number)]
         if not at.begin <= place.index <= at.end:
             place = msgspec.structs.replace(place, index=at.begin)
@@ -226,9 +256,9 @@ class IndexOpening:
             place=place,
             wait=self._settings.receipts.wait,
             limits=self._limits,
-            settled=settled,
+            settled=before.settled,
         )
-        return OpenedIndex(store, lookup, at.end)
+        return OpenedIndex(store, lookup, at.end, place.index, before.heal)
 
 
 def _is_unknown(record: ConsumerRecord) -> bool:
@@ -238,13 +268,24 @@ def _is_unknown(record: ConsumerRecord) -> bool:
         return False
 
 
-def _note_late(store: IndexStore, late: Mapping[bytes, list[int]], place: IndexPlace) -> None:
-    """Entries that were given up, by another one where they wait here: their messages may still appear."""
+def _note_unmatched(
+    store: IndexStore, kept: Mapping[bytes, Sequence[tuple[int, bool]]], place: IndexPlace
+) -> list[tuple[int, IndexRecord]]:
+    """Entries that are unmatched, by another one where they wait here. The messages of those that were given up (True)
+    may still appear; those whose message is known here already are returned with it.
+    """
     known: dict[bytes, KeyState] = {}
     ends: list[int] = []
-    for key, state in zip(late, store.get(list(late)), strict=True):
-        ends += [offset for offset in state.waiting if offset in late[key]]
-        state.waiting = [offset for offset in state.waiting if offset not in late[key]]
-        state.late = sorted({*state.late, *late[key]})
+    heal: list[tuple[int, IndexRecord]] = []
+    for key, state in zip(kept, store.get(list(kept)), strict=True):
+        done = {offset for offset, _ in kept[key]}
+        late = {offset for offset, unknown in kept[key] if unknown}
+        ends += [offset for offset in state.waiting if offset in done]
+        state.waiting = [offset for offset in state.waiting if offset not in done]
+        if not state.candidates:
+            state.late = sorted(late.union(state.late))[:MOST_WAITING]
+        elif len(state.candidates) == 1:
+            heal += [(offset, read_index(state.candidates[0])) for offset in sorted(late)]
         known[key] = state
     store.write(known, place, ends=ends)
+    return heal

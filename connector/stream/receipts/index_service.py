@@ -29,6 +29,7 @@ from connector.stream.receipts.index_opening import IndexOpening
 from connector.stream.receipts.index_status import IndexCounts, IndexStatus
 from connector.stream.receipts.indexer import Indexer
 from connector.stream.receipts.join_preflight import JoinTopics
+from connector.stream.receipts.polling import Stopping
 from connector.stream.receipts.record_writing import RecordWriting
 
 log = structlog.get_logger(__name__)
@@ -65,8 +66,8 @@ class IndexService:
         self._cluster: Cluster = host.cluster([], most=known.most)
         self._join: IndexJoin | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._loops = Stopping()
         self._clients: list[Any] = []
-        self._stopping = False
 
     @property
     def status(self) -> IndexStatus | None:
@@ -75,12 +76,12 @@ class IndexService:
 
     def start(self) -> None:
         """Begin; once."""
-        if not self._tasks and not self._stopping:
+        if not self._tasks and self._loops.wanted():
             self._run(self._begin())
 
     async def stop(self) -> None:
         """Give partitions back, and disconnect."""
-        self._stopping = True
+        self._loops.tell()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
         for task in self._tasks:
@@ -95,17 +96,14 @@ class IndexService:
         self._tasks.append(task)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None and not self._stopping:
+        if not task.cancelled() and (error := task.exception()) is not None and self._loops.wanted():
             log.error("receipts cannot be looked up any more", exc_info=error)
             self._failed(error)
-
-    def _wanted(self) -> bool:
-        return not self._stopping
 
     async def _begin(self) -> None:
         producer = RenewedProducer(functools.partial(clients.producer, self._settings, limits=self._known.limits))
         made = await self._outlast(
-            lambda: self._connected(producer), doing="connecting for the index", wanted=self._wanted
+            lambda: self._connected(producer), doing="connecting for the index", wanted=self._loops.wanted
         )
         if made is None:
             return
@@ -117,6 +115,7 @@ class IndexService:
         log.info("receipts are looked up", topic=self._settings.topics.receipts_in)
         self._run(self._join.run())
         self._run(indexer.run())
+        self._run(self._join.watch())
 
     async def _connected(self, producer: RenewedProducer) -> tuple[GuardedConsumer, GuardedConsumer, GuardedConsumer]:
         """The clients, all of them started; none where one cannot be."""
@@ -177,8 +176,7 @@ class IndexService:
             counts=self.counts,
             skipped=host.skipped,
             clock=host.clock,
-            wanted=self._wanted,
-            failed=self._failed,
+            stopping=self._loops,
         )
 
     def _indexer(self, results: GuardedConsumer, writing: RecordWriting) -> Indexer:
@@ -194,5 +192,5 @@ class IndexService:
             counts=self.counts,
             skipped=self._host.skipped,
             clock=self._host.clock,
-            wanted=self._wanted,
+            stopping=self._loops,
         )

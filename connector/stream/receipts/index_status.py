@@ -41,7 +41,8 @@ class IndexStatus:
         reason: why nothing is looked up at this moment; empty where all is well.
         partitions: that are owned.
         waiting: entries that wait.
-        lag: seconds that the index is behind, by its last partition; None where that is not known yet.
+        lag: seconds that the index is behind, by its last partition; since it was opened where nothing is known yet;
+            None where nothing is open.
         bytes: on disk.
         behind: records of the index that are still to be read.
     """

@@ -1,15 +1,15 @@
 """Results into the index: what messages will be known by, and how far the index is.
 
-Every second it is written to each partition of the index, idle or not: all results of these partitions that were
-written before this moment are in it. The moment is the brokers': when the line of a second ago was acknowledged; and it
-is said only once everything that the log held after that is acknowledged in the index.
+Every second, or every five where nothing comes, it is written to each partition of the index: all results of these
+partitions that were written before this moment are in it. The moment is the brokers': when the line of before was
+acknowledged; and it is said only once everything that the log held after that is acknowledged in the index.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -27,6 +27,7 @@ from connector.receipts.correlation import HEADER
 from connector.receipts.index_records import index_records, watermark_record
 from connector.receipts.receipt_records import partition
 from connector.stream.receipts.index_status import IndexCounts
+from connector.stream.receipts.polling import Polling, Stopping
 from connector.stream.receipts.record_writing import RecordWriting
 from connector.untrusted import UnreadableError
 
@@ -35,6 +36,10 @@ log = structlog.get_logger(__name__)
 POLL_RECORDS = 5_000
 POLL_MILLISECONDS = 100
 TICK_SECONDS = 1.0
+IDLE_SECONDS = 5.0
+"""While no results come: what is told stays in the index as long as all else, and is read by whoever makes it anew."""
+BUSY_TICKS = 2
+"""A moment is told by the tick after the one that asked for it."""
 LOG_APPEND_TIME = 1
 
 
@@ -70,7 +75,6 @@ class Indexer(ConsumerRebalanceListener):  # type: ignore[misc]
         consumer: of the results, in a group of its own; started, and subscribed here.
         index: the topic.
         partitions: of it.
-        wanted: whether to go on.
     """
 
     def __init__(
@@ -86,7 +90,7 @@ class Indexer(ConsumerRebalanceListener):  # type: ignore[misc]
         counts: IndexCounts,
         skipped: Skipped,
         clock: Clock,
-        wanted: Callable[[], bool],
+        stopping: Stopping,
     ) -> None:
         self._consumer = consumer
         self._writing = writing
@@ -97,30 +101,34 @@ class Indexer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._counts = counts
         self._skipped = skipped
         self._clock = clock
-        self._wanted = wanted
+        self._stopping = stopping
+        self._poll = Polling(consumer, outlast, stopping, doing="reading results for the index")
         self._owned: dict[int, IndexedPartition] = {}
+        self._busy = BUSY_TICKS
         self._turn = asyncio.Lock()
         self._ticked = self._committed = -1e9
 
     async def run(self) -> None:
         """Until it is not wanted any more. Raises what cannot be outlasted."""
         self._consumer.subscribe([self._results], listener=self)
-        while self._wanted():
-            found = await self._outlast(
-                lambda: self._consumer.getmany(timeout_ms=POLL_MILLISECONDS, max_records=POLL_RECORDS),
-                doing="reading results for the index",
-                wanted=self._wanted,
-            )
-            async with self._turn:
-                if found and not await self._index_all(found):
-                    continue
-                now = self._clock.monotonic()
-                if self._owned and now - self._ticked >= TICK_SECONDS:
-                    self._ticked = now
-                    await self._tick()
-                if now - self._committed >= self._commit_interval:
-                    self._committed = now
-                    await self._commit()
+        while self._stopping.wanted():
+            await self._run_turn()
+        async with self._turn:
+            await self._commit()
+
+    async def _run_turn(self) -> None:
+        found = await self._poll(most=POLL_RECORDS, milliseconds=POLL_MILLISECONDS)
+        async with self._turn:
+            if found and not await self._index_all(found):
+                return
+            now = self._clock.monotonic()
+            if self._owned and now - self._ticked >= (TICK_SECONDS if self._busy else IDLE_SECONDS):
+                self._ticked = now
+                self._busy = max(0, self._busy - 1)
+                await self._tick()
+            if now - self._committed >= self._commit_interval:
+                self._committed = now
+                await self._commit()
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Others go on from what is committed."""
@@ -131,6 +139,7 @@ class Indexer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Nothing is told of these before they are read to their ends."""
         self._owned = {tp.partition: IndexedPartition(-1) for tp in assigned}
+        self._busy = BUSY_TICKS
 
     async def _index_all(self, found: Mapping[TopicPartition, Any]) -> bool:
         """What of these results can be looked up, into the index. False where it is not known to be there."""
@@ -153,6 +162,7 @@ class Indexer(ConsumerRebalanceListener):  # type: ignore[misc]
         if await self._write(placed) is None:
             return False
         self._counts.indexed += indexed
+        self._busy = BUSY_TICKS
         if owned is self._owned:
             for tp, records in found.items():
                 if (read := owned.get(tp.partition)) is not None:
@@ -172,7 +182,9 @@ class Indexer(ConsumerRebalanceListener):  # type: ignore[misc]
         moment = min(self._moment(it) for it in written)
         tps = [TopicPartition(self._results, number) for number in owned]
         ends = await self._outlast(
-            lambda: self._consumer.end_offsets(tps), doing="asking for the ends of the results", wanted=self._wanted
+            lambda: self._consumer.end_offsets(tps),
+            doing="asking for the ends of the results",
+            wanted=self._stopping.wanted,
         )
         for tp, end in (ends or {}).items():
             if (it := owned.get(tp.partition)) is not None:
@@ -186,7 +198,7 @@ class Indexer(ConsumerRebalanceListener):  # type: ignore[misc]
         return round(self._clock.wall() * 1000)
 
     async def _write(self, placed: Mapping[LogPlace, Sequence[RecordFields]]) -> list[RecordMetadata] | None:
-        return await self._writing.write(placed, doing="writing the index", wanted=self._wanted)
+        return await self._writing.write(placed, doing="writing the index", wanted=self._stopping.wanted)
 
     async def _commit(self) -> None:
         """What is in the index is not read again."""

@@ -32,9 +32,12 @@ from connector.untrusted import UnreadableError
 
 MOST_CANDIDATES: Final = 2
 """Of a key: with two nobody can say any more which one is meant."""
+MOST_WAITING: Final = 256
+"""Of entries that wait for one key, and of those that were given up: who repeats one without end slows nobody down."""
 CUT: Final = "; the end was cut off, as it is larger than the topic takes"
 UNKNOWN: Final = "no message that was sent is known by what it says"
 AMBIGUOUS: Final = "what it says may mean two messages"
+CROWDED: Final = f"{MOST_WAITING} others wait for the same message"
 
 
 class IndexView(Protocol):
@@ -57,8 +60,8 @@ class IndexView(Protocol):
         """An entry that waits."""
         ...
 
-    def first(self, number: int) -> list[WaitingEntry]:
-        """The entries that have waited longest, so many at most."""
+    def due(self, arrived: int, most: int) -> list[WaitingEntry]:
+        """The entries that came by then, in order, up to the first one that came later; so many at most."""
         ...
 
 
@@ -167,6 +170,8 @@ class Lookup:
         """What has waited for this message, or was given up."""
         waiting, late = state.waiting, state.late
         state.waiting, state.late = [], []
+        if len(state.candidates) < MOST_CANDIDATES:
+            changes.healed += [(offset, message) for offset in late]
         for offset in waiting:
             found = changes.waits.pop(offset, None)
             if found is None:
@@ -174,7 +179,6 @@ class Lookup:
                 changes.ends.append(offset)
             if found is not None:
                 self._decide(found.key, found.offset, _read(found), state, changes)
-        changes.healed += [(offset, message) for offset in late]
 
     # ---- entries ----------------------------------------------------------------------------------------------------
 
@@ -193,7 +197,11 @@ class Lookup:
             state = changes.known[record.key]
             if state.candidates:
                 self._decide(record.key, record.offset, entry, state, changes)
-            elif record.offset not in state.waiting:
+            elif record.offset in state.waiting or record.offset in state.late:
+                continue
+            elif len(state.waiting) >= MOST_WAITING:
+                self._refuse(entry, record.key, record.offset, (Why.UNKNOWN, CROWDED), changes)
+            else:
                 state.waiting.append(record.offset)
                 changes.changed.add(record.key)
                 kept = [(name, value or b"") for name, value in record.headers]
@@ -208,9 +216,9 @@ class Lookup:
 
         `results`: partitions of the results; the index is as far as it is for the last of them.
         """
-        until = self.until(results)
-        due = [it for it in self._store.first(most) if it.arrived + self._wait <= until]
-        due = [it for it in due if it.offset not in changes.ends]
+        found = self._store.due(self.until(results) - self._wait, most)
+        ended = set(changes.ends)
+        due = [it for it in found if it.offset not in ended]
         self._load([it.key for it in due], changes)
         for waited in due:
             state = changes.known[waited.key]
@@ -223,10 +231,11 @@ class Lookup:
                 changes.again.append((partition(again.keys[0], self._partitions), lookup_record(again)))
                 changes.counts[entry.provider, "again"] += 1
                 continue
-            state.late.append(waited.offset)
+            if len(state.late) < MOST_WAITING:
+                state.late.append(waited.offset)
             if isinstance(entry, ReceiptEntry):
                 self._refuse(entry, waited.key, waited.offset, (Why.UNKNOWN, UNKNOWN), changes)
-        return len(due) >= most
+        return len(found) >= most
 
     def until(self, results: int) -> int:
         """Everything that was written to the results before this is in the index; 0 where that is not known.

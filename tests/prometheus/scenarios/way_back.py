@@ -235,6 +235,8 @@ SCENARIOS = [
         120,
         WayBack(120).nobody(0, {20: 1, 21: 0}),
         {19: [], 24: ["OptOutOfNobody critical"], 110: []},
+    ),
+    scenario(
         "the index is behind for a quarter of an hour",
         60,
         WayBack(60).index_lag(2, {20: 200, 35: 2}),
