@@ -21,20 +21,13 @@ from connector.receipts.callback import ReceiptEntry, State
 from connector.receipts.correlation import HEADER, Correlation, IndexKeys
 from connector.receipts.index_records import lookup_record
 from connector.receipts.receipt_records import partition
+from tests.crash.lookups import LOOKED_UP
 from tests.crash.states import WORDS
 from tests.integration.pipeline import Pipeline
 from tests.integration.way_back import WayBack
 from tests.kafka.records import Event, committed, end_offsets, produce, read_all
 from tests.waiting import wait_until
 
-LOOKED_UP = """\
-receipts:
-  verify: url
-  match: {id: id}
-  state: state
-  states: {delivered: ok, undelivered: bad, expired: late, sent: out, pending: [queued], unknown: lost}
-  id: id
-"""
 URL_KEY = "u" * 32
 
 

@@ -7,6 +7,7 @@ then lets the workers finish, stops them and compares.
 from tests.crash.scenarios import (
     brokers,
     kills,
+    lookups,
     membership,
     offsets,
     opt_outs,
@@ -31,6 +32,7 @@ __all__ = [
     "Scenario",
     "brokers",
     "kills",
+    "lookups",
     "membership",
     "offsets",
     "opt_outs",
