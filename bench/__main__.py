@@ -8,6 +8,7 @@ python -m bench many [--workers 50]                             a group of so ma
 python -m bench receive                                         callbacks: CPU of the receiver per receipt
 python -m bench console                                         what reads of the console take with fifty workers
 python -m bench suppressions                                    ten million numbers: ready, memory, what asking costs
+python -m bench index [--keys 10000000]                         receipts that are looked up: CPU, memory
 """
 
 from __future__ import annotations
@@ -24,7 +25,19 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench import console_reads, machine, many, parts, priority, receiving, report, side_by_side, soak, suppressions
+from bench import (
+    console_reads,
+    looking_up,
+    machine,
+    many,
+    parts,
+    priority,
+    receiving,
+    report,
+    side_by_side,
+    soak,
+    suppressions,
+)
 from bench.cell import Figures
 from bench.compare import compare
 from bench.measuring import Bench
@@ -49,8 +62,7 @@ def main() -> int:
     parser.add_argument(
         "sections",
         nargs="*",
-        help=f"of {', '.join(['parts', *SECTIONS, *APART])}; or: compare COMMIT COMMIT; soak; receive; console; "
-        "suppressions",
+        help=f"of {', '.join(['parts', *SECTIONS, *APART])}; or: compare COMMIT COMMIT; {'; '.join(['console', *ALONE])}",
     )
     parser.add_argument("--only", default="", help="cells whose name holds this")
     parser.add_argument("--seconds", type=float, default=1800.0, help="with soak: for how long")
@@ -62,6 +74,7 @@ def main() -> int:
         "--workers", type=int, default=many.WORKERS, help="with many: how many, with four partitions for each"
     )
     parser.add_argument("--numbers", type=int, default=suppressions.NUMBERS, help="with suppressions: how many")
+    parser.add_argument("--keys", type=int, default=looking_up.KEYS, help="with index: how many there are")
     parser.add_argument("--json", type=Path, help="write the figures here, section by section")
     parser.add_argument("--plot", type=Path, help="write a picture here (SVG)")
     options = parser.parse_args()
@@ -203,7 +216,34 @@ def _suppressions(
     return int(any(it.exceeded for it in found))
 
 
-ALONE = {"receive": _receive, "soak": _soak, "suppressions": _suppressions}
+def _index(
+    console: Console, kafka: find.Kafka, folder: Path, options: argparse.Namespace, about: dict[str, Any]
+) -> int:
+    keys = options.keys
+    found = looking_up.measure(kafka, folder, keys)
+    table = Table(
+        "receipts that are looked up", "seen", "asked", "", title=f"{keys:,} keys in {looking_up.PARTITIONS} partitions"
+    )
+    rows = (
+        ("looked up, a second of one core", found.looked_up, looking_up.LEAST_LOOKED_UP, found.looked_up),
+        ("index made anew: records a second of one core", found.restored, looking_up.LEAST_RESTORED, found.restored),
+        ("memory of the process, MB", found.megabytes, looking_up.MOST_MEGABYTES, -found.megabytes),
+    )
+    missed = False
+    for name, seen, asked, good in rows:
+        short = good < (asked if good > 0 else -asked)
+        missed = missed or short
+        table.add_row(name, f"{seen:,.0f}", f"{asked:,.0f}", "missed" if short else "")
+    table.add_row("µs of CPU per receipt, looked up and made a state", f"{found.whole:.1f}", "", "")
+    table.add_row("µs of CPU per receipt with a reference", f"{found.states:.1f}", "", "")
+    table.add_row("bytes on disk per key", f"{found.disk:.0f}", "", "")
+    console.print(table)
+    if options.json:
+        report.add_to_json(options.json, "index", about, {"index": asdict(found)})
+    return int(missed)
+
+
+ALONE = {"receive": _receive, "soak": _soak, "suppressions": _suppressions, "index": _index}
 """Sections that have figures of their own, one at a time."""
 
 

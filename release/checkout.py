@@ -29,8 +29,8 @@ def tracked(root: Path = ROOT) -> list[Path]:
 
 
 def must_be_committed(root: Path = ROOT) -> None:
-    """Raises ReleaseError: what is built would not be what the commit has."""
-    changed = _git("status", "--porcelain", root=root).splitlines()
+    """Raises ReleaseError: what is built would not be what the commit has. What git does not know is not built."""
+    changed = _git("status", "--porcelain", "--untracked-files=no", root=root).splitlines()
     if changed:
         raise ReleaseError(f"{len(changed)} files are not committed, {changed[0][3:]} among them: commit or stash them")
 

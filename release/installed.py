@@ -31,7 +31,7 @@ class Installed:
     def install(self, wheel: Path, lock: Path) -> None:
         """Raises ReleaseError where pip says no, or what the wheel asks for is not what the lock has."""
         pip = (str(self._python), "-m", "pip", "--disable-pip-version-check", "--quiet")
-        self._run(*pip, "install", "--require-hashes", "--only-binary", ":all:", "-r", str(lock))
+        self._run(*pip, "install", "--no-compile", "--require-hashes", "--only-binary", ":all:", "-r", str(lock))
         self._run(*pip, "install", "--no-deps", "--no-index", str(wheel))
         self._run(*pip, "check")
 

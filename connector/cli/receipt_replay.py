@@ -20,6 +20,7 @@ from connector.errors import UsageError
 from connector.kafka.produce import Outgoing, RecordPlace, open_producer, produce
 from connector.kafka.reader import TopicReader, ends_of, open_reader
 from connector.receipts.callback import MessageToken, Reading, Unmatched, Why
+from connector.receipts.index_records import lookup_record
 from connector.receipts.receipt_records import (
     Fields,
     entry_record,
@@ -123,7 +124,7 @@ async def _replay(
     topics = settings.topics
     found = ReceiptReplay()
     async with open_reader(settings, note) as reader:
-        written = (topics.receipts_matched, topics.inbound)
+        written = (topics.receipts_matched, topics.receipts_in, topics.inbound)
         counts = Counter(tp.topic for tp in await reader.partitions(written))
         before = await _replayed(reader, written, since)
         async for record in _since(reader, (topics.receipts_unmatched,), since):
@@ -188,8 +189,9 @@ def _sorted(
             fields = entry_record(entry, entry.token)
             records[f"{entry.index}"] = topics.receipts_matched, place(entry.token.source), fields
             found.found[name, "receipt", ""] += 1
-        else:
-            found.found[name, Why.UNKNOWN, "which message it is about cannot be looked up yet"] += 1
+        else:  # by the rule of today, whatever decided its key before
+            records[f"{entry.index}"] = topics.receipts_in, entry.keys[0], lookup_record(entry)
+            found.found[name, "receipt", "to be looked up"] += 1
     for number, inbound in enumerate(reading.inbound):
         record = inbound_record(inbound)
         records[f"inbound-{number}"] = topics.inbound, record[0] or record[1] or b"", record

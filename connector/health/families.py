@@ -326,6 +326,22 @@ JOIN_METRICS = (
     Description("receipt_state_bytes", "gauge", "States of messages on disk."),
     Description("receipt_restore_seconds", "gauge", "How long opening partitions took last, states read back with it."),
     Description("receipt_restored_records", "gauge", "Records read for it."),
+    Description(
+        "receipts_looked_up",
+        "counter",
+        "Receipts without a reference that are done with: found, healed (found after they were given up), again (by "
+        "another key), unknown, ambiguous, unreadable.",
+        ("provider", "outcome"),
+    ),
+    Description("receipts_waiting", "gauge", "Receipts without a reference that wait for the result of their message."),
+    Description("receipts_indexed", "counter", "Results put into topics.receipts_index."),
+    Description(
+        "receipts_index_lag_seconds",
+        "gauge",
+        "How far topics.receipts_index is behind topics.results, by the last partition; while it is not known there is "
+        "none.",
+    ),
+    Description("receipt_index_bytes", "gauge", "The index on disk."),
 )
 """Of `receipts run`."""
 

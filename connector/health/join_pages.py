@@ -18,11 +18,14 @@ from connector.clock import SystemClock
 from connector.health.families import JOIN_METRICS, Page
 from connector.health.loop_lag import LoopLag
 from connector.health.server import Server, exposition
+from connector.receipts.callback import Why
 from connector.stream.process import Attendant
+from connector.stream.receipts.index_status import IndexStatus
 from connector.stream.receipts.join_status import JoinStatus
 
 JoinSource = Callable[[], JoinStatus | None]
 
+_UNMATCHED = frozenset(why.value for why in Why)
 NOT_THERE = "it waits for its broker"
 
 
@@ -64,10 +67,13 @@ class JoinCollector(Collector):
 def _add(page: Page, status: JoinStatus) -> None:
     counts = status.counts
     page.add("definitions_unused", bool(status.unused))
+    unmatched = counts.unmatched.copy()
+    if status.index is not None:
+        unmatched.update({key: it for key, it in status.index.counts.looked_up.items() if key[1] in _UNMATCHED})
     for name, numbers in (
         ("receipts", counts.written),
         ("receipts_dropped", counts.dropped),
-        ("receipts_unmatched", counts.unmatched),
+        ("receipts_unmatched", unmatched),
         ("opt_outs", counts.opt_outs),
     ):
         for (provider, what), number in numbers.items():
@@ -85,10 +91,22 @@ def _add(page: Page, status: JoinStatus) -> None:
     page.add("receipt_state_bytes", status.state_bytes)
     page.add("receipt_restore_seconds", status.restore_seconds)
     page.add("receipt_restored_records", status.restored)
+    if status.index is not None:
+        _add_index(page, status.index)
     for (topic, reason), number in status.skipped.items():
         page.add("records_skipped", number, topic, reason.value)
     page.add("rebalances", status.epochs.opened)
     page.add_histogram("drain_duration_seconds", status.epochs.drains)
+
+
+def _add_index(page: Page, index: IndexStatus) -> None:
+    for (provider, outcome), number in index.counts.looked_up.items():
+        page.add("receipts_looked_up", number, provider, outcome)
+    page.add("receipts_waiting", index.waiting)
+    page.add("receipts_indexed", index.counts.indexed)
+    if index.lag is not None:
+        page.add("receipts_index_lag_seconds", index.lag)
+    page.add("receipt_index_bytes", index.bytes)
 
 
 class JoinHealth(Attendant[JoinStatus]):

@@ -31,7 +31,7 @@ NEEDED: Mapping[User, Mapping[Role, frozenset[AclOperation]]] = {
         "entries": frozenset({AclOperation.WRITE}),
     },
     "receipts": {
-        "matched": frozenset({AclOperation.READ}),
+        "matched": frozenset({AclOperation.READ, AclOperation.WRITE}),
         "receipts": frozenset({AclOperation.READ, AclOperation.WRITE}),
         "unmatched": frozenset({AclOperation.READ, AclOperation.WRITE}),
         "entries": frozenset({AclOperation.READ, AclOperation.WRITE}),
@@ -46,6 +46,16 @@ NEEDED: Mapping[User, Mapping[Role, frozenset[AclOperation]]] = {
 def receipts_group(settings: Settings) -> str:
     """The consumer group of `receipts run`."""
     return f"{settings.group}-receipts"
+
+
+def index_group(group: str) -> str:
+    """The consumer group of entries that are looked up; `group`: of `receipts run`."""
+    return f"{group}-index"
+
+
+def indexer_group(group: str) -> str:
+    """The consumer group that puts results into the index; `group`: of `receipts run`."""
+    return f"{group}-indexer"
 
 
 def names(settings: Settings) -> tuple[str, ...]:

@@ -24,6 +24,9 @@ LOOKUP: Final = "lookup"
 WATERMARK: Final = "watermark"
 DAY: Final = 86_400.0
 INDEX_BYTES: Final = 2 * 1024
+MOST_KEYS: Final = 64
+"""Of one result: two for each secret."""
+WATERMARK_BYTES: Final = 256 * 1024  # of ten thousand partitions
 
 _Instant = Annotated[float, Meta(ge=0, le=253_402_300_799.0)]
 _Count = Annotated[int, Meta(ge=0, le=10_000_000)]
@@ -71,16 +74,15 @@ class IndexRecord(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Watermark(msgspec.Struct, frozen=True):
-    """How far the index is: of a partition of the results everything that was written before `until` is in it.
+    """How far the index is.
 
     Attributes:
-        partition: of `topics.results`.
-        until: milliseconds since the epoch, by the brokers' clock.
+        until: partition of `topics.results` → everything that was written to it before this is in the index;
+            milliseconds since the epoch, by the brokers' clock.
     """
 
     v: Annotated[int, Meta(ge=0, le=9_999)]
-    partition: Annotated[int, Meta(ge=0, le=2**31 - 1)]
-    until: Annotated[int, Meta(ge=0, le=2**53)]
+    until: dict[Annotated[int, Meta(ge=0, le=2**31 - 1)], Annotated[int, Meta(ge=0, le=2**53)]]
 
 
 class _IndexedResult(msgspec.Struct):
@@ -96,7 +98,7 @@ class _IndexedResult(msgspec.Struct):
 _encode = msgspec.json.Encoder().encode
 _read_lookup: BoundedReader[LookupHeader] = BoundedReader(LookupHeader, most=HEADER_BYTES)
 _read_index: BoundedReader[IndexRecord] = BoundedReader(IndexRecord, most=INDEX_BYTES)
-_read_watermark: BoundedReader[Watermark] = BoundedReader(Watermark, most=INDEX_BYTES)
+_read_watermark: BoundedReader[Watermark] = BoundedReader(Watermark, most=WATERMARK_BYTES)
 _read_result: BoundedReader[_IndexedResult] = BoundedReader(_IndexedResult)
 
 
@@ -147,10 +149,13 @@ def index_records(header: bytes, value: bytes | None) -> list[Fields]:
     result = _read_result(value)
     if result.status not in INDEXED:
         return []
+    keys = keys_in(header)
+    if len(keys) > MOST_KEYS:
+        raise UnreadableError(f"{len(keys)} keys to look it up by")
     day = int(result.completed_at.timestamp() // DAY)
     known = IndexRecord(VERSION, result.source, day, result.message_id, result.campaign_id)
     raw = _encode(known)
-    return [(key, raw, []) for key in keys_in(header)]
+    return [(key, raw, []) for key in keys]
 
 
 def read_index(value: bytes | None) -> IndexRecord:
@@ -161,9 +166,9 @@ def read_index(value: bytes | None) -> IndexRecord:
     return found
 
 
-def watermark_record(partition: int, until: int) -> Fields:
-    """How far the index is, for each of its partitions."""
-    return None, None, [(WATERMARK, _encode(Watermark(VERSION, partition, until)))]
+def watermark_record(until: dict[int, int]) -> Fields:
+    """How far the index is, for each of its partitions; see `Watermark`."""
+    return None, None, [(WATERMARK, _encode(Watermark(VERSION, until)))]
 
 
 def read_watermark(headers: Iterable[tuple[str, bytes | None]]) -> Watermark | None:

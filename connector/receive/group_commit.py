@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka.errors import KafkaError
 
 from connector.clock import Clock
 from connector.kafka.batches import RecordFields, fill, size
-
-if TYPE_CHECKING:
-    from aiokafka.producer.message_accumulator import BatchBuilder
+from connector.kafka.renewed_producer import BatchSink, LogPlace
 
 log = structlog.get_logger(__name__)
 
@@ -26,33 +24,12 @@ FAILING_SECONDS = 10.0
 """For so long after a refusal no more callbacks are wanted: who is never sent one would never know better."""
 
 
-class LogPlace(NamedTuple):
-    """Where a record goes."""
-
-    topic: str
-    partition: int
-
-
 class NotWrittenError(Exception):
     """Kafka has refused it, or will not be asked: nothing was promised. It may be in the log all the same."""
 
 
 class FullError(NotWrittenError):
     """As much waits for its acknowledgement as may."""
-
-
-class BatchSink(Protocol):
-    """Takes record batches.
-
-    Implemented by `RenewedProducer` (connector/receive/renewed_producer.py), put in place in
-    `connector/receive/receiver.py`.
-    """
-
-    def create_batch(self) -> BatchBuilder:
-        """An empty batch."""
-
-    async def put(self, batch: BatchBuilder, topic: str, partition: int) -> asyncio.Future[Any]:
-        """Queue a batch; the future is its acknowledgement by all replicas. Raises what aiokafka raises."""
 
 
 class _Ticket:

@@ -7,25 +7,24 @@ from collections.abc import Sequence
 import msgspec
 
 from connector.kafka.batches import RecordFields, size
+from connector.kafka.renewed_producer import LogPlace
 from connector.receipts.callback import (
     Callback,
     Inbound,
     MessageToken,
     Reading,
-    ReceiptEntry,
     Refused,
     Unmatched,
     Verified,
     Why,
 )
+from connector.receipts.index_records import lookup_record
 from connector.receipts.receipt_reader import whole_callback
 from connector.receipts.receipt_records import Fields, entry_record, inbound_record, partition, place, unmatched_record
 from connector.receive.callback_counts import CallbackCounts
-from connector.receive.group_commit import LogPlace
 from connector.receive.topic_check import KnownTopics
 from connector.settings.model import Topics
 
-WAITS_FOR_INDEX = "it names a request, or the provider's own id: which message that is cannot be looked up yet"
 TOO_LARGE = "a part of it is larger than its topic takes"
 CUT = "; the end was cut off, as it is larger than the topic takes"
 
@@ -58,7 +57,8 @@ class Placing:
                 key = place(token.source)
                 placed.append(self._at(self._topics.receipts_matched, key, entry_record(entry, token)))
             else:
-                unmatched.append(_waits(entry))
+                record = lookup_record(entry)
+                placed.append(self._at(self._topics.receipts_in, entry.keys[0], record))
         limits = self.known.limits
         if any(size(record) > limits[where.topic] for where, record in placed):
             placed, unmatched = [], [whole_callback(name, callback, Why.UNREADABLE, TOO_LARGE, verified.token)]
@@ -91,16 +91,3 @@ class Placing:
 
     def _at(self, topic: str, key: bytes, record: Fields) -> PlacedRecord:
         return LogPlace(topic, partition(key, self.known.partitions[topic])), record
-
-
-def _waits(entry: ReceiptEntry) -> Unmatched:
-    return Unmatched(
-        entry.provider,
-        entry.arrived,
-        Why.UNKNOWN,
-        WAITS_FOR_INDEX,
-        entry.document,
-        entry.index,
-        entry.count,
-        token=entry.token,
-    )

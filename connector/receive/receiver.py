@@ -21,6 +21,7 @@ from connector.clock import Clock, SystemClock
 from connector.definition.tree import Definition
 from connector.errors import ConfigurationError, ConnectorError, Problem, TopicError
 from connector.kafka import clients
+from connector.kafka.renewed_producer import RenewedProducer
 from connector.receipts.readers import receipt_keys, receipt_readers
 from connector.receive.attempts import Attempts
 from connector.receive.callback_routing import Routing
@@ -30,7 +31,6 @@ from connector.receive.group_commit import GroupCommit
 from connector.receive.handler import Handler
 from connector.receive.placing import Placing
 from connector.receive.receiver_status import ReceiverStatus
-from connector.receive.renewed_producer import RenewedProducer
 from connector.receive.tls import server_certificate
 from connector.receive.topic_check import KnownTopics, known_topics
 from connector.settings.model import Settings

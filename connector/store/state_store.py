@@ -1,7 +1,7 @@
-"""States of messages by key, one store per partition: a view of a topic, with the place up to which it is one.
+"""Stores on disk, one per partition: each is a view of topics, with the place up to which it is one.
 
-States and place are written together, so that a store is never ahead of what it says or behind it. Whatever is wrong
-with one (damaged, of another partition, in use by somebody else) makes it be begun anew: the topic has it all.
+What is in it and its place are written together, so that none is ever ahead of what it says or behind it. Whatever is
+wrong with one (damaged, of another partition, in use by somebody else) makes it be begun anew: the topic has it all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -31,8 +31,10 @@ DAY_SECONDS = 86_400
 STAMP_BYTES = 2
 SWEPT_AT_LEAST = 16
 
-_PLACE = b"\x00place"
-_KEY = b"\x01"
+PLACE = b"\x00place"
+KEY = b"\x01"
+
+V = TypeVar("V", bound="StoreView")
 
 
 class StoreIdentity(msgspec.Struct, frozen=True):
@@ -63,66 +65,101 @@ class ViewPlace(msgspec.Struct, frozen=True):
     last: bytes = b""
 
 
-class _Header(msgspec.Struct, frozen=True):
-    """What a store says of itself; `begun` is the day since the epoch when it was made."""
+class StoreHeader(msgspec.Struct, frozen=True):
+    """What a store says of itself; `place` as its kind of view writes it, `begun` the day it is of, since the epoch."""
 
     identity: StoreIdentity
-    place: ViewPlace
+    place: msgspec.Raw
     begun: int
 
 
-class States:
-    """The states of one partition. Used by one thread.
+class StoreMemory:
+    """What all stores of a process share: memory grows neither with partitions nor with keys.
 
-    Each carries the day it was written, and is forgotten as new ones come: with each of them an old one is looked at.
-    RocksDB's own time to live is not used: opened with it, rocksdict 0.3.29 loses live keys whenever files are merged.
+    Args:
+        cache: bytes for reading them. Half as many are for what is not on disk yet.
 
-    Attributes:
-        place: up to where it is a view; None where it is new.
+    Raises:
+        ConfigurationError: the extra is not installed.
+    """
+
+    def __init__(self, cache: int) -> None:
+        try:
+            import rocksdict
+        except ImportError:
+            remedy = "pip install 'kafka-sms-connector[receipts]'"
+            problem = Problem("receipts need the package rocksdict, which is not installed", remedy, path="receipts")
+            raise ConfigurationError([problem]) from None
+        self.driver = rocksdict
+        self._cache = rocksdict.Cache(cache)
+        self._buffers = rocksdict.WriteBufferManager(cache // 2, False)
+
+    def options(self) -> Any:
+        """For a store."""
+        driver = self.driver
+        options = driver.Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+        options.set_write_buffer_manager(self._buffers)
+        options.set_max_open_files(OPEN_FILES)
+        options.set_keep_log_file_num(LOG_FILES)
+        blocks = driver.BlockBasedOptions()
+        blocks.set_bloom_filter(BLOOM_BITS, False)
+        blocks.set_block_cache(self._cache)
+        options.set_block_based_table_factory(blocks)
+        return options
+
+
+class StoreView:
+    """One store. Used by one thread.
+
+    What is kept of keys carries the day it was written, and is forgotten as new keys come: with each of them an old one
+    is looked at. RocksDB's own time to live is not used: opened with it, rocksdict 0.3.29 forgets live keys whenever
+    files are merged.
     """
 
     def __init__(
-        self, database: Any, batch: Any, identity: StoreIdentity, header: _Header | None, *, keep_days: int
+        self, database: Any, batch: Any, header: StoreHeader | None, identity: StoreIdentity, *, keep_days: int
     ) -> None:
-        self.place = None if header is None else header.place
         self._database = database
         self._batch = batch
         self._identity = identity
         self._keep_days = keep_days
         self._begun = _today() if header is None else header.begun
-        self._swept = _KEY
+        self._swept = KEY
         self._temporary: Path | None = None
+        self._read(None if header is None else header.place)
 
-    def get(self, key: bytes) -> bytes | None:
-        """What was written last for this key; None where nothing was, or it is older than what is kept."""
-        found: bytes | None = self._database.get(_KEY + key)
-        return None if found is None else found[STAMP_BYTES:]
+    def _read(self, place: msgspec.Raw | None) -> None:
+        """Take up where it was left; None where it is new. Raises msgspec.MsgspecError where it says nothing."""
+        raise NotImplementedError
 
-    def write(self, states: Mapping[bytes, bytes], place: ViewPlace) -> None:
-        """Write states and the place they bring this store to, all or nothing."""
-        batch = self._batch(raw_mode=True)
+    def _put(self, batch: Any, known: Mapping[bytes, bytes]) -> None:
+        """Keep these for `keep_days`."""
         today = _today()
         stamp = today.to_bytes(STAMP_BYTES, "big")
-        for key, value in states.items():
-            batch.put(_KEY + key, stamp + value)
-        if states and today - self._begun > self._keep_days:
-            self._forget_old(batch, states, (today - self._keep_days).to_bytes(STAMP_BYTES, "big"))
-        batch.put(_PLACE, msgspec.msgpack.encode(_Header(self._identity, place, self._begun)))
-        self._database.write(batch)
-        self.place = place
+        for key, value in known.items():
+            batch.put(KEY + key, stamp + value)
+        if known and today - self._begun > self._keep_days:
+            self._forget_old(batch, known, (today - self._keep_days).to_bytes(STAMP_BYTES, "big"))
 
-    def _forget_old(self, batch: Any, states: Mapping[bytes, bytes], oldest: bytes) -> None:
+    def _forget_old(self, batch: Any, known: Mapping[bytes, bytes], oldest: bytes) -> None:
         """Look at as many keys as are written, from where the last look ended."""
         iterator = self._database.iter()
         iterator.seek(self._swept)
-        for _ in range(len(states) + SWEPT_AT_LEAST):
-            if not iterator.valid() or not (key := iterator.key()).startswith(_KEY):
-                self._swept = _KEY
+        for _ in range(len(known) + SWEPT_AT_LEAST):
+            if not iterator.valid() or not (key := iterator.key()).startswith(KEY):
+                self._swept = KEY
                 return
-            if iterator.value()[:STAMP_BYTES] < oldest and key[len(_KEY) :] not in states:
+            if iterator.value()[:STAMP_BYTES] < oldest and key[len(KEY) :] not in known:
                 batch.delete(key)
             iterator.next()
-        self._swept = iterator.key() if iterator.valid() else _KEY
+        self._swept = iterator.key() if iterator.valid() else KEY
+
+    def _write(self, batch: Any, place: Any) -> None:
+        raw = msgspec.Raw(msgspec.msgpack.encode(place))
+        batch.put(PLACE, msgspec.msgpack.encode(StoreHeader(self._identity, raw, self._begun)))
+        self._database.write(batch)
 
     @property
     def bytes(self) -> int:
@@ -141,25 +178,45 @@ class States:
         self._temporary = folder
 
 
-class Stores:
-    """Opens stores that share one cache: memory does not grow with partitions or keys.
+class States(StoreView):
+    """The states of the messages of one partition.
+
+    Attributes:
+        place: up to where it is a view; None where it is new.
+    """
+
+    place: ViewPlace | None
+
+    def _read(self, place: msgspec.Raw | None) -> None:
+        self.place = None if place is None else msgspec.msgpack.decode(place, type=ViewPlace)
+
+    def get(self, key: bytes) -> bytes | None:
+        """What was written last for this key; None where nothing was, or it is older than what is kept."""
+        found: bytes | None = self._database.get(KEY + key)
+        return None if found is None else found[STAMP_BYTES:]
+
+    def write(self, states: Mapping[bytes, bytes], place: ViewPlace) -> None:
+        """Write states and the place they bring this store to, all or nothing."""
+        batch = self._batch(raw_mode=True)
+        self._put(batch, states)
+        self._write(batch, place)
+        self.place = place
+
+
+class Stores(Generic[V]):
+    """Opens stores of one kind.
 
     Args:
         folder: where they stand, one folder each.
-        keep: seconds for which a state is kept at least.
-        cache: bytes of the cache.
+        view: the kind.
+        keep: seconds for which what is written is kept at least.
+        memory: shared by all stores of the process.
 
     Raises:
-        ConfigurationError: the extra is not installed, or the folder cannot be written to.
+        ConfigurationError: the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, *, keep: float, cache: int) -> None:
-        try:
-            import rocksdict
-        except ImportError:
-            remedy = "pip install 'kafka-sms-connector[receipts]'"
-            problem = Problem("receipts need the package rocksdict, which is not installed", remedy, path="receipts")
-            raise ConfigurationError([problem]) from None
+    def __init__(self, folder: Path, view: type[V], *, keep: float, memory: StoreMemory) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -167,12 +224,12 @@ class Stores:
                 f"{folder} cannot be used: {error.strerror}", "name another folder", path="receipts.folder"
             )
             raise ConfigurationError([problem]) from error
-        self._driver = rocksdict
+        self._view = view
+        self._memory = memory
         self._folder = folder
         self._keep_days = -(-round(keep) // DAY_SECONDS)
-        self._cache = rocksdict.Cache(cache)
 
-    def open(self, identity: StoreIdentity) -> States:
+    def open(self, identity: StoreIdentity) -> V:
         """The store of a partition; a new one where there is none that can be used."""
         folder = self._folder / f"{identity.topic}-{identity.partition}"
         try:
@@ -193,41 +250,28 @@ class Stores:
             )
         return self.renew(identity)
 
-    def renew(self, identity: StoreIdentity) -> States:
+    def renew(self, identity: StoreIdentity) -> V:
         """A new store in the place of one that cannot be used. That one is closed."""
         folder = self._folder / f"{identity.topic}-{identity.partition}"
         shutil.rmtree(folder, ignore_errors=True)
         return self._opened(folder, identity)
 
-    def _opened(self, folder: Path, identity: StoreIdentity) -> States:
-        driver = self._driver
-        database = driver.Rdict(str(folder), self._options())
+    def _opened(self, folder: Path, identity: StoreIdentity) -> V:
+        driver = self._memory.driver
+        database = driver.Rdict(str(folder), self._memory.options())
         header = None
-        raw = database.get(_PLACE)
+        raw = database.get(PLACE)
         try:
             if raw is not None:
-                header = msgspec.msgpack.decode(raw, type=_Header)
+                header = msgspec.msgpack.decode(raw, type=StoreHeader)
                 if header.identity != identity:
                     raise ValueError("it is of another partition, topic or cluster")
             elif next(iter(database.keys()), None) is not None:
                 raise ValueError("it does not say what it is of")
+            return self._view(database, driver.WriteBatch, header, identity, keep_days=self._keep_days)
         except (ValueError, msgspec.MsgspecError):
             database.close()
             raise
-        return States(database, driver.WriteBatch, identity, header, keep_days=self._keep_days)
-
-    def _options(self) -> Any:
-        driver = self._driver
-        options = driver.Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_write_buffer_size(WRITE_BUFFER_BYTES)
-        options.set_max_open_files(OPEN_FILES)
-        options.set_keep_log_file_num(LOG_FILES)
-        blocks = driver.BlockBasedOptions()
-        blocks.set_bloom_filter(BLOOM_BITS, False)
-        blocks.set_block_cache(self._cache)
-        options.set_block_based_table_factory(blocks)
-        return options
 
 
 def _today() -> int:

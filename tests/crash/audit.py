@@ -18,6 +18,7 @@ from connector.cli.demo.audit import Event, SeenMessage
 from connector.cli.demo.audit import audit as compare
 from connector.model import Result, Source, Status
 from tests.crash.deeds import DeedAudit
+from tests.crash.lookups import LookupAudit
 from tests.crash.states import ListAudit, StateAudit
 from tests.crash.suppressed import WordAudit
 
@@ -156,6 +157,11 @@ class Findings:
         deeds: how many of those there were.
         texted: messages that were sent although their number was to be texted no more; None where nobody asked.
         withheld: messages that ended `suppressed` although their number might be texted.
+        lookups_lost: receipts to be looked up, neither found nor kept as unmatched; None where there were none.
+        lookups_wrong: those that were found to be about another message, or about one of two that they may mean.
+        lookups_given_up: those that were given up although the result of their message is there.
+        lookups_twice: those that were kept as unmatched more often than once.
+        looked_up: those that were found.
         states_strange: states of another message than their receipt is of, or in another partition.
         written: states of messages that were written.
         examples: of each, message ids or offsets.
@@ -190,6 +196,11 @@ class Findings:
     deeds: int = 0
     texted: int | None = None
     withheld: int = 0
+    lookups_lost: int | None = None
+    lookups_wrong: int = 0
+    lookups_given_up: int = 0
+    lookups_twice: int = 0
+    looked_up: int = 0
     written: int = 0
     statuses: dict[str, int] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
@@ -221,6 +232,10 @@ class Findings:
             ("unrecorded", 0),
             ("texted", 0),
             ("withheld", 0),
+            ("lookups_lost", 0),
+            ("lookups_wrong", 0),
+            ("lookups_given_up", 0),
+            ("lookups_twice", 0),
         ):
             count = getattr(self, name)
             if count is not None and count > limit:
@@ -247,6 +262,12 @@ class Findings:
         self.texted, self.withheld = len(words.texted), len(words.withheld)
         self.note("texted", words.texted)
         self.note("withheld", words.withheld)
+
+    def note_lookups(self, lookups: LookupAudit) -> None:
+        """What became of receipts that have to be looked up."""
+        self.lookups_lost, self.lookups_wrong = lookups.lost, lookups.wrong
+        self.lookups_given_up, self.lookups_twice = lookups.given_up, lookups.kept_twice
+        self.looked_up = lookups.found
 
     def note(self, name: str, examples: Iterable[object]) -> None:
         place = self.examples.setdefault(name, [])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.crash.audit import NOT_NOW
+from tests.crash.lookups import LOOKED_UP
 from tests.crash.states import RECEIPTS
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ retry: {size.retry}
 http: {{private_hosts: true, total: {size.http_total:g}s}}
 """
     if size.receipts:
-        common += RECEIPTS
+        common += LOOKED_UP if size.lookups else RECEIPTS
     if size.unknown_run is not None:
         common += f"unknown_run: {size.unknown_run}\n"
     return common + (_single(url) if name == TOKENS else _batched(size, url, COSTS if name == HOSTILE else ""))

@@ -27,6 +27,7 @@ GROUPS = {
     "repeat": "Events with the id of an earlier one (`duplicates.horizon`)",
     "offsets": "Offsets and topics",
     "receipts": "Receipts: states of messages",
+    "lookups": "Receipts that bring no reference and are looked up",
     "opt-outs": "Opt-outs: who must not be texted",
     "deeds": "Deeds: what people do through the console",
     "suppressions": "Who must not be texted is not",
@@ -35,6 +36,7 @@ GROUPS = {
 """Scenario.promise → heading."""
 WORD_FIGURES = ("texted", "withheld", "lost", "duplicated_results")
 LIST_FIGURES = ("opt_outs_lost", "opt_ins_lost")
+LOOKUP_FIGURES = ("lookups_lost", "lookups_wrong", "lookups_given_up", "lookups_twice", "states_twice")
 STATE_FIGURES = ("receipts_lost", "states_twice", "states_fallen", "states_strange")
 
 
@@ -86,6 +88,16 @@ def _states(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"| {it['fault']} | {it['written']:,} | {counts} | {verdict} |"
 
 
+def _lookups(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from ("", f"### {heading}", "")
+    yield "| fault | found | lost | of another message | given up too early | kept twice | states twice | |"
+    yield "|---|--:|--:|--:|--:|--:|--:|---|"
+    for it in chosen:
+        counts = " | ".join(str(it[name]) for name in LOOKUP_FIGURES)
+        verdict = "holds" if it["holds"] else "**fails**: " + "; ".join(it["failures"])
+        yield f"| {it['fault']} | {it['looked_up']:,} | {counts} | {verdict} |"
+
+
 def _people(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from ("", f"### {heading}", "")
     yield "| fault | people | said no and are not on the list | said yes and are on it | |"
@@ -121,6 +133,7 @@ def _words(heading: str, chosen: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 SPECIAL: Mapping[str, Callable[[str, Sequence[Mapping[str, Any]]], Iterator[str]]] = {
     "receipts": _states,
+    "lookups": _lookups,
     "opt-outs": _people,
     "deeds": _deeds,
     "suppressions": _words,

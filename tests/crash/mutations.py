@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.crash.lookup_mutations import OF_LOOKUPS
 from tests.crash.seams import replace
 from tests.crash.suppression_mutations import OF_THE_LIST
 
@@ -65,6 +66,13 @@ CHECKS = (
     Check("forget-who-was-lifted", "suppressions-stopped", "withheld"),
     Check("believe-any-snapshot", "suppressions-snapshot", "withheld"),
     Check("give-up-on-the-registry", "registry-away", "invalidated"),
+    Check("forget-what-waits", "index-disk-lost", "lookups_lost"),
+    Check("settle-before-found", "index-before-lookup", "lookups_lost"),
+    Check("index-after-committing", "index-before-index", "lookups_lost"),
+    Check("take-the-first", "index-killed", "lookups_wrong"),
+    Check("give-up-by-the-clock", "index-behind", "lookups_given_up"),
+    Check("forget-the-slowest", "index-behind", "lookups_given_up"),
+    Check("forget-what-is-unmatched", "index-after-unmatched", "lookups_twice"),
     Check("believe-any-offset", "poison-everywhere", "needless"),
 )
 
@@ -434,6 +442,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "ignore-the-rank": ignore_the_rank,
     "act-unrecorded": act_unrecorded,
     **OF_THE_LIST,
+    **OF_LOOKUPS,
     "give-up-on-the-registry": give_up_on_the_registry,
     "believe-any-offset": believe_any_offset,
     "commit-early": commit_early,

@@ -185,6 +185,84 @@ def after_steering(reached: Reached) -> None:
     around(KafkaWriter, "write", after=written)
 
 
+def before_index(reached: Reached) -> None:
+    """Results are about to be written to the index; nothing of them is committed."""
+    from connector.stream.receipts.indexer import Indexer
+
+    around(Indexer, "_index_all", before=lambda *_: reached())
+
+
+def after_index(reached: Reached) -> None:
+    """Results are in the index; their offsets are not committed."""
+    from connector.stream.receipts.indexer import Indexer
+
+    around(Indexer, "_index_all", after=lambda *_: reached())
+
+
+def before_lookup(reached: Reached) -> None:
+    """Receipts were looked up; what became of them is about to be written."""
+    from connector.stream.receipts.index_join import IndexJoin
+
+    around(IndexJoin, "_write", before=lambda _self, turns: reached() if _writes(turns) else None)
+
+
+def after_lookup(reached: Reached) -> None:
+    """What became of receipts that were looked up is acknowledged; the disk does not know yet."""
+    from connector.stream.receipts.index_join import IndexJoin
+
+    around(IndexJoin, "_write", after=lambda _self, turns: reached() if _writes(turns) else None)
+
+
+def _writes(turns: Any) -> bool:
+    return any(changes.writes for changes in turns.values())
+
+
+def after_unmatched(reached: Reached) -> None:
+    """Receipts that nothing is known of are kept as unmatched; the disk does not know yet."""
+    from connector.stream.receipts.index_join import IndexJoin
+
+    def unmatched(_self: IndexJoin, turns: Any) -> None:
+        if any(changes.unmatched for changes in turns.values()):
+            reached()
+
+    around(IndexJoin, "_write", after=unmatched)
+
+
+def after_lookup_disk(reached: Reached) -> None:
+    """What became of receipts that were looked up, and which ones wait, is on disk; nothing of it is committed."""
+    from connector.stream.receipts.index_join import IndexJoin
+
+    note = IndexJoin._note
+
+    def noted(self: IndexJoin, number: Any, changes: Any) -> None:
+        note(self, number, changes)
+        if changes.changed:
+            reached()
+
+    replace(IndexJoin, "_note", noted)
+
+
+def before_lookup_commit(reached: Reached) -> None:
+    """Receipts that were looked up, and the first that waits, are about to be committed."""
+    from connector.stream.receipts.index_join import IndexJoin
+
+    around(IndexJoin, "_commit", before=lambda self: reached() if self._opened else None)
+
+
+def in_index_read(reached: Reached) -> None:
+    """The index is read into a store; N counts records."""
+    from connector.stream.receipts.lookup import Lookup
+
+    index = Lookup.index
+
+    def counted(self: Lookup, records: Any, changes: Any) -> int:
+        for _ in records:
+            reached()
+        return index(self, records, changes)
+
+    replace(Lookup, "index", counted)
+
+
 POINTS: dict[str, Callable[[Reached], None]] = {
     "before-send": before_send,
     "after-send": after_send,
@@ -207,5 +285,13 @@ POINTS: dict[str, Callable[[Reached], None]] = {
     "after-listing": after_listing,
     "after-asking": after_asking,
     "after-steering": after_steering,
+    "before-index": before_index,
+    "after-index": after_index,
+    "before-lookup": before_lookup,
+    "after-lookup": after_lookup,
+    "after-unmatched": after_unmatched,
+    "after-lookup-disk": after_lookup_disk,
+    "before-lookup-commit": before_lookup_commit,
+    "in-index-read": in_index_read,
 }
 """Name → puts a fuse there."""

@@ -92,7 +92,7 @@ class Scene:
         self.dice.seed(self.seed)
         self.group = self.group or self.name
         self.topics = Topics(self.kafka.bootstrap, self.name)
-        self.topics.receives = self.size.receipts
+        self.topics.receives, self.topics.looks_up = self.size.receipts, self.size.lookups
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             if self.size.avro:
@@ -390,6 +390,8 @@ class Scene:
             withheld = [it for it in evidence.results if it.result.status is Status.SUPPRESSED]
             found.note_words(compare_words(self.words, evidence.sends, withheld))
             self.check(bool(withheld), "nothing was suppressed")
+        if self.size.lookups:
+            found.note_lookups(self.topics.lookups())
         return found
 
     # ---- files ------------------------------------------------------------------------------------------------------

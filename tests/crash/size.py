@@ -36,6 +36,7 @@ class Size:
         receipts: receipts are asked for: their topics are made.
         avro: events are written so, and there is a schema registry.
         suppresses: workers look whom they must not text.
+        lookups: they bring no reference, and have to be looked up.
         unknown_run: of the definitions, where they have one: connector 0.1 does not know it.
     """
 
@@ -58,6 +59,7 @@ class Size:
     receipts: bool = False
     avro: bool = False
     suppresses: bool = False
+    lookups: bool = False
 
     @property
     def at_once(self) -> int:

@@ -1,4 +1,4 @@
-"""Thirteen faults of the suite, each against real brokers; `make crash` plays all of them, and the mutations."""
+"""Fourteen faults of the suite, each against real brokers; `make crash` plays all of them, and the mutations."""
 
 from __future__ import annotations
 
@@ -37,5 +37,5 @@ def test_a_fault_of_the_broker_loses_nothing_and_repeats_nothing(
     assert not outcome.failures, f"{outcome.failures}\n{outcome.evidence()}"
 
 
-def test_thirteen_scenarios_are_played_by_every_run() -> None:
-    assert len(SHARED) + len(OWN) == 13
+def test_fourteen_scenarios_are_played_by_every_run() -> None:
+    assert len(SHARED) + len(OWN) == 14

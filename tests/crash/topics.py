@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -21,6 +21,7 @@ from connector.model import Source
 from tests.crash import poison
 from tests.crash.audit import Recorded, decode_result, read_event
 from tests.crash.deeds import DeedAudit, compare_deeds
+from tests.crash.lookups import LookupAudit, compare_lookups
 from tests.crash.registry import as_json
 from tests.crash.states import ListAudit, StateAudit, compare_list, compare_states
 from tests.kafka import records
@@ -56,6 +57,7 @@ class Topics:
         self.retry = [f"{prefix}.retry.{tier}" for tier in ("1s", "5s")]
         self.poisoned: Mapping[str, bool] = {}  # what others wrote: place → whether it has to end with a result
         self.receives = False  # its topics of receipts are made
+        self.looks_up = False  # and receipts have to be looked up
         self.receipts, self.matched, self.unmatched, self.inbound, self.entries, self.index, self.suppressions = (
             f"{prefix}.{topic}" for topic in RECEIPT_TOPICS
         )
@@ -130,6 +132,16 @@ class Topics:
         groups = {self.source: group, **dict.fromkeys(self.retry, f"{group}-retry")}
         if self.receives:
             groups |= dict.fromkeys((self.matched, self.inbound), f"{group}-receipts")
+        if self.looks_up:
+            groups |= {self.entries: f"{group}-receipts-index", self.results: f"{group}-receipts-indexer"}
+        return self._behind(groups)
+
+    def unindexed(self, group: str) -> int:
+        """Results that are not committed by who indexes them."""
+        return self._behind({self.results: f"{group}-receipts-indexer"})
+
+    def _behind(self, groups: Mapping[str, str]) -> int:
+        """Records of these topics behind which their groups have committed no offset."""
         committed = {topic: records.committed(self._bootstrap, name, topic) for topic, name in groups.items()}
         return sum(
             end - (committed[topic][number].offset if number in committed[topic] else 0)
@@ -186,6 +198,13 @@ class Topics:
     def states(self) -> StateAudit:
         """What became of receipts."""
         return compare_states(*(records.read_all(self._bootstrap, it) for it in self.way_back))
+
+    def lookups(self) -> LookupAudit:
+        """What became of receipts that have to be looked up."""
+        read = partial(records.read_all, self._bootstrap)
+        settles = f"{self.entries}/".encode()
+        unmatched = [it for it in read(self.unmatched) if it.headers.get("settles", b"").startswith(settles)]
+        return compare_lookups(read(self.entries), read(self.results), read(self.matched), unmatched)
 
     def opt_outs(self) -> ListAudit:
         """What became of what people said."""

@@ -102,7 +102,7 @@ def test_after_a_disaster_nothing_is_lost_and_only_what_had_no_mirrored_result_i
     first.invoke("campaign", "pause", "paused")
     first.produce(events())
     worker = first.worker()
-    first.wait_for_results(EVENTS // 2)
+    first.wait_for_results(EVENTS - 600)
     worker.kill()
     clusters.mirror(clusters.mirrored_results, lag=100)
     sent_there = set(clusters.taken())

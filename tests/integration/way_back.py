@@ -30,7 +30,13 @@ class WayBack:
     """Entries, `receipts run`, and states."""
 
     def __init__(
-        self, pipeline: Pipeline, *, receive: dict[str, Any] | None = None, settings: dict[str, Any] | None = None
+        self,
+        pipeline: Pipeline,
+        *,
+        receipts: str = RECEIPTS,
+        keep: dict[str, Any] | None = None,
+        receive: dict[str, Any] | None = None,
+        settings: dict[str, Any] | None = None,
     ) -> None:
         self.pipeline = pipeline
         self._numbers = itertools.count()
@@ -38,8 +44,9 @@ class WayBack:
         self.matched, self.receipts = f"{unique}.matched", f"{unique}.receipts"
         self.unmatched, self.inbound = f"{unique}.unmatched", f"{unique}.inbound"
         self.suppressions = f"{unique}.suppressions"
+        self.entries, self.index = f"{unique}.in", f"{unique}.index"
         pipeline.address = "http://127.0.0.1:9"
-        pipeline.define(more=RECEIPTS)
+        pipeline.define(more=receipts)
         pipeline.configure(
             topics={
                 "sources": [pipeline.source],
@@ -52,12 +59,12 @@ class WayBack:
                 "receipts_matched": self.matched,
                 "receipts_unmatched": self.unmatched,
                 "inbound": self.inbound,
-                "receipts_in": f"{unique}.in",
-                "receipts_index": f"{unique}.index",
+                "receipts_in": self.entries,
+                "receipts_index": self.index,
                 "suppressions": self.suppressions,
             },
             receive={"url": "https://sms.example.com", "keys": ["k" * 32], "url_keys": ["u" * 32], **(receive or {})},
-            receipts={"folder": str(pipeline.folder / "states"), "keep": "5d"},
+            receipts={"folder": str(pipeline.folder / "states"), "keep": "5d", **(keep or {})},
             suppressions={"enabled": True},
             **(settings or {}),
         )

@@ -15,7 +15,7 @@ from connector.errors import ConfigurationError, TopicError
 from connector.kafka.reader import Bounds
 from connector.kafka.skipped import Reason, Skipped
 from connector.settings.model import Settings
-from connector.store.state_store import States, Stores
+from connector.store.state_store import States, StoreMemory, Stores
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.formats import Metadata, encode_metadata
 from connector.stream.partitions.partition import Partition
@@ -79,7 +79,7 @@ class Kafka:
 
 
 async def opened(kafka: Kafka, folder: Path, skipped: Skipped | None = None) -> tuple[Partition, States]:
-    stores = Stores(folder, keep=1e6, cache=2**20)
+    stores = Stores(folder, States, keep=1e6, memory=StoreMemory(2**20))
     opening = StateOpening(
         cast(Cluster, kafka), stores, SETTINGS, partitions=1, skipped=skipped or Skipped(), clock=ManualClock()
     )

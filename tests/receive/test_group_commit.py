@@ -11,7 +11,8 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from connector.clock import SystemClock
 from connector.kafka.batches import unpack
-from connector.receive.group_commit import FullError, GroupCommit, LogPlace, NotWrittenError
+from connector.kafka.renewed_producer import LogPlace
+from connector.receive.group_commit import FullError, GroupCommit, NotWrittenError
 
 PLACE, OTHER = LogPlace("sms.receipts.matched", 0), LogPlace("sms.receipts.matched", 1)
 

@@ -216,7 +216,7 @@ async def test_a_receipt_stands_in_its_messages_partition_before_the_definitions
     [
         (b"", []),
         (b"one,one", [MATCHED, MATCHED]),
-        (b"batch", [UNMATCHED]),
+        (b"batch", [ENTRIES]),
         (b"{", [UNMATCHED]),
         (b"stop", [INBOUND]),
         (b"one,stop,{", [INBOUND, MATCHED, UNMATCHED]),

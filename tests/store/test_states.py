@@ -11,23 +11,23 @@ import pytest
 
 from connector.errors import ConfigurationError
 from connector.store import state_store
-from connector.store.state_store import States, StoreIdentity, Stores, ViewPlace
+from connector.store.state_store import States, StoreIdentity, StoreMemory, Stores, ViewPlace
 
 HERE = StoreIdentity("cluster", "sms.receipts", 3, 12)
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Stores:
-    return Stores(tmp_path / "states", keep=86400, cache=1024**2)
+def stores(tmp_path: Path) -> Stores[States]:
+    return Stores(tmp_path / "states", States, keep=86400, memory=StoreMemory(1024**2))
 
 
-def written(stores: Stores, identity: StoreIdentity = HERE, **states: str) -> None:
+def written(stores: Stores[States], identity: StoreIdentity = HERE, **states: str) -> None:
     store = stores.open(identity)
     store.write({key.encode(): value.encode() for key, value in states.items()}, ViewPlace(7, b"settled"))
     store.close()
 
 
-def test_what_was_written_is_there_when_it_is_opened_again(stores: Stores) -> None:
+def test_what_was_written_is_there_when_it_is_opened_again(stores: Stores[States]) -> None:
     written(stores, a="1", b="2")
     written(stores, a="3")
     store = stores.open(HERE)
@@ -36,7 +36,7 @@ def test_what_was_written_is_there_when_it_is_opened_again(stores: Stores) -> No
     store.close()
 
 
-def test_a_new_one_says_that_it_is_new(stores: Stores) -> None:
+def test_a_new_one_says_that_it_is_new(stores: Stores[States]) -> None:
     store = stores.open(HERE)
     assert store.place is None
     assert store.get(b"a") is None
@@ -48,7 +48,9 @@ def test_a_new_one_says_that_it_is_new(stores: Stores) -> None:
     [{"cluster": "another"}, {"topic": "other.receipts"}, {"partition": 4}, {"partitions": 24}, {"format": 3}],
     ids=str,
 )
-def test_one_of_another_partition_is_not_used(stores: Stores, tmp_path: Path, change: dict[str, object]) -> None:
+def test_one_of_another_partition_is_not_used(
+    stores: Stores[States], tmp_path: Path, change: dict[str, object]
+) -> None:
     other = msgspec.structs.replace(HERE, **change)
     written(stores, a="1")
     old = tmp_path / "states" / "sms.receipts-3"
@@ -62,7 +64,7 @@ def test_one_of_another_partition_is_not_used(stores: Stores, tmp_path: Path, ch
 
 
 @pytest.mark.parametrize("file", ["CURRENT", "MANIFEST"])
-def test_a_damaged_one_is_begun_anew(stores: Stores, tmp_path: Path, file: str) -> None:
+def test_a_damaged_one_is_begun_anew(stores: Stores[States], tmp_path: Path, file: str) -> None:
     written(stores, a="1")
     for found in (tmp_path / "states" / "sms.receipts-3").glob(f"{file}*"):
         found.write_bytes(b"garbage")
@@ -74,7 +76,7 @@ def test_a_damaged_one_is_begun_anew(stores: Stores, tmp_path: Path, file: str) 
     store.close()
 
 
-def test_one_without_a_place_is_begun_anew(stores: Stores, tmp_path: Path) -> None:
+def test_one_without_a_place_is_begun_anew(stores: Stores[States], tmp_path: Path) -> None:
     store = stores.open(HERE)
     store._database.put(b"\x01a", b"1")
     store.close()
@@ -83,7 +85,7 @@ def test_one_without_a_place_is_begun_anew(stores: Stores, tmp_path: Path) -> No
     store.close()
 
 
-def test_a_folder_that_is_gone_is_begun_anew(stores: Stores, tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_is_begun_anew(stores: Stores[States], tmp_path: Path) -> None:
     written(stores, a="1")
     shutil.rmtree(tmp_path / "states" / "sms.receipts-3")
     store = stores.open(HERE)
@@ -92,13 +94,15 @@ def test_a_folder_that_is_gone_is_begun_anew(stores: Stores, tmp_path: Path) -> 
 
 
 def _hold(folder: Path, held: object, done: object) -> None:
-    store = Stores(folder, keep=86400, cache=1024**2).open(HERE)
+    store = Stores(folder, States, keep=86400, memory=StoreMemory(1024**2)).open(HERE)
     held.set()  # type: ignore[attr-defined]
     done.wait(60)  # type: ignore[attr-defined]
     store.close()
 
 
-def test_one_that_another_process_holds_is_made_anew_beside_it_and_goes_with_us(stores: Stores, tmp_path: Path) -> None:
+def test_one_that_another_process_holds_is_made_anew_beside_it_and_goes_with_us(
+    stores: Stores[States], tmp_path: Path
+) -> None:
     written(stores, a="1")
     context = multiprocessing.get_context("spawn")
     held, done = context.Event(), context.Event()
@@ -116,7 +120,7 @@ def test_one_that_another_process_holds_is_made_anew_beside_it_and_goes_with_us(
         other.join(60)
 
 
-def test_all_or_nothing_is_written(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_or_nothing_is_written(stores: Stores[States], monkeypatch: pytest.MonkeyPatch) -> None:
     store: States = stores.open(HERE)
     with pytest.raises(TypeError, match="bytes"):
         store.write({b"a": b"1", b"b": None}, ViewPlace(9))  # type: ignore[dict-item]
@@ -127,16 +131,16 @@ def test_all_or_nothing_is_written(stores: Stores, monkeypatch: pytest.MonkeyPat
 def test_a_folder_that_cannot_be_made_is_told_with_its_setting(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match=r"receipts\.folder"):
-        Stores(tmp_path / "file" / "states", keep=1, cache=1024**2)
+        Stores(tmp_path / "file" / "states", States, keep=1, memory=StoreMemory(1024**2))
 
 
 def test_without_the_extra_the_command_to_install_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "rocksdict", None)
     with pytest.raises(ConfigurationError, match=r"kafka-sms-connector\[receipts\]"):
-        Stores(tmp_path, keep=1, cache=1024**2)
+        StoreMemory(1024**2)
 
 
-def test_what_is_in_use_outlives_any_number_of_merges(stores: Stores) -> None:
+def test_what_is_in_use_outlives_any_number_of_merges(stores: Stores[States]) -> None:
     for turn in range(12):  # each time it is opened a file more; four of them are merged
         store = stores.open(HERE)
         assert turn == 0 or store.get(b"a") == b"1"
@@ -148,13 +152,14 @@ def test_what_is_in_use_outlives_any_number_of_merges(stores: Stores) -> None:
 
 
 def test_what_is_older_than_is_kept_is_forgotten_as_new_keys_come(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
+    stores: Stores[States], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    days = iter([100, 100, 101, 101, 102, 102, 103, 103])
     today = [100]
     monkeypatch.setattr(state_store, "_today", lambda: today[0])
     store = stores.open(HERE)
     store.write({f"old{number}".encode(): b"1" for number in range(200)}, ViewPlace(1))
-    for day in (100, 100, 101, 101, 102, 102, 103, 103):
+    for day in days:
         today[0] = day
         new = {f"new{day}-{number}".encode(): b"1" for number in range(200)}
         store.write({**new, b"old7": b"1"}, ViewPlace(2))

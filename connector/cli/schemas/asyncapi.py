@@ -15,6 +15,7 @@ from connector.model import Campaign, Message, ProviderState, Result
 from connector.operating.audit_trail import AuditRecord
 from connector.operating.steering import BY, REASON
 from connector.receipts.callback import State
+from connector.receipts.index_records import LOOKUP, WATERMARK
 from connector.receipts.receipt_records import ENTRY, SOURCE, STATE, UNMATCHED, InboundRecord, ReceiptRecord
 from connector.settings.model import Settings, Topics
 from connector.settings.way_back import Receive
@@ -40,6 +41,7 @@ REPLAYED = {
     "description": "It is sent again on purpose, and no duplicate: topic/partition/offset of what it was made from.",
     "examples": ["sms.dead-letters/3/17"],
 }
+HASHED = {"type": "string", "format": "binary", "description": "A keyed hash of 16 bytes."}
 RECEIPT_KEY = {"type": "string", "description": "The message_id; the place of its event where the receipt has none."}
 # Kafka Connect's names, so that tools which read its dead letters read ours.
 ERRORS = {
@@ -101,7 +103,7 @@ def asyncapi() -> dict[str, Any]:
         "receipts": _channel(
             planned["receipts"],
             "What providers have reported of messages: one record per message and state. Only with `receive.url`, "
-            "as the three below.",
+            "as the five below.",
             "Receipt",
         ),
         "receiptsMatched": _channel(
@@ -113,6 +115,17 @@ def asyncapi() -> dict[str, Any]:
             planned["unmatched"],
             "What belongs to no message, with the reason: a part of a callback, or all of it. Holds numbers and texts.",
             "Unmatched",
+        ),
+        "receiptsIn": _channel(
+            planned["entries"],
+            "What a callback says of a message that has to be looked up, by a keyed hash of what it is known by. "
+            "Private to the connector; holds numbers and texts.",
+            "LookedUpEntry",
+        ),
+        "receiptsIndex": _channel(
+            planned["index"],
+            "Which message a keyed hash may mean, and how far the index is. Private to the connector; no numbers.",
+            "IndexedMessage",
         ),
         "inbound": _channel(
             planned["inbound"],
@@ -152,6 +165,10 @@ def asyncapi() -> dict[str, Any]:
             "sendReceiptsUnmatched": _operation(
                 "send", "receiptsUnmatched", "By `receive` before it answers, and by `receipts run`."
             ),
+            "sendReceiptsIn": _operation("send", "receiptsIn", "By `receive`, acknowledged before it answers."),
+            "receiveReceiptsIn": _operation("receive", "receiptsIn", "By `receipts run`."),
+            "sendReceiptsIndex": _operation("send", "receiptsIndex", "By `receipts run`, from the results."),
+            "receiveReceiptsIndex": _operation("receive", "receiptsIndex", "By `receipts run`."),
             "sendInbound": _operation("send", "inbound", "Acknowledged before the callback is answered."),
             "receiveInbound": _operation("receive", "inbound", "By `receipts run`, for the list of opt-outs."),
         },
@@ -180,7 +197,7 @@ def _retry(topics: Topics, topic: Topic) -> dict[str, Any]:
 def _configuration(topic: Topic) -> dict[str, Any]:
     """What `topics create` sets, in the types the binding asks for."""
     policy = topic.configs["cleanup.policy"].split(",")
-    numbers = {name: int(value) for name, value in topic.configs.items() if name != "cleanup.policy"}
+    numbers = {name: int(value) for name, value in topic.configs.items() if value.lstrip("-").isdecimal()}
     return {"cleanup.policy": policy, **numbers}
 
 
@@ -233,6 +250,18 @@ def _messages() -> dict[str, Any]:
             "headers": {"$ref": "#/components/schemas/EntryHeaders"},
             "payload": {"type": "object", "description": "The fields of the entry, and of what stood around it."},
             "bindings": {"kafka": {"key": SETTLED | {"description": "The message: place of its event."}, **BINDING}},
+        },
+        "LookedUpEntry": {
+            "summary": "What a callback says of a message that has to be looked up.",
+            "headers": {"$ref": "#/components/schemas/LookupHeaders"},
+            "payload": {"type": "object", "description": "The fields of the entry, and of what stood around it."},
+            "bindings": {"kafka": {"key": HASHED, **BINDING}},
+        },
+        "IndexedMessage": {
+            "summary": "A message that a keyed hash may mean; without a key and value: how far the index is.",
+            "headers": {"$ref": "#/components/schemas/IndexHeaders"},
+            "payload": {"$ref": "#/components/schemas/IndexRecord"},
+            "bindings": {"kafka": {"key": HASHED, **BINDING}},
         },
         "Unmatched": {
             "summary": "What belongs to no message.",
@@ -323,6 +352,39 @@ def _schemas() -> dict[str, Any]:
             "type": "object",
             "properties": {ENTRY: {"type": "string", "description": "Whose it is and when it came, as JSON."}},
             "required": [ENTRY],
+        },
+        "LookupHeaders": {
+            "type": "object",
+            "properties": {LOOKUP: {"type": "string", "description": "When it came, and of which request, as JSON."}},
+            "required": [LOOKUP],
+        },
+        "IndexHeaders": {
+            "type": "object",
+            "properties": {
+                WATERMARK: {
+                    "type": "string",
+                    "description": "Per partition of the results the time up to which they are in the index, as JSON.",
+                }
+            },
+        },
+        "IndexRecord": {
+            "type": "object",
+            "properties": {
+                "v": {"type": "integer", "description": "Version of the format."},
+                "source": {
+                    "type": "object",
+                    "description": "The message: place of its event.",
+                    "properties": {
+                        "topic": {"type": "string"},
+                        "partition": {"type": "integer"},
+                        "offset": {"type": "integer"},
+                    },
+                },
+                "day": {"type": "integer", "description": "When its result was known, days since the epoch."},
+                "message_id": {"type": "string"},
+                "campaign_id": {"type": "string"},
+            },
+            "required": ["v", "source", "day"],
         },
         "UnmatchedHeaders": {
             "type": "object",

@@ -77,12 +77,14 @@ class Metadata(msgspec.Struct, frozen=True):
         ends: per topic we write to, where records may begin that settle the events after the committed offset.
         closed: it is the last one of an epoch: nothing of the partition is under way any more.
         owed: events whose results are owed, from the committed offset on: how many are not and how many are, in turns.
+        waiting_from: of entries that are looked up, the first one that waits; all before it are done with.
     """
 
     ends: dict[KafkaTopicName, Offset] = msgspec.field(default_factory=dict)
     v: Version = VERSION
     closed: bool | msgspec.UnsetType = msgspec.UNSET
     owed: list[Offset] | msgspec.UnsetType = msgspec.UNSET
+    waiting_from: Offset | msgspec.UnsetType = msgspec.UNSET
 
 
 class RetryHeader(msgspec.Struct, frozen=True):
@@ -203,6 +205,15 @@ def ends_of(metadata: str) -> Mapping[str, int]:
         return read_metadata(metadata).ends
     except (UnreadableError, VersionError):
         return {}
+
+
+def waiting_from(metadata: str, position: int) -> int:
+    """The first entry that waits, as commit metadata of `position` says; `position` where it says none."""
+    try:
+        said = read_metadata(metadata).waiting_from
+    except (UnreadableError, VersionError):
+        return 0
+    return position if said is msgspec.UNSET else said
 
 
 def turns(position: int, owed: Iterable[int]) -> list[int]:

@@ -13,7 +13,8 @@ from connector.definition.tree import Definition
 from connector.kafka.receipt_topics import receipts_group
 from connector.receipts.readers import receipt_keys, receipt_readers
 from connector.settings.model import Settings
-from connector.store.state_store import Stores
+from connector.store.index_store import IndexStore
+from connector.store.state_store import States, StoreMemory, Stores
 from connector.stream.control.reload import Definitions
 from connector.stream.process import Attendant, Process
 from connector.stream.receipts.join_preflight import join_topics
@@ -45,7 +46,10 @@ def run_receipts(
     topics = settings.topics
     folder = settings.receipts.folder
     with nullcontext(folder) if folder is not None else tempfile.TemporaryDirectory(prefix="sms-receipts-") as place:
-        stores = Stores(Path(place), keep=settings.receipts.countable, cache=settings.receipts.cache)
+        memory = StoreMemory(settings.receipts.cache)
+        keep = settings.receipts.countable
+        stores = Stores(Path(place), States, keep=keep, memory=memory)
+        index = Stores(Path(place), IndexStore, keep=keep, memory=memory)
         known = signals.run(join_topics(settings))
         if known is None:
             log.info("stopped before it had joined")
@@ -55,10 +59,17 @@ def run_receipts(
         ready()
         process = Process(
             settings,
-            lambda host: JoinWorker(host, definitions, stores=stores, known=known, keys=keys),
+            lambda host: JoinWorker(host, definitions, stores=stores, index=index, known=known, keys=keys),
             sources=[topics.receipts_matched, *([topics.inbound] if settings.suppressions.enabled else [])],
             most=known.most,
-            read=[topics.receipts_matched, topics.receipts, topics.inbound],
+            read=[
+                topics.receipts_matched,
+                topics.receipts,
+                topics.inbound,
+                topics.receipts_in,
+                topics.receipts_index,
+                topics.results,
+            ],
             signals=signals,
             source=source,
             attendants=attendants,

@@ -13,6 +13,7 @@ from connector.receipts.opt_outs import Ignored
 from connector.receipts.states import DROPPED
 from connector.stream.epoch.epoch_counts import EpochCounts
 from connector.stream.output.dispatch import Acknowledgements
+from connector.stream.receipts.index_status import IndexStatus
 from connector.stream.status import PartitionStatus
 
 REPORT_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0, 3600.0, 6 * 3600.0, 86_400.0, 3 * 86_400.0)
@@ -112,6 +113,7 @@ class JoinStatus:
         restore_seconds: what making them anew took, when partitions were opened last.
         restored: records that were read for it.
         skipped: records passed over, by topic and reason.
+        index: of what looks up receipts without a reference; None where nothing does.
         unused: where definitions on disk are wrong, and so not in use.
     """
 
@@ -125,5 +127,6 @@ class JoinStatus:
     restored: int
     epochs: EpochCounts
     skipped: Mapping[tuple[str, Reason], int]
+    index: IndexStatus | None
     definitions: Sequence[str]
     unused: Sequence[str]

@@ -18,8 +18,10 @@ from aiokafka.errors import RequestTimedOutError
 from connector.definition.tree import Definition
 from connector.formats.source_format import SourceFormats
 from connector.kafka.outage import Outlast
+from connector.receipts.correlation import looks_up
 from connector.receipts.readers import receipt_readers
 from connector.receipts.verification import ReceiptKeys
+from connector.store.index_store import IndexStore
 from connector.store.state_store import States, Stores
 from connector.stream.control.reload import DefinitionUser
 from connector.stream.epoch.closing import CLOSE_GRACE_SECONDS
@@ -39,6 +41,7 @@ from connector.stream.partitions.open_transactions import OpenTransactions
 from connector.stream.partitions.partition import Partition
 from connector.stream.process import Host
 from connector.stream.receipts.event_phones import EventPhones
+from connector.stream.receipts.index_service import IndexService
 from connector.stream.receipts.join_preflight import JoinTopics
 from connector.stream.receipts.join_stage import JoinStage
 from connector.stream.receipts.join_status import JoinCounts, JoinStatus
@@ -62,7 +65,7 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
 
     Args:
         host: the process it runs in.
-        stores: where states stand on disk.
+        stores, index: where states stand on disk, and what receipts are looked up in.
         known: the topics as they are.
         keys: what readers are made with.
 
@@ -71,7 +74,14 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
     """
 
     def __init__(
-        self, host: Host, definitions: Mapping[str, Definition], *, stores: Stores, known: JoinTopics, keys: ReceiptKeys
+        self,
+        host: Host,
+        definitions: Mapping[str, Definition],
+        *,
+        stores: Stores[States],
+        index: Stores[IndexStore],
+        known: JoinTopics,
+        keys: ReceiptKeys,
     ) -> None:
         settings, topics, clock = host.settings, host.settings.topics, host.clock
         lease = host.membership.lease
@@ -82,6 +92,7 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
         self._owned = owned = Assignment()
         self._matched, self._inbound = topics.receipts_matched, topics.inbound
         self._counts = JoinCounts()
+        self._index = IndexService(host, index, known, failed=self.failed)
         sources = [topics.receipts_matched, topics.inbound]
         # Events are read where a reply names its message and no phone.
         most = max(known.most, settings.events.bytes)
@@ -170,6 +181,11 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
         """Read entries by these from the next one on. Raises DefinitionError; nothing has changed then."""
         self._joining.readers = readers = receipt_readers(definitions, self._host.settings, self._keys)
         self._counts.expect(readers)
+        looking_up = [name for name, it in definitions.items() if name in readers and looks_up(it)]
+        self._index.counts.expect(looking_up)
+        self._looks_up = bool(looking_up)
+        if self._started and self._looks_up:
+            self._index.start()
         self._definitions = definitions
 
     def note_unused(self, places: Sequence[str]) -> None:
@@ -217,6 +233,7 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
             restored=self._opening.seen,
             epochs=self._epochs,
             skipped=self._host.skipped.counts,
+            index=self._index.status,
             definitions=sorted(self._joining.readers),
             unused=self._unused,
         )
@@ -230,7 +247,8 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
             return "the group has not given it its partitions"
         if not self._lease.certain:
             return "nothing is written: no heartbeat was answered for half a session, it is cut off from the brokers"
-        return ""
+        index = self._index.status
+        return "" if index is None else index.reason
 
     # ---- life -------------------------------------------------------------------------------------------------------
 
@@ -256,6 +274,8 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
                 task = asyncio.ensure_future(loop)
                 task.add_done_callback(self._ended)
                 self._tasks.append(task)
+            if self._looks_up:
+                self._index.start()
 
     async def open(self) -> None:
         """Own what the group has assigned. Brokers that are away are waited for; the watchdog decides for how long."""
@@ -357,6 +377,7 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
+        await self._index.stop()
         for task in self._tasks:
             task.remove_done_callback(self._ended)
             task.cancel()

@@ -124,7 +124,14 @@ class StateOpening:
     """
 
     def __init__(
-        self, cluster: Cluster, stores: Stores, settings: Settings, *, partitions: int, skipped: Skipped, clock: Clock
+        self,
+        cluster: Cluster,
+        stores: Stores[States],
+        settings: Settings,
+        *,
+        partitions: int,
+        skipped: Skipped,
+        clock: Clock,
     ) -> None:
         topics = settings.topics
         self.seen = 0

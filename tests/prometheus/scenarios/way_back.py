@@ -77,6 +77,10 @@ class WayBack:
         self.counter(JOIN, "receipts_settled_total", 600, settled)
         return self
 
+    def index_lag(self, value: float, at: Changes | None = None) -> WayBack:
+        self.gauge(JOIN, "receipts_index_lag_seconds", value, at)
+        return self
+
     def answered(self, rate: float, late: Changes | None = None) -> WayBack:
         """So many callbacks are answered in a minute; from each minute of `late` on so many of them late."""
         quick = {minute: rate - number for minute, number in (late or {}).items()}
@@ -126,7 +130,7 @@ SCENARIOS = [
     scenario(
         "receipts come back as they should",
         90,
-        WayBack(90).refused("acme", 0.4).unmatched("acme", 1).answered(600, {0: 5}),
+        WayBack(90).refused("acme", 0.4).unmatched("acme", 1).answered(600, {0: 5}).index_lag(3),
         {90: []},
         near=(
             "NoReceivers critical",
@@ -139,6 +143,7 @@ SCENARIOS = [
             "ReceiptsLag warning",
             "OptOutsWait critical",
             "OptOutOfNobody critical",
+            "ReceiptsIndexLag warning",
             "DeliveryRate warning",
         ),
     ),
@@ -230,6 +235,12 @@ SCENARIOS = [
         120,
         WayBack(120).nobody(0, {20: 1, 21: 0}),
         {19: [], 24: ["OptOutOfNobody critical"], 110: []},
+    ),
+    scenario(
+        "the index is behind for a quarter of an hour",
+        60,
+        WayBack(60).index_lag(2, {20: 200, 35: 2}),
+        {24: [], 31: ["ReceiptsIndexLag warning"], 34: ["ReceiptsIndexLag warning"], 45: []},
     ),
     scenario(
         "a carrier is down for two hours",

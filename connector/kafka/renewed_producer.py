@@ -1,4 +1,4 @@
-"""The receiver's producer, made anew once a broker has refused a batch of it.
+"""A producer that is made anew once a broker has refused a batch of it.
 
 A refused batch leaves a hole in aiokafka's sequence numbers, and everything after it in that partition is refused as
 out of order, for the producer's whole life.
@@ -8,18 +8,38 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
 
 from connector.kafka.clients import started
-from connector.receive.group_commit import BatchSink
 
 if TYPE_CHECKING:
     from aiokafka.producer.message_accumulator import BatchBuilder
 
 log = structlog.get_logger(__name__)
+
+
+class LogPlace(NamedTuple):
+    """Where a record goes."""
+
+    topic: str
+    partition: int
+
+
+class BatchSink(Protocol):
+    """Takes record batches.
+
+    Implemented by `RenewedProducer` (connector/kafka/renewed_producer.py), put in place in
+    `connector/receive/receiver.py`.
+    """
+
+    def create_batch(self) -> BatchBuilder:
+        """An empty batch."""
+
+    async def put(self, batch: BatchBuilder, topic: str, partition: int) -> asyncio.Future[Any]:
+        """Queue a batch; the future is its acknowledgement by all replicas. Raises what aiokafka raises."""
 
 
 class RenewedProducer(BatchSink):
