@@ -72,7 +72,9 @@ class Capped(Bench):
     def _move(self, items: Any, moved: Any) -> None:
         super()._move(items, moved)
         for item, it in zip(items, moved, strict=True):
-            self.records.append((item.raw, [("settles", settles(item.origin.topic, item.origin.partition, item.offset)), it.header]))
+            self.records.append(
+                (item.raw, [("settles", settles(item.origin.topic, item.origin.partition, item.offset)), it.header])
+            )
 
     def take(self, count: int, *, first: int = 0, **fields: Any) -> None:
         values = [self.item(message_id=f"m{first + number}", **fields).raw for number in range(count)]
