@@ -18,7 +18,7 @@ from pydantic import (
 
 from connector.config_text.units import ByteSize, Duration, UnitError, format_duration
 from connector.settings.kafka import KafkaSettings
-from connector.settings.routing import RouteEntry
+from connector.settings.route_entries import RouteEntry
 from connector.settings.section import Section, TopicName
 from connector.settings.sources import Registry, SourceEntry, SourceTopic
 from connector.settings.suppressed import Suppressions

@@ -23,12 +23,12 @@ from connector.untrusted import READ_ERRORS, decoder, too_deep
 log = structlog.get_logger(__name__)
 
 
-class _Named(msgspec.Struct):
+class _OfCampaign(msgspec.Struct):
     message_id: str
     campaign_id: str | None = None
 
 
-_read = decoder(_Named).decode
+_read = decoder(_OfCampaign).decode
 
 
 class Caps:
