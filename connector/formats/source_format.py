@@ -60,12 +60,18 @@ class SourceFormat:
             MessageError: it is none, and why.
             SchemaNeededError: that cannot be said before a schema is known.
         """
-        if not value:
-            raise MessageError("it has no value")
-        message = value if self._plain else self._translated(value, headers)
+        return self.numbered(self.translated(value, headers))
+
+    def numbered(self, message: bytes) -> bytes:
+        """A message with its number in E.164, where that is asked for. Raises MessageError."""
         return message if self._numbers is None else self._numbers.message(message)
 
-    def _translated(self, value: bytes, headers: EventHeaders) -> bytes:
+    def translated(self, value: bytes | None, headers: EventHeaders) -> bytes:
+        """The message with its number as it was written. Raises what `message` raises."""
+        if not value:
+            raise MessageError("it has no value")
+        if self._plain:
+            return value
         if self._framed:
             return wire.unframe(value)[1]
         event = self._cloud_event(value, headers) if self.binary else self._decode(value)
