@@ -61,6 +61,10 @@ class Message(msgspec.Struct, gc=False):
         Meta(description="Not sent after this instant (RFC 3339): it ends `expired`."),
     ] = None
     priority: Annotated[Priority, Meta(description="`high` goes first within its provider.")] = Priority.NORMAL
+    send_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="Not sent before this instant (RFC 3339), at most as far ahead as its topic keeps events."),
+    ] = None
 
 
 class CampaignState(StrEnum):
@@ -69,6 +73,24 @@ class CampaignState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"  # they wait until it is resumed
     CANCELLED = "cancelled"  # they end `cancelled`
+
+
+class ProviderRoute(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Which messages without a provider one takes. The first route that fits decides."""
+
+    use: Annotated[str, Meta(min_length=1, max_length=256, description="Name of the provider.")]
+    prefix: Annotated[
+        Annotated[
+            str,
+            Meta(pattern=r"^\+?[1-9][0-9]{0,14}\Z", extra_json_schema={"pattern": r"^\+?[1-9][0-9]{0,14}$"}),
+        ]
+        | None,
+        Meta(description="How the number begins; without it any does.", examples=["+91"]),
+    ] = None
+    weight: Annotated[
+        Annotated[int, Meta(ge=0, le=1_000_000)] | None,
+        Meta(description="Its share of the messages, beside the others of this prefix that have one; 0 takes none."),
+    ] = None
 
 
 class Campaign(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,6 +117,18 @@ class Campaign(msgspec.Struct, frozen=True, omit_defaults=True):
     total: Annotated[
         Annotated[int, Meta(ge=0)] | None,
         Meta(description="Messages it is going to have, as whoever makes it says. For its progress alone."),
+    ] = None
+    send_at: Annotated[
+        Annotated[datetime, Meta(tz=True)] | None,
+        Meta(description="Not sent before this instant: for messages without one (RFC 3339)."),
+    ] = None
+    providers: Annotated[
+        tuple[ProviderRoute, ...],
+        Meta(max_length=100, description="In place of `provider`: by the number's prefix, or by weight."),
+    ] = ()
+    cap: Annotated[
+        Annotated[int, Meta(ge=0)] | None,
+        Meta(description="Events of it that are sent at most; further ones wait until it is raised, or they expire."),
     ] = None
 
 

@@ -15,7 +15,7 @@ from connector.model import Campaign, CampaignState
 from connector.settings import Loaded, Settings
 from connector.stream.control.table import campaign_record, read_campaign
 from connector.untrusted import UnreadableError
-from connector.workbench.requirements import check
+from connector.workbench.requirements import check, providers_of
 
 DEEDS = {CampaignState.RUNNING: "resume", CampaignState.PAUSED: "pause", CampaignState.CANCELLED: "cancel"}
 """What leads to a state."""
@@ -104,7 +104,7 @@ def list_(loaded: Loaded, *, as_json: bool) -> None:
       sms-connector campaign list --json
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     campaigns = sorted(control_topic.read(loaded.settings).campaigns.items())
-    rows = [(name, str(found.state), found.provider) for name, found in campaigns]
+    rows = [(name, str(found.state), ", ".join(providers_of(found)) or None) for name, found in campaigns]
     print_rows(("campaign", "state", "provider"), rows, as_json=as_json)
 
 

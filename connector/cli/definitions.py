@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from connector import logs
-from connector.cli.fit import misfits
+from connector.cli.fit import misfits, unrouted
 from connector.config_text.environment import Environment
 from connector.definition.load import load_all
 from connector.definition.tree import Definition
@@ -40,7 +40,7 @@ class ConfiguredDefinitions:
             logs.SECRETS.add(definition.secrets.values())
             for warning in definition.warnings:
                 log.warning("definition", warning=str(warning))
-        if problems := misfits(definitions.values(), self._settings):
+        if problems := [*misfits(definitions.values(), self._settings), *unrouted(definitions, self._settings)]:
             raise DefinitionError(problems)
         self._last = definitions
         self.loaded = self.fingerprint()

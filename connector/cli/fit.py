@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from connector.config_text.units import format_duration
 from connector.definition.check_receipts import needed_references, references, shortest
@@ -12,6 +12,7 @@ from connector.definition.walk import Use, place_of, uses
 from connector.errors import Problem
 from connector.settings.cross_checks import FINISH_SECONDS
 from connector.settings.model import Settings
+from connector.settings.names import did_you_mean
 from connector.settings.way_back import Receive
 
 
@@ -19,6 +20,20 @@ def misfits(definitions: Iterable[Definition], settings: Settings) -> list[Probl
     """Everything of the definitions that these settings have no room for."""
     definitions = list(definitions)
     return [*_too_long(definitions, settings), *_unreferred(definitions, settings.receive)]
+
+
+def unrouted(names: Collection[str], settings: Settings) -> list[Problem]:
+    """Routes to providers that nobody has defined: their messages would wait, and end `invalid`."""
+    return [
+        Problem(
+            f"no provider is called {route.use!r}",
+            did_you_mean(route.use, names) or f"there are: {', '.join(sorted(names))}",
+            file="settings",
+            path=f"routes.{index}.use",
+        )
+        for index, route in enumerate(settings.routes)
+        if route.use not in names
+    ]
 
 
 def _too_long(definitions: Iterable[Definition], settings: Settings) -> list[Problem]:

@@ -12,6 +12,7 @@ from connector.clock import Clock
 from connector.errors import MessageError, Problem, SettingsError
 from connector.formats import cloudevents, wire
 from connector.formats.event_map import EventMap
+from connector.formats.recipient_numbers import RecipientNumbers
 from connector.formats.schemas import SchemaNeededError, SchemaRegistry, Schemas
 from connector.settings.model import Settings
 from connector.settings.sources import SourceTopic
@@ -38,13 +39,16 @@ class SourceFormat:
     Args:
         source: its settings.
         decode: a value to what it holds. Raises MessageError, SchemaNeededError.
+        numbers: makes recipients' numbers E.164; None where nobody asks.
 
     Attributes:
         binary: events may have headers of their own (`ce_…`), without which they cannot be read again.
     """
 
-    def __init__(self, source: SourceTopic, decode: Decode) -> None:
+    def __init__(self, source: SourceTopic, decode: Decode, numbers: RecipientNumbers | None = None) -> None:
         self._decode = decode
+        self._plain = source.plain
+        self._numbers = numbers
         self._map = EventMap(source.message) if source.message else None
         self._framed = source.format == "json-schema" and not source.message and not source.cloudevents
         self.binary = source.cloudevents
@@ -56,8 +60,18 @@ class SourceFormat:
             MessageError: it is none, and why.
             SchemaNeededError: that cannot be said before a schema is known.
         """
+        return self.numbered(self.translated(value, headers))
+
+    def numbered(self, message: bytes) -> bytes:
+        """A message with its number in E.164, where that is asked for. Raises MessageError."""
+        return message if self._numbers is None else self._numbers.message(message)
+
+    def translated(self, value: bytes | None, headers: EventHeaders) -> bytes:
+        """The message with its number as it was written. Raises what `message` raises."""
         if not value:
             raise MessageError("it has no value")
+        if self._plain:
+            return value
         if self._framed:
             return wire.unframe(value)[1]
         event = self._cloud_event(value, headers) if self.binary else self._decode(value)
@@ -82,19 +96,20 @@ class SourceFormats:
 
     Args:
         settings: with the sources and the registry.
+        numbers: makes recipients' numbers E.164, of plain sources as well; None where nobody asks.
 
     Raises:
         SettingsError: a file or a package is missing.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, numbers: RecipientNumbers | None = None) -> None:
         self._registry = SchemaRegistry(settings.registry) if settings.registry.url is not None else None
         self._clock = clock
         self._shared: dict[str, Decode] = {}
         self.by_topic = {
-            source.topic: SourceFormat(source, self._decoder(source, f"topics.sources.{index}"))
+            source.topic: SourceFormat(source, self._decoder(source, f"topics.sources.{index}"), numbers)
             for index, source in enumerate(settings.topics.sources)
-            if not source.plain
+            if not source.plain or numbers is not None
         }
 
     async def read(self, topic: str, value: bytes | None, headers: EventHeaders) -> bytes:

@@ -72,12 +72,23 @@ METRICS = (
         "For how long events of a source have waited for the schema registry; absent where none wait.",
         ("topic",),
     ),
+    Description(
+        "capped",
+        "counter",
+        "Events beyond their campaign's cap, which wait; again each time a tier has passed.",
+    ),
     Description("messages_taken", "counter", "Messages given to a provider's lane.", ("provider",)),
     Description("results", "counter", "Messages that ended, by what became of them.", ("provider", "status")),
     Description(
         "diverted",
         "counter",
         "Messages sent to a retry topic at intake: their provider held as much as it left free, or could not send.",
+        ("provider",),
+    ),
+    Description(
+        "scheduled",
+        "counter",
+        "Messages sent to a retry topic because their send_at has not come; again each time a tier has passed.",
         ("provider",),
     ),
     Description("parked", "counter", "Messages sent to a retry topic because their time is far.", ("provider",)),

@@ -90,6 +90,7 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
         page.add("records_skipped", number, topic, reason.value)
     for cause, number in status.unknown.counts.items():
         page.add("unknown_provider", number, cause.value)
+    page.add("capped", status.intake.capped)
     page.add("held_events", sum(status.held.values()))
     for topic, it in status.held_sources.items():
         page.add("registry_wait_seconds", it.seconds, topic)
@@ -107,6 +108,7 @@ def _add_lane(page: Page, name: str, lane: Lane, worker: WorkerStatus) -> None:
         page.add("results", number, name, ended)
     page.add("messages_taken", counts.finished.total() + counts.parked + counts.returned + status.open_count, name)
     page.add("diverted", worker.intake.diverted[name], name)
+    page.add("scheduled", worker.intake.scheduled[name], name)
     page.add("parked", counts.parked, name)
     for reason, number in counts.again.items():
         page.add("retries", number, name, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -129,6 +130,11 @@ class TopicPlan:
     message_bytes: int
     limits: Mapping[str, int]
     keeps_journal: bool
+
+    @property
+    def retention(self) -> float:
+        """How long the sources keep events, in seconds; infinite where for ever."""
+        return math.inf if self.retention_ms < 0 else self.retention_ms / 1000
 
     def of(self, *roles: Role) -> list[Topic]:
         return [topic for topic in self.topics if topic.role in roles]

@@ -43,7 +43,7 @@ def _document(tree: AstNode) -> Callable[[Message], dict[str, Any]]:
     nodes = list(walk(tree))
     fields = {node["value"] for node in nodes if node["type"] == "field"}
     plain = tuple(name for name in Message.__struct_fields__ if name in fields)
-    if {"expires_at", "priority"} & fields or any(node["type"] == "current" for node in nodes):
+    if {"expires_at", "send_at", "priority"} & fields or any(node["type"] == "current" for node in nodes):
         return msgspec.to_builtins
 
     def document(message: Message) -> dict[str, Any]:

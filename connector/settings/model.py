@@ -18,6 +18,7 @@ from pydantic import (
 
 from connector.config_text.units import ByteSize, Duration, UnitError, format_duration
 from connector.settings.kafka import KafkaSettings
+from connector.settings.route_entries import RouteEntry
 from connector.settings.section import Section, TopicName
 from connector.settings.sources import Registry, SourceEntry, SourceTopic
 from connector.settings.suppressed import Suppressions
@@ -110,11 +111,32 @@ def _pattern(value: str) -> str:
     return value
 
 
+def _country(value: Any) -> Any:
+    if not isinstance(value, str) or not re.fullmatch("[A-Z]{2}", value):
+        raise UnitError("no country", "write its two letters, as IN, GB or US")
+    return value
+
+
+CountryCode = Annotated[str, BeforeValidator(_country)]
+
+
 class Recipients(Section):
     """Who may be texted."""
 
     allow: tuple[Annotated[str, AfterValidator(_pattern)], ...] = ()
     """Numbers (`+919812345678`) and prefixes (`+91*`). Empty allows everyone; others end `cancelled`, never sent."""
+
+    country: CountryCode | None = None
+    """Two letters (`IN`). Numbers may then be written as people of that country write them, without country code and
+    with blanks, brackets and dashes: they become E.164 before anything else is asked, also in the result. What is no
+    number ends `invalid`. Needs the extra `numbers`."""
+
+    countries: tuple[CountryCode, ...] = ()
+    """Countries whose numbers may be texted (`[IN, AE]`): others, and premium-rate ones, end `invalid`, never sent.
+    Empty allows all. Asked again whenever a message is looked at. Needs the extra `numbers`."""
+
+    blocked_countries: tuple[CountryCode, ...] = ()
+    """Countries whose numbers are not texted, and premium-rate numbers with them. Needs the extra `numbers`."""
 
     def matcher(self) -> Callable[[str], bool]:
         """A test of one number against `allow`, with or without the leading plus sign."""
@@ -314,6 +336,11 @@ class Settings(Section):
 
     providers: tuple[str, ...] = ()
     """Provider definitions: files, folders, or names of the built-in catalogue."""
+
+    routes: tuple[RouteEntry, ...] = ()
+    """Provider of messages that name none, nor does their campaign: `[{prefix: "+91", use: msg91}, {weight: 70, use:
+    a}, {weight: 30, use: b}]`. The first that fits decides; by weight, a message's id does, so that it always goes the
+    same way."""
 
     start_from: StartFrom = None
     """Where to begin where the group has committed nothing: `earliest`, `latest` or a time. No default: an old event

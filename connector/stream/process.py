@@ -20,6 +20,7 @@ from connector.clock import SystemClock
 from connector.definition.tree import Definition
 from connector.delivery.http.tracing import RequestTracing
 from connector.errors import ConnectorError
+from connector.formats.recipient_numbers import RecipientNumbers
 from connector.formats.source_format import SourceFormats
 from connector.kafka import clients
 from connector.kafka.clients import Connection
@@ -399,11 +400,12 @@ def run_worker(
         log.info("stopped before it had joined")
         return 0
     ready()
-    formats = SourceFormats(settings, SystemClock())
+    numbers = RecipientNumbers(settings.recipients)
+    formats = SourceFormats(settings, SystemClock(), numbers if numbers.reads else None)
     tracing = RequestTracing(propagate=settings.tracing.propagate) if settings.tracing.enabled else None
     process = Process(
         settings,
-        lambda host: _worker(host, definitions, topics, formats, tracing),
+        lambda host: _worker(host, definitions, topics, formats, numbers, tracing=tracing),
         sources=settings.topics.source_names,
         most=settings.events.bytes,
         read=settings.topics.read_names,
@@ -423,6 +425,8 @@ def _worker(
     definitions: Mapping[str, Definition],
     topics: TopicPlan,
     formats: SourceFormats,
+    numbers: RecipientNumbers,
+    *,
     tracing: RequestTracing | None,
 ) -> Worker:
     settings = host.settings
@@ -434,11 +438,13 @@ def _worker(
         producer=host.producer(topics.limits),
         clock=host.clock,
         limits=topics.limits,
+        retention=topics.retention,
         journal=topics.keeps_journal,
         present=presenter(settings.results),
         allowed=settings.recipients.matcher(),
         skipped=host.skipped,
         formats=formats,
         tracing=tracing,
+        numbers=numbers,
     )
     return Worker(deps, definitions, crash=host.crash)

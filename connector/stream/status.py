@@ -16,7 +16,7 @@ from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.open_transactions import OpenTransactions
-from connector.stream.partitions.partition import Partition
+from connector.stream.partitions.partition import Partition, known_ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,10 @@ def partition_status(it: Partition, group: Group, undecided: OpenTransactions) -
 
 def retry_backlog(owned: Assignment) -> dict[str, int]:
     """By retry topic, records that are not finished. Whoever owns its partition alone writes to it, now and before."""
-    ends: dict[tuple[str, int], int] = {}
-    for it in owned.partitions:
-        for topic, end in it.ends.items():
-            ends[topic, it.partition] = max(end, ends.get((topic, it.partition), 0))
+    ends = known_ends(owned.partitions)
     found: dict[str, int] = {}
     for it in owned.retries:
-        end = max(it.end, ends.get((it.topic, it.partition), 0))
+        end = max(it.end, ends[it.partition].get(it.topic, 0))
         found[it.topic] = found.get(it.topic, 0) + end - it.ledger.position
     return found
 

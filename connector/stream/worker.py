@@ -284,6 +284,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
         if epoch != owned.epoch:  # revoked while it was opened; what follows does not wait for anything
             parts.retry_reader.release()
             return
+        owned.know(numbers)
         owned.own(sources, read_again, self._group.generation)
         self._fraction = len(sources) / max(1, sum(map(len, numbers.values())))
         warn_of_narrow_span(self._settings, self.definitions, parts.control, len(sources))

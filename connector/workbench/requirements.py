@@ -36,21 +36,45 @@ def check(campaign: Campaign, definitions: Mapping[str, Definition], of_events: 
         problems.append(
             Problem("is each event's message_id: a campaign cannot set it", remedy, path="custom.MessageID")
         )
-    if campaign.provider is None or not definitions:
-        return problems
-    definition = definitions.get(campaign.provider)
-    if definition is None:
-        known = ", ".join(sorted(definitions))
-        return [*problems, Problem(f"no provider is called {campaign.provider!r}", f"known: {known}", path="provider")]
+    if campaign.provider is not None and campaign.providers:
+        remedy = "keep one of them: `provider` for all messages, `providers` by prefix or weight"
+        problems.append(Problem("stands beside `provider`, which takes all messages", remedy, path="providers"))
+    chosen = []
+    for name in providers_of(campaign) if definitions else ():
+        if (definition := definitions.get(name)) is not None:
+            chosen.append(definition)
+            continue
+        path, known = "providers" if campaign.provider is None else "provider", ", ".join(sorted(definitions))
+        problems.append(Problem(f"no provider is called {name!r}", f"known: {known}", path=path))
+    return problems + _unsupplied(campaign, chosen, of_events)
+
+
+def providers_of(campaign: Campaign) -> list[str]:
+    """Names of those that may take its messages."""
+    if campaign.provider is not None:
+        return [campaign.provider]
+    return list(dict.fromkeys(route.use for route in campaign.providers))
+
+
+def _unsupplied(campaign: Campaign, definitions: list[Definition], of_events: tuple[str, ...]) -> list[Problem]:
+    """What its providers read and nobody says, and what it says and none of them reads."""
+    problems = []
     supplied = {*(campaign.custom or ()), *(name for name, field in FIELDS.items() if getattr(campaign, field))}
-    for name, operation in missing(definition, {*supplied, *of_events}).items():
-        path = FIELDS.get(name, f"custom.{name}")
-        message = f"missing: {name} stands outside the records of operation {operation!r} of {definition.name!r}"
-        problems.append(Problem(message, f"supply it, or say --from-events {name}", path=path))
-    used = {name for operation in definition.operations for use in uses(operation) for name in use.expression.names}
-    for name in sorted((campaign.custom or {}).keys() - used - {MESSAGE_ID}):
+    for definition in definitions:
+        for name, operation in missing(definition, {*supplied, *of_events}).items():
+            path = FIELDS.get(name, f"custom.{name}")
+            message = f"missing: {name} stands outside the records of operation {operation!r} of {definition.name!r}"
+            problems.append(Problem(message, f"supply it, or say --from-events {name}", path=path))
+    used = {
+        name
+        for definition in definitions
+        for operation in definition.operations
+        for use in uses(operation)
+        for name in use.expression.names
+    }
+    for name in sorted((campaign.custom or {}).keys() - used - {MESSAGE_ID}) if definitions else ():
         names = ", ".join(sorted(used - OF_EVENTS - FIELDS.keys())) or "none"
-        message = f"provider {definition.name!r} reads no such value"
+        message = f"provider {' or '.join(repr(it.name) for it in definitions)} reads no such value"
         problems.append(Problem(message, f"it reads: {names}", path=f"custom.{name}"))
     return problems
 

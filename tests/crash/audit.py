@@ -102,6 +102,8 @@ class Evidence:
         outage: the provider was away and nothing else: nobody may be given up.
         held: what events are read by was away: none of them may end `invalid` for it.
         unwritable: from when until when no result could be written.
+        send_at: message id → wall seconds before which it is not to be sent, of those that say so.
+        over_cap: messages of a campaign that were sent beyond its cap, while it held.
         readings: seconds of CPU that reading a reply took: the longest of each worker, where they were measured.
     """
 
@@ -121,6 +123,8 @@ class Evidence:
     outage: bool = False
     held: bool = False
     unwritable: Sequence[tuple[float, float]] = ()
+    send_at: Mapping[str, float] = field(default_factory=dict)
+    over_cap: int = 0
     readings: Sequence[float] = ()
 
 
@@ -140,6 +144,8 @@ class Findings:
         misjudged: events sent although an earlier one had their id, or `duplicate` of none.
         denied: results that say "not taken" of messages the provider took, or the other way round.
         uncommitted: events without a committed offset at the end.
+        early: messages at the provider before their `send_at`.
+        over_cap: messages at the provider beyond their campaign's cap.
         given_up: results `failed` although the provider was only away.
         invalidated: results `invalid` of events that only could not be read for a while.
         leaked: secrets, recipients and texts that a worker or a topic shows.
@@ -179,6 +185,8 @@ class Findings:
     misplaced: int = 0
     misjudged: int = 0
     denied: int = 0
+    early: int = 0
+    over_cap: int = 0
     uncommitted: int = 0
     given_up: int = 0
     invalidated: int = 0
@@ -217,6 +225,8 @@ class Findings:
             ("misplaced", 0),
             ("misjudged", 0),
             ("denied", 0),
+            ("early", 0),
+            ("over_cap", 0),
             ("uncommitted", 0),
             ("given_up", 0),
             ("invalidated", 0),
@@ -311,6 +321,10 @@ def audit(evidence: Evidence) -> Findings:
     needless = list(_needless(evidence))
     found.needless = len(needless)
     found.note("needless", needless)
+    early = list(_early(evidence))
+    found.early = len(early)
+    found.note("early", early)
+    found.over_cap = evidence.over_cap
     if evidence.unwritable:
         unreported = _unreported(evidence)
         found.unreported = max(unreported.values(), default=0)
@@ -393,6 +407,14 @@ def _needless(evidence: Evidence) -> Iterator[str]:
     for send in evidence.sends:
         for message in send.seen:
             if message.ref is not None and send.time > durable.get(message.ref, float("inf")) + CLOCK_SECONDS:
+                yield message.ref
+
+
+def _early(evidence: Evidence) -> Iterator[str]:
+    """Messages that arrived at the provider before their time. The suite and its workers share a clock."""
+    for send in evidence.sends:
+        for message in send.seen:
+            if message.ref is not None and send.time < evidence.send_at.get(message.ref, 0.0):
                 yield message.ref
 
 

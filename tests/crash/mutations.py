@@ -34,6 +34,8 @@ CHECKS = (
     Check("drop-settles", "sigkill", "duplicated_results"),
     Check("skip-tail", "sigkill", "duplicated_results"),
     Check("forget-ids", "repeats-killed", "misjudged"),
+    Check("send-at-once", "scheduled-killed", "early"),
+    Check("count-anew", "capped-killed", "over_cap"),
     Check("skip-drain", "sigterm", "duplicated_sends"),
     Check("ignore-commit-answer", "refused-commits", "uncommitted"),
     Check("forget-acknowledgement", "calm", "uncommitted"),
@@ -219,6 +221,20 @@ def forget_ids() -> None:
         self._duplicates.own({(it.topic, it.partition) for it in opened})
 
     replace(DedupeRestore, "read", nothing)
+
+
+def send_at_once() -> None:
+    """Does not hear of `send_at`."""
+    from connector.stream.control.table import ControlTable
+
+    replace(ControlTable, "sends_at", lambda _self, _message: 0.0)
+
+
+def count_anew() -> None:
+    """Does not hear how many events of a campaign an earlier owner has counted."""
+    from connector.stream.epoch import opening
+
+    replace(opening, "counts_of", lambda _metadata: {})
 
 
 def believe_any_offset() -> None:
@@ -458,6 +474,8 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "drop-settles": drop_settles,
     "skip-tail": skip_tail,
     "forget-ids": forget_ids,
+    "send-at-once": send_at_once,
+    "count-anew": count_anew,
     "forget-debts": forget_debts,
     "forget-the-unanswered": forget_the_unanswered,
     "ignore-the-refusal": ignore_the_refusal,

@@ -18,7 +18,8 @@ import orjson
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AclOperation
 
-from connector.model import Status
+from connector.model import Campaign, Status
+from connector.stream.control.table import campaign_record
 from tests import marked
 from tests.crash.audit import Evidence, Findings, Moment, Recorded, Send, audit
 from tests.crash.definitions import FAKES, definition
@@ -55,6 +56,7 @@ class Scene:
         doubtful, doubtful_least: messages whose reply does not say what happened to them, at most and at least.
         outage: the provider was away and nothing else: nobody may be given up.
         deeds: people do things through a console.
+        over_cap: messages of a campaign that were sent beyond its cap, while it held.
         spared: results that were read before the topic was deleted.
         blocked: from when until when no result could be written.
         words: what was said of phone numbers, in order.
@@ -81,6 +83,7 @@ class Scene:
     blocked: list[tuple[float, float]] = field(default_factory=list)
     words: list[Word] = field(default_factory=list)
     concluded: Findings | None = None
+    over_cap: int = 0
     spared: list[Recorded] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     produced: int = 0
@@ -205,6 +208,11 @@ class Scene:
         spread = partitions or self.size.partitions
         events = (self.size.event(number, spread) for number in range(first, self.produced))
         records.produce(self.kafka.bootstrap, self.topics.source, events, codec=codec)
+
+    def campaign(self, name: str, campaign: Campaign | None) -> None:
+        """Say what holds for a campaign."""
+        key, value = campaign_record(name, campaign)
+        records.produce(self.kafka.bootstrap, self.topics.control, [records.Event(value, key)])
 
     # ---- workers ----------------------------------------------------------------------------------------------------
 
@@ -376,6 +384,8 @@ class Scene:
             outage=self.outage,
             held=self.size.avro,
             unwritable=self.blocked,
+            over_cap=self.over_cap,
+            send_at=self.topics.send_times() if self.size.scheduled else {},
             readings=[mark["reading"] for mark in _lines(self._readings)],
             report=self.size.on_uncertain == "report",
             request_messages=self.size.at_once,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import orjson
 
@@ -13,6 +15,7 @@ from tests.kafka.records import Event
 
 REPEAT_ROUNDS = 400
 """A message repeats one of its partition that came at most so many of them before it."""
+SCHEDULE_SECONDS = 30
 ORDINARY = 10_000
 """The simulator gives numbers that end in 000001 to 000008 outcomes of their own."""
 
@@ -30,6 +33,7 @@ class Size:
         temporary: of so many messages one is refused for now, each time it is sent; 0 for none.
         refused: of so many messages one is refused for good; 0 for none.
         retry: how those are repeated until they end `failed`.
+        scheduled: one message in so many has a `send_at`, up to SCHEDULE_SECONDS ahead; 0 for none.
         repeats: one message in so many has the id of an earlier one of its partition; 0 for none.
         providers: definitions, each with a simulator of its own; messages take turns.
         http_total: time-out of a request.
@@ -52,6 +56,7 @@ class Size:
     replication: int = 1
     temporary: int = 0
     refused: int = 0
+    scheduled: int = 0
     repeats: int = 0
     retry: str = "{attempts: 3, base: 3s, cap: 6s}"
     providers: tuple[str, ...] = ("fake",)
@@ -78,6 +83,9 @@ class Size:
             "body": f"hello {marked.TEXT}",
             "custom": {"hid": f"h-{campaign}"},
         }
+        if self.scheduled and number % self.scheduled == 0:
+            ahead = number * 31 % (10 * SCHEDULE_SECONDS) / 10  # every tenth of a second, in no order
+            document["send_at"] = datetime.fromtimestamp(time.time() + ahead, UTC).isoformat()
         return Event(as_avro(document, number) if self.avro else orjson.dumps(document), partition=place)
 
     def phone(self, number: int) -> str:

@@ -145,6 +145,14 @@ def _behind(it: Evidence) -> None:
     it.uncommitted = 3
 
 
+def _before_its_time(it: Evidence) -> None:
+    it.send_at = {"m1": 100.1, "m2": 99.9, "m3": 100.0}
+
+
+def _beyond_the_cap(it: Evidence) -> None:
+    it.over_cap = 3
+
+
 @pytest.mark.parametrize(
     ("spoil", "name", "count"),
     [
@@ -162,6 +170,8 @@ def _behind(it: Evidence) -> None:
         (_unknown, "unknown", 1),
         (_guess, "guessed", 1),
         (_behind, "uncommitted", 3),
+        (_before_its_time, "early", 1),
+        (_beyond_the_cap, "over_cap", 3),
         (_send_while_unwritable, "unreported", 2),
         (_guess_a_broken_reply, "guessed", 1),
         (_send_again_what_a_broken_reply_was_for, "duplicated_sends", 2),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
+import orjson
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (
     AdminClient,
@@ -156,6 +158,11 @@ class Topics:
             for record in records.read_all(self._bootstrap, self.source)
             if MARK not in record.headers
         ]
+
+    def send_times(self) -> dict[str, float]:
+        """Message id → its `send_at`, wall seconds, of the events that have one."""
+        values = [orjson.loads(it.value or b"{}") for it in records.read_all(self._bootstrap, self.source)]
+        return {it["message_id"]: datetime.fromisoformat(it["send_at"]).timestamp() for it in values if "send_at" in it}
 
     def written(self) -> list[records.Record]:
         """What the connector has written, but for retry records, which are events."""

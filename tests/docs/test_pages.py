@@ -48,6 +48,8 @@ NOT_RUN = {
     "docker": "tests/tooling/test_containers.py: the files against their schema",
     "kubectl": "tests/deploy/test_readme.py: every name and file; the manifests against their schema",
     "helm": "tests/deploy/test_readme.py: rendered with the page's own options",
+    "echo": "tests/docs/test_events_page.py: as the shell reads it",
+    "kcat": "tests/docs/test_events_page.py: as the shell reads it",
     "cp": "tests/deploy/test_readme.py: the file is there",
     "python3": "release/installed.py: an environment of its own",
     "/opt/sms-connector/bin/pip": "release/installed.py: the same steps",

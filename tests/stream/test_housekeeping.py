@@ -18,6 +18,7 @@ from connector.stream.output.producer import Producer
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.committer import Committer
+from connector.stream.partitions.formats import ends_of
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
@@ -206,3 +207,39 @@ async def test_it_looks_often_only_while_somebody_may_wait_for_the_lease(
     loop = asyncio.ensure_future(housekeeping(Assignment(), clock, lease, commit=cast(Any, None)).ticking())
     assert await asyncio.wait_for(slept, 10) == pause
     loop.cancel()
+
+
+def retry_partition(ends: dict[str, int], *, admitted: int = 0, waiting: int = 10) -> Partition:
+    """Committed up to 5; of the records behind that so many are admitted and open."""
+    made = Partition("r.1h", 0, Ledger(5), ReplayMarks(5, dict(ends)), dict(ends), 5, OffsetSet(9), log_end=5 + waiting)
+    for offset in range(5, 5 + admitted):
+        made.ledger.admit(offset)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("admitted", "waiting", "renewed"),
+    [
+        (0, 10, True),
+        (1, 10, False),  # its result may be anywhere from there on
+        (0, 0, False),  # a new owner reads nothing for it
+    ],
+)
+async def test_records_that_wait_for_long_do_not_have_everything_since_read_back(
+    admitted: int, waiting: int, renewed: bool
+) -> None:
+    """What was written meanwhile, for others, is told by the partitions they belong to."""
+    owned, seen = Assignment(), []
+    source = a_partition()
+    source.note_end("results", 1_000_000)
+    retry = retry_partition({"results": 3, "r.1h": 5}, admitted=admitted, waiting=waiting)
+    owned.own([source], [retry], 1)
+
+    async def commit(offsets: Any) -> None:
+        seen.extend((tp.topic, it.offset, ends_of(it.metadata)) for tp, it in offsets.items())
+
+    clock = ManualClock()
+    keeping = housekeeping(owned, clock, proven(clock), commit=commit)
+    await keeping.renew()
+    await keeping.renew()  # nothing has moved since
+    assert seen == ([("r.1h", 5, {"results": 1_000_000, "r.1h": 5})] if renewed else [])

@@ -142,3 +142,27 @@ def test_a_run_is_admitted_at_once_only_where_it_is_certain_that_nothing_of_it_i
     assert (ledger.open, ledger.high) == (9, 110)
     ledger.settle(range(100, 110))
     assert (ledger.open, ledger.position) == (0, 110)
+
+
+def test_what_a_commit_says_is_renewed_where_nothing_is_under_way() -> None:
+    """Records of a retry topic may wait for a day: a new owner need not read what was written for others meanwhile."""
+    marks = ReplayMarks(5, {"results": 1})
+    assert marks.renew(5, {"results": 1_000_000})
+    assert not marks.renew(5, {"results": 1_000_000})
+    assert marks.at(5) == {"results": 1_000_000}
+    marks.add(5, {"results": 1_000_001})  # admitted right then: its result may be the next record
+    assert marks.at(5) == {"results": 1_000_000}
+    marks.add(6, {"results": 1_000_002})
+    marks.trim(6)
+    assert marks.at(6) == {"results": 1_000_002}
+
+
+def test_it_is_not_where_an_earlier_owner_may_have_settled_what_comes() -> None:
+    """Its records stand before what is known of now."""
+    marks = ReplayMarks(5, {"results": 1})
+    marks.add(9, {"results": 7})  # up to here something was read back
+    assert not marks.renew(8, {"results": 1_000_000})
+    assert marks.at(8) == {"results": 1}
+    assert marks.renew(9, {"results": 1_000_000})
+    assert marks.at(8) == {"results": 1}
+    assert marks.at(9) == {"results": 1_000_000}

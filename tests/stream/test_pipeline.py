@@ -96,6 +96,7 @@ class Bench:
             settings=self.settings,
             clock=SystemClock(),
             limits=dict.fromkeys([topics.results, topics.dead_letters, *topics.retry.values()], 1_000_000),
+            retention=7 * 86_400.0,
             journal=True,
             present=None,
             allowed=lambda to: to != "+910000000000",

@@ -149,6 +149,8 @@ class Stream:
         self.results: dict[Place, tuple[Result, float]] = {}
         self.deadlines: dict[Place, float] = {}
         self.produced_at: dict[Place, float] = {}
+        self.send_ats: dict[Place, float] = {}
+        self.first_sent: dict[Place, float] = {}
         self.counted: Counter[Place] = Counter()
         self.tiers_used: Counter[str] = Counter()
         self.sick: set[str] = set()
@@ -231,7 +233,10 @@ class Stream:
         for message_id in call.ids:
             place = self.places[message_id]
             assert place not in self.results, "nothing that has a result is sent"
-            assert call.at - 1000 + 1_700_000_000 <= self.deadlines.get(place, math.inf), "nothing is sent late"
+            at = call.at - 1000 + 1_700_000_000
+            assert at <= self.deadlines.get(place, math.inf), "nothing is sent late"
+            assert at >= self.send_ats.get(place, 0.0), "nothing is sent early"
+            self.first_sent.setdefault(place, at)
         if name in self.sick:
             return RequestError(Phase.CONNECT, "refused", uncertain=False)
         answers = {it: self._one_answer() if self.refuses else ACCEPT for it in call.ids}
@@ -311,19 +316,25 @@ class Stream:
             self.most_held = max(self.most_held, self.budget.messages)
             await asyncio.sleep(0.05)
 
-    def produce(self, provider: str, campaign: str, *, expires_in: float | None = None) -> None:
+    def produce(
+        self, provider: str, campaign: str, *, expires_in: float | None = None, send_in: float | None = None
+    ) -> None:
         """One event."""
         number, now = len(self.duty), self.clock.wall()
         event: dict[str, Any] = {"message_id": f"{provider}-{number}", "to": f"+9198{number:08d}", "body": "Hi"}
         event |= {"provider": provider, "campaign_id": campaign}
         if expires_in is not None:
             event["expires_at"] = datetime.fromtimestamp(now + expires_in, UTC).isoformat()
+        if send_in is not None:
+            event["send_at"] = datetime.fromtimestamp(now + send_in, UTC).isoformat()
         place = self.logs.append("m", NUMBERS[number % len(NUMBERS)], msgspec.json.encode(event))
         self.duty[place] = place
         self.places[event["message_id"]] = place
         self.produced_at[place] = now
         if expires_in is not None:
             self.deadlines[place] = now + expires_in
+        if send_in is not None:
+            self.send_ats[place] = now + send_in - 1e-6  # events say it in microseconds
 
     async def traffic(self, seconds: float, rates: dict[str, float], *, expiring: bool = True) -> None:
         """Events of each provider at its rate; some expire soon."""

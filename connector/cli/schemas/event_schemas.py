@@ -31,6 +31,13 @@ EXAMPLES: dict[type[msgspec.Struct], list[dict[str, Any]]] = {
             "custom": {"hid": "77"},
             "priority": "high",
         },
+        {
+            "message_id": "reminder-99",
+            "campaign_id": "reminders",
+            "to": "+919812345678",
+            "body": "Tomorrow at nine: your appointment.",
+            "send_at": "2025-02-01T09:00:00+05:30",
+        },
     ],
     Result: [
         {

@@ -27,7 +27,7 @@ from connector.stream.partitions.formats import RetryHeader, VersionError
 from connector.stream.retry import retry_records
 from connector.untrusted import UnreadableError
 
-EVENT_FIELDS = ("provider", "campaign_id", "to", "template_id", "expires_at", "priority")
+EVENT_FIELDS = ("provider", "campaign_id", "to", "template_id", "expires_at", "send_at", "priority")
 RESULT_FIELDS = (
     "status",
     "provider",

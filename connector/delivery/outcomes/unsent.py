@@ -51,7 +51,7 @@ def unsent(
 
     What an earlier request may have brought to the provider is not called unsent: it is `unknown`.
     """
-    if item.uncertain and status in {Status.EXPIRED, Status.CANCELLED, Status.SUPPRESSED}:
+    if item.uncertain and status in {Status.EXPIRED, Status.CANCELLED, Status.SUPPRESSED, Status.INVALID}:
         status, reason = Status.UNKNOWN, f"{reason}; an earlier request may have been taken"
     return Result(
         status=status,

@@ -21,7 +21,8 @@ from connector.delivery.limits.send_hours import SendHours
 from connector.delivery.queue.item import Item
 from connector.errors import ConfigurationError, Problem
 from connector.kafka.skipped import Reason, Skipped
-from connector.model import NUMBER, Campaign, CampaignState, Message, Priority, ProviderState
+from connector.model import NUMBER, Campaign, CampaignState, Message, Priority, ProviderRoute, ProviderState
+from connector.stream.control.provider_routes import provider_of
 from connector.untrusted import DEPTH, READ_ERRORS, BoundedReader, UnreadableError, decoder, too_deep
 
 log = structlog.get_logger(__name__)
@@ -99,17 +100,28 @@ class ControlTable:
         most: bytes of all records together; it is held in memory by every worker.
         topic: its name, for errors.
         skipped: where records that cannot be used are counted.
+        routes: of messages for which neither they nor their campaigns name a provider.
 
     Attributes:
         campaigns: by id.
         paused: providers that are paused.
+        capped: campaigns with a cap.
         bytes: of all records.
         applied: per partition of the topic, the offset of the newest record taken in.
         overfull: it had no room for some campaign: one that it does not know may be the one that says stop.
     """
 
-    def __init__(self, clock: Clock, *, most: int, topic: str, skipped: Skipped | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        most: int,
+        topic: str,
+        skipped: Skipped | None = None,
+        routes: Sequence[ProviderRoute] = (),
+    ) -> None:
         self._clock = clock
+        self._routes = routes
         self._most = most
         self._topic = topic
         self._skipped = skipped or Skipped()
@@ -118,6 +130,7 @@ class ControlTable:
         self.applied: dict[int, int] = {}
         self.campaigns: dict[str, Campaign] = {}
         self.paused: set[str] = set()
+        self.capped: set[str] = set()
         self.bytes = 0
         self._sizes: dict[bytes, int] = {}
         self._schedules: dict[str, SendHours] = {}
@@ -201,6 +214,7 @@ class ControlTable:
     def _apply_campaign(self, name: str, value: bytes | None) -> Change | None:
         self._schedules.pop(name, None)
         if value is None:
+            self._note_cap(name, None)
             return None if self.campaigns.pop(name, None) is None else Change(campaign=name)
         try:
             campaign = read_campaign(value)
@@ -222,7 +236,14 @@ class ControlTable:
     def _set_campaign(self, name: str, campaign: Campaign) -> Change | None:
         before = self.campaigns.get(name)
         self.campaigns[name] = campaign
+        self._note_cap(name, campaign)
         return None if campaign == before else Change(campaign=name)
+
+    def _note_cap(self, name: str, campaign: Campaign | None) -> None:
+        if campaign is not None and campaign.cap is not None:
+            self.capped.add(name)
+        else:
+            self.capped.discard(name)
 
     # ---- what it means for messages ---------------------------------------------------------------------------------
 
@@ -233,11 +254,13 @@ class ControlTable:
     def waiting(self, items: Sequence[Item]) -> list[Message]:
         """The messages of items that were read before."""
         messages = [_decode_admitted(item.raw) for item in items]
-        return list(map(self._supplied, messages)) if self.campaigns else messages
+        return list(map(self._supplied, messages)) if self.campaigns or self._routes else messages
 
     def _supplied(self, message: Message) -> Message:
         if message.campaign_id is not None and (campaign := self.campaigns.get(message.campaign_id)) is not None:
             supply(message, campaign)
+        if message.provider is None and self._routes:
+            message.provider = provider_of(self._routes, message)
         return message
 
     def state(self, campaign: str | None) -> CampaignState:
@@ -262,6 +285,19 @@ class ControlTable:
         opens_at = schedule.opens_at(wall)
         return opens_at if opens_at > wall else 0.0
 
+    def sends_at(self, message: Message) -> float:
+        """Wall seconds before which a message is not to be sent, as it or its campaign says; 0.0 where neither does."""
+        send_at = message.send_at
+        if send_at is None and message.campaign_id is not None:
+            campaign = self.campaigns.get(message.campaign_id)
+            send_at = None if campaign is None else campaign.send_at
+        return 0.0 if send_at is None else send_at.timestamp()
+
+    def cap(self, campaign: str | None) -> int | None:
+        """How many of its events may be sent."""
+        found = None if campaign is None else self.campaigns.get(campaign)
+        return None if found is None else found.cap
+
     def timed(self) -> Iterable[str]:
         """Campaigns with hours."""
         return list(self._schedules)
@@ -283,7 +319,7 @@ def schedule(hours: str) -> SendHours:
 def supply(message: Message, campaign: Campaign) -> None:
     """Fill in what the event leaves out. It may bring the text and its campaign the template."""
     if message.provider is None:
-        message.provider = campaign.provider
+        message.provider = campaign.provider or provider_of(campaign.providers, message)
     if message.template_id is None:
         message.template_id = campaign.template_id
     if message.body is None:

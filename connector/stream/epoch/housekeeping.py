@@ -16,13 +16,16 @@ from connector.stream.output.replaceable_producer import ReplaceableProducer
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.cluster import Cluster
 from connector.stream.partitions.committer import Committer
-from connector.stream.partitions.partition import Partition
+from connector.stream.partitions.partition import Partition, known_ends
 from connector.stream.retry.purge import purge
 
 log = structlog.get_logger(__name__)
 
 # Retry topics never expire by time; what is finished in them is deleted this often.
 PURGE_SECONDS = 60.0
+# Where records of a retry topic wait for longer than this, the commit in front of them says anew from where a new owner
+# has to read: else that is all that was written since, and nothing of it could be purged.
+RENEW_SECONDS = 15.0
 # How long a commit may go unanswered before the next step no longer waits for it.
 COMMIT_SECONDS = 15.0
 
@@ -101,15 +104,31 @@ class Housekeeping(Positions):
 
     async def committing(self) -> None:
         """Commit, and delete from the retry topics what is finished there."""
-        purged = self._clock.monotonic()
+        purged = renewed = self._clock.monotonic()
         while True:
             await asyncio.sleep(self._settings.timeouts.commit_interval)
             if not self._owned.live or not self._lease.certain:
                 continue
             await self.commit(self._owned.sources, self._owned.retries)
+            if self._clock.monotonic() - renewed >= RENEW_SECONDS:
+                renewed = self._clock.monotonic()
+                await self.renew()
             if self._purges and self._clock.monotonic() - purged >= PURGE_SECONDS:
                 purged = self._clock.monotonic()
                 await self._purge()
+
+    async def renew(self) -> None:
+        """Commit anew where retry records wait and none is under way: with the ends of now."""
+        ends = known_ends(self._owned.partitions)
+        waiting = [
+            it
+            for it in self._owned.retries
+            if not it.ledger.open
+            and it.committed == it.ledger.position < max(it.end, ends[it.partition].get(it.topic, 0))
+            and it.marks.renew(it.committed, ends[it.partition])
+        ]
+        if waiting:
+            await self._retries.confirm(waiting, seconds=COMMIT_SECONDS)
 
     async def _purge(self) -> None:
         """What cannot be deleted now, as in an outage of the brokers, is deleted next time."""

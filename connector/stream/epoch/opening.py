@@ -22,10 +22,12 @@ from connector.settings.model import Settings
 from connector.stream.epoch.foreign_results import LOOKED_AT, NamedResult, foreign_results
 from connector.stream.lanes import Lanes
 from connector.stream.output import debts, journal
+from connector.stream.partitions.campaign_counts import CampaignCounts
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.copartitions import retry_group
 from connector.stream.partitions.formats import (
     VersionError,
+    counts_of,
     is_closed,
     journalled_by_another,
     owed_of,
@@ -202,9 +204,12 @@ class Opening:
             owed = {at: it for at, it in found.owed.items() if start.offset <= at < bounds[tp].end}
             found.owed = {at: it for at, it in owed.items() if at not in found.settled}
             is_committed = tp in committed and not self._must_be_claimed(committed[tp])
-            opened.append(
-                self._partition(tp, start, found, before=before, now=now, is_committed=is_committed, end=bounds[tp].end)
+            partition = self._partition(
+                tp, start, found, before=before, now=now, is_committed=is_committed, end=bounds[tp].end
             )
+            if tp in committed and committed[tp].offset == start.offset:
+                partition.counts = CampaignCounts(counts_of(committed[tp].metadata))
+            opened.append(partition)
         if problems:
             raise ConfigurationError(problems)
         log.info("partitions opened", partitions=len(opened), settled_read=read)

@@ -25,12 +25,14 @@ from connector.kafka.skipped import Reason, Skipped
 from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream.control.apply import Refiler
 from connector.stream.control.failover import Failover
-from connector.stream.control.table import ControlTable, decode_message, decode_messages
+from connector.stream.control.table import ControlTable, decode_messages
 from connector.stream.intake.budget import Budget, weight
+from connector.stream.intake.caps import Caps
 from connector.stream.intake.carried_headers import CarriedHeaders
 from connector.stream.intake.dedupe import DedupeIndex
 from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.refusals import Refusals
+from connector.stream.intake.send_times import LONGEST_SECONDS, SendTimes
 from connector.stream.intake.translation import UntranslatedRecord
 from connector.stream.intake.unknown_names import Cause, UnknownNames
 from connector.stream.partitions.formats import VersionError
@@ -62,12 +64,15 @@ class Intake(Refiler):
         restorer: makes items of retry topics what they were.
         unknown: names that no definition has, and how long their events wait for one.
         allowed: whether a number may be texted.
+        refusal: why one is of a country that is not texted; None where nobody asks.
         max_age: seconds after which an event is stale, None for never.
+        ahead: seconds that `send_at` of an event may lie ahead when it is read.
         traced: items carry the trace of their event.
         carries: headers that items carry; None where none are asked for.
         duplicates: the ids of events that were admitted; None where nobody asks.
         skipped: where events are counted that only another version can read.
         suppressions: says who must not be texted; None where nobody asks.
+        index: which of all source partitions one is, and how many there are.
 
     Attributes:
         counts: totals, for metrics.
@@ -89,12 +94,15 @@ class Intake(Refiler):
         budget: Budget,
         clock: Clock,
         allowed: Callable[[str], bool],
+        refusal: Callable[[str], str | None] | None = None,
         max_age: float | None,
+        ahead: float = LONGEST_SECONDS,
         traced: bool = False,
         carries: CarriedHeaders | None = None,
         duplicates: DedupeIndex | None = None,
         skipped: Skipped | None = None,
         suppressions: SuppressionPolicy | None = None,
+        index: Callable[[str, int], tuple[int, int]] = lambda _topic, _number: (0, 1),
     ) -> None:
         self._skipped = skipped or Skipped()
         self.counts = IntakeCounts([*sources, *restorer.retries])
@@ -114,12 +122,17 @@ class Intake(Refiler):
         self._budget = budget
         self._clock = clock
         self._allowed = allowed
-        self._max_age = max_age
+        self._refusal = refusal
+        self._send_times = SendTimes(max_age=max_age, ahead=ahead)
         self._item = CarryingItem if carries is not None else TracedItem if traced else Item
         self._traced = traced
         self._carries = carries
         self._duplicates = duplicates
         self._suppressions = suppressions
+        self._caps = Caps(control, index)
+        self._ordinals: dict[
+            int, int
+        ] = {}  # of what is at hand: which event of its campaign each is, where that counts
 
     def admit(self, partition: Partition, records: Sequence[ConsumerRecord]) -> None:
         """Admit these records of a partition. Offsets that are settled already are passed over.
@@ -131,9 +144,11 @@ class Intake(Refiler):
         """
         now = self._clock.wall()
         received_at = datetime.fromtimestamp(now, UTC)
+        counts = bool(self._control.capped) and partition.topic not in self._retry_topics
+        self._ordinals = self._caps.count(partition, records) if counts else {}
         records = _fresh(partition.ledger, records)
         journalled, foreign = partition.journalled or (), partition.held or ()
-        deadlines, late = self._deadlines(records, now)
+        deadlines, late = self._send_times.deadlines(records, now)
         items: list[Item] = list(
             map(
                 self._item,
@@ -180,6 +195,7 @@ class Intake(Refiler):
     def refile(self, items: Sequence[Item]) -> None:
         """File items anew that were admitted before: their campaign, or their provider's definition, has changed."""
         now = self._clock.wall()
+        self._ordinals = {}  # they are within their cap
         ours = [item for item in items if item.origin.live]
         self._rooms.clear()
         self._free = None
@@ -205,9 +221,13 @@ class Intake(Refiler):
         if self._control.campaigns:
             return False
         messages = decode_messages(items)
-        if messages is None or [1 for it in messages if it.expires_at is not None or it.priority is HIGH]:
+        if messages is None or [
+            1 for it in messages if it.expires_at is not None or it.send_at is not None or it.priority is HIGH
+        ]:
             return False
         if not all(map(self._allowed, [message.to for message in messages])):
+            return False
+        if self._refusal is not None and any(map(self._refusal, [message.to for message in messages])):
             return False
         if self._suppressions is not None and self._suppressions.some(messages):
             return False
@@ -239,7 +259,7 @@ class Intake(Refiler):
             if isinstance(record, Unreadable):
                 return self._poison(item, record, now)
             if record is not None and item.origin.topic in self._retry_topics:
-                self._restorer.restore(item, record.headers, now)
+                self._ordinals[item.offset] = self._restorer.restore(item, record.headers, now)
             return self._interrupted(item, now) if interrupted else self._assign_lane(item, now, record)
         except VersionError:
             raise
@@ -268,54 +288,64 @@ class Intake(Refiler):
         known = record.identity if isinstance(record, UntranslatedRecord) else PartialIdentity()
         return self._refusals.poison(item, record.why, known, now)
 
-    def _deadlines(self, records: Sequence[ConsumerRecord], now: float) -> tuple[Sequence[float | None], bool]:
-        """When each is stale, and whether one of them is, or may be."""
-        age = self._max_age
-        if age is None or not records:
-            return [None] * len(records), False
-        timestamps = [record.timestamp for record in records]
-        if None in timestamps:  # the message format before 0.10 has none
-            timestamps = [-1 if it is None else it for it in timestamps]
-        if (oldest := min(timestamps)) < 0:  # -1: the producer set none
-            return [None if it < 0 else it / 1000 + age for it in timestamps], True
-        stale = {it: it / 1000 + age for it in set(timestamps)}  # many have one: fewer objects that wait
-        return [stale[it] for it in timestamps], stale[oldest] <= now
-
     def _assign_lane(self, item: Item, now: float, record: ConsumerRecord | None) -> Result | RetryRecord | None:
         """Choose the item's lane, and collect it there for `_offer_assigned`: None. Else the result or the retry record
         that it ends in here.
         """
         message = self._control.message_of(item)
+        if send_at := self._control.sends_at(message):
+            item.deadline = self._send_times.stale_at(item, send_at)
         if message.expires_at is not None:
             expires = message.expires_at.timestamp()
             item.deadline = expires if item.deadline is None else min(item.deadline, expires)
-        if item.deadline is not None and item.deadline <= now:
-            return self._refusals.result(item, message, Status.EXPIRED, "older than max_age or past expires_at", now)
-        if not self._allowed(message.to):
-            reason = "the recipient is not in recipients.allow"
-            return self._refusals.result(item, message, Status.CANCELLED, reason, now)
-        steered = self._control.steers(message.campaign_id)
-        if steered and self._control.state(message.campaign_id) is CampaignState.CANCELLED:
-            return self._refusals.result(item, message, Status.CANCELLED, "its campaign was cancelled", now)
-        if self._suppressions is not None and self._suppressions.suppresses(item.event().topic, message):
-            return self._refusals.result(item, message, Status.SUPPRESSED, REASONS[Status.SUPPRESSED], now)
+        if (refused := self._refused(item, message, now, send_at=send_at, first=record is not None)) is not None:
+            return refused
         if self._duplicates is not None and record is not None:
             earlier = self._duplicates.admit(item, message.message_id, record)
             if earlier is not None:
                 return self._refusals.duplicate(item, message, earlier, now)
+        ordinal = self._ordinals.get(item.offset, 0) if self._ordinals else 0
+        if ordinal and self._caps.exceeded(message.campaign_id, item.event(), ordinal):
+            self.counts.capped += 1
+            return self._retry_routing.next_tier(item, ordinal=ordinal)
         lane = None if message.provider is None else self._lanes.get(message.provider)
         if lane is None:
             return self._unknown(item, message, now)
         lane = self._failover.choose(lane, item, message)
         items, messages = self._assigned[lane]
         crowded = len(items) >= self._room(lane)
-        if (steered or crowded or item.due) and (waiting := self._waiting(item, message, lane, crowded, now)):
-            self.counts.diverted[lane.name] += 1
+        early, steered = send_at > now, self._control.steers(message.campaign_id)
+        if (steered or crowded or item.due or early) and (
+            waiting := self._waiting(item, message, lane, now, crowded=crowded, send_at=send_at)
+        ):
+            (self.counts.scheduled if early else self.counts.diverted)[lane.name] += 1
             return waiting
         item.priority = message.priority is HIGH
         items.append(item)
         messages.append(message)
         return None
+
+    def _refused(self, item: Item, message: Message, now: float, *, send_at: float, first: bool) -> Result | None:
+        """The result of a message that is not to be sent: asked whenever it is looked at, `first`: when it is read."""
+        if item.deadline is not None and item.deadline <= now:
+            status, reason = Status.EXPIRED, "older than max_age or past expires_at"
+        elif (
+            first
+            and item.source is None  # of a source, not of a retry topic
+            and (fault := self._send_times.fault(item, send_at, now)) is not None
+        ):
+            status, reason = Status.INVALID, fault
+        elif not self._allowed(message.to):
+            status, reason = Status.CANCELLED, "the recipient is not in recipients.allow"
+        elif self._refusal is not None and (fault := self._refusal(message.to)) is not None:
+            status, reason = Status.INVALID, fault
+        elif self._control.state(message.campaign_id) is CampaignState.CANCELLED:
+            status, reason = Status.CANCELLED, "its campaign was cancelled"
+        elif self._suppressions is not None and self._suppressions.suppresses(item.event().topic, message):
+            status, reason = Status.SUPPRESSED, REASONS[Status.SUPPRESSED]
+        else:
+            return None
+        return self._refusals.result(item, message, status, reason, now)
 
     def _offer_assigned(self, now: float) -> list[tuple[Item, Result | RetryRecord]]:
         """Give the lanes what is assigned to them. Returns the results of what they do not take."""
@@ -333,13 +363,17 @@ class Intake(Refiler):
         self._assigned.clear()
         return ended
 
-    def _waiting(self, item: Item, message: Message, lane: Lane, crowded: bool, now: float) -> RetryRecord | None:
+    def _waiting(
+        self, item: Item, message: Message, lane: Lane, now: float, *, crowded: bool, send_at: float
+    ) -> RetryRecord | None:
         """The retry record of an item that is not to wait in memory."""
-        due = max(item.due, self._control.opens_at(message.campaign_id))
-        if math.isinf(due):
+        told = max(item.due, self._control.opens_at(message.campaign_id))
+        if math.isinf(told):
             return self._retry_routing.next_tier(item)
-        if due > now:  # its tier has passed, its time has not come
-            return self._retry_routing.until(item, due)
+        if (due := max(told, send_at)) > now:  # its tier has passed, its time has not come
+            if message.send_at is not None:  # an event says the same for ever, its campaign may think better of it
+                told = due
+            return self._retry_routing.until(item, due, told=told)
         if not crowded or self._budget.reserved(item.origin.topic):
             return None
         if (opens_in := lane.status.opens_in) > self._retry_routing.shortest:
@@ -378,7 +412,7 @@ class Intake(Refiler):
     def _interrupted(self, item: Item, now: float) -> Result:
         """Journalled and without a result: a worker died while the provider may have had it. Never sent again."""
         reason = "a worker stopped while this message may have been at the provider (on_uncertain: report)"
-        message = decode_message(item.raw)
+        message = self._control.message_of(item)
         if self._duplicates is not None:
             self._duplicates.note(item, message.message_id)
         return self._refusals.result(item, message, Status.UNKNOWN, reason, now)

@@ -105,7 +105,8 @@ class Translation:
             return record
         value = b""
         try:
-            value = format_.message(record.value, record.headers)
+            value = format_.translated(record.value, record.headers)
+            value = format_.numbered(value)  # if that fails it is known whose message it is
             if len(value) > self._most:
                 raise MessageError(f"as JSON it has {len(value):,} bytes, and events.bytes allows {self._most:,}")
             decode_message(value)

@@ -21,7 +21,8 @@ from connector.kafka.batches import RecordFields
 from connector.model import Result, Status
 from connector.stream.output.debt_sink import DebtSink
 from connector.stream.output.journal_topic import JournalTopic
-from connector.stream.partitions.formats import METADATA_BYTES, Metadata, encode_metadata, settled_place, turns
+from connector.stream.partitions.committer import metadata_of
+from connector.stream.partitions.formats import METADATA_BYTES, settled_place
 from connector.stream.partitions.partition import Partition
 
 log = structlog.get_logger(__name__)
@@ -220,8 +221,7 @@ class Debts(DebtSink):
         """Only that they are owed: their results will be `unknown`."""
         wanted = origin.owed | set(owed)
         position = origin.ledger.position
-        metadata = Metadata(dict(origin.marks.at(position)), closed=True, owed=turns(position, wanted))
-        if len(encode_metadata(metadata)) > METADATA_BYTES:
+        if len(metadata_of(origin, position, wanted, closed=True)) > METADATA_BYTES:
             return False
         origin.owed = wanted
         return await self._positions.commit_again(origin)

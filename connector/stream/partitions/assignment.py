@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from connector.stream.partitions.partition import Partition
 
@@ -23,6 +23,7 @@ class Assignment:
         self.live = False
         self.sources: list[Partition] = []
         self.retries: list[Partition] = []
+        self._indexes: dict[tuple[str, int], int] = {}
         self._by_place: dict[tuple[str, int], Partition] = {}
 
     def begin(self) -> int:
@@ -53,6 +54,15 @@ class Assignment:
         """One past the newest offset that a partition is known to have; None where it is not ours."""
         partition = self.find(topic, number)
         return None if partition is None else partition.end
+
+    def know(self, numbers: Mapping[str, Collection[int]]) -> None:
+        """These are the partitions of all source topics, whoever owns them."""
+        places = sorted((topic, number) for topic, found in numbers.items() for number in found)
+        self._indexes = {place: index for index, place in enumerate(places)}
+
+    def index(self, topic: str, number: int) -> tuple[int, int]:
+        """Which of all source partitions one is, from 0, and how many there are."""
+        return self._indexes.get((topic, number), len(self._indexes)), max(1, len(self._indexes))
 
     def disown(self) -> None:
         """Forget them; late completions are ignored from now on."""

@@ -7,7 +7,7 @@ aiokafka consumer, on the consumer's own thread.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Protocol
 
 import structlog
@@ -15,8 +15,9 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from msgspec import UNSET
+from msgspec.structs import replace
 
-from connector.stream.partitions.formats import Metadata, encode_metadata, turns
+from connector.stream.partitions.formats import METADATA_BYTES, Metadata, encode_metadata, turns
 from connector.stream.partitions.partition import Partition
 
 log = structlog.get_logger(__name__)
@@ -89,7 +90,7 @@ class Committer:
     async def _send(self, offsets: Mapping[Partition, int], *, closed: bool = False) -> bool:
         request = {
             TopicPartition(partition.topic, partition.partition): OffsetAndMetadata(
-                offset, encode_metadata(_metadata(partition, offset, closed=closed))
+                offset, metadata_of(partition, offset, partition.owed, closed=closed)
             )
             for partition, offset in offsets.items()
         }
@@ -102,9 +103,17 @@ class Committer:
         for partition, offset in offsets.items():
             partition.committed = max(partition.committed, offset)
             partition.marks.trim(partition.committed)
+            partition.counts.trim(partition.committed)
         return True
 
 
-def _metadata(partition: Partition, offset: int, *, closed: bool) -> Metadata:
-    owed = turns(offset, partition.owed) if partition.owed else UNSET
-    return Metadata(dict(partition.marks.at(offset)), closed=closed or UNSET, owed=owed)
+def metadata_of(partition: Partition, offset: int, owed: Collection[int], *, closed: bool) -> str:
+    """What goes with a commit of `offset`; `owed`: events whose results are."""
+    metadata = Metadata(
+        dict(partition.marks.at(offset)), closed=closed or UNSET, owed=turns(offset, owed) if owed else UNSET
+    )
+    if not partition.counts:
+        return encode_metadata(metadata)
+    counted = encode_metadata(replace(metadata, counts=partition.counts.at(offset)))
+    # A result that is owed matters more than a count: without that a cap begins anew.
+    return counted if len(counted) <= METADATA_BYTES else encode_metadata(metadata)

@@ -78,6 +78,7 @@ class Metadata(msgspec.Struct, frozen=True):
         closed: it is the last one of an epoch: nothing of the partition is under way any more.
         owed: events whose results are owed, from the committed offset on: how many are not and how many are, in turns.
         waiting_from: of entries that are looked up, the first one that waits; all before it are done with.
+        counts: by `name_of` a campaign with a cap, how many events it has before the committed offset.
     """
 
     ends: dict[KafkaTopicName, Offset] = msgspec.field(default_factory=dict)
@@ -85,6 +86,7 @@ class Metadata(msgspec.Struct, frozen=True):
     closed: bool | msgspec.UnsetType = msgspec.UNSET
     owed: list[Offset] | msgspec.UnsetType = msgspec.UNSET
     waiting_from: Offset | msgspec.UnsetType = msgspec.UNSET
+    counts: dict[str, Offset] | msgspec.UnsetType = msgspec.UNSET
 
 
 class RetryHeader(msgspec.Struct, frozen=True):
@@ -97,6 +99,7 @@ class RetryHeader(msgspec.Struct, frozen=True):
         deadline: wall seconds after which it is not sent any more.
         received_at: when the connector first read the event.
         uncertain: an earlier request with it may have been taken.
+        ordinal: which event of its campaign it is in its partition, where it waits because of the campaign's cap.
     """
 
     source: Source
@@ -106,6 +109,7 @@ class RetryHeader(msgspec.Struct, frozen=True):
     deadline: Annotated[float, Meta(ge=-(10.0**12), le=10.0**12)] | None = None
     uncertain: bool = False
     v: Version = VERSION
+    ordinal: Offset | msgspec.UnsetType = msgspec.UNSET
 
 
 class JournalRecord(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -214,6 +218,14 @@ def waiting_from(metadata: str, position: int) -> int:
     except (UnreadableError, VersionError):
         return 0
     return position if said is msgspec.UNSET else said
+
+
+def counts_of(metadata: str) -> Mapping[str, int]:
+    """Events of campaigns with a cap before a committed offset; none where the metadata is not ours."""
+    try:
+        return read_metadata(metadata).counts or {}
+    except (UnreadableError, VersionError):
+        return {}
 
 
 def turns(position: int, owed: Iterable[int]) -> list[int]:

@@ -139,6 +139,18 @@ class ReplayMarks:
         if offset > last_offset and ends != last_ends:
             self._entries.append((offset, dict(ends)))
 
+    def renew(self, position: int, ends: Mapping[str, int]) -> bool:
+        """No event is open, and `position` is the next one: what settles it is not written yet, so it stands at or
+        after `ends`. Without this, where records wait for long a new owner reads all that was written meanwhile.
+
+        False, with nothing done, where that is not so (an earlier owner may have settled later events), or not new.
+        """
+        last_offset, last_ends = self._entries[-1]
+        if last_offset > position or ends == last_ends:
+            return False
+        self._entries.append((position, dict(ends)))
+        return True
+
     def at(self, position: int) -> Mapping[str, int]:
         """The ends that go with a commit of `position`."""
         found = self._entries[0][1]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from connector.delivery.queue.item import Item
 from connector.model import Result
+from connector.stream.partitions.campaign_counts import CampaignCounts
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 
@@ -32,6 +34,7 @@ class Partition:
         log_end: of its log, when it was opened.
         needs: versions that have to read what is kept unsettled, and how many events that are.
         debts: events whose results an earlier owner owes; None where only that is known.
+        counts: events of campaigns with a cap.
         owed: events whose results this owner owes, to stand in the commit's metadata.
         live: False once the epoch has closed; late completions are then ignored.
         settles: the constant part of the header `settles`.
@@ -49,6 +52,7 @@ class Partition:
     log_end: int = 0
     needs: Counter[int] = field(default_factory=Counter)
     debts: dict[int, Result | None] = field(default_factory=dict)
+    counts: CampaignCounts = field(default_factory=CampaignCounts)
     owed: set[int] = field(default_factory=set)
     live: bool = True
     settles: str = field(init=False)
@@ -69,3 +73,16 @@ class Partition:
         """A batch of ours was acknowledged in `topic` up to `end`."""
         if end > self.ends.get(topic, 0):
             self.ends[topic] = end
+
+
+def known_ends(partitions: Iterable[Partition]) -> Mapping[int, dict[str, int]]:
+    """By number, and per topic we write to, one past the newest offset known to be acknowledged.
+
+    Whoever owns partitions alone writes to those of their number: what one of them has heard of holds for all.
+    """
+    found: dict[int, dict[str, int]] = {}
+    for it in partitions:
+        ends = found.setdefault(it.partition, {})
+        for topic, end in it.ends.items():
+            ends[topic] = max(end, ends.get(topic, 0))
+    return found

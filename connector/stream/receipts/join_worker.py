@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import RequestTimedOutError
 
 from connector.definition.tree import Definition
+from connector.formats.recipient_numbers import RecipientNumbers
 from connector.formats.source_format import SourceFormats
 from connector.kafka.outage import Outlast
 from connector.receipts.correlation import looks_up
@@ -119,6 +120,7 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
             counts=self._counts,
             clock=clock,
         )
+        numbers = RecipientNumbers(settings.recipients)
         self._opt_outs = OptOutStage(
             owned,
             passed_over=passed_over,
@@ -127,7 +129,7 @@ class JoinWorker(FailureSink, Watched, DefinitionUser):
             phones=EventPhones(
                 cluster,
                 Outlast(clock, patience=EVENT_PATIENCE_SECONDS),
-                formats=SourceFormats(settings, clock),
+                formats=SourceFormats(settings, clock, numbers if numbers.reads else None),
                 sources=frozenset(topics.source_names),
                 most=settings.events.bytes,
                 clock=clock,

@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from msgspec import UNSET
+
 from connector.delivery.queue.item import Item
 from connector.kafka.skipped import Reason, Skipped
 from connector.model import Source
@@ -30,10 +32,20 @@ class RetryRecord(NamedTuple):
     header: tuple[str, bytes]
 
 
-def header(item: Item, due: float) -> tuple[str, bytes]:
-    """The header of an item that waits until `due` (wall seconds; 0: no longer than its tier)."""
+def header(item: Item, due: float, ordinal: int = 0) -> tuple[str, bytes]:
+    """The header of an item that waits until `due` (wall seconds; 0: no longer than its tier). `ordinal`: which event
+    of its campaign it is, where it waits for the campaign's cap.
+    """
     deadline = None if item.deadline is None else min(max(item.deadline, -FOREVER), FOREVER)  # stamps are others'
-    retry = RetryHeader(item.event(), item.received_at, item.attempts, min(due, FOREVER), deadline, item.uncertain)
+    retry = RetryHeader(
+        item.event(),
+        item.received_at,
+        item.attempts,
+        min(due, FOREVER),
+        deadline,
+        item.uncertain,
+        ordinal=ordinal or UNSET,
+    )
     return RETRY, encode(retry)
 
 
@@ -77,8 +89,8 @@ class Restorer:
         self._owned = owned
         self._skipped = skipped
 
-    def restore(self, item: Item, headers: Iterable[tuple[str, bytes | None]], now: float) -> None:
-        """Restore it.
+    def restore(self, item: Item, headers: Iterable[tuple[str, bytes | None]], now: float) -> int:
+        """Restore it. Returns which event of its campaign it is, where it waited for the campaign's cap; else 0.
 
         Raises:
             UnreadableError: it cannot be understood. Where `settles` says so, the item is that event's all the same:
@@ -106,6 +118,7 @@ class Restorer:
         if item.received_at.timestamp() > now + LATEST_SECONDS:
             item.received_at = datetime.fromtimestamp(now, UTC)
             self._note(item, "received in the future")
+        return retry.ordinal or 0
 
     def _replaced(self, item: Item, headers: Iterable[tuple[str, bytes | None]]) -> Source:
         """The record that it replaces. Without one its event is read from its source as well, and sent from there."""

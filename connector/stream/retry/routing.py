@@ -57,11 +57,14 @@ class RetryRouting:
         """Take over items that are not to be sent before `due` (wall seconds)."""
         self._retries.move(items, [self.until(item, due) for item in items])
 
-    def until(self, item: Item, due: float) -> RetryRecord:
-        """The retry record of an item that waits until `due`, which may be many rounds of the longest tier away."""
+    def until(self, item: Item, due: float, *, told: float | None = None) -> RetryRecord:
+        """The retry record of an item that waits until `due`, which may be many rounds of the longest tier away.
+
+        `told` is what the record says of it: less than `due` where that is asked anew whenever a tier has passed.
+        """
         now = self._clock.wall()
         tier = self._tiers.within(due - now, expires_in=self._expires_in(item, now))
-        return RetryRecord(tier.topic, header(item, due))
+        return RetryRecord(tier.topic, header(item, due if told is None else told))
 
     def divert(self, item: Item, wait: float) -> RetryRecord | None:
         """The retry record of an item that has to wait for `wait` seconds; None when waiting in memory is shorter.
@@ -74,10 +77,11 @@ class RetryRouting:
         tier = self._tiers.within(min(wait, self._longest), expires_in=self._expires_in(item, self._clock.wall()))
         return None if tier.delay > wait else RetryRecord(tier.topic, header(item, 0.0))
 
-    def next_tier(self, item: Item, *, ends_in: float = math.inf) -> RetryRecord:
+    def next_tier(self, item: Item, *, ends_in: float = math.inf, ordinal: int = 0) -> RetryRecord:
         """The retry record of an item that nobody can say how long has to wait: one tier above the one it came from.
 
         It waits for `ends_in` seconds at most: the last of its tiers is the shortest one that reaches beyond that.
+        `ordinal`: see `header`.
         """
         came_from = item.origin.topic
         if came_from in self._tiers.delays:
@@ -86,7 +90,7 @@ class RetryRouting:
             tier = self._tiers.above(came_from, longest=longest, expires_in=expires_in)
         else:
             tier = self._tiers.within(0.0)
-        return RetryRecord(tier.topic, header(item, 0.0))
+        return RetryRecord(tier.topic, header(item, 0.0, ordinal))
 
     @property
     def shortest(self) -> float:

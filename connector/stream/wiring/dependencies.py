@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connector.clock import Clock
 from connector.delivery.http.tracing import RequestTracing
+from connector.formats.recipient_numbers import RecipientNumbers
 from connector.formats.source_format import SourceFormats
 from connector.kafka.skipped import Skipped
 from connector.model import Result
@@ -27,12 +28,14 @@ class Dependencies:
         membership: what the group says of this worker.
         producer: of results; started and stopped by the worker.
         limits: per topic the largest record it takes.
+        retention: seconds for which source topics keep events.
         journal: its topic is there and may be used.
         present: changes results before they leave.
         allowed: whether a number may be texted.
         skipped: where records that are passed over are counted.
         formats: what events of sources look like that are no plain messages.
         tracing: makes spans of requests, where that is wanted.
+        numbers: knows the countries of recipients, where that is wanted.
     """
 
     settings: Settings
@@ -42,9 +45,11 @@ class Dependencies:
     producer: ReplaceableProducer
     clock: Clock
     limits: Mapping[str, int]
+    retention: float
     journal: bool
     present: Callable[[Result], None] | None
     allowed: Callable[[str], bool]
     skipped: Skipped
     formats: SourceFormats
     tracing: RequestTracing | None = None
+    numbers: RecipientNumbers | None = None

@@ -84,12 +84,15 @@ def build_input(
         budget=budget,
         clock=clock,
         allowed=deps.allowed,
+        refusal=deps.numbers.refusal if deps.numbers is not None and deps.numbers.judges else None,
         max_age=settings.max_age,
+        ahead=deps.retention,
         traced=deps.tracing is not None,
         carries=_carries(settings, deps.formats),
         duplicates=duplicates,
         skipped=deps.skipped,
         suppressions=None if suppressions is None else suppressions.policy,
+        index=owned.index,
     )
     admission = Admission(
         owned,

@@ -17,6 +17,7 @@ from connector.delivery.limits.passage import Passage
 from connector.delivery.sending.reading_turns import SlowReadings
 from connector.kafka.fetched import ReadOptions, own_record_bytes
 from connector.kafka.outage import Outlast
+from connector.model import ProviderRoute
 from connector.receipts.correlation import Correlations, IndexKeys
 from connector.receipts.sent_references import ReferenceSigner
 from connector.receipts.tokens import Tokens
@@ -191,7 +192,13 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
 
     # queue, build the request, send, read the reply, decide
     suppressions = build_suppressing(deps)
-    control = ControlTable(clock, most=settings.memory.control, topic=topics.control, skipped=deps.skipped)
+    control = ControlTable(
+        clock,
+        most=settings.memory.control,
+        topic=topics.control,
+        skipped=deps.skipped,
+        routes=[ProviderRoute(it.use, it.prefix, it.weight) for it in settings.routes],
+    )
     host = WorkerLaneHost(
         control=control,
         permission=output.permission,

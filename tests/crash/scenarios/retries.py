@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from connector.model import Campaign
 from tests.crash.scenarios.kills import sigkill
 from tests.crash.scenarios.stops import sigterm
 from tests.crash.scenarios.table import LONG_SESSION, add_point, scenario
@@ -63,6 +64,53 @@ def _one_away(scene: Scene) -> None:
         lambda: sum(len(send.seen) for send in scene.sends("fake")) >= half - 10, "the other provider's messages"
     )
     scene.check(scene.topics.moved() > 0, "no message was moved to a retry topic")
+
+
+@scenario("retry", size=Size(messages=6_000, scheduled=2))
+def scheduled_killed(scene: Scene) -> None:
+    """Every other message has a `send_at` in the next half minute; one of two workers is killed, three times."""
+    scene.produce()
+    scene.start("w0")
+    scene.start("w1")
+    for round_ in range(3):
+        scene.until_sent((round_ + 2 + scene.dice.random()) / 5)
+        scene.until_sent(1, worker=f"w{round_}")
+        scene.kill(f"w{round_}")
+        scene.start(f"w{round_ + 2}")
+    scene.check(scene.topics.moved() > 0, "no message was moved to a retry topic")
+
+
+@scenario("retry", size=Size(messages=6_000, scheduled=2, session=LONG_SESSION))
+def scheduled_handed_over(scene: Scene) -> None:
+    """Every other message has a `send_at` in the next half minute; workers that hold some are stopped (SIGTERM)."""
+    sigterm(scene)
+    scene.check(scene.topics.moved() > 0, "no message was moved to a retry topic")
+
+
+CAP = 600
+
+
+@scenario("retry", size=Size(messages=10_000))
+def capped_killed(scene: Scene) -> None:
+    """One of five campaigns has a cap, a third of its messages; one of two workers is killed, three times."""
+    scene.campaign("c0", Campaign(cap=CAP))
+    scene.produce()
+    scene.start("w0")
+    scene.start("w1")
+    for round_ in range(3):
+        scene.until_sent((round_ + scene.dice.random()) / 4)
+        scene.until_sent(1, worker=f"w{round_}")
+        scene.kill(f"w{round_}")
+        scene.start(f"w{round_ + 2}")
+    beyond = scene.produced // scene.size.campaigns - CAP
+    scene.wait(lambda: len(_refs(scene)) >= scene.produced - beyond, "all messages but those beyond the cap")
+    scene.wait(lambda: scene.topics.moved() >= 2 * beyond, "those to be looked at again")
+    scene.over_cap = len(_refs(scene)) - scene.produced + beyond
+    scene.campaign("c0", None)
+
+
+def _refs(scene: Scene) -> set[str | None]:
+    return {message.ref for send in scene.sends() for message in send.seen}
 
 
 def die_moving(point: str, low: int, high: int, scene: Scene) -> None:
