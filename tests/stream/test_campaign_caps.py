@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from connector.model import CampaignState
 from connector.stream.partitions.assignment import Assignment
-from connector.stream.partitions.campaign_counts import COMMITTED_CAMPAIGNS, CampaignCounts, name_of, share_of
+from connector.stream.partitions.campaign_counts import COMMITTED_CAMPAIGNS, CampaignOrdinals, name_of, share_of
 from connector.stream.partitions.committer import metadata_of
 from connector.stream.partitions.formats import METADATA_BYTES, counts_of, owed_of, settles
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
@@ -35,7 +35,7 @@ def test_shares_add_up_to_the_cap(cap, partitions):
 @given(st.lists(st.sampled_from(["a", "b", None]), max_size=40), st.data())
 def test_which_event_of_its_campaign_one_is_stays_the_same_through_any_number_of_owners(log, data):
     """Each reads on from a committed offset: also again what an earlier one has read, or has finished."""
-    counts, begin, position = CampaignCounts(), 0, 0
+    counts, begin, position = CampaignOrdinals(), 0, 0
     truth = {offset: log[: offset + 1].count(campaign) for offset, campaign in enumerate(log)}
     while True:
         end = data.draw(st.integers(begin, len(log)))
@@ -50,7 +50,7 @@ def test_which_event_of_its_campaign_one_is_stays_the_same_through_any_number_of
         if end == len(log):
             return
         if data.draw(st.booleans()):  # the next owner
-            counts, begin = CampaignCounts(counts.at(position)), position
+            counts, begin = CampaignOrdinals(counts.at(position)), position
         else:
             begin = end
 
@@ -58,7 +58,7 @@ def test_which_event_of_its_campaign_one_is_stays_the_same_through_any_number_of
 class Capped(Bench):
     """One of four partitions, whose share of 10 is 3."""
 
-    def __init__(self, number: int = 0, counts: CampaignCounts | None = None, settled: tuple[int, ...] = ()) -> None:
+    def __init__(self, number: int = 0, counts: CampaignOrdinals | None = None, settled: tuple[int, ...] = ()) -> None:
         super().__init__()
         owned = Assignment()
         owned.know({"m": range(4)})
@@ -66,7 +66,7 @@ class Capped(Bench):
         known = OffsetSet(100)
         known.add_all(settled)
         self.partition = Partition("m", number, Ledger(0, known), ReplayMarks(0, {}), {}, 0, OffsetSet(10))
-        self.partition.counts = counts or CampaignCounts()
+        self.partition.counts = counts or CampaignOrdinals()
         self.records: list[Any] = []
 
     def _move(self, items: Any, moved: Any) -> None:
@@ -168,7 +168,7 @@ def test_the_next_owner_counts_on_from_the_commit():
     first.campaign(cap=10)
     first.take(2)
     first.partition.ledger.settle([0, 1])
-    bench = Capped(counts=CampaignCounts(counts_of(metadata_of(first.partition, 2, (), closed=False))))
+    bench = Capped(counts=CampaignOrdinals(counts_of(metadata_of(first.partition, 2, (), closed=False))))
     bench.campaign(cap=10)
     bench.take(4, first=2)
     assert bench.a.offered == ["m2"]

@@ -22,7 +22,7 @@ from connector.settings.model import Settings
 from connector.stream.epoch.foreign_results import LOOKED_AT, NamedResult, foreign_results
 from connector.stream.lanes import Lanes
 from connector.stream.output import debts, journal
-from connector.stream.partitions.campaign_counts import CampaignCounts
+from connector.stream.partitions.campaign_counts import CampaignOrdinals
 from connector.stream.partitions.cluster import Cluster, Committed
 from connector.stream.partitions.copartitions import retry_group
 from connector.stream.partitions.formats import (
@@ -208,7 +208,7 @@ class Opening:
                 tp, start, found, before=before, now=now, is_committed=is_committed, end=bounds[tp].end
             )
             if tp in committed and committed[tp].offset == start.offset:
-                partition.counts = CampaignCounts(counts_of(committed[tp].metadata))
+                partition.counts = CampaignOrdinals(counts_of(committed[tp].metadata))
             opened.append(partition)
         if problems:
             raise ConfigurationError(problems)

@@ -23,7 +23,7 @@ def name_of(campaign: str) -> str:
     return urlsafe_b64encode(blake2b(campaign.encode("utf-8", "surrogatepass"), digest_size=6).digest()).decode()
 
 
-class CampaignCounts:
+class CampaignOrdinals:
     """Of one partition, from an offset on.
 
     Args:

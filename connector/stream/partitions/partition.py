@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from connector.delivery.queue.item import Item
 from connector.model import Result
-from connector.stream.partitions.campaign_counts import CampaignCounts
+from connector.stream.partitions.campaign_counts import CampaignOrdinals
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 
@@ -52,7 +52,7 @@ class Partition:
     log_end: int = 0
     needs: Counter[int] = field(default_factory=Counter)
     debts: dict[int, Result | None] = field(default_factory=dict)
-    counts: CampaignCounts = field(default_factory=CampaignCounts)
+    counts: CampaignOrdinals = field(default_factory=CampaignOrdinals)
     owed: set[int] = field(default_factory=set)
     live: bool = True
     settles: str = field(init=False)
