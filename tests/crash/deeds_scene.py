@@ -109,10 +109,10 @@ class DeedsScene:
             f"all workers to obey about {provider}",
         )
 
-    def known(self) -> dict[str, str]:
-        """What the audit log says of deeds without an end: what is known, by what was asked for."""
+    def known(self) -> list[str]:
+        """What the audit log says of deeds without an end, the newest first."""
         _, found = self.ask("GET", "/api/audit")
-        return {it["what"]: it["known"] for it in found["items"] if it["known"]}
+        return [it["known"] for it in found["items"] if it["known"]]
 
     def control_records(self) -> int:
         """How many there are."""
