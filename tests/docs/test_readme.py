@@ -9,12 +9,16 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner
+from ruamel.yaml import YAML
 
 from connector.cli.main import COMMANDS, group
+from connector.definition.files import CATALOGUE
 from connector.model import Message, Result
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+FILES = sorted(CATALOGUE.glob("*.yaml"))
+COUNTED = {21: "Twenty-one", 22: "Twenty-two", 23: "Twenty-three", 24: "Twenty-four"}
 
 
 def blocks(language: str) -> list[str]:
@@ -51,3 +55,11 @@ def test_commands_of_the_page_exist():
     named = set(re.findall(r"sms-connector ([a-z][a-z-]*)", README))
     assert named
     assert named <= set(COMMANDS)
+
+
+def test_every_built_in_provider_is_named():
+    """By the first word of its title, and as many as the page says."""
+    titles = {str(YAML(typ="safe").load(file)["about"]["title"]).split(",")[0].split()[0] for file in FILES}
+    section = README.split("## Providers\n")[1].split("\n## ")[0]
+    assert f"{COUNTED[len(FILES)]} definitions are built in" in section
+    assert {title for title in titles if title not in section} == set()
