@@ -293,12 +293,17 @@ class Intake(Refiler):
         that it ends in here.
         """
         message = self._control.message_of(item)
-        if send_at := self._control.sends_at(message):
+        steered, send_at = self._control.steers(message.campaign_id), 0.0
+        if (steered or message.send_at is not None) and (send_at := self._control.sends_at(message)):
             item.deadline = self._send_times.stale_at(item, send_at)
         if message.expires_at is not None:
             expires = message.expires_at.timestamp()
             item.deadline = expires if item.deadline is None else min(item.deadline, expires)
-        if (refused := self._refused(item, message, now, send_at=send_at, first=record is not None)) is not None:
+        early = send_at > now
+        refused = self._refused(item, message, now, steered)
+        if refused is None and early and record is not None and item.source is None:  # it is read from its source
+            refused = self._unsendable(item, message, now, send_at)
+        if refused is not None:
             return refused
         if self._duplicates is not None and record is not None:
             earlier = self._duplicates.admit(item, message.message_id, record)
@@ -314,7 +319,6 @@ class Intake(Refiler):
         lane = self._failover.choose(lane, item, message)
         items, messages = self._assigned[lane]
         crowded = len(items) >= self._room(lane)
-        early, steered = send_at > now, self._control.steers(message.campaign_id)
         if (steered or crowded or item.due or early) and (
             waiting := self._waiting(item, message, lane, now, crowded=crowded, send_at=send_at)
         ):
@@ -325,21 +329,20 @@ class Intake(Refiler):
         messages.append(message)
         return None
 
-    def _refused(self, item: Item, message: Message, now: float, *, send_at: float, first: bool) -> Result | None:
-        """The result of a message that is not to be sent: asked whenever it is looked at, `first`: when it is read."""
+    def _unsendable(self, item: Item, message: Message, now: float, send_at: float) -> Result | None:
+        """The result of a message that cannot wait until its time."""
+        fault = self._send_times.fault(item, send_at, now)
+        return None if fault is None else self._refusals.result(item, message, Status.INVALID, fault, now)
+
+    def _refused(self, item: Item, message: Message, now: float, steered: bool) -> Result | None:
+        """The result of a message that is not to be sent: asked whenever it is looked at."""
         if item.deadline is not None and item.deadline <= now:
             status, reason = Status.EXPIRED, "older than max_age or past expires_at"
-        elif (
-            first
-            and item.source is None  # of a source, not of a retry topic
-            and (fault := self._send_times.fault(item, send_at, now)) is not None
-        ):
-            status, reason = Status.INVALID, fault
         elif not self._allowed(message.to):
             status, reason = Status.CANCELLED, "the recipient is not in recipients.allow"
         elif self._refusal is not None and (fault := self._refusal(message.to)) is not None:
             status, reason = Status.INVALID, fault
-        elif self._control.state(message.campaign_id) is CampaignState.CANCELLED:
+        elif steered and self._control.state(message.campaign_id) is CampaignState.CANCELLED:
             status, reason = Status.CANCELLED, "its campaign was cancelled"
         elif self._suppressions is not None and self._suppressions.suppresses(item.event().topic, message):
             status, reason = Status.SUPPRESSED, REASONS[Status.SUPPRESSED]
