@@ -168,6 +168,10 @@ class Results(Section):
     """Headers of the event that its result has as well (`[correlation-id]`), 1 KiB of them at most, which counts as
     memory of each message. `traceparent` is that of `tracing`."""
 
+    cloudevents: bool = False
+    """Results are CloudEvents 1.0 in the binary form: attributes in headers `ce_…`, of the type `sms-connector.result`;
+    the value stays what it is. Their `ce_id` is the event's place."""
+
     to: Literal["plain", "masked", "hashed"] = "plain"
     """`plain` as in the event; `masked` keeps the last three digits; `hashed` is HMAC-SHA-256 of the digits with
     `salt`, in hexadecimal."""

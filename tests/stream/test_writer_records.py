@@ -15,11 +15,13 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 
 from connector.clock import ManualClock
 from connector.delivery.queue.item import Item, TracedItem
+from connector.formats import cloudevents
 from connector.kafka.batches import unpack
 from connector.model import Result, Source, Status
 from connector.receipts.correlation import Correlations
 from connector.stream.intake.refusals import Refusals
 from connector.stream.output import dispatch as module
+from connector.stream.output.cloud_events import cloud_event_headers
 from connector.stream.output.debt_sink import NO_DEBTS
 from connector.stream.output.pending_results import PendingResults
 from connector.stream.output.writer import ResultWriter
@@ -63,7 +65,9 @@ class Producer:
 
 
 class Case:
-    def __init__(self, *, record_bytes: int = 100_000, refusals: int = 0, traced: bool = False) -> None:
+    def __init__(
+        self, *, record_bytes: int = 100_000, refusals: int = 0, traced: bool = False, cloudevents: bool = False
+    ) -> None:
         self.producer = Producer(refusals)
         self.partition = Partition("sms.messages", 4, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(100))
         self.durable: list[int] = []
@@ -87,6 +91,7 @@ class Case:
             correlations=Correlations(None),
             clock=ManualClock(),
             traced=traced,
+            about=cloud_event_headers("group-1") if cloudevents else None,
         )
 
     def item(self, offset: int = 7, *, raw: bytes = EVENT, key: bytes | None = None) -> Item:
@@ -215,3 +220,23 @@ async def test_nothing_of_a_closed_epoch_is_written():
     assert await case.writer.flush(5)
     assert case.producer.sent == []
     assert case.durable == []
+
+
+@pytest.mark.parametrize(("reason", "bytes_"), [(None, 100_000), ("x" * 5_000, 1_200), ("x" * 5_000, 500)])
+async def test_a_result_is_a_cloud_event_where_that_is_asked_for(reason: str | None, bytes_: int) -> None:
+    """Also one that had to be made smaller; its id is the event's place, wherever the event waited."""
+    case = Case(cloudevents=True, record_bytes=bytes_)
+    await case.write(case.item(), case.result(reason=reason))
+    (record,) = case.producer.records("sms.results")
+    headers = {name: value.decode() for name, value in record["headers"]}
+    assert headers.pop("settles") == "sms.messages/4/7"
+    assert headers["content-type"] == "application/json"
+    assert cloudevents.attributes(headers) == {
+        "specversion": "1.0",
+        "type": "sms-connector.result",
+        "source": "/sms-connector/group-1",
+        "id": "sms.messages/4/7",
+        "time": "2025-01-01T00:00:00Z",
+        "subject": "m1",
+    }
+    assert msgspec.json.decode(record["value"], type=Result).status is Status.ACCEPTED

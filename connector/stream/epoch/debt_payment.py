@@ -19,6 +19,7 @@ from connector.kafka.batches import RecordFields
 from connector.model import Result, Source, Status
 from connector.receipts.correlation import Correlations
 from connector.stream.intake.unreadable import identity
+from connector.stream.output.cloud_events import ResultHeaders
 from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.shrinking import forms
 from connector.stream.partitions.cluster import Cluster
@@ -47,6 +48,7 @@ class DebtPayment:
         present: changes a result before it leaves, or None.
         correlations: what receipts are looked up by, for definitions whose receipts have to be.
         formats: what events of sources look like.
+        about: further headers of results; none by default.
     """
 
     def __init__(
@@ -59,7 +61,9 @@ class DebtPayment:
         correlations: Correlations,
         formats: SourceFormats,
         clock: Clock,
+        about: ResultHeaders | None = None,
     ) -> None:
+        self._about = about
         self._formats = formats
         self._cluster = cluster
         self._dispatch = dispatch
@@ -144,7 +148,8 @@ class DebtPayment:
             self._present(result)
         key = getattr(event, "key", None) or (result.message_id or "").encode() or None
         settled = settles(partition.topic, partition.partition, offset)
-        return key, self._encode(result), [(SETTLES, settled), *looked_up]
+        about = () if self._about is None else self._about(result)
+        return key, self._encode(result), [(SETTLES, settled), *looked_up, *about]
 
 
 def _runs(offsets: Iterable[int]) -> list[tuple[int, int]]:

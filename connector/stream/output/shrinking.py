@@ -8,6 +8,7 @@ import msgspec
 
 from connector.kafka.batches import RecordFields, size
 from connector.model import Result
+from connector.stream.output.cloud_events import is_attribute
 from connector.stream.partitions.formats import SETTLES
 
 REASON = "too large for the results topic, or refused by it: reason left out"
@@ -35,9 +36,10 @@ def forms(record: RecordFields) -> Iterator[RecordFields]:
         key = (result.message_id or "").encode() or None
     yield key, _encode(result), headers
     bare = Result(result.status, result.source, result.completed_at, reason=REFUSED, attempts=result.attempts)
-    place = [(name, told) for name, told in headers if name == SETTLES]
-    yield None, _encode(bare), place
-    yield place[0][1] if place else b"-", _encode(bare), place
+    place = next((told for name, told in headers if name == SETTLES), None)
+    kept = [(name, told) for name, told in headers if name == SETTLES or is_attribute(name)]
+    yield None, _encode(bare), kept
+    yield place or b"-", _encode(bare), kept
 
 
 def fit(record: RecordFields, most: int) -> RecordFields:

@@ -23,6 +23,7 @@ from connector.errors import RefusedError
 from connector.kafka.batches import RECORD_OVERHEAD_BYTES, Headers, RecordFields, size, unpack
 from connector.model import Result, Status
 from connector.receipts.correlation import Correlations
+from connector.stream.output.cloud_events import ResultHeaders
 from connector.stream.output.debt_sink import DebtSink
 from connector.stream.output.dispatch import BatchPlace, Dispatch
 from connector.stream.output.fencing import Fencing
@@ -78,6 +79,7 @@ class ResultWriter(ResultSink, RetrySink):
         correlations: what receipts are looked up by, for definitions whose receipts have to be.
         traced: records carry the trace of their event.
         headers: of events that their results have as well.
+        about: further headers of results; none by default.
 
     Attributes:
         acknowledged: seconds from handing results to the producer to their acknowledgement, per record batch.
@@ -102,7 +104,9 @@ class ResultWriter(ResultSink, RetrySink):
         clock: Clock,
         traced: bool = False,
         headers: Collection[str] = (),
+        about: ResultHeaders | None = None,
     ) -> None:
+        self._about = about
         self._headers = frozenset(headers)
         self.acknowledged = Histogram()
         self._dispatch = dispatch
@@ -121,7 +125,7 @@ class ResultWriter(ResultSink, RetrySink):
         self._clock = clock
         self._encode = msgspec.json.Encoder().encode
         self._record = self._dressed_record if traced or headers else self._result_record
-        self._each_by_itself = traced or bool(headers) or present is not None
+        self._each_by_itself = traced or bool(headers) or present is not None or about is not None
         self._pending = pending
 
     def add(self, items: Sequence[Item], results: Sequence[Result]) -> None:
@@ -292,6 +296,8 @@ class ResultWriter(ResultSink, RetrySink):
         if key is None and result.message_id:
             key = result.message_id.encode()
         headers = [(SETTLES, _settles(item)), *looked_up]
+        if self._about is not None:
+            headers += self._about(result)
         if len(value) + (0 if key is None else len(key)) + RECORD_OVERHEAD_BYTES > self._result_bytes:
             return fit((key, value, headers), self._result_bytes)
         return key, value, headers

@@ -10,6 +10,7 @@ from connector.stream.intake.budget import Budget
 from connector.stream.intake.dedupe import DedupedRefusals, DedupedResults, DedupeIndex
 from connector.stream.intake.refusals import Refusals
 from connector.stream.lanes import LaneSet
+from connector.stream.output.cloud_events import ResultHeaders, cloud_event_headers
 from connector.stream.output.debts import Debts, Positions
 from connector.stream.output.dispatch import Dispatch
 from connector.stream.output.fencing import Fencing
@@ -41,6 +42,7 @@ class Output:
         refusals: builds the results of events that are not sent.
         sink: takes results from lanes and intake: the writer, behind the index of ids where there is one.
         settled: events settled so far.
+        about: headers of results, where they are CloudEvents.
     """
 
     writable: Writability
@@ -56,6 +58,7 @@ class Output:
     journal: Journal
     permission: SendPermission
     overdue: Overdue
+    about: ResultHeaders | None
 
 
 def build_output(
@@ -85,6 +88,7 @@ def build_output(
     journal = Journal(journal_topic)
     debts = Debts(journal=journal_topic if deps.journal else None, positions=positions)
     settled = SettledEvents(debts, budget)
+    about = cloud_event_headers(settings.group) if settings.results.cloudevents else None
     refusals = Refusals(dry_run=settings.delivery == "dry-run")
     writer = ResultWriter(
         dispatch,
@@ -103,6 +107,7 @@ def build_output(
         clock=clock,
         traced=deps.tracing is not None,
         headers=deps.settings.results.headers,
+        about=about,
     )
     return Output(
         writable=writable,
@@ -126,4 +131,5 @@ def build_output(
             owned=owned,
             results=topics.results,
         ),
+        about=about,
     )

@@ -304,6 +304,7 @@ def build(deps: Dependencies, failures: FailureSink) -> Parts:
             correlations=correlations,
             formats=deps.formats,
             clock=clock,
+            about=output.about,
         ),
         dedupe_restore=None
         if duplicates is None
