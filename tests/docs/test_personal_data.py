@@ -32,7 +32,7 @@ def folders(model: type[BaseModel], path: str = "") -> list[str]:
         kind: Any = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found += folders(kind, f"{path}{name}.")
-        elif name.endswith("folder"):
+        elif name.endswith("folder") or path + name == "web.definitions":
             found.append(path + name)
     return found
 

@@ -31,6 +31,7 @@ def bom() -> dict[str, object]:
     return sbom.document(parts(), packages, needed=needed, direct=locks.direct())
 
 
+@pytest.mark.timeout(400)  # six seconds of CPU, and thousands of small files
 def test_wheel_and_sdist_are_built_twice_alike_and_the_wheel_is_the_package(tmp_path: Path) -> None:
     built = built_twice(tmp_path)
     assert wheel_problems(built.wheel) == []
