@@ -275,13 +275,16 @@ class SuppressionReader:
 
     def _apply(self, records: Sequence[Any]) -> None:
         add, lift, lifted = self._phones.add, self._phones.lift, self._lifted
+        before, stop = None, False  # an import writes one value millions of times
         for record in records:
             try:
                 phone = phone_of(record.key)
             except KeyFormatError as error:
                 self._skipped.note(self._topic, 0, record.offset, Reason.UNDECODABLE, what=str(error))
                 continue
-            if suppresses(record.value):
+            if record.value is None or record.value != before:
+                before, stop = record.value, suppresses(record.value)
+            if stop:
                 add(phone)
             else:
                 lift(phone)
