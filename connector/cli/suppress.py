@@ -7,13 +7,12 @@ import getpass
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from connector.cli.options import settings_options
-from connector.cli.output import note, print_json, print_table
+from connector.cli.output import note, print_table
 from connector.cli.suppression_entries import entries, keys_of, missing
 from connector.cli.suppression_file import FileKeys, look, seekable
 from connector.errors import ConfigurationError, Problem, UsageError
@@ -37,8 +36,8 @@ from connector.suppressions.snapshot import SnapshotError
 TOLD_EVERY = 100_000
 
 COLUMNS = ("to", "sender", "since", "by", "who", "reason")
-TABLE_ROWS = 1_000
-"""Of one table; a longer list is several of them."""
+AT_ONCE = 1_000
+"""Entries of one table; a longer list is several of them."""
 
 EXIT_SUPPRESSED = 3
 """A script must not take a Kafka that is away for an answer."""
@@ -266,19 +265,42 @@ async def _produce(
 
 async def _show(found: AsyncIterator[tuple[Phone, Suppression]], shown: Callable[[str], str], *, as_json: bool) -> int:
     """Print them as they come, so that none of millions is held; how many there were."""
-    count, block = 0, list[tuple[str | None, ...]]()
+    count, block = 0, list[tuple[str, str | None, Suppression]]()
+    tell = _tell_json if as_json else _tell
     async for phone, record in found:
         count += 1
-        number = shown(f"+{phone.number}")
-        if as_json:
-            document: dict[str, Any] = {"to": number} | ({} if phone.sender is None else {"sender": phone.sender})
-            print_json(document | msgspec.to_builtins(record))
-            continue
-        since = None if record.since is None else record.since.isoformat(timespec="seconds")
-        block.append((number, phone.sender, since, record.by, record.who, record.reason))
-        if len(block) == TABLE_ROWS:
-            print_table(COLUMNS, block)
+        block.append((shown(f"+{phone.number}"), phone.sender, record))
+        if len(block) == AT_ONCE:
+            tell(block)
             block.clear()
     if block or not (count or as_json):
-        print_table(COLUMNS, block)
+        tell(block)
     return count
+
+
+def _tell(block: Iterable[tuple[str, str | None, Suppression]]) -> None:
+    print_table(
+        COLUMNS,
+        [
+            (
+                number,
+                sender,
+                None if record.since is None else record.since.isoformat(timespec="seconds"),
+                record.by,
+                record.who,
+                record.reason,
+            )
+            for number, sender, record in block
+        ],
+    )
+
+
+def _tell_json(block: Iterable[tuple[str, str | None, Suppression]]) -> None:
+    """One object a line; written together, as each write is a call of the system."""
+    encode_json = msgspec.json.encode
+    lines = []
+    for number, sender, record in block:
+        head = encode_json({"to": number} if sender is None else {"to": number, "sender": sender})
+        said = encode_json(record)
+        lines.append(head if said == b"{}" else head[:-1] + b"," + said[1:])
+    click.echo(b"\n".join(lines))
