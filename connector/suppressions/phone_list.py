@@ -10,8 +10,10 @@ from typing import Final
 
 from connector.suppressions.record import Phone
 
-SHARDS: Final = 4096
-"""Sorted arrays, by a number's last bits: entering one moves 10 kB, not 80 MB, when there are ten million."""
+SHARDS: Final = 512
+"""Sorted arrays, by a number's last bits: entering one moves 80 kB, not 80 MB, when there are ten million (4.4 µs).
+More of them leave more pages of memory half used, 7 MB with 4,096.
+"""
 
 SENDER_BITS: Final = 14
 SENDERS: Final = (1 << SENDER_BITS) - 1

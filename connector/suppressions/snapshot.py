@@ -19,7 +19,7 @@ import msgspec
 from connector.suppressions.phone_list import FILTER_BITS, SENDER_BITS, SENDERS, SHARDS, PhoneList
 from connector.suppressions.record import Phone
 
-MAGIC: Final = b"SMSSUPP2"
+MAGIC: Final = b"SMSSUPP3"
 LENGTH: Final = struct.Struct(">I")
 HEADER_BYTES: Final = 16 * 1024 * 1024
 ENTRY_BYTES: Final = 8
