@@ -142,11 +142,14 @@ class Back:
     def settled(self) -> bool:
         """Every callback that was taken is read."""
         with suppress(aiokafka.errors.KafkaError):
-            return not any(map(self._behind, (self.pipeline.unique + ".in", self.matched)))
+            unique = self.pipeline.unique
+            return not self._behind(f"{unique}-receipts-index", f"{unique}.in") and not self._behind(
+                f"{unique}-receipts", self.matched
+            )
         return False
 
-    def _behind(self, topic: str) -> bool:
-        done = committed(self.pipeline.bootstrap, f"{self.pipeline.unique}-receipts", topic)
+    def _behind(self, group: str, topic: str) -> bool:
+        done = committed(self.pipeline.bootstrap, group, topic)
         ends = end_offsets(self.pipeline.bootstrap, topic)
         return any(end != (done[number].offset if number in done else 0) for number, end in ends.items())
 
