@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 # they work: two files at once, each process with brokers of its own.
 SLOW := tests/kafka tests/contract tests/integration tests/crash tests/prometheus tests/demo/test_demo.py
 # Tests that need programs of others beside Kafka; each has a target of its own.
-APART := tests/gateway tests/browser
+APART := tests/gateway tests/browser tests/newcomer
 UNIT := $(addprefix --ignore=,$(SLOW) $(APART))
 
 once_more = { echo "== ONCE MORE, what has failed: if it passes now it is a flake, and a defect of the test all the same"; \
@@ -24,7 +24,7 @@ FAULTS ?= 3600
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test gateway containers crash brokers soak lint bench browser generated vendor tools lock site release clean
+.PHONY: help demo check test newcomer gateway containers crash brokers soak lint bench browser generated vendor tools lock site release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ test: check ## check, then everything against a real Kafka: contracts, integrati
 gateway: $(READY) ## events through a real SMS gateway (Debian's Kannel) to a mobile network: two minutes
 	@echo "== a real SMS gateway: Kannel, unpacked into .cache/"
 	@$(BIN)/python -m pytest -q tests/gateway
+
+newcomer: $(READY) ## the quick start, an own provider from a curl command, an upgrade from 0.1 and back, as the pages say it
+	@echo "== a newcomer's path, as docs/quickstart.md and docs/upgrading.md say it"
+	@$(BIN)/python -m pytest -q tests/newcomer
 
 crash: $(READY) ## every fault and every mutation against real brokers: most of an hour
 	@$(BIN)/python -m tests.crash

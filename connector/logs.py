@@ -15,12 +15,13 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import Processor
 
-from connector.clock import Clock, SystemClock
+from connector.clock import SystemClock
 from connector.errors import ConfigurationError
+from connector.library_logs import LibraryLines
 from connector.masking import MASK, Secrets, mask_number, mask_phone
 from connector.settings.model import Log
 
-__all__ = ["SECRETS", "RepeatFilter", "configure", "mask", "mask_phone"]
+__all__ = ["SECRETS", "brokers_answer", "configure", "mask", "mask_phone"]
 
 SECRETS = Secrets()
 """Values that no line may hold. Loading settings and definitions adds to it."""
@@ -32,8 +33,7 @@ SECRET_KEYS = {"password", "secret", "token", "authorization", "api_key", "salt"
 PLAIN_KEYS = {"timestamp", "level", "logger", "message_id", "batch_id", "provider_message_id", "provider_batch_id"}
 PLAIN_KEYS |= {"topic", "partition", "offset", "group", "generation", "client_id"}
 
-REPEAT_SECONDS = 5.0
-"""In a broker outage aiokafka logs 60 to 90 errors a second from a few places; one per place and time suffices."""
+_library_lines: LibraryLines | None = None
 
 
 def configure(log: Log, *, stream: TextIO | None = None) -> None:
@@ -44,10 +44,15 @@ def configure(log: Log, *, stream: TextIO | None = None) -> None:
     stream = stream or sys.stderr
     human = log.format == "human" or (log.format == "auto" and stream.isatty())
     renderer: Processor
+    for_people: list[Processor] = []
     if human:
+        if log.level != "debug":
+            for_people.append(shorter)
         # Plain tracebacks: rich ones print local variables, and those hold messages.
         renderer = structlog.dev.ConsoleRenderer(
-            colors=stream.isatty() and not os.environ.get("NO_COLOR"), exception_formatter=structlog.dev.plain_traceback
+            colors=stream.isatty() and not os.environ.get("NO_COLOR"),
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,
         )
     else:
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
@@ -72,10 +77,12 @@ def configure(log: Log, *, stream: TextIO | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *for_people, renderer],
         )
     )
-    handler.addFilter(RepeatFilter("aiokafka", SystemClock()))
+    global _library_lines  # noqa: PLW0603 - the process has one way out for logs, as it has one root logger
+    _library_lines = LibraryLines(SystemClock(), level=logging.getLevelNamesMapping()[log.level.upper()])
+    handler.addFilter(_library_lines)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(log.level.upper())
@@ -84,6 +91,11 @@ def configure(log: Log, *, stream: TextIO | None = None) -> None:
     libraries = logging.DEBUG if log.level == "debug" else max(logging.WARNING, root.level)
     for name in ("aiokafka", "faust", "mode", "aiohttp", "asyncio"):
         logging.getLogger(name).setLevel(libraries)
+
+
+def brokers_answer() -> float | None:
+    """To be asked while heartbeats are answered: for how many seconds a broker had not answered, once it does again."""
+    return None if _library_lines is None else _library_lines.answering()
 
 
 def without_traceback(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -97,6 +109,13 @@ def without_traceback(_logger: Any, _method: str, event: MutableMapping[str, Any
         del event["exc_info"]
         if (why := str(error)) not in str(event.get("event")):
             event["why"] = why
+    return event
+
+
+def shorter(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """As a structlog processor: a line on a terminal has its time in seconds, and not which file wrote it."""
+    event.pop("logger", None)
+    event["timestamp"] = f"{event['timestamp'][:19].replace('T', ' ')}Z"
     return event
 
 
@@ -126,29 +145,3 @@ def _mask_value(key: str, value: Any) -> Any:
 def _mask_text(name: str, text: str) -> str:
     text = SECRETS.hide(text)
     return text if name in PLAIN_KEYS else mask_phone(text)
-
-
-class RepeatFilter(logging.Filter):
-    """Of the lines one place in a library writes, lets one through per `REPEAT_SECONDS` and counts the others.
-
-    Belongs on a handler: a filter on a logger does not see what the loggers below it write.
-    """
-
-    def __init__(self, library: str, clock: Clock, *, seconds: float = REPEAT_SECONDS) -> None:
-        super().__init__(library)
-        self._clock = clock
-        self._seconds = seconds
-        self._last: dict[tuple[str, int], tuple[float, int]] = {}  # bounded by the places in the library
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if not super().filter(record):
-            return True  # another library's
-        place, now = (record.pathname, record.lineno), self._clock.monotonic()
-        last, suppressed = self._last.get(place, (None, 0))
-        if last is not None and now - last < self._seconds:
-            self._last[place] = (last, suppressed + 1)
-            return False
-        self._last[place] = (now, 0)
-        if suppressed:
-            record.msg, record.args = f"{record.getMessage()} (and {suppressed} more like it)", None
-        return True

@@ -26,7 +26,7 @@ class Priority(StrEnum):
 
 
 class Message(msgspec.Struct, gc=False):
-    """One SMS to one recipient, as a service produces it to the messages topic. Unknown fields are ignored."""
+    """One SMS to one recipient, as a service produces it. What unknown fields mean says `events.unknown_fields`."""
 
     message_id: Annotated[
         str, Meta(min_length=1, max_length=128, description="Unique per message; comes back in the result.")

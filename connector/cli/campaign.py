@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import IO
 
 import click
 import msgspec
 
-from connector.cli import control_topic
+from connector.cli import completing, control_topic
+from connector.cli.campaign_input import campaign_of, new_option, require_known
 from connector.cli.options import reason_option, settings_options
 from connector.cli.output import print_rows
 from connector.errors import ConfigurationError, Problem, UsageError
 from connector.model import Campaign, CampaignState
 from connector.settings import Loaded, Settings
-from connector.stream.control.table import campaign_record, read_campaign
-from connector.untrusted import UnreadableError
+from connector.settings.names import did_you_mean
+from connector.stream.control.table import ControlTable, campaign_record
 from connector.workbench.requirements import check, providers_of
 
 DEEDS = {CampaignState.RUNNING: "resume", CampaignState.PAUSED: "pause", CampaignState.CANCELLED: "cancel"}
 """What leads to a state."""
+
+
+campaign_argument = click.argument("campaign_id", shell_complete=completing.campaigns)
 
 
 @click.group()
@@ -27,7 +32,7 @@ def campaign() -> None:
 
 
 @campaign.command()
-@click.argument("campaign_id")
+@campaign_argument
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option(
     "--from-events",
@@ -60,7 +65,7 @@ def put(
       echo '{"provider": "msg91", "template_id": "42", "custom": {"hid": "77"}}' | sms-connector campaign put diwali
       sms-connector campaign put diwali diwali.json --from-events uid --total 250000
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    value = _read(file)
+    value = campaign_of(file.read(), file.name, datetime.now(UTC))
     if total is not None:
         value = msgspec.structs.replace(value, total=total)
     problems = check(value, control_topic.definitions(loaded.settings), of_events)
@@ -73,7 +78,7 @@ def put(
 
 
 @campaign.command()
-@click.argument("campaign_id")
+@campaign_argument
 @settings_options
 def get(loaded: Loaded, campaign_id: str) -> None:
     """Show campaign CAMPAIGN_ID as JSON.
@@ -84,10 +89,9 @@ def get(loaded: Loaded, campaign_id: str) -> None:
     Examples:
       sms-connector campaign get diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    found = _find(loaded.settings, campaign_id)
-    if found is None:
-        raise UsageError(f"no campaign is called {campaign_id!r}")
-    click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    table = control_topic.read(loaded.settings)
+    _require_record(table, campaign_id)
+    click.echo(msgspec.json.format(msgspec.json.encode(table.campaigns[campaign_id])).decode())
 
 
 @campaign.command("list")
@@ -109,7 +113,7 @@ def list_(loaded: Loaded, *, as_json: bool) -> None:
 
 
 @campaign.command()
-@click.argument("campaign_id")
+@campaign_argument
 @reason_option
 @settings_options
 def delete(loaded: Loaded, campaign_id: str, reason: str) -> None:
@@ -121,16 +125,18 @@ def delete(loaded: Loaded, campaign_id: str, reason: str) -> None:
     Examples:
       sms-connector campaign delete diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
+    _require_record(control_topic.read(loaded.settings), campaign_id)
     record = campaign_record(campaign_id, None)
     control_topic.write(loaded.settings, record, what="campaign.delete", target=campaign_id, reason=reason)
     click.echo(f"{campaign_id}  deleted")
 
 
 @campaign.command()
-@click.argument("campaign_id")
+@campaign_argument
+@new_option
 @reason_option
 @settings_options
-def pause(loaded: Loaded, campaign_id: str, reason: str) -> None:
+def pause(loaded: Loaded, campaign_id: str, *, new: bool, reason: str) -> None:
     """Send nothing more of CAMPAIGN_ID. Its messages wait; they still expire.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
@@ -139,11 +145,11 @@ def pause(loaded: Loaded, campaign_id: str, reason: str) -> None:
     Examples:
       sms-connector campaign pause diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    _set(loaded.settings, campaign_id, CampaignState.PAUSED, reason)
+    _set(loaded.settings, campaign_id, CampaignState.PAUSED, reason, new=new)
 
 
 @campaign.command()
-@click.argument("campaign_id")
+@campaign_argument
 @reason_option
 @settings_options
 def resume(loaded: Loaded, campaign_id: str, reason: str) -> None:
@@ -159,10 +165,11 @@ def resume(loaded: Loaded, campaign_id: str, reason: str) -> None:
 
 
 @campaign.command()
-@click.argument("campaign_id")
+@campaign_argument
+@new_option
 @reason_option
 @settings_options
-def cancel(loaded: Loaded, campaign_id: str, reason: str) -> None:
+def cancel(loaded: Loaded, campaign_id: str, *, new: bool, reason: str) -> None:
     """End every message of CAMPAIGN_ID that is not sent yet as `cancelled`, also those that come.
 
     Exit codes: 0 done, 1 Kafka cannot be used, 2 usage, 78 configuration.
@@ -171,28 +178,26 @@ def cancel(loaded: Loaded, campaign_id: str, reason: str) -> None:
     Examples:
       sms-connector campaign cancel diwali
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    _set(loaded.settings, campaign_id, CampaignState.CANCELLED, reason)
-
-
-def _read(file: IO[bytes]) -> Campaign:
-    try:
-        return read_campaign(file.read())
-    except UnreadableError as error:
-        raise ConfigurationError(
-            [Problem(f"is no campaign: {error}", "see schemas/campaign.schema.json", file=file.name)]
-        ) from None
+    _set(loaded.settings, campaign_id, CampaignState.CANCELLED, reason, new=new)
 
 
 def _at(campaign_id: str, problem: Problem) -> Problem:
     return Problem(problem.message, problem.remedy, file=f"campaign {campaign_id}", path=problem.path)
 
 
-def _find(settings: Settings, campaign_id: str) -> Campaign | None:
-    return control_topic.read(settings).campaigns.get(campaign_id)
+def _require_record(table: ControlTable, campaign_id: str) -> None:
+    if campaign_id not in table.campaigns:
+        hint = did_you_mean(campaign_id, table.campaigns) or "`sms-connector campaign list` shows those there are"
+        raise UsageError(f"no campaign is called {campaign_id!r}; {hint}")
 
 
-def _set(settings: Settings, campaign_id: str, state: CampaignState, reason: str) -> None:
-    found = _find(settings, campaign_id) or Campaign()
+def _set(settings: Settings, campaign_id: str, state: CampaignState, reason: str, *, new: bool = False) -> None:
+    table = control_topic.read(settings)
+    if state is CampaignState.RUNNING:
+        _require_record(table, campaign_id)
+    else:
+        require_known(settings, campaign_id, table.campaigns, new=new)
+    found = table.campaigns.get(campaign_id) or Campaign()
     if found.state is CampaignState.CANCELLED and state is not CampaignState.CANCELLED:
         raise UsageError(f"{campaign_id} is cancelled for good; `campaign put` starts it anew")
     record = campaign_record(campaign_id, msgspec.structs.replace(found, state=state))

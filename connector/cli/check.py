@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-import orjson
 
+from connector.cli import completing
 from connector.cli.fit import misfits
 from connector.cli.options import DEFAULT_FILE, config_option
 from connector.cli.options import load as load_settings
+from connector.cli.output import note, print_json, say
 from connector.config_text.environment import Environment
 from connector.definition.receipt_tree import Receipts
 from connector.definition.tree import Login, Operation, Sign
@@ -21,7 +22,7 @@ from connector.workbench.checking import CheckedFile, as_document, check_paths, 
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="FILES…")
+@click.argument("paths", nargs=-1, required=True, metavar="FILES…", shell_complete=completing.definitions)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file.")
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @click.option("--no-environment", is_flag=True, help="Leave every ${NAME} as it is: for places that have no secrets.")
@@ -43,7 +44,10 @@ def check(paths: tuple[str, ...], *, as_json: bool, strict: bool, no_environment
     checked = list(check_paths(paths, environment))
     _check_fit(checked, config)
     for each in checked:
-        click.echo(orjson.dumps(as_document(each)).decode() if as_json else as_text(each))
+        if as_json:
+            print_json(as_document(each))
+        else:
+            say(as_text(each))
     if any(each.errors or (strict and each.warnings) for each in checked):
         raise click.exceptions.Exit(ConfigurationError.exit_code)
 
@@ -57,7 +61,7 @@ def _check_fit(checked: Iterable[CheckedFile], config: Path | None) -> None:
     except SettingsError:
         if config is not None:
             raise
-        click.echo(f"{DEFAULT_FILE}: not sound, so definitions are not checked against it; see `config show`", err=True)
+        note(f"{DEFAULT_FILE}: not sound, so definitions are not checked against it; see `config show`")
         return
     for each in checked:
         if each.definition is not None:

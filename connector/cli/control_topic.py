@@ -28,9 +28,9 @@ from connector.stream.control.topic_reader import ControlTopicReader, LogEnds, m
 ControlRecord = tuple[bytes, bytes | None]
 
 
-def read(settings: Settings) -> ControlTable:
-    """What the control topic says now."""
-    return asyncio.run(_read(settings))
+def read(settings: Settings, *, timeout: float | None = None) -> ControlTable:
+    """What the control topic says now. Raises TimeoutError where that takes longer than `timeout` seconds."""
+    return asyncio.run(asyncio.wait_for(_read(settings), timeout))
 
 
 def write(settings: Settings, record: ControlRecord, *, what: str, target: str, reason: str) -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from connector.cli import completing
 from connector.cli.check import as_text
 from connector.cli.inputs import INPUT_BYTES, read_input
+from connector.cli.output import note
 from connector.definition.keys import NAME_HINT, is_name
 from connector.errors import UsageError
 from connector.tools.importing.clevertap import Form, from_form, read_form
@@ -39,7 +41,7 @@ class _BeforeCurl(click.Command):
 
 
 @click.command("import-curl", cls=_BeforeCurl)
-@click.argument("file", required=False, metavar="[FILE | curl …]")
+@click.argument("file", required=False, metavar="[FILE | curl …]", shell_complete=completing.files)
 @name_option
 @output_option
 @click.option("--to", multiple=True, metavar="KEY", help="The key that holds the phone number, if it is not found.")
@@ -76,7 +78,7 @@ def import_curl(
 
 
 @click.command("import-clevertap")
-@click.argument("form", required=False, metavar="[FORM]")
+@click.argument("form", required=False, metavar="[FORM]", shell_complete=completing.files)
 @name_option
 @output_option
 @click.option("--method", type=click.Choice(["GET", "POST"]), default="POST", show_default=True)
@@ -88,7 +90,13 @@ def import_curl(
 @click.option("--auth-pair", "auth_pairs", multiple=True, metavar="KEY=VALUE", help="Auth 2.0: key-value pair.")
 @click.option("--header", "headers", multiple=True, metavar="KEY=VALUE", help="Header. Repeatable.")
 @click.option("--parameter", "pairs", multiple=True, metavar="KEY=VALUE", help="Key-value pair. Repeatable.")
-@click.option("--json", "payload", metavar="FILE", help="File with the JSON payload; - for standard input.")
+@click.option(
+    "--json",
+    "payload",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="File with the JSON payload; - for standard input.",
+)
 @click.option("--batch-key", help="Batching: key name.")
 @click.option("--batch-records", type=click.IntRange(1, 1000), help="Batching: number of records per batch.")
 def import_clevertap(
@@ -203,11 +211,11 @@ def _finish(draft: Draft, name: str | None, output: Path | None) -> None:
         except OSError as error:
             raise UsageError(f"--output {output}: {error.strerror}") from error
     for line in draft.advice:
-        click.echo(line, err=True)
+        note(line)
     checked = check_text(text, draft.name)
     said = as_text(checked)
     if output is not None:
         said = said.replace(checked.file, str(output))
-    click.echo(said.replace(checked.file, f"{draft.name}.yaml"), err=True)
+    note(said.replace(checked.file, f"{draft.name}.yaml"))
     if checked.errors:
         raise click.exceptions.Exit(1)

@@ -73,6 +73,8 @@ def main(argv: list[str] | None = None) -> Any:
         error.show()
         sys.exit(error.exit_code)
     except ConnectorError as error:
-        click.echo(str(error), err=True)
+        from connector.cli.output import say
+
+        say(str(error), err=True)
         sys.exit(error.exit_code)
     sys.exit(code if isinstance(code, int) else 0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from connector.cli import completing
 from connector.errors import UsageError
 from connector.logs import SECRETS
 from connector.settings import Loaded, load_settings
@@ -30,6 +31,7 @@ set_option = click.option(
     "overrides",
     multiple=True,
     metavar="NAME=VALUE",
+    shell_complete=completing.settings,
     help="A setting, such as group=test; wins over file and environment.",
 )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 import orjson
@@ -20,13 +21,56 @@ from connector.masking import mask_number
 GAP = 2
 """Blanks between columns."""
 
+NARROWEST = 20
+"""Columns below which nothing can be read however it is broken."""
+
+CONTINUED = 4
+"""Blanks before what goes on of a line."""
+
 ANY_WIDTH = 10_000
 """A file must not lose what a screen would."""
 
 
 def note(text: str) -> None:
     """About the data: never mixed with it."""
-    click.echo(text, err=True)
+    say(text, err=True)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Sentences for people: on a terminal they are broken between words, so that no number stands on two lines."""
+    stream = sys.stderr if err else sys.stdout
+    click.echo(folded(text, terminal_width(stream)), err=err)
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 event`, `2 events`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Columns of the terminal that `stream` is; None for files and pipes, which keep lines as they are."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def folded(text: str, width: int | None) -> str:
+    """`text` in lines of at most `width`; what goes on in the next one is indented. Long words stay whole."""
+    if width is None or width < NARROWEST:
+        return text
+    return "\n".join(_folded(line, width) for line in text.splitlines())
+
+
+def _folded(line: str, width: int) -> str:
+    if cell_len(line) <= width:
+        return line
+    indent = " " * min(len(line) - len(line.lstrip()), width // 4)
+    lines, words = [], re.findall(r"\S+\s*", line.strip())
+    current = indent
+    for word in words:
+        if current.strip() and cell_len(current) + cell_len(word.rstrip()) > width:
+            lines.append(current.rstrip())
+            current = f"{indent}{' ' * CONTINUED}"
+        current += word
+    return "\n".join([*lines, current.rstrip()])
 
 
 def print_json(document: Any) -> None:
@@ -39,8 +83,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right:
 
     Nothing is cut off: on a terminal that is too narrow the last columns stand below their row, by name.
     """
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in table_lines(columns, rows, right=right, width=width):
+    for line in table_lines(columns, rows, right=right, width=terminal_width(sys.stdout)):
         click.echo(line)
 
 
@@ -71,7 +114,9 @@ def table_lines(
     yield head.rstrip()
     for line, row in zip(lines, cells, strict=True):
         yield line.rstrip()
-        yield from (f"    {name}: {cell}" for name, cell in zip(columns[beside:], row[beside:], strict=True) if cell)
+        for name, cell in zip(columns[beside:], row[beside:], strict=True):
+            if cell:
+                yield from folded(f"    {name}: {cell}", width).splitlines()
 
 
 def _fitting(widths: Sequence[int], width: int | None) -> int:

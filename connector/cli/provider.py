@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from connector.cli import control_topic
+from connector.cli import completing, control_topic
 from connector.cli.options import reason_option, settings_options
 from connector.cli.output import print_rows
 from connector.errors import UsageError
 from connector.model import ProviderState
 from connector.settings import Loaded, Settings
+from connector.settings.names import did_you_mean
 from connector.stream.control.table import provider_record
 
 
@@ -19,7 +20,7 @@ def provider() -> None:
 
 
 @provider.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.providers)
 @reason_option
 @settings_options
 def pause(loaded: Loaded, name: str, reason: str) -> None:
@@ -35,7 +36,7 @@ def pause(loaded: Loaded, name: str, reason: str) -> None:
 
 
 @provider.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completing.providers)
 @reason_option
 @settings_options
 def resume(loaded: Loaded, name: str, reason: str) -> None:
@@ -72,7 +73,8 @@ def list_(loaded: Loaded, *, as_json: bool) -> None:
 def _set(settings: Settings, name: str, reason: str, *, paused: bool) -> None:
     known = control_topic.definitions(settings)
     if known and name not in known:  # a slip here would stop nothing, unnoticed
-        raise UsageError(f"no provider is called {name!r}; known: {', '.join(sorted(known))}")
+        hints = [*filter(None, [did_you_mean(name, known)]), f"known: {', '.join(sorted(known))}"]
+        raise UsageError(f"no provider is called {name!r}; {' '.join(hints)}")
     record = provider_record(name, ProviderState(paused=paused))
     what = "provider.pause" if paused else "provider.resume"
     control_topic.write(settings, record, what=what, target=name, reason=reason)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
-import orjson
 
+from connector.cli import completing
+from connector.cli.output import print_json, print_table, say
 from connector.definition.files import find
 from connector.workbench.catalogue import Summary, names, summarise
 
@@ -30,17 +31,17 @@ def list_(*, as_json: bool) -> None:
       sms-connector providers list
       sms-connector providers list --json
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
-    for name in names():
-        summary = summarise(name)
-        if as_json:
-            click.echo(orjson.dumps(asdict(summary)).decode())
-        else:
-            batches = " / ".join(way.batch for way in summary.ways)
-            click.echo(f"{name:<20}{summary.title:<46}{batches}")
+    summaries = [summarise(name) for name in names()]
+    if as_json:
+        for summary in summaries:
+            print_json(asdict(summary))
+        return
+    rows = [(it.name, " / ".join(way.batch for way in it.ways), it.title) for it in summaries]
+    print_table(("provider", "in a request", "title"), rows)
 
 
 @providers.command()
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=completing.catalogue)
 @click.option("--file", "as_file", is_flag=True, help="The definition itself, as it is shipped.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def show(name: str, *, as_file: bool, as_json: bool) -> None:
@@ -57,7 +58,10 @@ def show(name: str, *, as_file: bool, as_json: bool) -> None:
         click.echo(find(name, []).read_text("utf-8"), nl=False)
         return
     summary = summarise(name)
-    click.echo(orjson.dumps(asdict(summary)).decode() if as_json else "\n".join(_lines(summary)))
+    if as_json:
+        print_json(asdict(summary))
+    else:
+        say("\n".join(_lines(summary)))
 
 
 def _lines(summary: Summary) -> Iterator[str]:

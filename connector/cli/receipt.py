@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import click
 import orjson
 
+from connector.cli import completing
 from connector.cli.inputs import REPLY_BYTES, read_input
 from connector.cli.options import settings_options
 from connector.config_text.environment import Environment
@@ -53,8 +54,15 @@ class _NotProvedError(ConnectorError):
 
 
 @click.command()
-@click.argument("definition", metavar="FILE")
-@click.option("--request", "file", required=True, metavar="FILE", help="The callback as it came; - for stdin.")
+@click.argument("definition", metavar="FILE", shell_complete=completing.definitions)
+@click.option(
+    "--request",
+    "file",
+    required=True,
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="The callback as it came; - for stdin.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 @click.option("--sign", is_flag=True, help="Print the callback with a valid signature instead.")
 @click.option("--curl", "as_curl", is_flag=True, help="With --sign: as a curl command to receive.url.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from aiokafka import ConsumerRecord
 
+from connector.cli import completing
 from connector.cli.moments import MOMENT
 from connector.cli.options import settings_options
 from connector.cli.output import note, print_json, print_table, progress
@@ -58,13 +59,21 @@ class ReceiptReplay:
 
 
 @click.command()
-@click.option("--provider", "providers", multiple=True, metavar="NAME", help="Repeatable.")
+@click.option(
+    "--provider",
+    "providers",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completing.providers,
+    help="Repeatable.",
+)
 @click.option(
     "--why",
     "reasons",
     multiple=True,
+    metavar="REASON",
     type=click.Choice([it.value for it in Why]),
-    help=f"Why it belonged to none; repeatable. Default: all but {Why.UNVERIFIED}.",
+    help=f"Why it belonged to none: {', '.join(Why)}. Repeatable; default: all but {Why.UNVERIFIED}.",
 )
 @click.option("--since", type=MOMENT, help=f"Written since then (2h, or a time); default: {HOURS}h.")
 @click.option("--trust", is_flag=True, help=f"With --why {Why.UNVERIFIED}: take what nothing has proved.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from connector.cli import completing
 from connector.cli.known_receipts import FINALS, receipt_partitions
 from connector.cli.moments import MOMENT, moment
 from connector.cli.options import settings_options
@@ -26,8 +27,15 @@ HOURS = 24
 
 
 @click.command()
-@click.option("--campaign", metavar="ID", help="Of this campaign.")
-@click.option("--provider", "providers", multiple=True, metavar="NAME", help="Repeatable.")
+@click.option("--campaign", metavar="ID", shell_complete=completing.campaigns, help="Of this campaign.")
+@click.option(
+    "--provider",
+    "providers",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completing.providers,
+    help="Repeatable.",
+)
 @click.option("--since", type=MOMENT, help=f"Accepted since then (2d, or a time); default: {HOURS}h.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @settings_options

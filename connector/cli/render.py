@@ -10,6 +10,7 @@ from typing import Any
 import click
 import orjson
 
+from connector.cli import completing
 from connector.cli.inputs import EVENTS_BYTES, read_input
 from connector.cli.output import note
 from connector.config_text.environment import Environment
@@ -33,7 +34,7 @@ def _is_url(_: click.Context, option: click.Parameter, value: str | None) -> str
 
 
 @click.command()
-@click.argument("definition", metavar="FILE")
+@click.argument("definition", metavar="FILE", shell_complete=completing.definitions)
 @click.option(
     "-e",
     "--event",
@@ -41,6 +42,7 @@ def _is_url(_: click.Context, option: click.Parameter, value: str | None) -> str
     multiple=True,
     required=True,
     metavar="EVENTS",
+    shell_complete=completing.files,
     help="File of events; - is standard input.",
 )
 @click.option("--curl", "as_curl", is_flag=True, help="As curl commands.")

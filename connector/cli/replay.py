@@ -15,7 +15,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.cli.moments import MOMENT
 from connector.cli.options import settings_options
-from connector.cli.output import note, print_json, print_table, progress
+from connector.cli.output import counted, note, print_json, print_table, progress
 from connector.cli.selection import selection_options
 from connector.delivery.http.tracing import HEADER as TRACE
 from connector.errors import UsageError
@@ -115,7 +115,7 @@ async def _replay(
             found = await _letters(reader, settings, selection, since, replayed)
         else:
             found = await _events(reader, settings, selection, since, replayed)
-        note(f"searched {reader.scanned} records since {since.isoformat(timespec='seconds')}")
+        note(f"searched {counted(reader.scanned, 'record')} since {since.isoformat(timespec='seconds')}")
     if really and found.events:
         done = 0
         with progress("replayed", len(found.events)) as bar:
@@ -232,5 +232,5 @@ def _tell(found: Found, origin: ReplayOrigin, *, done: bool, as_json: bool) -> N
         note(f"{found.replayed} left out: replayed before")
     if found.gone:
         note(f"{found.gone} left out: their events are no longer in the topic")
-    what = f"{len(found.events)} events from {origin}"
+    what = f"{counted(len(found.events), 'event')} from {origin}"
     note(f"{what} replayed" if done else f"{what} would be replayed; nothing was sent: add --yes to do it")

@@ -11,8 +11,9 @@ import click
 import msgspec
 import orjson
 
+from connector.cli import completing
 from connector.cli.inputs import REPLY_BYTES, read_input
-from connector.cli.output import note
+from connector.cli.output import note, say
 from connector.config_text.environment import Environment
 from connector.definition.load import load
 from connector.definition.tree import Definition
@@ -23,10 +24,22 @@ from connector.workbench.events import read_events
 
 
 @click.command()
-@click.argument("definition", metavar="FILE")
-@click.option("--event", "events", required=True, metavar="FILE", help="Message events of the request; - for stdin.")
+@click.argument("definition", metavar="FILE", shell_complete=completing.definitions)
+@click.option(
+    "--event",
+    "events",
+    required=True,
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="Message events of the request; - for stdin.",
+)
 @click.option("--status", type=click.IntRange(100, 999), default=200, show_default=True, help="HTTP status.")
-@click.option("--body", metavar="FILE", help="The reply's body as it came; - for stdin. Default: empty.")
+@click.option(
+    "--body",
+    metavar="FILE",
+    shell_complete=completing.files,
+    help="The reply's body as it came; - for stdin. Default: empty.",
+)
 @click.option("--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Of the reply. Repeatable.")
 @click.option("--operation", "name", help="Of the definition; default: the first that fits the events.")
 @click.option("--why", is_flag=True, help="Say of each rule that was asked why it did not hold.")
@@ -51,7 +64,8 @@ def reply(
     \b
     Examples:
       sms-connector reply providers/acme.yaml --event events.jsonl --body reply.json
-      curl … | sms-connector reply acme --event events.jsonl --status 503 --header 'Retry-After: 30' --body -
+      curl … | sms-connector reply providers/acme.yaml --event events.jsonl --status 503 --body -
+      sms-connector reply providers/acme.yaml --event events.jsonl --status 429 --header 'Retry-After: 30'
       sms-connector reply acme --event events.jsonl --body reply.json --why
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     if events == body == "-":
@@ -61,7 +75,10 @@ def reply(
     given = Reply(status, dict(_header(header) for header in headers), content, len(content) > loaded.http.reply_bytes)
     found = list(read_events(_bytes("--event", events), "stdin" if events == "-" else events))
     answered = answer(loaded, found, given, now=time.time(), name=name, secrets=_secrets(loaded))
-    click.echo(as_lines(answered) if as_json else as_text(answered, given))
+    if as_json:
+        click.echo(as_lines(answered))
+    else:
+        say(as_text(answered, given))
     for each in answered.considered if why else ():
         entry = "" if each.entry is None else f", entry {each.entry}"
         note(f"  {each.rule}{entry}: {'it held' if each.held else each.why}")

@@ -16,7 +16,7 @@ import msgspec
 from connector.cli.known_receipts import find_receipts, outcome, receipt_partitions
 from connector.cli.moments import MOMENT, moment
 from connector.cli.options import settings_options
-from connector.cli.output import masked, note, print_json
+from connector.cli.output import counted, masked, note, print_json, say
 from connector.cli.selection import selection_options
 from connector.errors import ConnectorError, UsageError
 from connector.kafka.reader import TopicReader, ends_of, open_reader
@@ -116,7 +116,8 @@ async def _show_last(reader: TopicReader, settings: Settings, options: _ShownRes
     for _, _, result in sorted(newest, key=lambda it: it[:2]):
         show(result, as_json=options.as_json)
     note(
-        f"{len(newest)} of {found} shown; searched {reader.scanned} results in {len(partitions)} partitions of "
+        f"{len(newest)} of {found} shown; searched {counted(reader.scanned, 'result')} in "
+        f"{counted(len(partitions), 'partition')} of "
         f"{settings.topics.results}, {'since ' + since.isoformat(timespec='seconds') if since else 'at their ends'}"
     )
     return ends
@@ -169,7 +170,7 @@ def show(result: Mapping[str, Any], *, as_json: bool) -> None:
         words.append(str(result["reason"]))
     if "receipts" in result:
         words.append(_reported(result["receipts"]))
-    click.echo("  ".join(words))
+    say("  ".join(words))
 
 
 def _reported(receipts: Sequence[Mapping[str, Any]]) -> str:

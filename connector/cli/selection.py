@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from connector.cli import completing
 from connector.model import Status
 from connector.operating.chosen_records import Selection
 
@@ -16,10 +17,22 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options; the command gets them as its argument `selection`."""
 
     @click.option(
-        "--status", "statuses", multiple=True, type=click.Choice([it.value for it in Status]), help="Repeatable."
+        "--status",
+        "statuses",
+        multiple=True,
+        metavar="STATUS",
+        type=click.Choice([it.value for it in Status]),
+        help=f"One of {', '.join(Status)}. Repeatable.",
     )
-    @click.option("--provider", "providers", multiple=True, metavar="NAME", help="Repeatable.")
-    @click.option("--campaign", metavar="ID", help="Of this campaign.")
+    @click.option(
+        "--provider",
+        "providers",
+        multiple=True,
+        metavar="NAME",
+        shell_complete=completing.providers,
+        help="Repeatable.",
+    )
+    @click.option("--campaign", metavar="ID", shell_complete=completing.campaigns, help="Of this campaign.")
     @click.option("--message-id", metavar="ID", help="Of this message.")
     @click.option("--reason", metavar="TEXT", help="Whose reason contains this.")
     @functools.wraps(command)

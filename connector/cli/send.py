@@ -8,16 +8,19 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 from aiokafka import ConsumerRecord
 
+from connector.cli import completing
+from connector.cli.campaign_input import require_provider
 from connector.cli.event_input import Prepared, from_csv, from_json_lines, prepare
 from connector.cli.moments import SECONDS
 from connector.cli.options import settings_options
-from connector.cli.output import note, print_json, print_table, progress
+from connector.cli.output import counted, note, print_json, print_table, progress
 from connector.cli.results import show
 from connector.errors import Problem, UsageError
 from connector.formats.source_format import TRANSLATED
@@ -71,16 +74,16 @@ class Sent:
 
 
 @click.command()
-@click.argument("file", required=False, metavar="[FILE]")
+@click.argument("file", required=False, metavar="[FILE]", shell_complete=completing.files)
 @click.option("--to", metavar="NUMBER", help="One message to this number, instead of a file.")
-@click.option("--provider", metavar="NAME", help="For events that name none.")
-@click.option("--campaign", metavar="ID", help="For events that name none.")
+@click.option("--provider", metavar="NAME", shell_complete=completing.providers, help="For events that name none.")
+@click.option("--campaign", metavar="ID", shell_complete=completing.campaigns, help="For events that name none.")
 @click.option("--body", metavar="TEXT", help="For events without.")
 @click.option("--template", metavar="ID", help="For events without.")
 @click.option("--variable", "variables", multiple=True, metavar="NAME=VALUE", help="Of the template. Repeatable.")
 @click.option("--custom", multiple=True, metavar="NAME=VALUE", help="A custom value. Repeatable.")
 @click.option("--message-id", metavar="ID", help="Of the one message; default: a new one.")
-@click.option("--topic", help="One of topics.sources; default: the first.")
+@click.option("--topic", shell_complete=completing.sources, help="One of topics.sources; default: the first.")
 @click.option("--wait", is_flag=True, help="Follow the results and print a summary.")
 @click.option("--timeout", type=SECONDS, default="5m", show_default=True, help="With --wait: how long.")
 @click.option("--dry-run", is_flag=True, help="Print the events; send nothing.")
@@ -118,12 +121,20 @@ def send(
     if topic is not None and topic not in topics:
         raise UsageError(f"--topic {topic}: not one of topics.sources ({', '.join(topics)})")
     events = _read(file, **flags)
+    require_provider(settings, {event.provider for event in events})
+    _tell_expired(events)
     if dry_run:
         for event in events:
             click.echo(event.value.decode())
         return 0
     sent = asyncio.run(_send(settings, topic or topics[0], events, timeout if wait else None))
     return _tell(sent, topic or topics[0], waited=wait, as_json=as_json)
+
+
+def _tell_expired(events: list[Prepared]) -> None:
+    now = datetime.now(UTC)
+    if expired := sum(event.expires_at is not None and event.expires_at <= now for event in events):
+        note(f"{counted(expired, 'event')} with an expires_at that has passed: they end `expired`, unsent")
 
 
 def _read(
@@ -165,7 +176,7 @@ def _read(
     if problems:
         shown = "\n".join(map(str, problems[:SHOWN_PROBLEMS]))
         more = f"\n… and {len(problems) - SHOWN_PROBLEMS} more" if len(problems) > SHOWN_PROBLEMS else ""
-        raise UsageError(f"nothing was sent: {len(problems)} bad events\n{shown}{more}")
+        raise UsageError(f"nothing was sent: {counted(len(problems), 'bad event')}\n{shown}{more}")
     if not events:
         raise UsageError(f"{file}: no events in it")
     return events

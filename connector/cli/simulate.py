@@ -33,7 +33,12 @@ from connector.tools.simulator import PROVIDERS, Simulator
     help="Append every attempt at a receipt to this file (JSON lines).",
 )
 @click.option(
-    "--provider", "providers", multiple=True, type=click.Choice(list(PROVIDERS)), help="Only these. Repeatable."
+    "--provider",
+    "providers",
+    multiple=True,
+    metavar="NAME",
+    type=click.Choice(list(PROVIDERS)),
+    help=f"Only these; repeatable. One of {', '.join(PROVIDERS)}.",
 )
 @click.option(
     "--set",

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import click
 
 from connector.cli.options import settings_options
+from connector.cli.output import counted, note
 from connector.errors import TopicError, UsageError
 from connector.kafka.admin import count_brokers, create_topics, describe_topics, expand_topic, open_admin
 from connector.kafka.receipt_topics import check_receipts, with_receipts
@@ -112,7 +113,7 @@ async def _expand(settings: Settings, partitions: int, *, really: bool) -> None:
                 await expand_topic(client, name, partitions)
             click.echo(f"{'expanded' if really else 'would expand'}  {name}  {actual[name].partitions} → {partitions}")
     if not really:
-        click.echo("nothing was changed: add --yes to do it. Keys move, see --help.", err=True)
+        note("nothing was changed: add --yes to do it. Keys move, see --help.")
 
 
 async def _create(settings: Settings, partitions: int | None, replication: int | None) -> None:
@@ -134,7 +135,8 @@ async def _create(settings: Settings, partitions: int | None, replication: int |
         created = set(await create_topics(client, missing(wanted, actual), replication=replicas))
         for topic in wanted.topics:
             if topic.name in created:
-                click.echo(f"created  {topic.name}  ({topic.partitions} partitions, {replicas} replicas)")
+                size = f"{counted(topic.partitions, 'partition')}, {counted(replicas, 'replica')}"
+                click.echo(f"created  {topic.name}  ({size})")
             else:
                 click.echo(f"exists   {topic.name}")
         # What was just created is as planned; what was there before may not be.
@@ -156,15 +158,15 @@ async def _check(settings: Settings) -> None:
     found = check_plan(wanted, actual) + check_receipts(wanted, settings, actual)
     if problems := found + check_access(wanted, actual):
         raise TopicError(problems)
-    click.echo(f"{len(actual)} topics fit")
+    click.echo(f"{counted(len(actual), 'topic')} fit" + ("s" if len(actual) == 1 else ""))
     unread = [name for name, topic in actual.items() if topic.configs is None]
     if unread:
-        click.echo(f"not compared, because their configuration may not be read: {', '.join(unread)}", err=True)
+        note(f"not compared, because their configuration may not be read: {', '.join(unread)}")
     unasked = [name for name, topic in actual.items() if topic.operations is None]
     if unasked:
-        click.echo(f"not known, because the brokers do not tell: access to {', '.join(unasked)}", err=True)
+        note(f"not known, because the brokers do not tell: access to {', '.join(unasked)}")
     if settings.topics.journal not in actual:
-        click.echo(f"{settings.topics.journal} is missing: `sms-connector topics create` makes it", err=True)
+        note(f"{settings.topics.journal} is missing: `sms-connector topics create` makes it")
 
 
 def _agree(settings: Settings, actual: Mapping[str, ActualTopic], partitions: int | None) -> None:

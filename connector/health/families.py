@@ -62,6 +62,11 @@ METRICS = (
         ("cause",),
     ),
     Description(
+        "unknown_fields",
+        "gauge",
+        "Different fields that events brought lately and no message has (`events.unknown_fields: report`).",
+    ),
+    Description(
         "held_events",
         "gauge",
         "Events that only a worker of another version can read: neither sent nor settled. /status says which version.",

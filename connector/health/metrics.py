@@ -90,6 +90,7 @@ def _add_worker(page: Page, status: WorkerStatus) -> None:
         page.add("records_skipped", number, topic, reason.value)
     for cause, number in status.unknown.counts.items():
         page.add("unknown_provider", number, cause.value)
+    page.add("unknown_fields", len(status.unknown_fields))
     page.add("capped", status.intake.capped)
     page.add("held_events", sum(status.held.values()))
     for topic, it in status.held_sources.items():

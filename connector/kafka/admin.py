@@ -24,6 +24,7 @@ from connector.kafka.access import allowed
 from connector.kafka.clients import admin
 from connector.kafka.topic_lookup import look_up
 from connector.kafka.topic_plan import ActualTopic, Topic
+from connector.library_logs import plain_reason
 from connector.settings.model import Settings
 
 UNSUPPORTED = (IncompatibleBrokerVersion, UnsupportedVersionError, NotImplementedError)
@@ -131,7 +132,7 @@ async def _known(client: AIOKafkaAdminClient, names: Iterable[str]) -> None:
 
 
 def _unreachable(settings: Settings, heard: list[str]) -> str:
-    reasons = "; ".join(heard) or "nothing answered"
+    reasons = "; ".join(dict.fromkeys(map(plain_reason, heard))) or "nothing answered"
     return (
         f"kafka.bootstrap.servers: none of {', '.join(settings.kafka.servers)} can be used ({reasons}); "
         f"check the addresses, that security.protocol {settings.kafka.security_protocol} is what they speak, "

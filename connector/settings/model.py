@@ -221,6 +221,11 @@ class Events(Section):
     """A record batch that cannot be decoded (checksum, compression): `skip` ends each of its events `invalid` and goes
     on; `stop` ends the worker before it (exit code 78), for a person to look."""
 
+    unknown_fields: Literal["ignore", "report", "invalid"] = "report"
+    """A field that no message has, as a mistyped `expire_at`: `report` says it once in the log, counts it in
+    `sms_connector_unknown_fields`, and sends the message without it; `invalid` ends the event `invalid`, unsent;
+    `ignore` says nothing."""
+
 
 class Timeouts(Section):
     """Deadlines. Several depend on each other; the start-up says which one to change."""

@@ -76,10 +76,9 @@ def tell_span(settings: Settings, definitions: Mapping[str, Definition]) -> None
     longest = max((it.http.total or settings.timeouts.http_total for it in definitions.values()), default=0.0)
     if longest > 0:
         log.info(
-            "only a request under way for longer than span / partition rate can stop other messages of its partition",
-            span=settings.span,
-            longest_request_seconds=longest,
-            harmless_up_to_events_per_second_and_partition=int(settings.span / longest),
+            "up to this rate no slow request holds up others of its partition",
+            events_per_second_and_partition=int(settings.span / longest),
+            slowest_request_seconds=longest,
         )
 
 

@@ -248,7 +248,10 @@ class Process(ChunkSink, Generic[S]):
         if isinstance(error, ConnectorError):
             log.error("stopped", why=str(error))
             return error.exit_code
-        return code if error is None else 1
+        code = code if error is None else 1
+        if code == 0:
+            log.info("stopped")
+        return code
 
     @property
     def _why(self) -> BaseException | None:

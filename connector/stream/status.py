@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connector.delivery.counts import Histogram
@@ -86,6 +86,7 @@ class WorkerStatus:
         held_sources: source topics whose events wait for the schema registry.
         skipped: records passed over, by topic and reason.
         unknown: names in events that no definition has.
+        unknown_fields: fields in events that no message has.
         held: events kept as they are, by the format version of the worker that has to read them.
         member: what the group calls it; empty before it has joined.
         control: per partition of the control topic, the offset of the newest record it obeys.
@@ -110,6 +111,7 @@ class WorkerStatus:
     acknowledged: Histogram
     skipped: Mapping[tuple[str, Reason], int]
     unknown: UnknownNames
+    unknown_fields: Sequence[str]
     held: Mapping[int, int]
     member: str = ""
     control: Mapping[int, int] = field(default_factory=dict)

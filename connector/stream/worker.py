@@ -173,6 +173,7 @@ class Worker(FailureSink, Watched, DefinitionUser):
             acknowledged=output.writer.acknowledged,
             skipped=self._skipped.counts,
             unknown=parts.input.unknown,
+            unknown_fields=parts.input.reader.unknown,
             held=sum((it.needs for it in parts.owned.partitions), Counter()),
             member=self._group.member_id,
             control=dict(parts.control.applied),

@@ -132,7 +132,7 @@ def test_exit_codes_are_those_of_the_help_and_complaints_go_to_standard_error(
 ) -> None:
     (tmp_path / "sound.yaml").write_text(SOUND)
     (tmp_path / "wrong.yaml").write_text(SOUND.replace("https", "ftp"))
-    (tmp_path / "event.json").write_text('{"message_id": "m1", "to": "+919812345678", "body": "hi"}')
+    (tmp_path / "event.json").write_text('{"message_id": "m1", "to": "+919812345678", "provider": "p", "body": "hi"}')
     (tmp_path / "broken.json").write_text('{"message_id": "m1"}')
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.stdin", io.StringIO())
@@ -408,7 +408,8 @@ ROWS = [("sms.messages", 7, "m1", "provider acme is open: HTTP 401"), ("sms.retr
             """\
             topic         lag  oldest
             sms.messages    7  m1
-                held by: provider acme is open: HTTP 401
+                held by: provider acme is open: HTTP
+                    401
             sms.retry.5s   12""",
         ),
         (

@@ -12,6 +12,8 @@ from connector.cli.event_input import Prepared, from_csv, from_json_lines
 from connector.cli.main import group
 from connector.errors import Problem, UsageError
 
+ACME = {"provider": "acme"}
+
 
 def events(found: object) -> list[dict[str, object]]:
     prepared = list(found)  # type: ignore[call-overload]
@@ -33,7 +35,7 @@ def test_csv_columns_are_fields_and_dotted_ones_fill_objects() -> None:
 
 
 def test_a_whole_object_may_stand_in_a_cell() -> None:
-    (event,) = events(from_csv(["to,template_variables\n", '+919800000001,"[1, 2]"\n'], {}, "a.csv"))
+    (event,) = events(from_csv(["to,template_variables\n", '+919800000001,"[1, 2]"\n'], ACME, "a.csv"))
     assert event["template_variables"] == [1, 2]
 
 
@@ -57,7 +59,7 @@ def test_what_an_event_says_goes_before_the_flags_and_an_id_is_made() -> None:
     ],
 )
 def test_what_is_wrong_in_a_table_is_told_with_its_line(lines: list[str], line: int, told: str) -> None:
-    (problem,) = [it for it in from_csv(lines, {}, "a.csv") if isinstance(it, Problem)]
+    (problem,) = [it for it in from_csv(lines, ACME, "a.csv") if isinstance(it, Problem)]
     assert problem.line == line
     with pytest.raises(UsageError, match=told):
         raise UsageError(str(problem))
@@ -96,7 +98,7 @@ def test_every_bad_event_is_told_before_anything_is_sent(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     Path("events.jsonl").write_text('{"to": "x"}\nno\n{"to": "+919800000001"}\n[]\n')
     with pytest.raises(UsageError) as caught:
-        run("events.jsonl")
+        run("events.jsonl", "--provider", "acme")
     assert "nothing was sent: 3 bad events" in str(caught.value)
     assert [f"events.jsonl:{line}" in str(caught.value) for line in (1, 2, 3, 4)] == [True, True, False, True]
 

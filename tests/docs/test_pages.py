@@ -30,7 +30,7 @@ RUN_BY = {
     "personal-data.md": "tests/integration/test_forgetting.py",
     "providers.md": "tests/docs/test_pages.py",
     "receipts.md": "tests/docs/test_receipts_page.py",
-    "quickstart.md": "tests/integration/test_quickstart.py",
+    "quickstart.md": "tests/newcomer/test_quickstart.py",
     "scaling.md": "tests/integration/test_pages.py",
     "second-cluster.md": "tests/integration/test_second_cluster.py",
     "security.md": "tests/docs/test_pages.py",
@@ -38,6 +38,7 @@ RUN_BY = {
     "simulator.md": "tests/docs/test_pages.py",
     "studio.md": "tests/web/test_studio_alone.py",
     "tutorial.md": "tests/definition/test_page.py",
+    "upgrading.md": "tests/newcomer/test_upgrading.py",
 }
 HERE = ("clusters.md", "migrating.md", "providers.md", "security.md")
 

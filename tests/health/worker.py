@@ -83,6 +83,7 @@ def worker_status(lane: SeenLane, *, ready: bool = True, stopping: bool = False)
         acknowledged=acknowledged,
         skipped=Skipped(["sms.control"]).counts,
         unknown=UnknownNames({"acme": lane}, grace=600, clock=ManualClock()),
+        unknown_fields=["sendAt"],
         held={2: 3},
         held_sources={"sms.messages": HeldSource("the schema registry cannot be asked: it answers 500", 12.5)},
     )

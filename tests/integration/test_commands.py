@@ -152,7 +152,7 @@ def test_send_waits_for_results_which_results_and_trace_then_find(
     first = events["accepted"]
     by_key = pipeline.invoke("trace", first["message_id"], "--since", "1h", "--key", first["to"])
     assert "state: accepted" in by_key.stdout
-    assert "in 1 partitions" in by_key.stderr
+    assert "in 1 partition " in by_key.stderr
     assert first["to"] not in by_key.stdout
     assert pipeline.invoke("trace", "nobody", "--since", "1h", code=1).stdout == ""
     only = lines(pipeline.invoke("results", "--status", "expired", "--since", "1h", "--json"))

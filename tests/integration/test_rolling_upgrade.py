@@ -6,40 +6,22 @@ They read what the other one wrote: results, retry records, the journal, commit 
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.crash.scene import REPOSITORY, Scene
+from tests.crash.scene import Scene
 from tests.crash.size import Size
-from tests.kafka.find import Kafka, required
+from tests.earlier_release import release
+from tests.kafka.find import Kafka
+
+__all__ = ["release"]
 
 pytestmark = [pytest.mark.kafka, pytest.mark.crash, pytest.mark.timeout(300)]
-
-RELEASE = "83b9889e403dfb38eaad818a6af17a8891d01cb3"
-"""0.1.0."""
 
 # Records in retry topics and in the journal, and messages in memory, at every hand-over. One that stays refused ends
 # `failed` after some seconds, by the count that went through both versions.
 SIZE = Size(messages=2_000, partitions=4, temporary=100, on_uncertain="report", session=10.0)
-
-
-@pytest.fixture
-def release(tmp_path: Path) -> Path:
-    """The code of that release."""
-    known = ["git", "cat-file", "-e", f"{RELEASE}^{{commit}}"]
-    found = subprocess.run(known, cwd=REPOSITORY, capture_output=True, check=False)
-    if found.returncode:
-        reason = f"0.1.0 ({RELEASE[:7]}) is not in this clone: fetch its history"
-        if required():
-            pytest.fail(reason)
-        pytest.skip(reason)
-    folder = tmp_path / "release"
-    folder.mkdir()
-    archive = subprocess.run(["git", "archive", RELEASE], cwd=REPOSITORY, capture_output=True, check=True)
-    subprocess.run(["tar", "-x"], cwd=folder, input=archive.stdout, check=True)
-    return folder
 
 
 def for_both(scene: Scene) -> None:

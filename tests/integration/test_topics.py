@@ -27,7 +27,7 @@ def topics(kafka: Kafka, unique: str, *arguments: str) -> Result:
 def test_what_create_makes_check_accepts_and_creating_again_changes_nothing(kafka: Kafka, unique: str) -> None:
     created = topics(kafka, unique, "create", "--partitions", "3", "--replication", "1").output
     assert created.count("created") == 8
-    assert f"created  {unique}.retry.5s  (3 partitions, 1 replicas)" in created
+    assert f"created  {unique}.retry.5s  (3 partitions, 1 replica)" in created
     assert topics(kafka, unique, "check").output == "8 topics fit\n"
     assert topics(kafka, unique, "create").output.count("exists") == 8
 

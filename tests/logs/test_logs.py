@@ -3,15 +3,15 @@
 import io
 import json
 import logging
+import re
 import warnings
 
 import pytest
 import structlog
 
 from connector import logs
-from connector.clock import ManualClock
 from connector.errors import Problem, TopicError
-from connector.logs import RepeatFilter, configure
+from connector.logs import configure
 from connector.masking import Secrets
 from connector.settings.model import Log
 
@@ -107,6 +107,21 @@ def test_the_level_is_ours_and_libraries_are_one_step_quieter(stream, level, wri
     assert [line["event"] for line in lines(stream)] == written
 
 
+def test_on_a_terminal_a_line_is_short(stream) -> None:
+    """Time to the second, what happened, and of what; not which file wrote it."""
+    configure(Log(format="human"), stream=stream)
+    structlog.get_logger("connector.stream.some.long.name").info("partitions opened", partitions=9)
+    written = re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ \[info *\] partitions opened +partitions=9\n", written)
+
+
+def test_what_ends_a_worker_for_a_person_to_mend_is_no_line_of_a_service(stream) -> None:
+    """It is told once, by the worker, at its end."""
+    configure(Log(), stream=stream)
+    logging.getLogger("connector.stream.faust.app").error("[^-App]: Crashed reason=%r", MISSING, exc_info=MISSING)
+    assert stream.getvalue() == ""
+
+
 def test_configuring_again_replaces_the_first(stream) -> None:
     first = io.StringIO()
     configure(Log(), stream=first)
@@ -124,40 +139,6 @@ def test_warnings_are_logged(stream) -> None:
         warnings.warn(f"deprecated {NUMBER}", stacklevel=1)
         logging.captureWarnings(capture=False)
     assert "deprecated **********78" in lines(stream)[0]["event"]
-
-
-def record(place: int, *, name: str = "aiokafka.conn") -> logging.LogRecord:
-    return logging.LogRecord(name, logging.ERROR, "conn.py", place, "cannot connect to %s", ("a",), None)
-
-
-def test_of_an_outage_one_line_per_place_and_time_is_written_with_a_count() -> None:
-    clock = ManualClock()
-    repeat = RepeatFilter("aiokafka", clock, seconds=5)
-    assert [repeat.filter(record(1)) for _ in range(3)] == [True, False, False]
-    assert repeat.filter(record(2)), "another place"
-    clock.advance(4.9)
-    assert not repeat.filter(record(1))
-    clock.advance(0.2)
-    later = record(1)
-    assert repeat.filter(later)
-    assert later.getMessage() == "cannot connect to a (and 3 more like it)"
-    clock.advance(6)
-    calm = record(1)
-    assert repeat.filter(calm)
-    assert calm.getMessage() == "cannot connect to a"
-
-
-@pytest.mark.parametrize("name", ["connector.x", "aiokafkaesque"])
-def test_other_loggers_are_never_limited(name) -> None:
-    repeat = RepeatFilter("aiokafka", ManualClock())
-    assert all(repeat.filter(record(1, name=name)) for _ in range(10))
-
-
-def test_the_limit_is_in_force_for_everything_below_aiokafka(stream) -> None:
-    configure(Log(), stream=stream)
-    for _ in range(100):
-        logging.getLogger("aiokafka.consumer.fetcher").error("away")
-    assert len(lines(stream)) == 1
 
 
 @pytest.mark.usefixtures("stream")

@@ -21,6 +21,7 @@ from connector.stream.control.table import ControlTable, campaign_record, decode
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
+from connector.stream.intake.unknown_fields import EventReader, UnknownFieldsPolicy
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
@@ -69,6 +70,7 @@ class Bench:
         dry_run: bool = False,
         grace: float = 600,
         tiers: dict[float, str] | None = None,
+        unknown_fields: UnknownFieldsPolicy = "report",
         **shares: float,
     ) -> None:
         self.clock = ManualClock(wall=NOON)
@@ -81,6 +83,7 @@ class Bench:
         self.budget = Budget(messages=100, bytes_=1 << 20, shares=shares)
         waits = Tiers(tiers or {5.0: "r.5s", 30.0: "r.30s", 3600.0: "r.1h"})
         self.unknown = UnknownNames(lanes, grace=grace, clock=self.clock)
+        self.reader = EventReader(unknown_fields, self.clock)
         self.intake = Intake(
             lanes,
             control=self.control,
@@ -92,6 +95,7 @@ class Bench:
             refusals=Refusals(dry_run=dry_run),
             restorer=restorer(waits),
             unknown=self.unknown,
+            reader=self.reader,
             budget=self.budget,
             clock=self.clock,
             allowed=lambda to: True,
@@ -304,3 +308,25 @@ def test_a_reason_names_the_provider_that_may_have_been_meant():
     bench.lanes["acme"] = bench.lanes.pop("a")
     bench.intake.refile([bench.item(provider="acne"), bench.item(provider="acne", received=-601, message_id="m2")])
     assert [result.reason for result in bench.finals] == ["no provider definition `acne`; did you mean `acme`?"]
+
+
+@pytest.mark.parametrize(("policy", "status"), [("ignore", None), ("report", None), ("invalid", "invalid")])
+def test_an_unknown_field_ends_an_event_where_that_is_wanted_and_only_where_it_is_first_read(policy, status):
+    bench = Bench(unknown_fields=policy)
+    partition = Partition("m", 0, Ledger(0), ReplayMarks(0, {}), {}, 0, OffsetSet(10))
+    raw = bench.item(message_id="odd", expire_at="soon").raw
+    good = bench.item(message_id="good").raw
+    records: list[Any] = [
+        SimpleNamespace(offset=offset, value=value, key=None, timestamp=None, headers=())
+        for offset, value in enumerate((raw, good))
+    ]
+    bench.intake.admit(partition, records)
+    assert bench.results == ({"odd": status} if status else {})
+    if status:
+        assert (
+            bench.finals[0].reason
+            == "the event cannot be read: `expire_at`: no field of a message; did you mean expires_at?"
+        )
+    bench.results.clear()
+    bench.intake.refile([bench.item(message_id="waited", expire_at="soon")])
+    assert bench.results == {}, "it was taken before"

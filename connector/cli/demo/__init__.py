@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from connector.cli import completing
 from connector.cli.plot import plot_option, ready
 from connector.errors import ConnectorError, UsageError
 
@@ -64,6 +65,7 @@ class DemoPlan:
     default=str(SAMPLE_EVENTS),
     show_default=True,
     metavar="N|FILE",
+    shell_complete=completing.files,
     help="How many sample events, or a file with events of your own, one JSON object per line.",
 )
 @click.option(

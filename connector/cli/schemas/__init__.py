@@ -9,7 +9,7 @@ import click
 import orjson
 
 from connector.cli.schemas.asyncapi import asyncapi
-from connector.cli.schemas.event_schemas import event_schema
+from connector.cli.schemas.event_schemas import event_schema, strict
 from connector.definition.schema import json_schema as definition_schema
 from connector.errors import UsageError
 from connector.model import Campaign, Message, ProviderState, Result
@@ -27,8 +27,10 @@ def documents() -> dict[str, dict[str, Any]]:
     definition = {"$id": "urn:sms-connector:schema:provider", **definition_schema()}
     return {
         "message.schema.json": event_schema(Message),
+        "message.strict.schema.json": strict(event_schema(Message)),
         "result.schema.json": event_schema(Result),
         "campaign.schema.json": event_schema(Campaign),
+        "campaign.strict.schema.json": strict(event_schema(Campaign)),
         "providerstate.schema.json": event_schema(ProviderState),
         "receipt.schema.json": event_schema(ReceiptRecord),
         "inbound.schema.json": event_schema(InboundRecord),

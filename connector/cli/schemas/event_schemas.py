@@ -163,6 +163,11 @@ def event_schema(kind: type[msgspec.Struct]) -> dict[str, Any]:
     }
 
 
+def strict(schema: dict[str, Any]) -> dict[str, Any]:
+    """For producers who want a mistyped field to be refused: the same without fields that it does not name."""
+    return {**schema, "$id": f"{schema['$id']}:strict", "additionalProperties": False}
+
+
 def _collect(node: Any, definitions: dict[str, Any], names: set[str]) -> None:
     """Add the names of the definitions that `node` refers to, directly or through others."""
     if isinstance(node, list):

@@ -10,7 +10,7 @@ import click
 
 from connector.cli.moments import MOMENT
 from connector.cli.options import settings_options
-from connector.cli.output import note, print_json
+from connector.cli.output import note, print_json, say
 from connector.settings import Loaded
 
 if TYPE_CHECKING:
@@ -67,4 +67,4 @@ def _show(message_id: str, traces: list[Trace], now: datetime, *, as_json: bool)
         else:
             click.echo(message_id)
             for line in found.lines(now):
-                click.echo(line)
+                say(line)

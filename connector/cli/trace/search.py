@@ -12,7 +12,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from connector.cli.held import ask_workers
 from connector.cli.known_receipts import find_receipts, receipt_partitions
 from connector.cli.moments import moment
-from connector.cli.output import note
+from connector.cli.output import counted, note
 from connector.cli.results import source_of
 from connector.cli.trace.found import FoundRecord, Trace
 from connector.clock import SystemClock
@@ -199,8 +199,8 @@ class _Finder:
             yield record
         topics = ", ".join(dict.fromkeys(tp.topic for tp in partitions)) or "no topic"
         self._searched.append(
-            f"searched {self._reader.scanned - before} {what} in {len(partitions)} partitions of {topics} since "
-            f"{since.isoformat(timespec='seconds')}"
+            f"searched {self._reader.scanned - before:,} {what} in {counted(len(partitions), 'partition')} of {topics} "
+            f"since {since.isoformat(timespec='seconds')}"
         )
 
     def _may_hold(self, record: ConsumerRecord) -> bool:

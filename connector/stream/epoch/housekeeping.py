@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import structlog
 from aiokafka.errors import KafkaError
 
+from connector import logs
 from connector.clock import Clock
 from connector.settings.model import Settings
 from connector.stream.membership.lease import CALM_TICK_SECONDS, TICK_SECONDS, Lease
@@ -88,6 +89,8 @@ class Housekeeping(Positions):
                 if since is not None:
                     log.info("membership confirmed; going on", seconds=round(self._clock.monotonic() - since, 1))
                 since = None
+                if (away := logs.brokers_answer()) is not None:
+                    log.info("brokers answer again", seconds=round(away, 1))
             elif self._owned.partitions:  # else there is nothing that could be sent or written
                 if since is None:
                     since = self._clock.monotonic()

@@ -38,7 +38,7 @@ from connector.stream.partitions.formats import (
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
 from connector.stream.partitions.partition import Partition
-from connector.stream.partitions.start_offset import PartitionSituation, Start, decide
+from connector.stream.partitions.start_offset import PartitionSituation, Start, StartNotes, decide
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
@@ -176,7 +176,7 @@ class Opening:
         }
         since = {tp: offset for tp, offset in chosen.items() if tp.partition in whole}
         established = {tp.topic for tp in committed}
-        opened, problems = [], []
+        opened, problems, notes = [], [], StartNotes()
         for tp in sorted(copartitions):
             found = known[_place(tp.topic, tp.partition)]
             situation = PartitionSituation(
@@ -195,7 +195,7 @@ class Opening:
                 problems.append(start)
                 continue
             if start.note and tp.topic not in self._retry:
-                log.warning("start", topic=tp.topic, partition=tp.partition, offset=start.offset, why=start.note)
+                notes.add(tp, start)
             before = {copartition.topic: starts[copartition] for copartition in copartitions[tp]}
             now = {copartition.topic: ends[copartition] for copartition in copartitions[tp]}
             if tp in committed:
@@ -212,6 +212,7 @@ class Opening:
             opened.append(partition)
         if problems:
             raise ConfigurationError(problems)
+        notes.tell()
         log.info("partitions opened", partitions=len(opened), settled_read=read)
         return opened
 

@@ -25,7 +25,7 @@ from connector.kafka.skipped import Reason, Skipped
 from connector.model import CampaignState, Message, Priority, Result, Status
 from connector.stream.control.apply import Refiler
 from connector.stream.control.failover import Failover
-from connector.stream.control.table import ControlTable, decode_messages
+from connector.stream.control.table import ControlTable
 from connector.stream.intake.budget import Budget, weight
 from connector.stream.intake.caps import Caps
 from connector.stream.intake.carried_headers import CarriedHeaders
@@ -34,6 +34,7 @@ from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.send_times import LONGEST_SECONDS, SendTimes
 from connector.stream.intake.translation import UntranslatedRecord
+from connector.stream.intake.unknown_fields import EventReader
 from connector.stream.intake.unknown_names import Cause, UnknownNames
 from connector.stream.partitions.formats import VersionError
 from connector.stream.partitions.ledger import Ledger
@@ -63,6 +64,7 @@ class Intake(Refiler):
         sources: topics that events come from.
         restorer: makes items of retry topics what they were.
         unknown: names that no definition has, and how long their events wait for one.
+        reader: reads events of sources.
         allowed: whether a number may be texted.
         refusal: why one is of a country that is not texted; None where nobody asks.
         max_age: seconds after which an event is stale, None for never.
@@ -91,6 +93,7 @@ class Intake(Refiler):
         sources: Collection[str],
         restorer: Restorer,
         unknown: UnknownNames,
+        reader: EventReader,
         budget: Budget,
         clock: Clock,
         allowed: Callable[[str], bool],
@@ -119,6 +122,7 @@ class Intake(Refiler):
         self._rooms: dict[Lane, int] = {}
         self._free: tuple[int, int] | None = None  # asked for once per slice: it looks at every lane
         self._unknown_names = unknown
+        self._reader = reader
         self._budget = budget
         self._clock = clock
         self._allowed = allowed
@@ -220,7 +224,7 @@ class Intake(Refiler):
         """
         if self._control.campaigns:
             return False
-        messages = decode_messages(items)
+        messages = self._reader.read_all(items)
         if messages is None or [
             1 for it in messages if it.expires_at is not None or it.send_at is not None or it.priority is HIGH
         ]:
@@ -292,7 +296,10 @@ class Intake(Refiler):
         """Choose the item's lane, and collect it there for `_offer_assigned`: None. Else the result or the retry record
         that it ends in here.
         """
-        message = self._control.message_of(item)
+        if record is not None and item.origin.topic not in self._retry_topics:
+            message = self._control.supplied(self._reader.read(item))
+        else:  # it was taken for one before
+            message = self._control.message_of(item)
         steered, send_at = self._control.steers(message.campaign_id), 0.0
         if (steered or message.send_at is not None) and (send_at := self._control.sends_at(message)):
             item.deadline = self._send_times.stale_at(item, send_at)

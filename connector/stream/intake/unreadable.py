@@ -17,6 +17,8 @@ import msgspec
 from connector.delivery.outcomes.unsent import PartialIdentity
 from connector.errors import MessageError
 from connector.model import Message, Priority
+from connector.settings.names import did_you_mean
+from connector.stream.intake.unknown_names import NAME_CHARACTERS, shown
 
 # What is looked at of an event that is not JSON: a message is far smaller, and the work for one event stays within
 # a few milliseconds whatever stands in it.
@@ -36,6 +38,7 @@ class _Raw(msgspec.Struct, gc=False):
 
 
 _decode_raw = msgspec.json.Decoder(_Raw).decode
+_decode_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
 _NOT_DECODED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
@@ -100,13 +103,14 @@ def _why(raw: bytes, error: Exception) -> str:
             return f"not UTF-8 (byte {first.start})"
         return "not UTF-8"
     if isinstance(error, msgspec.ValidationError):
-        return _against_schema(str(error))
+        return _against_schema(str(error), raw)
     return _malformed(raw, str(error))
 
 
 _PLACE = re.compile(r"(?P<what>.*?)(?: - at `\$\.(?P<field>[a-z_]+).*)?", re.DOTALL)
 _TYPES = re.compile(r"Expected `(?P<wanted>[a-z |]+)`, got `(?P<found>[a-z]+)`")
 _MISSING = re.compile(r"Object missing required field `(?P<field>[a-z_]+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<field>.*)`", re.DOTALL)
 _LONG = re.compile(r"Expected `str` of length <= (?P<most>[0-9]+)")
 
 # How msgspec's message begins, and ours. Its own texts are not passed on: some hold the value.
@@ -121,12 +125,15 @@ _PLAIN = {
 }
 
 
-def _against_schema(text: str) -> str:
+def _against_schema(text: str, raw: bytes) -> str:
     """A msgspec.ValidationError in our words."""
     place = _PLACE.fullmatch(text)
     what, field = (place["what"], place["field"]) if place is not None else (text, None)
     if (missing := _MISSING.fullmatch(what)) is not None:
-        return f"{missing['field']}: missing"
+        return f"{missing['field']}: missing{_written_otherwise(missing['field'], raw)}"
+    if (unknown := _UNKNOWN.fullmatch(what)) is not None:
+        near = did_you_mean(unknown["field"][:NAME_CHARACTERS], _FIELDS)
+        return f"`{shown(unknown['field'])}`: no field of a message" + (f"; {near}" if near else "")
     if (types := _TYPES.fullmatch(what)) is not None:
         told = f"expected {types['wanted'].replace(' | ', ' or ')}, got {types['found']}"
     elif (long := _LONG.fullmatch(what)) is not None:
@@ -134,6 +141,17 @@ def _against_schema(text: str) -> str:
     else:
         told = next((ours for start, ours in _PLAIN.items() if what.startswith(start)), "not as its schema says")
     return f"{field}: {told}" if field in _FIELDS else told
+
+
+def _written_otherwise(field: str, raw: bytes) -> str:
+    """Where a field that is missing may stand under another name: `To`, `messageId`."""
+    try:
+        names = _decode_names(raw).keys() - _FIELDS
+    except _NOT_DECODED:
+        return ""
+    plain = field.replace("_", "")
+    found = [name for name in sorted(names) if re.sub("[^a-z0-9]", "", name.lower()) == plain]
+    return f"; `{shown(found[0])}` is there: write `{field}`" if found else ""
 
 
 _SYNTAX = re.compile(r"JSON is malformed: (?P<what>[a-z0-9 -]+ \(byte [0-9]+\))")

@@ -6,9 +6,19 @@ partition without a committed offset unless its results say how far it was, or `
 
 from __future__ import annotations
 
+import logging
+from collections import defaultdict
 from dataclasses import dataclass
+from itertools import islice
+
+import structlog
+from aiokafka import TopicPartition
 
 from connector.errors import Problem
+
+log = structlog.get_logger(__name__)
+
+TOLD_PARTITIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +45,16 @@ class PartitionSituation:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where to start, and what an operator should know about it (`note` is empty in the ordinary case)."""
+    """Where to start.
+
+    Attributes:
+        note: what an operator should know about it; empty in the ordinary case.
+        chosen: it is as somebody wanted it.
+    """
 
     offset: int
     note: str = ""
+    chosen: bool = False
 
 
 def decide(at: PartitionSituation, *, group: str) -> Start | Problem:
@@ -50,16 +66,16 @@ def decide(at: PartitionSituation, *, group: str) -> Start | Problem:
         if at.resume_at > at.end:
             return _behind(at, where, f"the results say events up to {at.resume_at} are settled", group)
         offset = max(at.resume_at, at.begin)
-        return Start(offset, f"no offset is committed for group {group}; resumed from the results at {offset}")
+        return Start(offset, f"no offset is committed for group {group}; the results say how far it was")
     return _first(at, where, group)
 
 
 def _first(at: PartitionSituation, where: str, group: str) -> Start | Problem:
     """Neither an offset nor a result: nothing of this partition was ever sent."""
     if at.established:
-        return Start(at.begin, f"a partition new to group {group}: from its beginning")
+        return Start(at.begin, f"a partition new to group {group}: from its beginning", chosen=True)
     if at.chosen is not None:
-        return Start(at.chosen, f"no offset is committed for group {group}; start_from says {at.chosen}")
+        return Start(at.chosen, f"no offset is committed for group {group}: as start_from says", chosen=True)
     if at.begin == at.end:  # nothing there that could be sent by accident
         return Start(at.end)
     return Problem(
@@ -77,7 +93,7 @@ def _committed(at: PartitionSituation, where: str, group: str) -> Start | Proble
     if at.committed < at.begin:
         return Start(
             at.begin,
-            f"retention deleted the events {at.committed} to {at.begin - 1} of {where} before they were read: "
+            f"retention deleted events of {where} before they were read, {at.committed} to {at.begin - 1}: "
             "raise the topic's retention or add workers",
         )
     return Start(at.committed)
@@ -91,3 +107,27 @@ def _behind(at: PartitionSituation, where: str, claim: str, group: str) -> Probl
         file="kafka",
         path=where,
     )
+
+
+class StartNotes:
+    """What is to be said of the starts of an opening: a line for all partitions of a topic with one reason."""
+
+    def __init__(self) -> None:
+        self._offsets: defaultdict[tuple[str, str, bool], dict[int, int]] = defaultdict(dict)
+
+    def add(self, tp: TopicPartition, start: Start) -> None:
+        """A partition whose start has a note."""
+        self._offsets[tp.topic, start.note, start.chosen][tp.partition] = start.offset
+
+    def tell(self) -> None:
+        """Log them."""
+        for (topic, why, chosen), offsets in self._offsets.items():
+            first = [f"{partition} at {offset}" for partition, offset in islice(offsets.items(), TOLD_PARTITIONS)]
+            more = len(offsets) - len(first)
+            log.log(
+                logging.INFO if chosen else logging.WARNING,
+                "reading begins",
+                topic=topic,
+                partitions=", ".join(first) + (f" and {more} more" if more else ""),
+                why=why,
+            )

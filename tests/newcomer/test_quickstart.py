@@ -19,9 +19,10 @@ pytestmark = pytest.mark.kafka
 
 NAMES = {"RESULTS": "results", "DEAD_LETTERS": "dead", "JOURNAL": "journal", "CONTROL": "control"}
 NAMES |= {"RECEIPTS": "receipts", "RETRY_PREFIX": "retry", "SOURCES": "messages"}
+PAGE = ROOT / "docs" / "quickstart.md"
 
 
-def test_the_quick_start(
+def test_from_nothing_to_a_result_and_from_a_curl_command_to_a_refused_message_that_is_found(
     kafka: Kafka, unique: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_connector: StartConnector
 ) -> None:
     """Nothing is changed but where Kafka and the fake provider are, and the names of topics and group."""
@@ -33,37 +34,51 @@ def test_the_quick_start(
     monkeypatch.chdir(tmp_path)
     printed: dict[str, str] = {}
     running = {}
-    for block in blocks(ROOT / "docs" / "quickstart.md"):
+    port = ""
+    for block in blocks(PAGE):
         if block.language == "sh":
             for line in lines(block):
-                words = shlex.split(line)[1:]
+                words = shlex.split(line, comments=True)[1:]
                 if block.word == "background":
                     words = [word.replace("8025", "0") for word in words]
                     running[words[0]] = start_connector(*words, name=words[0], env=environ)
                     running[words[0]].wait_for("simulator on" if words[0] == "simulate" else "partitions opened")
                     if words[0] == "simulate":
-                        _turn_to(running["simulate"].output, tmp_path / "definitions" / "acme.yaml")
+                        port = _port(running["simulate"].output)
+                        for file in tmp_path.rglob("*.yaml"):
+                            _turn(file, port)
                     continue
                 result = CliRunner().invoke(group, words, standalone_mode=False)
                 assert result.exception is None, (line, result.output, result.exception)
-                assert not result.return_value, (line, result.output)
-                printed[line] = result.stdout
+                ends = re.search(r"# ends with (\d)$", line)
+                assert (result.return_value or 0) == int(ends[1] if ends else 0), (line, result.output)
+                printed[line] = result.stdout + ("" if "reply" in line else result.stderr)
         elif block.word:
             file = tmp_path / block.word
             file.parent.mkdir(exist_ok=True)
             file.write_text(block.text, "utf-8")
-    assert len(printed) == 9
-    (shown,) = [block.text for block in blocks(ROOT / "docs" / "quickstart.md") if block.language == "text"]
-    assert next(text for line, text in printed.items() if "--message-id m1" in line).split() == shown.split()
+            if port:
+                _turn(file, port)
+    assert len(printed) == 16
+    accepted, refused = [block.text for block in blocks(PAGE) if block.language == "text" and not block.word]
+    assert next(text for line, text in printed.items() if "--message-id m1" in line).split() == accepted.split()
     assert "accepted" in next(text for line, text in printed.items() if "contacts.csv" in line)
     assert "state: accepted" in printed["sms-connector trace m2"]
+    assert "no `response`" in printed["sms-connector import-curl command.txt --output draft.yaml"]
+    assert "102" in next(text for line, text in printed.items() if line.startswith("sms-connector reply"))
+    assert refused.strip() in printed["sms-connector trace m4"]
+    assert "code 102" in printed["sms-connector trace m4"]
     # Offsets are committed once a second: what was sent last may still be shown.
     wait_until(lambda: CliRunner().invoke(group, ["lag"], standalone_mode=False).stdout == "", "no lag")
     assert running["run"].stop() == 0, running["run"].output
 
 
-def _turn_to(said: str, definition: Path) -> None:
-    """The page's port may be taken here: the fake provider has chosen its own."""
+def _port(said: str) -> str:
     found = re.search(r"simulator on http://127\.0\.0\.1:(\d+)", said)
     assert found is not None
-    definition.write_text(definition.read_text().replace("8025", found[1]))
+    return found[1]
+
+
+def _turn(file: Path, port: str) -> None:
+    """The page's port may be taken here: the fake provider has chosen its own."""
+    file.write_text(file.read_text().replace("8025", port))
