@@ -39,8 +39,8 @@ GOES_ON = {
     "receive": "callbacks are taken",
     "receipts run": "partitions opened",
     "simulate": "simulator on",
-    "console": "console",
-    "studio": "studio",
+    "console": '"event": "console"',
+    "studio": "Ctrl-C ends it",
     "results --follow": "shown; searched",
 }
 # What is put in place of what stands in an example.
@@ -53,14 +53,17 @@ INSTEAD = {
     "--events 200000": "--events 300",
     " --live": " --live --yes",
     "--workers 4": "--workers 2",
+    f"{PROGRAM} studio": f"{PROGRAM} studio --port 0",
+    f"{PROGRAM} simulate": f"{PROGRAM} simulate --port 0",
+    "console --config connector.yaml": "console --config connector.yaml --set web.port=0",
     "topics expand 24": "topics expand 8",
     "create --partitions 24 --replication 3": "create --partitions 4 --replication 1",
     "sms.messages/0/17": "{source}/0/17",
 }
 # What nothing here runs, and what does.
 NOT_RUN = {
+    "adopt": "tests/integration/test_second_cluster.py; it needs topics of a mirror",
     "bench": "tests/tooling/test_bench.py; it takes minutes",
-    "console token": "tests/web: it takes no settings",
 }
 ENDS = {"suppress check": 3}
 """Exit codes, where an example's is not 0."""
@@ -171,6 +174,7 @@ class Stage:
             definition = text.format(simulator=self.pipeline.address)
             for folder in ("providers", "definitions"):
                 self.write(f"{folder}/{name}.yaml", definition)
+        self.write("connector.yaml", self.pipeline.config.read_text())
         own = {"message_id": "e0", "provider": "acme", "campaign_id": "diwali", "to": TO, "body": "Hello"}
         self.write("event.json", own)
         self.write(
@@ -243,6 +247,8 @@ class Stage:
             process.send(signal.SIGINT)
             code = process.wait()
             leaks = process.leaks()
+        except AssertionError as error:
+            return str(error)
         finally:
             process.kill()
         return None if code == 0 and not leaks else f"exit code {code}, {leaks}: {process.output[-2000:]}"
