@@ -73,7 +73,7 @@ _mode_label = re.compile(r"\[\^-*\w+\]: ")
 """What mode's services put before each of their lines, whatever logger they write to: ours, where the class is ours."""
 
 
-class _State:
+class _LastingState:
     """A sentence that holds of a broker for now."""
 
     __slots__ = ("broker", "first", "last", "lines", "said")
@@ -95,7 +95,7 @@ class LibraryLines(logging.Filter):
         super().__init__()
         self._clock = clock
         self._level = level
-        self._states: dict[tuple[str, str], _State] = {}
+        self._states: dict[tuple[str, str], _LastingState] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if self._level <= logging.DEBUG:
@@ -141,7 +141,7 @@ class LibraryLines(logging.Filter):
         if state is None:
             if len(self._states) >= STATES:
                 self._states.clear()
-            state = self._states[event, broker] = _State(broker, now)
+            state = self._states[event, broker] = _LastingState(broker, now)
         state.last = now
         if not fresh and now - state.said < REPEAT_SECONDS:
             state.lines += 1

@@ -88,14 +88,6 @@ def sources(ctx: click.Context, incomplete: str) -> Iterator[CompletionItem]:
     yield from _starting(_settings(ctx).topics.source_names, incomplete)
 
 
-@_quiet
-def settings(_: click.Context, incomplete: str) -> Iterator[CompletionItem]:
-    """Names of settings, with the sign behind which their value goes."""
-    from connector.settings.names import leaves
-
-    yield from _starting((f"{leaf.name}=" for leaf in leaves()), incomplete)
-
-
 def _starting(names: Iterable[str], incomplete: str) -> Iterator[CompletionItem]:
     return (CompletionItem(name) for name in names if name.startswith(incomplete) and name.isprintable())
 

@@ -10,13 +10,17 @@ from typing import Any
 
 import click
 
-from connector.cli import completing
 from connector.errors import UsageError
 from connector.logs import SECRETS
 from connector.settings import Loaded, load_settings
-from connector.settings.names import FILE_VARIABLE
+from connector.settings.names import FILE_VARIABLE, leaves
 
 DEFAULT_FILE = Path("connector.yaml")
+
+
+def _complete_setting(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Names of settings, with the sign behind which their value goes."""
+    return [f"{leaf.name}=" for leaf in leaves() if leaf.name.startswith(incomplete)]
 
 
 config_option = click.option(
@@ -31,7 +35,7 @@ set_option = click.option(
     "overrides",
     multiple=True,
     metavar="NAME=VALUE",
-    shell_complete=completing.settings,
+    shell_complete=_complete_setting,
     help="A setting, such as group=test; wins over file and environment.",
 )
 

@@ -21,7 +21,7 @@ from connector.stream.control.table import ControlTable, campaign_record, decode
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
-from connector.stream.intake.unknown_fields import EventReader, UnknownFieldsPolicy
+from connector.stream.intake.unknown_fields import EventDecoder, UnknownFieldsPolicy
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
@@ -83,7 +83,7 @@ class Bench:
         self.budget = Budget(messages=100, bytes_=1 << 20, shares=shares)
         waits = Tiers(tiers or {5.0: "r.5s", 30.0: "r.30s", 3600.0: "r.1h"})
         self.unknown = UnknownNames(lanes, grace=grace, clock=self.clock)
-        self.reader = EventReader(unknown_fields, self.clock)
+        self.reader = EventDecoder(unknown_fields, self.clock)
         self.intake = Intake(
             lanes,
             control=self.control,

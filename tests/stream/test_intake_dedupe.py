@@ -16,7 +16,7 @@ from connector.stream.intake.budget import Budget
 from connector.stream.intake.dedupe import REPLAY_OF, DedupedResults, DedupeIndex
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
-from connector.stream.intake.unknown_fields import EventReader
+from connector.stream.intake.unknown_fields import EventDecoder
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.ledger import Ledger, ReplayMarks
 from connector.stream.partitions.offset_set import OffsetSet
@@ -50,7 +50,7 @@ class Bench:
             refusals=Refusals(dry_run=False),
             restorer=restorer(tiers),
             unknown=UnknownNames(self.lanes, grace=600, clock=self.clock),
-            reader=EventReader("report", self.clock),
+            reader=EventDecoder("report", self.clock),
             budget=Budget(messages=100, bytes_=1 << 20, shares={}),
             clock=self.clock,
             allowed=lambda to: to != "+919800000000",

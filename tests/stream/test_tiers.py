@@ -38,7 +38,7 @@ from connector.stream.intake.admission import SLICE_RECORDS, Admission
 from connector.stream.intake.budget import Budget
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.refusals import Refusals
-from connector.stream.intake.unknown_fields import EventReader
+from connector.stream.intake.unknown_fields import EventDecoder
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.partitions.assignment import Assignment
 from connector.stream.partitions.formats import SETTLES, settles
@@ -178,7 +178,7 @@ class Stream:
             refusals=Refusals(dry_run=False),
             restorer=restorer(tiers),
             unknown=UnknownNames(self.lanes, grace=60.0, clock=clock),
-            reader=EventReader("report", clock),
+            reader=EventDecoder("report", clock),
             budget=self.budget,
             clock=clock,
             allowed=lambda _to: True,

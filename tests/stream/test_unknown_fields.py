@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from connector.clock import ManualClock
-from connector.stream.intake.unknown_fields import AGAIN_SECONDS, NAMES, EventReader, UnknownFieldsPolicy
+from connector.stream.intake.unknown_fields import AGAIN_SECONDS, NAMES, EventDecoder, UnknownFieldsPolicy
 from connector.stream.intake.unreadable import fault
 
 EVENT = {"message_id": "m1", "to": "+919812345678", "provider": "acme", "body": "Hello"}
@@ -21,8 +21,8 @@ def item(offset: int = 7, raw: bytes | None = None, **fields: Any) -> Any:
     return SimpleNamespace(raw=value, offset=offset, origin=SimpleNamespace(topic="sms.messages", partition=2))
 
 
-def reader(policy: UnknownFieldsPolicy = "report", clock: ManualClock | None = None) -> EventReader:
-    return EventReader(policy, clock or ManualClock())
+def reader(policy: UnknownFieldsPolicy = "report", clock: ManualClock | None = None) -> EventDecoder:
+    return EventDecoder(policy, clock or ManualClock())
 
 
 def test_each_field_is_told_once_with_the_one_that_may_have_been_meant_and_where_it_stood() -> None:

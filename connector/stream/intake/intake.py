@@ -34,7 +34,7 @@ from connector.stream.intake.intake_counts import IntakeCounts
 from connector.stream.intake.refusals import Refusals
 from connector.stream.intake.send_times import LONGEST_SECONDS, SendTimes
 from connector.stream.intake.translation import UntranslatedRecord
-from connector.stream.intake.unknown_fields import EventReader
+from connector.stream.intake.unknown_fields import EventDecoder
 from connector.stream.intake.unknown_names import Cause, UnknownNames
 from connector.stream.partitions.formats import VersionError
 from connector.stream.partitions.ledger import Ledger
@@ -93,7 +93,7 @@ class Intake(Refiler):
         sources: Collection[str],
         restorer: Restorer,
         unknown: UnknownNames,
-        reader: EventReader,
+        reader: EventDecoder,
         budget: Budget,
         clock: Clock,
         allowed: Callable[[str], bool],

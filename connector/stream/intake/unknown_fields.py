@@ -8,14 +8,14 @@ a field of its own pays once, and the next new one is noticed all the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 import structlog
 
 from connector.clock import Clock
 from connector.delivery.queue.item import Item
-from connector.model import Message
+from connector.model import Message, Source
 from connector.settings.names import did_you_mean
 from connector.stream.control.table import WITHOUT_NUMBER, decode_message, decode_messages
 from connector.stream.intake.unknown_names import NAME_CHARACTERS, shown
@@ -34,15 +34,7 @@ AGAIN_SECONDS = 3600.0
 _keys = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-class Place(NamedTuple):
-    """Where an event stands."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
-class EventReader:
+class EventDecoder:
     """Reads events of source topics.
 
     Args:
@@ -108,12 +100,12 @@ class EventReader:
             self._learn(sorted(filter(_can_be_known, self._now)))
         else:
             self._pass_over_all()
-        place = Place(item.origin.topic, item.origin.partition, item.offset)
+        place = Source(item.origin.topic, item.origin.partition, item.offset)
         for name in sorted(names - self._told):
             self._tell(name[: NAME_CHARACTERS + 1], place)
         return True
 
-    def _tell(self, name: str, place: Place) -> None:
+    def _tell(self, name: str, place: Source) -> None:
         if len(self._told) >= NAMES:
             return
         self._told.add(name)
@@ -121,7 +113,9 @@ class EventReader:
             "events bring a field that no message has: it is ignored (events.unknown_fields)",
             field=shown(name),
             did_you_mean=nearest(name) or None,
-            **place._asdict(),
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
         )
 
     def _give_up(self) -> None:

@@ -20,7 +20,7 @@ from connector.stream.intake.held_sources import HeldSources
 from connector.stream.intake.intake import Intake
 from connector.stream.intake.read_progress import ReadProgress
 from connector.stream.intake.translation import Translation
-from connector.stream.intake.unknown_fields import EventReader
+from connector.stream.intake.unknown_fields import EventDecoder
 from connector.stream.intake.unknown_names import UnknownNames
 from connector.stream.lanes import LaneSet
 from connector.stream.partitions.assignment import Assignment
@@ -40,7 +40,7 @@ class Input:
 
     failover: Failover
     unknown: UnknownNames
-    reader: EventReader
+    reader: EventDecoder
     intake: Intake
     admission: Admission
     control_applier: ControlApplier
@@ -70,7 +70,7 @@ def build_input(
     settings, topics, clock = deps.settings, deps.settings.topics, deps.clock
     failover = Failover(lanes.current)
     unknown = UnknownNames(lanes.current, grace=settings.unknown_grace, clock=clock)
-    reader = EventReader(settings.events.unknown_fields, clock)
+    reader = EventDecoder(settings.events.unknown_fields, clock)
     intake = Intake(
         lanes.current,
         control=control,
