@@ -196,6 +196,17 @@ SCENARIOS = [
         near=["HeldEvents critical"],
     ),
     Scenario(
+        "a producer in a loop has used up its campaign's cap, until somebody cancels the campaign",
+        [WorkerSeries(60, compose()).counter("sms_connector_capped_total", at={20: 5, 40: 0})],
+        {19: [], 21: ["CampaignCapped warning"], 39: ["CampaignCapped warning"], 56: []},
+    ),
+    Scenario(
+        "events that were beyond a cap before their worker was looked at",
+        [WorkerSeries(60, compose()).counter("sms_connector_capped_total", begins=12)],
+        {60: []},
+        near=["CampaignCapped warning"],
+    ),
+    Scenario(
         "the schema registry is away, and events wait for it",
         [
             WorkerSeries(40, compose()).gauge(
