@@ -65,6 +65,8 @@ class ConsoleView:
         self.control = ControlWatch(settings, clock)
         self.curves = Curves()
         self.recent = RecentWatch(settings, clock)
+        self._listed: list[ProviderDocument] = []
+        self._listed_of: object = None
         self.kafka = KafkaWatch(settings, clock, providers=self.holding, told=self.fleet.told_members)
 
     def holding(self) -> Providers:
@@ -154,10 +156,14 @@ class ConsoleView:
         return self._provider(name, self.fleet.reports, self.fleet.rates(), shares=True)
 
     def providers(self) -> list[ProviderDocument]:
-        """All of them."""
-        reports, rates = self.fleet.reports, self.fleet.rates()
-        names = provider_names(reports, self.control.table.paused)
-        return [self._provider(name, reports, rates, shares=False) for name in names]
+        """All of them; made once a second at most, however many people look."""
+        seen = (int(self._clock.wall()), self.fleet.looked_at, dict(self.control.table.applied))
+        if self._listed_of != seen:
+            reports, rates = self.fleet.reports, self.fleet.rates()
+            names = provider_names(reports, self.control.table.paused)
+            self._listed = [self._provider(name, reports, rates, shares=False) for name in names]
+            self._listed_of = seen
+        return self._listed
 
     def _provider(
         self, name: str, reports: list[WorkerReport], rates: Mapping[tuple[str, str], float], *, shares: bool

@@ -168,15 +168,6 @@ class Curves:
                 found[told.get("provider", ""), told["status"]] = curve.amount(begin, end)
         return found
 
-    def total(self, name: str, begin: float, end: float, **labels: str) -> float:
-        """Of a rate: what it comes to from `begin` until now (`end`), as far as is known."""
-        wanted = labels.items()
-        return sum(
-            curve.amount(begin, end)
-            for (found, its), curve in self._curves.items()
-            if found == name and wanted <= dict(its).items() and "worker" not in dict(its)
-        )
-
 
 def _plus(a: float, b: float) -> float:
     if math.isnan(a):

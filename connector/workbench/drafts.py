@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from connector.definition.keys import is_name
@@ -11,8 +9,6 @@ from connector.tools.importing.curl import read_command
 from connector.tools.importing.draft import Draft, from_call
 from connector.tools.importing.literal import provider_name
 from connector.tools.importing.recognise import Hints, recognise
-
-NOT_CALLED: Final = "provider"
 
 
 class Imported(msgspec.Struct, frozen=True):

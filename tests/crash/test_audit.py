@@ -12,6 +12,8 @@ import pytest
 from connector.cli.demo.audit import Event, SeenMessage
 from connector.model import Result, Source, Status
 from tests.crash.audit import Evidence, Moment, Recorded, Send, audit, read_event, read_send
+from tests.crash.deeds import compare_deeds
+from tests.kafka.records import Record
 
 AT = datetime(2025, 1, 1, tzinfo=UTC)
 COUNT = 4
@@ -285,3 +287,27 @@ def test_a_line_of_the_simulators_log_is_read_with_worker_messages_and_whether_i
 
 def test_an_event_is_known_by_its_place() -> None:
     assert read_event(source(3), b'{"message_id": "m3", "to": "+1"}') == Event(source(3), "m3", "+1")
+
+
+def _deed(topic: str, offset: int, value: object, **headers: bytes) -> Record:
+    return Record(topic, 0, offset, b"k", orjson.dumps(value), headers, 1_000 + offset)
+
+
+def test_a_deed_needs_a_record_before_it_and_what_stops_messages_needs_none() -> None:
+    asked = [
+        _deed("audit", 0, {"state": "asked", "request": "r0"}),
+        _deed("audit", 9, {"state": "asked", "request": "late"}),
+        _deed("audit", 1, {"state": "asked", "request": "r2", "after": "test-1"}),
+        _deed("audit", 2, {"state": "done", "request": "never-asked"}),
+    ]
+    control = [
+        _deed("control", 3, {"paused": False}, request=b"r0"),
+        _deed("control", 4, {"paused": True}, request=b"unknown"),
+        _deed("control", 5, {"paused": False}, request=b"late"),
+        _deed("control", 6, {"paused": False}, request=b"never-asked"),
+        _deed("control", 7, {"paused": False}),
+    ]
+    source = [_deed("in", 3, {"message_id": "test-1"}, test=b"true"), _deed("in", 4, {"message_id": "m1"})]
+    source.append(_deed("in", 5, {"message_id": "test-2"}, test=b"true"))
+    found = compare_deeds(control, source, asked)
+    assert (found.done, found.unrecorded) == (5, ("control/0/5", "control/0/6", "in/0/5"))

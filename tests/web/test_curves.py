@@ -52,9 +52,10 @@ def test_curves_are_added_up_over_all_labels_but_one() -> None:
 def test_what_a_rate_came_to_is_known_after_two_hours_as_well(hours: int) -> None:
     curves = filled(hours * 3600)
     end = BEGIN + hours * 3600
-    assert curves.total("results", end - 3600, end, provider="a") == pytest.approx(7200, rel=0.01)
-    assert curves.total("results", BEGIN - 9000, end) == pytest.approx(hours * 7200, rel=0.01)
-    assert curves.total("results", end - 3600, end, provider="b") == 0.0
+    of_a = ("a", "accepted")
+    assert curves.amounts("results", end - 3600, end) == {of_a: pytest.approx(7200, rel=0.01)}
+    assert curves.amounts("results", BEGIN - 9000, end) == {of_a: pytest.approx(hours * 7200, rel=0.01)}
+    assert curves.amounts("others", end - 3600, end) == {}
 
 
 def test_two_days_are_kept_at_a_minute_and_older_values_are_gone() -> None:
