@@ -21,7 +21,9 @@ from connector.definition.tree import Auth, Constant, Definition, Login, OAuth2,
 from connector.definition.walk import reads
 from connector.errors import UsageError
 from connector.masking import MASK
+from connector.model import Message
 from connector.request.show import curl, legible, show
+from connector.settings.names import did_you_mean
 from connector.settings.way_back import URL
 from connector.workbench.events import NamedEvent, label, read_events
 from connector.workbench.planning import RenderPlan, plan_requests, references
@@ -99,6 +101,9 @@ def _events(files: Iterable[str]) -> Iterator[NamedEvent]:
         found = list(read_events(data, "stdin" if file == "-" else file))
         if not found:
             raise UsageError(f"--event {file}: it holds no event")
+        for field in dict.fromkeys(field for event in found for field in event.unknown):
+            hint = did_you_mean(field, Message.__struct_fields__)
+            note(f"{file}: no message has a field {field!r}{f', {hint}' if hint else ''}; it is ignored")
         yield from found
 
 
@@ -115,9 +120,12 @@ def _instant(at: str | None) -> float:
     if at is None:
         return time.time()
     try:
-        return datetime.fromisoformat(at).astimezone().timestamp()
+        instant = datetime.fromisoformat(at)
     except ValueError:
         raise UsageError(f"--time {at}: write it like 2026-01-31T09:00:00Z") from None
+    if instant.tzinfo is None:  # this machine's is not that of whoever reads the requests
+        raise UsageError(f"--time {at}: it has no zone; add Z or an offset, as in 2026-01-31T09:00:00+05:30")
+    return instant.timestamp()
 
 
 # ---- output ---------------------------------------------------------------------------------------------------------

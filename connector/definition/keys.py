@@ -36,6 +36,12 @@ is_name = re.compile(NAME).fullmatch
 _name = Plain(NAME, NAME_HINT)
 _url = Plain(r"(https?://|\$\{).+", "write https://…")
 
+_BEARER: Final = (
+    "a token that stays is a header: `headers: {Authorization: 'Bearer ${TOKEN}'}`; one that is fetched and renewed is "
+    "`auth: {oauth2: …}` or `auth: {login: …}`"
+)
+_IN_A_HEADER: Final = "write it where it goes: `headers: {X-Api-Key: '${KEY}'}`, or among the parameters"
+
 AUTH: Final = Kinds(
     MapKey(
         "basic",
@@ -75,6 +81,8 @@ AUTH: Final = Kinds(
     MapKey("sign", SignShape(), "Requests are signed: what is computed from each, and where it goes."),
     MapKey("login", LoginShape(), "A token is fetched by a request of its own, kept and renewed."),
     words=("none",),
+    instead=dict.fromkeys(("bearer", "token", "jwt"), _BEARER)
+    | dict.fromkeys(("api_key", "apikey", "key", "header", "headers"), _IN_A_HEADER),
 )
 
 PARAMETERS: Final = Kinds(

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any, Final
 
 from connector.config_text.source import List, Map, PlacedValue, Value, kind_of, plain
@@ -121,11 +122,18 @@ class Record(Shape):
 
 
 class Kinds(Shape):
-    """A map with exactly one of several keys, or one of some bare words. Gives (kind, value)."""
+    """A map with exactly one of several keys, or one of some bare words. Gives (kind, value).
 
-    def __init__(self, *keys: MapKey, words: Sequence[str] = ()) -> None:
+    Args:
+        instead: what people write that is no key here, in lower case → what to write.
+    """
+
+    def __init__(
+        self, *keys: MapKey, words: Sequence[str] = (), instead: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.keys = {key.name: key for key in keys}
         self.words = tuple(words)
+        self.instead = instead
 
     def read(self, source: PlacedValue, report: Findings) -> tuple[str, Any] | None:
         if isinstance(source, Value) and source.text in self.words:
@@ -138,6 +146,7 @@ class Kinds(Shape):
             if name not in self.keys:
                 meant = [] if report.full else near(name, self.keys)
                 remedy = f"did you mean `{meant[0]}`?" if meant else choice
+                remedy = self.instead.get(name.lower().replace("-", "_"), remedy)
                 report.error(source.keys[name], f"the key `{shown(name)}` is not known", remedy)
         known = [name for name in source.members if name in self.keys]
         if len(known) != 1:

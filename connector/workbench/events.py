@@ -10,14 +10,17 @@ import msgspec
 from connector.model import Message
 from connector.stream.intake.unreadable import fault
 
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
 
 @dataclass(slots=True)
 class NamedEvent:
-    """One event of a file. `name` says which, for people; `fault` is why it is no message."""
+    """One event of a file. `name` says which, for people; `fault` is why it is no message, `unknown` fields that none has."""
 
     name: str
     message: Message | None = None
     fault: str = ""
+    unknown: tuple[str, ...] = ()
 
 
 def read_events(data: bytes, name: str) -> Iterator[NamedEvent]:
@@ -38,7 +41,9 @@ def read_events(data: bytes, name: str) -> Iterator[NamedEvent]:
 def event_of(raw: bytes, name: str) -> NamedEvent:
     """One event, whose text is `raw`."""
     try:
-        return NamedEvent(name, msgspec.json.decode(raw, type=Message))
+        message = msgspec.json.decode(raw, type=Message)
+        unknown = _fields(raw).keys() - frozenset(Message.__struct_fields__)
+        return NamedEvent(name, message, unknown=tuple(sorted(unknown)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return NamedEvent(name, fault=f"not a message: {fault(raw, error)}")
 

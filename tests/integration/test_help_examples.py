@@ -42,6 +42,7 @@ GOES_ON = {
     "console": '"event": "console"',
     "studio": "Ctrl-C ends it",
     "results --follow": "shown; searched",
+    "demo --web": "http://127.0.0.1",
 }
 # What is put in place of what stands in an example.
 INSTEAD = {
@@ -105,7 +106,7 @@ def in_order() -> list[tuple[tuple[str, ...], str]]:
     def rank(found: tuple[tuple[str, ...], str]) -> tuple[bool, int]:
         name = " ".join(found[0])
         first = next((place for place, start in enumerate(ORDER) if name.startswith(start)), len(ORDER))
-        return name in ("campaign delete", "suppress remove", "topics expand"), first
+        return name in ("campaign delete", "suppress remove", "topics expand", "demo"), first
 
     return sorted(examples(), key=rank)
 

@@ -202,7 +202,11 @@ def test_an_id_never_leaves_the_comment_it_stands_in(render):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [(["--time", "noon"], "write it like 2026-01-31T09:00:00Z"), (["--curl", "--json"], "choose one")],
+    [
+        (["--time", "2026-01-31T09:00:00"], "it has no zone"),
+        (["--time", "noon"], "write it like 2026-01-31T09:00:00Z"),
+        (["--curl", "--json"], "choose one"),
+    ],
 )
 def test_wrong_options_are_named(render, options, words):
     with pytest.raises(Exception, match=words):
