@@ -15,7 +15,7 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 @dataclass(slots=True)
 class NamedEvent:
-    """One event of a file. `name` says which, for people; `fault` is why it is no message, `unknown` fields that none has."""
+    """One event of a file. `name` says which, for people; `fault` why it is no message, `unknown` what none has."""
 
     name: str
     message: Message | None = None

@@ -64,7 +64,9 @@ def test_from_nothing_to_a_result_and_from_a_curl_command_to_a_refused_message_t
     assert next(text for line, text in printed.items() if "--message-id m1" in line).split() == accepted.split()
     assert "accepted" in next(text for line, text in printed.items() if "contacts.csv" in line)
     assert "state: accepted" in printed["sms-connector trace m2"]
-    assert "no `response`" in printed["sms-connector import-curl command.txt --output draft.yaml"]
+    drafted = next(text for line, text in printed.items() if "import-curl" in line)
+    assert "private_hosts" in drafted
+    assert "without `response`, every 2xx counts as accepted" in (tmp_path / "draft.yaml").read_text()
     assert "102" in next(text for line, text in printed.items() if line.startswith("sms-connector reply"))
     assert refused.strip() in printed["sms-connector trace m4"]
     assert "code 102" in printed["sms-connector trace m4"]

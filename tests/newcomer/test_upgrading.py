@@ -25,6 +25,7 @@ __all__ = ["release"]
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
+KNOWN_TOPICS = ("sources", "results", "dead_letters", "journal", "control", "receipts", "retry_prefix")
 PAGE = ROOT / "docs" / "upgrading.md"
 
 
@@ -40,7 +41,8 @@ class Site:
         pipeline.define(more="on_uncertain: report")
         pipeline.configure(console={"port": None})
         document = orjson.loads(pipeline.config.read_bytes())
-        del document["health"], document["topics"]["suppressions"]  # which 0.1.0 does not know
+        del document["health"]  # which 0.1.0 does not know, and neither some topics
+        document["topics"] = {name: document["topics"][name] for name in KNOWN_TOPICS}
         pipeline.config.write_bytes(orjson.dumps(document))
 
     def old(self, *words: str) -> str:
