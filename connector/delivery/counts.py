@@ -98,7 +98,7 @@ class LaneCounts:
         self.held = 0.0
         self.errors = 0
         self.unknown_runs = 0
-        self.rules: Counter[str] = Counter()
+        self.rules: dict[str, int] = {}
         self._held_since: float | None = None
 
     def departed(self, why: str, age: float, now: float) -> None:
@@ -131,7 +131,7 @@ class LaneCounts:
             return
         first, number = outcomes[0], len(outcomes)
         # Nearly always one object stands for all, or there is one message: told by identity, at C speed.
-        if outcomes[-1] is first and outcomes.count(first) == number:
+        if number == 1 or (outcomes[-1] is first and outcomes.count(first) == number):
             self._decided(first.rule, number)
             if first.then not in FINAL:
                 self.again[first.then] += number
@@ -160,9 +160,11 @@ class LaneCounts:
 
     def _decided(self, rule: str, messages: int) -> None:
         """Definitions come and go while a worker runs: of more rules than one may have, the others are one."""
-        if rule not in self.rules and len(self.rules) >= MOST_RULES:
-            rule = OTHER_RULES
-        self.rules[rule] += messages
+        try:
+            self.rules[rule] += messages
+        except KeyError:
+            rule = rule if len(self.rules) < MOST_RULES else OTHER_RULES
+            self.rules[rule] = self.rules.get(rule, 0) + messages
 
     def _request(self, group: str, seconds: float, messages: int) -> None:
         histogram = self.requests.get(group)
