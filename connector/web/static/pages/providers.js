@@ -74,6 +74,10 @@ function Provider({ me, name, ask }) {
       <${Tally} title="Why windows closed" counts=${it.windows_closed} />
       <${Tally} title="Sent again, by reason" counts=${it.again} />
     </div>
+    <div class="charts even">
+      <${Tally} title="Messages by the rule that decided" counts=${it.rules} zeros />
+      <${Tally} title="Replies by how long they took" counts=${took(it.reply_times)} inOrder />
+    </div>
     <${Card} title="By worker"><${Table} caption="Workers of this provider" rows=${it.shares} keyOf=${(one) => one.worker} columns=${[{ key: "worker", title: "Worker" }, { key: "state", title: "State" }, { key: "waiting", title: "Waiting", number: true }, { key: "slots", title: "Slots", number: true }, { key: "share", title: "Share", number: true }, { key: "digest", title: "Definition" }]} cell=${shareCell} /><//>
   `
 }
@@ -93,7 +97,15 @@ function Fact({ name, value, note }) {
   return html`<div><dt>${name}</dt><dd>${value}</dd>${note && html`<dd><small>${note}</small></dd>`}</div>`
 }
 
-function Tally({ title, counts }) {
-  const rows = Object.entries(counts).filter(([, many]) => many > 0).sort(([, a], [, b]) => b - a)
+/** Replies by the bound within which they came. */
+function took({ bounds, counts }) {
+  const within = bounds.map((bound, index) => [`up to ${seconds(bound)}`, counts[index]])
+  return Object.fromEntries([...within, ["longer", counts.at(-1)]])
+}
+
+/** @param {{title: string, counts: Record<string, number>, zeros?: boolean, inOrder?: boolean}} props */
+function Tally({ title, counts, zeros = false, inOrder = false }) {
+  const rows = Object.entries(counts).filter(([, many]) => zeros || many > 0)
+  if (!inOrder) rows.sort(([, a], [, b]) => b - a)
   return html`<${Card} title=${title}>${rows.length ? html`<${Table} caption=${title} rows=${rows} keyOf=${([name]) => name} columns=${[{ key: "name", title: "What" }, { key: "many", title: "Number", number: true }]} cell=${([name, many], key) => (key === "name" ? foreign(name, 80) : number(many))} />` : html`<p class="empty">None yet.</p>`}<//>`
 }
