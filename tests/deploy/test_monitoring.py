@@ -22,6 +22,7 @@ from connector.health.receiver_pages import ReceiverCollector
 from connector.receive.callback_counts import CallbackCounts
 from connector.receive.receiver_status import ReceiverStatus
 from connector.stream.epoch.epoch_counts import EpochCounts
+from connector.stream.receipts.index_status import IndexCounts, IndexStatus
 from connector.stream.receipts.join_status import JoinCounts, JoinStatus
 from tests.deploy.files import ROOT, alerts, dashboard, queries, read_yaml, recorded
 from tests.deploy.queries import NAME, all_faults
@@ -44,7 +45,10 @@ def way_back_pages() -> str:
     received.expect(["acme"])
     joined.expect(["acme"])
     receiver = ReceiverStatus(received, "", 0, 2_000, 0, 1, 0, 0.0, ["acme"], ())
-    join = JoinStatus(True, "", joined, (), (), 0, 0.0, 0, EpochCounts(), {}, ["acme"], ())
+    looked_up = IndexCounts()
+    looked_up.expect(["acme"])
+    index = IndexStatus(looked_up, "", 1, 0, 0.0, 0, 0)
+    join = JoinStatus(True, "", joined, (), (), 0, 0.0, 0, EpochCounts(), {}, index, ["acme"], ())
     text = ""
     for collector in (ReceiverCollector(lambda: receiver, lambda: 0.0), JoinCollector(lambda: join, lambda: 0.0)):
         pages = CollectorRegistry(auto_describe=False)
