@@ -18,7 +18,7 @@ _WAITING: Final = b"\x02"
 _BEHIND: Final = b"\x03"
 
 
-class KeyState(msgspec.Struct, array_like=True, omit_defaults=True):
+class KeyState(msgspec.Struct, array_like=True, omit_defaults=True, gc=False):
     """What is known of one key.
 
     Attributes:

@@ -6,8 +6,10 @@ import itertools
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 
+import aiokafka.errors
 import msgspec
 import orjson
 
@@ -69,7 +71,13 @@ class LookupsScene(ReceiptsScene):
         scene = self._scene
         found = [self._result(ALIKE + number, place=number // 2) for number in range(2 * PAIRS)]
         records.produce(scene.kafka.bootstrap, scene.topics.results, found)
-        scene.wait(lambda: scene.topics.unindexed(scene.group) == 0, "the results to be indexed")
+
+        def indexed() -> bool:
+            with suppress(aiokafka.errors.KafkaError):  # a coordinator that is just beginning
+                return scene.topics.unindexed(scene.group) == 0
+            return False
+
+        scene.wait(indexed, "the results to be indexed")
 
     def ask_alike(self) -> None:
         """Receipts that may mean two messages each."""

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 import pytest
 
-from connector.definition.tree import Constant
 from connector.receipts.tokens import UrlSecrets
 from tests.integration.pipeline import Pipeline
-from tests.integration.test_providers import variables
+from tests.integration.test_providers import define_all, variables
 from tests.kafka.ports import free_ports
 from tests.kafka.records import read_all
 from tests.providers.rows import ROWS
-from tests.providers.shipped import DEMO, shipped
+from tests.providers.shipped import DEMO
 from tests.providers.test_whole_way import FATES, finals
 from tests.providers.way_back import fated, told
 from tests.waiting import wait_until
@@ -51,8 +49,7 @@ class LookedUp:
             registered = f"{url}/r/{name}/{UrlSecrets([URL_KEY]).of(name)}"
             knobs += [f"{name}.receipts.{key}={value}" for key, value in (AT_ITS_WORST | {"url": registered}).items()]
         pipeline.simulate(*knobs)
-        for name in NAMES:
-            self._define(name)
+        define_all(pipeline)
         way_back = ("receipts", "receipts_matched", "receipts_unmatched", "inbound", "receipts_in", "receipts_index")
         pipeline.configure(
             topics={
@@ -68,17 +65,6 @@ class LookedUp:
             receipts={"folder": str(pipeline.folder / "states")},
         )
         pipeline.create_topics()
-
-    def _define(self, name: str) -> None:
-        (way,) = shipped(name).operations
-        assert isinstance(way.url, Constant)
-        mine: dict[str, Any] = {
-            "extends": name,
-            "url": f"{self.pipeline.address}/{name}{urlsplit(str(way.url.value)).path}",
-            "http": {"private_hosts": True},
-            "limits": {"requests": None},
-        }
-        (self.pipeline.folder / "definitions" / f"{name}.yaml").write_bytes(orjson.dumps(mine))
 
     def start(self) -> None:
         config = ["--config", str(self.pipeline.config)]

@@ -159,7 +159,9 @@ class Lookup:
         new = [(key, message) for key, message, raw in told if _learnt(changes.known[key], message, raw)]
         changes.changed.update(key for key, _ in new)
         for key, message in new:
-            self._release(changes.known[key], message, changes)
+            state = changes.known[key]
+            if state.waiting or state.late:
+                self._release(state, message, changes)
         if records:
             end = records[-1]
             last = b"%d/%b" % (end.timestamp, end.key or b"")
@@ -311,8 +313,9 @@ def _read(record: Any) -> ReceiptEntry | str:
 
 def _learnt(state: KeyState, message: IndexRecord, raw: bytes) -> bool:
     """Whether a key may mean a message that was not known of it."""
-    if any(read_index(it).source == message.source for it in state.candidates):
+    known = state.candidates
+    if known and any(read_index(it).source == message.source for it in known):
         return False
-    if len(state.candidates) < MOST_CANDIDATES:
-        state.candidates.append(raw)
+    if len(known) < MOST_CANDIDATES:
+        known.append(raw)
     return True
