@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -36,11 +37,15 @@ class Built:
 def built_twice(target: Path, root: Path = checkout.ROOT) -> Built:
     """Both, in `target`. Raises ReleaseError where two builds differ, or the wheel lacks something."""
     with tempfile.TemporaryDirectory(prefix="release-") as temporary:
+        # Once, so that both are of one state even while somebody goes on working.
+        snapshot = Path(temporary) / "snapshot"
+        epoch = checkout.commit_time(root)
+        checkout.copy(snapshot, epoch, root)
         made = []
         for number, (environment, mask) in enumerate(CIRCUMSTANCES):
             folder = Path(temporary) / f"build-{number}"
             folder.mkdir()
-            made.append(_built(folder, environment, mask, root))
+            made.append(_built(folder, snapshot, epoch, environment, mask))
         first, second = made
         for one, other in ((first.wheel, second.wheel), (first.sdist, second.sdist)):
             if digest(one) != digest(other):
@@ -52,11 +57,10 @@ def built_twice(target: Path, root: Path = checkout.ROOT) -> Built:
         return Built(*(path.replace(target / path.name) for path in (first.wheel, first.sdist)))
 
 
-def _built(folder: Path, environment: dict[str, str], mask: int, root: Path) -> Built:
-    epoch = checkout.commit_time(root)
+def _built(folder: Path, snapshot: Path, epoch: int, environment: dict[str, str], mask: int) -> Built:
     source, unpacked, out = folder / "source", folder / "unpacked", folder / "out"
     out.mkdir()
-    checkout.copy(source, epoch, root)
+    shutil.copytree(snapshot, source)
     _hook("build_sdist", source, out, environment | {"SOURCE_DATE_EPOCH": str(epoch)}, mask)
     (sdist,) = out.glob("*.tar.gz")
     normalise(sdist, epoch)
