@@ -106,7 +106,7 @@ ENDS: dict[str, dict[str, Any]] = {
     "failed": {"to": f"+919800{Magic.TEMPORARY}"},
     "expired": {"expires_at": "2020-01-01T00:00:00Z"},
     "cancelled": {"to": "+14155550100"},
-    "invalid": {"provider": "nobody"},
+    "invalid": {"provider": None},
     "unknown": {"to": f"+919800{Magic.SILENT}"},
 }
 """Status → what makes an event end so."""
