@@ -24,7 +24,7 @@ FAULTS ?= 3600
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test newcomer gateway containers crash brokers soak lint bench browser generated vendor tools lock site release clean
+.PHONY: help demo check test newcomer gateway containers crash brokers soak lint bench browser pictures generated vendor tools lock site release clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,15 @@ browser: $(READY) ## the console's pages in Debian's Chromium: every page, theme
 	@echo "== pages in a real browser, beside a real Kafka"
 	@$(BIN)/python -m tests.browser.programs
 	@$(BIN)/python -m pytest -q tests/browser
+
+# Pictures are for people: they are made, looked at and not compared.
+PICTURES ?= build/pictures
+
+pictures: $(READY) ## pictures of the console's pages, both themes and three widths, into build/pictures (PICTURES=folder)
+	@echo "== pictures into $(PICTURES)"
+	@$(BIN)/python -m tests.browser.programs
+	@mkdir -p $(PICTURES)
+	@PICTURES=$(abspath $(PICTURES)) $(BIN)/python -m pytest -q -p no:cacheprovider tests/browser/take_pictures.py
 
 containers: $(READY) ## image, compose file and manifests on a Docker engine of their own (Linux, root): some minutes
 	@$(BIN)/python -m tests.containers

@@ -234,6 +234,13 @@ class OverviewDocument(msgspec.Struct):
     kafka: KafkaDocument
 
 
+class OneProviderDocument(ProviderDocument, kw_only=True):
+    """A provider, and what of it is not known at the moment."""
+
+    stale: list[StaleDocument]
+    kafka: KafkaDocument
+
+
 class ProvidersDocument(msgspec.Struct):
     """All providers."""
 
@@ -367,3 +374,4 @@ class DeedsDocument(msgspec.Struct):
     items: list[DeedDocument]
     next: str | None
     recorded: bool
+    kafka: KafkaDocument

@@ -13,6 +13,7 @@ from connector.web.api_documents import (
     DeployedOther,
     MarkDocument,
     OldestDocument,
+    OneProviderDocument,
     OverviewDocument,
     PartitionDocument,
     PartitionsDocument,
@@ -89,7 +90,7 @@ class LookApi:
                 "/api/providers/{name}",
                 self._provider,
                 "One provider.",
-                gives=ProviderDocument,
+                gives=OneProviderDocument,
                 statuses=(404,),
             ),
             Endpoint(
@@ -141,10 +142,12 @@ class LookApi:
         return ProvidersDocument(view.providers(), view.now, view.stale(), view.kafka_document())
 
     async def _provider(self, call: ApiCall) -> Tagged:
-        found = self._view.provider(call.path["name"][:NAME_CHARACTERS])
+        view = self._view
+        found = view.provider(call.path["name"][:NAME_CHARACTERS])
         if found is None:
             raise HttpProblemError(404, "no worker that answers has this provider, and nobody has paused it")
-        return Tagged(found, found.etag)
+        fields = {field: getattr(found, field) for field in ProviderDocument.__struct_fields__}
+        return Tagged(OneProviderDocument(**fields, stale=view.stale(), kafka=view.kafka_document()), found.etag)
 
     async def _series(self, call: ApiCall) -> SeriesDocument:
         names, by = call.query_list("names"), call.query("by")
@@ -235,7 +238,8 @@ class LookApi:
         ]
         page = found[:PAGE_DEEDS]
         more = str(page[-1][0]) if len(found) > len(page) else None
-        return DeedsDocument(self._view.deeds(it for _, it in page), more, self._view.control.audit_there)
+        items, recorded = self._view.deeds(it for _, it in page), self._view.control.audit_there
+        return DeedsDocument(items, more, recorded, self._view.kafka_document())
 
 
 def range_seconds(call: ApiCall) -> float:

@@ -1,17 +1,17 @@
-/** A browser, pages in it that note what must not happen, and what is asked of a page more than once. */
+/** The run's browser, pages in it that note what must not happen, and what is asked of a page more than once. */
 
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { chromium } from "playwright-core"
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+const EVERYTHING = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }
+/** What another theme can change: the markup is the same. */
+const COLOURS = { type: "rule", values: ["color-contrast", "link-in-text-block"] }
 
-export const WIDTHS = [320, 390, 768, 1440]
-
+/** The browser of the run (server.mjs), or one of this file's own, to try a single file by hand. */
 export function launch() {
-  // Without a sandbox only as root, where it cannot be made; nothing foreign is opened.
-  return chromium.launch({ executablePath: process.env.CHROMIUM, chromiumSandbox: process.getuid() !== 0, args: ["--disable-dev-shm-usage", "--disable-gpu"] })
+  return process.env.BROWSER ? chromium.connect(process.env.BROWSER) : chromium.launch({ executablePath: process.env.CHROMIUM, chromiumSandbox: process.getuid() !== 0 })
 }
 
 /**
@@ -43,18 +43,27 @@ export async function visit(page, url) {
   await page.locator("main [role=status]:has-text('Loading'), main [role=status]:has-text('Looking')").first().waitFor({ state: "detached" })
 }
 
-/** What axe finds, one line each. */
-export async function violations(page) {
+/** What axe finds, one line each; of colours alone where the rest has been looked at in another theme. */
+export async function violations(page, { colours = false } = {}) {
   const session = await page.context().newCDPSession(page)
   await session.send("Runtime.evaluate", { expression: `if (!globalThis.axe) { ${axe} }` })
   const { result, exceptionDetails } = await session.send("Runtime.evaluate", {
-    expression: `axe.run(document, { runOnly: ${JSON.stringify(RULES)}, resultTypes: ["violations"] }).then((it) => JSON.stringify(it.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.target.join(" ") + " " + node.failureSummary.split("\\n").slice(1, 2)).slice(0, 3).join(" | "))))`,
+    expression: `axe.run(document, { runOnly: ${JSON.stringify(colours ? COLOURS : EVERYTHING)}, resultTypes: ["violations"] }).then((it) => JSON.stringify(it.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.target.join(" ") + " " + node.failureSummary.split("\\n").slice(1, 2)).slice(0, 3).join(" | "))))`,
     awaitPromise: true,
     returnByValue: true,
   })
   await session.detach()
   if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text)
   return JSON.parse(result.value)
+}
+
+/** Wait until what has changed is drawn. */
+export const drawn = (page) => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
+
+/** Text of twice its size: the sizes of app.css are parts of the root's. */
+export async function twice(page) {
+  await page.evaluate(() => document.documentElement.style.setProperty("font-size", "175%")) // of 0.875rem
+  await drawn(page)
 }
 
 /** What pushes the page sideways: the elements that stick out, where it can be pushed. */

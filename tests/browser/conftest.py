@@ -1,10 +1,12 @@
-"""A browser for each file of scripts; where none can be had, one plain line says why."""
+"""One browser for a whole run, and scripts in it; where none can be had, one plain line says why."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
@@ -15,6 +17,7 @@ __all__ = ["make_pipeline", "pipeline"]
 
 _REASON = pytest.StashKey[str]()
 SCRIPT_SECONDS = 280.0
+STOP_SECONDS = 10.0
 
 RunScript = Callable[..., Awaitable[str]]
 
@@ -31,8 +34,34 @@ def browser_programs(pytestconfig: pytest.Config) -> Programs:
         pytest.skip(str(reason))
 
 
+@pytest.fixture(scope="session")
+def browser(browser_programs: Programs) -> Iterator[str]:
+    """Where the run's browser listens: it starts once, and each test opens windows of its own in it."""
+    server = subprocess.Popen(
+        [browser_programs.node, str(FOLDER / "server.mjs")],
+        env={**os.environ, "CHROMIUM": browser_programs.chromium, "NODE_OPTIONS": ""},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    try:
+        address = server.stdout.readline().decode().strip()
+        assert address.startswith("ws://"), "the browser did not start"
+        yield address
+    finally:
+        server.stdin.close()  # it ends with us, also when we are killed
+        try:
+            server.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+            server.wait()
+        server.stdout.close()
+
+
 @pytest.fixture
-def run_script(browser_programs: Programs) -> RunScript:
+def run_script(browser_programs: Programs, browser: str) -> RunScript:
     """Run a file of scripts against a console: `await run_script("use.mjs", CONSOLE=url)`. What it said."""
 
     async def run(name: str, **environment: str) -> str:
@@ -42,7 +71,7 @@ def run_script(browser_programs: Programs) -> RunScript:
             "--test-concurrency=1",
             "--test",
             str(FOLDER / name),
-            env={**os.environ, "CHROMIUM": browser_programs.chromium, "NODE_OPTIONS": "", **environment},
+            env={**os.environ, "BROWSER": browser, "NODE_OPTIONS": "", **environment},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,

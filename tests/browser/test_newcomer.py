@@ -22,7 +22,8 @@ NUMBER = "+919812345671"
 NAME = "provider"
 """What a draft is called whose address has no name."""
 
-MOST_SECONDS = 120.0
+MOST_CLICKS = 8
+"""From the curl line to `accepted`: what a person has to do takes two minutes only while it is little."""
 
 
 async def test_from_a_curl_line_to_the_first_message_that_is_accepted(
@@ -48,10 +49,11 @@ async def test_from_a_curl_line_to_the_first_message_that_is_accepted(
     await asyncio.to_thread(worker.wait_for, "definitions reloaded", 60)
     said += await run_script("newcomer.mjs", STEP="send", **given)
 
-    took = [float(seconds) for seconds in re.findall(r"(?:write|send): ([0-9.]+) s", said)]
-    sys.stdout.write(f"from the curl line to `accepted`: {sum(took):.1f} s\n")
+    took = re.findall(r"(?:write|send): ([0-9.]+) s, ([0-9]+) clicks", said)
+    seconds, clicks = sum(float(each) for each, _ in took), sum(int(each) for _, each in took)
+    sys.stdout.write(f"from the curl line to `accepted`: {seconds:.1f} s, {clicks} clicks\n")
     assert len(took) == 2
-    assert sum(took) < MOST_SECONDS
+    assert clicks <= MOST_CLICKS
     (result,) = [json.loads(record.value) for record in read_all(pipeline.bootstrap, pipeline.results)]
     assert (result["status"], result["provider"], result["to"]) == ("accepted", NAME, NUMBER)
     assert result["message_id"].startswith("test-")

@@ -7,8 +7,6 @@ const PATHS = {
   overview: "M3 12h4l3-8 4 16 3-8h4",
   providers: "M9 3v5M15 3v5M6 8h12v3a6 6 0 0 1-12 0zM12 17v4",
   studio: "m4 20 1-4L16 5l3 3L8 19zM14 7l3 3",
-  campaigns: "M4 10v4h3l8 4V6l-8 4zM18 9a4 4 0 0 1 0 6",
-  messages: "M3 6h18v12H3zM3 7l9 6 9-6",
   tail: "M4 6h16M4 11h10M4 16h7M16 13v6m0 0-3-3m3 3 3-3",
   workers: "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
   audit: "M6 3h12v18H6zM9 8h6M9 12h6M9 16h3",
@@ -20,6 +18,8 @@ const PATHS = {
   clock: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18M12 7v5l3 2",
   probe: "M4 12a8 8 0 0 1 14-5l2 2M20 4v5h-5M20 12a8 8 0 0 1-14 5l-2-2M4 20v-5h5",
   none: "M6 12h12",
+  todo: "M12 6a6 6 0 1 0 0 12 6 6 0 0 0 0-12",
+  run: "M8 5v14l11-7z",
 }
 
 /** @param {{name: keyof typeof PATHS}} props */

@@ -1,8 +1,9 @@
 /** The shell: who is here, where they are, and the page they see. */
 
-import { base, change, get } from "./api.js"
+import { ask, base, get } from "./api.js"
 import { Icon } from "./icons.js"
 import { Choice, Link, Tell } from "./parts.js"
+import { go, where } from "./place.js"
 import { settings } from "./say.js"
 import { SignIn } from "./pages/sign_in.js"
 import { html, render, useEffect, useErrorBoundary, useRef, useState } from "./vendor/preact.js"
@@ -32,30 +33,17 @@ const remember = (name, value) => {
   }
 }
 
-/** The address below the console: `providers/plivo` is page `providers` with the rest `plivo`. */
-function where() {
-  const path = location.pathname.slice(base.pathname.length)
-  const [page, ...rest] = path.split("/").map(decodeURIComponent)
-  return { page: page || "overview", rest: rest.filter(Boolean), query: new URLSearchParams(location.search) }
-}
-
-/** Go there without loading anew. Filters stand in the address; numbers never do. */
-export function go(to, { replace = false } = {}) {
-  history[replace ? "replaceState" : "pushState"](null, "", new URL(to, base))
-  dispatchEvent(new Event("went"))
-}
-
 function App() {
   const [me, setMe] = useState(undefined)
   const [place, setPlace] = useState(where)
   const [theme, setTheme] = useState(() => remembered("theme", "auto"))
   const [zone, setZone] = useState(() => remembered("zone", "own"))
 
-  const look = () => get("api/me").then(setMe, (error) => setMe(error.status === 401 ? { signIn: error.detail.sign_in ?? "tokens" } : { error }))
+  const look = () => get("api/me").then(setMe, (error) => setMe(error.status === 401 ? { signIn: error.signIn } : { error }))
   useEffect(() => {
     look()
     const went = () => setPlace(where())
-    const out = () => setMe({ signIn: "tokens" })
+    const out = () => look()
     addEventListener("popstate", went)
     addEventListener("went", went)
     addEventListener("signed-out", out)
@@ -88,7 +76,11 @@ function Shell({ me, place, theme, setTheme, zone, setZone, onSignOut }) {
   useEffect(() => {
     document.title = `${title} · SMS Connector`
   }, [title])
-  useEffect(() => main.current?.focus({ preventScroll: true }), [place.page, place.rest.join("/")])
+  useEffect(() => {
+    main.current?.focus({ preventScroll: true })
+    // On a narrow screen the pages stand in a row that is longer than it.
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" })
+  }, [place.page, place.rest.join("/")])
   return html`
     <a class="skip" href="#main">To the page</a>
     <div class="shell" onClick=${follow}>
@@ -102,8 +94,8 @@ function Shell({ me, place, theme, setTheme, zone, setZone, onSignOut }) {
           <div class="end">
             ${me.time_zone && me.time_zone !== "UTC" && html`<${Choice} label="Time zone" value=${zone} onChoose=${setZone} options=${[["own", me.time_zone.split("/").pop().replace("_", " ")], ["utc", "UTC"]]} />`}
             <${Choice} label="Theme" value=${theme} onChoose=${setTheme} options=${[["auto", "Auto"], ["light", "Light"], ["dark", "Dark"]]} />
-            <span class="soft">${me.name} · ${me.role}</span>
-            ${me.auth === "tokens" && html`<button onClick=${() => change("DELETE", "api/session").then(onSignOut)}>Sign out</button>`}
+            <span class="soft who">${me.name} · ${me.role}</span>
+            ${me.auth === "tokens" && html`<button onClick=${() => ask("api/session", { method: "DELETE" }).then(onSignOut, onSignOut)}>Sign out</button>`}
           </div>
         </header>
         <main id="main" tabindex="-1" ref=${main}>
@@ -111,7 +103,7 @@ function Shell({ me, place, theme, setTheme, zone, setZone, onSignOut }) {
         </main>
       </div>
     </div>
-    ${helping && html`<${Tell} title="Keys" onClose=${() => setHelping(false)}><dl class="keys">${pages.map((name) => html`<dt key=${name}><kbd>g</kbd> <kbd>${PAGES[name].key}</kbd></dt><dd>${PAGES[name].title}</dd>`)}<dt><kbd>?</kbd></dt><dd>These keys</dd></dl><//>`}`
+    ${helping && html`<${Tell} title="Keys" onClose=${() => setHelping(false)}><dl class="keys">${pages.map((name) => html`<dt key=${name}><kbd>g</kbd> <kbd>${PAGES[name].key}</kbd></dt><dd>${PAGES[name].title}</dd>`)}<dt><kbd>/</kbd></dt><dd>The first filter of a page</dd><dt><kbd>?</kbd></dt><dd>These keys</dd></dl><//>`}`
 }
 
 function Page({ name, place, me }) {
@@ -135,7 +127,7 @@ function follow(event) {
   go(url)
 }
 
-/** `g o` … `g w` go to a page, `?` says so; nothing while somebody types. */
+/** `g o` … `g w` go to a page, `/` to its first filter, `?` says so; nothing while somebody types. */
 function useKeys(pages, onHelp) {
   const known = pages.join()
   useEffect(() => {
@@ -144,8 +136,13 @@ function useKeys(pages, onHelp) {
       if (event.metaKey || event.ctrlKey || event.altKey || event.target.closest?.("input, textarea, select, [contenteditable], dialog")) return
       const found = event.timeStamp - began < 1500 && pages.find((name) => PAGES[name].key === event.key)
       began = event.key === "g" ? event.timeStamp : 0
+      const first = event.key === "/" && document.querySelector("main [data-find=true]")
       if (found) go(found)
       else if (event.key === "?") onHelp()
+      else if (first) {
+        event.preventDefault() // browsers have a search of their own under this key, and it is no part of the filter
+        first.focus()
+      }
     }
     addEventListener("keydown", pressed)
     return () => removeEventListener("keydown", pressed)

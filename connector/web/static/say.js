@@ -84,11 +84,24 @@ export function count(value, one, many = `${one}s`) {
   return `${number(value)} ${value === 1 ? one : many}`
 }
 
-/**
- * What others say, shown as it is: control characters and those that turn the direction of text become visible, and what
- * is long is cut.
- */
+/** Characters that do not show, and those that turn the direction of others. */
+const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
+const LINES = /[\t\n]/g
+/** Further marks on one character would stand over the lines above and below. */
+const STACKED = /(\p{M}{4})\p{M}+/gu
+
+function escape(character) {
+  const code = character.codePointAt(0).toString(16)
+  return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, "0")}`
+}
+
+/** What others say, in lines: what is hidden in it becomes visible. */
+export const visible = (text) => String(text).replace(HIDDEN, escape).replace(STACKED, "$1…")
+
+/** What others say, in one line, and cut where it is long. */
 export function foreign(text, most = 2000) {
-  const shown = String(text).replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g, (it) => `\\u${it.charCodeAt(0).toString(16).padStart(4, "0")}`)
-  return shown.length > most ? `${shown.slice(0, most)} … (${number(shown.length - most)} more)` : shown
+  const shown = visible(String(text).slice(0, 8 * most)).replace(LINES, escape)
+  if (shown.length <= most) return shown
+  const end = most - (shown.charCodeAt(most - 1) >> 10 === 0x36 ? 1 : 0) // not through a pair of surrogates
+  return `${shown.slice(0, end)} … (${number(Math.max(shown.length, String(text).length) - end)} more)`
 }

@@ -2,13 +2,14 @@
 
 import { useLook } from "../api.js"
 import { Chart } from "../chart.js"
+import { deedSentence, deedsOf, keyOfDeed } from "../deeds.js"
 import { Icon } from "../icons.js"
-import { Bar, Card, Choice, Doubts, Empty, Link, State, Table, Time } from "../parts.js"
+import { Bar, Card, Choice, Doubts, Empty, Link, State, TONES, Table, Time, away } from "../parts.js"
 import { ago, count, foreign, number, rate, seconds, share } from "../say.js"
 import { html, useState } from "../vendor/preact.js"
 
 const RANGES = [["15m", "15 min"], ["1h", "1 h"], ["6h", "6 h"], ["24h", "24 h"]]
-const TONES = { bad: "bad-text", warn: "warn-text", odd: "odd-text" }
+const DEEDS = 5
 
 export default function Overview({ me }) {
   const [range, setRange] = useState("1h")
@@ -21,14 +22,20 @@ export default function Overview({ me }) {
       <${Choice} label="Range" options=${RANGES} value=${range} onChoose=${setRange} />
     </div>
     <${Doubts} look=${look} />
-    <${Attention} items=${data.attention} me=${me} away=${!data.kafka.reachable} />
+    <${Attention} items=${data.attention} me=${me} away=${away(data)} />
     <${Figures} it=${data.figures} />
     <${Curves} range=${range} />
     ${data.providers.length
       ? html`<${Card} title="Providers" end=${html`<${Link} to="providers">All of them<//>`}><${ProviderTable} items=${data.providers} /><//>`
       : html`<${Beginning} pages=${me.pages} />`}
-    ${data.deeds.length > 0 && html`<${Card} title="What people did"><ul class="needs">${data.deeds.slice(0, 6).map((it) => html`<li key=${it.request + it.at}><span class="soft"><${Icon} name="audit" /></span><div><strong>${it.what.replace(".", " ")} ${foreign(it.target, 80)}</strong><p>${foreign(it.who, 80)}, <${Time} at=${it.at} />${it.reason && html`: “${foreign(it.reason, 200)}”`}${it.done === "failed" && html` <span class="bad-text">failed: ${foreign(it.error, 200)}</span>`}</p></div></li>`)}</ul><//>`}
+    ${data.deeds.length > 0 && html`<${Card} title="What people did" end=${me.pages.includes("audit") && html`<${Link} to="audit">All of it<//>`}><ul class="needs">${deedsOf(data.deeds).slice(0, DEEDS).map((it) => html`<${Deed} key=${keyOfDeed(it)} it=${it} />`)}</ul><//>`}
   `
+}
+
+function Deed({ it }) {
+  return html`<li><span class="soft"><${Icon} name="audit" /></span><div>
+    <strong>${deedSentence(it)}</strong>
+    <p><${Time} at=${it.at} />${it.reason && html`: “${foreign(it.reason, 200)}”`}${it.done === "failed" && html` <span class="bad-text">failed: ${foreign(it.error, 200)}</span>`}${it.done === "asked" && html` <span class="odd-text">${foreign(it.known, 200)}</span>`}</p></div></li>`
 }
 
 function Attention({ items, me, away }) {
@@ -77,7 +84,7 @@ function Curves({ range }) {
   ]
   return html`<div class="charts">
     <${Card} title="Messages per second" end=${html`<div class="row"><span class="legend">${lines.map((it) => html`<span key=${it.name}><i style=${{ background: `var(${it.color})` }} />${it.name}</span>`)}</span><button class="plain" aria-pressed=${String(table)} onClick=${() => setTable(!table)}>As table</button></div>`}>
-      <div class="body">${!length ? html`<p class="empty">No figures yet: they begin with this console.</p>` : table ? html`<${Figured} look=${look.data} lines=${lines} />` : html`<${Chart} label="Messages per second by status" start=${look.data.start} step=${look.data.step} lines=${lines} />`}</div><//>
+      <div class="body">${!length ? html`<p class="empty">No figures yet: they begin with this console.</p>` : table ? html`<${Figured} look=${look.data} lines=${lines} />` : html`<${Chart} label="Messages per second by status" start=${look.data.start} step=${look.data.step} lines=${lines} marks=${look.data.marks} />`}</div><//>
     <${Card} title="Behind" end=${html`<small>messages without a result</small>`}>
       <div class="body">${behind.data?.series.length ? html`<${Chart} label="Messages that wait" start=${behind.data.start} step=${behind.data.step} lines=${[{ name: "waiting", color: "--link", area: "--blue-area", values: behind.data.series[0].values }]} />` : html`<p class="empty">No figures yet.</p>`}</div><//>
   </div>`
@@ -90,7 +97,7 @@ function Figured({ look, lines }) {
   return html`<${Table} caption="Messages per second" columns=${columns} rows=${rows} keyOf=${(it) => it} cell=${(index, key) => (key === "at" ? html`<${Time} at=${new Date((look.start + index * look.step) * 1000).toISOString()} />` : rate(lines.find((it) => it.name === key).values[index]))} />`
 }
 
-export const COLUMNS = [
+const COLUMNS = [
   { key: "name", title: "Provider" },
   { key: "state", title: "State" },
   { key: "rate", title: "Accepted", number: true },
@@ -106,7 +113,7 @@ export function ProviderTable({ items }) {
 
 function cell(it, key) {
   switch (key) {
-    case "name": return html`<${Link} to=${`providers/${encodeURIComponent(it.name)}`}>${it.name}<//>`
+    case "name": return html`<${Link} to=${`providers/${encodeURIComponent(it.name)}`}>${foreign(it.name, 64)}<//>`
     case "state": return html`<${State} word=${it.state} />${it.state !== "sending" && it.sentence && html`<small>${foreign(it.sentence, 160)}</small>`}`
     case "rate": return rate(it.rate)
     case "per_request": return it.per_request.mean === null ? "–" : `${number(it.per_request.mean)} of ${number(it.per_request.full)}`

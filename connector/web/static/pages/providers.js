@@ -1,27 +1,32 @@
 /** All providers, and one: its state and why, its limits, what keeps requests small, replies. */
 
-import { change, useLook } from "../api.js"
-import { Ask, Bar, Card, Doubts, Empty, Link, State, Table, Time } from "../parts.js"
-import { ago, foreign, number, rate, seconds, share } from "../say.js"
+import { ask, useLook } from "../api.js"
+import { Ask, Bar, Card, Doubts, Empty, Filter, Link, State, Table, Time, away } from "../parts.js"
+import { ago, clock, foreign, number, rate, seconds, share } from "../say.js"
 import { html, useState } from "../vendor/preact.js"
 import { ProviderTable } from "./overview.js"
 
 export default function Providers({ me, rest, query }) {
-  return rest.length ? html`<${Provider} key=${rest[0]} me=${me} name=${rest[0]} ask=${query.has("ask")} />` : html`<${All} />`
+  return rest.length ? html`<${Provider} key=${rest[0]} me=${me} name=${rest[0]} asked=${query.has("ask")} />` : html`<${All} query=${query} />`
 }
 
-function All() {
+const MANY = 8
+
+function All({ query }) {
   const look = useLook("api/providers")
+  const items = look.data?.items ?? []
+  const sought = (query.get("find") ?? "").toLowerCase()
+  const found = items.filter((it) => it.name.toLowerCase().includes(sought))
   return html`
-    <div class="lead"><h1>Providers</h1></div>
+    <div class="lead"><h1>Providers</h1>${(items.length >= MANY || sought) && html`<${Filter} first label="Name holds" name="find" query=${query} />`}</div>
     <${Doubts} look=${look} />
-    ${look.data && (look.data.items.length ? html`<${Card}><${ProviderTable} items=${look.data.items} /><//>` : html`<${Card}><${Empty} title="No worker has told of a provider yet." /><//>`)}
+    ${look.data && html`<${Card}>${found.length ? html`<${ProviderTable} items=${found} />` : html`<${Empty} title=${items.length ? "No provider is called so." : "No worker has told of a provider yet."} />`}<//>`}
   `
 }
 
-function Provider({ me, name, ask }) {
+function Provider({ me, name, asked }) {
   const look = useLook(`api/providers/${encodeURIComponent(name)}`)
-  const [asking, setAsking] = useState(ask && me.role !== "viewer")
+  const [asking, setAsking] = useState(asked && me.role !== "viewer")
   const [said, setSaid] = useState("")
   const it = look.data
   if (!it) return html`<div class="lead"><h1>${foreign(name, 100)}</h1></div><${Doubts} look=${look} />`
@@ -29,22 +34,22 @@ function Provider({ me, name, ask }) {
   const mayChange = me.role !== "viewer"
   function close() {
     setAsking(false)
-    if (ask) history.replaceState(null, "", location.pathname)
+    if (asked) history.replaceState(null, "", location.pathname)
   }
   async function steer(form) {
-    const done = await change("PUT", `api/providers/${encodeURIComponent(name)}/state`, { paused: !paused, reason: form.get("reason") }, { etag: `"${it.etag}"` })
-    setSaid([paused ? `${name} goes on.` : `${name} is paused.`, ...(done?.warnings ?? [])].join(" "))
+    const done = await ask(`api/providers/${encodeURIComponent(name)}/state`, { method: "PUT", body: { paused: !paused, reason: form.get("reason") }, etag: `"${it.etag}"` })
+    setSaid([paused ? `${name} goes on.` : `${name} is paused.`, ...(done.value?.warnings ?? [])].join(" "))
     look.again()
   }
   return html`
     <div class="lead">
-      <div><p><${Link} to="providers">Providers<//></p><h1>${it.name}</h1><p><${State} word=${it.state} /> ${foreign(it.sentence, 400)}</p></div>
-      ${mayChange && html`<button onClick=${() => setAsking(true)}>${paused ? "Resume" : "Pause"} …</button>`}
+      <div><p><${Link} to="providers">Providers<//></p><h1>${foreign(it.name, 100)}</h1><p><${State} word=${it.state} /> ${foreign(it.sentence, 400)}</p></div>
+      ${mayChange && html`<button disabled=${away(it)} title=${away(it) ? "Kafka does not answer: nothing can be changed" : undefined} onClick=${() => setAsking(true)}>${paused ? "Resume" : "Pause"} …</button>`}
     </div>
     <${Doubts} look=${look} />
     <p role="status" class="soft">${said}</p>
     ${asking && html`<${Ask} title=${paused ? `Send to ${it.name} again?` : `Send nothing more to ${it.name}?`} submit=${paused ? "Resume" : "Pause"} onSubmit=${steer} onClose=${close}>
-      <p class="soft">${paused ? `${number(it.waiting)} messages wait for it.` : `Its messages wait, ${number(it.waiting)} now; they still expire${it.expires ? `, the first at ${new Date(it.expires).toLocaleTimeString()}` : ""}. Requests under way come back.`}</p>
+      <p class="soft">${paused ? `${number(it.waiting)} messages wait for it.` : `Its messages wait, ${number(it.waiting)} now; they still expire${it.expires ? `, the first at ${clock(it.expires)}` : ""}. Requests under way come back.`}</p>
       <label>Why? It stands in the audit log.<input name="reason" required minlength="3" maxlength="200" autocomplete="off" /></label><//>`}
     <${Card} title="Now"><dl class="facts body">
       <${Fact} name="Accepted" value=${rate(it.rate)} />
@@ -66,18 +71,7 @@ function Provider({ me, name, ask }) {
       <${Fact} name="Failover" value=${it.failover.join(", ") || "none"} />
       <${Fact} name="Account" value=${it.account ?? "its own"} />
     </dl><//>
-    <div class="charts even">
-      <${Tally} title="Results since the workers began" counts=${it.results} />
-      <${Tally} title="Replies by status" counts=${it.replies} />
-    </div>
-    <div class="charts even">
-      <${Tally} title="Why windows closed" counts=${it.windows_closed} />
-      <${Tally} title="Sent again, by reason" counts=${it.again} />
-    </div>
-    <div class="charts even">
-      <${Tally} title="Messages by the rule that decided" counts=${it.rules} zeros />
-      <${Tally} title="Replies by how long they took" counts=${took(it.reply_times)} inOrder />
-    </div>
+    <${Since} it=${it} />
     <${Card} title="By worker"><${Table} caption="Workers of this provider" rows=${it.shares} keyOf=${(one) => one.worker} columns=${[{ key: "worker", title: "Worker" }, { key: "state", title: "State" }, { key: "waiting", title: "Waiting", number: true }, { key: "slots", title: "Slots", number: true }, { key: "share", title: "Share", number: true }, { key: "digest", title: "Definition" }]} cell=${shareCell} /><//>
   `
 }
@@ -97,15 +91,36 @@ function Fact({ name, value, note }) {
   return html`<div><dt>${name}</dt><dd>${value}</dd>${note && html`<dd><small>${note}</small></dd>`}</div>`
 }
 
-/** Replies by the bound within which they came. */
-function took({ bounds, counts }) {
-  const within = bounds.map((bound, index) => [`up to ${seconds(bound)}`, counts[index]])
-  return Object.fromEntries([...within, ["longer", counts.at(-1)]])
+/** What was counted since the workers began: what nothing was counted of is left out. */
+function Since({ it }) {
+  const some = (counts) => Object.values(counts).some((many) => many > 0)
+  const cards = [
+    some(it.results) && html`<${Tally} title="Results" counts=${it.results} />`,
+    some(it.rules) && html`<${Tally} title="Messages by rule" counts=${it.rules} never />`,
+    some(it.replies) && html`<${Tally} title="Replies by status" counts=${it.replies} />`,
+    it.reply_times.counts.some((many) => many > 0) && html`<${Times} times=${it.reply_times} />`,
+    some(it.windows_closed) && html`<${Tally} title="Why windows closed" counts=${it.windows_closed} />`,
+    some(it.again) && html`<${Tally} title="Sent again, by reason" counts=${it.again} />`,
+  ].filter(Boolean)
+  return html`<h2>Since the workers began</h2>
+    ${cards.length ? html`<div class="tallies">${cards}</div>` : html`<p class="soft">Nothing has been sent.</p>`}`
 }
 
-/** @param {{title: string, counts: Record<string, number>, zeros?: boolean, inOrder?: boolean}} props */
-function Tally({ title, counts, zeros = false, inOrder = false }) {
-  const rows = Object.entries(counts).filter(([, many]) => zeros || many > 0)
-  if (!inOrder) rows.sort(([, a], [, b]) => b - a)
-  return html`<${Card} title=${title}>${rows.length ? html`<${Table} caption=${title} rows=${rows} keyOf=${([name]) => name} columns=${[{ key: "name", title: "What" }, { key: "many", title: "Number", number: true }]} cell=${([name, many], key) => (key === "name" ? foreign(name, 80) : number(many))} />` : html`<p class="empty">None yet.</p>`}<//>`
+const TALLY = [{ key: "name", title: "What", long: true }, { key: "many", title: "Number", number: true }]
+
+/** `never`: what did not happen is worth a row as well. */
+function Tally({ title, counts, never = false }) {
+  const rows = Object.entries(counts).filter(([, many]) => never || many > 0).sort(([, a], [, b]) => b - a)
+  const most = rows[0][1]
+  const cell = ([name, many], key) => (key === "name" ? foreign(name, 80) : many ? html`${number(many)}<${Bar} part=${many} whole=${most} />` : html`<span class="soft">never</span>`)
+  return html`<${Card} title=${title}><${Table} caption=${title} rows=${rows} keyOf=${([name]) => name} columns=${TALLY} cell=${cell} /><//>`
+}
+
+const TIMES = [{ key: "within", title: "Within" }, { key: "many", title: "Replies", number: true }]
+
+function Times({ times }) {
+  const rows = times.counts.map((many, index) => [times.bounds[index], many]).filter(([, many]) => many > 0)
+  const most = Math.max(...rows.map(([, many]) => many))
+  const cell = ([bound, many], key) => (key === "many" ? html`${number(many)}<${Bar} part=${many} whole=${most} />` : bound === undefined ? "longer" : seconds(bound))
+  return html`<${Card} title="How long replies took"><${Table} caption="How long replies took" rows=${rows} keyOf=${([bound]) => bound ?? "longer"} columns=${TIMES} cell=${cell} /><//>`
 }

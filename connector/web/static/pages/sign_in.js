@@ -1,6 +1,6 @@
 /** Who asks has to say so first. */
 
-import { change } from "../api.js"
+import { ask } from "../api.js"
 import { Icon } from "../icons.js"
 import { html, useId, useState } from "../vendor/preact.js"
 
@@ -11,7 +11,7 @@ export function SignIn({ kind, onSignedIn }) {
     event.preventDefault()
     setError("")
     try {
-      await change("POST", "api/session", { token: new FormData(event.target).get("token") })
+      await ask("api/session", { method: "POST", body: { token: new FormData(event.target).get("token") } })
       onSignedIn()
     } catch (problem) {
       setError(problem.message)

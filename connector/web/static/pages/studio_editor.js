@@ -1,6 +1,9 @@
 // The definition as YAML: CodeMirror with completion, problems as one types, and the colours of what a request shares.
+import { post } from "../api.js"
 import { html, useEffect, useRef } from "../vendor/preact.js"
-import { post } from "./studio_api.js"
+
+/** Beside those that the library knows: a draft is pasted in, and what is not seen in it could say something else. */
+const HIDDEN = /[\u180e\u200c\u200d\u202a-\u202c\u2060-\u2065\u2068-\u206f]|[\u{e0000}-\u{e007f}]/u
 
 const library = () => import("../vendor/codemirror.js")
 
@@ -31,7 +34,7 @@ function extensions(cm, given, marks, setMarks, tell) {
     const text = context.state.doc.toString()
     let found
     try {
-      found = await post("studio/complete", { definition: text, name: given.current.name, ...place(context.state, context.pos), event: given.current.event })
+      found = await post("api/studio/complete", { definition: text, name: given.current.name, ...place(context.state, context.pos), event: given.current.event })
     } catch {
       return null
     }
@@ -56,6 +59,7 @@ function extensions(cm, given, marks, setMarks, tell) {
   return [
     EditorView.cspNonce.of(document.body.dataset.nonce || ""),
     cm.lineNumbers(),
+    cm.highlightSpecialChars({ addSpecialChars: HIDDEN }),
     cm.history(),
     cm.bracketMatching(),
     cm.indentUnit.of("  "),
@@ -96,7 +100,7 @@ function drawn(cm, state, uses) {
       to = offset(state, use.line, use.column + use.length)
     if (from === null || to <= from) continue
     const about = use.shared ? "the same for a whole request" : "of each message"
-    builder.add(from, to, cm.Decoration.mark({ class: use.shared ? "sh" : "ow", attributes: { title: `${use.names.join(", ") || "call"}: ${about}` } }))
+    builder.add(from, to, cm.Decoration.mark({ class: use.shared ? "shared" : "own", attributes: { title: `${use.names.join(", ") || "call"}: ${about}` } }))
   }
   return builder.finish()
 }

@@ -1,9 +1,9 @@
 // The first real message: to a number of the settings, through a worker, with the definition that workers use.
+import { ProblemError, stream } from "../api.js"
+import { Card, Outcome, Sign } from "../parts.js"
+import { foreign } from "../say.js"
 import { html, useState } from "../vendor/preact.js"
-import { Trouble, stream, visible } from "./studio_api.js"
-import { Message, State } from "./studio_parts.js"
-
-const KINDS = { accepted: "ok", unknown: "odd", rejected: "bad", failed: "bad", invalid: "bad" }
+import { Trouble } from "./studio_parts.js"
 
 export function FirstMessage({ facts, name, event, saved, text, first, onFirst }) {
   const [number, setNumber] = useState(0)
@@ -17,10 +17,10 @@ export function FirstMessage({ facts, name, event, saved, text, first, onFirst }
     onFirst({ of: text, place: null, end: null })
     try {
       let place = null
-      await stream("studio/test", { provider: name, number, reason, event }, (kind, data) => {
+      await stream("api/studio/test", { provider: name, number, reason, event }, (kind, data) => {
         if (kind === "written") onFirst({ of: text, place: (place = data), end: null })
         if (kind === "result") onFirst({ of: text, place, end: data })
-        if (kind === "problem") setTrouble(new Trouble(data.title))
+        if (kind === "problem") setTrouble(new ProblemError(data.title))
       })
     } catch (error) {
       onFirst(null)
@@ -30,27 +30,18 @@ export function FirstMessage({ facts, name, event, saved, text, first, onFirst }
     }
   }
   const end = first?.end
-  return html`<section class="panel" aria-labelledby="st-first">
-    <header>
-      <h2 id="st-first">First message</h2>
-      <span class="note">one real SMS, with the definition that workers use</span>
-    </header>
-    <div class="pad row line">
-      <label class="f"
-        >To<select class="in" value=${number} onChange=${(it) => setNumber(Number(it.target.value))}>
-          ${facts.test_numbers.map((each, index) => html`<option value=${index}>${each}</option>`)}
-        </select></label
-      >
-      <label class="f grow"
-        >Why <span class="why">for the audit log</span><input class="in" value=${reason} minlength="3" maxlength="200" onInput=${(it) => setReason(it.target.value)}
-      /></label>
-      <button type="button" class="btn main" disabled=${busy || !same || reason.trim().length < 3} onClick=${send}>Send it</button>
+  return html`<${Card} title="First message" end=${html`<small>one real SMS, with the definition that workers use</small>`}>
+    <div class="body row edge-end">
+      <label class="field">To<select value=${number} onChange=${(it) => setNumber(Number(it.target.value))}>
+        ${facts.test_numbers.map((each, index) => html`<option value=${index}>${each}</option>`)}
+      </select></label>
+      <label class="field grow">Why <small>for the audit log</small><input value=${reason} minlength="3" maxlength="200" onInput=${(it) => setReason(it.target.value)} /></label>
+      <button type="button" class="first" disabled=${busy || !same || reason.trim().length < 3} onClick=${send}>Send it</button>
     </div>
-    ${same ? null : html`<p class="pad note">Save the text first: workers know only what is saved.</p>`}
-    <div class="pad" aria-live="polite">
-      ${first?.place ? html`<p class="note">Written to <code>${first.place.topic}/${first.place.partition}/${first.place.offset}</code>.${end ? "" : " Waiting for its result …"}</p>` : null}
-      ${end ? html`<p><${State} kind=${end.status ? KINDS[end.status] || "warn" : "warn"}>${end.status || "no result within a minute"}<//> <span class="note">${[end.code, end.reason, end.provider_message_id].filter(Boolean).map(visible).join(", ")}</span></p>` : null}
-      <${Message} trouble=${trouble} />
-    </div>
-  </section>`
+    ${!same && html`<p class="body soft">Save the text first: workers know only what is saved.</p>`}
+    <div class="body stack" aria-live="polite">
+      ${first?.place && html`<p class="soft">Written to <code>${first.place.topic}/${first.place.partition}/${first.place.offset}</code>.${end ? "" : " Waiting for its result …"}</p>`}
+      ${end && html`<p>${end.status ? html`<${Outcome} word=${end.status} />` : html`<${Sign} icon="warn">no result within a minute<//>`} <span class="soft">${[end.code, end.reason, end.provider_message_id].filter(Boolean).map((it) => foreign(it, 200)).join(", ")}</span></p>`}
+      <${Trouble} trouble=${trouble} />
+    </div><//>`
 }

@@ -1,9 +1,10 @@
 // A reply, pasted: what it means for each message, which rule decided and why the others did not, and a rule made of it.
+import { Card, Sentence, Sign, Table } from "../parts.js"
+import { count, exact, foreign, visible } from "../say.js"
 import { html } from "../vendor/preact.js"
-import { Message, Sentence, State, count } from "./studio_parts.js"
-import { visible } from "./studio_api.js"
+import { Trouble } from "./studio_parts.js"
 
-const KINDS = { accept: "ok", reject: "bad", unknown: "odd", uncertain: "odd", retry: "warn", throttle: "warn", pause: "warn", defer: "warn", split: "warn" }
+const ICONS = { accept: "good", reject: "bad", unknown: "odd", uncertain: "odd" }
 const WORDS = {
   accept: "accepted",
   reject: "rejected",
@@ -15,6 +16,12 @@ const WORDS = {
   defer: "deferred",
   split: "split",
 }
+const COLUMNS = [
+  { key: "messages", title: "Message", long: true },
+  { key: "means", title: "Means", long: true },
+  { key: "rule", title: "Decided by", long: true },
+]
+const SHOWN = 3
 
 export function headersOf(text) {
   const headers = {}
@@ -25,15 +32,16 @@ export function headersOf(text) {
   return headers
 }
 
-function details(each) {
-  const said = []
-  if (each.id) said.push(["id", each.id])
-  if (each.batch) said.push(["batch", each.batch])
-  if (each.code) said.push(["code", each.code])
-  if (each.after != null) said.push(["after", `${each.after} s`])
-  if (each.until != null) said.push(["until", new Date(each.until * 1000).toLocaleString()])
-  if (each.reason) said.push(["reason", each.reason])
-  return said.map(([name, value]) => html`<span class="pair"><span class="dim">${name}</span> ${visible(value)}</span>`)
+function Details({ it }) {
+  const said = [
+    ["id", it.id],
+    ["batch", it.batch],
+    ["code", it.code],
+    ["after", it.after == null ? "" : `${it.after} s`],
+    ["until", it.until == null ? "" : exact(it.until * 1000)],
+    ["reason", it.reason],
+  ]
+  return said.filter(([, value]) => value).map(([name, value]) => html`<small>${name} <span class="said">${foreign(value, 200)}</span></small>`)
 }
 
 /** Messages that mean the same stand in one row. */
@@ -47,83 +55,42 @@ function grouped(messages) {
   return [...rows.values()]
 }
 
+function cell(row, key) {
+  if (row.absent) return { messages: html`<code>${foreign(row.absent.message, 64)}</code>`, means: html`<${Sign} icon="none">not in it<//>`, rule: foreign(row.absent.reason, 200) }[key]
+  switch (key) {
+    case "messages": return html`<code>${row.names.slice(0, SHOWN).map((name) => foreign(name, 64)).join(", ")}</code>${row.names.length > SHOWN && ` and ${count(row.names.length - SHOWN, "more", "more")}`}`
+    case "means": return html`<${Sign} icon=${ICONS[row.then] ?? "warn"}>${WORDS[row.then] ?? row.then}<//><${Details} it=${row} />`
+    default: return html`<code>${row.rule}</code>`
+  }
+}
+
 function Considered({ considered }) {
   const no = considered.filter((each) => !each.held)
   if (!no.length) return null
   return html`<details open=${no.length < 6}>
     <summary>${count(no.length, "rule")} did not hold</summary>
-    <ul class="whys">
-      ${no.map((each) => html` <li><code>${each.rule}</code>${each.entry ? ` of entry ${each.entry}` : ""}: <${Sentence} text=${visible(each.why)} /></li>`)}
-    </ul>
+    <ul class="whys">${no.map((each) => html`<li><code>${each.rule}</code>${each.entry && ` of entry ${each.entry}`}: <${Sentence} text=${foreign(each.why, 400)} /></li>`)}</ul>
   </details>`
 }
 
 export function ReplyPanel({ reply, answered, trouble, stale, onReply, onRule }) {
   const set = (field) => (event) => onReply({ ...reply, [field]: field === "status" ? Number(event.target.value) : event.target.value })
-  return html`<section class=${`panel ${stale ? "old" : ""}`} aria-labelledby="st-rp">
-    <header>
-      <h2 id="st-rp">Reply</h2>
-      <label class="row small">Status <input class="in n short" type="number" min="100" max="599" value=${reply.status} onInput=${set("status")} /></label>
-    </header>
-    <div class="pad line">
-      <label class="f"
-        >Body <span class="why">paste what the provider answered</span>
-        <textarea class="in mono" rows="3" spellcheck="false" value=${reply.body} onInput=${set("body")} placeholder=${'{"status": "queued", "id": "3763646c"}'}></textarea>
-      </label>
-      <details class="small">
-        <summary>Headers</summary>
-        <label class="f"
-          ><span class="vh">Headers of the reply, one a line</span>
-          <textarea class="in mono" rows="2" spellcheck="false" value=${reply.headers} onInput=${set("headers")} placeholder="Retry-After: 30"></textarea>
-        </label>
-      </details>
+  const rows = answered ? [...grouped(answered.messages), ...answered.absent.map((absent) => ({ absent }))] : []
+  return html`<${Card} class=${stale ? "card old" : "card"} title="Reply" end=${html`<label class="row">Status <input class="short" type="number" min="100" max="599" value=${reply.status} onInput=${set("status")} /></label>`}>
+    <div class="body stack edge-end">
+      <label class="field">Body <small>paste what the provider answered</small>
+        <textarea class="mono" rows="3" spellcheck="false" value=${reply.body} onInput=${set("body")} placeholder=${'{"status": "queued", "id": "3763646c"}'}></textarea></label>
+      <details><summary>Headers</summary>
+        <label class="field"><span class="hear">Headers of the reply, one a line</span>
+          <textarea class="mono" rows="2" spellcheck="false" value=${reply.headers} onInput=${set("headers")} placeholder="Retry-After: 30"></textarea></label></details>
     </div>
-    ${trouble ? html`<div class="pad"><${Message} trouble=${trouble} /></div>` : null}
-    ${
-      answered
-        ? html`<table class="out">
-              <thead>
-                <tr>
-                  <th scope="col">Message</th>
-                  <th scope="col">Means</th>
-                  <th scope="col">Decided by</th>
-                </tr>
-              </thead>
-              <tbody>
-                ${grouped(answered.messages).map(
-                  (row) =>
-                    html`<tr>
-                      <td class="mono">${row.names.slice(0, 3).join(", ")}${row.names.length > 3 ? ` and ${row.names.length - 3} more` : ""}</td>
-                      <td><${State} kind=${KINDS[row.then]}>${WORDS[row.then] || row.then}<//>${details(row)}</td>
-                      <td><code>${row.rule}</code></td>
-                    </tr>`,
-                )}
-                ${answered.absent.map(
-                  (each) =>
-                    html`<tr class="dim">
-                      <td class="mono">${each.message}</td>
-                      <td>not in it</td>
-                      <td>${each.reason}</td>
-                    </tr>`,
-                )}
-              </tbody>
-            </table>
-            <div class="pad note">
-              <${Considered} considered=${answered.considered} />${answered.failed.map((each) => html`<div class="warn"><${Sentence} text=${each} /></div>`)}
-            </div>
-            ${
-              answered.proposals.length
-                ? html`<div class="pad row top">
-                    <span class="note">Make a rule of this reply:</span>${answered.proposals.map(
-                      (each, choice) =>
-                        html` <button type="button" class="btn s" title=${each.rule} disabled=${stale} onClick=${() => onRule(choice)}>
-                          <span><${Sentence} text=${each.about} /></span>
-                        </button>`,
-                    )}
-                  </div>`
-                : null
-            }`
-        : html`<p class="pad note">What a reply means is shown once the definition is whole.</p>`
-    }
-  </section>`
+    ${trouble && html`<div class="body"><${Trouble} trouble=${trouble} /></div>`}
+    ${answered
+      ? html`<${Table} caption="What it means" columns=${COLUMNS} rows=${rows} keyOf=${(row) => rows.indexOf(row)} cell=${cell} />
+        ${(answered.considered.some((each) => !each.held) || answered.failed.length > 0) && html`<div class="body soft edge-start">
+          <${Considered} considered=${answered.considered} />${answered.failed.map((each) => html`<div class="warn-text"><${Sentence} text=${visible(each)} /></div>`)}</div>`}
+        ${answered.proposals.length > 0 && html`<div class="body row edge-start">
+          <span class="soft">Make a rule of this reply:</span>
+          ${answered.proposals.map((each, choice) => html`<button type="button" class="small" title=${each.rule} disabled=${stale} onClick=${() => onRule(choice)}><span><${Sentence} text=${foreign(each.about, 120)} /></span></button>`)}</div>`}`
+      : html`<p class="body soft">${reply.body ? "What it means is shown once the definition is whole." : "What it means for each message, and which rule decides, is shown here."}</p>`}<//>`
 }

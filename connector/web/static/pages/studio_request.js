@@ -1,7 +1,8 @@
 // The requests that the events would become: what is shared, what is each message's, and why messages go apart.
+import { Card, Choice, Sentence } from "../parts.js"
+import { count, foreign, visible } from "../say.js"
 import { html, useState } from "../vendor/preact.js"
-import { Choice, Marked, Message, Sentence, count } from "./studio_parts.js"
-import { visible } from "./studio_api.js"
+import { Marked, Trouble } from "./studio_parts.js"
 
 /** Events as a person may write them: an array, one object, or an object per line. */
 export function readEvents(text) {
@@ -51,71 +52,38 @@ export function sampleEvents(uses) {
 
 function Shares({ shares }) {
   if (!shares.length) return null
-  const names = shares.map((name) => html`<code class="sh">${name}</code>`)
+  const names = shares.map((name) => html`<code class="shared">${name}</code>`)
   const listed = names.flatMap((each, index) => (index ? [index === names.length - 1 ? " and " : ", ", each] : [each]))
   return html`Messages share a request when the campaign, ${listed} are equal. `
 }
 
+const FORMS = [["http", "HTTP"], ["curl", "curl"]]
+const MOST_SHOWN = 8
+
 export function RequestPanel({ rendered, trouble, stale, events, fault, form, onForm, onEvents }) {
-  const [at, setAt] = useState(0),
-    [editing, setEditing] = useState(false)
+  const [at, setAt] = useState(0)
+  const [editing, setEditing] = useState(false)
   const requests = rendered ? rendered.requests : []
-  const index = Math.min(at, Math.max(0, requests.length - 1)),
-    shown = requests[index]
-  return html`<section class=${`panel ${stale ? "old" : ""}`} aria-labelledby="st-rq" aria-busy=${stale}>
-    <header>
-      <h2 id="st-rq">Request</h2>
-      ${
-        requests.length > 1
-          ? html`<${Choice}
-              label="Which request"
-              name="st-which"
-              value=${String(index)}
-              onChange=${(key) => setAt(Number(key))}
-              options=${requests.slice(0, 8).map((request, number) => [String(number), `${number + 1} · ${count(request.messages.length, "message")}`])}
-            />`
-          : null
-      }
-      <${Choice}
-        label="Shown as"
-        name="st-as"
-        value=${form}
-        onChange=${onForm}
-        options=${[
-          ["http", "HTTP"],
-          ["curl", "curl"],
-        ]}
-      />
-    </header>
-    <div class="pad note line">
-      ${stale ? html`<strong>The text is wrong: this is the last good preview.</strong> ` : null} ${rendered ? html`<${Shares} shares=${rendered.shares} />` : null}
-      ${shown && shown.apart ? html`<${Sentence} text=${shown.apart} /> ` : null}
-      <button type="button" class="link" aria-expanded=${editing} onClick=${() => setEditing(!editing)}>${editing ? "Done with the events" : "Edit the events"}</button>
-      <span class="keys"><span class="key sh">same for a whole request</span><span class="key ow">of each message</span></span>
+  const index = Math.min(at, Math.max(0, requests.length - 1))
+  const shown = requests[index]
+  const clear = shown && visible(shown.text) === shown.text // places of values are those of the text as it is sent
+  const choices = requests.slice(0, MOST_SHOWN).map((request, number) => [number, `${number + 1} · ${count(request.messages.length, "message")}`])
+  return html`<${Card} class=${stale ? "card old" : "card"} aria-busy=${stale} title="Request" end=${html`<div class="row">
+      ${requests.length > 1 && html`<${Choice} label="Which request" value=${index} onChoose=${setAt} options=${choices} />`}
+      <${Choice} label="Shown as" value=${form} onChoose=${onForm} options=${FORMS} /></div>`}>
+    <div class="body stack edge-end">
+      ${(stale || rendered?.shares.length > 0 || shown?.apart) && html`<p class="soft">${stale && html`<strong>The text is wrong: this is the last good preview.</strong> `}${rendered && html`<${Shares} shares=${rendered.shares} />`}
+        ${shown?.apart && html`<${Sentence} text=${foreign(shown.apart, 400)} /> `}</p>`}
+      <div class="apart"><span class="row"><span class="shared">same for a whole request</span><span class="own">of each message</span></span>
+        <button type="button" class="plain" aria-expanded=${String(editing)} onClick=${() => setEditing(!editing)}>${editing ? "Done with the events" : "Edit the events"}</button></div>
     </div>
-    ${
-      editing
-        ? html`<label class="f pad line"
-            >Events <span class="why">JSON, as services produce them: an array, or one per line</span>
-            <textarea class="in mono" rows="8" spellcheck="false" value=${events} onInput=${(event) => onEvents(event.target.value)} aria-invalid=${Boolean(fault)}></textarea>
-          </label>`
-        : null
-    }
-    ${fault ? html`<div class="pad bad" role="alert">${fault}</div>` : null} ${trouble ? html`<div class="pad"><${Message} trouble=${trouble} /></div>` : null}
-    ${shown ? html`<pre class="req" tabindex="0" role="region" aria-label="The request as it would be sent"><${Marked} text=${visible(shown.text) === shown.text ? shown.text : visible(shown.text)} segments=${visible(shown.text) === shown.text ? shown.segments : []} />${shown.cut ? "\n…" : ""}</pre>` : html`<p class="pad note">${rendered ? "No event becomes a request." : "The request is shown once the definition is whole."}</p>`}
-    ${shown && shown.note ? html`<p class="pad note">${html`<${Sentence} text=${shown.note} />`}</p>` : null}
-    ${rendered && rendered.more ? html`<p class="pad note">and ${count(rendered.more, "more request")}</p>` : null}
-    ${
-      rendered && rendered.invalid.length
-        ? html`<ul class="problems" aria-label="Events that cannot be sent">
-            ${rendered.invalid.map(
-              (each) =>
-                html`<li>
-                  <span class="bad">invalid</span><span><code>${each.message}</code> <${Sentence} text=${each.reason} /></span>
-                </li>`,
-            )}
-          </ul>`
-        : null
-    }
-  </section>`
+    ${editing && html`<div class="body edge-end"><label class="field">Events <small>JSON, as services produce them: an array, or one per line</small>
+      <textarea class="mono" rows="8" spellcheck="false" value=${events} onInput=${(event) => onEvents(event.target.value)} aria-invalid=${String(Boolean(fault))}></textarea></label></div>`}
+    ${fault && html`<div class="body bad-text" role="alert">${fault}</div>`}
+    ${trouble && html`<div class="body"><${Trouble} trouble=${trouble} /></div>`}
+    ${shown ? html`<pre class="req" tabindex="0" role="group" aria-label="The request as it would be sent"><${Marked} text=${visible(shown.text)} segments=${clear ? shown.segments : []} />${shown.cut && "\n…"}</pre>` : html`<p class="body soft">${rendered ? "No event becomes a request." : "The request is shown once the definition is whole."}</p>`}
+    ${shown?.note && html`<p class="body soft"><${Sentence} text=${shown.note} /></p>`}
+    ${rendered?.more > 0 && html`<p class="body soft">and ${count(rendered.more, "more request")}</p>`}
+    ${rendered?.invalid.length > 0 && html`<ul class="problems" aria-label="Events that cannot be sent">
+      ${rendered.invalid.map((each) => html`<li><span class="bad-text">invalid</span><span><code>${foreign(each.message, 64)}</code> <${Sentence} text=${foreign(each.reason, 300)} /></span></li>`)}</ul>`}<//>`
 }

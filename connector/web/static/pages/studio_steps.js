@@ -1,6 +1,7 @@
 // The row of checks: what is tested of the text as it stands, and what is not; and asking again whenever it changes.
+import { Sign } from "../parts.js"
+import { count } from "../say.js"
 import { html, useEffect, useState } from "../vendor/preact.js"
-import { Icon, count } from "./studio_parts.js"
 import { good as simulatedWell, sentence } from "./studio_simulate.js"
 
 /** What is asked again whenever one of `inputs` changes: the newest answer counts, whichever comes last. */
@@ -27,12 +28,7 @@ export function useAsked(work, inputs, pause = 180) {
 
 export function Steps({ steps }) {
   return html`<ol class="steps" aria-label="What is checked">
-    ${steps.map(
-      ([name, kind, text]) =>
-        html` <li key=${name}>
-          <span class=${`st ${kind}`}><${Icon} name=${kind} />${name}</span><span class="s">${text}</span>
-        </li>`,
-    )}
+    ${steps.map(([name, icon, text]) => html`<li key=${name}><${Sign} icon=${icon}>${name}<//><small>${text}</small></li>`)}
   </ol>`
 }
 
@@ -41,10 +37,10 @@ function firstOf(first, text) {
   if (!first) return ["todo", "not sent"]
   if (first.of !== text) return ["todo", "not sent since the edit"]
   if (!first.end) return ["todo", "on its way"]
-  return first.end.status === "accepted" ? ["ok", "accepted"] : [first.end.status ? "bad" : "warn", first.end.status || "no result yet"]
+  return first.end.status === "accepted" ? ["good", "accepted"] : [first.end.status ? "bad" : "warn", first.end.status || "no result yet"]
 }
 
-export function stepsOf({ text, checked, rendered, answered, reply, told, fresh, stale, first, sends }) {
+export function stepsOf({ text, checked, rendered, answered, reply, told, fresh, stale, first, simulates, sends }) {
   const wrong = checked.errors.length,
     doubts = checked.warnings.length
   const definition = !text
@@ -52,7 +48,7 @@ export function stepsOf({ text, checked, rendered, answered, reply, told, fresh,
     : wrong
       ? ["bad", count(wrong, "error")]
       : checked.ok
-        ? [doubts ? "warn" : "ok", doubts ? `valid, ${count(doubts, "warning")}` : "valid"]
+        ? [doubts ? "warn" : "good", doubts ? `valid, ${count(doubts, "warning")}` : "valid"]
         : ["todo", "being read"]
   const sent = rendered ? rendered.requests.reduce((sum, each) => sum + each.messages.length, 0) : 0
   const request =
@@ -60,7 +56,7 @@ export function stepsOf({ text, checked, rendered, answered, reply, told, fresh,
       ? ["todo", "not shown"]
       : rendered.invalid.length
         ? ["warn", count(rendered.invalid.length, "invalid event")]
-        : [sent ? "ok" : "bad", `${count(sent, "event")}, ${count(rendered.requests.length + rendered.more, "request")}`]
+        : [sent ? "good" : "bad", `${count(sent, "event")}, ${count(rendered.requests.length + rendered.more, "request")}`]
   const open = answered ? answered.messages.filter((each) => each.then === "unknown").length : 0
   const replied = !reply.body
     ? ["todo", "no reply pasted"]
@@ -68,7 +64,7 @@ export function stepsOf({ text, checked, rendered, answered, reply, told, fresh,
       ? ["todo", "not shown"]
       : open
         ? ["odd", count(open, "message unknown", "messages unknown")]
-        : ["ok", answered.messages[0]?.then || "read"]
-  const simulated = !told ? ["todo", "not run"] : !fresh ? ["todo", "not run since the edit"] : [simulatedWell(told) ? "ok" : "warn", sentence(told)]
-  return [["Definition", ...definition], ["Request", ...request], ["Reply", ...replied], ["Simulate", ...simulated], ...(sends ? [["First message", ...firstOf(first, text)]] : [])]
+        : ["good", answered.messages[0]?.then || "read"]
+  const simulated = !told ? ["todo", "not run"] : !fresh ? ["todo", "not run since the edit"] : [simulatedWell(told) ? "good" : "warn", sentence(told)]
+  return [["Definition", ...definition], ["Request", ...request], ["Reply", ...replied], ...(simulates ? [["Simulate", ...simulated]] : []), ...(sends ? [["First message", ...firstOf(first, text)]] : [])]
 }
