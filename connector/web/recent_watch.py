@@ -76,15 +76,19 @@ class RecentWatch:
 
     async def run(self) -> None:
         """Look; brokers that are away are asked again."""
+        told = False
         while True:
             try:
                 async with open_reader(self._settings, lambda _: None) as reader:
                     while True:
                         async with asyncio.timeout(ANSWER_SECONDS):
                             await self._look(reader)
+                        told = False
                         await asyncio.sleep(LOOK_SECONDS)
             except (ConnectorError, KafkaError, OSError, TimeoutError) as error:
-                log.info("results are not sampled", why=type(error).__name__)
+                if not told:  # once for each time that it ends: a console without access would say so for ever
+                    log.info("results are not sampled: nothing is known of campaigns", why=type(error).__name__)
+                told = True
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _look(self, reader: TopicReader) -> None:
