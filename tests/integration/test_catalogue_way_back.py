@@ -202,7 +202,7 @@ def test_each_state_of_every_providers_messages_is_written_once_and_of_no_other_
             if given in owners and len(owners[given]) == 1:  # an id of its own, and not one that a batch has
                 compared += 1
                 assert owners[given] == {sent[name].to[-10:]}, state
-    assert compared > len(sent), "hardly any id was compared"
+    assert compared > len(sent) / 3, "hardly any id was compared"
     assert len(back.written()) == len(sent)
     assert read_all(pipeline.bootstrap, back.unmatched) == []
     assert pipeline.leaks() == []
