@@ -44,8 +44,8 @@ SNAPSHOT_AGE_SECONDS: Final = 20 * 3600.0
 """Kafka keeps a record without a value, which lifts a suppression, for a day (`delete.retention.ms`): with a snapshot
 that is older the number might stay suppressed for ever."""
 RECORD_BYTES: Final = 64 * 1024
-RECORDS: Final = 10_000
-"""Between two turns of the event loop: some 20 ms."""
+RECORDS: Final = 2_000
+"""Between two turns of the event loop: some 5 ms. What more of them leave behind in memory is not given back."""
 
 
 class SuppressionsCluster(Protocol):
