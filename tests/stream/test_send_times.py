@@ -159,6 +159,25 @@ def test_when_it_is_due_it_is_asked_again_what_operators_say(campaign, ends):
     assert bench.a.offered == ([] if campaign else ["m1"])
 
 
+def test_when_it_is_due_it_is_asked_again_whether_the_recipient_may_be_texted():
+    """Somebody may have opted out meanwhile, or a country been blocked; a worker may have been started anew."""
+    opted_out: set[str] = set()
+    bench = Read()
+    policy: Any = SimpleNamespace(
+        suppresses=lambda _topic, message: message.message_id in opted_out, some=lambda _: True
+    )
+    bench.intake._suppressions = policy
+    for name in ("opted-out", "blocked", "well"):
+        bench.event(message_id=name, send_at=at(5), to="+18765550100" if name == "blocked" else "+919812345678")
+    assert (bench.results, len(bench.records)) == ({}, 3)
+    opted_out.add("opted-out")
+    bench.intake._refusal = lambda to: "to: a number of JM" if to.startswith("+1876") else None
+    for _ in range(3):
+        bench.again()
+    assert bench.results == {"opted-out": "suppressed", "blocked": "invalid"}
+    assert bench.a.offered == ["well"]
+
+
 def test_a_campaign_may_think_better_of_its_time():
     """Those that wait hear of it when their tier has passed; an event's own time goes before."""
     bench = Read()
