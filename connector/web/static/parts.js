@@ -109,12 +109,12 @@ export function Table({ caption, columns, rows, cell, keyOf }) {
       const content = cell(row, it.key)
       return index === 0
         ? html`<th key=${it.key} scope="row">${content}</th>`
-        : html`<td key=${it.key} class=${content === "–" ? `${kind(it)} blank` : kind(it)} data-label=${it.title}><span>${content}</span></td>`
+        : html`<td key=${it.key} class=${kind(it, content)} data-label=${it.title}><span>${content}</span></td>`
     })}</tr>`)}</tbody>
   </table></div>`
 }
 
-const kind = (it) => [it.number && "number", it.minor && "minor", it.long && "long", it.short && "short"].filter(Boolean).join(" ")
+const kind = (it, content) => [it.number && "number", it.minor && "minor", it.long && "long", it.short && "short", content === "–" && "blank"].filter(Boolean).join(" ")
 
 /**
  * One filter of a page, kept in the address: it holds once it is entered or left, or chosen of `options`.
