@@ -66,7 +66,7 @@ def reply(
       sms-connector reply providers/acme.yaml --event events.jsonl --body reply.json
       curl … | sms-connector reply providers/acme.yaml --event events.jsonl --status 503 --body -
       sms-connector reply providers/acme.yaml --event events.jsonl --status 429 --header 'Retry-After: 30'
-      sms-connector reply acme --event events.jsonl --body reply.json --why
+      sms-connector reply providers/acme.yaml --event events.jsonl --body reply.json --why
     """  # noqa: D301 - click's \b, which keeps lines as they are, is that character
     if events == body == "-":
         raise UsageError("--event - and --body -: only one of them can be standard input")
