@@ -52,7 +52,7 @@ class LookupHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     others: Annotated[str, Meta(max_length=1_024)] = ""
 
 
-class IndexRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+class IndexRecord(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The value of a record of the index: one message that a key may mean.
 
     Attributes:

@@ -39,7 +39,7 @@ _Instant = Annotated[float, Meta(ge=0, le=253_402_300_799.0)]
 _Count = Annotated[int, Meta(ge=0, le=10_000_000)]
 
 
-class ReceiptPlace(msgspec.Struct, frozen=True):
+class ReceiptPlace(msgspec.Struct, frozen=True, gc=False):
     """Of an event, or of an entry, in Kafka."""
 
     topic: Annotated[str, Meta(min_length=1, max_length=249)]

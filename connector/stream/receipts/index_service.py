@@ -35,6 +35,8 @@ from connector.stream.receipts.record_writing import RecordWriting
 log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 10.0
+FETCH_BYTES = 256 * 1024
+"""Of a partition at once: what is fetched and not read yet lies in memory, for each of three consumers."""
 
 
 class IndexService:
@@ -154,6 +156,7 @@ class IndexService:
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 fetch_max_wait_ms=50,
+                max_partition_fetch_bytes=FETCH_BYTES,
                 **member,
             )
         )
