@@ -99,7 +99,7 @@ def test_after_a_disaster_nothing_is_lost_and_only_what_had_no_mirrored_result_i
 ) -> None:
     clusters = Clusters(make_kafka, tmp_path, unique, start_connector, prefixed=prefixed)
     first, second = clusters.first, clusters.second
-    first.invoke("campaign", "pause", "paused")
+    first.invoke("campaign", "pause", "paused", "--new")
     first.produce(events())
     worker = first.worker()
     first.wait_for_results(EVENTS - 600)
