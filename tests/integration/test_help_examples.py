@@ -53,6 +53,7 @@ INSTEAD = {
     "http://worker-1:8080": "{worker}",
     "--events 200000": "--events 300",
     " --live": " --live --yes",
+    "demo --web": "demo --web --events 200",
     "--workers 4": "--workers 2",
     f"{PROGRAM} studio": f"{PROGRAM} studio --port 0",
     f"{PROGRAM} simulate": f"{PROGRAM} simulate --port 0",
