@@ -61,7 +61,8 @@ async def test_a_pause_while_kafka_is_away_says_so_and_works_once_it_is_back(
         (worker,), urls = workers(pipeline, 1)
         console = RunningConsole(pipeline, start_connector, workers=urls)
         worker.wait_for("partitions opened", within=120)
-        console.wait("/api/providers/sick", lambda it: it["kafka"]["reachable"] and not it["stale"], "Kafka")
+        console.wait("/api/workers", lambda it: any(each["ready"] is True for each in it["items"]), "a worker")
+        console.wait("/api/overview", lambda it: it["kafka"]["reachable"] and not it["stale"], "Kafka")
         return console
 
     def told(word: str) -> None:
