@@ -187,7 +187,7 @@ export default function Studio({ query }) {
         <${RequestPanel} rendered=${text ? render.value : null} trouble=${render.trouble} stale=${stale} events=${events} fault=${read.fault} form=${form} onForm=${setForm} onEvents=${setWritten} />
         <${ReplyPanel} reply=${reply} answered=${reply.body && text ? answer.value : null} trouble=${answer.trouble} stale=${stale} onReply=${setReply} onRule=${onRule} />
         ${facts?.simulates && html`<${SimulatePanel} facts=${facts} definition=${text} name=${asked} event=${event} reply=${reply} able=${whole} told=${told?.value} fresh=${fresh} onTold=${(value) => setTold({ value, of: text })} />`}
-        ${facts?.test_numbers.length > 0 && html`<${FirstMessage} facts=${facts} name=${checked.name || asked} event=${event} saved=${saved} text=${text} first=${first} onFirst=${setFirst} />`}
+        ${facts?.test_numbers.length > 0 && html`<${FirstMessage} facts=${facts} name=${checked.name || asked} event=${event} able=${whole} saved=${saved} text=${text} first=${first} onFirst=${setFirst} />`}
       </div>
     </div>
   </div>`

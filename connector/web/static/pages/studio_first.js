@@ -5,7 +5,8 @@ import { foreign } from "../say.js"
 import { html, useState } from "../vendor/preact.js"
 import { Trouble } from "./studio_parts.js"
 
-export function FirstMessage({ facts, name, event, saved, text, first, onFirst }) {
+// Until the text is checked nobody knows what its events have to bring: `able`.
+export function FirstMessage({ facts, name, event, able, saved, text, first, onFirst }) {
   const [number, setNumber] = useState(0)
   const [reason, setReason] = useState("first message")
   const [busy, setBusy] = useState(false)
@@ -36,7 +37,7 @@ export function FirstMessage({ facts, name, event, saved, text, first, onFirst }
         ${facts.test_numbers.map((each, index) => html`<option value=${index}>${each}</option>`)}
       </select></label>
       <label class="field grow">Why <small>for the audit log</small><input value=${reason} minlength="3" maxlength="200" onInput=${(it) => setReason(it.target.value)} /></label>
-      <button type="button" class="first" disabled=${busy || !same || reason.trim().length < 3} onClick=${send}>Send it</button>
+      <button type="button" class="first" disabled=${busy || !able || !same || reason.trim().length < 3} onClick=${send}>Send it</button>
     </div>
     ${!same && html`<p class="body soft">Save the text first: workers know only what is saved.</p>`}
     <div class="body stack" aria-live="polite">
