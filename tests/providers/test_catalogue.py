@@ -193,7 +193,9 @@ def test_the_definition_shown_on_the_page_is_sound(tmp_path: Path) -> None:
 def test_list_names_every_provider() -> None:
     code, output = ran("providers", "list")
     assert code == 0
-    assert [line.split()[0] for line in output.splitlines()] == NAMES
+    head, *rows = output.splitlines()
+    assert head.split()[0] == "provider"
+    assert [line.split()[0] for line in rows] == NAMES
     assert "Plivo Message API v1" in output
 
 
