@@ -20,6 +20,9 @@ from connector.untrusted import READ_ERRORS, too_deep
 EXTRA = "needs what the extra `numbers` installs"
 REMEDY = "pip install 'kafka-sms-connector[numbers]'"
 
+NO_COUNTRY = "001"
+"""The region of satellites, freephone and universal numbers: whoever blocks some countries means these too."""
+
 # What people put between digits. Everything else is for the schema to refuse: the library reads letters as digits.
 _usual = re.compile(r"[+0-9(][0-9 ()./\u00a0-]{3,39}").fullmatch
 
@@ -103,7 +106,7 @@ class RecipientNumbers:
         return number
 
     def _refuses(self, region: str) -> bool:
-        return region in self._blocked or bool(self._allowed and region not in self._allowed)
+        return region in self._blocked or region == NO_COUNTRY or bool(self._allowed and region not in self._allowed)
 
     @property
     def _setting(self) -> str:

@@ -72,6 +72,9 @@ def test_what_is_no_number_of_the_country_is_told_and_not_guessed(written, why):
         ({"countries": ["GB"]}, "+449012345678", "premium-rate"),
         ({"countries": ["IN"]}, "+881612345678", "001"),  # satellites, by the minute
         ({"countries": ["IN"]}, "+979123456789", "001"),
+        ({"blocked_countries": ["CU"]}, "+881612345678", "001"),
+        ({"blocked_countries": ["CU"]}, "+870773111632", "001"),
+        ({"blocked_countries": ["CU"]}, "+883510012345", "001"),
         ({"blocked_countries": ["JM"]}, "+18765550100", "JM"),
         ({"blocked_countries": ["JM"]}, "+14155550100", None),
         ({"blocked_countries": ["LV", "CU"]}, "+37120000000", "LV"),
