@@ -66,7 +66,8 @@ def adopt(loaded: Loaded, results: str, *, yes: bool, as_json: bool) -> None:
 
     RESULTS is the mirrored topic of results, under another name than `topics.results`. Every event of the sources
     whose `message_id` has a result there gets a copy of it in `topics.results`, and the group starts at the first event
-    that is left. Run it once mirroring has stopped. It may be run again until the first worker starts here, and never afterwards.
+    that is left. Run it once mirroring has stopped. It may be run again until the first worker starts here, and never
+    afterwards.
 
     Exit codes: 0 done, or said; 1 Kafka cannot be used, 2 usage, 78 configuration: a topic or the group does not fit.
 
