@@ -146,7 +146,7 @@ def test_a_retry_topic_that_nobody_would_read_stops_the_start(pipeline: Pipeline
     pipeline.simulate("json.down=true")
     pipeline.define()
     configure(pipeline)
-    pipeline.command("campaign", "pause", "c0")
+    pipeline.command("campaign", "pause", "c0", "--new")
     pipeline.produce(event(n) for n in range(10))
     worker = pipeline.worker()
     wait_until(lambda: pipeline.count(f"{pipeline.unique}.retry.2s") >= 10, "messages in the second tier")

@@ -188,7 +188,8 @@ def _outside_hours(_: Scene, way: SuppressionScene) -> Callable[[], object]:
 def _paused(scene: Scene, _: SuppressionScene) -> Callable[[], object]:
     def steer(word: str) -> None:
         for number in range(scene.size.campaigns):
-            scene.check(scene.run("campaign", word, f"c{number}").wait() == 0, f"campaign {word} failed")
+            new = ("--new",) if word == "pause" else ()  # no event names it yet
+            scene.check(scene.run("campaign", word, f"c{number}", *new).wait() == 0, f"campaign {word} failed")
 
     steer("pause")
     return partial(steer, "resume")
