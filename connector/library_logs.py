@@ -60,14 +60,18 @@ _BROKER: Final = (
     re.compile(r"\('?([\w.:-]+)'?, (\d+)\)"),
     re.compile(r"Connection at ([\w.:-]+) closed"),
 )
+REFUSED: Final = "not authenticated"
 _WHY: Final = (
     (re.compile(r"Errno 111|refused"), "connection refused"),
     (re.compile(r"Name or service not known|nodename nor servname|getaddrinfo|failure in name"), "no such host"),
     (re.compile(r"No route|unreachable"), "no route to it"),
     (re.compile(r"[Tt]ime[d ]?[Oo]ut"), "no answer in time"),
-    (re.compile(r"[Aa]uthenticat|SASL|SSL"), "not authenticated"),
+    (re.compile(r"[Aa]uthenticat|SASL|SSL"), REFUSED),
     (re.compile(r"closed|reset"), "connection closed"),
 )  # fmt: skip
+
+_REFUSAL: Final = re.compile(r"(?:Failed|Error): (.+)$|\[SSL: [A-Z_]+\] (.+?)(?: \(_ssl|$)", re.DOTALL)
+"""What the broker, or the check of its certificate, says of who may not in: a person needs just these words."""
 
 _mode_label = re.compile(r"\[\^-*\w+\]: ")
 """What mode's services put before each of their lines, whatever logger they write to: ours, where the class is ours."""
@@ -154,15 +158,22 @@ class LibraryLines(logging.Filter):
         if event == AWAY:
             record.exc_info = record.exc_text = None
             about |= {"broker": broker} if broker else {}
-            about |= next(({"why": why} for found, why in _WHY if found.search(message)), {})
+            about |= {"why": why} if (why := _why(message)) else {}
         vars(record).update(about)
         return True
 
 
 def plain_reason(line: str) -> str:
     """Why a connection failed, out of what the library says of it; the line itself where that is not known."""
-    why, broker = next((why for found, why in _WHY if found.search(line)), None), _first(_BROKER, line)
+    why, broker = _why(line), _first(_BROKER, line)
     return line if why is None else f"{broker}: {why}" if broker else why
+
+
+def _why(line: str) -> str | None:
+    why = next((why for found, why in _WHY if found.search(line)), None)
+    if why == REFUSED and (said := _REFUSAL.search(line)) is not None:
+        return f"{why}: {said[1] or said[2]}"
+    return why
 
 
 def _first(patterns: tuple[re.Pattern[str], ...], text: str) -> str:

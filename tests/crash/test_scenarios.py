@@ -37,5 +37,5 @@ def test_a_fault_of_the_broker_loses_nothing_and_repeats_nothing(
     assert not outcome.failures, f"{outcome.failures}\n{outcome.evidence()}"
 
 
-def test_fourteen_scenarios_are_played_by_every_run() -> None:
-    assert len(SHARED) + len(OWN) == 14
+def test_fifteen_scenarios_are_played_by_every_run() -> None:
+    assert len(SHARED) + len(OWN) == 15

@@ -30,10 +30,11 @@ def for_both(scene: Scene) -> None:
     settings = json.loads(file.read_text())
     settings["console"] = settings.pop("health")
     way_back = ("receipts_matched", "receipts_unmatched", "inbound", "receipts_in", "receipts_index", "suppressions")
-    for name in way_back:  # which 0.1.0 does not have
+    for name in (*way_back, "audit"):  # which 0.1.0 does not have
         settings["topics"].pop(name, None)
     settings.pop("receive", None)
     settings.pop("receipts", None)
+    settings.pop("web", None)
     file.write_text(json.dumps(settings))
 
 
