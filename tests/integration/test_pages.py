@@ -39,7 +39,7 @@ def test_every_command_of_operations_and_scaling(pipeline: Pipeline, monkeypatch
     pipeline.define()
     pipeline.configure()
     pipeline.create_topics()
-    pipeline.produce([event(1), {**event(2), "custom": {}}])
+    pipeline.produce([{**event(1), "campaign_id": "spring"}, {**event(2), "custom": {}}])
     pipeline.worker()
     pipeline.wait_for_results(2)
     monkeypatch.chdir(pipeline.folder)

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.kafka
 
 
 def topics(kafka: Kafka, unique: str, *arguments: str) -> Result:
-    names = {name: f"{unique}.{name}" for name in ("results", "dead_letters", "journal", "control", "receipts")}
+    own = ("results", "dead_letters", "journal", "control", "audit", "receipts")
+    names = {name: f"{unique}.{name}" for name in own}
     names |= {"retry_prefix": f"{unique}.retry", "sources": f"{unique}.in", "retry_tiers": "5s,1m"}
     settings = [f"topics.{name}={value}" for name, value in names.items()]
     settings.append(f"kafka.bootstrap.servers={kafka.bootstrap}")
@@ -26,10 +27,10 @@ def topics(kafka: Kafka, unique: str, *arguments: str) -> Result:
 
 def test_what_create_makes_check_accepts_and_creating_again_changes_nothing(kafka: Kafka, unique: str) -> None:
     created = topics(kafka, unique, "create", "--partitions", "3", "--replication", "1").output
-    assert created.count("created") == 8
+    assert created.count("created") == 9
     assert f"created  {unique}.retry.5s  (3 partitions, 1 replica)" in created
     assert topics(kafka, unique, "check").output == "9 topics fit\n"
-    assert topics(kafka, unique, "create").output.count("exists") == 8
+    assert topics(kafka, unique, "create").output.count("exists") == 9
 
 
 def test_create_refuses_what_the_cluster_or_the_sources_do_not_allow(kafka: Kafka, unique: str) -> None:
