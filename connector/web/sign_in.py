@@ -114,14 +114,18 @@ class TokenSignIn(SignIn):
         return None if cookie is None else self._session(cookie)
 
     def find(self, token: str, address: str) -> WebToken:
-        """Whose token it is. Raises HttpProblemError."""
-        self._tries.check(address)
+        """Whose token it is. Raises HttpProblemError.
+
+        A right one is never kept waiting: behind a proxy everybody has one address, and somebody else's wrong tokens
+        would lock all of them out. Tokens are random and long, so that no number of tries finds one.
+        """
         digest = hashlib.sha256(token[:MOST_TOKEN].encode("utf-8", "surrogatepass")).hexdigest()
         found = None
         for it in self._tokens:
             if hmac.compare_digest(it.sha256, digest):
                 found = it
         if found is None:
+            self._tries.check(address)
             self._tries.failed(address)
             raise HttpProblemError(401, "this token lets nobody in", sign_in=self.kind)
         if self._expired(found):
