@@ -76,7 +76,10 @@ def check_changing(headers: Headers, *, bearer: bool) -> None:
         if site != "same-origin":
             raise HttpProblemError(403, "asked by another page")
         return
-    origin = urlsplit(headers.get("Origin", ""))
+    try:
+        origin = urlsplit(headers.get("Origin", ""))
+    except ValueError:  # such as `http://[`
+        raise HttpProblemError(403, "asked by another page: its Origin is none") from None
     if origin.scheme not in {"http", "https"} or origin.netloc.lower() != headers.get("Host", "").lower():
         raise HttpProblemError(403, "asked by another page, or by none: a browser sends Sec-Fetch-Site or Origin")
 

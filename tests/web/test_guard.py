@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from connector.clock import ManualClock
 from connector.settings.web import Web
 from connector.web.callers import Role
 from connector.web.endpoints import ApiCall, Endpoint
-from connector.web.sign_in import COOKIE, SESSION_SECONDS, TRIES
+from connector.web.sign_in import COOKIE, SESSION_SECONDS, TRIES, TokenSignIn
 from tests.web.serving import BROWSER, TOKENS, Asker, digest, served, with_tokens
 
 JSON = {"Content-Type": "application/json"}
@@ -270,7 +272,6 @@ async def test_a_session_ends_when_its_token_is_gone_changed_or_expired(
 
 
 async def test_a_session_cannot_be_made_or_changed_without_the_key() -> None:
-    import base64
 
     async with served(one_token(), [Echo()]) as ask:
         cookie = await signed_in(ask, "viewer")
@@ -280,9 +281,24 @@ async def test_a_session_cannot_be_made_or_changed_without_the_key() -> None:
             assert await name_of(ask, wrong) is None
 
 
-async def test_after_five_wrong_tokens_no_wrong_one_is_told_so_for_a_minute_and_a_right_one_lets_in_all_the_same() -> (
-    None
-):
+@pytest.mark.parametrize("name", ["editor", "nobody", "é"])
+@pytest.mark.parametrize("until", ["9999999999", "-1", "٩٩٩٩٩٩٩٩٩٩", "9" * 5000, "1e9"])
+@pytest.mark.parametrize("signature", ["é", "\U0001f600", "", "0" * 64])
+async def test_a_cookie_of_any_characters_is_nobody(name: str, until: str, signature: str) -> None:
+    cookie = base64.urlsafe_b64encode(f"{name}\n{until}\n{signature}".encode()).decode()
+    signing = TokenSignIn(with_tokens(), ManualClock())
+    request = make_mocked_request("GET", "/api/me", {"Cookie": f"{COOKIE}={cookie}"})
+    assert signing.who(request) is None
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "http://]", "[", "http://[x]:y", "null", "\x80", ""])
+async def test_an_origin_that_is_none_is_another_page(origin: str) -> None:
+    async with served(with_tokens(), [Echo()]) as ask:
+        answer = await ask("POST", "/api/session", {"X-Console": "1", "Origin": origin} | JSON, '{"token": "x"}')
+    assert answer.status == 403
+
+
+async def test_after_five_wrong_tokens_further_wrong_ones_wait_a_minute_and_right_ones_do_not() -> None:
     """Behind a proxy everybody has its address: five junk tokens must not lock all of them out."""
     clock = ManualClock()
     async with served(with_tokens(), [Echo()], clock=clock) as ask:
