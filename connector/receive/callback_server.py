@@ -8,15 +8,22 @@ way. What a client sends ahead of its answers waits in its own connection: aioht
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import ssl
 from contextlib import suppress
 
 import structlog
 from aiohttp import web
-from aiohttp.web_exceptions import HTTPException
 
+from connector.bounded_http import (
+    ARRIVAL_SECONDS,
+    BACKLOG,
+    BodyError,
+    BoundedConnection,
+    FullConnection,
+    most_of,
+    read_body,
+)
 from connector.clock import Clock
 from connector.receipts.callback import Callback, CallbackAnswer
 from connector.receive.callback_routing import Routing
@@ -26,25 +33,17 @@ from connector.settings.way_back import Receive
 
 log = structlog.get_logger(__name__)
 
-ARRIVAL_SECONDS = 10.0
-"""A body, or a handshake of TLS, that takes longer is not waited for."""
-KEEP_ALIVE_SECONDS = 30.0
-"""For how long a connection may bring no request: none at all, or one whose headers do not end."""
-HEADER_BYTES = 8190
-"""Of a line; of headers there may be 128."""
 SPARE_CONNECTIONS = 500
 """Beyond those that may have a request under way: connections that are kept open. Further ones are closed."""
-BACKLOG = 1024
 
 TOO_LARGE = CallbackAnswer(413, b"too large\n")
-TOO_SLOW = CallbackAnswer(408, b"too slow\n")
-UNREADABLE = CallbackAnswer(400, b"bad request\n")
+UNREAD = {
+    400: CallbackAnswer(400, b"bad request\n"),
+    408: CallbackAnswer(408, b"too slow\n"),
+    413: TOO_LARGE,
+}
 WRONG_METHOD = CallbackAnswer(405, b"GET, HEAD or POST\n")
 METHODS = frozenset({"GET", "HEAD", "POST"})
-
-# aiohttp's log of requests it cannot read quotes them: their paths hold secrets.
-_SILENT = logging.getLogger("connector.receive.http")
-_SILENT.disabled = True
 
 
 class _CountingServer(web.Server):
@@ -102,16 +101,7 @@ class CallbackServer:
 
     async def start(self) -> None:
         """Begin to serve."""
-        self._http = _CountingServer(
-            self._answer,
-            request_factory=self._request,
-            access_log=None,
-            logger=_SILENT,
-            keepalive_timeout=KEEP_ALIVE_SECONDS,
-            lingering_time=0.0,
-            max_line_size=HEADER_BYTES,
-            max_field_size=HEADER_BYTES,
-        )
+        self._http = _CountingServer(self._answer, request_factory=self._request)
         seconds = None if self._tls is None else ARRIVAL_SECONDS
         self._listening = await asyncio.get_running_loop().create_server(
             self._connection, sock=self._place, ssl=self._tls, ssl_handshake_timeout=seconds, backlog=BACKLOG
@@ -136,7 +126,7 @@ class CallbackServer:
 
     def _connection(self) -> asyncio.Protocol:
         assert self._http is not None
-        return _Full() if self.connections >= self._most else self._http()
+        return FullConnection() if self.connections >= self._most else BoundedConnection(self._http)
 
     def _request(self, message, payload, protocol, writer, task):  # type: ignore[no-untyped-def]  # aiohttp's own
         return web.BaseRequest(
@@ -179,15 +169,10 @@ class CallbackServer:
         if request.method not in METHODS:
             counts.requests[name, "malformed"] += 1
             return WRONG_METHOD
-        # What is not said beforehand is taken for the most it may be.
-        declared, most = request.content_length, self._receive.body
-        if declared is not None and declared > most:
+        if (request.content_length or 0) > self._receive.body:
             counts.requests[name, "malformed"] += 1
             return TOO_LARGE
-        if not request.body_exists:
-            most = 0
-        elif declared is not None and "Content-Encoding" not in request.headers:
-            most = declared
+        most = most_of(request, self._receive.body)
         if self.bytes + most > self._receive.bytes:
             counts.requests[name, "busy"] += 1
             return AGAIN
@@ -197,38 +182,15 @@ class CallbackServer:
         """Read it and have it answered; its bytes count until then."""
         self.bytes += most
         try:
-            body = await _body(request)
-            if isinstance(body, CallbackAnswer):
+            try:
+                body = await read_body(request, self._receive.body)
+            except BodyError as error:
                 self._handler.counts.requests[name, "malformed"] += 1
-                return body
+                return UNREAD[error.status]
             callback = Callback(request.method, path, query, _headers(request), body, self._clock.wall())
             return await self._handler.answer(name, callback)
         finally:
             self.bytes -= most
-
-
-class _Full(asyncio.Protocol):
-    """One connection too many."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        transport.close()
-
-
-async def _body(request: web.BaseRequest) -> bytes | CallbackAnswer:
-    """The body, decompressed; or why it is not read."""
-    if not request.body_exists:
-        return b""
-    try:
-        if request.content.is_eof():  # it is all there: nothing is waited for
-            return await request.read()
-        async with asyncio.timeout(ARRIVAL_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        return TOO_SLOW
-    except web.HTTPRequestEntityTooLarge:
-        return TOO_LARGE
-    except (HTTPException, web.RequestPayloadError, OSError, ValueError):
-        return UNREADABLE
 
 
 def _headers(request: web.BaseRequest) -> dict[str, str]:

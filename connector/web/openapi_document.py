@@ -129,7 +129,7 @@ def _always(one: Endpoint) -> Iterable[int]:
     if one.role is not None:
         yield 401
     if one.takes is not None:
-        yield from (400, 413, 415, 422)
+        yield from (400, 408, 413, 415, 422, 503)
 
 
 def _in_path(path: str) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
@@ -9,6 +10,7 @@ from typing import Literal, Protocol
 import structlog
 from aiohttp import web
 
+from connector.bounded_http import BACKLOG, BoundedConnection, FullConnection
 from connector.clock import Clock
 from connector.errors import Problem, SettingsError
 from connector.settings.web import Web
@@ -21,6 +23,10 @@ from connector.web.web_app import build_app
 
 log = structlog.get_logger(__name__)
 
+MOST_CONNECTIONS = 512
+"""Open at once; further ones are closed."""
+LINGERING_SECONDS = 2.0
+"""How long the rest of a body that was refused is taken in, so that its sender reads why."""
 CLOSE_SECONDS = 1.0
 """What is being answered at a stop; streams end at once."""
 
@@ -85,6 +91,7 @@ class WebServer:
             files=load_files(),
         )
         self._runner: web.AppRunner | None = None
+        self._listening: asyncio.Server | None = None
 
     @property
     def url(self) -> str:
@@ -97,10 +104,21 @@ class WebServer:
         """Begin to serve."""
         self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=CLOSE_SECONDS)
         await self._runner.setup()
-        await web.SockSite(self._runner, self._place).start()
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(self._connection, sock=self._place, backlog=BACKLOG)
+
+    def _connection(self) -> asyncio.Protocol:
+        assert self._runner is not None
+        server = self._runner.server
+        if server is None or len(server.connections) >= MOST_CONNECTIONS:
+            return FullConnection()
+        return BoundedConnection(server, lingering=LINGERING_SECONDS)
 
     async def stop(self) -> None:
         """Close the socket and every connection."""
+        if self._listening is not None:
+            self._listening.close()
+            self._listening = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None

@@ -19,6 +19,9 @@ from connector.web.sign_in import COOKIE, MOST_TOKEN, SESSION_SECONDS, SignIn, T
 
 AuthKind = Literal["none", "tokens", "proxy"]
 
+SIGN_IN_BYTES = 4096
+"""Of a body that anybody may send."""
+
 
 class Me(msgspec.Struct):
     """Who asks, and what the pages may show them.
@@ -81,6 +84,7 @@ class SessionApi:
                     role=None,
                     takes=SignInBody,
                     gives=Me,
+                    most=SIGN_IN_BYTES,
                     statuses=(429,),
                 ),
                 Endpoint("signOut", "DELETE", "/api/session", self._close, "Sign out.", role=None),

@@ -11,6 +11,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from connector.bounded_http import BodyError, most_of, read_body
 from connector.errors import ConnectorError
 from connector.untrusted import READ_ERRORS, too_deep
 from connector.web.callers import Caller
@@ -25,8 +26,13 @@ log = structlog.get_logger(__name__)
 
 REQUEST_ID = "X-Request-Id"
 _ID = web.RequestKey("id", str)
-MOST_BYTES = 4 * 1024**2
-"""Of any body; an endpoint may say less."""
+BYTES_UNDER_WAY = 32 * 1024**2
+"""Of all bodies that are being read: what does not fit is answered 503 and may be sent again."""
+UNREAD = {
+    400: "the body cannot be read",
+    408: "the body took too long to arrive",
+    413: "more than {most} bytes",
+}
 
 GONE = 499
 """Nobody is there any more to read it."""
@@ -63,7 +69,7 @@ def build_app(
         sign_in: who asks.
         files: of the pages.
     """
-    app = web.Application(middlewares=[_outermost(hosts)], client_max_size=MOST_BYTES)
+    app = web.Application(middlewares=[_outermost(hosts)])
     guard = Guard(sign_in)
     for endpoint in endpoints:
         app.router.add_route(endpoint.method, endpoint.path, guard.guarded(endpoint))
@@ -78,13 +84,14 @@ class Guard:
 
     def __init__(self, sign_in: SignIn) -> None:
         self._sign_in = sign_in
+        self._bytes = 0
 
     def guarded(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The endpoint, as aiohttp calls it."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             caller = self._admitted(request, endpoint)
-            body = await _body(request, endpoint)
+            body = await self._body(request, endpoint)
             call = ApiCall(caller, body, request.match_info, request[_ID], request)
             return _answer(await endpoint.handler(call), exact=endpoint.tag == "studio")
 
@@ -107,15 +114,23 @@ class Guard:
             raise HttpProblemError(403, f"this needs the role {endpoint.role.label}; yours is {caller.role.label}")
         return caller
 
+    async def _body(self, request: web.Request, endpoint: Endpoint) -> Any:
+        """What the endpoint takes. Raises HttpProblemError."""
+        if endpoint.takes is None:
+            return None
+        most = most_of(request, endpoint.most)
+        if self._bytes + most > BYTES_UNDER_WAY:
+            raise HttpProblemError(503, "too much is being sent at once", headers={"Retry-After": "5"})
+        self._bytes += most
+        try:
+            return _decoded(await read_body(request, endpoint.most), endpoint)
+        except BodyError as error:
+            raise HttpProblemError(error.status, UNREAD[error.status].format(most=endpoint.most)) from None
+        finally:
+            self._bytes -= most
 
-async def _body(request: web.Request, endpoint: Endpoint) -> Any:
-    if endpoint.takes is None:
-        return None
-    if (request.content_length or 0) > endpoint.most:
-        raise HttpProblemError(413, f"more than {endpoint.most} bytes")
-    raw = await request.read()
-    if len(raw) > endpoint.most:
-        raise HttpProblemError(413, f"more than {endpoint.most} bytes")
+
+def _decoded(raw: bytes, endpoint: Endpoint) -> Any:
     if too_deep(raw):
         raise HttpProblemError(400, "nested too deep")
     try:

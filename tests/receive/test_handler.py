@@ -16,6 +16,7 @@ import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from connector import bounded_http
 from connector.clock import SystemClock
 from connector.kafka.batches import size, unpack
 from connector.model import Source
@@ -375,7 +376,7 @@ async def test_one_that_is_damaged_is_told_so(setup: Setup) -> None:
 
 
 async def test_a_body_that_comes_drop_by_drop_is_not_waited_for(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "ARRIVAL_SECONDS", 0.1)
+    monkeypatch.setattr(bounded_http, "ARRIVAL_SECONDS", 0.1)
     reader, writer = await asyncio.open_connection("127.0.0.1", setup.port)
     writer.write(b"POST /r/p/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\none")
     assert (await reader.readline()).startswith(b"HTTP/1.1 408")
@@ -409,7 +410,7 @@ async def test_stopping_waits_for_what_is_under_way_and_takes_no_more(setup: Set
 
 
 async def test_headers_that_do_not_end_are_not_waited_for(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module, "KEEP_ALIVE_SECONDS", 0.1)
+    monkeypatch.setattr(bounded_http, "KEEP_ALIVE_SECONDS", 0.1)
     await setup.server.stop(1)
     setup.server = again(setup)
     await setup.server.start()
