@@ -20,6 +20,7 @@ from connector.web.deeds import Deed, DeedLog
 from connector.web.endpoints import ApiCall, Endpoint
 from connector.web.event_stream import begin_events, event_bytes
 from connector.web.first_message import EventTransport, WrittenEvent, send_and_follow, trial_event
+from connector.web.plain_words import plain_id, plain_words
 from connector.web.problems import HttpProblemError
 from connector.web.serving import Chapter
 
@@ -126,9 +127,9 @@ def _event(each: WrittenEvent | Result | None, message_id: str) -> bytes:
     end = FirstMessageEnd(
         message_id,
         str(each.status),
-        each.code,
-        each.reason,
-        each.provider_message_id,
+        plain_words(each.code, most=64),
+        plain_words(each.reason),
+        plain_id(each.provider_message_id, most=128),
         each.http_status,
         each.attempts,
     )

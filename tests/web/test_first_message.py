@@ -97,6 +97,16 @@ async def test_what_is_refused_is_not_written(given: str, status: int) -> None:
     assert events.written == []
 
 
+async def test_what_a_provider_said_of_it_is_masked_and_holds_nothing_that_does_not_show() -> None:
+    said = result(reason="no +919812345671\u202e", code="+919812345671", provider_message_id="x\u200b1")
+    settings = with_tokens(test_numbers=NUMBERS)
+    async with served(settings, [FirstMessageApi(settings, KeptEvents(said), KeptDeeds())]) as ask:
+        answer = await ask.as_role("editor", "POST", "/api/studio/test", body())
+    end = told(answer.text)[-1][1]
+    assert "981234" not in answer.text
+    assert (end["reason"], end["provider_message_id"]) == ("no +**********71\\u202e", "x\\u200b1")
+
+
 async def test_nothing_is_sent_that_cannot_be_written_down_and_nothing_where_no_numbers_are() -> None:
     events, deeds, settings = KeptEvents(), KeptDeeds(), with_tokens(test_numbers=NUMBERS)
     deeds.away = True
