@@ -20,9 +20,9 @@ from connector.operating.audit_trail import MOST_BYTES, AuditRecord, DeedState, 
 from connector.operating.group_progress import GroupProgress, Oldest, Row
 from connector.operating.worker_pages import WorkerAnswer
 from connector.web.console_view import ConsoleView
+from connector.web.endpoints import BODY_BYTES as MOST_BODY
 from connector.web.plain_words import HIDDEN, plain_json
 from connector.web.recent_counts import Seen
-from connector.web.web_app import MOST_BYTES as MOST_BODY
 from tests.web.fleet import lane, worker
 from tests.web.test_look_api import A, B, asking, got, record, view_of
 
