@@ -10,25 +10,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import msgspec
 import structlog
 
 from connector.clock import Clock
-from connector.kafka.batches import RecordFields, size
+from connector.kafka.batches import RecordFields
 from connector.kafka.record_batch import Unreadable
 from connector.receipts.callback import Meaning, MessageToken, ReceiptEntry, Unmatched, Why
 from connector.receipts.receipt_reader import UnreadableEntry
-from connector.receipts.receipt_records import ReceiptPlace, place, read_entry, receipt_record, unmatched_record
+from connector.receipts.receipt_records import ReceiptPlace, place, read_entry, receipt_record
 from connector.receipts.states import step
 from connector.receipts.tokens import too_late
 from connector.stream.partitions.formats import SETTLES
 from connector.stream.partitions.partition import Partition
 from connector.stream.receipts.join_status import JoinedCounts
+from connector.stream.receipts.unmatched_writing import fitting_unmatched
 from connector.untrusted import UnreadableError
 
 log = structlog.get_logger(__name__)
-
-CUT = "; the end was cut off, as it is larger than the topic takes"
 
 
 class MeaningReader(Protocol):
@@ -161,13 +159,7 @@ class Joining:
     def _unmatched(self, it: Unmatched, settles: tuple[str, bytes], joined: JoinedEntries) -> None:
         provider = it.provider if it.provider in self.readers else ""  # others may write any name
         joined.counts.unmatched[provider, it.why.value] += 1
-        key, value, headers = unmatched_record(it)
-        excess = size((key, value, [*headers, settles])) - self._most
-        if excess > 0:
-            kept = it.document[: max(0, len(it.document) - excess - len(CUT))]
-            cut = msgspec.structs.replace(it, reason=it.reason + CUT, document=kept)
-            key, value, headers = unmatched_record(cut)
-        joined.unmatched.append((key, value, [*headers, settles]))
+        joined.unmatched.append(fitting_unmatched(it, settles, None, self._most))
 
 
 def _read(record: Any) -> ReceiptEntry | str:

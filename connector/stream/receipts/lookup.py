@@ -25,16 +25,16 @@ from connector.receipts.index_records import (
     read_lookup,
     read_watermark,
 )
-from connector.receipts.receipt_records import entry_record, partition, place, unmatched_record
+from connector.receipts.receipt_records import entry_record, partition, place
 from connector.store.index_store import IndexPlace, KeyState, WaitingEntry
 from connector.stream.partitions.formats import SETTLES
+from connector.stream.receipts.unmatched_writing import fitting_unmatched
 from connector.untrusted import UnreadableError
 
 MOST_CANDIDATES: Final = 2
 """Of a key: with two nobody can say any more which one is meant."""
 MOST_WAITING: Final = 256
 """Of entries that wait for one key, and of those that were given up: who repeats one without end slows nobody down."""
-CUT: Final = "; the end was cut off, as it is larger than the topic takes"
 UNKNOWN: Final = "no message that was sent is known by what it says"
 AMBIGUOUS: Final = "what it says may mean two messages"
 CROWDED: Final = f"{MOST_WAITING} others wait for the same message"
@@ -292,13 +292,7 @@ class Lookup:
     def _unmatched(self, it: Unmatched, offset: int, key: bytes | None, changes: LookupChanges) -> None:
         settles = (SETTLES, f"{self._settles}{offset}".encode())
         changes.counts[it.provider, it.why.value] += 1
-        _, value, headers = unmatched_record(it)
-        excess = size((key, value, [*headers, settles])) - self._most_unmatched
-        if excess > 0:
-            kept = it.document[: max(0, len(it.document) - excess - len(CUT))]
-            cut = msgspec.structs.replace(it, reason=it.reason + CUT, document=kept)
-            _, value, headers = unmatched_record(cut)
-        changes.unmatched.append((key, value, [*headers, settles]))
+        changes.unmatched.append(fitting_unmatched(it, settles, key, self._most_unmatched))
 
 
 def _read(record: Any) -> ReceiptEntry | str:
